@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+
+/** SHA-256 as lower-case hex. */
+export type Digest = string;
+
+export function sha256(data: string | Uint8Array): Digest {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** Digest of a file, streamed. @param algorithm a name Node's crypto knows: `sha256`, `sha512`, `md5` */
+export async function fileDigest(path: string, algorithm = 'sha256'): Promise<string> {
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+/** JSON with object keys sorted and `undefined` left out, so that equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  });
+}
+
+/** Digest of a JSON value, independent of key order. */
+export function valueDigest(value: unknown): Digest {
+  return sha256(canonicalJson(value));
+}

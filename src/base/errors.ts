@@ -1,0 +1,98 @@
+/** Where an error happened, for people: a file with line and column (1-based), or a named thing. */
+export interface Place {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly component?: string;
+  readonly package?: string;
+  readonly overlay?: string;
+}
+
+export interface WeirErrorOptions {
+  readonly where?: Place;
+  /** What the user can do about it, one sentence. */
+  readonly hint?: string;
+  /** Further lines shown below the message, for example the end of a log. */
+  readonly details?: readonly string[];
+  /** 2 for wrong use or configuration, 1 for all else (the default). */
+  readonly exit?: 1 | 2;
+  readonly cause?: unknown;
+}
+
+/** An error that is meant for the user: what, where and what to do. Anything else that is thrown is a bug in Weir. */
+export class WeirError extends Error {
+  readonly code: string;
+  readonly where: Place | undefined;
+  readonly hint: string | undefined;
+  readonly details: readonly string[];
+  readonly exit: 1 | 2;
+
+  /** @param code stable kebab-case name of the kind of error, for scripts and tests */
+  constructor(code: string, message: string, options: WeirErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'WeirError';
+    this.code = code;
+    this.where = options.where;
+    this.hint = options.hint;
+    this.details = options.details ?? [];
+    this.exit = options.exit ?? 1;
+  }
+}
+
+/** `file:line:column`, or what of it is known, then the component, package or overlay. */
+export function formatPlace(place: Place): string {
+  const parts: string[] = [];
+  if (place.file !== undefined) {
+    parts.push([place.file, place.line, place.column].filter((part) => part !== undefined).join(':'));
+  }
+  if (place.component !== undefined) parts.push(`component ${place.component}`);
+  if (place.package !== undefined) parts.push(`package ${place.package}`);
+  if (place.overlay !== undefined) parts.push(`overlay ${place.overlay}`);
+  return parts.join(', ');
+}
+
+/** The error as the terminal shows it: one `error:` line with the place, details indented, then the hint. */
+export function formatError(error: WeirError): string {
+  const place = error.where ? formatPlace(error.where) : '';
+  const lines = [`error: ${place === '' ? '' : `${place}: `}${error.message}`];
+  for (const detail of error.details) lines.push(`  ${detail}`);
+  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  return lines.join('\n');
+}
+
+/** The error as `--json` prints it. */
+export function errorJson(error: WeirError): Record<string, unknown> {
+  return {
+    error: { code: error.code, message: error.message, where: error.where, hint: error.hint, details: error.details },
+  };
+}
+
+/** The `code` of a Node system error such as ENOENT, or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
+
+/** Up to `limit` candidates near to `word` (edit distance), for "did you mean". */
+export function closest(word: string, candidates: Iterable<string>, limit = 1): string[] {
+  const scored: { candidate: string; distance: number }[] = [];
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance <= Math.max(2, Math.floor(word.length / 3))) scored.push({ candidate, distance });
+  }
+  scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  return scored.slice(0, limit).map((entry) => entry.candidate);
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { systemCode, WeirError } from './errors.ts';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** The whole environment of the child, not an addition to ours. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array | Readable;
+  /** Both stdout and stderr go to this file instead of memory. */
+  readonly log?: string;
+  readonly timeoutSeconds?: number;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const children = new Set<ChildProcess>();
+
+/** Runs a program to its end; a non-zero exit is a result, not an error. @throws WeirError `no-program` */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const log = options.log === undefined ? undefined : openSync(options.log, 'a');
+  try {
+    const child = start(argv, options, log);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const input = options.input;
+    if (input !== undefined && child.stdin !== null) {
+      // A child that ends before it read everything is told by its exit code, not by EPIPE.
+      child.stdin.on('error', () => {});
+      if (typeof input === 'string' || input instanceof Uint8Array) child.stdin.end(input);
+      else input.pipe(child.stdin);
+    }
+    const code = await ended(child, argv, options.timeoutSeconds);
+    return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+  } finally {
+    if (log !== undefined) closeSync(log);
+  }
+}
+
+/** Like `run`, but a non-zero exit is a `tool-failed` error that carries the last lines said. */
+export async function runOk(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const result = await run(argv, options);
+  if (result.code !== 0) {
+    const said = options.log === undefined ? result.stderr || result.stdout : await tail(options.log);
+    throw new WeirError('tool-failed', `${argv[0]} ended with exit code ${result.code}`, {
+      details: lastLines(said, 15),
+      ...(options.log === undefined ? {} : { hint: `the whole log is ${options.log}` }),
+    });
+  }
+  return result;
+}
+
+/** Starts a program whose stdout is read as a stream; `done` settles with its exit code. */
+export function stream(
+  argv: readonly string[],
+  options: RunOptions = {},
+): {
+  readonly stdout: Readable;
+  readonly stderr: () => string;
+  readonly done: Promise<number>;
+} {
+  const child = start(argv, options, undefined);
+  const stderr: Buffer[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  return {
+    stdout: child.stdout!,
+    stderr: () => Buffer.concat(stderr).toString(),
+    done: ended(child, argv, options.timeoutSeconds),
+  };
+}
+
+/** Ends every child that still runs; for the signal handler and for nothing else. */
+export function killChildren(signal: NodeJS.Signals): void {
+  for (const child of children) child.kill(signal);
+}
+
+function start(argv: readonly string[], options: RunOptions, log: number | undefined): ChildProcess {
+  const [program, ...args] = argv;
+  if (program === undefined) throw new TypeError('run: empty argv');
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', log ?? 'pipe', log ?? 'pipe'],
+  });
+  children.add(child);
+  return child;
+}
+
+function ended(child: ChildProcess, argv: readonly string[], timeoutSeconds: number | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const timer =
+      timeoutSeconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutSeconds * 1000);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      children.delete(child);
+      const missing = systemCode(error) === 'ENOENT';
+      reject(missing ? new WeirError('no-program', `${argv[0]} is not there`, { cause: error }) : error);
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      children.delete(child);
+      resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
+    });
+  });
+}
+
+/** The last `count` lines that are not blank. */
+export function lastLines(text: string, count: number): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-count);
+}
+
+/** The end of a file as text, at most `bytes` of it. */
+export async function tail(path: string, bytes = 16_384): Promise<string> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, bytes);
+    const buffer = Buffer.alloc(length);
+    await handle.read(buffer, 0, length, size - length);
+    return buffer.toString();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,90 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
+import { writeAtomic } from '../base/files.ts';
+import { withScratch } from './sandbox.ts';
+import { type Blob, blobPath, hasBlob, putFile, type Store } from './store.ts';
+
+/** What actions need: the content store, the folder of their results, scratch space, and counters for the progress line. */
+export interface Engine {
+  readonly store: Store;
+  /** One small JSON file a finished action, named by the action's digest. */
+  readonly results: string;
+  readonly scratch: string;
+  readonly counts: { ran: number; cached: number };
+}
+
+/** A slow step as a function of digests: equal `kind`, `version` and `inputs` give equal outputs. */
+export interface Action {
+  /** Stable name of what is done, such as `seed-convert`. */
+  readonly kind: string;
+  /** Raised when the code of this kind changes what comes out. */
+  readonly version: number;
+  /** All that the result depends on, by value or digest, each part under a name that explains it. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** Does the work in an empty folder. @returns files to keep by name, and a small JSON value */
+  readonly run: (
+    work: string,
+  ) => Promise<{ readonly files?: Readonly<Record<string, string>>; readonly value?: unknown }>;
+}
+
+export interface ActionResult {
+  readonly action: Digest;
+  readonly files: Readonly<Record<string, Blob>>;
+  readonly value: unknown;
+  /** seconds that the work took when it was really done */
+  readonly seconds: number;
+  readonly cached: boolean;
+}
+
+export function actionDigest(action: Pick<Action, 'kind' | 'version' | 'inputs'>): Digest {
+  return sha256(canonicalJson({ kind: action.kind, version: action.version, inputs: action.inputs }));
+}
+
+/** The result of an action: from the cache where it was done before and its blobs are there, else done now. */
+export async function perform(engine: Engine, action: Action): Promise<ActionResult> {
+  const digest = actionDigest(action);
+  const path = join(engine.results, digest.slice(0, 2), `${digest}.json`);
+  const known = await readResult(engine, path);
+  if (known !== undefined) {
+    engine.counts.cached++;
+    return { ...known, action: digest, cached: true };
+  }
+  const started = performance.now();
+  return withScratch(engine.scratch, async (work) => {
+    const outcome = await action.run(work);
+    const files: Record<string, Blob> = {};
+    for (const [name, file] of Object.entries(outcome.files ?? {})) files[name] = await putFile(engine.store, file);
+    const seconds = (performance.now() - started) / 1000;
+    const record = {
+      kind: action.kind,
+      files,
+      value: outcome.value ?? null,
+      seconds: Math.round(seconds * 1000) / 1000,
+    };
+    await mkdir(join(engine.results, digest.slice(0, 2)), { recursive: true });
+    await writeAtomic(path, `${JSON.stringify(record)}\n`);
+    engine.counts.ran++;
+    return { ...record, action: digest, cached: false };
+  });
+}
+
+type Stored = Omit<ActionResult, 'action' | 'cached'>;
+
+async function readResult(engine: Engine, path: string): Promise<Stored | undefined> {
+  let stored: Stored;
+  try {
+    stored = JSON.parse(await readFile(path, 'utf8')) as Stored;
+  } catch {
+    return undefined;
+  }
+  for (const blob of Object.values(stored.files)) if (!(await hasBlob(engine.store, blob.digest))) return undefined;
+  return stored;
+}
+
+/** Path of one named output. */
+export function outputPath(engine: Engine, result: ActionResult, name: string): string {
+  const blob = result.files[name];
+  if (blob === undefined) throw new TypeError(`action ${result.action} has no output ${name}`);
+  return blobPath(engine.store, blob.digest);
+}

@@ -1,0 +1,59 @@
+import type { Digest } from '../base/digest.ts';
+
+/**
+ * A root filesystem as a value: every path with its attributes and content digest, sorted by path (byte order), parents
+ * before children. Paths are absolute without a trailing slash; the root folder itself is `/`. The bytes of files lie
+ * in the content store under `digest`.
+ */
+export interface Tree {
+  readonly entries: readonly Entry[];
+  /** Every package in the tree, sorted by name. */
+  readonly packages: readonly TreePackage[];
+}
+
+export interface TreePackage {
+  readonly name: string;
+  readonly epoch: number;
+  readonly version: string;
+  readonly release: string;
+  readonly arch: string;
+  /** Digest of the whole RPM file in the content store. */
+  readonly rpm: Digest;
+}
+
+interface EntryBase {
+  readonly path: string;
+  /** Permission bits with setuid, setgid and sticky: 0o0000–0o7777. */
+  readonly mode: number;
+  /** Owner by name, as RPM keeps it; numbers come from the tree's own /etc/passwd and /etc/group. */
+  readonly user: string;
+  readonly group: string;
+  /** seconds since 1970 */
+  readonly mtime: number;
+  /** SELinux context, once labelled. */
+  readonly label?: string;
+  /** Names of the packages that own the path; empty for what a finaliser wrote. */
+  readonly packages: readonly string[];
+}
+
+export interface FileEntry extends EntryBase {
+  readonly kind: 'file';
+  readonly digest: Digest;
+  /** bytes */
+  readonly size: number;
+  /** File capabilities as text (`cap_net_raw=ep`). */
+  readonly capabilities?: string;
+  /** First path of a hard-link set that this entry belongs to; absent for the first itself. */
+  readonly hardlink?: string;
+}
+
+export interface DirectoryEntry extends EntryBase {
+  readonly kind: 'directory';
+}
+
+export interface SymlinkEntry extends EntryBase {
+  readonly kind: 'symlink';
+  readonly target: string;
+}
+
+export type Entry = FileEntry | DirectoryEntry | SymlinkEntry;
