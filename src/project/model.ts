@@ -1,0 +1,436 @@
+// The resolved project as readonly data: what the TOML says after includes, merging and inheritance. No file of the
+// project needs to be read again to act on it. Paths are absolute unless said otherwise.
+
+/** Where something is defined, for error messages. Lines and columns count from 1. */
+export interface Origin {
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface DistroReference {
+  readonly name: string;
+  readonly version?: string;
+  /** RFC 3339 date-time: the upstream's state at that moment. */
+  readonly snapshot?: string;
+}
+
+/** Where a component's spec comes from. */
+export type SpecSource =
+  | { readonly type: 'local' /** The spec file. */; readonly path: string }
+  | {
+      readonly type: 'upstream';
+      /** The component's name in the upstream distro. */
+      readonly name: string;
+      readonly distro: DistroReference;
+      /** 7 to 40 hex digits; wins over the distro's snapshot. */
+      readonly commit?: string;
+    };
+
+export const overlayTypes = [
+  'spec-add-tag',
+  'spec-insert-tag',
+  'spec-set-tag',
+  'spec-update-tag',
+  'spec-remove-tag',
+  'spec-prepend-lines',
+  'spec-append-lines',
+  'spec-search-replace',
+  'spec-remove-section',
+  'spec-remove-subpackage',
+  'patch-add',
+  'patch-remove',
+  'file-prepend-lines',
+  'file-search-replace',
+  'file-add',
+  'file-remove',
+  'file-rename',
+] as const;
+
+export type OverlayType = (typeof overlayTypes)[number];
+
+export type UpstreamStatus = 'upstreamed' | 'upstreamable' | 'needs-upstream-hook' | 'inapplicable' | 'unknown';
+
+/** Why an overlay, or a group of components, differs from upstream. */
+export interface OverlayMetadata {
+  /** `upstream-backport`, or one of the downstream categories such as `azl-pruning` and `weir-pruning`. */
+  readonly category: string;
+  readonly upstreamStatus: UpstreamStatus;
+  /** URLs. */
+  readonly commits: readonly string[];
+  /** URLs. */
+  readonly bugs: readonly string[];
+}
+
+/** What every overlay has. */
+export interface OverlayBase {
+  /** The reason, never empty. */
+  readonly description: string;
+  readonly metadata?: OverlayMetadata;
+  readonly origin: Origin;
+}
+
+/** A section of the spec; `section` keeps its `%`. Without `package` it is the main package's. */
+export interface OverlayScope {
+  readonly section?: string;
+  readonly package?: string;
+}
+
+/** One change to a component's spec or files. The fields that a type needs are there, others are not. */
+export type Overlay = OverlayBase &
+  (
+    | {
+        readonly type: 'spec-add-tag' | 'spec-insert-tag' | 'spec-set-tag' | 'spec-update-tag';
+        readonly tag: string;
+        readonly value: string;
+        readonly package?: string;
+      }
+    | { readonly type: 'spec-remove-tag'; readonly tag: string; readonly value?: string; readonly package?: string }
+    | ({ readonly type: 'spec-prepend-lines' | 'spec-append-lines'; readonly lines: readonly string[] } & OverlayScope)
+    /** `regex` is RE2, `replacement` is literal text. */
+    | ({ readonly type: 'spec-search-replace'; readonly regex: string; readonly replacement: string } & OverlayScope)
+    | { readonly type: 'spec-remove-section'; readonly section: string; readonly package?: string }
+    | { readonly type: 'spec-remove-subpackage'; readonly package: string }
+    /** `file`, the patch's name in the sources, is by default the base name of `source`. */
+    | { readonly type: 'patch-add'; readonly source: string; readonly file: string }
+    /** `file` is a glob on patch names. */
+    | { readonly type: 'patch-remove'; readonly file: string }
+    /** `file` is a glob, relative to the component's sources. */
+    | { readonly type: 'file-prepend-lines'; readonly file: string; readonly lines: readonly string[] }
+    /** `file` is a glob, relative to the sources, or inside `archive`. */
+    | {
+        readonly type: 'file-search-replace';
+        readonly file: string;
+        readonly regex: string;
+        readonly replacement: string;
+        readonly archive?: string;
+      }
+    | { readonly type: 'file-add'; readonly file: string; readonly source: string }
+    | { readonly type: 'file-remove'; readonly file: string; readonly archive?: string }
+    /** `replacement` is a base name. */
+    | { readonly type: 'file-rename'; readonly file: string; readonly replacement: string }
+  );
+
+export type HashType = 'SHA256' | 'SHA512';
+
+export type SourceOrigin =
+  | { readonly type: 'download'; readonly uri: string }
+  | {
+      readonly type: 'custom';
+      /** File name beside the spec. */
+      readonly script: string;
+      readonly packages: readonly string[];
+      readonly inputs: readonly string[];
+    }
+  | { readonly type: 'overlay' };
+
+export interface SourceFile {
+  readonly filename: string;
+  readonly hash?: string;
+  readonly hashType?: HashType;
+  readonly origin: SourceOrigin;
+  readonly replaceUpstream: boolean;
+  readonly replaceReason?: string;
+}
+
+export interface BuildConfig {
+  readonly with: readonly string[];
+  readonly without: readonly string[];
+  readonly defines: Readonly<Record<string, string>>;
+  readonly undefines: readonly string[];
+  readonly emitUpstreamProvenance: boolean;
+  readonly check: { readonly skip: boolean; readonly skipReason?: string };
+  readonly failure: { readonly expected: boolean; readonly expectedReason?: string };
+  readonly expensive: boolean;
+}
+
+export type ReleaseCalculation = 'auto' | 'autorelease' | 'static' | 'manual';
+
+/** Publish channels of binary packages. `none` means: not published. */
+export interface PackagePublish {
+  readonly rpmChannel?: string;
+  readonly debuginfoChannel?: string;
+}
+
+export interface ComponentPublish extends PackagePublish {
+  readonly srpmChannel?: string;
+}
+
+/** A component with everything it inherits. */
+export interface ResolvedComponent {
+  readonly name: string;
+  /** Undefined where neither the component nor anything it inherits from names a source. */
+  readonly spec: SpecSource | undefined;
+  /** In the order in which they apply: inherited ones first, those of overlay files last. */
+  readonly overlays: readonly Overlay[];
+  readonly build: BuildConfig;
+  readonly release: { readonly calculation: ReleaseCalculation };
+  readonly render: { readonly skipFileFilter: boolean };
+  readonly sourceFiles: readonly SourceFile[];
+  /** Per binary package. */
+  readonly packages: Readonly<Record<string, PackagePublish>>;
+  readonly publish: ComponentPublish;
+  /** Names of the component groups it is in, sorted. */
+  readonly groups: readonly string[];
+  readonly origin: Origin;
+}
+
+export interface ComponentGroup {
+  readonly name: string;
+  readonly description?: string;
+  readonly metadata?: OverlayMetadata;
+  readonly components: readonly string[];
+  readonly specs: readonly string[];
+  readonly excludedPaths: readonly string[];
+  readonly origin: Origin;
+}
+
+export interface PackageGroup {
+  readonly name: string;
+  readonly description?: string;
+  readonly packages: readonly string[];
+  readonly publish: PackagePublish;
+  readonly origin: Origin;
+}
+
+export interface ProjectInfo {
+  readonly description?: string;
+  readonly logDir?: string;
+  readonly workDir?: string;
+  readonly outputDir?: string;
+  readonly renderedSpecsDir?: string;
+  readonly lockDir?: string;
+  readonly defaultDistro?: DistroReference;
+  readonly defaultAuthorEmail?: string;
+}
+
+/** A repository or a set of them, by its name under `[resources]`. */
+export type RepositoryInput = { readonly repo: string } | { readonly set: string };
+
+export interface DistroVersion {
+  readonly name: string;
+  readonly description?: string;
+  readonly releaseVer?: string;
+  readonly distGitBranch?: string;
+  readonly mockConfig?: string;
+  readonly mockConfigX86?: string;
+  readonly mockConfigArm?: string;
+  readonly inputs: {
+    readonly rpmBuild: readonly RepositoryInput[];
+    readonly imageBuild: readonly RepositoryInput[];
+  };
+}
+
+export interface Distro {
+  readonly name: string;
+  readonly description?: string;
+  readonly defaultVersion?: string;
+  /** With `$pkg`. A relative path is made absolute. */
+  readonly distGitBaseUri?: string;
+  /** With `$pkg`, `$filename`, `$hashtype` and `$hash`. */
+  readonly lookasideBaseUri?: string;
+  /** Base URIs. */
+  readonly repos: readonly string[];
+  readonly disableOrigins: boolean;
+  readonly versions: ReadonlyMap<string, DistroVersion>;
+}
+
+export interface RpmRepo {
+  readonly description?: string;
+  readonly baseUri?: string;
+  readonly metalink?: string;
+  readonly disableGpgCheck: boolean;
+  /** A URI, or an absolute path. */
+  readonly gpgKey?: string;
+  /** Empty: all. */
+  readonly arches: readonly string[];
+}
+
+export interface Subrepo {
+  readonly name: string;
+  readonly subpath: string;
+  readonly kind: 'binary' | 'debug' | 'source';
+}
+
+export interface RpmRepoSetTemplate {
+  readonly description?: string;
+  readonly subrepos: readonly Subrepo[];
+}
+
+export interface RpmRepoSet {
+  readonly description?: string;
+  readonly template: string;
+  readonly baseUri: string;
+  readonly namePrefix: string;
+  readonly gpgKey?: string;
+  readonly disableGpgCheck: boolean;
+  readonly arches: readonly string[];
+  /** Names of the template's subrepos; empty: all. */
+  readonly subrepos: readonly string[];
+}
+
+export interface Resources {
+  readonly rpmRepos: ReadonlyMap<string, RpmRepo>;
+  readonly rpmRepoSetTemplates: ReadonlyMap<string, RpmRepoSetTemplate>;
+  readonly rpmRepoSets: ReadonlyMap<string, RpmRepoSet>;
+}
+
+export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd';
+export type SelinuxMode = 'enforcing' | 'permissive' | 'disabled';
+
+/** How an OCI runtime starts the image; the words of the OCI image configuration. */
+export interface ContainerSettings {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly workdir?: string;
+}
+
+export interface DiskSettings {
+  /** The whole disk in bytes, at least; grown where the content needs more. */
+  readonly size: number;
+  /** The EFI system partition in bytes. */
+  readonly espSize: number;
+  readonly rootFs: 'ext4';
+  readonly rootLabel: string;
+}
+
+interface WeirImageBase {
+  readonly type: 'weir';
+  /** Names of packages to install; dependencies come with them. */
+  readonly packages: readonly string[];
+  /** Names that must not be installed, even as a weak dependency. */
+  readonly excludePackages: readonly string[];
+  readonly formats: readonly ImageFormat[];
+  readonly hostname?: string;
+  readonly selinux: SelinuxMode;
+  /** systemd units enabled beyond the presets of the packages. */
+  readonly enabledServices: readonly string[];
+  /** systemd units disabled against the presets of the packages. */
+  readonly disabledServices: readonly string[];
+}
+
+export type WeirImage =
+  | (WeirImageBase & { readonly kind: 'container'; readonly container: ContainerSettings })
+  | (WeirImageBase & {
+      readonly kind: 'disk';
+      readonly disk: DiskSettings;
+      readonly kernel: { readonly commandLine: readonly string[] };
+    });
+
+export interface KiwiImage {
+  readonly type: 'kiwi';
+  readonly path: string;
+  readonly profile?: string;
+}
+
+export interface ImageCapabilities {
+  readonly machineBootable?: boolean;
+  readonly container?: boolean;
+  readonly systemd?: boolean;
+  readonly runtimePackageManagement?: boolean;
+}
+
+export interface Image {
+  readonly name: string;
+  readonly description?: string;
+  readonly definition: WeirImage | KiwiImage | undefined;
+  readonly capabilities: ImageCapabilities;
+  readonly testSuites: readonly string[];
+  readonly channels: readonly string[];
+  readonly origin: Origin;
+}
+
+export interface TestSuite {
+  readonly name: string;
+  readonly description?: string;
+  readonly type: 'pytest' | 'lisa';
+  readonly origin: Origin;
+}
+
+/** The self-contained inputs: which Debian packages stand in for an upstream's repositories. */
+export interface Seed {
+  /** Debian suite that binary packages come from. */
+  readonly suite: string;
+  /** Debian suite that source tarballs come from. */
+  readonly sourceSuite: string;
+  /** Whether a Release file past its Valid-Until is taken. */
+  readonly allowExpired: boolean;
+  /** The mapping files, sorted. */
+  readonly mappings: readonly string[];
+  /** Folder with a folder a component: `<name>/<name>.spec` and `sources`. */
+  readonly distGit?: string;
+  /** Channel → package names whose closure the seed takes in. */
+  readonly roots: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ToolboxConfig {
+  /** Debian suite that tools come from. */
+  readonly suite: string;
+  /** Instead of the mirror that the host is configured with. */
+  readonly mirror?: string;
+  readonly allowExpired: boolean;
+  /** A folder with the tools, instead of fetching them. */
+  readonly root?: string;
+  /** An OCI image with the tools, as a layout folder, instead of fetching them. */
+  readonly oci?: string;
+}
+
+/** Without a key, a development key is made on first use. */
+export interface Signing {
+  /** OpenPGP fingerprint, upper-case hex. */
+  readonly key?: string;
+}
+
+export interface Lifecycle {
+  /** os-release's ID. */
+  readonly id: string;
+  /** os-release's NAME. */
+  readonly name: string;
+  /** os-release's VERSION_ID. */
+  readonly version: string;
+  /** YYYY-MM-DD: general availability. */
+  readonly releaseDate?: string;
+  /** YYYY-MM-DD: the last day of support. */
+  readonly supportEnd?: string;
+}
+
+export type Architecture = 'x86_64' | 'aarch64';
+
+export interface ReleaseConfig {
+  readonly version: string;
+  /** The release's one clock, in seconds since 1970 (SOURCE_DATE_EPOCH). */
+  readonly epoch: number;
+  /** The snapshot as the project says it. */
+  readonly snapshot: string;
+  readonly channels: readonly { readonly name: string; readonly description?: string }[];
+  readonly architectures: readonly Architecture[];
+  /** Package names that every buildroot has. */
+  readonly buildRoot: readonly string[];
+}
+
+/** A project as `loadProject` gives it. */
+export interface Project {
+  /** The folder of `file`. */
+  readonly root: string;
+  /** The root configuration file. */
+  readonly file: string;
+  /** Every configuration file that was read, in the order of merging. */
+  readonly files: readonly string[];
+  readonly project: ProjectInfo;
+  readonly distros: ReadonlyMap<string, Distro>;
+  readonly components: ReadonlyMap<string, ResolvedComponent>;
+  readonly groups: ReadonlyMap<string, ComponentGroup>;
+  readonly packageGroups: ReadonlyMap<string, PackageGroup>;
+  /** The weakest level of publish channels. */
+  readonly defaultPublish: PackagePublish;
+  readonly images: ReadonlyMap<string, Image>;
+  readonly testSuites: ReadonlyMap<string, TestSuite>;
+  readonly resources: Resources;
+  readonly seed: Seed | undefined;
+  readonly toolbox: ToolboxConfig;
+  readonly signing: Signing;
+  readonly lifecycle: Lifecycle | undefined;
+  readonly release: ReleaseConfig | undefined;
+}
