@@ -19,7 +19,7 @@ export interface Bind {
 }
 
 export interface Sandboxed {
-  /** Folder that becomes `/`. It is never written. */
+  /** Folder that becomes `/`; never written. Without an overlay only its /usr and /etc are seen. */
   readonly root: string;
   /** Where writes to `/` go: an empty folder `upper` that then holds just what was written, and scratch `work` beside it. */
   readonly overlay?: { readonly upper: string; readonly work: string };
@@ -72,9 +72,9 @@ function runOptions(spec: Sandboxed): Parameters<typeof run>[1] & object {
 export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   if (jail.kind === 'chroot') return chrootArgv(spec);
   const argv = [...jail.argv];
-  if (spec.overlay === undefined) argv.push('--ro-bind', spec.root, '/');
+  if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root));
   else argv.push('--overlay-src', spec.root, '--overlay', spec.overlay.upper, spec.overlay.work, '/');
-  argv.push('--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--dir', '/tmp');
+  argv.push('--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--perms', '1777', '--dir', '/tmp');
   for (const device of spec.devices ?? []) argv.push('--dev-bind-try', device, device);
   for (const bind of spec.binds ?? []) {
     argv.push(bind.writable === true ? '--bind' : '--ro-bind', bind.from, bind.to ?? bind.from);
@@ -85,6 +85,18 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   if (spec.cwd !== undefined) argv.push('--chdir', spec.cwd);
   else argv.push('--chdir', '/');
   return [...argv, '--', ...spec.argv];
+}
+
+/**
+ * The root's programs and settings read-only on an empty, writable, passing `/`, so that a bind can have any path of the
+ * host: bubblewrap could not make its mount point on a read-only file system.
+ */
+function readOnlyRoot(root: string): string[] {
+  const argv = ['--tmpfs', '/'];
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) argv.push('--symlink', `usr/${name}`, `/${name}`);
+  argv.push('--ro-bind', join(root, 'usr'), '/usr', '--ro-bind', join(root, 'etc'), '/etc');
+  for (const dir of ['/root', '/run', '/var/tmp', '/var/lib', '/var/cache', '/var/log']) argv.push('--dir', dir);
+  return argv;
 }
 
 /**

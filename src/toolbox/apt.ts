@@ -1,0 +1,306 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists, mapLimit, writeAtomic } from '../base/files.ts';
+import { lastLines, type RunResult, run } from '../base/process.ts';
+import type { Engine } from '../engine/action.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import { blobPath, hasBlob, putFile } from '../engine/store.ts';
+
+/** Which Debian archive packages come from. */
+export interface AptOptions {
+  /** Codename that binary packages come from. */
+  readonly suite: string;
+  /** Codename that source packages come from. */
+  readonly sourceSuite: string;
+  /** Mirror URI; where left out, the one that the host's apt is configured with. */
+  readonly mirror?: string;
+  /** Accept a Release file past its Valid-Until; its signature is verified all the same. */
+  readonly allowExpired: boolean;
+  /** Debian architecture name. */
+  readonly arch: string;
+}
+
+/** The host's apt-get with state, cache and configuration of its own. */
+export interface Apt {
+  readonly dir: string;
+  readonly config: string;
+  readonly options: AptOptions;
+}
+
+/** One locked Debian package (a `.deb`, or a file of a source package); the path is relative to the mirror. */
+export interface DebPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly arch: string;
+  /** bytes */
+  readonly size: number;
+  readonly sha256: Digest;
+  readonly path: string;
+}
+
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Lays out a private apt under `dir`; nothing is fetched yet. @throws WeirError `no-apt`, `no-mirror`, `no-keyring` */
+export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
+  if (!(await exists(keyring))) {
+    throw new WeirError('no-keyring', 'the keys of the Debian archive are not on this host', {
+      where: { file: keyring },
+      hint: 'apt-get install debian-archive-keyring, or name a toolbox folder with [toolbox] root',
+    });
+  }
+  const mirror = options.mirror ?? process.env.WEIR_MIRROR ?? (await hostMirror());
+  for (const folder of [
+    'etc/apt.conf.d',
+    'etc/preferences.d',
+    'state/lists/partial',
+    'cache/archives/partial',
+    'log',
+  ]) {
+    await mkdir(join(dir, folder), { recursive: true });
+  }
+  await writeAtomic(join(dir, 'state/status'), '');
+  const signed = `[signed-by=${keyring}]`;
+  await writeAtomic(
+    join(dir, 'etc/sources.list'),
+    `deb ${signed} ${mirror} ${options.suite} main\ndeb-src ${signed} ${mirror} ${options.sourceSuite} main\n`,
+  );
+  const settings = [
+    `Dir "${dir}";`,
+    `Dir::Etc "${dir}/etc";`,
+    'Dir::Etc::sourceparts "-";',
+    `Dir::State "${dir}/state";`,
+    `Dir::State::status "${dir}/state/status";`,
+    `Dir::Cache "${dir}/cache";`,
+    `Dir::Log "${dir}/log";`,
+    `APT::Architecture "${options.arch}";`,
+    `APT::Architectures { "${options.arch}"; };`,
+    'APT::Sandbox::User "";',
+    'APT::Install-Recommends "false";',
+    'Acquire::Languages "none";',
+    'Acquire::ForceHash "SHA256";',
+    'Acquire::Retries "3";',
+    'Acquire::http::Pipeline-Depth "10";',
+    'Debug::NoLocking "true";',
+    ...(options.allowExpired ? ['Acquire::Check-Valid-Until "false";'] : []),
+    ...(await hostProxies()),
+  ];
+  const config = join(dir, 'apt.conf');
+  await writeAtomic(config, `${settings.join('\n')}\n`);
+  return { dir, config, options };
+}
+
+/** Fetches the package lists. @throws WeirError `lists-expired`, `no-network`, `bad-signature` */
+export async function updateApt(apt: Apt): Promise<void> {
+  const result = await aptRun(apt, ['apt-get', 'update', '-q', '--error-on=any']);
+  if (result.code === 0) {
+    await writeAtomic(join(apt.dir, 'updated'), '');
+    return;
+  }
+  throw aptError(result, 'the package lists cannot be fetched');
+}
+
+/** Whether lists were fetched within `seconds`. */
+export async function listsFresh(apt: Apt, seconds: number): Promise<boolean> {
+  const info = await stat(join(apt.dir, 'updated')).catch(() => undefined);
+  if (info === undefined || Date.now() - info.mtimeMs > seconds * 1000) return false;
+  // The stamp alone is no proof: lists can have been deleted.
+  return (await readdir(join(apt.dir, 'state/lists'))).some((name) => name.includes(`_${apt.options.suite}_`));
+}
+
+/** The closure of `names` as apt resolves it, without Recommends, on an empty system, sorted by name. */
+export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<DebPackage[]> {
+  const result = await aptRun(apt, [
+    'apt-get',
+    'install',
+    '-y',
+    '-qq',
+    '--no-install-recommends',
+    '--print-uris',
+    ...names,
+  ]);
+  if (result.code !== 0) throw aptError(result, 'the packages cannot be resolved');
+  const packages: DebPackage[] = [];
+  for (const line of result.stdout.split('\n')) {
+    const match = /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
+    if (match === null) continue;
+    const [, uri = '', file = '', size = '0', sha256 = ''] = match;
+    const [name = '', version = '', arch = ''] = file.replace(/\.deb$/, '').split('_');
+    const path = uri.slice(uri.indexOf('/pool/') + 1);
+    packages.push({ name, version: decodeURIComponent(version), arch, size: Number(size), sha256, path });
+  }
+  if (packages.length === 0) {
+    throw new WeirError('apt-failed', 'apt resolved to no package at all', {
+      details: lastLines(result.stdout + result.stderr, 5),
+    });
+  }
+  return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * Sees to it that every package is in the store.
+ * @param onProgress bytes that have arrived so far
+ * @throws WeirError `gone` where the mirror has other versions by now, `no-network`, `tampered`
+ */
+export async function downloadDebs(
+  engine: Engine,
+  apt: Apt,
+  packages: readonly DebPackage[],
+  onProgress: (count: number) => void = () => {},
+): Promise<void> {
+  const missing = await missingDebs(engine, packages);
+  if (missing.length === 0) return;
+  // apt fetches from one host over one connection; a few side by side use the line better. Large packages are dealt
+  // out first so that no batch ends long after the others.
+  const lanes = 4;
+  const batches: DebPackage[][] = Array.from({ length: lanes }, () => []);
+  for (const [index, deb] of [...missing].sort((a, b) => b.size - a.size).entries()) batches[index % lanes]!.push(deb);
+  let arrived = packages.length - missing.length;
+  await withScratch(engine.scratch, async (work) => {
+    await mapLimit(
+      batches.filter((batch) => batch.length > 0),
+      lanes,
+      async (batch) => {
+        const dir = join(work, batch[0]!.sha256);
+        await mkdir(dir);
+        for (let at = 0; at < batch.length; at += 25) {
+          const slice = batch.slice(at, at + 25);
+          const specs = slice.map(
+            (deb) => `${deb.name}:${deb.arch === 'all' ? apt.options.arch : deb.arch}=${deb.version}`,
+          );
+          const result = await aptRun(apt, ['apt-get', 'download', '-qq', ...specs], dir);
+          if (result.code !== 0) {
+            throw aptError(
+              result,
+              `${missing.length} of ${packages.length} packages are missing and cannot be downloaded`,
+            );
+          }
+          for (const deb of slice) {
+            await takeIn(engine, dir, deb);
+            onProgress(++arrived);
+          }
+        }
+      },
+    );
+  });
+}
+
+/** Those whose bytes are not in the store. */
+export async function missingDebs(engine: Engine, packages: readonly DebPackage[]): Promise<DebPackage[]> {
+  const missing: DebPackage[] = [];
+  for (const deb of packages) if (!(await hasBlob(engine.store, deb.sha256))) missing.push(deb);
+  return missing;
+}
+
+/** Where a downloaded package lies. */
+export function debPath(engine: Engine, deb: Pick<DebPackage, 'sha256'>): string {
+  return blobPath(engine.store, deb.sha256);
+}
+
+async function takeIn(engine: Engine, dir: string, deb: DebPackage): Promise<void> {
+  const file = join(dir, `${deb.name}_${deb.version.replaceAll(':', '%3a')}_${deb.arch}.deb`);
+  const blob = await putFile(engine.store, file);
+  await rm(file);
+  if (blob.digest === deb.sha256) return;
+  await rm(blobPath(engine.store, blob.digest), { force: true });
+  throw new WeirError(
+    'tampered',
+    `the downloaded package is not the locked one: expected SHA-256 ${deb.sha256}, got ${blob.digest}`,
+    {
+      where: { package: `${deb.name} ${deb.version}` },
+      hint: 'the mirror or something on the way to it changed the file; nothing of it was kept',
+    },
+  );
+}
+
+export interface SourceFile {
+  readonly name: string;
+  /** bytes */
+  readonly size: number;
+  readonly sha256: Digest;
+}
+
+/** Downloads one file of a Debian source package into `dir`, verified by apt against the signed lists. */
+export async function downloadSource(apt: Apt, source: string, dir: string): Promise<void> {
+  const result = await aptRun(apt, ['apt-get', 'source', '--download-only', '-qq', '--only-source', source], dir);
+  if (result.code !== 0) throw aptError(result, `the source package ${source} cannot be downloaded`);
+}
+
+function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunResult> {
+  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', APT_CONFIG: apt.config, HOME: apt.dir };
+  return run(argv, { env, ...(cwd === undefined ? {} : { cwd }) }).catch((error: unknown) => {
+    if (error instanceof WeirError && error.code === 'no-program') {
+      throw new WeirError('no-apt', 'this host has no apt-get, which fetches the toolbox and the seed', {
+        hint: 'name a folder with the tools by [toolbox] root in weir.toml',
+        cause: error,
+      });
+    }
+    throw error;
+  });
+}
+
+/** The one error that fits what apt said. */
+function aptError(result: RunResult, what: string): WeirError {
+  const said = `${result.stderr}\n${result.stdout}`;
+  const details = lastLines(said, 200)
+    .filter((line) => /^(E|W|Err):?/.test(line))
+    .slice(-6);
+  if (/Valid-Until|is expired|not valid anymore/.test(said)) {
+    return new WeirError('lists-expired', `${what}: the mirror's Release file is past its Valid-Until`, {
+      details,
+      hint: 'the mirror stands still; accept that with allow-expired = true in [toolbox] and [seed]',
+    });
+  }
+  if (/NO_PUBKEY|BADSIG|not signed|invalid signature/.test(said)) {
+    return new WeirError('bad-signature', `${what}: the mirror's signature does not verify`, { details });
+  }
+  if (/Hash Sum mismatch|unexpected size/.test(said)) {
+    return new WeirError('tampered', `${what}: a file is not what the signed lists say`, {
+      details,
+      hint: 'the mirror or something on the way to it changed the file; nothing of it was kept',
+    });
+  }
+  if (/Version '.*' for '.*' was not found|Unable to locate package|Can't find a source|404 +Not Found/.test(said)) {
+    return new WeirError('gone', what, { details });
+  }
+  if (
+    /Could not resolve|Could not connect|Connection (failed|refused|timed out)|Cannot initiate|Network is unreachable|Temporary failure/.test(
+      said,
+    )
+  ) {
+    return new WeirError('no-network', `${what}: the mirror cannot be reached`, {
+      details,
+      hint: "check the network, the mirror in the host's apt sources or WEIR_MIRROR; what is in the cache needs no network",
+    });
+  }
+  return new WeirError('apt-failed', what, { details: details.length > 0 ? details : lastLines(said, 8) });
+}
+
+async function hostMirror(): Promise<string> {
+  const result = await run([
+    'apt-get',
+    'indextargets',
+    '--format',
+    '$(REPO_URI) $(RELEASE) $(COMPONENT)',
+    'Created-By: Packages',
+  ]).catch(() => undefined);
+  for (const line of result?.stdout.split('\n') ?? []) {
+    const [uri = '', release = '', component = ''] = line.split(' ');
+    if (component === 'main' && /^https?:/.test(uri) && !/security|updates|backports/.test(`${uri} ${release}`)) {
+      return uri.replace(/\/$/, '');
+    }
+  }
+  throw new WeirError('no-mirror', 'no Debian mirror is known', {
+    hint: 'name one in WEIR_MIRROR or by mirror = "…" in [toolbox]',
+    exit: 2,
+  });
+}
+
+/** The proxies of the host's apt, which a private configuration would otherwise lose. */
+async function hostProxies(): Promise<string[]> {
+  const result = await run(['apt-config', 'dump', 'Acquire']).catch(() => undefined);
+  return (result?.stdout ?? '')
+    .split('\n')
+    .filter((line) => /^Acquire::https?::(Proxy|CaInfo)\S* "[^"]+";$/.test(line.trim()));
+}

@@ -1,0 +1,217 @@
+import { lstat, mkdir, readlink, rename, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists, mapLimit, temporaryName } from '../base/files.ts';
+import { run, runOk } from '../base/process.ts';
+import type { Engine } from '../engine/action.ts';
+import { type Jail, noNamespaces, probeJail, removeTree, runSandboxedOk } from '../engine/sandbox.ts';
+import { type Apt, type DebPackage, debPath } from './apt.ts';
+import { lockedDebs } from './lock.ts';
+import type { Toolbox } from './tool.ts';
+
+/** What is in the toolbox: `core` for every build; `boot` is heavy and comes when an image is to be started. */
+export const toolSets = {
+  core: [
+    'base-files',
+    'bash',
+    'bubblewrap',
+    'bzip2',
+    'checkpolicy',
+    'coreutils',
+    'cpio',
+    'createrepo-c',
+    'dash',
+    'dosfstools',
+    'dnf5',
+    'e2fsprogs',
+    'fdisk',
+    'file',
+    'findutils',
+    'gawk',
+    'git',
+    'gpg',
+    'gpg-agent',
+    'gpgv',
+    'grep',
+    'gzip',
+    'kmod',
+    'libc-bin',
+    'mtools',
+    'ncurses-base',
+    'policycoreutils',
+    'qemu-utils',
+    'rpm',
+    'sed',
+    'selinux-utils',
+    'semodule-utils',
+    'sqlite3',
+    'systemd',
+    'systemd-boot-efi',
+    'systemd-repart',
+    'systemd-ukify',
+    'tar',
+    'util-linux',
+    'xz-utils',
+    'zstd',
+  ],
+  boot: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'ovmf', 'qemu-system-x86', 'qemu-utils'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type ToolSet = keyof typeof toolSets;
+
+/** Raised when unpacking or finishing changes what the folder holds. */
+const layoutVersion = 3;
+
+export interface ToolboxReport {
+  readonly toolbox: Toolbox;
+  readonly packages: readonly DebPackage[];
+  readonly downloaded: number;
+  readonly unpacked: boolean;
+  readonly relocked?: string;
+}
+
+/** A toolbox set, ready to run: downloaded, verified and unpacked under the cache where it was not there already. */
+export async function openToolbox(
+  engine: Engine,
+  options: {
+    readonly set: ToolSet;
+    readonly cache: string;
+    readonly lock: string;
+    readonly openApt: () => Promise<Apt>;
+    readonly onProgress?: (text: string) => void;
+  },
+): Promise<ToolboxReport> {
+  const say = options.onProgress ?? (() => {});
+  const { packages, downloaded, relocked } = await lockedDebs(engine, {
+    lock: options.lock,
+    set: options.set,
+    roots: toolSets[options.set],
+    openApt: options.openApt,
+    onProgress: (count, total) => say(`downloaded ${count} of ${total} packages`),
+  });
+  const digest = valueDigest({ layoutVersion, packages: packages.map((deb) => deb.sha256) });
+  const root = join(options.cache, 'toolbox', `${options.set}-${digest.slice(0, 16)}`);
+  const unpacked = !(await exists(root));
+  if (unpacked)
+    await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
+  const jail = await findJail(root);
+  const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
+  return relocked === undefined ? report : { ...report, relocked };
+}
+
+/** A folder that the project names instead: any root with the tools in it. */
+export async function toolboxFromFolder(root: string): Promise<Toolbox> {
+  if (!(await exists(join(root, 'usr/bin/rpmbuild')))) {
+    throw new WeirError('bad-toolbox', 'the named toolbox folder has no usr/bin/rpmbuild', {
+      where: { file: root },
+      exit: 2,
+    });
+  }
+  return { root, jail: await findJail(root), digest: valueDigest({ root }) };
+}
+
+async function findJail(root: string): Promise<Jail> {
+  const jail = bubblewrapOf(root);
+  const said = await probeJail(jail, root);
+  if (said === undefined) return jail;
+  if (process.getuid?.() === 0) return { kind: 'chroot', argv: [] };
+  throw noNamespaces(said);
+}
+
+/** bubblewrap straight out of the unpacked root: its own loader runs it, so that the host needs no libraries. */
+function bubblewrapOf(root: string): Jail {
+  const lib = join(root, 'usr/lib', libraryFolder());
+  const loader = join(
+    root,
+    process.arch === 'arm64' ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2',
+  );
+  return { kind: 'bubblewrap', argv: [loader, '--library-path', lib, join(root, 'usr/bin/bwrap')] };
+}
+
+function libraryFolder(): string {
+  return process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+}
+
+async function unpack(
+  engine: Engine,
+  packages: readonly DebPackage[],
+  root: string,
+  onProgress: (count: number) => void,
+): Promise<void> {
+  await mkdir(join(root, '..'), { recursive: true });
+  const temporary = temporaryName(root);
+  try {
+    for (const folder of [
+      'usr/bin',
+      'usr/sbin',
+      'usr/lib',
+      'usr/lib64',
+      'etc',
+      'proc',
+      'dev',
+      'sys',
+      'tmp',
+      'root',
+      'var/tmp',
+      'run',
+    ]) {
+      await mkdir(join(temporary, folder), { recursive: true });
+    }
+    for (const name of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(temporary, name));
+    let count = 0;
+    await mapLimit(packages, 2, async (deb) => {
+      // No maintainer script runs; what one would have done that matters is in `finish`.
+      await runOk(['sh', '-c', unpackScript, 'sh', debPath(engine, deb), temporary]);
+      onProgress(++count);
+    });
+    await finish(temporary);
+    await rename(temporary, root).catch(async (error: unknown) => {
+      // Another run was faster: its folder is as good as ours.
+      if (!(await exists(root))) throw error;
+      await removeTree(temporary);
+    });
+  } catch (error) {
+    await removeTree(temporary);
+    throw error;
+  }
+}
+
+const unpackScript = `set -e
+dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink --no-same-owner --no-same-permissions \
+  --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' --exclude='./usr/share/info/*'`;
+
+async function finish(root: string): Promise<void> {
+  await linkUnlessThere(root, 'usr/bin/sh', 'bash');
+  await linkUnlessThere(root, 'usr/bin/awk', 'gawk');
+  await writeFile(
+    join(root, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
+  );
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
+  await writeFile(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
+  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost weir\n');
+  const jail = bubblewrapOf(root);
+  const ldconfig = join(root, 'usr/sbin/ldconfig');
+  const shut = (await probeJail(jail, root)) === undefined;
+  if (shut) {
+    await runSandboxedOk(jail, {
+      root,
+      binds: [{ from: root, to: '/', writable: true }],
+      argv: ['/usr/sbin/ldconfig'],
+    });
+  } else if (process.getuid?.() === 0) {
+    await runOk(['chroot', root, '/usr/sbin/ldconfig']);
+  } else if ((await run([ldconfig, '-r', root])).code !== 0) {
+    throw noNamespaces('ldconfig cannot run without a namespace');
+  }
+}
+
+async function linkUnlessThere(root: string, path: string, target: string): Promise<void> {
+  const there = await lstat(join(root, path)).catch(() => undefined);
+  if (there === undefined) await symlink(target, join(root, path));
+  else if (there.isSymbolicLink() && !(await exists(join(root, path)))) {
+    const dangling = await readlink(join(root, path));
+    throw new WeirError('bad-toolbox', `${path} points to ${dangling}, which is not there`, { where: { file: root } });
+  }
+}
