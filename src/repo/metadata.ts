@@ -1,0 +1,75 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../base/digest.ts';
+import { mapLimit } from '../base/files.ts';
+import type { Engine } from '../engine/action.ts';
+import { takeOut } from '../engine/store.ts';
+import { runTool, type Toolbox } from '../toolbox/tool.ts';
+
+/** A package as a repository lists it: its file in the content store and the name the file has in the repository. */
+export interface RepoPackage {
+  readonly name: string;
+  readonly epoch: number;
+  readonly version: string;
+  readonly release: string;
+  readonly arch: string;
+  /** SHA-256 of the RPM file. */
+  readonly rpm: Digest;
+  /** File name of the source package it was built from. */
+  readonly sourceRpm: string;
+  /** What made it: `seed` or a component's name. */
+  readonly origin: string;
+}
+
+/** `name-version-release.arch`, without the epoch, as file names have it. */
+export function nvra(pkg: Pick<RepoPackage, 'name' | 'version' | 'release' | 'arch'>): string {
+  return `${pkg.name}-${pkg.version}-${pkg.release}.${pkg.arch}`;
+}
+
+/** `name-epoch:version-release.arch`, the epoch only where there is one. */
+export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'>): string {
+  return `${pkg.name}-${pkg.epoch === 0 ? '' : `${pkg.epoch}:`}${pkg.version}-${pkg.release}.${pkg.arch}`;
+}
+
+/**
+ * Lays out `dir` as a repository: packages under `Packages/<first letter>/`, metadata by createrepo_c with names that
+ * hold their digests. Equal packages and clock give equal bytes.
+ * @param clock seconds since 1970: revision and timestamps
+ */
+export async function writeRepository(
+  engine: Engine,
+  toolbox: Toolbox,
+  dir: string,
+  packages: readonly RepoPackage[],
+  clock: number,
+): Promise<void> {
+  const letters = new Set(packages.map((pkg) => pkg.name[0]!.toLowerCase()));
+  await mkdir(join(dir, 'Packages'), { recursive: true });
+  for (const letter of letters) await mkdir(join(dir, 'Packages', letter), { recursive: true });
+  await mapLimit(packages, 16, (pkg) => takeOut(engine.store, pkg.rpm, join(dir, packagePath(pkg))));
+  await runTool(toolbox, {
+    argv: [
+      'createrepo_c',
+      '--quiet',
+      '--no-database',
+      '--revision',
+      String(clock),
+      '--set-timestamp-to-revision',
+      '--general-compress-type',
+      'zstd',
+      '--workers',
+      '2',
+      '--unique-md-filenames',
+      '--checksum',
+      'sha256',
+      dir,
+    ],
+    env: { SOURCE_DATE_EPOCH: String(clock) },
+    binds: [{ from: dir, writable: true }],
+  });
+}
+
+/** Path of a package within its repository. */
+export function packagePath(pkg: Pick<RepoPackage, 'name' | 'version' | 'release' | 'arch'>): string {
+  return join('Packages', pkg.name[0]!.toLowerCase(), `${nvra(pkg)}.rpm`);
+}

@@ -1,0 +1,94 @@
+import { closest, WeirError } from '../base/errors.ts';
+import { lastLines } from '../base/process.ts';
+import { type Toolbox, tryTool } from '../toolbox/tool.ts';
+import { nevra, type RepoPackage } from './metadata.ts';
+
+/** A repository folder to resolve from, with the packages it is known to hold. */
+export interface RepoSource {
+  readonly id: string;
+  readonly dir: string;
+  readonly packages: readonly RepoPackage[];
+  /** dnf's priority: a package in a repository with a lower number hides its namesakes in the others. */
+  readonly priority: number;
+}
+
+/**
+ * The set of packages that installing `wanted` on an empty system brings, as dnf5 resolves it, without weak dependencies.
+ * @param wanted names, provides (`pkgconfig(zlib) >= 1`) or paths
+ * @throws WeirError `not-found` where no repository has what is wanted, `unresolvable` where it cannot be installed
+ */
+export async function resolvePackages(
+  toolbox: Toolbox,
+  sources: readonly RepoSource[],
+  wanted: readonly string[],
+  options: { readonly arch: string; readonly exclude?: readonly string[]; readonly purpose: string },
+): Promise<RepoPackage[]> {
+  const argv = ['dnf5', '--assumeno', '--installroot=/tmp/root', '--releasever=4.0', `--forcearch=${options.arch}`];
+  argv.push(
+    '--setopt=reposdir=/nonexistent',
+    '--setopt=cachedir=/tmp/cache',
+    '--setopt=plugins=0',
+    '--setopt=install_weak_deps=0',
+  );
+  argv.push('--setopt=optional_metadata_types=filelists', '--setopt=tsflags=test', '--setopt=best=1');
+  for (const source of sources) {
+    argv.push(`--repofrompath=${source.id},file://${source.dir}`, `--setopt=${source.id}.gpgcheck=0`);
+    argv.push(`--setopt=${source.id}.priority=${source.priority}`);
+  }
+  if (options.exclude !== undefined && options.exclude.length > 0) argv.push(`--exclude=${options.exclude.join(',')}`);
+  argv.push('install', '--', ...wanted);
+  const result = await tryTool(toolbox, {
+    argv,
+    // A narrow terminal would make dnf5 cut its table's columns.
+    env: { COLUMNS: '4000' },
+    binds: sources.map((source) => ({ from: source.dir })),
+  });
+  const rows = tableRows(result.stdout);
+  const announced = /^ Installing: +(\d+) packages?$/m.exec(result.stdout);
+  if (announced === null || Number(announced[1]) !== rows.length) throw resolveError(result, sources, options.purpose);
+  const known = new Map<string, RepoPackage>();
+  for (const source of sources) for (const pkg of source.packages) known.set(`${source.id} ${nevra(pkg)}`, pkg);
+  return rows
+    .map((row) => {
+      const pkg = known.get(`${row.repo} ${row.nevra}`);
+      if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} of ${row.repo}, which was not put there`);
+      return pkg;
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** The rows of dnf5's transaction table: ` name arch epoch:version-release repository size unit`. */
+function tableRows(output: string): { readonly nevra: string; readonly repo: string }[] {
+  const rows: { nevra: string; repo: string }[] = [];
+  let installing = false;
+  for (const line of output.split('\n')) {
+    if (/^\S/.test(line)) installing = line.startsWith('Installing');
+    if (!installing || !line.startsWith(' ')) continue;
+    const [name, arch, evr, repo] = line.trim().split(/\s+/);
+    if (name === undefined || arch === undefined || evr === undefined || repo === undefined) continue;
+    rows.push({ nevra: `${name}-${evr.replace(/^0:/, '')}.${arch}`, repo });
+  }
+  return rows;
+}
+
+function resolveError(
+  result: { readonly stdout: string; readonly stderr: string },
+  sources: readonly RepoSource[],
+  purpose: string,
+): WeirError {
+  const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map((match) => match[1]!);
+  if (missing.length > 0) {
+    const names = sources.flatMap((source) => source.packages.map((pkg) => pkg.name));
+    const near = closest(missing[0]!, names)[0];
+    return new WeirError('not-found', `no repository has ${missing.join(', ')} (wanted for ${purpose})`, {
+      where: { package: missing[0]! },
+      hint: near === undefined ? `searched: ${sources.map((source) => source.id).join(', ')}` : `did you mean ${near}?`,
+    });
+  }
+  const problems = lastLines(result.stderr, 60).filter(
+    (line) => !/^(Updating and loading|Repositories loaded|You can try| {2}--)/.test(line),
+  );
+  return new WeirError('unresolvable', `dnf5 cannot resolve the packages for ${purpose}`, {
+    details: problems.slice(0, 20),
+  });
+}
