@@ -1,0 +1,162 @@
+import { type Section, type Spec, tagPattern } from './parse.ts';
+
+/** A tag as it stands in the preamble or a `%package` section, unexpanded. */
+export interface Tag {
+  /** As written, with its qualifier: `Requires(post)`. */
+  readonly name: string;
+  /** `post` of `Requires(post)`, `C` of `Summary(C)`. */
+  readonly qualifier: string | undefined;
+  /** One line; where the file has several, they are joined by a blank. */
+  readonly value: string;
+  /** Index of its first line. */
+  readonly line: number;
+  /** Index behind its last line. */
+  readonly end: number;
+  /** As its section names it; `''` is the main package. */
+  readonly package: string;
+}
+
+/** All tags in the order of the file, of every branch of every conditional. */
+export function tags(spec: Spec, select: { readonly name?: string; readonly package?: string } = {}): Tag[] {
+  const found: Tag[] = [];
+  const name = select.name?.toLowerCase();
+  for (const section of spec.sections) {
+    if (section.key !== '%package') continue;
+    if (select.package !== undefined && section.package !== select.package) continue;
+    for (let line = section.start; line < section.end; line++) {
+      if (spec.roles[line] !== 'tag') continue;
+      const tag = tagAt(spec, section, line);
+      if (name === undefined || tag.name.toLowerCase() === name) found.push(tag);
+    }
+  }
+  return found;
+}
+
+function tagAt(spec: Spec, section: Section, line: number): Tag {
+  const [, name, first] = tagPattern.exec(spec.lines[line]!.text)!;
+  let end = line + 1;
+  let value = first!;
+  // Inside %{?x:…} every line is joined, but only a backslash makes the next one a part of this tag.
+  while (end < section.end && spec.lines[end - 1]!.text.endsWith('\\') && spec.joined[end] === true) {
+    value = `${value.replace(/\s*\\$/, '')} ${spec.lines[end]!.text.trim()}`;
+    end++;
+  }
+  return { name: name!, qualifier: /\(([^)]*)\)$/.exec(name!)?.[1], value, line, end, package: section.package };
+}
+
+/** The value of a package's first tag of that name, unexpanded. */
+export function tagValue(spec: Spec, name: string, packageName = ''): string | undefined {
+  return tags(spec, { name, package: packageName })[0]?.value;
+}
+
+/** A patch or a source. */
+export interface ListedFile {
+  /** RPM's number: that of the tag, or the one after the file before it. */
+  readonly number: number;
+  /** Unexpanded. */
+  readonly value: string;
+  readonly line: number;
+  readonly end: number;
+  /** Whether it stands in `%patchlist` or `%sourcelist` and not in a tag. */
+  readonly inList: boolean;
+}
+
+/** All patches with their numbers, those of tags first. */
+export function patches(spec: Spec): ListedFile[] {
+  return listedFiles(spec, 'patch', '%patchlist');
+}
+
+/** All sources with their numbers, those of tags first. */
+export function sources(spec: Spec): ListedFile[] {
+  return listedFiles(spec, 'source', '%sourcelist');
+}
+
+function listedFiles(spec: Spec, tag: 'patch' | 'source', list: string): ListedFile[] {
+  const found: ListedFile[] = [];
+  const pattern = new RegExp(`^${tag}(\\d{0,9})$`, 'i');
+  let last = -1;
+  for (const { name, value, line, end } of tags(spec)) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    last = match[1] === '' ? last + 1 : Number(match[1]);
+    found.push({ number: last, value, line, end, inList: false });
+  }
+  for (const section of spec.sections) {
+    if (section.key !== list) continue;
+    for (let line = section.start; line < section.end; line++) {
+      if (spec.roles[line] !== 'text') continue;
+      last++;
+      found.push({ number: last, value: spec.lines[line]!.text.trim(), line, end: line + 1, inList: true });
+    }
+  }
+  return found;
+}
+
+/** Sections of a name (with its `%`, any case), of one package or of all. */
+export function sectionsOf(spec: Spec, name: string | undefined, packageName: string | undefined): Section[] {
+  const key = name?.toLowerCase();
+  return spec.sections.filter(
+    (section) =>
+      (key === undefined || (section.key === key && section.header >= 0)) &&
+      (packageName === undefined || section.package === packageName),
+  );
+}
+
+/** One requirement, unexpanded: `name`, or `name op version`, or a rich one in parentheses, blanks made single. */
+export function requirements(value: string): string[] {
+  const words =
+    value.match(/\((?:[^()]|\([^()]*\))*\)|(?:%\{[^}]*\}|%\[[^\]]*\]|%\([^)]*\)|\([^()\s]*\)|[^\s,])+/g) ?? [];
+  const found: string[] = [];
+  for (const word of words) {
+    const previous = found.at(-1);
+    if (previous !== undefined && (/^(<|<=|=|==|>=|>)$/.test(word) || /\s(<|<=|=|==|>=|>)$/.test(previous))) {
+      found[found.length - 1] = `${previous} ${word}`;
+    } else {
+      found.push(word);
+    }
+  }
+  return found;
+}
+
+/** What the spec says it needs to be built, unexpanded, of every branch of every conditional. */
+export function buildRequires(spec: Spec): string[] {
+  return tags(spec)
+    .filter((tag) => /^buildrequires(\(|$)/i.test(tag.name))
+    .flatMap((tag) => requirements(tag.value));
+}
+
+/** Macros that the text alone tells: one-line `%global` and `%define` without parameters, and the main tags. */
+export function plainMacros(spec: Spec): Map<string, string> {
+  const macros = new Map<string, string>();
+  for (const [index, { text }] of spec.lines.entries()) {
+    if (spec.joined[index] === true || text.endsWith('\\')) continue;
+    const match = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)\s+(.*?)\s*$/.exec(text);
+    if (match !== null) macros.set(match[1]!, match[2]!);
+  }
+  for (const name of ['Name', 'Version', 'Release', 'URL', 'Epoch']) {
+    const value = tagValue(spec, name);
+    if (value !== undefined) macros.set(name.toLowerCase(), value);
+  }
+  return macros;
+}
+
+/**
+ * Expands `%name`, `%{name}` and `%{?name}` as far as the macros are known; all else stays as it is. Bounded: a macro
+ * that expands to itself, or to a great deal, is left as it is.
+ */
+export function expandPlain(text: string, macros: ReadonlyMap<string, string>): string {
+  let left = 1000;
+  const expand = (part: string, depth: number): string => {
+    if (depth === 0 || !part.includes('%')) return part;
+    return part.replace(/%%|%\{(\??)([A-Za-z_]\w*)\}|%([A-Za-z_]\w*)/g, (whole, _optional, braced, bare) => {
+      const value = macros.get((braced ?? bare) as string);
+      return value === undefined || left-- <= 0 ? whole : expand(value, depth - 1);
+    });
+  };
+  return expand(text, 8);
+}
+
+/** The file name that rpm looks for in the source folder: behind the last `/` of a URL or its `#/` fragment. */
+export function fileNameOf(value: string): string {
+  return value.slice(value.lastIndexOf('/') + 1);
+}
