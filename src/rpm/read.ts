@@ -1,0 +1,432 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { systemCode, WeirError } from '../base/errors.ts';
+import {
+  type Header,
+  headerNumbers,
+  headerSize,
+  headerText,
+  headerTexts,
+  introSize,
+  parseHeader,
+  regions,
+} from './header.ts';
+import {
+  bitsComparison,
+  bitsUses,
+  dependencyTags,
+  digestAlgorithms,
+  fileBits,
+  fileTriggerTags,
+  preBits,
+  scriptletTags,
+  signatureTag,
+  tag,
+  triggerBits,
+} from './tags.ts';
+import type {
+  ChangelogEntry,
+  Dependencies,
+  Dependency,
+  FileFlags,
+  FileTrigger,
+  RpmFile,
+  RpmPackage,
+  Scriptlet,
+  ScriptletKind,
+} from './types.ts';
+
+/** Size in bytes of the lead, which only the magic number of still counts. */
+export const leadSize = 96;
+export const leadMagic = Buffer.from('edabeedb', 'hex');
+
+/** The two headers of a package file as they are, and where they lie. */
+export interface RpmHeaders {
+  readonly signature: Header;
+  readonly main: Header;
+  /** Bytes of the main header, over which signatures and digests go. */
+  readonly mainBytes: Buffer;
+  readonly headerOffset: number;
+  readonly payloadOffset: number;
+  readonly fileSize: number;
+}
+
+/**
+ * Reads a package's headers and checks the main header's digests and the file's length; the payload stays on disk.
+ * Knows formats 4 and 6 (rpm's docs/manual/format_v4.md, format_v6.md).
+ * @throws WeirError `bad-rpm` for a truncated or damaged file, `no-rpm` where there is none
+ */
+export async function readRpm(path: string): Promise<RpmPackage> {
+  return naming(path, async () => describe(await readHeaders(path)));
+}
+
+/** Reads a package's headers only, with the checks of `readRpm`. */
+export async function readRpmHeaders(path: string): Promise<RpmHeaders> {
+  return naming(path, () => readHeaders(path));
+}
+
+/**
+ * Compares the payload with every digest of it in the main header, streaming.
+ * @throws WeirError `bad-rpm` where it differs, or where the package has none (older than rpm 4.14)
+ */
+export async function verifyPayload(path: string): Promise<void> {
+  await naming(path, async () => {
+    const { main, payloadOffset } = await readHeaders(path);
+    const expected = payloadDigests(main);
+    if (expected.length === 0) throw new WeirError('bad-rpm', 'the package has no digest of its payload');
+    const hashes = expected.map(({ algorithm }) => createHash(algorithm));
+    for await (const chunk of createReadStream(path, { start: payloadOffset, highWaterMark: 1 << 20 })) {
+      for (const hash of hashes) hash.update(chunk);
+    }
+    expected.forEach(({ algorithm, digest }, index) => {
+      if (hashes[index]!.digest('hex') !== digest)
+        throw new WeirError('bad-rpm', `the payload's ${algorithm} is wrong`);
+    });
+  });
+}
+
+function payloadDigests(main: Header): { algorithm: string; digest: string }[] {
+  const tags = [
+    [tag.payloadSha256, 'sha256'],
+    [tag.payloadSha512, 'sha512'],
+    [tag.payloadSha3_256, 'sha3-256'],
+  ] as const;
+  return tags.flatMap(([number, algorithm]) => {
+    const digest = headerText(main, number);
+    return digest === undefined ? [] : [{ algorithm, digest }];
+  });
+}
+
+/** Runs `work` and puts the file's name into what it throws. */
+export async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw placed(error, path);
+  }
+}
+
+/** The error with the package file as its place, unless it has one. */
+export function placed(error: unknown, path: string): unknown {
+  if (systemCode(error) === 'ENOENT') {
+    return new WeirError('no-rpm', 'there is no such package file', { where: { file: path }, cause: error });
+  }
+  if (!(error instanceof WeirError) || error.where !== undefined) return error;
+  const { code, message, details, exit, hint } = error;
+  return new WeirError(code, message, {
+    where: { file: path },
+    details,
+    exit,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+async function readHeaders(path: string): Promise<RpmHeaders> {
+  const handle = await open(path, 'r');
+  try {
+    const fileSize = (await handle.stat()).size;
+    // one read holds all of most packages' headers
+    const start = await readAt(handle, 0, Math.min(fileSize, 1 << 16));
+    const at = async (offset: number, length: number): Promise<Buffer> => {
+      if (offset + length > fileSize) throw truncated();
+      if (offset + length <= start.length) return start.subarray(offset, offset + length);
+      return readAt(handle, offset, length);
+    };
+    if (fileSize < leadSize || !start.subarray(0, 4).equals(leadMagic)) {
+      throw new WeirError('bad-rpm', fileSize < leadSize ? 'the file is truncated' : 'this is no RPM package');
+    }
+    const signatureLength = headerSize(await at(leadSize, introSize));
+    const signature = parseHeader(await at(leadSize, signatureLength), regions.signature);
+    const headerOffset = leadSize + Math.ceil(signatureLength / 8) * 8;
+    const mainLength = headerSize(await at(headerOffset, introSize));
+    const mainBytes = await at(headerOffset, mainLength);
+    checkHeaderDigests(signature, mainBytes);
+    const main = parseHeader(mainBytes, regions.main);
+    const payloadOffset = headerOffset + mainLength;
+    checkLength(signature, main, headerOffset, payloadOffset, fileSize);
+    return { signature, main, mainBytes, headerOffset, payloadOffset, fileSize };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) throw truncated();
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+function truncated(): WeirError {
+  return new WeirError('bad-rpm', 'the package file is truncated', { hint: 'fetch or build it again' });
+}
+
+function checkHeaderDigests(signature: Header, main: Buffer): void {
+  const checks = [
+    [signatureTag.sha256, 'sha256'],
+    [signatureTag.sha3_256, 'sha3-256'],
+    [signatureTag.sha1, 'sha1'],
+  ] as const;
+  let checked = 0;
+  for (const [number, algorithm] of checks) {
+    const expected = headerText(signature, number);
+    if (expected === undefined) continue;
+    checked += 1;
+    if (createHash(algorithm).update(main).digest('hex') !== expected) {
+      throw new WeirError('bad-rpm', `the header's ${algorithm} is wrong`);
+    }
+  }
+  if (checked === 0) throw new WeirError('bad-rpm', 'the package has no digest of its header');
+}
+
+function checkLength(
+  signature: Header,
+  main: Header,
+  headerOffset: number,
+  payloadOffset: number,
+  fileSize: number,
+): void {
+  const payload = headerNumbers(main, tag.payloadSize)[0];
+  // format 4 says how long header and payload are together
+  const both = isFormat6(main)
+    ? undefined
+    : (headerNumbers(signature, signatureTag.longSize)[0] ?? headerNumbers(signature, signatureTag.v4Size)[0]);
+  const end = payload !== undefined ? payloadOffset + payload : both !== undefined ? headerOffset + both : undefined;
+  if (end === undefined || end === fileSize) return;
+  if (end > fileSize) throw truncated();
+  throw new WeirError('bad-rpm', `the package file goes on for ${fileSize - end} bytes after its end`);
+}
+
+function isFormat6(main: Header): boolean {
+  return (headerNumbers(main, tag.rpmFormat)[0] ?? 4) >= 6;
+}
+
+function describe({ signature, main, mainBytes, headerOffset, payloadOffset, fileSize }: RpmHeaders): RpmPackage {
+  const text = (number: number): string => headerText(main, number) ?? '';
+  const required = (number: number, what: string): string => {
+    const value = headerText(main, number);
+    if (value === undefined) throw new WeirError('bad-rpm', `the package has no ${what}`);
+    return value;
+  };
+  const digestNumber = headerNumbers(main, tag.fileDigestAlgo)[0] ?? 1;
+  const fileDigestAlgorithm = (digestAlgorithms as Readonly<Record<number, RpmPackage['fileDigestAlgorithm']>>)[
+    digestNumber
+  ];
+  if (fileDigestAlgorithm === undefined) throw new WeirError('bad-rpm', `unknown digest algorithm ${digestNumber}`);
+  return {
+    format: isFormat6(main) ? 6 : 4,
+    name: required(tag.name, 'name'),
+    epoch: headerNumbers(main, tag.epoch)[0] ?? 0,
+    version: required(tag.version, 'version'),
+    release: required(tag.release, 'release'),
+    arch: required(tag.arch, 'architecture'),
+    summary: text(tag.summary),
+    description: text(tag.description),
+    license: text(tag.license),
+    group: text(tag.group),
+    url: text(tag.url),
+    vendor: text(tag.vendor),
+    packager: text(tag.packager),
+    vcs: text(tag.vcs),
+    bugUrl: text(tag.bugUrl),
+    buildHost: text(tag.buildHost),
+    sourceRpm: text(tag.sourceRpm),
+    isSource: main.has(tag.sourcePackage) || !main.has(tag.sourceRpm),
+    buildTime: headerNumbers(main, tag.buildTime)[0] ?? 0,
+    size: headerNumbers(main, tag.longSize)[0] ?? headerNumbers(main, tag.size)[0] ?? 0,
+    ...dependencies(main),
+    files: files(main),
+    fileDigestAlgorithm,
+    scriptlets: scriptlets(main),
+    fileTriggers: [...fileTriggers(main, 'file'), ...fileTriggers(main, 'trans')],
+    changelog: changelog(main),
+    headerOffset,
+    payloadOffset,
+    fileSize,
+    payloadUnpackedSize: headerNumbers(main, tag.payloadSizeAlt)[0],
+    payloadCompressor: headerText(main, tag.payloadCompressor) ?? 'none',
+    payloadDigest: headerText(main, tag.payloadSha256),
+    payloadDigest512: headerText(main, tag.payloadSha512),
+    headerDigest: createHash('sha256').update(mainBytes).digest('hex'),
+    signed: isSigned(signature, isFormat6(main)),
+  };
+}
+
+function isSigned(signature: Header, format6: boolean): boolean {
+  const numbers: number[] = [signatureTag.openPgp, signatureTag.rsa, signatureTag.dsa];
+  if (!format6) numbers.push(signatureTag.v4Pgp, signatureTag.v4Gpg);
+  return numbers.some((number) => signature.has(number));
+}
+
+/** Throws where parallel arrays differ in length, which a reader would otherwise take for other values. */
+function parallel<T>(values: readonly T[], count: number, what: string): readonly T[] {
+  if (values.length !== count) throw new WeirError('bad-rpm', `${what}: ${values.length} values for ${count} entries`);
+  return values;
+}
+
+function dependencies(main: Header): Dependencies {
+  const list = (kind: keyof Dependencies): Dependency[] => {
+    const tags = dependencyTags[kind];
+    const names = headerTexts(main, tags.name);
+    if (names.length === 0) return [];
+    const versions = parallel(headerTexts(main, tags.version), names.length, `versions of ${kind}`);
+    const flags = parallel(headerNumbers(main, tags.flags), names.length, `flags of ${kind}`);
+    return names.map((name, index) => dependency(name, versions[index]!, flags[index]!));
+  };
+  return {
+    provides: list('provides'),
+    requires: list('requires'),
+    conflicts: list('conflicts'),
+    obsoletes: list('obsoletes'),
+    recommends: list('recommends'),
+    suggests: list('suggests'),
+    supplements: list('supplements'),
+    enhances: list('enhances'),
+  };
+}
+
+function dependency(name: string, evr: string, bits: number): Dependency {
+  const flags = evr === '' ? '' : bitsComparison(bits);
+  const uses = bitsUses(bits);
+  return {
+    name,
+    flags,
+    ...(flags === '' ? {} : { evr }),
+    ...((bits & preBits) === 0 ? {} : { pre: true }),
+    ...(uses.length === 0 ? {} : { uses }),
+  };
+}
+
+function files(main: Header): RpmFile[] {
+  const baseNames = headerTexts(main, tag.baseNames);
+  const count = baseNames.length;
+  if (count === 0) return [];
+  const dirNames = headerTexts(main, tag.dirNames);
+  const numbers = (number: number, what: string): readonly number[] =>
+    parallel(headerNumbers(main, number), count, what);
+  const texts = (number: number, what: string): readonly string[] => parallel(headerTexts(main, number), count, what);
+  const optional = (number: number, what: string): readonly string[] | undefined =>
+    main.has(number) ? texts(number, what) : undefined;
+  const dirIndexes = numbers(tag.dirIndexes, 'folders');
+  const modes = numbers(tag.fileModes, 'modes');
+  const mtimes = numbers(tag.fileMtimes, 'times');
+  const flags = numbers(tag.fileFlags, 'file flags');
+  const users = texts(tag.fileUserName, 'owners');
+  const groups = texts(tag.fileGroupName, 'groups');
+  const targets = texts(tag.fileLinkTos, 'link targets');
+  const digests = texts(tag.fileDigests, 'file digests');
+  const inodes = numbers(tag.fileInodes, 'inodes');
+  const devices = main.has(tag.fileDevices) ? numbers(tag.fileDevices, 'devices') : undefined;
+  const sizes = numbers(main.has(tag.longFileSizes) ? tag.longFileSizes : tag.fileSizes, 'sizes');
+  const verify = main.has(tag.fileVerifyFlags) ? numbers(tag.fileVerifyFlags, 'verify flags') : undefined;
+  const capabilities = optional(tag.fileCaps, 'capabilities');
+  const firstOfSet = new Map<string, string>();
+  return baseNames.map((baseName, index) => {
+    const folder = dirNames[dirIndexes[index]!];
+    if (folder === undefined)
+      throw new WeirError('bad-rpm', `a file lies in folder ${dirIndexes[index]}, of which there is none`);
+    const path = folder + baseName;
+    const mode = modes[index]!;
+    const kind = kindOf(mode);
+    const fileFlags = flagsOf(flags[index]!);
+    let hardlink: string | undefined;
+    if (kind === 'file' && fileFlags.ghost !== true) {
+      const set = `${devices?.[index] ?? 0}:${inodes[index]}`;
+      hardlink = firstOfSet.get(set);
+      if (hardlink === undefined) firstOfSet.set(set, path);
+    }
+    return {
+      path: path === '/' ? path : path.replace(/\/$/, ''),
+      kind,
+      mode: mode & 0o7777,
+      user: users[index]!,
+      group: groups[index]!,
+      mtime: mtimes[index]!,
+      size: sizes[index]!,
+      flags: fileFlags,
+      verify: verify?.[index] ?? 0xffff_ffff,
+      inode: inodes[index]!,
+      ...(digests[index] === '' ? {} : { digest: digests[index]! }),
+      ...(kind === 'symlink' ? { target: targets[index]! } : {}),
+      ...(capabilities === undefined || capabilities[index] === '' ? {} : { capabilities: capabilities[index]! }),
+      ...(hardlink === undefined ? {} : { hardlink }),
+    };
+  });
+}
+
+function kindOf(mode: number): RpmFile['kind'] {
+  switch (mode & 0o17_0000) {
+    case 0o10_0000:
+      return 'file';
+    case 0o04_0000:
+      return 'directory';
+    case 0o12_0000:
+      return 'symlink';
+    default:
+      return 'other';
+  }
+}
+
+function flagsOf(bits: number): FileFlags {
+  const has = (bit: number): boolean => (bits & bit) !== 0;
+  return {
+    ...(has(fileBits.config) ? { config: has(fileBits.noreplace) ? 'noreplace' : '' } : {}),
+    ...(has(fileBits.doc) ? { doc: true } : {}),
+    ...(has(fileBits.license) ? { license: true } : {}),
+    ...(has(fileBits.readme) ? { readme: true } : {}),
+    ...(has(fileBits.ghost) ? { ghost: true } : {}),
+    ...(has(fileBits.missingok) ? { missingok: true } : {}),
+    ...(has(fileBits.artifact) ? { artifact: true } : {}),
+  };
+}
+
+function scriptlets(main: Header): Scriptlet[] {
+  return (Object.keys(scriptletTags) as ScriptletKind[]).flatMap((kind) => {
+    const { body, program } = scriptletTags[kind];
+    if (!main.has(body) && !main.has(program)) return [];
+    const interpreter = headerTexts(main, program);
+    return [
+      { kind, interpreter: interpreter.length === 0 ? ['/bin/sh'] : interpreter, script: headerText(main, body) ?? '' },
+    ];
+  });
+}
+
+function fileTriggers(main: Header, scope: FileTrigger['scope']): FileTrigger[] {
+  const tags = fileTriggerTags[scope];
+  const scripts = headerTexts(main, tags.script);
+  if (scripts.length === 0) return [];
+  const programs = parallel(headerTexts(main, tags.program), scripts.length, 'interpreters of file triggers');
+  const priorities = headerNumbers(main, tags.priority);
+  const names = headerTexts(main, tags.name);
+  const indexes = parallel(headerNumbers(main, tags.index), names.length, 'indexes of file triggers');
+  const flags = parallel(headerNumbers(main, tags.flags), names.length, 'flags of file triggers');
+  return scripts.map((script, index) => {
+    const own = names.flatMap((prefix, at) => (indexes[at] === index ? [{ prefix, bits: flags[at]! }] : []));
+    const bits = own[0]?.bits ?? 0;
+    const when = bits & triggerBits.in ? 'in' : bits & triggerBits.un ? 'un' : 'postun';
+    return {
+      scope,
+      when,
+      prefixes: own.map((entry) => entry.prefix),
+      interpreter: [programs[index]!],
+      script,
+      priority: priorities[index] ?? defaultTriggerPriority,
+    };
+  });
+}
+
+/** rpm's priority of a file trigger that names none. */
+export const defaultTriggerPriority = 1_000_000;
+
+function changelog(main: Header): ChangelogEntry[] {
+  const times = headerNumbers(main, tag.changelogTime);
+  const authors = parallel(headerTexts(main, tag.changelogName), times.length, 'authors of changes');
+  const texts = parallel(headerTexts(main, tag.changelogText), times.length, 'texts of changes');
+  return times.map((time, index) => ({ time, author: authors[index]!, text: texts[index]! }));
+}
