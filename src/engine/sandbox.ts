@@ -24,6 +24,8 @@ export interface Sandboxed {
   /** Where writes to `/` go: an empty folder `upper` that then holds just what was written, and scratch `work` beside it. */
   readonly overlay?: { readonly upper: string; readonly work: string };
   readonly binds?: readonly Bind[];
+  /** Another folder, mounted at `at` as an overlay; `upper` then holds what was written there. */
+  readonly treeOverlay?: { readonly lower: string; readonly upper: string; readonly work: string; readonly at: string };
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -78,6 +80,10 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   for (const device of spec.devices ?? []) argv.push('--dev-bind-try', device, device);
   for (const bind of spec.binds ?? []) {
     argv.push(bind.writable === true ? '--bind' : '--ro-bind', bind.from, bind.to ?? bind.from);
+  }
+  if (spec.treeOverlay !== undefined) {
+    const { lower, upper, work, at } = spec.treeOverlay;
+    argv.push('--overlay-src', lower, '--overlay', upper, work, at);
   }
   argv.push('--unshare-all', '--die-with-parent', '--new-session', '--hostname', 'weir');
   if (spec.network === true) argv.push('--share-net');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
@@ -78,6 +78,22 @@ export async function putBytes(store: Store, bytes: string | Uint8Array): Promis
     }
   }
   return { digest, size: buffer.length };
+}
+
+/** Like `putBytes`, for bytes whose digest is known, and synchronous: for the many small files of a package. */
+export function putBytesNow(store: Store, bytes: Uint8Array, digest: Digest): Blob {
+  const path = blobPath(store, digest);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    const temporary = temporaryName(join(store.dir, 'tmp', 'x'));
+    try {
+      writeFileSync(temporary, bytes, { mode: 0o444 });
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw diskError(error, store.dir);
+    }
+  }
+  return { digest, size: bytes.length };
 }
 
 /** Copies a file into the store. */

@@ -21,6 +21,8 @@ export interface ToolRun {
   readonly argv: readonly string[];
   /** Folders and files of the host that the tool sees, under the same path unless `to` says otherwise. */
   readonly binds?: readonly Bind[];
+  /** A folder mounted writable through an overlay, whose changes land in `upper`. */
+  readonly treeOverlay?: NonNullable<Sandboxed['treeOverlay']>;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array | Readable;

@@ -1,0 +1,197 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { lastLines, type RunResult } from '../base/process.ts';
+import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import { blobPath, putBytes, takeOut } from '../engine/store.ts';
+import { nvra } from '../repo/metadata.ts';
+import type { Toolbox, ToolRun } from '../toolbox/tool.ts';
+import { labelTree } from './labels.ts';
+import { editTree, treeMount, withEntries } from './overlay.ts';
+import { policyStore } from './policy.ts';
+import type { Entry, FileEntry, Tree } from './tree.ts';
+
+export interface FinaliseOptions {
+  readonly cache: string;
+  /** seconds since 1970: install times, mtimes of what finalisers write */
+  readonly clock: number;
+  /** Look up and set SELinux labels, and build the policy store where the tree has policy modules. */
+  readonly selinux: boolean;
+  /** Write the RPM database. */
+  readonly rpmdb: boolean;
+  /** Enable and disable units as the presets in the tree say. */
+  readonly presets: boolean;
+}
+
+export interface Finalised {
+  readonly tree: Tree;
+  /** What was done, one line each, for the log. */
+  readonly log: readonly string[];
+}
+
+/** Where the RPM database lies in every tree. */
+export const rpmdbPath = '/usr/lib/sysimage/rpm';
+
+/** The finalised tree; an action, so an unchanged tree is read back. */
+export async function finaliseTree(
+  engine: Engine,
+  toolbox: Toolbox,
+  tree: Tree,
+  options: FinaliseOptions,
+): Promise<Finalised> {
+  const { cache, ...inputs } = options;
+  const result = await perform(engine, {
+    kind: 'finalise-tree',
+    version: 1,
+    inputs: { tree: valueDigest(tree), toolbox: toolbox.digest, ...inputs },
+    run: async (work) => {
+      const finalised = await finalise(engine, toolbox, tree, options);
+      await writeFile(join(work, 'tree.json'), JSON.stringify(finalised));
+      return { files: { tree: join(work, 'tree.json') } };
+    },
+  });
+  return JSON.parse(await readFile(outputPath(engine, result, 'tree'), 'utf8')) as Finalised;
+}
+
+async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: FinaliseOptions): Promise<Finalised> {
+  const log: string[] = [];
+  const has = new Set(tree.entries.map((entry) => entry.path));
+  let result = await certificateBundle(engine, tree, options.clock, log);
+  result = await editTree(engine, toolbox, result, options, async (runInTree) => {
+    const step = async (what: string, argv: readonly string[]): Promise<void> => {
+      const outcome = await runInTree({ argv, env: { SOURCE_DATE_EPOCH: String(options.clock) } });
+      check(what, outcome);
+      log.push(`${what}: ${argv.join(' ')}`);
+    };
+    if (has.has('/usr/lib/sysusers.d')) await step('system users', ['systemd-sysusers', `--root=${treeMount}`]);
+    if (options.presets && has.has('/usr/lib/systemd/system-preset')) {
+      await step('presets', ['systemctl', `--root=${treeMount}`, '--preset-mode=full', 'preset-all']);
+      if (has.has('/usr/lib/systemd/user-preset')) {
+        await step('user presets', [
+          'systemctl',
+          `--root=${treeMount}`,
+          '--global',
+          '--preset-mode=full',
+          'preset-all',
+        ]);
+      }
+    }
+    for (const kernel of kernelVersions(tree)) await step('kernel modules', ['depmod', '-b', treeMount, kernel]);
+    if (has.has('/etc/ld.so.conf')) await step('library cache', ['ldconfig', '-X', '-r', treeMount]);
+  });
+  result = dropTraces(result);
+  if (options.selinux) result = await policyStore(engine, toolbox, result, options, log);
+  if (options.rpmdb) result = await writeRpmdb(engine, toolbox, result, options, log);
+  if (options.selinux) result = await labelTree(engine, toolbox, result, log);
+  return { tree: result, log };
+}
+
+function check(what: string, outcome: RunResult): void {
+  if (outcome.code === 0) return;
+  throw new WeirError('finaliser-failed', `${what} failed with exit code ${outcome.code}`, {
+    details: lastLines(outcome.stderr || outcome.stdout, 10),
+  });
+}
+
+/** Kernel releases that have modules in the tree. */
+export function kernelVersions(tree: Tree): string[] {
+  return tree.entries
+    .map((entry) => /^\/usr\/lib\/modules\/([^/]+)\/modules\.(?:order|builtin)$/.exec(entry.path)?.[1])
+    .filter((version) => version !== undefined)
+    .filter((version, index, all) => all.indexOf(version) === index);
+}
+
+/** Caches with times or addresses in them that their tools make again. */
+function dropTraces(tree: Tree): Tree {
+  const traces = /^\/(?:var\/cache\/ldconfig|etc\/\.(?:pwd\.lock|updated)|etc\/(?:passwd|group|shadow|gshadow)-$)/;
+  return { ...tree, entries: tree.entries.filter((entry) => !traces.test(entry.path)) };
+}
+
+/** One PEM file out of all the certificates that a tree trusts, where programs look for it. */
+async function certificateBundle(engine: Engine, tree: Tree, clock: number, log: string[]): Promise<Tree> {
+  const certificates = tree.entries.filter(
+    (entry): entry is FileEntry => entry.kind === 'file' && /^\/usr\/share\/ca-certificates\/.+\.crt$/.test(entry.path),
+  );
+  if (certificates.length === 0) return tree;
+  const parts: string[] = [];
+  for (const entry of certificates)
+    parts.push((await readFile(blobPath(engine.store, entry.digest), 'utf8')).trimEnd());
+  const blob = await putBytes(engine.store, `${parts.join('\n')}\n`);
+  log.push(`certificates: ${certificates.length} in one bundle`);
+  const attributes = { mode: 0o644, user: 'root', group: 'root', mtime: clock, packages: [] };
+  const paths = new Set(tree.entries.map((entry) => entry.path));
+  const added: Entry[] = [];
+  for (const folder of ['/etc/ssl', '/etc/ssl/certs', '/etc/pki', '/etc/pki/tls', '/etc/pki/tls/certs']) {
+    if (!paths.has(folder)) added.push({ ...attributes, mode: 0o755, kind: 'directory', path: folder });
+  }
+  added.push({ ...attributes, kind: 'file', path: '/etc/ssl/certs/ca-certificates.crt', ...blob });
+  if (!paths.has('/etc/pki/tls/certs/ca-bundle.crt')) {
+    added.push({
+      ...attributes,
+      mode: 0o777,
+      kind: 'symlink',
+      path: '/etc/pki/tls/certs/ca-bundle.crt',
+      target: '../../../ssl/certs/ca-certificates.crt',
+    });
+  }
+  return withEntries(tree, added);
+}
+
+/** The RPM database as `rpm --justdb` writes it, in a form that a read-only /usr can be queried from. */
+async function writeRpmdb(
+  engine: Engine,
+  toolbox: Toolbox,
+  tree: Tree,
+  options: FinaliseOptions,
+  log: string[],
+): Promise<Tree> {
+  return withScratch(engine.scratch, async (dir) => {
+    const files: string[] = [];
+    for (const pkg of tree.packages) {
+      const file = `${nvra(pkg)}.rpm`;
+      await takeOut(engine.store, pkg.rpm, join(dir, file));
+      files.push(file);
+    }
+    await mkdir(join(dir, 'home'));
+    const edited = await editTree(engine, toolbox, tree, options, async (runInTree) => {
+      const run = async (tool: Omit<ToolRun, 'treeOverlay'>): Promise<void> =>
+        check('the RPM database', await runInTree({ ...tool, binds: [{ from: dir, to: '/tmp/rpms' }] }));
+      await run({
+        argv: [
+          'rpm',
+          '--root',
+          treeMount,
+          '--dbpath',
+          rpmdbPath,
+          '--define',
+          '_pkgverify_level none',
+          '-i',
+          '--justdb',
+          '--nodeps',
+          '--noscripts',
+          '--notriggers',
+          '--nosignature',
+          '--ignoresize',
+          '--ignorearch',
+          '--ignoreos',
+          '--oldpackage',
+          ...files,
+        ],
+        cwd: '/tmp/rpms',
+        env: { SOURCE_DATE_EPOCH: String(options.clock) },
+      });
+      const db = `${treeMount}${rpmdbPath}`;
+      await run({
+        argv: [
+          'sh',
+          '-c',
+          `sqlite3 ${db}/rpmdb.sqlite 'pragma journal_mode=delete; vacuum;' && rm -f ${db}/rpmdb.sqlite-* ${db}/.rpm.lock`,
+        ],
+      });
+    });
+    log.push(`rpm database: ${tree.packages.length} packages`);
+    return edited;
+  });
+}

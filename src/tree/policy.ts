@@ -1,0 +1,132 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { lastLines } from '../base/process.ts';
+import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { blobPath } from '../engine/store.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { editTree, treeMount, withEntries } from './overlay.ts';
+import type { Entry, FileEntry, Tree } from './tree.ts';
+
+/** The SELinux policy type that /etc/selinux/config names, where the tree has that file. */
+export async function policyType(engine: Engine, tree: Tree): Promise<string | undefined> {
+  const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
+  if (config?.kind !== 'file') return undefined;
+  const text = await readFile(blobPath(engine.store, config.digest), 'utf8');
+  return /^SELINUXTYPE=(\S+)/m.exec(text)?.[1];
+}
+
+/**
+ * Builds the policy store and the binary policy out of the modules in the tree: the policy's own below
+ * /usr/share/selinux/TYPE and local ones (CIL) below /usr/share/selinux/packages/TYPE. Takes long, so it is an action
+ * over just those modules: other changes to a tree don't build it again.
+ */
+export async function policyStore(
+  engine: Engine,
+  toolbox: Toolbox,
+  tree: Tree,
+  options: { readonly cache: string; readonly clock: number },
+  log: string[],
+): Promise<Tree> {
+  const type = await policyType(engine, tree);
+  if (type === undefined) return tree;
+  const modules = moduleFiles(tree, `/usr/share/selinux/${type}/`, /\.pp(\.bz2)?$/);
+  const local = moduleFiles(tree, `/usr/share/selinux/packages/${type}/`, /\.(cil|pp)$/);
+  if (modules.length === 0) {
+    throw new WeirError('no-policy', `the tree names the SELinux policy ${type} but has no module of it`, {
+      where: { file: `/usr/share/selinux/${type}` },
+    });
+  }
+  const settings = tree.entries.filter((entry) => /^\/etc\/selinux\/(config|semanage\.conf)$/.test(entry.path));
+  const result = await perform(engine, {
+    kind: 'selinux-policy',
+    version: 1,
+    inputs: {
+      type,
+      toolbox: toolbox.digest,
+      clock: options.clock,
+      modules: [...modules, ...local, ...settings].map((entry) => [
+        entry.path,
+        entry.kind === 'file' ? entry.digest : '',
+      ]),
+    },
+    run: async (work) => {
+      const relevant =
+        /^\/(?:etc|usr|var)?(?:$|\/(?:etc\/selinux|usr\/share\/selinux|usr\/share|var\/lib\/selinux|var\/lib))/;
+      const small: Tree = {
+        entries: tree.entries.filter((entry) => relevant.test(entry.path) && keep(entry)),
+        packages: [],
+      };
+      const before = new Set(small.entries.map((entry) => entry.path));
+      const built = await editTree(
+        engine,
+        toolbox,
+        withStore(small, type, options.clock),
+        options,
+        async (runInTree) => {
+          const outcome = await runInTree({
+            argv: ['sh', '-c', semodule, 'sh', treeMount, type, modules.map(name).join(' '), local.map(name).join(' ')],
+            env: { SOURCE_DATE_EPOCH: String(options.clock) },
+          });
+          if (outcome.code !== 0) {
+            throw new WeirError('policy-failed', 'the SELinux policy does not build', {
+              details: lastLines(outcome.stderr || outcome.stdout, 12),
+            });
+          }
+        },
+      );
+      const added = built.entries.filter((entry) => !before.has(entry.path));
+      await mkdir(work, { recursive: true });
+      await writeFile(join(work, 'entries.json'), JSON.stringify(added));
+      return { files: { entries: join(work, 'entries.json') } };
+    },
+  });
+  const added = JSON.parse(await readFile(outputPath(engine, result, 'entries'), 'utf8')) as Entry[];
+  log.push(
+    `selinux policy ${type}: ${modules.length} modules and ${local.length} of our own${result.cached ? ' (cached)' : ''}`,
+  );
+  return withEntries(tree, added);
+}
+
+/** Below the store's folders nothing counts but what the modules give. */
+function keep(entry: Entry): boolean {
+  return !entry.path.startsWith('/usr/share/') || entry.path.startsWith('/usr/share/selinux');
+}
+
+function withStore(tree: Tree, type: string, clock: number): Tree {
+  const paths = new Set(tree.entries.map((entry) => entry.path));
+  const folders = [
+    '/',
+    '/etc',
+    '/etc/selinux',
+    `/etc/selinux/${type}`,
+    '/usr',
+    '/usr/share',
+    '/var',
+    '/var/lib',
+    '/var/lib/selinux',
+  ];
+  const added: Entry[] = folders
+    .filter((path) => !paths.has(path))
+    .map((path) => ({ path, kind: 'directory', mode: 0o755, user: 'root', group: 'root', mtime: clock, packages: [] }));
+  return withEntries(tree, added);
+}
+
+/** Base policy at priority 100, local modules at 200, so that a policy update never undoes them. */
+const semodule = `set -e
+root=$1; type=$2
+mkdir -p "$root/etc/selinux/$type/policy" "$root/etc/selinux/$type/contexts/files" "$root/var/lib/selinux/$type"
+cd "$root"
+semodule -n -p "$root" -s "$type" -X 100 $(for m in $3; do echo "-i $root$m"; done)
+if [ -n "$4" ]; then semodule -n -p "$root" -s "$type" -X 200 $(for m in $4; do echo "-i $root$m"; done); fi
+`;
+
+function moduleFiles(tree: Tree, below: string, pattern: RegExp): FileEntry[] {
+  return tree.entries.filter(
+    (entry): entry is FileEntry => entry.kind === 'file' && entry.path.startsWith(below) && pattern.test(entry.path),
+  );
+}
+
+function name(entry: FileEntry): string {
+  return entry.path;
+}

@@ -1,0 +1,118 @@
+import type { Readable } from 'node:stream';
+import { type Digest, sha256 } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { type Engine, perform } from '../engine/action.ts';
+import { blobPath, putBytesNow, putStream } from '../engine/store.ts';
+import { readPayload } from '../rpm/payload.ts';
+import { readRpm } from '../rpm/read.ts';
+import type { RpmFile, RpmPackage } from '../rpm/types.ts';
+import type { Entry, TreePackage } from './tree.ts';
+
+/** What a package brings into a tree. The bytes of its files are in the content store. */
+export interface Unpacked {
+  readonly package: TreePackage;
+  readonly entries: readonly Entry[];
+  /** Names of the scriptlets it would run when installed by rpm (`post`, …). */
+  readonly scriptlets: readonly string[];
+}
+
+/** Files up to this many bytes are hashed in memory and written in one go: most of a distribution is small files. */
+const smallFile = 1 << 20;
+
+/** Unpacks an RPM of the content store into the content store, once: later calls read the list. */
+export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> {
+  const result = await perform(engine, {
+    kind: 'unpack-rpm',
+    version: 1,
+    inputs: { rpm },
+    run: async () => ({ value: await unpack(engine, rpm) }),
+  });
+  return result.value as Unpacked;
+}
+
+async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
+  const path = blobPath(engine.store, rpm);
+  const pkg = await readRpm(path);
+  const where = { package: `${pkg.name}-${pkg.version}-${pkg.release}.${pkg.arch}` };
+  const contents = new Map<string, { digest: Digest; size: number }>();
+  const firstOfSet = new Map<number, string>();
+  for await (const { file, content } of readPayload(path, pkg)) {
+    if (file.kind !== 'file' || content === undefined) continue;
+    const blob = await putContent(engine, file, content);
+    if (file.digest !== undefined && pkg.fileDigestAlgorithm === 'sha256' && blob.digest !== file.digest) {
+      throw new WeirError('bad-rpm', `${file.path} is not what the package's header says`, {
+        where,
+        hint: 'the package is damaged; delete it from the cache or the repository and fetch it again',
+      });
+    }
+    contents.set(file.path, blob);
+  }
+  const entries: Entry[] = [];
+  for (const file of pkg.files) {
+    if (file.flags.ghost === true) continue;
+    const entry = toEntry(pkg, file, contents, firstOfSet);
+    if (entry !== undefined) entries.push(entry);
+  }
+  const { name, epoch, version, release, arch } = pkg;
+  return {
+    package: { name, epoch, version, release, arch, rpm },
+    entries,
+    scriptlets: pkg.scriptlets.map((scriptlet) => scriptlet.kind),
+  };
+}
+
+async function putContent(engine: Engine, file: RpmFile, content: Readable): Promise<{ digest: Digest; size: number }> {
+  if (file.size > smallFile) return putStream(engine.store, content);
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(chunk as Buffer);
+  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  return putBytesNow(engine.store, bytes, sha256(bytes));
+}
+
+function toEntry(
+  pkg: RpmPackage,
+  file: RpmFile,
+  contents: ReadonlyMap<string, { digest: Digest; size: number }>,
+  firstOfSet: Map<number, string>,
+): Entry | undefined {
+  const base = {
+    path: file.path,
+    mode: file.mode & 0o7777,
+    user: file.user,
+    group: file.group,
+    mtime: file.mtime,
+    packages: [pkg.name],
+  };
+  switch (file.kind) {
+    case 'directory':
+      return { ...base, kind: 'directory' };
+    case 'symlink':
+      return { ...base, kind: 'symlink', target: file.target ?? '' };
+    case 'file': {
+      const first = firstOfSet.get(file.inode);
+      const blob = contents.get(file.path) ?? (first === undefined ? undefined : contents.get(first));
+      const known = blob ?? setContent(pkg, file, contents);
+      if (known === undefined) {
+        throw new WeirError('bad-rpm', `${file.path} is in the header but not in the payload`, {
+          where: { package: pkg.name },
+        });
+      }
+      if (first === undefined) firstOfSet.set(file.inode, file.path);
+      const capabilities =
+        file.capabilities === undefined || file.capabilities === '' ? {} : { capabilities: file.capabilities };
+      return { ...base, kind: 'file', ...known, ...capabilities, ...(first === undefined ? {} : { hardlink: first }) };
+    }
+    case 'other':
+      return undefined;
+  }
+}
+
+/** The content of a hard-link set comes with one member of it, in rpm's payloads the last. */
+function setContent(
+  pkg: RpmPackage,
+  file: RpmFile,
+  contents: ReadonlyMap<string, { digest: Digest; size: number }>,
+): { digest: Digest; size: number } | undefined {
+  const member = pkg.files.find((other) => other.inode === file.inode && contents.has(other.path));
+  return member === undefined ? undefined : contents.get(member.path);
+}
