@@ -1,0 +1,185 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress } from 'node:zlib';
+import { WeirError } from '../base/errors.ts';
+import type { RpmSpecFile } from './types.ts';
+
+/** A file on its way into a package; size, digest and colour are filled in once its content went by. */
+export interface PackedFile {
+  readonly file: RpmSpecFile;
+  /** Index of the first member of its hard-link set; its own where it is that or stands alone. */
+  readonly first: number;
+  size: number;
+  /** SHA-256 of the content in hex; empty for what has none. */
+  digest: string;
+  /** rpm's colour: 1 for 32-bit ELF, 2 for 64-bit, else 0. */
+  color: number;
+}
+
+export interface Digests {
+  readonly sha256: string;
+  readonly sha512: string;
+  readonly sha3_256: string;
+}
+
+/** What the main header says of the payload; sizes in bytes. */
+export interface PayloadFacts {
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly digests: Digests;
+  readonly unpackedDigests: Digests;
+}
+
+const blockSize = 1 << 18;
+
+/**
+ * Writes the compressed payload at `offset`: rpm's stripped cpio, where an entry is no more than the file's index.
+ * Single files come in order, then hard-link sets with the content behind the last member, as rpmbuild writes them.
+ */
+export async function writePayload(
+  handle: FileHandle,
+  offset: number,
+  files: readonly PackedFile[],
+  level: number,
+): Promise<PayloadFacts> {
+  const unpacked = new Digester();
+  const packed = new Digester();
+  await pipeline(
+    blocks(archive(files), unpacked),
+    createZstdCompress({
+      chunkSize: blockSize,
+      params: { [constants.ZSTD_c_compressionLevel]: level },
+    }),
+    async (source: AsyncIterable<Buffer>) => {
+      for await (const chunk of source) {
+        await writeAll(handle, chunk, offset + packed.size);
+        packed.update(chunk);
+      }
+    },
+  );
+  return {
+    size: packed.size,
+    unpackedSize: unpacked.size,
+    digests: packed.finish(),
+    unpackedDigests: unpacked.finish(),
+  };
+}
+
+/** Facts of the right widths for a header that is only measured. */
+export function emptyFacts(): PayloadFacts {
+  const digests = new Digester().finish();
+  return { size: 0, unpackedSize: 0, digests, unpackedDigests: digests };
+}
+
+export async function writeAll(handle: FileHandle, data: Buffer, position: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    done += (await handle.write(data, done, data.length - done, position + done)).bytesWritten;
+  }
+}
+
+class Digester {
+  size = 0;
+  readonly #hashes: readonly [Hash, Hash, Hash] = [createHash('sha256'), createHash('sha512'), createHash('sha3-256')];
+
+  update(data: Uint8Array): void {
+    this.size += data.length;
+    for (const hash of this.#hashes) hash.update(data);
+  }
+
+  finish(): Digests {
+    const [sha256, sha512, sha3_256] = this.#hashes.map((hash) => hash.digest('hex'));
+    return { sha256: sha256!, sha512: sha512!, sha3_256: sha3_256! };
+  }
+}
+
+/** Gathers what comes into blocks of one size, so that neither speed nor bytes hang on how content was cut. */
+async function* blocks(source: AsyncIterable<Uint8Array>, digester: Digester): AsyncGenerator<Buffer> {
+  let block = Buffer.allocUnsafe(blockSize);
+  let used = 0;
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; ) {
+      const length = Math.min(chunk.length - at, blockSize - used);
+      block.set(chunk.subarray(at, at + length), used);
+      used += length;
+      at += length;
+      if (used < blockSize) continue;
+      digester.update(block);
+      yield block;
+      // the compressor may still read the block it was given
+      block = Buffer.allocUnsafe(blockSize);
+      used = 0;
+    }
+  }
+  if (used === 0) return;
+  digester.update(block.subarray(0, used));
+  yield block.subarray(0, used);
+}
+
+async function* archive(files: readonly PackedFile[]): AsyncGenerator<Uint8Array> {
+  const sets = hardlinkSets(files);
+  let written = 0;
+  const padding = (): Buffer => Buffer.alloc(-written & 3);
+  const put = (data: Uint8Array): Uint8Array => {
+    written += data.length;
+    return data;
+  };
+  for (const set of sets) {
+    for (const index of set) {
+      yield put(padding());
+      yield put(Buffer.from(`07070X${index.toString(16).padStart(8, '0')}\0\0`));
+    }
+    const packed = files[set[0]!]!;
+    if (packed.file.kind === 'symlink') yield put(Buffer.from(packed.file.target!));
+    if (packed.file.kind !== 'file') continue;
+    for await (const chunk of content(packed)) yield put(chunk);
+    for (const index of set) {
+      const { size, digest, color } = packed;
+      Object.assign(files[index]!, { size, digest, color });
+    }
+  }
+  yield put(padding());
+  yield put(Buffer.from(`070701${'0'.repeat(32)}00000001${'0'.repeat(48)}0000000b${'0'.repeat(8)}TRAILER!!!\0`));
+  yield put(padding());
+}
+
+/** Indexes of what goes into the payload, in the payload's order; a single file is a set of one. */
+function hardlinkSets(files: readonly PackedFile[]): number[][] {
+  const sets = new Map<number, number[]>();
+  files.forEach(({ file, first }, index) => {
+    if (file.flags?.ghost === true) return;
+    const set = sets.get(first);
+    if (set === undefined) sets.set(first, [index]);
+    else set.push(index);
+  });
+  const all = [...sets.values()];
+  return [...all.filter((set) => set.length === 1), ...all.filter((set) => set.length > 1)];
+}
+
+/** The bytes of a file; leaves size, digest and colour in `packed`. */
+async function* content(packed: PackedFile): AsyncGenerator<Uint8Array> {
+  const { file } = packed;
+  const hash = createHash('sha256');
+  let start: Buffer = Buffer.alloc(0);
+  packed.size = 0;
+  for await (const chunk of open(file)) {
+    hash.update(chunk);
+    packed.size += chunk.length;
+    if (start.length < 5) start = Buffer.concat([start, chunk.subarray(0, 5)]);
+    yield chunk;
+  }
+  packed.digest = hash.digest('hex');
+  packed.color = start.toString('latin1', 0, 4) === '\x7fELF' ? (start[4] === 2 ? 2 : start[4] === 1 ? 1 : 0) : 0;
+}
+
+async function* open(file: RpmSpecFile): AsyncGenerator<Uint8Array> {
+  try {
+    const opened = typeof file.content === 'function' ? await file.content() : file.content!;
+    if (opened instanceof Uint8Array) yield opened;
+    else for await (const chunk of opened) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+  } catch (error) {
+    if (error instanceof WeirError) throw error;
+    throw new WeirError('unreadable-content', `the content of ${file.path} cannot be read`, { cause: error });
+  }
+}
