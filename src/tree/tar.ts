@@ -34,7 +34,7 @@ async function* tarChunks(store: Store, tree: Tree, options: TarOptions): AsyncG
   let used = 0;
   for (const entry of tree.entries) {
     const head = entryHeader(entry, owners, options);
-    if (used + head.length > chunkSize) {
+    if (used > 0 && used + head.length > chunk.length) {
       yield chunk.subarray(0, used);
       chunk = Buffer.allocUnsafeSlow(Math.max(chunkSize, head.length));
       used = 0;
@@ -71,8 +71,8 @@ async function* tarChunks(store: Store, tree: Tree, options: TarOptions): AsyncG
       padding -= count;
     }
   }
-  yield chunk.subarray(0, used);
-  yield Buffer.alloc(2 * block);
+  // Two empty blocks end an archive.
+  yield Buffer.concat([chunk.subarray(0, used), Buffer.alloc(2 * block)]);
 }
 
 function openBlob(store: Store, entry: FileEntry): number {
