@@ -1,0 +1,144 @@
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { lastLines, tail } from '../base/process.ts';
+import { type ActionResult, outputPath, perform } from '../engine/action.ts';
+import { runSandboxed } from '../engine/sandbox.ts';
+import { takeOut } from '../engine/store.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
+import { readRpm } from '../rpm/read.ts';
+import { type BuildContext, type Buildroot, logFolder } from './buildroot.ts';
+import type { BuildInput } from './specquery.ts';
+
+/** What building a component gave. */
+export interface Built {
+  readonly component: string;
+  /** Binary packages with their debuginfo. */
+  readonly packages: readonly RepoPackage[];
+  readonly source: RepoPackage;
+  /** The whole build log. */
+  readonly log: string;
+  /** seconds that the build took when it was really done */
+  readonly seconds: number;
+  readonly cached: boolean;
+}
+
+/**
+ * Builds binary, source and debug packages with rpmbuild in a sandbox without network. Nothing but the sources, the
+ * buildroot's packages, the architecture and the clock counts.
+ * @throws WeirError `build-failed` with the log's last lines
+ */
+export async function buildComponent(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<Built> {
+  const result = await perform(context.engine, {
+    kind: 'rpmbuild',
+    version: 1,
+    inputs: { root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
+    run: (work) => rpmbuild(context, buildroot, input, work),
+  });
+  return described(context, input, result);
+}
+
+type Described = Omit<RepoPackage, 'rpm' | 'origin'> & { readonly file: string; readonly isSource: boolean };
+
+async function rpmbuild(
+  context: BuildContext,
+  buildroot: Buildroot,
+  input: BuildInput,
+  work: string,
+): Promise<{ files: Record<string, string>; value: Described[] }> {
+  const top = join(work, 'builddir');
+  for (const folder of ['SOURCES', 'SPECS', 'BUILD', 'RPMS', 'SRPMS'])
+    await mkdir(join(top, folder), { recursive: true });
+  await mkdir(join(work, 'upper'));
+  await mkdir(join(work, 'work'));
+  for (const [name, digest] of Object.entries(input.files)) {
+    await takeOut(context.engine.store, digest, join(top, name === input.spec ? 'SPECS' : 'SOURCES', name));
+  }
+  const log = join(work, 'build.log');
+  const outcome = await runSandboxed(context.toolbox.jail, {
+    root: buildroot.root,
+    overlay: { upper: join(work, 'upper'), work: join(work, 'work') },
+    binds: [{ from: top, to: '/builddir', writable: true }],
+    argv: [
+      'rpmbuild',
+      '-ba',
+      '--target',
+      context.arch,
+      '--define',
+      '_topdir /builddir',
+      '--define',
+      '_build_id_links compat',
+      `/builddir/SPECS/${input.spec}`,
+    ],
+    env: { SOURCE_DATE_EPOCH: String(context.clock), HOME: '/builddir' },
+    cwd: '/builddir',
+    log,
+  });
+  if (outcome.code !== 0) throw await buildError(context, input, log, outcome.code);
+  const files: Record<string, string> = { log };
+  const packages: Described[] = [];
+  for (const file of await rpmFiles(top)) {
+    const name = file.split('/').at(-1)!;
+    files[name] = file;
+    const pkg = await readRpm(file);
+    const { name: rpmName, epoch, version, release, arch, sourceRpm, isSource } = pkg;
+    packages.push({
+      file: name,
+      name: rpmName,
+      epoch,
+      version,
+      release,
+      arch: isSource ? 'src' : arch,
+      sourceRpm,
+      isSource,
+    });
+  }
+  return { files, value: packages };
+}
+
+async function rpmFiles(top: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of ['RPMS', 'SRPMS']) {
+    for (const name of await readdir(join(top, folder), { recursive: true })) {
+      if (name.endsWith('.rpm')) found.push(join(top, folder, name));
+    }
+  }
+  return found.sort();
+}
+
+async function buildError(context: BuildContext, input: BuildInput, log: string, code: number): Promise<WeirError> {
+  // The scratch folder goes; the log of a failure is what the user needs most.
+  const kept = join(logFolder(context.cache), `${input.name}.failed.log`);
+  await mkdir(logFolder(context.cache), { recursive: true });
+  await copyFile(log, kept);
+  const text = await tail(log, 65_536);
+  const missing = /Failed build dependencies:\n([\s\S]*?)(?:\n\S|$)/.exec(text)?.[1];
+  return new WeirError(
+    'build-failed',
+    missing === undefined
+      ? `rpmbuild ended with exit code ${code}`
+      : 'build dependencies are missing from the buildroot',
+    {
+      where: { component: input.name },
+      details: lastLines(text, 15),
+      hint: `the whole log is ${kept}`,
+    },
+  );
+}
+
+function described(context: BuildContext, input: BuildInput, result: ActionResult): Built {
+  const all = (result.value as Described[]).map(({ file, isSource, ...pkg }) => ({
+    isSource,
+    pkg: { ...pkg, rpm: result.files[file]!.digest, origin: input.name } satisfies RepoPackage,
+  }));
+  const source = all.find((each) => each.isSource)?.pkg;
+  if (source === undefined) throw new TypeError(`${input.name}: rpmbuild wrote no source package`);
+  return {
+    component: input.name,
+    packages: all.filter((each) => !each.isSource).map((each) => each.pkg),
+    source,
+    log: outputPath(context.engine, result, 'log'),
+    seconds: result.seconds,
+    cached: result.cached,
+  };
+}
