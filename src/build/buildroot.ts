@@ -20,23 +20,32 @@ export interface BuildContext {
   readonly clock: number;
 }
 
-/** A root folder to build in: a composed tree, never written to. */
+/** A root to build in: known by its packages, made as a folder only when something really is built. */
 export interface Buildroot {
-  readonly root: string;
   /** Digest over its packages: two buildroots with equal packages are equal. */
   readonly digest: Digest;
   readonly packages: readonly RepoPackage[];
+  /** The folder, composed on the first call; never written to. */
+  readonly open: () => Promise<string>;
 }
 
-/** Composes the buildroot that holds `wanted` and all it needs; read back from the cache where nothing changed. */
-export async function openBuildroot(
+/** Resolves the buildroot that holds `wanted` and all it needs. */
+export async function planBuildroot(
   context: BuildContext,
   sources: readonly RepoSource[],
   wanted: readonly string[],
   purpose: string,
 ): Promise<Buildroot> {
   const packages = await resolveCached(context, sources, wanted, purpose);
-  const digest = valueDigest(packages.map((pkg) => pkg.rpm));
+  let opened: Promise<string> | undefined;
+  const open = (): Promise<string> => {
+    opened ??= composeBuildroot(context, packages);
+    return opened;
+  };
+  return { digest: valueDigest(packages.map((pkg) => pkg.rpm)), packages, open };
+}
+
+async function composeBuildroot(context: BuildContext, packages: readonly RepoPackage[]): Promise<string> {
   const composed = await composeTree(context.engine, packages);
   const { tree } = await finaliseTree(context.engine, context.toolbox, composed, {
     cache: context.cache,
@@ -45,7 +54,7 @@ export async function openBuildroot(
     rpmdb: true,
     presets: false,
   });
-  return { root: await materialise(context.engine, tree, context.cache), digest, packages };
+  return materialise(context.engine, tree, context.cache);
 }
 
 /** dnf5's answer is a function of the packages on offer and of what is wanted, so it is an action. */

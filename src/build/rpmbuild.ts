@@ -56,7 +56,7 @@ async function rpmbuild(
   }
   const log = join(work, 'build.log');
   const outcome = await runSandboxed(context.toolbox.jail, {
-    root: buildroot.root,
+    root: await buildroot.open(),
     overlay: { upper: join(work, 'upper'), work: join(work, 'work') },
     binds: [{ from: top, to: '/builddir', writable: true }],
     argv: [

@@ -47,7 +47,7 @@ async function query(context: BuildContext, buildroot: Buildroot, input: BuildIn
       await takeOut(context.engine.store, digest, join(work, name));
     await writeFile(join(work, '.query'), script);
     const result = await runSandboxed(context.toolbox.jail, {
-      root: buildroot.root,
+      root: await buildroot.open(),
       binds: [{ from: work, to: '/tmp/sources' }],
       argv: ['sh', '/tmp/sources/.query', context.arch, input.spec],
       env: { SOURCE_DATE_EPOCH: String(context.clock) },

@@ -1,0 +1,32 @@
+import { enableCompileCache } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+enableCompileCache();
+
+/** First words of the command line: each is a file beside this one that is imported only when it is asked for. */
+const commands: Readonly<Record<string, string>> = {
+  build: 'make the distribution: packages, signed repository, images',
+  boot: 'start an image in QEMU, or check that it comes up well',
+  component: 'list, render and build components',
+  image: 'list and build images',
+  config: 'show the resolved project',
+  schema: 'print the JSON Schema of the configuration',
+  toolbox: 'show or run the tools that Weir works with',
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    process.stdout.write(`${version()}\n`);
+    return 0;
+  }
+  const { runCommand } = await import('./program.ts');
+  return runCommand(argv, commands, version());
+}
+
+function version(): string {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+process.exitCode = await main(process.argv.slice(2));

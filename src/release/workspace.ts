@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { cacheRoot } from '../base/paths.ts';
+import { inStage, type Progress } from '../base/progress.ts';
+import type { Engine } from '../engine/action.ts';
+import { openEngine } from '../engine/engine.ts';
+import { loadProject } from '../project/load.ts';
+import type { Architecture, Project, ReleaseConfig, Seed } from '../project/model.ts';
+import { type Apt, openApt } from '../toolbox/apt.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
+
+/** Everything that a command works with: the project, the caches, the clock, and the way to tools. */
+export interface Workspace {
+  readonly project: Project;
+  readonly release: ReleaseConfig;
+  readonly engine: Engine;
+  readonly cache: string;
+  /** Where results go. */
+  readonly out: string;
+  readonly arch: Architecture;
+  /** seconds since 1970; the one clock of the release */
+  readonly clock: number;
+  readonly progress: Progress;
+}
+
+export interface WorkspaceOptions {
+  readonly directory: string;
+  /** Output folder; by default `out` beside the project's folder. */
+  readonly out?: string;
+  readonly progress: Progress;
+}
+
+/** Loads the project and opens the caches; nothing is fetched. */
+export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  const project = await loadProject(options.directory);
+  if (project.release === undefined) {
+    throw new WeirError('no-release', 'the project has no [release] table', {
+      where: { file: project.file },
+      hint: 'add [release] with version and snapshot',
+      exit: 2,
+    });
+  }
+  const cache = cacheRoot();
+  return {
+    project,
+    release: project.release,
+    engine: await openEngine(cache),
+    cache,
+    out: options.out ?? join(project.root, '..', 'out'),
+    arch: project.release.architectures[0] ?? 'x86_64',
+    clock: project.release.epoch,
+    progress: options.progress,
+  };
+}
+
+/** Debian's name of an RPM architecture. */
+export function debianArch(arch: Architecture): string {
+  return arch === 'x86_64' ? 'amd64' : 'arm64';
+}
+
+/** The private apt that the seed comes by. */
+export function seedApt(workspace: Workspace, seed: Seed): Promise<Apt> {
+  const { project, cache, arch } = workspace;
+  return openApt(join(cache, 'apt', `${seed.suite}-${seed.sourceSuite}-${arch}`), {
+    suite: seed.suite,
+    sourceSuite: seed.sourceSuite,
+    allowExpired: seed.allowExpired,
+    arch: debianArch(arch),
+    ...(project.toolbox.mirror === undefined ? {} : { mirror: project.toolbox.mirror }),
+  });
+}
+
+/** The toolbox stage: the tools, fetched where they are not there yet. */
+export async function toolboxStage(workspace: Workspace, set: ToolSet): Promise<Toolbox> {
+  const { project, cache, engine, progress } = workspace;
+  const folder = project.toolbox.root;
+  if (folder !== undefined) return toolboxFromFolder(folder);
+  return inStage(progress, set === 'core' ? 'toolbox' : `toolbox/${set}`, async (stage) => {
+    const host: Architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+    const sourceSuite = project.seed?.sourceSuite ?? project.toolbox.suite;
+    const report = await openToolbox(engine, {
+      set,
+      cache,
+      lock: join(project.root, '..', 'toolbox.lock'),
+      openApt: () =>
+        openApt(join(cache, 'apt', `${project.toolbox.suite}-${sourceSuite}-${host}`), {
+          suite: project.toolbox.suite,
+          sourceSuite,
+          allowExpired: project.toolbox.allowExpired,
+          arch: debianArch(host),
+          ...(project.toolbox.mirror === undefined ? {} : { mirror: project.toolbox.mirror }),
+        }),
+      onProgress: stage.update,
+    });
+    if (report.relocked !== undefined) stage.note(`toolbox.lock written anew: ${report.relocked}`);
+    if (report.toolbox.jail.kind === 'chroot') {
+      stage.note('no user namespaces here: a chroot stands in, so builds can see the network and other processes');
+    }
+    return {
+      result: report.toolbox,
+      summary: `${report.packages.length} packages, ${report.downloaded} downloaded`,
+      cached: !report.unpacked,
+    };
+  });
+}
