@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
 import { writeAtomic } from '../base/files.ts';
@@ -43,30 +43,46 @@ export function actionDigest(action: Pick<Action, 'kind' | 'version' | 'inputs'>
 
 /** The result of an action: from the cache where it was done before and its blobs are there, else done now. */
 export async function perform(engine: Engine, action: Action): Promise<ActionResult> {
-  const digest = actionDigest(action);
-  const path = join(engine.results, digest.slice(0, 2), `${digest}.json`);
-  const known = await readResult(engine, path);
-  if (known !== undefined) {
-    engine.counts.cached++;
-    return { ...known, action: digest, cached: true };
-  }
+  const known = await recall(engine, action);
+  if (known !== undefined) return known;
   const started = performance.now();
   return withScratch(engine.scratch, async (work) => {
     const outcome = await action.run(work);
-    const files: Record<string, Blob> = {};
-    for (const [name, file] of Object.entries(outcome.files ?? {})) files[name] = await putFile(engine.store, file);
-    const seconds = (performance.now() - started) / 1000;
-    const record = {
-      kind: action.kind,
-      files,
-      value: outcome.value ?? null,
-      seconds: Math.round(seconds * 1000) / 1000,
-    };
-    await mkdir(join(engine.results, digest.slice(0, 2)), { recursive: true });
-    await writeAtomic(path, `${JSON.stringify(record)}\n`);
-    engine.counts.ran++;
-    return { ...record, action: digest, cached: false };
+    return record(engine, action, outcome.files ?? {}, outcome.value, (performance.now() - started) / 1000);
   });
+}
+
+/** The result of an action that was done before, or undefined; for steps that do many actions in one go. */
+export async function recall(
+  engine: Engine,
+  action: Pick<Action, 'kind' | 'version' | 'inputs'>,
+): Promise<ActionResult | undefined> {
+  const digest = actionDigest(action);
+  const known = await readResult(engine, resultPath(engine, digest));
+  if (known === undefined) return undefined;
+  engine.counts.cached++;
+  return { ...known, action: digest, cached: true };
+}
+
+/** Keeps the result of an action that the caller did itself. @param files paths by name; they are copied into the store */
+export async function record(
+  engine: Engine,
+  action: Pick<Action, 'kind' | 'version' | 'inputs'>,
+  files: Readonly<Record<string, string>>,
+  value: unknown = null,
+  seconds = 0,
+): Promise<ActionResult> {
+  const digest = actionDigest(action);
+  const blobs: Record<string, Blob> = {};
+  for (const [name, file] of Object.entries(files)) blobs[name] = await putFile(engine.store, file);
+  const stored = { kind: action.kind, files: blobs, value, seconds: Math.round(seconds * 1000) / 1000 };
+  await writeAtomic(resultPath(engine, digest), `${JSON.stringify(stored)}\n`);
+  engine.counts.ran++;
+  return { ...stored, action: digest, cached: false };
+}
+
+function resultPath(engine: Engine, digest: Digest): string {
+  return join(engine.results, digest.slice(0, 2), `${digest}.json`);
 }
 
 type Stored = Omit<ActionResult, 'action' | 'cached'>;

@@ -1,0 +1,94 @@
+import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { exists, temporaryName } from '../base/files.ts';
+import type { Engine } from '../engine/action.ts';
+import { removeTree } from '../engine/sandbox.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type SigningKey, signDetached } from '../trust/gpg.ts';
+import { nevra, type RepoPackage, writeRepository } from './metadata.ts';
+
+/** What is published under one snapshot: signed packages by channel. */
+export interface Snapshot {
+  /** `YYYYMMDD-<digest>`: equal content has equal names, so a published snapshot never changes. */
+  readonly name: string;
+  /** Folder of the snapshot. */
+  readonly dir: string;
+  readonly channels: readonly Channel[];
+}
+
+export interface Channel {
+  readonly name: string;
+  /** Folder that is the repository's base URL. */
+  readonly dir: string;
+  readonly packages: readonly RepoPackage[];
+}
+
+/**
+ * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed, and moves `root/latest` to it. All is
+ * made beside and renamed, so a reader sees the whole snapshot or none of it.
+ */
+export async function publishSnapshot(
+  engine: Engine,
+  toolbox: Toolbox,
+  key: SigningKey,
+  options: {
+    readonly root: string;
+    readonly arch: string;
+    readonly clock: number;
+    readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
+  },
+): Promise<{ readonly snapshot: Snapshot; readonly published: boolean }> {
+  const { root, arch, clock } = options;
+  const content = valueDigest({
+    key: key.fingerprint,
+    arch,
+    clock,
+    channels: options.channels.map(({ name, packages }) => [name, packages.map((pkg) => [nevra(pkg), pkg.rpm])]),
+  });
+  const day = new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+  const name = `${day}-${content.slice(0, 8)}`;
+  const dir = join(root, name);
+  const snapshot: Snapshot = {
+    name,
+    dir,
+    channels: options.channels.map((channel) => ({ ...channel, dir: join(dir, channel.name, arch) })),
+  };
+  const published = !(await exists(dir));
+  if (published) {
+    await mkdir(root, { recursive: true });
+    await removeLeftovers(root);
+    const temporary = temporaryName(dir);
+    try {
+      for (const channel of options.channels) {
+        const folder = join(temporary, channel.name, arch);
+        await mkdir(folder, { recursive: true });
+        await writeRepository(engine, toolbox, folder, channel.packages, clock);
+        const repomd = join(folder, 'repodata', 'repomd.xml');
+        await writeFile(`${repomd}.asc`, await signDetached(toolbox, key, repomd, clock));
+      }
+      await writeFile(join(temporary, 'RPM-GPG-KEY'), key.publicKey);
+      await rename(temporary, dir);
+    } catch (error) {
+      await removeTree(temporary);
+      throw error;
+    }
+  }
+  await pointLatest(root, name);
+  return { snapshot, published };
+}
+
+async function pointLatest(root: string, name: string): Promise<void> {
+  const latest = join(root, 'latest');
+  if ((await readlink(latest).catch(() => '')) === name) return;
+  const temporary = temporaryName(latest);
+  await symlink(name, temporary);
+  await rename(temporary, latest);
+}
+
+/** What a killed run left half-made. The caller holds the lock of the output folder. */
+async function removeLeftovers(root: string): Promise<void> {
+  for (const entry of await readdir(root)) {
+    if (entry.startsWith('.') && entry.endsWith('.tmp')) await rm(join(root, entry), { recursive: true, force: true });
+  }
+}
