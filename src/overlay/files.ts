@@ -1,0 +1,199 @@
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import { closest, WeirError } from '../base/errors.ts';
+import { asStored, decodeText, encodeText, lineEnd, splitLines } from '../spec/lines.ts';
+import { nearestLine } from './nearest.ts';
+import { compileReplacer, patternWords } from './regex.ts';
+
+/** A file of a component: on disk as it came, or bytes that Weir made. Links are listed but never followed. */
+export type SourceEntry =
+  | { readonly kind: 'disk'; readonly path: string; readonly executable: boolean }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly executable: boolean }
+  | { readonly kind: 'link' };
+
+/** The files of a component by their path relative to its folder, `/` between parts. Edits make new maps. */
+export type SourceTree = ReadonlyMap<string, SourceEntry>;
+
+/** Lists a folder without reading contents; `.git` is left out. */
+export async function readTree(dir: string): Promise<Map<string, SourceEntry>> {
+  const tree = new Map<string, SourceEntry>();
+  const walk = async (below: string): Promise<void> => {
+    const entries = await readdir(join(dir, below), { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (entry.name === '.git') continue;
+      const name = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (entry.isDirectory()) await walk(name);
+      else if (entry.isSymbolicLink()) tree.set(name, { kind: 'link' });
+      else if (entry.isFile()) {
+        const path = join(dir, name);
+        tree.set(name, { kind: 'disk', path, executable: ((await lstat(path)).mode & 0o100) !== 0 });
+      }
+    }
+  };
+  await walk('');
+  return tree;
+}
+
+export async function readEntry(entry: SourceEntry): Promise<Uint8Array> {
+  if (entry.kind === 'disk') return readFile(entry.path);
+  if (entry.kind === 'bytes') return entry.bytes;
+  throw new TypeError('a link has no content');
+}
+
+function invalid(message: string): WeirError {
+  return new WeirError('overlay-invalid', message, {
+    hint: "an overlay's files are relative to the component's sources; the spec has overlays of its own (spec-…)",
+    exit: 2,
+  });
+}
+
+function noFile(message: string, tree: SourceTree, wanted: string): WeirError {
+  const near = closest(wanted, tree.keys())[0];
+  return new WeirError('overlay-no-match', message, {
+    details: near === undefined ? [] : [`closest: ${near}`],
+    hint: "upstream may have changed: compare the overlay with the component's sources, and change or remove it",
+    exit: 2,
+  });
+}
+
+/** A test of names against a glob with `**` and `{a,b}`. */
+export function nameMatcher(glob: string): (name: string) => boolean {
+  return picomatch(glob.replace(/^(\.\/)+/, ''), { dot: true, nonegate: true, noextglob: true, strictSlashes: true });
+}
+
+/** A name for a new file, made sure to stay inside of the sources and not to be a spec. */
+export function checkedName(name: string): string {
+  const parts = name.split('/');
+  if (name === '' || name.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw invalid(`${JSON.stringify(name)} is not a file name inside of the sources`);
+  }
+  if (parts.includes('.git')) throw invalid(`${name} is git's own`);
+  if (name.endsWith('.spec')) throw invalid(`${name} is a spec`);
+  return name;
+}
+
+/** Names of files that a glob matches: no spec, no link. @throws WeirError `overlay-no-match` */
+export function matchFiles(tree: SourceTree, glob: string): string[] {
+  if (glob.endsWith('.spec')) throw invalid(`${glob} is about specs`);
+  const matches = nameMatcher(glob);
+  const all = [...tree].filter(([name]) => matches(name));
+  const found = all.filter(([name, entry]) => entry.kind !== 'link' && !name.endsWith('.spec')).map(([name]) => name);
+  if (found.length > 0) return found;
+  const barred = all[0];
+  if (barred !== undefined) {
+    throw invalid(
+      `${barred[0]} is a ${barred[1].kind === 'link' ? 'symbolic link' : 'spec'}: a file overlay leaves it`,
+    );
+  }
+  throw noFile(`no file of the sources matches ${glob}`, tree, glob);
+}
+
+/** Adds a file; a file of that name must not be there. */
+export function addFile(tree: SourceTree, name: string, bytes: Uint8Array, executable = false): SourceTree {
+  checkedName(name);
+  for (const other of tree.keys()) {
+    if (other === name || other.startsWith(`${name}/`) || name.startsWith(`${other}/`)) {
+      throw new WeirError('overlay-exists', `the sources have ${other} already`, {
+        hint: 'change it with file-search-replace, or remove it first with file-remove',
+        exit: 2,
+      });
+    }
+  }
+  return new Map(tree).set(name, { kind: 'bytes', bytes, executable });
+}
+
+export function removeFiles(tree: SourceTree, glob: string): { readonly tree: SourceTree; readonly names: string[] } {
+  const names = matchFiles(tree, glob);
+  const result = new Map(tree);
+  for (const name of names) result.delete(name);
+  return { tree: result, names };
+}
+
+/** Renames the one file that the glob matches, in its folder. */
+export function renameFile(
+  tree: SourceTree,
+  glob: string,
+  newName: string,
+): { readonly tree: SourceTree; readonly names: string[] } {
+  const names = matchFiles(tree, glob);
+  const [name] = names;
+  if (name === undefined || names.length > 1) {
+    throw new WeirError('overlay-ambiguous', `${glob} matches ${names.length} files; a rename needs one`, {
+      details: names.slice(0, 10),
+      exit: 2,
+    });
+  }
+  if (newName.includes('/')) throw invalid(`${newName} is not a base name`);
+  const target = checkedName(name.slice(0, name.lastIndexOf('/') + 1) + newName);
+  if (tree.has(target)) {
+    throw new WeirError('overlay-exists', `the sources have ${target} already`, { exit: 2 });
+  }
+  const result = new Map(tree);
+  result.set(target, result.get(name)!);
+  result.delete(name);
+  return { tree: result, names: [name, target] };
+}
+
+/** Replaces in each matching file, over its whole text; at least one must change. */
+export async function searchReplaceFiles(
+  tree: SourceTree,
+  glob: string,
+  regex: string,
+  replacement: string,
+): Promise<{ readonly tree: SourceTree; readonly names: string[] }> {
+  const result = new Map(tree);
+  const names: string[] = [];
+  const seen: [string, string][] = [];
+  const matching = matchFiles(tree, glob);
+  // Compiled twice at most: patterns see a file that is not UTF-8 byte by byte.
+  const replacers = {
+    'utf-8': compileReplacer(regex, replacement),
+    latin1: compileReplacer(asStored(regex, 'latin1'), asStored(replacement, 'latin1')),
+  };
+  for (const name of matching) {
+    const entry = tree.get(name)!;
+    const { text, encoding } = decodeText(await readEntry(entry));
+    const changed = replacers[encoding](text);
+    if (changed === text) {
+      if (seen.length < 20) seen.push([name, text]);
+      continue;
+    }
+    names.push(name);
+    const executable = entry.kind !== 'link' && entry.executable;
+    result.set(name, { kind: 'bytes', bytes: encodeText(changed, encoding), executable });
+  }
+  if (names.length === 0) {
+    const near = seen
+      .map(([name, text]) => ({
+        name,
+        near: nearestLine(patternWords(regex), text.slice(0, 1_000_000).split('\n').entries()),
+      }))
+      .find((one) => one.near !== undefined);
+    throw new WeirError('overlay-no-match', `nothing changes in ${matching.join(', ')} by replacing /${regex}/`, {
+      details: near?.near === undefined ? [] : [`closest: ${near.name}:${near.near.line}: ${near.near.text}`],
+      hint: '^ and $ stand for the ends of the whole file unless the expression begins with (?m)',
+      exit: 2,
+    });
+  }
+  return { tree: result, names };
+}
+
+/** Puts lines at the top of each matching file. */
+export async function prependToFiles(
+  tree: SourceTree,
+  glob: string,
+  lines: readonly string[],
+): Promise<{ readonly tree: SourceTree; readonly names: string[] }> {
+  const result = new Map(tree);
+  const names = matchFiles(tree, glob);
+  for (const name of names) {
+    const entry = tree.get(name)!;
+    const { text, encoding } = decodeText(await readEntry(entry));
+    const end = lineEnd(splitLines(text));
+    const added = lines.flatMap((line) => line.replace(/\n$/, '').split('\n')).map((line) => line + end);
+    const bytes = encodeText(asStored(added.join(''), encoding) + text, encoding);
+    result.set(name, { kind: 'bytes', bytes, executable: entry.kind !== 'link' && entry.executable });
+  }
+  return { tree: result, names };
+}

@@ -1,0 +1,33 @@
+/** A line that is like what was looked for. */
+export interface NearLine {
+  /** 1-based */
+  readonly line: number;
+  readonly text: string;
+}
+
+/** The line most like `wanted`, by shared runs of three characters; undefined where none is like it. */
+export function nearestLine(wanted: string, lines: Iterable<readonly [number, string]>): NearLine | undefined {
+  const parts = trigrams(wanted);
+  if (parts.size === 0) return undefined;
+  let best: NearLine | undefined;
+  let bestScore = 0.4;
+  for (const [index, text] of lines) {
+    if (text.length > 1000) continue;
+    const other = trigrams(text);
+    let shared = 0;
+    for (const part of other) if (parts.has(part)) shared++;
+    const score = (2 * shared) / (parts.size + other.size);
+    if (score > bestScore) {
+      best = { line: index + 1, text: text.trim() };
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+function trigrams(text: string): Set<string> {
+  const plain = text.toLowerCase().replace(/\s+/g, ' ').trim();
+  const found = new Set<string>();
+  for (let index = 0; index + 3 <= plain.length; index++) found.add(plain.slice(index, index + 3));
+  return found;
+}
