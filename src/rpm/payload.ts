@@ -190,24 +190,26 @@ class ByteReader {
   slice(length: number): { stream: Readable; skipRest: () => Promise<void> } {
     let left = length;
     let reading: Promise<unknown> = Promise.resolve();
+    let failure: Error | undefined;
+    const fail = (error: unknown): void => {
+      failure = asPackageError(error) as Error;
+      stream.destroy(failure);
+    };
     const stream = new Readable({
       highWaterMark: chunkSize,
       read: () => {
         if (left === 0) return void stream.push(null);
-        reading = this.some(left).then(
-          (part) => {
-            if (part.length === 0) return void stream.destroy(bad('it ends too early'));
-            left -= part.length;
-            stream.push(part);
-          },
-          (error: unknown) => void stream.destroy(asPackageError(error) as Error),
-        );
+        reading = this.some(left).then((part) => {
+          if (part.length === 0) return fail(bad('it ends too early'));
+          left -= part.length;
+          stream.push(part);
+        }, fail);
       },
     });
     const skipRest = async (): Promise<void> => {
       if (!stream.readableEnded) stream.destroy();
       await reading;
-      if (stream.errored !== null) throw stream.errored;
+      if (failure !== undefined) throw failure;
       while (left > 0) {
         const part = await this.some(left);
         if (part.length === 0) throw bad('it ends too early');

@@ -61,7 +61,7 @@ function sign(value: number): -1 | 0 | 1 {
 
 /** Reads `[epoch:]version[-release]`. @throws WeirError `bad-version` */
 export function parseEvr(text: string): Evr {
-  const match = /^(?:(\d*):)?([^\s:]+?)(?:-([^\s:-]+))?$/.exec(text);
+  const match = /^(?:(\d*):)?([^\s:-][^\s:]*?)(?<!-)(?:-([^\s:-]+))?$/.exec(text);
   if (match === null) {
     throw new WeirError('bad-version', `'${text}' is not [epoch:]version[-release]`, { exit: 2 });
   }
