@@ -1,0 +1,96 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists, temporaryName } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import { removeTree } from '../engine/sandbox.ts';
+import { type RepoPackage, writeRepository } from '../repo/metadata.ts';
+import type { RepoSource } from '../repo/resolve.ts';
+import { convertSeed, type SeedPackage } from '../seed/convert.ts';
+import { loadMapping, type Mapping } from '../seed/mapping.ts';
+import { debPath } from '../toolbox/apt.ts';
+import { lockedDebs } from '../toolbox/lock.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { debianArch, seedApt, type Workspace } from './workspace.ts';
+
+/** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
+export interface SeedRepository {
+  readonly source: RepoSource;
+  readonly packages: ReadonlyMap<string, SeedPackage>;
+  readonly mapping: Mapping;
+}
+
+/** Fetches the seed's Debian packages, converts them and lays them out as a repository in the cache. */
+export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise<SeedRepository> {
+  const { project, engine, cache, progress, clock, arch } = workspace;
+  const seed = project.seed;
+  if (seed === undefined) {
+    throw new WeirError('no-inputs', 'the project has no [seed], and reading an upstream mirror comes with a later version', {
+      where: { file: project.file },
+      hint: 'add a [seed] table',
+      exit: 2,
+    });
+  }
+  const dir = seed.mappings[0] === undefined ? join(project.root, '..', 'seed') : dirname(seed.mappings[0]);
+  const mapping = await loadMapping(dir);
+  const roots = [...new Set([...mapping.roots.values()].flat())].sort();
+  return inStage(progress, 'seed', async (stage) => {
+    const locked = await lockedDebs(engine, {
+      lock: join(dir, 'seed.lock'),
+      set: `${seed.suite}-${debianArch(arch)}`,
+      roots,
+      openApt: () => seedApt(workspace, seed),
+      onProgress: (count, total) => stage.update(`downloaded ${count} of ${total} Debian packages`),
+    });
+    if (locked.relocked !== undefined) stage.note(`seed.lock written anew: ${locked.relocked}`);
+    stage.update(`converting ${locked.packages.length} Debian packages`);
+    const ran = engine.counts.ran;
+    const debs = locked.packages.map((deb) => ({ ...deb, path: debPath(engine, deb) }));
+    const converted = await convertSeed(engine, mapping, debs, clock);
+    const packages = converted.packages.map(
+      (pkg): RepoPackage => ({
+        name: pkg.name,
+        epoch: pkg.epoch,
+        version: pkg.version,
+        release: pkg.release,
+        arch: pkg.arch,
+        rpm: pkg.digest,
+        sourceRpm: pkg.source === '' ? '' : `${pkg.source}-${pkg.version}-${pkg.release}.src.rpm`,
+        origin: 'seed',
+      }),
+    );
+    const repository = join(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
+    await ensureRepository(workspace, toolbox, repository, packages);
+    const fresh = engine.counts.ran - ran;
+    return {
+      result: {
+        source: { id: 'seed', dir: repository, packages, priority: 90 },
+        packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
+        mapping,
+      },
+      summary: `${packages.length} RPMs from ${locked.packages.length} Debian packages, ${locked.downloaded} downloaded`,
+      cached: fresh === 0 && locked.downloaded === 0,
+    };
+  });
+}
+
+/** A repository in the cache, made beside and renamed; its name holds the digest of its content. */
+export async function ensureRepository(
+  workspace: Pick<Workspace, 'engine' | 'clock'>,
+  toolbox: Toolbox,
+  dir: string,
+  packages: readonly RepoPackage[],
+): Promise<void> {
+  if (await exists(dir)) return;
+  await mkdir(dirname(dir), { recursive: true });
+  const temporary = temporaryName(dir);
+  try {
+    await mkdir(temporary);
+    await writeRepository(workspace.engine, toolbox, temporary, packages, workspace.clock);
+    await rename(temporary, dir);
+  } catch (error) {
+    await removeTree(temporary);
+    if (!(await exists(dir))) throw error;
+  }
+}
