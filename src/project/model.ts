@@ -63,7 +63,7 @@ export interface OverlayMetadata {
 
 /** What every overlay has. */
 export interface OverlayBase {
-  /** The reason, never empty. */
+  /** The reason. Empty only in projects of azldev's (`azldev.toml`), whose format does not ask for one. */
   readonly description: string;
   readonly metadata?: OverlayMetadata;
   readonly origin: Origin;

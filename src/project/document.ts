@@ -1,0 +1,269 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import type { z } from 'zod';
+import { closest, type Place, systemCode, WeirError } from '../base/errors.ts';
+import type { Origin } from './model.ts';
+import { type LineIndex, lineIndex, locate, type TomlPath } from './place.ts';
+
+/** Whether an overlay must have a description. Weir's projects must; azldev's format does not ask for it. */
+export type Reasons = 'required' | 'optional';
+
+/** A TOML file that was read and fits its schema. */
+export interface Document<T = unknown> {
+  /** Absolute. */
+  readonly path: string;
+  /** The folder that relative paths in the file start from. */
+  readonly dir: string;
+  readonly text: string;
+  readonly data: T;
+  readonly lines: LineIndex;
+  readonly reasons: Reasons;
+}
+
+export interface ProblemOptions {
+  readonly hint?: string;
+  readonly component?: string;
+  readonly overlay?: string;
+  readonly details?: readonly string[];
+}
+
+type Source = Pick<Document, 'path' | 'text'>;
+
+/** The error to throw for something in a document that is well-formed but can't be. Exit code 2. */
+export function problem(
+  document: Source,
+  path: TomlPath,
+  code: string,
+  message: string,
+  options: ProblemOptions = {},
+): WeirError {
+  return new WeirError(code, message, {
+    where: placeOf(document, path, options),
+    ...(options.hint === undefined ? {} : { hint: options.hint }),
+    ...(options.details === undefined ? {} : { details: options.details }),
+    exit: 2,
+  });
+}
+
+function placeOf(document: Source, path: TomlPath, options: ProblemOptions): Place {
+  const component = options.component ?? (path[0] === 'components' && path.length > 1 ? `${path[1]}` : undefined);
+  return {
+    file: document.path,
+    ...locate(document.text, path),
+    ...(component === undefined ? {} : { component }),
+    ...(options.overlay === undefined ? {} : { overlay: options.overlay }),
+  };
+}
+
+/** "Did you mean …" for a word that is none of `candidates`, else what there is, if that is short. */
+export function suggestion(word: string, candidates: Iterable<string>): string | undefined {
+  const known = [...candidates];
+  const [near] = closest(word, known);
+  if (near !== undefined) return `did you mean "${near}"?`;
+  if (known.length === 0 || known.length > 30) return undefined;
+  return `known here: ${known.toSorted().join(', ')}`;
+}
+
+/** Where the table or array element at `path` begins. */
+export function originOf(document: Document, path: TomlPath): Origin {
+  const line = document.lines(path) ?? locate(document.text, path)?.line ?? 1;
+  return { file: document.path, line };
+}
+
+/**
+ * Reads a TOML file and holds it against a schema.
+ * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`
+ */
+export function readDocument<S extends z.ZodType>(path: string, schema: S, reasons: Reasons): Document<z.output<S>> {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    const code = systemCode(error);
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'this is a folder' : undefined;
+    throw new WeirError('no-file', why ?? `the file can't be read (${code})`, {
+      where: { file: path },
+      exit: 2,
+      cause: error,
+    });
+  }
+  return parseDocument(path, bytes.toString('utf8'), schema, reasons);
+}
+
+/** `readDocument` for text that is already at hand; `path` is for messages and relative paths. */
+export function parseDocument<S extends z.ZodType>(
+  path: string,
+  text: string,
+  schema: S,
+  reasons: Reasons = 'required',
+): Document<z.output<S>> {
+  const source: Source = { path, text };
+  const data = parseToml(source);
+  rejectOddValues(source, data, []);
+  const known = new Map<z.core.$ZodRawIssue, readonly string[]>();
+  const result = schema.safeParse(data, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys') known.set(issue, knownKeys(issue.inst));
+      return describe(issue);
+    },
+  });
+  if (!result.success) throw schemaProblem(source, result.error.issues, [...known.entries()]);
+  let index: LineIndex | undefined;
+  return {
+    path,
+    dir: dirname(path),
+    text,
+    data: result.data,
+    reasons,
+    lines: (at) => {
+      index ??= lineIndex(text);
+      return index(at);
+    },
+  };
+}
+
+function parseToml(source: Source): Record<string, unknown> {
+  try {
+    return parse(source.text.startsWith('\uFEFF') ? source.text.slice(1) : source.text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const said = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
+    throw new WeirError('toml-syntax', `this is not TOML: ${said}`, {
+      where: { file: source.path, line: error.line, column: error.column },
+      exit: 2,
+      cause: error,
+    });
+  }
+}
+
+// Two things that schemas can't refuse: a date is an object to them, and they pass over a key named __proto__.
+function rejectOddValues(source: Source, value: unknown, path: TomlPath): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (value instanceof Date) {
+    throw problem(source, path, 'wrong-type', `${lastKey(path)} must not be a bare date`, {
+      hint: 'put the date in quotes',
+    });
+  }
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) rejectOddValues(source, element, [...path, index]);
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '__proto__') throw problem(source, [...path, key], 'unknown-key', 'unknown key "__proto__"');
+    // The path is built only for values that can hold something: thousands of plain ones pass here.
+    if (typeof inner === 'object') rejectOddValues(source, inner, [...path, key]);
+  }
+}
+
+function knownKeys(schema: unknown): readonly string[] {
+  const definition = (schema as { _zod?: { def?: { shape?: Record<string, unknown> } } } | undefined)?._zod?.def;
+  return Object.keys(definition?.shape ?? {});
+}
+
+function lastKey(path: TomlPath): string {
+  const name = path.findLast((part) => typeof part === 'string') ?? 'the file';
+  return typeof path.at(-1) === 'number' ? `an element of "${name}"` : `"${name}"`;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'text in quotes',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'a table',
+  record: 'a table',
+  number: 'a number',
+};
+
+function typeName(value: unknown): string {
+  if (Array.isArray(value)) return 'an array';
+  return { string: 'text', boolean: 'a boolean', object: 'a table' }[typeof value as string] ?? 'a number';
+}
+
+// The message of one issue; the code of the WeirError is told from the same facts by codeOf.
+function describe(issue: z.core.$ZodRawIssue): string | undefined {
+  const path = (issue.path ?? []) as TomlPath;
+  if (issue.code === 'invalid_type') {
+    if (issue.input === undefined) return `${lastKey(path)} is missing`;
+    return `${lastKey(path)} must be ${typeNames[issue.expected] ?? issue.expected}, not ${typeName(issue.input)}`;
+  }
+  if (issue.code === 'invalid_value') {
+    if (issue.input === undefined) return `${lastKey(path)} is missing`;
+    return choiceMessage(path, issue.input, issue.values.map(String));
+  }
+  if (issue.code === 'invalid_union') {
+    const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    const key = path.at(-1);
+    const given =
+      typeof issue.input === 'object' && issue.input !== null && key !== undefined
+        ? (issue.input as Record<string | number, unknown>)[key]
+        : issue.input;
+    if (given === undefined) return `${lastKey(path)} is missing; it is one of ${quotedList(options)}`;
+    return choiceMessage(path, given, options);
+  }
+  if (issue.code === 'invalid_key') {
+    const said = issue.issues[0]?.message;
+    return `"${String(path.at(-1))}" can't be a name here${said === undefined ? '' : `: ${said}`}`;
+  }
+  if (issue.code === 'unrecognized_keys') return `unknown key "${issue.keys[0]}"`;
+  return undefined;
+}
+
+function choiceMessage(path: TomlPath, given: unknown, options: readonly string[]): string {
+  const shown = typeof given === 'string' ? `"${given}"` : typeName(given);
+  const near = typeof given === 'string' ? closest(given, options)[0] : undefined;
+  const help = near === undefined ? `it is one of ${quotedList(options)}` : `did you mean "${near}"?`;
+  return `${lastKey(path)} can't be ${shown}; ${help}`;
+}
+
+function quotedList(options: readonly string[]): string {
+  return options
+    .filter((option) => option !== '')
+    .map((option) => `"${option}"`)
+    .join(', ');
+}
+
+function codeOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return 'unknown-key';
+  if (/ is missing(;|$)/.test(issue.message)) return 'missing-key';
+  return issue.code === 'invalid_type' ? 'wrong-type' : 'invalid-value';
+}
+
+function schemaProblem(
+  source: Source,
+  issues: readonly z.core.$ZodIssue[],
+  known: readonly (readonly [z.core.$ZodRawIssue, readonly string[]])[],
+): WeirError {
+  // A misspelt key is the likely cause of a missing one, so it is told first.
+  const sorted = issues.toSorted((a, b) => Number(codeOf(b) === 'unknown-key') - Number(codeOf(a) === 'unknown-key'));
+  const first = sorted[0]!;
+  const path = first.path as TomlPath;
+  const unknown = first.code === 'unrecognized_keys' ? first.keys[0]! : undefined;
+  const keys = known.find(([raw]) => (raw.path ?? []).join('\0') === path.join('\0'))?.[1];
+  const hint = unknown === undefined || keys === undefined ? undefined : suggestion(unknown, keys);
+  const [, ...others] = sorted;
+  return problem(source, unknown === undefined ? path : [...path, unknown], codeOf(first), sentence(first, path), {
+    ...(hint === undefined ? {} : { hint }),
+    details: others.slice(0, 5).map((issue) => alsoLine(source, issue)),
+  });
+}
+
+function sentence(issue: z.core.$ZodIssue, path: TomlPath): string {
+  if (issue.code === 'unrecognized_keys') {
+    return path.length === 0 ? issue.message : `${issue.message} in ${tableName(path)}`;
+  }
+  // Messages that a schema gives itself do not name the key.
+  const own = issue.code === 'invalid_format' || issue.code === 'too_small' || issue.code === 'custom';
+  return own ? `${lastKey(path)}: ${issue.message}` : issue.message;
+}
+
+function tableName(path: TomlPath): string {
+  return `[${path.filter((part) => typeof part === 'string').join('.')}]`;
+}
+
+function alsoLine(source: Source, issue: z.core.$ZodIssue): string {
+  const path = issue.path as TomlPath;
+  const at = issue.code === 'unrecognized_keys' ? [...path, issue.keys[0]!] : path;
+  const position = locate(source.text, at);
+  return `also${position === undefined ? '' : ` line ${position.line}`}: ${sentence(issue, path)}`;
+}

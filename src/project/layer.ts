@@ -1,0 +1,221 @@
+import { resolve } from 'node:path';
+import { defined, filled } from './defined.ts';
+import { type Document, problem } from './document.ts';
+import { override } from './merge.ts';
+import type { ComponentPublish, HashType, Overlay, PackagePublish, SourceFile } from './model.ts';
+import { overlaysOf } from './overlay.ts';
+import type { TomlPath } from './place.ts';
+import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
+
+/** One table of component settings, with paths made absolute and overlays checked: what merges into a component. */
+export interface Layer {
+  readonly spec: RawSpec;
+  readonly overlays: readonly Overlay[];
+  /** Undefined: not said, so inherited. */
+  readonly overlayFiles: readonly string[] | undefined;
+  readonly build: RawBuild;
+  readonly calculation: string;
+  readonly skipFileFilter: boolean;
+  readonly sourceFiles: readonly SourceFile[];
+  readonly packages: Readonly<Record<string, PackagePublish>>;
+  readonly publish: ComponentPublish;
+}
+
+export const emptyLayer: Layer = {
+  spec: {},
+  overlays: [],
+  overlayFiles: undefined,
+  build: {},
+  calculation: '',
+  skipFileFilter: false,
+  sourceFiles: [],
+  packages: {},
+  publish: {},
+};
+
+/**
+ * Checks a table of component settings.
+ * @param path of the table in the document
+ * @param component its name, where the table is that of one component
+ * @throws WeirError (exit 2) `invalid-spec-source`, `snapshot-on-component`, `reason-missing`, `source-file`, and those
+ *   of overlays
+ */
+export function layerOf(document: Document, path: TomlPath, raw: RawComponent, component: string | undefined): Layer {
+  if (Object.keys(raw).length === 0) return emptyLayer;
+  checkSpec(document, path, raw.spec ?? {}, component);
+  checkReasons(document, [...path, 'build'], raw.build ?? {}, component);
+  const spec = raw.spec ?? {};
+  const publish = raw.publish ?? {};
+  return {
+    spec: filled(spec.path) === undefined ? spec : { ...spec, path: resolve(document.dir, spec.path ?? '') },
+    overlays: overlaysOf(document, [...path, 'overlays'], raw.overlays ?? [], component),
+    overlayFiles: raw['overlay-files'],
+    build: raw.build ?? {},
+    calculation: raw.release?.calculation ?? '',
+    skipFileFilter: raw.render?.['skip-file-filter'] ?? false,
+    sourceFiles: sourceFilesOf(document, [...path, 'source-files'], raw['source-files'] ?? [], component),
+    packages: Object.fromEntries(
+      Object.entries(raw.packages ?? {}).map(([name, config]) => [name, packagePublishOf(config)]),
+    ),
+    publish: defined({
+      rpmChannel: filled(publish['rpm-channel']),
+      srpmChannel: filled(publish['srpm-channel']),
+      debuginfoChannel: filled(publish['debuginfo-channel']),
+    }),
+  };
+}
+
+/** `next` over `base`: lists append, defines and packages merge by key, the rest overrides unless it is not set. */
+export function mergeLayers(base: Layer, next: Layer): Layer {
+  if (next === emptyLayer) return base;
+  if (base === emptyLayer) return next;
+  return {
+    spec: override(base.spec, next.spec),
+    overlays: [...base.overlays, ...next.overlays],
+    overlayFiles: next.overlayFiles ?? base.overlayFiles,
+    build: {
+      ...override(base.build, next.build),
+      with: [...(base.build.with ?? []), ...(next.build.with ?? [])],
+      without: [...(base.build.without ?? []), ...(next.build.without ?? [])],
+      // A define may be empty, so here the empty text does override.
+      defines: { ...base.build.defines, ...next.build.defines },
+      undefines: [...(base.build.undefines ?? []), ...(next.build.undefines ?? [])],
+    },
+    calculation: next.calculation === '' ? base.calculation : next.calculation,
+    skipFileFilter: base.skipFileFilter || next.skipFileFilter,
+    sourceFiles: [...base.sourceFiles, ...next.sourceFiles],
+    packages: { ...base.packages, ...next.packages },
+    publish: { ...base.publish, ...next.publish },
+  };
+}
+
+/** Publish settings of packages, the old `channel` standing in for `rpm-channel`. */
+export function packagePublishOf(raw: RawPackageConfig | undefined): PackagePublish {
+  const publish = raw?.publish ?? {};
+  return defined({
+    rpmChannel: filled(publish['rpm-channel']) ?? filled(publish.channel),
+    debuginfoChannel: filled(publish['debuginfo-channel']),
+  });
+}
+
+function named(component: string | undefined): { component?: string } {
+  return component === undefined ? {} : { component };
+}
+
+function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component: string | undefined): void {
+  const fail = (key: string, message: string, hint: string): Error =>
+    problem(document, [...path, 'spec', key], 'invalid-spec-source', message, { ...named(component), hint });
+  const type = spec.type ?? '';
+  if (filled(spec.path) !== undefined && type !== 'local') {
+    throw fail('path', '"path" is for local specs', 'add type = "local" to the same table');
+  }
+  if (type === 'local' && filled(spec.path) === undefined) {
+    throw fail('type', 'a local spec needs "path"', 'add path = "NAME.spec", relative to this file');
+  }
+  for (const key of ['upstream-name', 'upstream-commit'] as const) {
+    if (spec[key] !== undefined && type !== 'upstream') {
+      throw fail(key, `"${key}" is for upstream specs`, 'add type = "upstream" to the same table');
+    }
+  }
+  if (component !== undefined && spec['upstream-distro']?.snapshot !== undefined) {
+    throw problem(
+      document,
+      [...path, 'spec', 'upstream-distro', 'snapshot'],
+      'snapshot-on-component',
+      'a component has no snapshot of its own',
+      { component, hint: "set the snapshot on the distro's or a group's defaults, or pin this one by upstream-commit" },
+    );
+  }
+}
+
+function checkReasons(document: Document, path: TomlPath, build: RawBuild, component: string | undefined): void {
+  const check = (
+    set: boolean | undefined,
+    reason: string | undefined,
+    table: string,
+    key: string,
+    why: string,
+  ): void => {
+    if (set !== true || (reason ?? '').trim() !== '') return;
+    const hint = `add ${why} = "…"`;
+    throw problem(document, [...path, table, key], 'reason-missing', `${table}.${key} needs a reason`, {
+      ...named(component),
+      hint,
+    });
+  };
+  check(build.check?.skip, build.check?.skip_reason, 'check', 'skip', 'skip_reason');
+  check(build.failure?.expected, build.failure?.['expected-reason'], 'failure', 'expected', 'expected-reason');
+}
+
+function sourceFilesOf(
+  document: Document,
+  path: TomlPath,
+  raw: readonly RawSourceFile[],
+  component: string | undefined,
+): SourceFile[] {
+  const seen = new Set<string>();
+  return raw.map((file, index) => {
+    const fail = (at: TomlPath, message: string): Error =>
+      problem(document, [...path, index, ...at], 'source-file', `${file.filename}: ${message}`, named(component));
+    if (seen.has(file.filename)) throw fail(['filename'], 'this source file is already in the list');
+    seen.add(file.filename);
+    checkHash(file, fail);
+    const replaceUpstream = file['replace-upstream'] ?? false;
+    const replaceReason = filled(file['replace-reason']?.trim());
+    if (replaceUpstream && replaceReason === undefined) {
+      throw fail(['replace-upstream'], 'replacing a file of upstream needs "replace-reason"');
+    }
+    if (!replaceUpstream && replaceReason !== undefined) {
+      throw fail(['replace-reason'], '"replace-reason" is for files with replace-upstream = true');
+    }
+    return defined({
+      filename: file.filename,
+      hash: filled(file.hash?.toLowerCase()),
+      hashType: filled(file['hash-type']) as HashType | undefined,
+      origin: sourceOriginOf(file, fail),
+      replaceUpstream,
+      replaceReason,
+    });
+  });
+}
+
+type Fail = (at: TomlPath, message: string) => Error;
+
+function checkHash(file: RawSourceFile, fail: Fail): void {
+  const hash = filled(file.hash);
+  if (hash === undefined) return;
+  const type = filled(file['hash-type']);
+  if (type === undefined) throw fail(['hash'], '"hash" needs "hash-type"');
+  const digits = type === 'SHA256' ? 64 : 128;
+  if (!/^[0-9a-fA-F]+$/.test(hash) || hash.length !== digits) {
+    throw fail(['hash'], `a ${type} hash has ${digits} hex digits`);
+  }
+}
+
+function sourceOriginOf(file: RawSourceFile, fail: Fail): SourceFile['origin'] {
+  const { type, uri, script, inputs = [], 'mock-packages': packages = [] } = file.origin;
+  if (type !== 'download' && filled(uri) !== undefined) {
+    throw fail(['origin', 'uri'], '"uri" is for origins of type "download"');
+  }
+  if (type !== 'custom') {
+    for (const key of ['script', 'mock-packages', 'inputs'] as const) {
+      if ((file.origin[key] ?? '').length > 0) throw fail(['origin', key], `"${key}" is for origins of type "custom"`);
+    }
+  }
+  if (type === 'download') {
+    if (filled(uri) === undefined) throw fail(['origin'], 'an origin of type "download" needs "uri"');
+    if (!/^[a-z][a-z0-9+.-]*:/i.test(uri ?? '')) throw fail(['origin', 'uri'], `"${uri}" is not a URI`);
+    return { type, uri: uri ?? '' };
+  }
+  if (type === 'overlay') {
+    if (file['replace-upstream'] !== true) {
+      throw fail(['origin', 'type'], 'an origin of type "overlay" needs replace-upstream = true');
+    }
+    return { type };
+  }
+  if (filled(script) === undefined) throw fail(['origin'], 'an origin of type "custom" needs "script"');
+  if (script?.includes('/')) throw fail(['origin', 'script'], '"script" is a file name, not a path');
+  const twice = inputs.findIndex((input, index) => inputs.indexOf(input) !== index || input === script);
+  if (twice >= 0) throw fail(['origin', 'inputs', twice], `"${inputs[twice]}" is named twice`);
+  return { type, script: script ?? '', packages, inputs };
+}

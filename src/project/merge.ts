@@ -1,0 +1,24 @@
+// The one way in which tables override each other. Its law comes from azldev's format: what is not set, false, empty or
+// zero never overrides, so a value once set can be changed but not taken back.
+
+/** Whether a value counts as not set. */
+export function isZero(value: unknown): boolean {
+  if (value === undefined || value === null || value === false || value === '' || value === 0) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return isTable(value) && Object.keys(value).length === 0;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `next` over `base`, key by key and table by table; an array that is not empty replaces the whole array. */
+export function override<T extends object>(base: T, next: T): T {
+  const merged: Record<string, unknown> = { ...(base as Record<string, unknown>) };
+  for (const [key, value] of Object.entries(next)) {
+    if (isZero(value)) continue;
+    const before = Object.hasOwn(merged, key) ? merged[key] : undefined;
+    merged[key] = isTable(before) && isTable(value) ? override(before, value) : value;
+  }
+  return merged as T;
+}

@@ -1,0 +1,269 @@
+import { basename, resolve } from 'node:path';
+import { RE2JS } from 're2js';
+import {
+  type Document,
+  originOf,
+  type ProblemOptions,
+  problem,
+  type Reasons,
+  readDocument,
+  suggestion,
+} from './document.ts';
+import type { Origin, Overlay, OverlayMetadata, OverlayType } from './model.ts';
+import type { TomlPath } from './place.ts';
+import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
+
+type Field = Exclude<keyof RawOverlay, 'type' | 'description' | 'metadata'>;
+
+interface Fields {
+  readonly needs: readonly Field[];
+  readonly may: readonly Field[];
+}
+
+const tagFields: Fields = { needs: ['tag', 'value'], may: ['package'] };
+const lineFields: Fields = { needs: ['lines'], may: ['section', 'package'] };
+
+/** Which fields each type of overlay has; any other field on it is an error, as it would do nothing. */
+export const overlayFields: Readonly<Record<OverlayType, Fields>> = {
+  'spec-add-tag': tagFields,
+  'spec-insert-tag': tagFields,
+  'spec-set-tag': tagFields,
+  'spec-update-tag': tagFields,
+  'spec-remove-tag': { needs: ['tag'], may: ['value', 'package'] },
+  'spec-prepend-lines': lineFields,
+  'spec-append-lines': lineFields,
+  'spec-search-replace': { needs: ['regex'], may: ['replacement', 'section', 'package'] },
+  'spec-remove-section': { needs: ['section'], may: ['package'] },
+  'spec-remove-subpackage': { needs: ['package'], may: [] },
+  'patch-add': { needs: ['source'], may: ['file'] },
+  'patch-remove': { needs: ['file'], may: [] },
+  'file-prepend-lines': { needs: ['file', 'lines'], may: [] },
+  'file-search-replace': { needs: ['file', 'regex'], may: ['replacement', 'archive'] },
+  'file-add': { needs: ['file', 'source'], may: [] },
+  'file-remove': { needs: ['file'], may: ['archive'] },
+  'file-rename': { needs: ['file', 'replacement'], may: [] },
+};
+
+const archiveName = /^[^/\\]+\.(tar|tar\.gz|tgz|tar\.xz|txz|tar\.zst|tzst)$/;
+
+/** Where an overlay stands: enough to say where something is wrong with it. */
+interface Stand {
+  readonly document: Document;
+  readonly path: TomlPath;
+  readonly component: string | undefined;
+}
+
+/**
+ * The overlays of one table, checked.
+ * @param path of the array in the document
+ * @param component for messages: the component, or the table that components inherit from
+ * @throws WeirError (exit 2) `overlay-without-description`, `overlay-field`, `overlay-path`, `overlay-regex`,
+ *   `overlay-metadata`
+ */
+export function overlaysOf(
+  document: Document,
+  path: TomlPath,
+  raw: readonly RawOverlay[],
+  component: string | undefined,
+): Overlay[] {
+  return raw.map((overlay, index) => overlayOf({ document, path: [...path, index], component }, overlay));
+}
+
+function overlayOf(stand: Stand, raw: RawOverlay): Overlay {
+  const { document, path } = stand;
+  const description = raw.description?.trim() ?? '';
+  if (description === '' && document.reasons === 'required') {
+    throw failed(stand, raw, [], 'overlay-without-description', `this ${raw.type} overlay has no description`, {
+      hint: 'add description = "…": why the distribution differs from upstream here',
+    });
+  }
+  checkFields(stand, raw);
+  checkValues(stand, raw);
+  const metadata = raw.metadata === undefined ? undefined : metadataOf(document, [...path, 'metadata'], raw.metadata);
+  return build(raw, {
+    description,
+    origin: originOf(document, path),
+    ...(metadata === undefined ? {} : { metadata }),
+    source: raw.source === undefined ? '' : resolve(document.dir, raw.source),
+  });
+}
+
+interface Common {
+  readonly description: string;
+  readonly origin: Origin;
+  readonly metadata?: OverlayMetadata;
+  readonly source: string;
+}
+
+// The fields of the type, by then known to be there. `value` may be left out of spec-remove-tag, `replacement` of the
+// searches, where it then is the empty text.
+function build(raw: RawOverlay, { source, ...common }: Common): Overlay {
+  const scope = { ...text('section', raw.section), ...text('package', raw.package) };
+  const { tag = '', value = '', regex = '', replacement = '', lines = [], file = '' } = raw;
+  switch (raw.type) {
+    case 'spec-add-tag':
+    case 'spec-insert-tag':
+    case 'spec-set-tag':
+    case 'spec-update-tag':
+      return { ...common, type: raw.type, tag, value, ...text('package', raw.package) };
+    case 'spec-remove-tag':
+      return { ...common, type: raw.type, tag, ...text('value', raw.value), ...text('package', raw.package) };
+    case 'spec-prepend-lines':
+    case 'spec-append-lines':
+      return { ...common, type: raw.type, lines, ...scope };
+    case 'spec-search-replace':
+      return { ...common, type: raw.type, regex, replacement, ...scope };
+    case 'spec-remove-section':
+      return { ...common, type: raw.type, section: raw.section ?? '', ...text('package', raw.package) };
+    case 'spec-remove-subpackage':
+      return { ...common, type: raw.type, package: raw.package ?? '' };
+    case 'patch-add':
+      return { ...common, type: raw.type, source, file: file === '' ? basename(source) : file };
+    case 'patch-remove':
+      return { ...common, type: raw.type, file };
+    case 'file-prepend-lines':
+      return { ...common, type: raw.type, file, lines };
+    case 'file-search-replace':
+      return { ...common, type: raw.type, file, regex, replacement, ...text('archive', raw.archive) };
+    case 'file-add':
+      return { ...common, type: raw.type, file, source };
+    case 'file-remove':
+      return { ...common, type: raw.type, file, ...text('archive', raw.archive) };
+    case 'file-rename':
+      return { ...common, type: raw.type, file, replacement };
+  }
+}
+
+function text<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {
+  return value === undefined || value === '' ? {} : ({ [key]: value } as { [P in K]?: string });
+}
+
+function isSet(raw: RawOverlay, field: Field): boolean {
+  const value = raw[field];
+  return value !== undefined && value.length > 0;
+}
+
+function checkFields(stand: Stand, raw: RawOverlay): void {
+  const { needs, may } = overlayFields[raw.type];
+  for (const field of needs) {
+    if (!isSet(raw, field)) throw failed(stand, raw, [], 'overlay-field', `a ${raw.type} overlay needs "${field}"`);
+  }
+  for (const key of Object.keys(raw) as (keyof RawOverlay)[]) {
+    if (key === 'type' || key === 'description' || key === 'metadata' || !isSet(raw, key)) continue;
+    if (needs.includes(key) || may.includes(key)) continue;
+    throw failed(stand, raw, [key], 'overlay-field', `"${key}" means nothing on a ${raw.type} overlay`, {
+      hint: `it has ${[...needs, ...may].join(', ')}`,
+    });
+  }
+  const scoped = may.includes('section') && may.includes('package');
+  if (scoped && isSet(raw, 'package') && !isSet(raw, 'section')) {
+    throw failed(stand, raw, ['package'], 'overlay-field', 'a package is given without a section of it', {
+      hint: 'add section, such as section = "%files"',
+    });
+  }
+}
+
+function checkValues(stand: Stand, raw: RawOverlay): void {
+  const outside = (path: string): boolean => path.startsWith('/') || path.split('/').includes('..');
+  if (raw.file !== undefined && outside(raw.file)) {
+    throw failed(stand, raw, ['file'], 'overlay-path', `"${raw.file}" leads out of the component's sources`, {
+      hint: '"file" is relative to the sources',
+    });
+  }
+  if (raw.type === 'file-rename' && raw.replacement?.includes('/')) {
+    throw failed(stand, raw, ['replacement'], 'overlay-path', 'a file is renamed within its folder: no slash here');
+  }
+  if (raw.archive !== undefined && raw.archive !== '' && !archiveName.test(raw.archive)) {
+    throw failed(stand, raw, ['archive'], 'overlay-path', `"${raw.archive}" is not the name of a tar archive`, {
+      hint: 'plain, gz, xz and zst archives can be changed inside',
+    });
+  }
+  if (raw.regex !== undefined) {
+    try {
+      RE2JS.compile(raw.regex);
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      throw failed(stand, raw, ['regex'], 'overlay-regex', `this is not a regular expression of RE2: ${said}`, {
+        hint: 'RE2 has no look-around and no back-references',
+      });
+    }
+  }
+}
+
+function failed(
+  stand: Stand,
+  raw: RawOverlay,
+  at: TomlPath,
+  code: string,
+  message: string,
+  options: ProblemOptions = {},
+): Error {
+  const name = raw.description?.trim();
+  return problem(stand.document, [...stand.path, ...at], code, message, {
+    ...options,
+    ...(stand.component === undefined ? {} : { component: stand.component }),
+    overlay: name === undefined || name === '' ? `${Number(stand.path.at(-1)) + 1} (${raw.type})` : `"${name}"`,
+  });
+}
+
+/** Metadata of an overlay, an overlay file or a group. @throws WeirError `overlay-metadata` */
+export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata): OverlayMetadata {
+  if (raw.category === 'upstream-backport') {
+    if ((raw.commits ?? []).length === 0) {
+      throw problem(document, path, 'overlay-metadata', 'a backport names the upstream commits that it takes', {
+        hint: 'add commits = [{ url = "https://…" }]',
+      });
+    }
+    if (raw['upstream-status'] !== 'upstreamed' && raw['upstream-status'] !== 'upstreamable') {
+      const status = raw['upstream-status'];
+      throw problem(
+        document,
+        [...path, 'upstream-status'],
+        'overlay-metadata',
+        `a backport is upstreamed or upstreamable, not "${status}"`,
+      );
+    }
+  }
+  return {
+    category: raw.category,
+    upstreamStatus: raw['upstream-status'],
+    commits: (raw.commits ?? []).map((commit) => commit.url),
+    bugs: (raw.bugs ?? []).map((bug) => bug.url),
+  };
+}
+
+/**
+ * The overlays of an overlay file: one `[metadata]`, which is that of each of its `[[overlays]]`. `source` is relative
+ * to the overlay file.
+ */
+export function readOverlayFile(path: string, component: string, reasons: Reasons): Overlay[] {
+  const document = readDocument(path, overlayFileSchema, reasons);
+  const { metadata, overlays } = document.data;
+  const own = overlays.findIndex((overlay) => overlay.metadata !== undefined);
+  if (own >= 0) {
+    const at = ['overlays', own, 'metadata'];
+    throw problem(document, at, 'overlay-metadata', 'an overlay file has one [metadata] for all of its overlays', {
+      component,
+      hint: 'put overlays with another reason into a file of their own',
+    });
+  }
+  const shared = metadataOf(document, ['metadata'], metadata);
+  return overlaysOf(document, ['overlays'], overlays, component).map((overlay) => ({ ...overlay, metadata: shared }));
+}
+
+/** Every archive that overlays change inside of must be a source file that the component replaces. */
+export function archiveWithoutSource(
+  overlays: readonly Overlay[],
+  replaced: readonly string[],
+): { readonly overlay: Overlay; readonly archive: string; readonly hint: string } | undefined {
+  for (const overlay of overlays) {
+    if (!('archive' in overlay) || overlay.archive === undefined || replaced.includes(overlay.archive)) continue;
+    const near = suggestion(overlay.archive, replaced);
+    return {
+      overlay,
+      archive: overlay.archive,
+      hint: near ?? `add a source-files entry with filename = "${overlay.archive}" and origin = { type = "overlay" }`,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,141 @@
+import type { Collected } from './collect.ts';
+import { defined, filled } from './defined.ts';
+import { originOf, problem, suggestion } from './document.ts';
+import { packagePublishOf } from './layer.ts';
+import type { PackageGroup, PackagePublish, Project, ResolvedComponent } from './model.ts';
+import type { TomlPath } from './place.ts';
+import type { RawComponent, RawPackageConfig } from './schema/component.ts';
+
+/** Whether a binary package holds debug data: told by its name alone. */
+export function isDebugPackage(name: string): boolean {
+  return /-(debuginfo|debugsource)(-|$)/.test(name);
+}
+
+const groupIndexes = new WeakMap<Project['packageGroups'], ReadonlyMap<string, PackageGroup>>();
+
+/** The package group that a binary package is in. */
+export function packageGroupOf(project: Pick<Project, 'packageGroups'>, name: string): PackageGroup | undefined {
+  let index = groupIndexes.get(project.packageGroups);
+  if (index === undefined) {
+    index = new Map([...project.packageGroups.values()].flatMap((group) => group.packages.map((one) => [one, group])));
+    groupIndexes.set(project.packageGroups, index);
+  }
+  return index.get(name);
+}
+
+/**
+ * The channel that a binary package is published to, or undefined where it is not published. The strongest word wins:
+ * the component's `packages` table, the package's group, the component's `publish`, the project's
+ * default-package-config. Debug packages follow the debuginfo channels only.
+ */
+export function channelOf(
+  project: Pick<Project, 'packageGroups' | 'defaultPublish'>,
+  component: Pick<ResolvedComponent, 'packages' | 'publish'>,
+  name: string,
+): string | undefined {
+  const key = isDebugPackage(name) ? 'debuginfoChannel' : 'rpmChannel';
+  const own: PackagePublish | undefined = Object.hasOwn(component.packages, name)
+    ? component.packages[name]
+    : undefined;
+  const channel =
+    own?.[key] ?? packageGroupOf(project, name)?.publish[key] ?? component.publish[key] ?? project.defaultPublish[key];
+  return channel === 'none' ? undefined : channel;
+}
+
+/** The channel that a component's source package is published to, or undefined where it is not published. */
+export function sourceChannelOf(component: Pick<ResolvedComponent, 'publish'>): string | undefined {
+  const channel = component.publish.srpmChannel;
+  return channel === 'none' ? undefined : channel;
+}
+
+/** @throws WeirError (exit 2) `duplicate-package`: a package is in one group at most */
+export function packageGroupsOf(collected: Collected): Map<string, PackageGroup> {
+  const owners = new Map<string, string>();
+  const groups = new Map<string, PackageGroup>();
+  for (const [name, { raw, document, path }] of collected.packageGroups) {
+    for (const [index, one] of (raw.packages ?? []).entries()) {
+      const owner = owners.get(one);
+      if (owner !== undefined) {
+        const message =
+          owner === name ? `package ${one} is in the list twice` : `package ${one} is already in group ${owner}`;
+        throw problem(document, [...path, 'packages', index], 'duplicate-package', message, {
+          hint: 'a package is in one group at most: remove one of the two',
+        });
+      }
+      owners.set(one, name);
+    }
+    groups.set(
+      name,
+      defined({
+        name,
+        description: filled(raw.description),
+        packages: raw.packages ?? [],
+        publish: packagePublishOf(raw['default-package-config']),
+        origin: originOf(document, path),
+      }),
+    );
+  }
+  return groups;
+}
+
+/**
+ * Holds every channel that the files name against those of `[release]`.
+ * @throws WeirError (exit 2) `unknown-channel`
+ */
+export function checkChannels(collected: Collected, channels: readonly string[]): void {
+  const known = new Set([...channels, 'none', '']);
+  for (const document of collected.documents) {
+    for (const [path, channel] of channelUses(document.data)) {
+      if (known.has(channel)) continue;
+      const hint = suggestion(channel, channels);
+      throw problem(document, path, 'unknown-channel', `the release has no channel "${channel}"`, {
+        ...(hint === undefined ? {} : { hint }),
+      });
+    }
+  }
+}
+
+type Uses = Generator<readonly [path: TomlPath, channel: string]>;
+
+function* channelUses(data: Collected['documents'][number]['data']): Uses {
+  yield* packageUses(['default-package-config'], data['default-package-config']);
+  yield* componentUses(['default-component-config'], data['default-component-config']);
+  for (const [name, component] of Object.entries(data.components ?? {})) {
+    yield* componentUses(['components', name], component);
+  }
+  for (const [name, group] of Object.entries(data['component-groups'] ?? {})) {
+    const path = ['component-groups', name, 'default-component-config'];
+    yield* componentUses(path, group['default-component-config']);
+  }
+  for (const [name, distro] of Object.entries(data.distros ?? {})) {
+    for (const [version, one] of Object.entries(distro.versions ?? {})) {
+      const path = ['distros', name, 'versions', version, 'default-component-config'];
+      yield* componentUses(path, one['default-component-config']);
+    }
+  }
+  for (const [name, group] of Object.entries(data['package-groups'] ?? {})) {
+    yield* packageUses(['package-groups', name, 'default-package-config'], group['default-package-config']);
+  }
+  for (const [name, image] of Object.entries(data.images ?? {})) {
+    for (const [index, channel] of (image.publish?.channels ?? []).entries()) {
+      yield [['images', name, 'publish', 'channels', index], channel];
+    }
+  }
+}
+
+function* componentUses(path: TomlPath, component: RawComponent | undefined): Uses {
+  yield* tableUses([...path, 'publish'], component?.publish);
+  for (const [name, config] of Object.entries(component?.packages ?? {})) {
+    yield* packageUses([...path, 'packages', name], config);
+  }
+}
+
+function* packageUses(path: TomlPath, config: RawPackageConfig | undefined): Uses {
+  yield* tableUses([...path, 'publish'], config?.publish);
+}
+
+function* tableUses(path: TomlPath, table: Readonly<Record<string, string | undefined>> | undefined): Uses {
+  for (const [key, channel] of Object.entries(table ?? {})) {
+    if (channel !== undefined) yield [[...path, key], channel];
+  }
+}

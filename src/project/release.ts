@@ -1,0 +1,97 @@
+import type { Collected, Entry } from './collect.ts';
+import { defined, filled } from './defined.ts';
+import { problem } from './document.ts';
+import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model.ts';
+
+/** The `[seed]` table with its defaults. */
+export function seedOf(collected: Collected): Seed | undefined {
+  if (collected.seed === undefined) return undefined;
+  const { raw } = collected.seed;
+  return defined({
+    suite: filled(raw.suite) ?? 'forky',
+    sourceSuite: filled(raw['source-suite']) ?? 'trixie',
+    allowExpired: raw['allow-expired'] ?? false,
+    mappings: raw.mappings ?? [],
+    distGit: filled(raw['dist-git']),
+    roots: raw.roots ?? {},
+  });
+}
+
+/** The `[toolbox]` table with its defaults. @throws WeirError (exit 2) `invalid-toolbox` */
+export function toolboxOf(collected: Collected): ToolboxConfig {
+  const raw = collected.toolbox?.raw ?? {};
+  if (collected.toolbox !== undefined && filled(raw.root) !== undefined && filled(raw.oci) !== undefined) {
+    const { document, path } = collected.toolbox;
+    throw problem(document, [...path, 'oci'], 'invalid-toolbox', 'the tools come from "root" or from "oci", not both');
+  }
+  return defined({
+    suite: filled(raw.suite) ?? 'forky',
+    mirror: filled(raw.mirror),
+    allowExpired: raw['allow-expired'] ?? false,
+    root: filled(raw.root),
+    oci: filled(raw.oci),
+  });
+}
+
+/** The `[signing]` table. */
+export function signingOf(collected: Collected): Signing {
+  return defined({ key: filled(collected.signing?.raw.key)?.toUpperCase() });
+}
+
+/** The `[lifecycle]` table. @throws WeirError (exit 2) `missing-key`, `invalid-value` */
+export function lifecycleOf(collected: Collected): Lifecycle | undefined {
+  const entry = collected.lifecycle;
+  if (entry === undefined) return undefined;
+  const { raw, document, path } = entry;
+  const releaseDate = filled(raw['release-date']);
+  const supportEnd = filled(raw['support-end']);
+  if (releaseDate !== undefined && supportEnd !== undefined && supportEnd < releaseDate) {
+    throw problem(document, [...path, 'support-end'], 'invalid-value', 'support ends before the release');
+  }
+  return defined({
+    id: needed(entry, 'id', raw.id),
+    name: needed(entry, 'name', raw.name),
+    version: needed(entry, 'version', filled(raw.version) ?? collected.release?.raw.version),
+    releaseDate,
+    supportEnd,
+  });
+}
+
+/** The `[release]` table. @throws WeirError (exit 2) `missing-key`, `duplicate-name` */
+export function releaseOf(collected: Collected): ReleaseConfig | undefined {
+  const entry = collected.release;
+  if (entry === undefined) return undefined;
+  const { raw, document, path } = entry;
+  const snapshot = needed(entry, 'snapshot', raw.snapshot);
+  const channels = raw.channels ?? [];
+  const twice = channels.findIndex((one, index) => channels.findIndex((other) => other.name === one.name) !== index);
+  if (twice >= 0) {
+    const message = `the channel "${channels[twice]?.name}" is there twice`;
+    throw problem(document, [...path, 'channels', twice, 'name'], 'duplicate-name', message);
+  }
+  const architectures = raw.arches ?? [];
+  return {
+    version: needed(entry, 'version', filled(raw.version) ?? collected.lifecycle?.raw.version),
+    snapshot,
+    epoch: secondsOf(snapshot),
+    channels: channels.map((one) => defined({ name: one.name, description: filled(one.description) })),
+    architectures: architectures.length === 0 ? ['x86_64'] : [...new Set(architectures)],
+    buildRoot: raw['build-root'] ?? [],
+  };
+}
+
+/** Seconds since 1970 of a date (its midnight in UTC) or of a date-time with offset. */
+export function secondsOf(moment: string): number {
+  return Math.floor(Date.parse(moment.toUpperCase()) / 1000);
+}
+
+function needed(entry: Entry<unknown>, key: string, value: string | undefined): string {
+  const said = filled(value);
+  if (said !== undefined) return said;
+  throw problem(
+    entry.document,
+    [...entry.path, key],
+    'missing-key',
+    `"${key}" is missing in [${entry.path.join('.')}]`,
+  );
+}

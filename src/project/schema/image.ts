@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { channelSchema, filledTexts, flag, sizeSchema, text, texts, textTable } from './words.ts';
+
+const kiwiSchema = z
+  .strictObject({
+    type: z.literal('kiwi'),
+    path: z.string().min(1, 'must not be empty').describe('The KIWI description, relative to this file'),
+    profile: text('A profile of the description'),
+  })
+  .describe('An image that KIWI describes');
+
+// What every image of Weir's own has; `format` differs by kind.
+const weirFields = {
+  type: z.literal('weir'),
+  packages: z
+    .array(z.string().min(1, 'must not be empty'))
+    .min(1, 'an image has one package at least')
+    .describe('Packages to install, by name; what they require comes with them'),
+  'exclude-packages': filledTexts('Packages that must not come in, not even as a weak dependency'),
+  hostname: z
+    .string()
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name is made of letters, digits, "-" and "."')
+    .optional()
+    .describe('Content of /etc/hostname; without it the image has none'),
+  selinux: z
+    .enum(['enforcing', 'permissive', 'disabled'])
+    .optional()
+    .describe('SELinux mode; by default "enforcing" for disks and "disabled" for containers'),
+  'enabled-services': filledTexts("systemd units to enable beyond the packages' presets"),
+  'disabled-services': filledTexts("systemd units to disable against the packages' presets"),
+};
+
+const containerSchema = z
+  .strictObject({
+    ...weirFields,
+    kind: z.literal('container'),
+    format: z
+      .array(z.enum(['oci']))
+      .optional()
+      .describe('Formats to write; by default ["oci"]'),
+    container: z
+      .strictObject({
+        entrypoint: texts('Program and arguments that always run'),
+        cmd: texts('Arguments, or program and arguments, that a user can replace'),
+        env: textTable('Environment variables'),
+        labels: textTable('Labels'),
+        user: text('User, or user:group, that the program runs as'),
+        workdir: z
+          .string()
+          .regex(/^\//, 'must be an absolute path')
+          .optional()
+          .describe('Folder that the program starts in'),
+      })
+      .optional()
+      .describe('How a container of it starts'),
+  })
+  .describe('A container image');
+
+const diskSchema = z
+  .strictObject({
+    ...weirFields,
+    kind: z.literal('disk'),
+    format: z
+      .array(z.enum(['raw', 'qcow2', 'vhd']))
+      .optional()
+      .describe('Formats to write, all from the same disk; by default ["raw"]'),
+    disk: z
+      .strictObject({
+        size: sizeSchema.optional().describe('Size of the disk at least, such as "2GiB"; it grows with its content'),
+        'esp-size': sizeSchema.optional().describe('Size of the EFI system partition; by default "200MiB"'),
+        'root-fs': z.enum(['ext4']).optional().describe('File system of the root; by default "ext4"'),
+        'root-label': z
+          .string()
+          .regex(/^[A-Za-z0-9_.-]{1,16}$/, 'a label has 1 to 16 letters, digits and . _ -')
+          .optional()
+          .describe('Label of the root file system; by default "root"'),
+      })
+      .optional()
+      .describe('The disk and its partitions'),
+    kernel: z
+      .strictObject({ 'command-line': filledTexts('Arguments for the kernel, one each, such as "console=ttyS0"') })
+      .optional()
+      .describe('The kernel'),
+  })
+  .describe('A bootable disk');
+
+const definitionSchema = z
+  .discriminatedUnion('type', [kiwiSchema, z.discriminatedUnion('kind', [containerSchema, diskSchema])])
+  .describe('How the image is made');
+
+export const imageSchema = z
+  .strictObject({
+    description: text('What the image is for'),
+    definition: definitionSchema.optional(),
+    capabilities: z
+      .strictObject({
+        'machine-bootable': flag('Boots on a machine, real or virtual'),
+        container: flag('Runs on a container host'),
+        systemd: flag('Runs systemd as init'),
+        'runtime-package-management': flag('Packages can be installed and removed in it'),
+      })
+      .optional()
+      .describe('What the image can do'),
+    tests: z
+      .strictObject({
+        'test-suites': z
+          .array(z.strictObject({ name: z.string().describe('Name under [test-suites]') }))
+          .optional()
+          .describe('The test suites that it must pass'),
+      })
+      .optional()
+      .describe('How the image is tested'),
+    publish: z
+      .strictObject({ channels: z.array(channelSchema.min(1)).optional().describe('Channels that it is published to') })
+      .optional()
+      .describe('Where the image is published'),
+  })
+  .describe('An image');
+
+export const testSuiteSchema = z
+  .strictObject({
+    description: text('What it tests'),
+    type: z.enum(['pytest', 'lisa']).describe('Test framework'),
+    pytest: z
+      .strictObject({
+        'working-dir': text('Folder to run in'),
+        'test-paths': texts('Files and folders with tests'),
+        'extra-args': texts('Further arguments'),
+        install: z
+          .enum(['', 'pyproject', 'requirements', 'none'])
+          .optional()
+          .describe('How dependencies are installed'),
+      })
+      .optional()
+      .describe('Settings for pytest'),
+    lisa: z
+      .strictObject({
+        framework: z.strictObject({
+          'git-url': z.string().describe('Repository of the framework'),
+          ref: z.string().describe('Commit, tag or branch of it'),
+        }),
+        'test-cases': z.array(z.string()).min(1, 'one test case at least').describe('Names of test cases'),
+        'pip-pre-install': texts('Packages to install before the framework'),
+        'pip-extras': texts("The framework's extras"),
+        'extra-args': texts('Further arguments'),
+      })
+      .optional()
+      .describe('Settings for LISA'),
+  })
+  .describe('A test suite for images');
+
+export const toolsSchema = z
+  .strictObject({
+    imageCustomizer: z
+      .strictObject({ containerTag: text('Container with Image Customizer') })
+      .optional()
+      .describe('Image Customizer'),
+  })
+  .describe("azldev's tools; Weir reads the table and does not use it");
+
+export type RawImage = z.output<typeof imageSchema>;
+export type RawDefinition = z.output<typeof definitionSchema>;
+export type RawTestSuite = z.output<typeof testSuiteSchema>;

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { channelSchema, dateSchema, filledTexts, flag, momentSchema, text } from './words.ts';
+
+export const seedSchema = z
+  .strictObject({
+    suite: text('Debian suite that packages come from; by default "forky"'),
+    'source-suite': text('Debian suite that source tarballs come from; by default "trixie"'),
+    'allow-expired': flag(
+      'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
+    ),
+    mappings: filledTexts('Globs of the files that say how Debian packages become ours, relative to this file'),
+    'dist-git': text('Folder with a folder a component: its spec and its sources file'),
+    roots: z
+      .record(channelSchema, z.array(z.string().min(1, 'must not be empty')))
+      .optional()
+      .describe('Per channel the packages to take in with all they require, by Debian or Fedora names'),
+  })
+  .describe('The self-contained inputs: Debian packages as RPMs, where no mirror of the upstream distro is at hand');
+
+export const toolboxSchema = z
+  .strictObject({
+    suite: text('Debian suite that the tools come from; by default "forky"'),
+    mirror: z
+      .string()
+      .regex(/^(https?|file):\/\/\S+$/, 'must be an http, https or file URL')
+      .optional()
+      .describe('Mirror to use instead of the one that the host is configured with'),
+    'allow-expired': flag(
+      'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
+    ),
+    root: text('Folder with the same tools, instead of fetching them, relative to this file'),
+    oci: text('OCI layout folder with the same tools, instead of fetching them, relative to this file'),
+  })
+  .describe("The field's tools that Weir runs");
+
+export const signingSchema = z
+  .strictObject({
+    key: z
+      .string()
+      .regex(/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/, 'a fingerprint is 40 or 64 hex digits without spaces')
+      .optional()
+      .describe('Fingerprint of the OpenPGP key that signs; without it a development key is made on first use'),
+  })
+  .describe('Who signs packages, repositories and images');
+
+export const lifecycleSchema = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]*$/, 'an ID is made of lower-case letters, digits and . _ -')
+      .optional()
+      .describe('os-release\'s ID, such as "weirlinux"'),
+    name: text('os-release\'s NAME, such as "Weir Linux"'),
+    version: text('os-release\'s VERSION_ID, such as "4.0"'),
+    'release-date': dateSchema.optional().describe('First day of general availability, "YYYY-MM-DD"'),
+    'support-end': dateSchema.optional().describe('Last day of support, "YYYY-MM-DD"'),
+  })
+  .describe('The distribution as its users know it');
+
+export const releaseSchema = z
+  .strictObject({
+    version: text('Version of the distribution, such as "4.0"'),
+    snapshot: momentSchema
+      .optional()
+      .describe('The date of this release, "YYYY-MM-DD" or an RFC 3339 date-time; every timestamp in it is this one'),
+    channels: z
+      .array(
+        z.strictObject({
+          name: channelSchema.min(1).describe('Name, and folder in the published tree'),
+          description: text('What is in it'),
+        }),
+      )
+      .optional()
+      .describe('The repositories of the release'),
+    arches: z
+      .array(z.enum(['x86_64', 'aarch64']))
+      .optional()
+      .describe('Architectures; by default ["x86_64"]'),
+    'build-root': filledTexts('Packages that every buildroot has'),
+  })
+  .describe('One dated set of packages and images');
+
+export type RawSeed = z.output<typeof seedSchema>;
+export type RawToolbox = z.output<typeof toolboxSchema>;
+export type RawSigning = z.output<typeof signingSchema>;
+export type RawLifecycle = z.output<typeof lifecycleSchema>;
+export type RawRelease = z.output<typeof releaseSchema>;

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+// The small words that the tables are made of. No transforms: a schema says what may stand in the file, so that the
+// JSON Schema says the same; conversions are in the modules that build the model.
+
+export const text = (description: string) => z.string().optional().describe(description);
+export const flag = (description: string) => z.boolean().optional().describe(description);
+export const texts = (description: string) => z.array(z.string()).optional().describe(description);
+export const filledTexts = (description: string) =>
+  z.array(z.string().min(1, 'must not be empty')).optional().describe(description);
+export const textTable = (description: string) => z.record(z.string(), z.string()).optional().describe(description);
+
+/** Names that become file names: components, images, groups. */
+export const nameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+~^-]*$/, 'a name is made of letters, digits and . _ + ~ ^ -');
+
+/** A name that becomes a folder of the published tree. */
+export const channelSchema = z
+  .string()
+  .regex(/^(?!\.\.?$)[^/\\]*$/, 'a channel is the name of one folder: no slash, not "." or ".."');
+export const channel = (description: string) => channelSchema.optional().describe(description);
+
+/** A base name, not a path. */
+export const fileNameSchema = z
+  .string()
+  .regex(/^(?!\.\.?$)[^/\\\0]+$/, 'must be a file name, not a path')
+  .describe('A file name without folders');
+
+export const sizeSchema = z
+  .string()
+  .regex(/^[1-9][0-9]*(\.[0-9]+)? ?(KiB|MiB|GiB|TiB)$/, 'a size is a number with KiB, MiB, GiB or TiB, such as "2GiB"');
+
+export const dateSchema = z
+  .string()
+  .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, 'a date is written "YYYY-MM-DD"')
+  .refine(isCalendarDate, 'this day is not in the calendar');
+
+/** A date, or a date-time with its offset from UTC (RFC 3339). */
+export const momentSchema = z
+  .string()
+  .regex(
+    /^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$/,
+    'a moment is written "YYYY-MM-DD" or "YYYY-MM-DDThh:mm:ssZ"',
+  )
+  .refine((moment) => isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment)), {
+    message: 'this moment is not in the calendar',
+  });
+
+function isCalendarDate(date: string): boolean {
+  const parsed = Date.parse(`${date}T00:00:00Z`);
+  return !Number.isNaN(parsed) && new Date(parsed).toISOString().startsWith(date);
+}
+
+export const repositoryUri = z
+  .string()
+  .regex(/^(https?|file):\/\/\S+$/, 'must be an http, https or file URL without spaces');
+
+export const webUri = z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https URL');
