@@ -82,6 +82,7 @@ async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: F
     if (has.has('/etc/ld.so.conf')) await step('library cache', ['ldconfig', '-X', '-r', treeMount]);
   });
   result = dropTraces(result);
+  if (options.presets) result = await updateStamps(engine, result, options.clock);
   if (options.selinux) result = await policyStore(engine, toolbox, result, options, log);
   if (options.rpmdb) result = await writeRpmdb(engine, toolbox, result, options, log);
   if (options.selinux) result = await labelTree(engine, toolbox, result, log);
@@ -107,6 +108,22 @@ export function kernelVersions(tree: Tree): string[] {
 function dropTraces(tree: Tree): Tree {
   const traces = /^\/(?:var\/cache\/ldconfig|etc\/\.(?:pwd\.lock|updated)|etc\/(?:passwd|group|shadow|gshadow)-$)/;
   return { ...tree, entries: tree.entries.filter((entry) => !traces.test(entry.path)) };
+}
+
+/**
+ * Says that /etc and /var are as new as /usr (systemd's ConditionNeedsUpdate), since the finalisers did what the
+ * update services would otherwise do at every first boot.
+ */
+async function updateStamps(engine: Engine, tree: Tree, clock: number): Promise<Tree> {
+  const blob = await putBytes(engine.store, `TIMESTAMP_NSEC=${clock}000000000\n`);
+  const attributes = { mode: 0o644, user: 'root', group: 'root', mtime: clock, packages: [] };
+  const folders = new Set(tree.entries.filter((entry) => entry.kind === 'directory').map((entry) => entry.path));
+  return withEntries(
+    tree,
+    ['/etc', '/var']
+      .filter((folder) => folders.has(folder))
+      .map((folder) => ({ ...attributes, kind: 'file', path: `${folder}/.updated`, ...blob })),
+  );
 }
 
 /** One PEM file out of all the certificates that a tree trusts, where programs look for it. */
@@ -187,7 +204,7 @@ async function writeRpmdb(
         argv: [
           'sh',
           '-c',
-          `sqlite3 ${db}/rpmdb.sqlite 'pragma journal_mode=delete; vacuum;' && rm -f ${db}/rpmdb.sqlite-* ${db}/.rpm.lock`,
+          `sqlite3 ${db}/rpmdb.sqlite 'pragma journal_mode=delete; vacuum;' && rm -f ${db}/rpmdb.sqlite-* ${db}/.*.lock`,
         ],
       });
     });
