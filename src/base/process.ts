@@ -22,7 +22,7 @@ export interface RunResult {
 
 const children = new Set<ChildProcess>();
 
-/** Runs a program to its end; a non-zero exit is a result, not an error. @throws WeirError `no-program` */
+/** Runs a program to its end; a non-zero exit is a result, not an error. @throws WeirError `no-program`, an input stream's error */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const log = options.log === undefined ? undefined : openSync(options.log, 'a');
   try {
@@ -32,13 +32,22 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     const input = options.input;
+    let inputError: unknown;
     if (input !== undefined && child.stdin !== null) {
       // A child that ends before it read everything is told by its exit code, not by EPIPE.
       child.stdin.on('error', () => {});
       if (typeof input === 'string' || input instanceof Uint8Array) child.stdin.end(input);
-      else input.pipe(child.stdin);
+      else {
+        // Half of its input must not look like all of it.
+        input.on('error', (error) => {
+          inputError = error;
+          child.kill('SIGKILL');
+        });
+        input.pipe(child.stdin);
+      }
     }
     const code = await ended(child, argv, options.timeoutSeconds);
+    if (inputError !== undefined) throw inputError;
     return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
   } finally {
     if (log !== undefined) closeSync(log);

@@ -1,0 +1,133 @@
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { runTool, type Toolbox } from '../toolbox/tool.ts';
+import { appendVhdFooter } from './vhd.ts';
+
+/** A part of a file that a file system is written into. */
+export interface Target {
+  readonly file: string;
+  /** bytes from the file's start */
+  readonly offset: number;
+  /** bytes */
+  readonly size: number;
+}
+
+export interface Partition {
+  /** Name in the partition table, at most 36 characters. */
+  readonly name: string;
+  /** Type GUID. */
+  readonly type: string;
+  readonly uuid: string;
+  /** Bytes at least. */
+  readonly size: number;
+  /** Writes the content; what it leaves alone is zeros and takes no space on the host. */
+  readonly fill: (target: Target) => Promise<void>;
+}
+
+/** Type GUIDs of the UEFI specification and of the UAPI group's Discoverable Partitions Specification. */
+export const partitionTypes = {
+  esp: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
+  rootX86_64: '4f68bce3-e8cd-4db1-96e7-fbcaf984b709',
+  rootArm64: 'b921b045-1df0-41c3-af44-4c6f280d3fae',
+} as const;
+
+const mebibyte = 1 << 20;
+
+/** Where partitions come to lie: aligned to 1 MiB, the first and the last MiB for the two partition tables. */
+export interface DiskLayout {
+  /** bytes, a multiple of 1 MiB */
+  readonly size: number;
+  readonly parts: readonly { readonly offset: number; readonly size: number }[];
+}
+
+/** @param sizes bytes of the partitions, at least @param atLeast bytes of the disk, at least; the last partition takes the rest */
+export function diskLayout(sizes: readonly number[], atLeast: number): DiskLayout {
+  const parts: { offset: number; size: number }[] = [];
+  let offset = mebibyte;
+  for (const size of sizes) {
+    const rounded = roundUp(size, mebibyte);
+    parts.push({ offset, size: rounded });
+    offset += rounded;
+  }
+  const total = Math.max(offset + mebibyte, roundUp(atLeast, mebibyte));
+  const last = parts.at(-1);
+  if (last !== undefined) parts[parts.length - 1] = { offset: last.offset, size: total - mebibyte - last.offset };
+  return { size: total, parts };
+}
+
+/** The script that sfdisk(8) makes the partition table from. */
+export function sfdiskScript(uuid: string, layout: DiskLayout, partitions: readonly Partition[]): string {
+  const lines = ['label: gpt', `label-id: ${uuid}`, 'unit: sectors', ''];
+  for (const [index, { name, type, uuid: id }] of partitions.entries()) {
+    const { offset, size } = layout.parts[index]!;
+    lines.push(`start=${offset / 512}, size=${size / 512}, type=${type}, uuid=${id}, name="${name}"`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** A raw disk with a GUID partition table at `path`, sparse; an existing file is replaced. @returns its layout */
+export async function makeDisk(
+  toolbox: Toolbox,
+  path: string,
+  options: { readonly uuid: string; readonly size: number; readonly partitions: readonly Partition[] },
+): Promise<DiskLayout> {
+  const { uuid, size, partitions } = options;
+  const layout = diskLayout(
+    partitions.map((partition) => partition.size),
+    size,
+  );
+  await makeSparse(path, layout.size);
+  await runTool(toolbox, {
+    argv: ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', path],
+    binds: [{ from: dirname(path), writable: true }],
+    input: sfdiskScript(uuid, layout, partitions),
+  });
+  for (const [index, partition] of partitions.entries()) {
+    await partition.fill({ file: path, ...layout.parts[index]! });
+  }
+  return layout;
+}
+
+/** An empty file of `size` bytes that takes no space; an existing one is emptied. */
+export async function makeSparse(path: string, size: number): Promise<void> {
+  const handle = await open(path, 'w');
+  try {
+    await handle.truncate(size);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A copy that keeps holes. */
+export async function copySparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
+  await runTool(toolbox, {
+    argv: ['cp', '--sparse=auto', '--reflink=auto', from, to],
+    binds: [{ from }, { from: dirname(to), writable: true }],
+  });
+}
+
+/** A raw disk as qcow2 (version 3, not compressed). */
+export async function rawToQcow2(toolbox: Toolbox, raw: string, out: string): Promise<void> {
+  // One coroutine: with several, clusters would be placed in the order in which reads happen to end.
+  await runTool(toolbox, {
+    argv: ['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-o', 'compat=1.1', '-m', '1', raw, out],
+    binds: [{ from: raw }, { from: dirname(out), writable: true }],
+  });
+}
+
+/** A raw disk as a fixed VHD, sparse on the host. @throws WeirError `bad-size` */
+export async function rawToVhd(
+  toolbox: Toolbox,
+  raw: string,
+  out: string,
+  options: { readonly epoch: number; readonly uuid: string },
+): Promise<void> {
+  if (raw === out) throw new WeirError('bad-path', 'a VHD cannot replace the raw disk that it is made from');
+  await copySparse(toolbox, raw, out);
+  await appendVhdFooter(out, options);
+}
+
+export function roundUp(value: number, to: number): number {
+  return Math.ceil(value / to) * to;
+}

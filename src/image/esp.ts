@@ -1,0 +1,55 @@
+import { dirname } from 'node:path';
+import { runTool, type Toolbox } from '../toolbox/tool.ts';
+import type { Target } from './disk.ts';
+
+export interface EspOptions {
+  /** Path below the partition's root, with slashes → a file of the host. */
+  readonly files: Readonly<Record<string, string>>;
+  /** At most 11 characters. */
+  readonly label: string;
+  /** Volume serial number: 8 hexadecimal digits. */
+  readonly volumeId: string;
+  /** Time of everything, seconds since 1970. */
+  readonly epoch: number;
+}
+
+/** Writes an EFI system partition: FAT32 with `files`. The same bytes for the same options. @throws WeirError `tool-failed` */
+export async function makeEsp(toolbox: Toolbox, target: Target, options: EspOptions): Promise<void> {
+  const writable = { from: dirname(target.file), writable: true };
+  const env = { SOURCE_DATE_EPOCH: String(options.epoch), MTOOLS_SKIP_CHECK: '1' };
+  const argv = ['mkfs.vfat', '-F', '32', '--invariant', '--mbr=n', '-i', options.volumeId, '-n', options.label];
+  const sector = target.offset / 512;
+  await runTool(toolbox, {
+    argv: [...argv, '--offset', String(sector), '-h', String(sector), target.file, String(target.size / 1024)],
+    binds: [writable],
+    env,
+  });
+  const image = `${target.file}@@${target.offset}`;
+  const paths = Object.keys(options.files).sort();
+  const folders = parentFolders(paths);
+  if (folders.length > 0) {
+    await runTool(toolbox, {
+      argv: ['mmd', '-i', image, ...folders.map((folder) => `::/${folder}`)],
+      binds: [writable],
+      env,
+    });
+  }
+  for (const path of paths) {
+    const from = options.files[path]!;
+    await runTool(toolbox, {
+      argv: ['mcopy', '-b', '-i', image, from, `::/${path}`],
+      binds: [writable, { from }],
+      env,
+    });
+  }
+}
+
+/** All folders that the paths need, parents first. */
+export function parentFolders(paths: readonly string[]): string[] {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    const parts = path.split('/').slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++) folders.add(parts.slice(0, depth).join('/'));
+  }
+  return [...folders].sort();
+}

@@ -1,0 +1,162 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { lastLines } from '../base/process.ts';
+import type { Store } from '../engine/store.ts';
+import { runTool, type Toolbox, tryTool } from '../toolbox/tool.ts';
+import { encodeCapabilities } from '../tree/capabilities.ts';
+import { treeTar } from '../tree/tar.ts';
+import type { Entry, Tree } from '../tree/tree.ts';
+import { roundUp, type Target } from './disk.ts';
+import { seededUuid } from './uuid.ts';
+
+export interface Ext4Options {
+  /** At most 16 bytes. */
+  readonly label: string;
+  readonly uuid: string;
+  /** Seed of what is random in the file system otherwise. */
+  readonly seed: string;
+  /** Time of everything that has none of its own, and the latest time of what has; seconds since 1970. */
+  readonly epoch: number;
+  /** Whether SELinux contexts are written. */
+  readonly selinux: boolean;
+}
+
+const blockSize = 4096;
+const mebibyte = 1 << 20;
+const inodeSize = 256;
+/** mke2fs makes one inode for so many bytes. */
+const bytesPerInode = 16_384;
+
+/** Bytes that an ext4 file system for the tree needs, with space to start and grow: at least 64 MiB stay free. */
+export function ext4Size(tree: Tree): number {
+  let blocks = 0;
+  const folders = new Map<string, number>();
+  for (const entry of tree.entries) {
+    if (entry.path === '/') continue;
+    const slash = entry.path.lastIndexOf('/');
+    const parent = entry.path.slice(0, slash);
+    // A folder's entry: 8 bytes and the name, rounded up to 4.
+    folders.set(parent, (folders.get(parent) ?? 0) + 8 + roundUp(Buffer.byteLength(entry.path) - slash - 1, 4));
+    if (entry.kind === 'file' && entry.hardlink === undefined) blocks += Math.ceil(entry.size / blockSize);
+    else if (entry.kind === 'symlink' && Buffer.byteLength(entry.target) >= 60) blocks += 1;
+    // Attributes that do not fit beside the inode take a block of their own.
+    if (attributeBytes(entry) > 90) blocks += 1;
+  }
+  for (const entry of tree.entries) {
+    if (entry.kind !== 'directory') continue;
+    const bytes = folders.get(entry.path === '/' ? '' : entry.path) ?? 0;
+    // Blocks of a large folder are split in halves when they are full.
+    blocks += bytes < blockSize - 100 ? 1 : 2 + Math.ceil((bytes * 1.6) / blockSize);
+  }
+  const content = blocks * blockSize;
+  // Inode tables, the journal, reserved blocks, groups' maps.
+  const whole =
+    (content * 1.03 + journalMebibytes * mebibyte + 64 * mebibyte) / (1 - inodeSize / bytesPerInode - 0.015);
+  return roundUp(Math.max(whole, tree.entries.length * 1.1 * bytesPerInode), mebibyte);
+}
+
+/** More than mke2fs would take for a small file system: this one grows to the size of its disk, the journal does not. */
+const journalMebibytes = 64;
+
+function attributeBytes(entry: Entry): number {
+  const label = entry.label === undefined ? 0 : 24 + roundUp(entry.label.length + 1, 4);
+  return label + (entry.kind === 'file' && entry.capabilities !== undefined ? 48 : 0);
+}
+
+/**
+ * Writes an ext4 file system with the tree's content into a part of a file. The same bytes for the same tree and options.
+ * @param work scratch folder
+ * @throws WeirError `image-too-small`, `tool-failed`, and what `treeTar` throws
+ */
+export async function makeExt4(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  target: Target,
+  work: string,
+  options: Ext4Options,
+): Promise<void> {
+  const binds = [{ from: dirname(target.file), writable: true }];
+  const env = { SOURCE_DATE_EPOCH: String(options.epoch) };
+  const extended = [
+    `offset=${target.offset}`,
+    `hash_seed=${seededUuid(options.seed, 'ext4 hash seed')}`,
+    'root_owner=0:0',
+    // The file is new and all zeros: nothing has to be cleared now or by the kernel later.
+    'assume_storage_prezeroed=1',
+  ];
+  const made = await tryTool(toolbox, {
+    argv: [
+      ...['mke2fs', '-q', '-F', '-t', 'ext4', '-b', String(blockSize), '-I', String(inodeSize)],
+      ...['-i', String(bytesPerInode), '-m', '1', '-J', `size=${journalMebibytes}`],
+      ...['-L', options.label, '-U', options.uuid, '-E', extended.join(','), '-d', '-'],
+      ...[target.file, String(Math.floor(target.size / blockSize))],
+    ],
+    binds,
+    env,
+    input: treeTar(store, tree, { epoch: options.epoch }),
+  });
+  if (made.code !== 0) {
+    const details = lastLines(made.stderr, 5);
+    if (/no free|No space|Could not allocate/i.test(made.stderr)) {
+      throw new WeirError('image-too-small', `the tree does not fit into a root of ${target.size} bytes`, {
+        details,
+        hint: "raise size in the image's [disk] table",
+      });
+    }
+    throw new WeirError('tool-failed', `mke2fs ended with exit code ${made.code}`, { details });
+  }
+  await setAttributes(toolbox, tree, target, work, options);
+}
+
+/** mke2fs takes no attributes from a tar, so they are set after, by debugfs(8). */
+async function setAttributes(
+  toolbox: Toolbox,
+  tree: Tree,
+  target: Target,
+  work: string,
+  options: Ext4Options,
+): Promise<void> {
+  const commands: string[] = [];
+  const values = new Map<string, string>();
+  for (const entry of tree.entries) {
+    if (entry.kind === 'file' && entry.hardlink !== undefined) continue;
+    if (options.selinux && entry.label !== undefined) {
+      commands.push(`ea_set ${quote(entry.path)} security.selinux ${entry.label}\\000`);
+    }
+    if (entry.kind === 'file' && entry.capabilities !== undefined) {
+      const file = values.get(entry.capabilities) ?? join(work, `capability-${values.size}`);
+      if (!values.has(entry.capabilities)) await writeFile(file, encodeCapabilities(entry.capabilities));
+      values.set(entry.capabilities, file);
+      commands.push(`ea_set -f ${quote(file)} ${quote(entry.path)} security.capability`);
+    }
+  }
+  if (commands.length === 0) return;
+  const script = join(work, 'attributes.debugfs');
+  await writeFile(script, `${commands.join('\n')}\n`);
+  const result = await runTool(toolbox, {
+    argv: ['debugfs', '-w', '-f', script, `${target.file}?offset=${target.offset}`],
+    binds: [{ from: dirname(target.file), writable: true }, { from: work }],
+    env: { SOURCE_DATE_EPOCH: String(options.epoch) },
+  });
+  // Its exit code does not tell of a command that failed; what it says beside its version does.
+  const complaints = lastLines(result.stderr, Number.POSITIVE_INFINITY).filter((line) => !/^debugfs \d/.test(line));
+  if (complaints.length > 0) {
+    throw new WeirError('tool-failed', 'debugfs did not set every attribute', { details: complaints.slice(0, 10) });
+  }
+}
+
+/** A word of a debugfs command: a quote inside is doubled. */
+function quote(word: string): string {
+  if (word.includes('\n')) throw new WeirError('bad-path', `a line break in the path ${JSON.stringify(word)}`);
+  return `"${word.replaceAll('"', '""')}"`;
+}
+
+/** Checks an ext4 file system without changing it. @throws WeirError `tool-failed` where it is not clean */
+export async function checkExt4(toolbox: Toolbox, target: Target): Promise<void> {
+  await runTool(toolbox, {
+    argv: ['e2fsck', '-f', '-n', `${target.file}?offset=${target.offset}`],
+    binds: [{ from: dirname(target.file), writable: true }],
+  });
+}

@@ -1,0 +1,256 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { WeirError } from '../base/errors.ts';
+import { blobPath, type Store } from '../engine/store.ts';
+import { runTool, type Toolbox } from '../toolbox/tool.ts';
+import type { FileEntry, Tree } from '../tree/tree.ts';
+import { type CpioEntry, cpioArchive } from './cpio.ts';
+import { moduleClosure, moduleName, parseModules } from './kernel-modules.ts';
+
+export interface InitrdOptions {
+  /** Kernel release, the name of the folder under /usr/lib/modules. */
+  readonly kernel: string;
+  /** A static busybox, a file of the host. */
+  readonly busybox: string;
+  /** Modules to load before the root is looked for, in this order; those that the kernel has built in are left out. */
+  readonly modules: readonly string[];
+  /** Modules of `modules` without which no root is found: built in or there, else it is an error. */
+  readonly required: readonly string[];
+  /** Time of every file, seconds since 1970. */
+  readonly epoch: number;
+}
+
+/** Where a root can be: on virtio, NVMe, SCSI and SATA disks and on Hyper-V, whose network driver Azure wants here too. */
+export const rootModules: readonly string[] = [
+  'virtio_pci',
+  'virtio_blk',
+  'virtio_scsi',
+  'nvme',
+  'hv_vmbus',
+  'hv_storvsc',
+  'hv_netvsc',
+  'ahci',
+  'sd_mod',
+  'crc32c',
+  'ext4',
+];
+
+const applets = ['cat', 'echo', 'findfs', 'insmod', 'ls', 'mkdir', 'mount', 'readlink', 'sh', 'sleep', 'switch_root'];
+
+/**
+ * A small initramfs as a zstd-compressed cpio archive at `out`: busybox, the modules, and a script that mounts the root
+ * file system the kernel's command line names and gives over to its init. It takes tenths of a second where a
+ * general one takes tens of seconds without KVM.
+ * @param tree has the kernel's modules, with depmod's files
+ * @param work scratch folder
+ * @returns modules that it loads, and those of `modules` that the kernel does not have at all
+ * @throws WeirError `no-modules`, `missing-module`, `not-static`
+ */
+export async function makeInitrd(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  out: string,
+  work: string,
+  options: InitrdOptions,
+): Promise<{ readonly modules: readonly string[]; readonly missing: readonly string[] }> {
+  const folder = `/usr/lib/modules/${options.kernel}`;
+  const files = new Map<string, FileEntry>();
+  for (const entry of tree.entries) {
+    if (entry.kind === 'file' && entry.path.startsWith(`${folder}/`)) {
+      files.set(entry.path.slice(folder.length + 1), entry);
+    }
+  }
+  const read = async (name: string): Promise<string> => {
+    const entry = files.get(name);
+    if (entry === undefined) {
+      throw new WeirError('no-modules', `the tree has no ${folder}/${name}`, {
+        hint: 'the image needs the kernel package, and depmod must have run on the tree',
+      });
+    }
+    return readFile(blobPath(store, entry.digest), 'utf8');
+  };
+  const index = parseModules(await read('modules.dep'), await read('modules.builtin'));
+  const { paths, missing } = moduleClosure(index, options.modules);
+  const lost = options.required.find((name) => missing.includes(name));
+  if (lost !== undefined) {
+    throw new WeirError(
+      'missing-module',
+      `the kernel ${options.kernel} has no ${lost}, neither built in nor as a module`,
+    );
+  }
+  const blobs = paths.map((path) => {
+    const entry = files.get(path);
+    if (entry === undefined) {
+      throw new WeirError('missing-module', `modules.dep names ${path}, which the tree does not have`);
+    }
+    return { path, blob: blobPath(store, entry.digest) };
+  });
+  const modules = await readModules(toolbox, blobs, join(work, 'modules'));
+  const busybox = await readFile(options.busybox);
+  if (!isStaticElf(busybox)) {
+    throw new WeirError('not-static', 'busybox for the initrd must be statically linked', {
+      where: { file: options.busybox },
+    });
+  }
+  const archive = cpioArchive(initrdEntries(busybox, modules), options.epoch);
+  const plain = join(work, 'initrd.cpio');
+  await writeFile(plain, archive);
+  // The toolbox's zstd, not Node's: its version is locked, so the bytes do not change with the host's Node.
+  await runTool(toolbox, {
+    argv: ['zstd', '--quiet', '--force', '--single-thread', '-15', plain, '-o', join(work, 'initrd.zst')],
+    binds: [{ from: work, writable: true }],
+  });
+  await copyFile(join(work, 'initrd.zst'), out);
+  return { modules: modules.map((module) => module.name), missing };
+}
+
+interface LoadedModule {
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/** The modules' plain content, in order. */
+async function readModules(
+  toolbox: Toolbox,
+  modules: readonly { readonly path: string; readonly blob: string }[],
+  work: string,
+): Promise<LoadedModule[]> {
+  await mkdir(work, { recursive: true });
+  const packed = modules.filter((module) => module.path.endsWith('.xz'));
+  for (const { path, blob } of packed) await copyFile(blob, join(work, basename(path)));
+  if (packed.length > 0) {
+    await runTool(toolbox, {
+      argv: ['xz', '--decompress', '--force', '--', ...packed.map(({ path }) => join(work, basename(path)))],
+      binds: [{ from: work, writable: true }],
+    });
+  }
+  const loaded: LoadedModule[] = [];
+  for (const { path, blob } of modules) {
+    const name = moduleName(path);
+    if (path.endsWith('.xz')) loaded.push({ name, content: await readFile(join(work, basename(path, '.xz'))) });
+    else if (path.endsWith('.zst')) loaded.push({ name, content: zstdDecompressSync(await readFile(blob)) });
+    else loaded.push({ name, content: await readFile(blob) });
+  }
+  return loaded;
+}
+
+/** Files of the initramfs, parents first. */
+export function initrdEntries(busybox: Uint8Array, modules: readonly LoadedModule[]): CpioEntry[] {
+  const folder = (path: string): CpioEntry => ({ kind: 'directory', path, mode: 0o755 });
+  return [
+    ...['bin', 'dev', 'modules', 'proc', 'sys', 'sysroot'].map(folder),
+    { kind: 'character', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'file', path: 'bin/busybox', mode: 0o755, content: busybox },
+    ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, mode: 0o777, target: 'busybox' })),
+    ...modules.map(({ name, content }, index): CpioEntry => {
+      // Numbered, so that the shell's `*` is the order of loading.
+      const path = `modules/${String(index).padStart(2, '0')}-${name}.ko`;
+      return { kind: 'file', path, mode: 0o644, content };
+    }),
+    { kind: 'file', path: 'init', mode: 0o755, content: Buffer.from(initScript) },
+  ];
+}
+
+/** An ELF file without an interpreter (PT_INTERP, type 3, among its 64-bit program headers). */
+function isStaticElf(bytes: Buffer): boolean {
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2) return false;
+  const start = Number(bytes.readBigUInt64LE(32));
+  const size = bytes.readUInt16LE(54);
+  const count = bytes.readUInt16LE(56);
+  for (let i = 0; i < count; i++) if (bytes.readUInt32LE(start + i * size) === 3) return false;
+  return true;
+}
+
+// What is wrong is said on the console and ends in a kernel panic, so that panic= on the command line decides what
+// follows; a shell here would be a way around every login.
+const initScript = `#!/bin/sh
+# Mounts the root file system that the kernel's command line names and gives over to its init.
+export PATH=/bin
+
+die() {
+  echo "initrd: $*"
+  echo "initrd: command line: $(cat /proc/cmdline)"
+  echo "initrd: block devices: $(ls /sys/class/block | while read -r name; do echo -n "$name "; done)"
+  echo "initrd: giving up, the kernel panics now"
+  sleep 1
+  exit 1
+}
+
+mount -t devtmpfs -o mode=0755,nosuid devtmpfs /dev || echo "initrd: no devtmpfs"
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+
+root=
+mode=ro
+type=ext4
+flags=
+init=/usr/lib/systemd/systemd
+wait=60
+for word in $(cat /proc/cmdline); do
+  case "$word" in
+    root=*) root="\${word#root=}" ;;
+    rootfstype=*) type="\${word#rootfstype=}" ;;
+    rootflags=*) flags=",\${word#rootflags=}" ;;
+    rootwait=*) wait="\${word#rootwait=}" ;;
+    init=*) init="\${word#init=}" ;;
+    ro) mode=ro ;;
+    rw) mode=rw ;;
+  esac
+done
+case "$root" in
+  PARTUUID=* | PARTLABEL=* | UUID=* | LABEL=* | /dev/*) ;;
+  "") die "no root= on the command line" ;;
+  *) die "root=$root is none of PARTUUID=, PARTLABEL=, UUID=, LABEL=, /dev/..." ;;
+esac
+
+# A driver whose hardware is not there refuses to load; only the root's absence counts.
+for module in /modules/*.ko; do
+  [ -e "$module" ] && insmod "$module" 2>/dev/null
+done
+
+by_uevent() {
+  for file in /sys/class/block/*/uevent; do
+    name=
+    found=
+    while IFS='=' read -r key value; do
+      case "$key" in
+        DEVNAME) name="$value" ;;
+        "$1") [ "$value" = "$2" ] && found=1 ;;
+      esac
+    done < "$file"
+    if [ -n "$found" ] && [ -e "/dev/$name" ]; then
+      echo "/dev/$name"
+      return
+    fi
+  done
+}
+
+find_root() {
+  case "$root" in
+    PARTUUID=*) by_uevent PARTUUID "\${root#PARTUUID=}" ;;
+    PARTLABEL=*) by_uevent PARTNAME "\${root#PARTLABEL=}" ;;
+    UUID=* | LABEL=*) findfs "$root" 2>/dev/null ;;
+    /dev/*) [ -b "$root" ] && echo "$root" ;;
+  esac
+}
+
+tries=$((wait * 20))
+device="$(find_root)"
+while [ -z "$device" ] && [ "$tries" -gt 0 ]; do
+  sleep 0.05
+  tries=$((tries - 1))
+  device="$(find_root)"
+done
+[ -n "$device" ] || die "no block device is $root after $wait seconds"
+
+mount -t "$type" -o "$mode$flags" "$device" /sysroot || die "$device cannot be mounted as $type"
+# A link in the new root is followed there, not here: that it exists is enough.
+[ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || die "there is no $init on $device"
+for dir in dev proc sys; do
+  [ -d "/sysroot/$dir" ] || die "there is no folder /$dir on $device"
+  mount --move "/$dir" "/sysroot/$dir"
+done
+exec switch_root /sysroot "$init"
+`;

@@ -1,0 +1,53 @@
+/** What depmod wrote: every module's file and what it needs, by normalised name. */
+export interface ModuleIndex {
+  /** Path below the modules folder, as in modules.dep, and the names it depends on, what must be loaded first last. */
+  readonly modules: ReadonlyMap<string, { readonly path: string; readonly needs: readonly string[] }>;
+  readonly builtin: ReadonlySet<string>;
+}
+
+/** Reads modules.dep and modules.builtin as depmod(8) and the kernel's build write them. */
+export function parseModules(dep: string, builtin: string): ModuleIndex {
+  const modules = new Map<string, { path: string; needs: string[] }>();
+  for (const line of dep.split('\n')) {
+    const colon = line.indexOf(':');
+    if (colon < 0) continue;
+    const path = line.slice(0, colon);
+    const needs = line.slice(colon + 1).split(' ');
+    modules.set(moduleName(path), { path, needs: needs.filter((need) => need !== '').map(moduleName) });
+  }
+  const lines = builtin.split('\n').filter((line) => line !== '');
+  return { modules, builtin: new Set(lines.map(moduleName)) };
+}
+
+/** `kernel/drivers/scsi/sd_mod.ko.xz` → `sd_mod`; the kernel takes `-` and `_` for the same. */
+export function moduleName(path: string): string {
+  return path
+    .slice(path.lastIndexOf('/') + 1)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
+}
+
+/**
+ * Files of the named modules and all that they need, in an order in which they load.
+ * @returns `missing`: names that are neither a module nor built in
+ */
+export function moduleClosure(
+  index: ModuleIndex,
+  names: readonly string[],
+): { readonly paths: readonly string[]; readonly missing: readonly string[] } {
+  const paths = new Map<string, string>();
+  const missing: string[] = [];
+  const visit = (name: string): void => {
+    if (paths.has(name)) return;
+    const module = index.modules.get(name);
+    if (module === undefined) {
+      if (!index.builtin.has(name)) missing.push(name);
+      return;
+    }
+    // modules.dep has the whole closure of a module on its line, the deepest last.
+    for (const need of [...module.needs].reverse()) visit(need);
+    paths.set(name, module.path);
+  };
+  for (const name of names) visit(name.replaceAll('-', '_'));
+  return { paths: [...paths.values()], missing };
+}

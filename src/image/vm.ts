@@ -1,0 +1,194 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
+import { blobPath, type Store } from '../engine/store.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import type { FileEntry, Tree } from '../tree/tree.ts';
+import { makeDisk, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
+import { makeEsp } from './esp.ts';
+import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
+import { makeInitrd, rootModules } from './initrd.ts';
+import { makeUki } from './uki.ts';
+import { seededUuid } from './uuid.ts';
+
+export type VmFormat = 'raw' | 'qcow2' | 'vhd';
+
+export interface VmOptions {
+  /** Base name of what is written: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`. */
+  readonly name: string;
+  readonly arch: 'x86_64' | 'aarch64';
+  readonly formats: readonly VmFormat[];
+  /** Words of the kernel's command line, without root=. */
+  readonly commandLine: readonly string[];
+  /** The whole disk in bytes, at least. */
+  readonly size: number;
+  /** The EFI system partition in bytes. */
+  readonly espSize: number;
+  readonly rootLabel: string;
+  /** Whether SELinux contexts are written. */
+  readonly selinux: boolean;
+  /** Seed of every UUID: a digest of what the image is made of. */
+  readonly seed: string;
+  /** The image's clock, seconds since 1970. */
+  readonly epoch: number;
+}
+
+export interface Vm {
+  /** Format → file. */
+  readonly files: Readonly<Partial<Record<VmFormat, string>>>;
+  /** bytes of the disk */
+  readonly size: number;
+  readonly kernel: string;
+  readonly commandLine: string;
+  readonly rootUuid: string;
+  readonly rootPartitionUuid: string;
+  /** Modules in the initrd, in the order of loading. */
+  readonly modules: readonly string[];
+}
+
+/** What an architecture calls its parts: systemd's files and UEFI's fallback loader. */
+const architectures = {
+  x86_64: { boot: 'systemd-bootx64.efi', stub: 'linuxx64.efi.stub', fallback: 'BOOTX64.EFI', type: 'rootX86_64' },
+  aarch64: { boot: 'systemd-bootaa64.efi', stub: 'linuxaa64.efi.stub', fallback: 'BOOTAA64.EFI', type: 'rootArm64' },
+} as const;
+
+/**
+ * A disk that boots by UEFI: systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
+ * the one ext4 root. The tree must hold the kernel (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an
+ * os-release; systemd-boot, its stub and busybox come from the tree where it has them, else from the toolbox. The root
+ * grows to its disk at the first start when the tree says so (repart.d, fstab).
+ * @param out folder that the files are written to
+ * @param work scratch folder
+ * @throws WeirError `no-kernel`, `no-boot-loader`, and what the parts throw
+ */
+export async function makeVm(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  out: string,
+  work: string,
+  options: VmOptions,
+): Promise<Vm> {
+  const { epoch, seed } = options;
+  const names = architectures[options.arch];
+  const files = new Map<string, FileEntry>();
+  for (const entry of tree.entries) if (entry.kind === 'file') files.set(entry.path, entry);
+  const fromTree = (path: string): string | undefined => {
+    const entry = files.get(path);
+    return entry === undefined ? undefined : blobPath(store, entry.digest);
+  };
+  const fromEither = async (path: string, debianPackage: string): Promise<string> => {
+    const found = fromTree(path) ?? join(toolbox.root, path);
+    if (await exists(found)) return found;
+    throw new WeirError('no-boot-loader', `neither the image nor the toolbox has ${path}`, {
+      hint: `add ${debianPackage} to the image or to the toolbox`,
+    });
+  };
+
+  const kernel = kernelRelease(tree);
+  const rootPartitionUuid = seededUuid(seed, 'root partition');
+  const rootUuid = seededUuid(seed, 'root file system');
+  const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
+
+  const initrd = join(work, 'initrd');
+  const { modules } = await makeInitrd(toolbox, store, tree, initrd, work, {
+    kernel,
+    busybox: await fromEither('/usr/bin/busybox', 'busybox-static'),
+    modules: rootModules,
+    required: ['ext4'],
+    epoch,
+  });
+  const osRelease = fromTree('/usr/lib/os-release') ?? fromTree('/etc/os-release');
+  if (osRelease === undefined) {
+    throw new WeirError('no-os-release', 'the tree has no /usr/lib/os-release', {
+      hint: 'the image needs the release package of the distribution',
+    });
+  }
+  const uki = join(work, 'uki.efi');
+  await makeUki(toolbox, uki, {
+    kernel: fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!,
+    release: kernel,
+    initrd,
+    commandLine,
+    osRelease,
+    stub: await fromEither(`/usr/lib/systemd/boot/efi/${names.stub}`, 'systemd-boot-efi'),
+    epoch,
+  });
+  const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
+  const loaderConf = join(work, 'loader.conf');
+  // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
+  await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
+
+  const raw = join(out, `${options.name}.raw`);
+  const { size } = await makeDisk(toolbox, raw, {
+    uuid: seededUuid(seed, 'disk'),
+    size: options.size,
+    partitions: [
+      {
+        name: 'esp',
+        type: partitionTypes.esp,
+        uuid: seededUuid(seed, 'esp partition'),
+        size: options.espSize,
+        fill: (target) =>
+          makeEsp(toolbox, target, {
+            label: 'ESP',
+            volumeId: seededUuid(seed, 'esp volume').slice(0, 8),
+            epoch,
+            files: {
+              [`EFI/BOOT/${names.fallback}`]: loader,
+              [`EFI/systemd/${names.boot}`]: loader,
+              'loader/loader.conf': loaderConf,
+              [`EFI/Linux/weir-${kernel}.efi`]: uki,
+            },
+          }),
+      },
+      {
+        name: 'root',
+        type: partitionTypes[names.type],
+        uuid: rootPartitionUuid,
+        size: ext4Size(tree),
+        fill: async (target) => {
+          const { rootLabel: label, selinux } = options;
+          await makeExt4(toolbox, store, tree, target, work, { label, uuid: rootUuid, seed, epoch, selinux });
+          await checkExt4(toolbox, target);
+        },
+      },
+    ],
+  });
+
+  const written: Partial<Record<VmFormat, string>> = {};
+  if (options.formats.includes('qcow2')) {
+    written.qcow2 = join(out, `${options.name}.qcow2`);
+    await rawToQcow2(toolbox, raw, written.qcow2);
+  }
+  if (options.formats.includes('vhd')) {
+    written.vhd = join(out, `${options.name}.vhd`);
+    await rawToVhd(toolbox, raw, written.vhd, { epoch, uuid: seededUuid(seed, 'vhd') });
+  }
+  if (options.formats.includes('raw')) written.raw = raw;
+  else await rm(raw);
+  return { files: written, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+}
+
+/** The release of the tree's one kernel. @throws WeirError `no-kernel`, `two-kernels` */
+export function kernelRelease(tree: Tree): string {
+  const releases: string[] = [];
+  for (const { path, kind } of tree.entries) {
+    const match = /^\/usr\/lib\/modules\/([^/]+)\/vmlinuz$/.exec(path);
+    if (match !== null && kind === 'file') releases.push(match[1]!);
+  }
+  if (releases.length > 1) {
+    throw new WeirError('two-kernels', `the image has ${releases.length} kernels: ${releases.join(', ')}`, {
+      hint: 'a disk image boots the one kernel that it has; leave the others out',
+    });
+  }
+  const [release] = releases;
+  if (release === undefined) {
+    throw new WeirError('no-kernel', 'the image has no kernel', {
+      hint: "add the kernel package to the image's packages",
+      exit: 2,
+    });
+  }
+  return release;
+}
