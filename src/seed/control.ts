@@ -1,0 +1,117 @@
+import type { Comparison } from '../rpm/types.ts';
+import { formatEvr } from '../rpm/version.ts';
+
+/** One paragraph of a Debian control file: field names in lower case, continuation lines joined with `\n`. */
+export type Stanza = ReadonlyMap<string, string>;
+
+/**
+ * Reads paragraphs of `Field: value` lines as in deb822(5). Comment lines are skipped, and so are lines that are neither
+ * a field nor a continuation: this also reads copyright files, which people write by hand.
+ */
+export function parseStanzas(text: string): Stanza[] {
+  const stanzas: Stanza[] = [];
+  let current = new Map<string, string>();
+  let field: string | undefined;
+  for (const raw of text.split('\n')) {
+    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    if (line.trim() === '') {
+      if (current.size > 0) stanzas.push(current);
+      current = new Map();
+      field = undefined;
+    } else if (line.startsWith('#')) {
+      // a comment
+    } else if (line.startsWith(' ') || line.startsWith('\t')) {
+      if (field !== undefined) current.set(field, `${current.get(field)}\n${line.slice(1)}`);
+    } else {
+      const colon = line.indexOf(':');
+      field = colon > 0 ? line.slice(0, colon).toLowerCase() : undefined;
+      if (field !== undefined) current.set(field, line.slice(colon + 1).trim());
+    }
+  }
+  if (current.size > 0) stanzas.push(current);
+  return stanzas;
+}
+
+/** How Debian compares: `<<` and `>>` are strict. */
+export type DebianOperator = '<<' | '<=' | '=' | '>=' | '>>';
+
+/** One alternative of a dependency field. */
+export interface Relation {
+  readonly name: string;
+  readonly operator?: DebianOperator;
+  /** Debian version; present with `operator`. */
+  readonly version?: string;
+}
+
+const relationPattern =
+  /^([A-Za-z0-9][A-Za-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?\s*(?:\[[^\]]*\])?$/;
+
+/**
+ * Reads a dependency field: what must all hold, each with its alternatives. `:any` and other architecture qualifiers
+ * are dropped, as a seed has one architecture. What cannot be read is left out.
+ */
+export function parseRelations(field: string | undefined): Relation[][] {
+  if (field === undefined) return [];
+  const all: Relation[][] = [];
+  for (const clause of field.split(',')) {
+    const alternatives: Relation[] = [];
+    for (const part of clause.split('|')) {
+      const match = relationPattern.exec(part.trim());
+      if (match === null) continue;
+      const [, name, operator, version] = match;
+      if (operator === undefined) alternatives.push({ name: name! });
+      else {
+        // `<` and `>` are old spellings of `<=` and `>=`.
+        const strict = operator === '<' ? '<=' : operator === '>' ? '>=' : (operator as DebianOperator);
+        alternatives.push({ name: name!, operator: strict, version: version! });
+      }
+    }
+    if (alternatives.length > 0) all.push(alternatives);
+  }
+  return all;
+}
+
+/** A version as RPM keeps it, always with a release. */
+export interface PackageEvr {
+  readonly epoch: number;
+  readonly version: string;
+  readonly release: string;
+}
+
+/**
+ * A Debian version as RPM's three parts. Without a revision the release is `0`: dpkg takes an absent revision for `0`
+ * too, so equal stays equal. What RPM refuses in a version (a `-` within the upstream part, `:`) becomes `.`.
+ */
+export function rpmVersion(debian: string): PackageEvr {
+  const colon = debian.indexOf(':');
+  const epoch = colon > 0 && /^\d+$/.test(debian.slice(0, colon)) ? Number(debian.slice(0, colon)) : 0;
+  const rest = colon > 0 && /^\d+$/.test(debian.slice(0, colon)) ? debian.slice(colon + 1) : debian;
+  const dash = rest.lastIndexOf('-');
+  return {
+    epoch,
+    version: allowed(dash < 0 ? rest : rest.slice(0, dash)),
+    release: dash < 0 ? '0' : allowed(rest.slice(dash + 1)),
+  };
+}
+
+function allowed(part: string): string {
+  return part.replaceAll(/[^A-Za-z0-9._+~^]/g, '.');
+}
+
+/**
+ * The EVR of a constraint. The release is always said: RPM compares only what both sides have, so `> 2.41` would not
+ * hold for 2.41-12, which Debian means it to.
+ */
+export function constraintEvr(debian: string): string {
+  return formatEvr(rpmVersion(debian));
+}
+
+export function rpmComparison(operator: DebianOperator): Exclude<Comparison, ''> {
+  return operator === '<<' ? '<' : operator === '>>' ? '>' : operator;
+}
+
+/** Architecture names that differ; `all` is `noarch`. */
+export function rpmArch(debian: string): string {
+  const names: Readonly<Record<string, string>> = { all: 'noarch', amd64: 'x86_64', arm64: 'aarch64' };
+  return names[debian] ?? debian;
+}

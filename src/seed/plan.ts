@@ -1,0 +1,377 @@
+import { PackageURL } from 'packageurl-js';
+import type { Dependencies, Dependency } from '../rpm/types.ts';
+import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
+import {
+  constraintEvr,
+  type PackageEvr,
+  parseRelations,
+  type Relation,
+  rpmArch,
+  rpmComparison,
+  rpmVersion,
+} from './control.ts';
+import type { DebControl, DebFile } from './deb.ts';
+import { compileGlob } from './glob.ts';
+import { type Defaults, type Mapping, makeNaming, type Naming, type PackageRule, parseDependency } from './mapping.ts';
+
+/** A package of the set: the file and what its control archive says. */
+export interface SeedDeb {
+  readonly file: DebFile;
+  readonly control: DebControl;
+}
+
+/** All about an RPM to make except its files: plain JSON, so that it can be part of an action's key. */
+export interface PackagePlan {
+  readonly name: string;
+  readonly evr: PackageEvr;
+  /** RPM's name. */
+  readonly arch: string;
+  /** Debian source package; empty for our own. */
+  readonly source: string;
+  readonly sourceVersion: string;
+  readonly sourceRpm: string;
+  readonly summary: string;
+  readonly description: string;
+  /** Where the mapping says it; else it is read from the copyright file. */
+  readonly license: string | undefined;
+  readonly vendor: string;
+  readonly url: string | undefined;
+  /** Package URL of the Debian source. */
+  readonly vcs: string | undefined;
+  readonly dependencies: Dependencies;
+  readonly rule: PackageRule;
+  readonly defaultRemove: readonly string[];
+  /** Folders that `filesystem` owns, so that no other package does. */
+  readonly commonFolders: readonly string[];
+  /** What it is made of, the one that gives the version first. */
+  readonly debs: readonly { readonly name: string; readonly version: string; readonly conffiles: readonly string[] }[];
+}
+
+/** A dependency that was weakened because nothing in the set fulfils it. */
+export interface Demotion {
+  readonly package: string;
+  readonly requires: string;
+  readonly why: 'missing' | 'version';
+}
+
+export interface SeedPlan {
+  /** Sorted by name. */
+  readonly packages: readonly { readonly plan: PackagePlan; readonly debs: readonly DebFile[] }[];
+  readonly demotions: readonly Demotion[];
+  /** Debian packages that were offered but are not taken in. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Decides what each RPM of a seed is called, is made of and depends on, seeing the whole set at once: a dependency is
+ * a requirement only where the set fulfils it, else a recommendation.
+ */
+export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
+  const naming = makeNaming(mapping);
+  const groups = new Map<string, SeedDeb[]>();
+  const ignored: string[] = [];
+  for (const deb of debs) {
+    const name = naming.rpmName(deb.control.name);
+    if (name === undefined) ignored.push(deb.control.name);
+    else groups.set(name, [...(groups.get(name) ?? []), deb]);
+  }
+  for (const group of groups.values()) {
+    group.sort((a, b) => naming.rank(a.control.name) - naming.rank(b.control.name) || compare(a.file.name, b.file.name));
+  }
+  for (const [name, rule] of mapping.packages) if (rule.from === undefined) groups.set(name, []);
+
+  const arch = debs.find((deb) => deb.control.arch !== 'all')?.control.arch ?? 'all';
+  const rules = new Map([...mapping.packages].map(([name, rule]) => [name, forArch(rule, arch)]));
+  const common = commonFolders(rules);
+  const drafts = [...groups]
+    .sort(([a], [b]) => compare(a, b))
+    .map(([name, group]) => draft(name, group, rules.get(name), mapping.defaults, naming, groups, common));
+  const provided = providers(drafts.map((entry) => entry.plan));
+  const demotions: Demotion[] = [];
+  const packages = drafts.map(({ plan, debs: files }) => ({ plan: settle(plan, provided, demotions), debs: files }));
+  return { packages, demotions, ignored: ignored.sort(compare) };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A rule whose text names the architecture, and so is different on each. */
+interface ArchRule {
+  readonly rule: PackageRule;
+  /** Debian name; `all` where nothing in the rule depends on it. */
+  readonly arch: string;
+}
+
+/** Replaces `{multiarch}`, the name of Debian's library folder, and `{loader}`, the program interpreter's file name. */
+function forArch(rule: PackageRule, arch: string): ArchRule {
+  const text = JSON.stringify(rule);
+  const known: Readonly<Record<string, readonly [string, string]>> = {
+    amd64: ['x86_64-linux-gnu', 'ld-linux-x86-64.so.2'],
+    arm64: ['aarch64-linux-gnu', 'ld-linux-aarch64.so.1'],
+  };
+  const [multiarch, loader] = known[arch] ?? [`${arch}-linux-gnu`, `ld-linux-${arch}.so`];
+  const replaced = text.replaceAll('{multiarch}', multiarch).replaceAll('{loader}', loader);
+  return { rule: JSON.parse(replaced) as PackageRule, arch: replaced === text ? 'all' : arch };
+}
+
+function commonFolders(rules: ReadonlyMap<string, ArchRule>): string[] {
+  const rule = rules.get('filesystem')?.rule;
+  const added = (rule?.add ?? []).filter((add) => add.directory === true || add.link !== undefined);
+  return [...Object.keys(rule?.directories ?? {}), ...Object.keys(rule?.links ?? {}), ...added.map((add) => add.path)];
+}
+
+function draft(
+  name: string,
+  group: readonly SeedDeb[],
+  given: ArchRule | undefined,
+  defaults: Defaults,
+  naming: Naming,
+  groups: ReadonlyMap<string, readonly SeedDeb[]>,
+  common: readonly string[],
+): { readonly plan: PackagePlan; readonly debs: readonly DebFile[] } {
+  const rule = given?.rule ?? {};
+  const main = group[0]?.control;
+  const evr: PackageEvr = {
+    ...(main === undefined ? { epoch: 0, version: '0', release: '1' } : rpmVersion(main.version)),
+    ...(rule.version === undefined ? {} : { version: rule.version }),
+    ...(rule.release === undefined ? {} : { release: rule.release }),
+  };
+  const self = formatEvr(evr);
+  const native = group.find((deb) => deb.control.arch !== 'all')?.control.arch;
+  const arch = native ?? (group.length === 0 ? given!.arch : 'all');
+  const described = describe(main?.fields.description ?? '');
+  const made = group.map((deb) => `${deb.control.name} ${deb.control.version}`).join(', ');
+  const source = main?.source ?? '';
+  const sourceVersion = main?.sourceVersion ?? '';
+  const sourceEvr = main === undefined ? evr : rpmVersion(sourceVersion);
+  const text = rule.description ?? described.text;
+  return {
+    debs: group.map((deb) => deb.file),
+    plan: {
+      name,
+      evr,
+      arch: rpmArch(arch),
+      source,
+      sourceVersion,
+      sourceRpm: `${source === '' ? name : source}-${sourceEvr.version}-${sourceEvr.release}.src.rpm`,
+      summary: rule.summary ?? (described.summary === '' ? name : described.summary),
+      description: made === '' ? text : `${text === '' ? '' : `${text}\n\n`}Made from Debian: ${made}.`,
+      license: rule.license,
+      vendor: main === undefined ? 'Weir' : defaults.vendor,
+      url: main?.fields.homepage,
+      vcs: main === undefined ? undefined : sourceUrl(source, sourceVersion),
+      dependencies: translate(name, self, group, rule, defaults, naming, groups),
+      rule,
+      defaultRemove: defaults.remove,
+      commonFolders: name === 'filesystem' ? [] : common,
+      debs: group.map(({ control }) => ({
+        name: control.name,
+        version: control.version,
+        conffiles: control.conffiles,
+      })),
+    },
+  };
+}
+
+function sourceUrl(source: string, version: string): string {
+  return new PackageURL('deb', 'debian', source, version, { arch: 'source' }, undefined).toString();
+}
+
+/** Summary and text of a Debian description: the first line, then lines where a lone `.` is a blank one. */
+function describe(field: string): { summary: string; text: string } {
+  const [summary = '', ...rest] = field.split('\n');
+  return {
+    summary: summary.trim(),
+    text: rest
+      .map((line) => (line.trim() === '.' ? '' : line.trimEnd()))
+      .join('\n')
+      .trim(),
+  };
+}
+
+function translate(
+  name: string,
+  self: string,
+  group: readonly SeedDeb[],
+  rule: PackageRule,
+  defaults: Defaults,
+  naming: Naming,
+  groups: ReadonlyMap<string, readonly SeedDeb[]>,
+): Dependencies {
+  const own = new Set(group.map((deb) => deb.control.name));
+  // A constraint on a package that is not the first of its RPM is about another version than the RPM's: it goes to the
+  // Debian name, which the RPM provides with the right one.
+  const rename = (relation: Relation): string | undefined => {
+    const rpm = naming.rpmName(relation.name);
+    if (rpm === undefined) return undefined;
+    if (relation.operator === undefined) return rpm;
+    return groups.get(rpm)?.[0]?.control.name === relation.name ? rpm : relation.name;
+  };
+  const translated = (field: string, pre: boolean): Dependency[] => {
+    const list: Dependency[] = [];
+    for (const { control } of group) {
+      for (const clause of parseRelations(control.fields[field])) {
+        // One alternative that vanishes fulfils the clause, and so does the package itself.
+        if (clause.some((relation) => own.has(relation.name) || naming.rpmName(relation.name) === undefined)) continue;
+        const options = clause.map((relation) => single(rename(relation)!, relation));
+        const distinct = [...new Map(options.map((option) => [written(option), option])).values()];
+        if (distinct.some((option) => option.name === name && option.flags === '')) continue;
+        list.push(
+          distinct.length === 1
+            ? withPre(distinct[0]!, pre)
+            : withPre({ name: `(${distinct.map(written).join(' or ')})`, flags: '' }, pre),
+        );
+      }
+    }
+    return list;
+  };
+  const provides: Dependency[] = [];
+  for (const { control } of group) {
+    if (control.name !== name) provides.push({ name: control.name, flags: '=', evr: constraintEvr(control.version) });
+    for (const [relation] of parseRelations(control.fields.provides)) {
+      if (relation !== undefined && relation.name !== name && !own.has(relation.name)) {
+        provides.push(single(relation.name, relation));
+      }
+    }
+  }
+  for (const said of rule.provides ?? []) provides.push(parseDependency(said, self));
+  const given = new Set(provides.map((dependency) => dependency.name));
+
+  // `<<` Breaks and Conflicts speak of older packages than any that is here, and RPM would match them with unversioned
+  // Provides, which dpkg does not.
+  const conflicts: Dependency[] = [];
+  for (const { control } of group) {
+    for (const field of ['conflicts', 'breaks']) {
+      for (const clause of parseRelations(control.fields[field])) {
+        for (const relation of clause) {
+          if (relation.operator === '<<' || relation.operator === '<=') continue;
+          const rpm = rename(relation);
+          if (rpm === undefined || rpm === name || given.has(rpm) || given.has(relation.name)) continue;
+          if (own.has(relation.name)) continue;
+          conflicts.push(single(rpm, relation));
+        }
+      }
+    }
+  }
+  const drop = (list: readonly Dependency[], patterns: readonly string[] | undefined): Dependency[] => {
+    const globs = (patterns ?? []).map(compileGlob);
+    return list.filter((dependency) => !globs.some((glob) => glob.whole.test(dependency.name)));
+  };
+  const say = (list: readonly string[] | undefined): Dependency[] =>
+    (list ?? []).map((said) => parseDependency(said, self));
+  const before = defaults['requires-pre'].filter((needed) => needed !== name);
+  const requires = [
+    // Our own packages say themselves what they need: the first of them need nothing.
+    ...(group.length === 0 ? [] : before.map((needed) => ({ name: needed, flags: '' as const, pre: true }))),
+    ...drop([...translated('pre-depends', true), ...translated('depends', false)], rule['requires-remove']),
+    ...say(rule['requires-add']),
+  ];
+  return {
+    provides: unique(provides),
+    requires: unique(requires),
+    conflicts: unique([...drop(conflicts, rule['conflicts-remove']), ...say(rule.conflicts)]),
+    obsoletes: unique(say(rule.obsoletes)),
+    recommends: unique([
+      ...drop(translated('recommends', false), rule['recommends-remove']),
+      ...say(rule['recommends-add']),
+    ]),
+    suggests: [],
+    supplements: [],
+    enhances: [],
+  };
+}
+
+function single(name: string, relation: Relation): Dependency {
+  if (relation.operator === undefined) return { name, flags: '' };
+  return { name, flags: rpmComparison(relation.operator), evr: constraintEvr(relation.version!) };
+}
+
+function withPre(dependency: Dependency, pre: boolean): Dependency {
+  return pre ? { ...dependency, pre: true } : dependency;
+}
+
+/** `name >= 1-0`, as it stands within a rich dependency. */
+export function written(dependency: Dependency): string {
+  return dependency.flags === '' ? dependency.name : `${dependency.name} ${dependency.flags} ${dependency.evr}`;
+}
+
+/** Without repetitions; of two that differ only in `pre` the stronger stays. */
+function unique(list: readonly Dependency[]): Dependency[] {
+  const seen = new Map<string, Dependency>();
+  for (const dependency of list) {
+    const key = written(dependency);
+    const known = seen.get(key);
+    if (known === undefined || (dependency.pre === true && known.pre !== true)) seen.set(key, dependency);
+  }
+  return [...seen.values()];
+}
+
+type Providers = ReadonlyMap<string, readonly (string | undefined)[]>;
+
+/** By name, the EVRs with which it is provided; undefined for a provide without one. */
+function providers(plans: readonly PackagePlan[]): Providers {
+  const all = new Map<string, (string | undefined)[]>();
+  const add = (name: string, evr: string | undefined): void => {
+    all.set(name, [...(all.get(name) ?? []), evr]);
+  };
+  for (const plan of plans) {
+    add(plan.name, formatEvr(plan.evr));
+    for (const provide of plan.dependencies.provides) add(provide.name, provide.evr);
+  }
+  return all;
+}
+
+function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'missing' | 'version' {
+  const evrs = provided.get(needed.name);
+  if (evrs === undefined) return 'missing';
+  if (needed.flags === '') return 'yes';
+  const wanted = parseEvr(needed.evr!);
+  const holds = evrs.some((evr) => {
+    if (evr === undefined) return true;
+    const order = compareEvr(parseEvr(evr), wanted);
+    if (order === 0) return needed.flags.includes('=');
+    return order < 0 ? needed.flags.startsWith('<') : needed.flags.startsWith('>');
+  });
+  return holds ? 'yes' : 'version';
+}
+
+/** Takes away alternatives that the set does not have, and weakens what is then left without any. */
+function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): PackagePlan {
+  const requires: Dependency[] = [];
+  const demoted: Dependency[] = [];
+  for (const dependency of plan.dependencies.requires) {
+    // Paths and sonames are known only when files are: those come from the mapping, which is tried against dnf.
+    if (/^\/|^[^(].*\(/.test(dependency.name) || / (if|and|with|unless|without) /.test(dependency.name)) {
+      requires.push(dependency);
+      continue;
+    }
+    const options = alternativesOf(dependency);
+    const answers = options.map((option) => fulfilled(provided, option));
+    const left = options.filter((_option, i) => answers[i] === 'yes');
+    if (left.length === options.length) requires.push(dependency);
+    else if (left.length > 0) requires.push(withPre(joined(left), dependency.pre === true));
+    else {
+      demotions.push({
+        package: plan.name,
+        requires: written(dependency),
+        why: answers.includes('version') ? 'version' : 'missing',
+      });
+      demoted.push({ name: dependency.name, flags: dependency.flags, ...(dependency.evr ? { evr: dependency.evr } : {}) });
+    }
+  }
+  const recommends = [...plan.dependencies.recommends, ...demoted];
+  return { ...plan, dependencies: { ...plan.dependencies, requires: unique(requires), recommends: unique(recommends) } };
+}
+
+/** The alternatives of a dependency that `translate` wrote; others are their own only alternative. */
+function alternativesOf(dependency: Dependency): Dependency[] {
+  const match = /^\((.+)\)$/.exec(dependency.name);
+  if (match === null || !match[1]!.includes(' or ')) return [dependency];
+  return match[1]!.split(' or ').map((part) => parseDependency(part, ''));
+}
+
+function joined(options: readonly Dependency[]): Dependency {
+  if (options.length === 1) return options[0]!;
+  return { name: `(${options.map(written).join(' or ')})`, flags: '' };
+}

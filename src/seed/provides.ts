@@ -1,0 +1,60 @@
+import type { Dependency } from '../rpm/types.ts';
+import { elfProvides, isElf, readElf } from './elf.ts';
+import { pkgconfigProvide } from './pkgconfig.ts';
+import type { ReadAt } from './tar-reader.ts';
+
+/**
+ * What a file makes its package provide, as rpm's generators would say when the package was built: sonames with symbol
+ * versions, pkg-config modules, Perl modules, Python distributions, users and groups of sysusers.d.
+ * @param read the file's content
+ */
+export function fileProvides(path: string, size: number, read: ReadAt): Dependency[] {
+  if (/\.so(\.[^/]*)?$/.test(path)) {
+    const info = isElf(read(0, 4)) ? readElf(read) : undefined;
+    return info === undefined ? [] : elfProvides(info).map((name) => ({ name, flags: '' }));
+  }
+  if (path.endsWith('.pc')) {
+    const provide = pkgconfigProvide(path, read(0, size).toString());
+    return provide === undefined ? [] : [provide];
+  }
+  if (path.endsWith('.pm')) return perlModule(path);
+  if (/\/(METADATA|PKG-INFO)$/.test(path) && size < 1 << 20) return pythonDistribution(read(0, size).toString());
+  if (/^\/usr\/lib\/sysusers\.d\/[^/]+\.conf$/.test(path)) return accounts(read(0, size).toString());
+  return [];
+}
+
+/** `perl(File::Temp)`, where the path lies in a folder that Perl searches. */
+function perlModule(path: string): Dependency[] {
+  const match =
+    /^\/usr\/(?:share\/perl5|share\/perl\/[\d.]+|lib\/[^/]+\/perl5?\/[\d.]+|lib\/[^/]+\/perl-base)\/(.+)\.pm$/.exec(path);
+  return match === null ? [] : [{ name: `perl(${match[1]!.replaceAll('/', '::')})`, flags: '' }];
+}
+
+/** `python3dist(name) = version` with the name normalised as PEP 503 has it. */
+function pythonDistribution(text: string): Dependency[] {
+  const name = /^Name:\s*(\S+)/m.exec(text)?.[1];
+  const version = /^Version:\s*(\S+)/m.exec(text)?.[1];
+  if (name === undefined || version === undefined) return [];
+  const normal = name.toLowerCase().replaceAll(/[-_.]+/g, '-');
+  return [{ name: `python3dist(${normal})`, flags: '=', evr: version.replaceAll(/[^A-Za-z0-9._+~^]/g, '.') }];
+}
+
+/**
+ * `user(name) = LINE` and `group(name) = LINE`, the line in base64 without padding characters: rpm makes the account
+ * from it before it lays down files. Source of the form: rpm's `%add_sysuser`.
+ */
+export function accounts(text: string): Dependency[] {
+  const provides: Dependency[] = [];
+  for (const raw of text.split('\n')) {
+    const line = raw.trim();
+    const fields = line.split(/\s+/);
+    const [type, name, third] = fields;
+    if (line.startsWith('#') || name === undefined || !/^(g|u!?|m)$/.test(type!)) continue;
+    const plain = fields.join(' ');
+    const evr = Buffer.from(plain + '\0'.repeat((3 - (Buffer.byteLength(plain) % 3)) % 3)).toString('base64');
+    if (type === 'm') provides.push({ name: `groupmember(${name}/${third ?? ''})`, flags: '=', evr });
+    else provides.push({ name: `${type === 'g' ? 'group' : 'user'}(${name})`, flags: '=', evr });
+    if (type!.startsWith('u')) provides.push({ name: `group(${name})`, flags: '' });
+  }
+  return provides;
+}
