@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { WeirError } from '../base/errors.ts';
 import { type RunResult, run, runOk, stream } from '../base/process.ts';
+import { inChroot } from './chroot.ts';
 
-/** How processes are shut in on this host: `bubblewrap`, or `chroot` where a root user may not make namespaces. */
+/**
+ * How processes are shut in on this host: `bubblewrap` in a user namespace; `bubblewrap-root`, the same by a root user who
+ * may mount but make no user namespace; `chroot` where neither is allowed.
+ */
 export interface Jail {
-  readonly kind: 'bubblewrap' | 'chroot';
+  readonly kind: 'bubblewrap' | 'bubblewrap-root' | 'chroot';
   /** How bubblewrap is started; empty for chroot. */
   readonly argv: readonly string[];
+  /** Where a chroot makes its copies: on the cache's file system. */
+  readonly scratch: string;
 }
 
 export interface Bind {
@@ -49,15 +55,17 @@ const baseEnvironment = {
 
 /** Runs in the sandbox to the end; a non-zero exit is a result. */
 export function runSandboxed(jail: Jail, spec: Sandboxed): Promise<RunResult> {
-  return run(sandboxArgv(jail, spec), runOptions(spec));
+  if (jail.kind !== 'chroot') return run(sandboxArgv(jail, spec), runOptions(spec));
+  return withScratch(jail.scratch, (scratch) => inChroot(spec, scratch, (argv) => run(argv, runOptions(spec))));
 }
 
 /** Runs in the sandbox; a non-zero exit is a WeirError `tool-failed`. */
-export function runSandboxedOk(jail: Jail, spec: Sandboxed): Promise<RunResult> {
-  return runOk(sandboxArgv(jail, spec), runOptions(spec));
+export async function runSandboxedOk(jail: Jail, spec: Sandboxed): Promise<RunResult> {
+  if (jail.kind !== 'chroot') return runOk(sandboxArgv(jail, spec), runOptions(spec));
+  return withScratch(jail.scratch, (scratch) => inChroot(spec, scratch, (argv) => runOk(argv, runOptions(spec))));
 }
 
-/** Runs in the sandbox with stdout as a stream. */
+/** Runs in the sandbox with stdout as a stream; only in a namespace. */
 export function streamSandboxed(jail: Jail, spec: Sandboxed): ReturnType<typeof stream> {
   return stream(sandboxArgv(jail, spec), runOptions(spec));
 }
@@ -72,7 +80,7 @@ function runOptions(spec: Sandboxed): Parameters<typeof run>[1] & object {
 
 /** The command line that runs `spec`; given out so that a caller can start it with its own stdio (a console). */
 export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
-  if (jail.kind === 'chroot') return chrootArgv(spec);
+  if (jail.kind === 'chroot') throw noNamespaces('a program that talks to the terminal cannot run in a chroot copy');
   const argv = [...jail.argv];
   if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root));
   else argv.push('--overlay-src', spec.root, '--overlay', spec.overlay.upper, spec.overlay.work, '/');
@@ -87,7 +95,8 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   }
   argv.push('--unshare-all', '--die-with-parent', '--new-session', '--hostname', 'weir');
   if (spec.network === true) argv.push('--share-net');
-  argv.push('--uid', String(spec.uid ?? 0), '--gid', String(spec.uid ?? 0));
+  // Ids can be chosen in a user namespace only; without one, root stays root.
+  if (jail.kind === 'bubblewrap') argv.push('--uid', String(spec.uid ?? 0), '--gid', String(spec.uid ?? 0));
   if (spec.cwd !== undefined) argv.push('--chdir', spec.cwd);
   else argv.push('--chdir', '/');
   return [...argv, '--', ...spec.argv];
@@ -103,14 +112,6 @@ function readOnlyRoot(root: string): string[] {
   argv.push('--ro-bind', join(root, 'usr'), '/usr', '--ro-bind', join(root, 'etc'), '/etc');
   for (const dir of ['/root', '/run', '/var/tmp', '/var/lib', '/var/cache', '/var/log']) argv.push('--dir', dir);
   return argv;
-}
-
-/**
- * The stand-in for root users without namespaces (a plain CI container): binds are not possible there, so the caller
- * prepares a private copy with everything under the same paths.
- */
-function chrootArgv(spec: Sandboxed): string[] {
-  return ['chroot', spec.root, '/usr/bin/env', '-C', spec.cwd ?? '/', ...spec.argv];
 }
 
 /** A scratch folder below `base`, removed when `work` ends, however it ends. */

@@ -75,7 +75,7 @@ export function seedApt(workspace: Workspace, seed: Seed): Promise<Apt> {
 export async function toolboxStage(workspace: Workspace, set: ToolSet): Promise<Toolbox> {
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
-  if (folder !== undefined) return toolboxFromFolder(folder);
+  if (folder !== undefined) return toolboxFromFolder(folder, engine.scratch);
   return inStage(progress, set === 'core' ? 'toolbox' : `toolbox/${set}`, async (stage) => {
     const host: Architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const sourceSuite = project.seed?.sourceSuite ?? project.toolbox.suite;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, temporaryName } from '../base/files.ts';
-import { run, runOk } from '../base/process.ts';
+import { runOk } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
-import { type Jail, noNamespaces, probeJail, removeTree, runSandboxedOk } from '../engine/sandbox.ts';
+import { type Jail, noNamespaces, probeJail, removeTree } from '../engine/sandbox.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
 import { lockedDebs } from './lock.ts';
 import type { Toolbox } from './tool.ts';
@@ -95,38 +95,48 @@ export async function openToolbox(
   const unpacked = !(await exists(root));
   if (unpacked)
     await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
-  const jail = await findJail(root);
+  const jail = await findJail(root, engine.scratch);
   const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
   return relocked === undefined ? report : { ...report, relocked };
 }
 
 /** A folder that the project names instead: any root with the tools in it. */
-export async function toolboxFromFolder(root: string): Promise<Toolbox> {
+export async function toolboxFromFolder(root: string, scratch: string): Promise<Toolbox> {
   if (!(await exists(join(root, 'usr/bin/rpmbuild')))) {
     throw new WeirError('bad-toolbox', 'the named toolbox folder has no usr/bin/rpmbuild', {
       where: { file: root },
       exit: 2,
     });
   }
-  return { root, jail: await findJail(root), digest: valueDigest({ root }) };
+  return { root, jail: await findJail(root, scratch), digest: valueDigest({ root }) };
 }
 
-async function findJail(root: string): Promise<Jail> {
-  const jail = bubblewrapOf(root);
-  const said = await probeJail(jail, root);
-  if (said === undefined) return jail;
-  if (process.getuid?.() === 0) return { kind: 'chroot', argv: [] };
+/** The best jail that this host allows. `WEIR_JAIL` asks for one by name, to see how it does. */
+async function findJail(root: string, scratch: string): Promise<Jail> {
+  const bubblewrap = bubblewrapOf(root, scratch);
+  const jails: readonly Jail[] =
+    process.getuid?.() === 0
+      ? [bubblewrap, { ...bubblewrap, kind: 'bubblewrap-root' }, { kind: 'chroot', argv: [], scratch }]
+      : [bubblewrap];
+  const asked = process.env.WEIR_JAIL;
+  const allowed = asked === undefined ? jails : jails.filter((jail) => jail.kind === asked);
+  let said = `${asked ?? 'a sandbox'} is not possible here`;
+  for (const jail of allowed) {
+    const refusal = await probeJail(jail, root);
+    if (refusal === undefined) return jail;
+    said = refusal;
+  }
   throw noNamespaces(said);
 }
 
 /** bubblewrap straight out of the unpacked root: its own loader runs it, so that the host needs no libraries. */
-function bubblewrapOf(root: string): Jail {
+function bubblewrapOf(root: string, scratch: string): Jail {
   const lib = join(root, 'usr/lib', libraryFolder());
   const loader = join(
     root,
     process.arch === 'arm64' ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2',
   );
-  return { kind: 'bubblewrap', argv: [loader, '--library-path', lib, join(root, 'usr/bin/bwrap')] };
+  return { kind: 'bubblewrap', argv: [loader, '--library-path', lib, join(root, 'usr/bin/bwrap')], scratch };
 }
 
 function libraryFolder(): string {
@@ -191,20 +201,8 @@ async function finish(root: string): Promise<void> {
   await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   await writeFile(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
   await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost weir\n');
-  const jail = bubblewrapOf(root);
-  const ldconfig = join(root, 'usr/sbin/ldconfig');
-  const shut = (await probeJail(jail, root)) === undefined;
-  if (shut) {
-    await runSandboxedOk(jail, {
-      root,
-      binds: [{ from: root, to: '/', writable: true }],
-      argv: ['/usr/sbin/ldconfig'],
-    });
-  } else if (process.getuid?.() === 0) {
-    await runOk(['chroot', root, '/usr/sbin/ldconfig']);
-  } else if ((await run([ldconfig, '-r', root])).code !== 0) {
-    throw noNamespaces('ldconfig cannot run without a namespace');
-  }
+  // ldconfig -r makes a chroot where it may and works on paths where it may not, so it needs no sandbox.
+  await runOk([join(root, 'usr/sbin/ldconfig'), '-r', root]);
 }
 
 async function linkUnlessThere(root: string, path: string, target: string): Promise<void> {

@@ -1,0 +1,128 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { mkdir, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { run, runOk } from '../base/process.ts';
+import type { Bind, Sandboxed } from './sandbox.ts';
+
+/**
+ * The stand-in where root may make no namespaces and no mounts (a plain CI container): the root is copied, what would be
+ * bound is moved or copied in and taken out again, and what would be an overlay is a copy whose changes are picked out
+ * afterwards. Slower, and it hides neither the network nor other processes.
+ * @param scratch folder of this run, on the cache's file system
+ */
+export async function inChroot<T>(
+  spec: Sandboxed,
+  scratch: string,
+  work: (argv: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const root = join(scratch, 'root');
+  await mkdir(root);
+  if (spec.overlay === undefined) await toolRoot(spec.root, root);
+  else await copyInto(spec.root, root);
+  await makeDevices(root);
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    for (const bind of spec.binds ?? []) undo.unshift(await bring(bind, root, scratch));
+    const overlays = [];
+    if (spec.overlay !== undefined) overlays.push({ lower: spec.root, upper: spec.overlay.upper, at: root });
+    if (spec.treeOverlay !== undefined) {
+      const { lower, upper, at } = spec.treeOverlay;
+      const inner = join(root, at);
+      await copyInto(lower, inner);
+      // A second overlay on the same tree goes on from what the first one wrote.
+      await copyInto(upper, inner);
+      overlays.push({ lower, upper, at: inner });
+    }
+    const mark = Date.now();
+    const result = await work(['chroot', root, '/usr/bin/env', '-C', spec.cwd ?? '/', ...spec.argv]);
+    for (const { lower, upper, at } of overlays)
+      if (spec.treeOverlay !== undefined) await pickChanges(lower, at, upper, mark);
+    return result;
+  } finally {
+    for (const step of undo) await step();
+  }
+}
+
+/** Programs as hard links (nothing writes to them), settings as a copy, and the folders that programs expect. */
+async function toolRoot(from: string, root: string): Promise<void> {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) await runOk(['ln', '-s', `usr/${name}`, join(root, name)]);
+  const linked = await run(['cp', '-al', join(from, 'usr'), join(root, 'usr')]);
+  if (linked.code !== 0) await copyInto(join(from, 'usr'), join(root, 'usr'));
+  await copyInto(join(from, 'etc'), join(root, 'etc'));
+  for (const dir of ['dev', 'proc', 'root', 'run', 'tmp', 'var/tmp', 'var/lib', 'var/cache', 'var/log']) {
+    await mkdir(join(root, dir), { recursive: true });
+  }
+  await runOk(['chmod', '1777', join(root, 'tmp'), join(root, 'var/tmp')]);
+}
+
+async function copyInto(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  await runOk(['cp', '-a', '--reflink=auto', `${from}/.`, to]);
+}
+
+const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
+
+async function makeDevices(root: string): Promise<void> {
+  await mkdir(join(root, 'dev'), { recursive: true });
+  await mkdir(join(root, 'tmp'), { recursive: true });
+  for (const [name, [major, minor]] of Object.entries(devices)) {
+    await run(['mknod', '-m', '666', join(root, 'dev', name), 'c', String(major), String(minor)]);
+  }
+  await run(['ln', '-s', '/proc/self/fd', join(root, 'dev', 'fd')]);
+}
+
+/** Brings one bind in. @returns what takes it out again */
+async function bring(bind: Bind, root: string, scratch: string): Promise<() => Promise<void>> {
+  const to = join(root, bind.to ?? bind.from);
+  await mkdir(dirname(to), { recursive: true });
+  const folder = (await stat(bind.from)).isDirectory();
+  if (bind.writable !== true) {
+    const linked = await run(['cp', '-al', '-T', bind.from, to]);
+    if (linked.code !== 0) await runOk(['cp', '-a', '-T', bind.from, to]);
+    return async () => {};
+  }
+  // Folders of this run are moved; anything else of the user's is copied, so that a kill can't lose it in here.
+  if (folder && bind.from.startsWith(dirname(scratch))) {
+    await rename(bind.from, to);
+    return () => rename(to, bind.from);
+  }
+  await runOk(['cp', '-a', '-T', bind.from, to]);
+  return async () => {
+    await runOk(['cp', '-a', '-T', to, bind.from]);
+  };
+}
+
+/** Moves what changed after `mark` from the copy to `upper`, and marks what is gone as overlayfs does: by a 0:0 device. */
+async function pickChanges(lower: string, copy: string, upper: string, mark: number): Promise<void> {
+  const moves: [string, string][] = [];
+  const gone: string[] = [];
+  const folders: string[] = [];
+  const walk = (path: string): void => {
+    const before = new Set(readNames(join(lower, path)));
+    for (const name of readdirSync(join(copy, path))) {
+      const inner = join(path, name);
+      const info = lstatSync(join(copy, inner));
+      const known = before.delete(name);
+      if (info.isDirectory()) {
+        if (!known) folders.push(inner);
+        walk(inner);
+      } else if (!known || info.ctimeMs >= mark) moves.push([join(copy, inner), join(upper, inner)]);
+    }
+    for (const name of before) gone.push(join(path, name));
+  };
+  walk('/');
+  for (const folder of folders) await mkdir(join(upper, folder), { recursive: true });
+  for (const [from, to] of moves) {
+    await mkdir(dirname(to), { recursive: true });
+    await rename(from, to);
+  }
+  for (const path of gone) {
+    await mkdir(dirname(join(upper, path)), { recursive: true });
+    await run(['mknod', join(upper, path), 'c', '0', '0']);
+  }
+}
+
+function readNames(dir: string): string[] {
+  const info = lstatSync(dir, { throwIfNoEntry: false });
+  return info?.isDirectory() === true ? readdirSync(dir) : [];
+}
