@@ -150,9 +150,15 @@ function inputOf(
   if (!known.has(name)) {
     const table = repo === undefined ? 'rpm-repo-sets' : 'rpm-repos';
     const hint = suggestion(name, known.keys()) ?? `add a table [resources.${table}.${name}]`;
-    throw problem(entry.document, [...entry.path, ...at], 'unknown-repository', `there is no "${name}" in ${table}`, {
-      hint,
-    });
+    throw problem(
+      entry.document,
+      [...entry.path, ...at, repo === undefined ? 'set' : 'repo'],
+      'unknown-repository',
+      `there is no "${name}" in ${table}`,
+      {
+        hint,
+      },
+    );
   }
   return repo === undefined ? { set: name } : { repo };
 }

@@ -1,11 +1,11 @@
 // The one way in which tables override each other. Its law comes from azldev's format: what is not set, false, empty or
 // zero never overrides, so a value once set can be changed but not taken back.
 
-/** Whether a value counts as not set. */
+/** Whether a value counts as not set: false, zero, empty, or a table of nothing but such values. */
 export function isZero(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '' || value === 0) return true;
   if (Array.isArray(value)) return value.length === 0;
-  return isTable(value) && Object.keys(value).length === 0;
+  return isTable(value) && Object.values(value).every(isZero);
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
@@ -18,7 +18,7 @@ export function override<T extends object>(base: T, next: T): T {
   for (const [key, value] of Object.entries(next)) {
     if (isZero(value)) continue;
     const before = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    merged[key] = isTable(before) && isTable(value) ? override(before, value) : value;
+    merged[key] = isTable(value) ? override(isTable(before) ? before : {}, value) : value;
   }
   return merged as T;
 }

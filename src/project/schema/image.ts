@@ -135,10 +135,12 @@ export const testSuiteSchema = z
       .describe('Settings for pytest'),
     lisa: z
       .strictObject({
-        framework: z.strictObject({
-          'git-url': z.string().describe('Repository of the framework'),
-          ref: z.string().describe('Commit, tag or branch of it'),
-        }),
+        framework: z
+          .strictObject({
+            'git-url': z.string().describe('Repository of the framework'),
+            ref: z.string().describe('Commit, tag or branch of it'),
+          })
+          .describe('Where the framework comes from'),
         'test-cases': z.array(z.string()).min(1, 'one test case at least').describe('Names of test cases'),
         'pip-pre-install': texts('Packages to install before the framework'),
         'pip-extras': texts("The framework's extras"),

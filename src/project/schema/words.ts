@@ -29,7 +29,10 @@ export const fileNameSchema = z
 
 export const sizeSchema = z
   .string()
-  .regex(/^[1-9][0-9]*(\.[0-9]+)? ?(KiB|MiB|GiB|TiB)$/, 'a size is a number with KiB, MiB, GiB or TiB, such as "2GiB"');
+  .regex(
+    /^(?=.*[1-9])[0-9]+(\.[0-9]+)? ?(KiB|MiB|GiB|TiB)$/,
+    'a size is a number with KiB, MiB, GiB or TiB, such as "2GiB"',
+  );
 
 export const dateSchema = z
   .string()

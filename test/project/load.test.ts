@@ -1,0 +1,545 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadProject } from '../../src/project/load.ts';
+import { distros, failure, folder, load } from './fixture.ts';
+
+describe('finding the project', () => {
+  it('walks up, and prefers weir.toml', async () => {
+    const dir = folder({ 'azldev.toml': '', 'weir.toml': '', 'a/b/c': '', 'in/azldev.toml': '', 'in/d/e': '' });
+    expect((await loadProject(join(dir, 'a/b'))).file).toBe(join(dir, 'weir.toml'));
+    const inner = await loadProject(join(dir, 'in/d'));
+    expect([inner.file, inner.root]).toEqual([join(dir, 'in/azldev.toml'), join(dir, 'in')]);
+  });
+
+  it('says that there is none', async () => {
+    await expect(loadProject(folder({ 'a/b': '' }))).rejects.toMatchObject({ code: 'no-project', exit: 2 });
+    await expect(loadProject('/proc/no/such/folder')).rejects.toMatchObject({ code: 'no-project' });
+  });
+
+  it('loads an empty project', async () => {
+    const project = await load('');
+    expect(project.components.size).toBe(0);
+    expect(project.release).toBeUndefined();
+    expect(project.toolbox).toEqual({ suite: 'forky', allowExpired: false });
+    expect(project.signing).toEqual({});
+    expect([...project.resources.rpmRepoSetTemplates.keys()]).toEqual(['azl-standard', 'koji-dist-repo']);
+  });
+
+  it('reads a file that begins with a byte order mark', async () => {
+    expect((await load('\uFEFF[project]\ndescription = "d"\n')).project.description).toBe('d');
+  });
+});
+
+describe('includes', () => {
+  const names = async (files: Record<string, string>): Promise<string[]> => {
+    const project = await load(files);
+    return project.files.map((file) => file.slice(project.root.length + 1));
+  };
+
+  it('are read depth first, a file before what it includes, sorted by name', async () => {
+    const files = {
+      'weir.toml': 'includes = ["b.toml", "parts/**/*.part.toml", "none/*.toml"]',
+      'b.toml': 'includes = ["deep/c.toml"]',
+      'deep/c.toml': '',
+      'parts/z.part.toml': '',
+      'parts/a/x.part.toml': '',
+      'parts/a/.hidden.part.toml': '',
+      'parts/y.toml': '',
+    };
+    expect(await names(files)).toEqual([
+      'weir.toml',
+      'b.toml',
+      'deep/c.toml',
+      'parts/z.part.toml',
+      'parts/a/.hidden.part.toml',
+      'parts/a/x.part.toml',
+    ]);
+  });
+
+  it('do not go round through links to folders', async () => {
+    const dir = folder({ 'weir.toml': 'includes = ["**/*.part.toml"]', 'sub/a.part.toml': '' });
+    symlinkSync(dir, join(dir, 'sub/up'));
+    expect((await loadProject(dir)).files).toHaveLength(2);
+  });
+
+  it('pass over folders that a glob matches', async () => {
+    const dir = folder({ 'weir.toml': 'includes = ["*.toml.d"]' });
+    mkdirSync(join(dir, 'x.toml.d'));
+    expect((await loadProject(dir)).files).toHaveLength(1);
+  });
+
+  it('override the file that includes them', async () => {
+    const project = await load({
+      'weir.toml': 'includes = ["a.toml"]\n[project]\ndescription = "root"\noutput-dir = "out"\n',
+      'a.toml': '[project]\ndescription = "included"\noutput-dir = ""\n',
+    });
+    expect(project.project).toEqual({ description: 'included', outputDir: join(project.root, 'out') });
+  });
+
+  it('of a name that is not there are an error, of a glob not', async () => {
+    expect((await load('includes = ["*.x.toml"]')).files).toHaveLength(1);
+    const error = await failure('includes = ["a*.toml", "x.toml"]');
+    expect([error.code, error.where?.line, error.where?.column]).toEqual(['include-not-found', 1, 24]);
+  });
+
+  it.each([
+    ['itself', { 'weir.toml': 'includes = ["weir.toml"]' }, 'weir.toml', /includes itself/],
+    [
+      'a circle',
+      { 'weir.toml': 'includes = ["a.toml"]', 'a.toml': 'includes = ["weir.toml"]' },
+      'a.toml',
+      /second time/,
+    ],
+    ['twice', { 'weir.toml': 'includes = ["a.toml", "*.toml"]', 'a.toml': '' }, 'weir.toml', /second time/],
+    [
+      'a diamond',
+      {
+        'weir.toml': 'includes = ["a.toml", "b.toml"]',
+        'a.toml': 'includes = ["c.toml"]',
+        'b.toml': 'includes = ["c.toml"]',
+        'c.toml': '',
+      },
+      'b.toml',
+      /second time/,
+    ],
+  ])('the same file again is an error: %s', async (_name, files, file, message) => {
+    const error = await failure(files);
+    expect(error.code).toBe('circular-include');
+    expect(error.where?.file?.endsWith(`/${file}`)).toBe(true);
+    expect(error.message).toMatch(message);
+  });
+
+  it('are followed by files named beside the project', async () => {
+    const dir = folder({
+      'weir.toml': '[project]\ndescription = "a"\n',
+      'extra/x.toml': 'includes = ["y.toml"]',
+      'extra/y.toml': '[project]\ndescription = "b"\n',
+    });
+    const project = await loadProject(dir, { configFiles: [join(dir, 'extra/x.toml')] });
+    expect(project.project.description).toBe('b');
+    await expect(loadProject(dir, { configFiles: [join(dir, 'gone.toml')] })).rejects.toMatchObject({
+      code: 'no-file',
+    });
+  });
+});
+
+describe('tables of several files', () => {
+  it.each(['components', 'component-groups', 'images', 'package-groups', 'test-suites'])(
+    'a name twice in %s is an error that names both places',
+    async (table) => {
+      const content = `\n[${table}.x]\n${table === 'test-suites' ? 'type = "lisa"\n' : ''}`;
+      const error = await failure({ 'weir.toml': `includes = ["a.toml"]${content}`, 'a.toml': content });
+      expect([error.code, error.where?.line]).toEqual(['duplicate-name', 2]);
+      expect(error.where?.file).toMatch(/a\.toml$/);
+      expect(error.details[0]).toMatch(/weir\.toml:2$/);
+    },
+  );
+
+  it('distros override by key, versions are replaced whole', async () => {
+    const project = await load({
+      'weir.toml':
+        'includes = ["a.toml"]\n[distros.d]\ndescription = "one"\ndefault-version = "1"\nrepos = [{ base-uri = "a" }, { base-uri = "b" }]\ndisable-origins = true\n' +
+        '[distros.d.versions.1]\nrelease-ver = "1"\ndist-git-branch = "f1"\n[distros.d.versions.2]\n',
+      'a.toml':
+        '[distros.d]\ndefault-version = "2"\nrepos = [{ base-uri = "c" }]\ndisable-origins = false\n[distros.d.versions.1]\ndescription = "new"\n',
+    });
+    const distro = project.distros.get('d');
+    expect(distro).toMatchObject({ description: 'one', defaultVersion: '2', repos: ['c'], disableOrigins: true });
+    expect([...(distro?.versions.keys() ?? [])]).toEqual(['1', '2']);
+    expect(distro?.versions.get('1')).toEqual({
+      name: '1',
+      description: 'new',
+      inputs: { rpmBuild: [], imageBuild: [] },
+    });
+  });
+
+  it('an entry of resources is replaced whole', async () => {
+    const project = await load({
+      'weir.toml':
+        'includes = ["a.toml"]\n[resources.rpm-repos.r]\nbase-uri = "https://a/"\ngpg-key = "keys/k"\narches = ["x86_64"]\n',
+      'a.toml': '[resources.rpm-repos.r]\nmetalink = "https://m/"\ndisable-gpg-check = true\n',
+    });
+    expect(project.resources.rpmRepos.get('r')).toEqual({ metalink: 'https://m/', disableGpgCheck: true, arches: [] });
+  });
+
+  it('the defaults of components append, those of packages override', async () => {
+    const project = await load({
+      'weir.toml':
+        'includes = ["a.toml"]\n[default-component-config.build]\nwith = ["a"]\n[default-package-config.publish]\nrpm-channel = "x"\ndebuginfo-channel = "d"\n[components.c]\n',
+      'a.toml': '[default-component-config.build]\nwith = ["b"]\n[default-package-config.publish]\nrpm-channel = "y"\n',
+    });
+    expect(project.components.get('c')?.build.with).toEqual(['a', 'b']);
+    expect(project.defaultPublish).toEqual({ rpmChannel: 'y', debuginfoChannel: 'd' });
+  });
+
+  it('paths are relative to the file that names them', async () => {
+    const project = await load({
+      'weir.toml': 'includes = ["sub/a.toml"]',
+      'sub/a.toml': `
+[project]
+output-dir = "../out"
+log-dir = "/var/log/x"
+[distros.d]
+dist-git-base-uri = "../seed/$pkg"
+lookaside-base-uri = "https://example.org/$pkg"
+[distros.d.versions.1]
+mock-config = "m.cfg"
+inputs = { rpm-build = [{ repo = "r" }], image-build = [{ set = "s" }] }
+[resources.rpm-repos.r]
+base-uri = "https://a/"
+gpg-key = "key.asc"
+[resources.rpm-repo-sets.s]
+template = "azl-standard"
+base-uri = "https://a/"
+gpg-key = "file:///k"
+[components.c]
+spec = { type = "local", path = "c.spec" }
+[[components.c.overlays]]
+type = "patch-add"
+description = "why"
+source = "fix.patch"
+[images.i]
+definition = { type = "kiwi", path = "i.kiwi", profile = "core" }
+[seed]
+mappings = ["*.map"]
+dist-git = "dg"
+[toolbox]
+root = "tools"
+`,
+      'sub/z.map': '',
+      'sub/b.map': '',
+    });
+    const sub = join(project.root, 'sub');
+    const distro = project.distros.get('d');
+    expect(project.project).toEqual({ outputDir: join(project.root, 'out'), logDir: '/var/log/x' });
+    expect(distro?.distGitBaseUri).toBe(join(project.root, 'seed/$pkg'));
+    expect(distro?.lookasideBaseUri).toBe('https://example.org/$pkg');
+    expect(distro?.versions.get('1')?.mockConfig).toBe(join(sub, 'm.cfg'));
+    expect(distro?.versions.get('1')?.inputs).toEqual({ rpmBuild: [{ repo: 'r' }], imageBuild: [{ set: 's' }] });
+    expect(project.resources.rpmRepos.get('r')?.gpgKey).toBe(join(sub, 'key.asc'));
+    expect(project.resources.rpmRepoSets.get('s')?.gpgKey).toBe('file:///k');
+    expect(project.components.get('c')).toMatchObject({
+      spec: { type: 'local', path: join(sub, 'c.spec') },
+      overlays: [
+        { source: join(sub, 'fix.patch'), file: 'fix.patch', origin: { file: join(sub, 'a.toml'), line: 20 } },
+      ],
+      origin: { file: join(sub, 'a.toml'), line: 18 },
+    });
+    expect(project.images.get('i')?.definition).toEqual({ type: 'kiwi', path: join(sub, 'i.kiwi'), profile: 'core' });
+    expect(project.seed?.mappings).toEqual([join(sub, 'b.map'), join(sub, 'z.map')]);
+    expect(project.seed?.distGit).toBe(join(sub, 'dg'));
+    expect(project.toolbox.root).toBe(join(sub, 'tools'));
+  });
+});
+
+describe('what a component inherits', () => {
+  it('comes from the distro version, the defaults, its groups by name, itself', async () => {
+    const layer = (table: string, word: string): string =>
+      `[${table}.build]\nwith = ["${word}"]\nwithout = ["${word}"]\nundefines = ["${word}"]\ndefines = { ${word} = "1", last = "${word}" }\n` +
+      `[[${table}.overlays]]\ntype = "spec-remove-section"\nsection = "%${word}"\ndescription = "${word}"\n` +
+      `[[${table}.source-files]]\nfilename = "${word}"\norigin = { type = "download", uri = "https://a/${word}" }\n` +
+      `[${table}.packages.p.publish]\n${word === 'own' ? 'rpm-channel = "own"' : `rpm-channel = "${word}"\ndebuginfo-channel = "${word}"`}\n` +
+      `[${table}.publish]\nrpm-channel = "${word}"\n${word === 'version' ? 'srpm-channel = "version"\n' : ''}`;
+    const project = await load(
+      layer('components.c', 'own') +
+        layer('component-groups.z.default-component-config', 'zz') +
+        '[component-groups.z]\ncomponents = ["c"]\n[component-groups.a]\ncomponents = ["c"]\n' +
+        layer('component-groups.a.default-component-config', 'aa') +
+        layer('component-groups.other.default-component-config', 'other') +
+        layer('default-component-config', 'default') +
+        layer('distros.ours.versions.1.default-component-config', 'version') +
+        layer('distros.fedora.versions.43.default-component-config', 'fedora') +
+        distros.replaceAll(/\[distros\.\w+\.versions\.(1\.default-component-config|43)\]\n(spec.*\n)?/g, ''),
+    );
+    const order = ['version', 'default', 'aa', 'zz', 'own'];
+    const component = project.components.get('c');
+    expect(component?.groups).toEqual(['a', 'z']);
+    expect(component?.build).toMatchObject({ with: order, without: order, undefines: order });
+    expect(component?.build.defines).toEqual({ ...Object.fromEntries(order.map((word) => [word, '1'])), last: 'own' });
+    expect(component?.overlays.map((overlay) => overlay.description)).toEqual(order);
+    expect(component?.sourceFiles.map((file) => file.filename)).toEqual(order);
+    expect(component?.packages).toEqual({ p: { rpmChannel: 'own' } });
+    expect(component?.publish).toEqual({ rpmChannel: 'own', srpmChannel: 'version' });
+    expect(project.groups.get('a')).toMatchObject({ components: ['c'], origin: { line: expect.any(Number) } });
+  });
+
+  it('the spec is inherited key by key', async () => {
+    const project = await load(
+      `${distros}[components.plain]\n[components.other.spec]\ntype = "upstream"\nupstream-name = "gtk+"\nupstream-commit = "abcdef1"\nupstream-distro = { version = "44" }\n` +
+        '[components.local]\nspec = { type = "local", path = "l.spec" }\n',
+    );
+    const snapshot = '2026-01-02T00:00:00Z';
+    expect(project.components.get('plain')?.spec).toEqual({
+      type: 'upstream',
+      name: 'plain',
+      distro: { name: 'fedora', version: '43', snapshot },
+    });
+    expect(project.components.get('other')?.spec).toEqual({
+      type: 'upstream',
+      name: 'gtk+',
+      commit: 'abcdef1',
+      distro: { name: 'fedora', version: '44', snapshot },
+    });
+    expect(project.components.get('local')?.spec).toEqual({ type: 'local', path: join(project.root, 'l.spec') });
+  });
+
+  it('what is set can be changed but not taken back', async () => {
+    const project = await load(
+      '[default-component-config]\nrelease.calculation = "manual"\nrender.skip-file-filter = true\n' +
+        '[default-component-config.build]\ncheck = { skip = true, skip_reason = "r" }\nemit-upstream-provenance = true\nhints.expensive = true\ndefines = { a = "1" }\n' +
+        '[components.c]\nrelease.calculation = ""\nrender.skip-file-filter = false\n' +
+        '[components.c.build]\ncheck = { skip = false, skip_reason = "" }\nemit-upstream-provenance = false\nhints.expensive = false\ndefines = { a = "" }\n',
+    );
+    expect(project.components.get('c')).toMatchObject({
+      release: { calculation: 'manual' },
+      render: { skipFileFilter: true },
+      build: {
+        check: { skip: true, skipReason: 'r' },
+        emitUpstreamProvenance: true,
+        expensive: true,
+        defines: { a: '' },
+      },
+    });
+  });
+
+  it('specs of a group are components', async () => {
+    const project = await load({
+      'weir.toml':
+        '[component-groups.g]\nspecs = ["specs/**/*.spec"]\nexcluded-paths = ["specs/old/**"]\ndefault-component-config.build.with = ["w"]\n[components.b.build]\nwith = ["own"]\n',
+      'specs/a/a.spec': '',
+      'specs/b.spec': '',
+      'specs/old/c.spec': '',
+    });
+    expect([...project.components.keys()].sort()).toEqual(['a', 'b']);
+    expect(project.components.get('a')).toMatchObject({
+      spec: { type: 'local', path: join(project.root, 'specs/a/a.spec') },
+      groups: ['g'],
+      build: { with: ['w'] },
+      origin: { line: 1 },
+    });
+    expect(project.components.get('b')?.build.with).toEqual(['w', 'own']);
+    expect(project.groups.get('g')?.components).toEqual(['a', 'b']);
+  });
+
+  it('two specs for one component are an error', async () => {
+    const group = '[component-groups.g]\nspecs = ["*/*.spec"]\n';
+    const twice = await failure({ 'weir.toml': group, 'a/x.spec': '', 'b/x.spec': '' });
+    expect([twice.code, twice.where?.line, twice.where?.component]).toEqual(['duplicate-name', 2, 'x']);
+    const claimed = await failure({
+      'weir.toml': `[components.x]\nspec = { type = "local", path = "x.spec" }\n${group}`,
+      'a/x.spec': '',
+    });
+    expect([claimed.code, claimed.where?.line]).toEqual(['invalid-spec-source', 2]);
+  });
+});
+
+describe('overlay files', () => {
+  const file = (word: string): string =>
+    `[metadata]\ncategory = "weir-pruning"\nupstream-status = "inapplicable"\nbugs = [{ url = "https://example.org/${word}" }]\n` +
+    `[[overlays]]\ntype = "patch-add"\ndescription = "${word}"\nsource = "${word}.patch"\n`;
+
+  it('come after inline overlays, by base name, each with the metadata of its file', async () => {
+    const project = await load({
+      'weir.toml': 'includes = ["c/c.toml"]\n[default-component-config]\noverlay-files = ["gone.toml"]\n',
+      'c/c.toml':
+        '[components.c]\noverlay-files = ["o/**/*.toml", "o/b.toml"]\n[[components.c.overlays]]\ntype = "patch-add"\ndescription = "inline"\nsource = "i.patch"\n[components.off]\noverlay-files = []\n',
+      'c/o/b.toml': file('b'),
+      'c/o/z/a.toml': file('a'),
+      'c/o/c.toml': file('c'),
+    });
+    const overlays = project.components.get('c')?.overlays ?? [];
+    expect(overlays.map((overlay) => overlay.description)).toEqual(['inline', 'a', 'b', 'c']);
+    expect(overlays[1]).toEqual({
+      type: 'patch-add',
+      description: 'a',
+      source: join(project.root, 'c/o/z/a.patch'),
+      file: 'a.patch',
+      origin: { file: join(project.root, 'c/o/z/a.toml'), line: 5 },
+      metadata: {
+        category: 'weir-pruning',
+        upstreamStatus: 'inapplicable',
+        commits: [],
+        bugs: ['https://example.org/a'],
+      },
+    });
+    expect(project.components.get('off')?.overlays).toEqual([]);
+  });
+
+  it.each([
+    ['no metadata', file('a').slice(file('a').indexOf('[[overlays]]')), 'missing-key'],
+    ['no overlays', file('a').replace(/\[\[overlays\]\][\s\S]*/, ''), 'missing-key'],
+    [
+      'metadata of its own',
+      `${file('a')}metadata = { category = "azl-pruning", upstream-status = "unknown" }\n`,
+      'overlay-metadata',
+    ],
+    ['no description', file('a').replace('description = "a"\n', ''), 'overlay-without-description'],
+    ['an unknown key', `x = 1\n${file('a')}`, 'unknown-key'],
+  ])('%s is an error', async (_name, content, code) => {
+    const error = await failure({ 'weir.toml': '[components.c]\noverlay-files = ["*.o.toml"]\n', 'a.o.toml': content });
+    expect([error.code, error.exit]).toEqual([code, 2]);
+    expect(error.where?.file).toMatch(/a\.o\.toml$/);
+  });
+});
+
+it('azldev asks for no descriptions, so its projects load without', async () => {
+  const toml = '[[components.c.overlays]]\ntype = "file-remove"\nfile = "x"\n';
+  const project = await load({ 'azldev.toml': toml });
+  expect(project.components.get('c')?.overlays[0]?.description).toBe('');
+  await expect(load({ 'azldev.toml': toml }, { reasons: 'required' })).rejects.toMatchObject({
+    code: 'overlay-without-description',
+    where: { component: 'c', line: 1 },
+  });
+});
+
+describe("Weir's own tables", () => {
+  it('images have defaults by kind', async () => {
+    const project = await load(
+      '[images.c]\ndefinition = { type = "weir", kind = "container", packages = ["bash"] }\n' +
+        '[images.d]\ndefinition = { type = "weir", kind = "disk", packages = ["bash"] }\n',
+    );
+    const common = { type: 'weir', packages: ['bash'], excludePackages: [], enabledServices: [], disabledServices: [] };
+    expect(project.images.get('c')).toMatchObject({ capabilities: { container: true, machineBootable: false } });
+    expect(project.images.get('c')?.definition).toEqual({
+      ...common,
+      kind: 'container',
+      formats: ['oci'],
+      selinux: 'disabled',
+      container: { entrypoint: [], cmd: [], env: {}, labels: {} },
+    });
+    expect(project.images.get('d')?.capabilities).toEqual({ container: false, machineBootable: true, systemd: true });
+    expect(project.images.get('d')?.definition).toEqual({
+      ...common,
+      kind: 'disk',
+      formats: ['raw'],
+      selinux: 'enforcing',
+      disk: { size: 2 ** 31, espSize: 200 * 2 ** 20, rootFs: 'ext4', rootLabel: 'root' },
+      kernel: { commandLine: [] },
+    });
+  });
+
+  it('images take every key', async () => {
+    const project = await load(`
+[images.base]
+description = "Base"
+capabilities = { runtime-package-management = true, systemd = false }
+publish.channels = ["base"]
+tests.test-suites = [{ name = "smoke" }]
+[images.base.definition]
+type = "weir"
+kind = "container"
+packages = ["bash", "coreutils"]
+exclude-packages = ["systemd"]
+format = ["oci"]
+hostname = "base"
+selinux = "permissive"
+[images.base.definition.container]
+entrypoint = ["/bin/sh", "-c"]
+cmd = ["bash"]
+env = { PATH = "/usr/bin" }
+labels = { "org.opencontainers.image.title" = "Base" }
+user = "65532"
+workdir = "/root"
+[images.vm.definition]
+type = "weir"
+kind = "disk"
+packages = ["kernel"]
+format = ["vhd", "qcow2"]
+enabled-services = ["sshd.service"]
+disabled-services = ["systemd-resolved.service"]
+disk = { size = "5 GiB", esp-size = "0.5GiB", root-fs = "ext4", root-label = "weir" }
+kernel.command-line = ["console=ttyS0", "quiet"]
+[test-suites.smoke]
+type = "pytest"
+pytest.working-dir = "tests"
+`);
+    expect(project.images.get('base')).toMatchObject({
+      description: 'Base',
+      testSuites: ['smoke'],
+      channels: ['base'],
+      capabilities: { runtimePackageManagement: true, systemd: false },
+      definition: {
+        excludePackages: ['systemd'],
+        hostname: 'base',
+        selinux: 'permissive',
+        container: {
+          entrypoint: ['/bin/sh', '-c'],
+          cmd: ['bash'],
+          env: { PATH: '/usr/bin' },
+          labels: { 'org.opencontainers.image.title': 'Base' },
+          user: '65532',
+          workdir: '/root',
+        },
+      },
+    });
+    expect(project.images.get('vm')?.definition).toMatchObject({
+      formats: ['vhd', 'qcow2'],
+      enabledServices: ['sshd.service'],
+      disabledServices: ['systemd-resolved.service'],
+      disk: { size: 5 * 2 ** 30, espSize: 2 ** 29, rootFs: 'ext4', rootLabel: 'weir' },
+      kernel: { commandLine: ['console=ttyS0', 'quiet'] },
+    });
+  });
+
+  it('the release, its lifecycle, the seed, the toolbox and the key', async () => {
+    const project = await load({
+      'weir.toml': `
+includes = ["snapshot.toml"]
+[release]
+version = "4.0"
+snapshot = "2026-10-01"
+channels = [{ name = "base", description = "The system" }, { name = "sdk" }]
+arches = ["x86_64", "aarch64"]
+build-root = ["bash", "gcc"]
+[lifecycle]
+id = "weirlinux"
+name = "Weir Linux"
+release-date = "2026-11-01"
+support-end = "2028-11-30"
+[seed]
+allow-expired = true
+[seed.roots]
+base = ["glibc"]
+[toolbox]
+mirror = "https://example.org/debian"
+allow-expired = true
+[signing]
+key = "0123456789abcdef0123456789abcdef01234567"
+[default-package-config.publish]
+rpm-channel = "base"
+debuginfo-channel = "none"
+`,
+      'snapshot.toml': '[release]\nsnapshot = "2026-11-21T12:00:00+02:00"\n[seed]\nroots.sdk = ["gcc"]\n',
+    });
+    expect(project.release).toEqual({
+      version: '4.0',
+      snapshot: '2026-11-21T12:00:00+02:00',
+      epoch: 1795255200,
+      channels: [{ name: 'base', description: 'The system' }, { name: 'sdk' }],
+      architectures: ['x86_64', 'aarch64'],
+      buildRoot: ['bash', 'gcc'],
+    });
+    expect(project.lifecycle).toEqual({
+      id: 'weirlinux',
+      name: 'Weir Linux',
+      version: '4.0',
+      releaseDate: '2026-11-01',
+      supportEnd: '2028-11-30',
+    });
+    expect(project.seed).toEqual({
+      suite: 'forky',
+      sourceSuite: 'trixie',
+      allowExpired: true,
+      mappings: [],
+      roots: { base: ['glibc'], sdk: ['gcc'] },
+    });
+    expect(project.toolbox).toEqual({ suite: 'forky', mirror: 'https://example.org/debian', allowExpired: true });
+    expect(project.signing).toEqual({ key: '0123456789ABCDEF0123456789ABCDEF01234567' });
+  });
+
+  it('a date is midnight in UTC', async () => {
+    const project = await load('[release]\nversion = "1"\nsnapshot = "2026-11-21"\n');
+    expect([project.release?.epoch, project.release?.architectures]).toEqual([1795219200, ['x86_64']]);
+  });
+});
