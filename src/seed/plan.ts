@@ -83,13 +83,21 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
   const arch = debs.find((deb) => deb.control.arch !== 'all')?.control.arch ?? 'all';
   const rules = new Map([...mapping.packages].map(([name, rule]) => [name, forArch(rule, arch)]));
   const common = commonFolders(rules);
+  const all: Groups = { groups, members: new Set(debs.map((deb) => deb.control.name)) };
   const drafts = [...groups]
     .sort(([a], [b]) => compare(a, b))
-    .map(([name, group]) => draft(name, group, rules.get(name), mapping.defaults, naming, groups, common));
+    .map(([name, group]) => draft(name, group, rules.get(name), mapping.defaults, naming, all, common));
   const provided = providers(drafts.map((entry) => entry.plan));
   const demotions: Demotion[] = [];
   const packages = drafts.map(({ plan, debs: files }) => ({ plan: settle(plan, provided, demotions), debs: files }));
   return { packages, demotions, ignored: ignored.sort(compare) };
+}
+
+interface Groups {
+  /** By RPM name, the debs it is made of. */
+  readonly groups: ReadonlyMap<string, readonly SeedDeb[]>;
+  /** Names of all debs. */
+  readonly members: ReadonlySet<string>;
 }
 
 function compare(a: string, b: string): number {
@@ -127,7 +135,7 @@ function draft(
   given: ArchRule | undefined,
   defaults: Defaults,
   naming: Naming,
-  groups: ReadonlyMap<string, readonly SeedDeb[]>,
+  all: Groups,
   common: readonly string[],
 ): { readonly plan: PackagePlan; readonly debs: readonly DebFile[] } {
   const rule = given?.rule ?? {};
@@ -161,7 +169,7 @@ function draft(
       vendor: main === undefined ? 'Weir' : defaults.vendor,
       url: main?.fields.homepage,
       vcs: main === undefined ? undefined : sourceUrl(source, sourceVersion),
-      dependencies: translate(name, self, group, rule, defaults, naming, groups),
+      dependencies: translate(name, self, group, rule, defaults, naming, all),
       rule,
       defaultRemove: defaults.remove,
       commonFolders: name === 'filesystem' ? [] : common,
@@ -197,14 +205,17 @@ function translate(
   rule: PackageRule,
   defaults: Defaults,
   naming: Naming,
-  groups: ReadonlyMap<string, readonly SeedDeb[]>,
+  all: Groups,
 ): Dependencies {
+  const { groups, members } = all;
   const own = new Set(group.map((deb) => deb.control.name));
   // A constraint on a package that is not the first of its RPM is about another version than the RPM's: it goes to the
   // Debian name, which the RPM provides with the right one.
   const rename = (relation: Relation): string | undefined => {
     const rpm = naming.rpmName(relation.name);
     if (rpm === undefined) return undefined;
+    // A name that no package of the set has may be a virtual one: those keep their names.
+    if (!members.has(relation.name)) return relation.name;
     if (relation.operator === undefined) return rpm;
     return groups.get(rpm)?.[0]?.control.name === relation.name ? rpm : relation.name;
   };
@@ -227,8 +238,8 @@ function translate(
     return list;
   };
   const provides: Dependency[] = [];
-  for (const { control } of group) {
-    if (control.name !== name) provides.push({ name: control.name, flags: '=', evr: constraintEvr(control.version) });
+  for (const [i, { control }] of group.entries()) {
+    if (i > 0 || control.name !== name) provides.push({ name: control.name, flags: '=', evr: constraintEvr(control.version) });
     for (const [relation] of parseRelations(control.fields.provides)) {
       if (relation !== undefined && relation.name !== name && !own.has(relation.name)) {
         provides.push(single(relation.name, relation));
@@ -360,8 +371,10 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
       demoted.push({ name: dependency.name, flags: dependency.flags, ...(dependency.evr ? { evr: dependency.evr } : {}) });
     }
   }
-  const recommends = [...plan.dependencies.recommends, ...demoted];
-  return { ...plan, dependencies: { ...plan.dependencies, requires: unique(requires), recommends: unique(recommends) } };
+  const recommends = unique([...plan.dependencies.recommends, ...demoted]);
+  // Debian's quarrel with a package that is not here may be none with its namesake elsewhere.
+  const conflicts = plan.dependencies.conflicts.filter((dependency) => provided.has(dependency.name));
+  return { ...plan, dependencies: { ...plan.dependencies, requires: unique(requires), recommends, conflicts } };
 }
 
 /** The alternatives of a dependency that `translate` wrote; others are their own only alternative. */
