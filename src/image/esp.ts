@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import type { Target } from './disk.ts';
 
@@ -13,14 +14,18 @@ export interface EspOptions {
   readonly epoch: number;
 }
 
-/** Writes an EFI system partition: FAT32 with `files`. The same bytes for the same options. @throws WeirError `tool-failed` */
+/** Writes an EFI system partition: FAT32 with `files`. The same bytes for the same options. @throws WeirError `esp-too-small`, `tool-failed` */
 export async function makeEsp(toolbox: Toolbox, target: Target, options: EspOptions): Promise<void> {
   const writable = { from: dirname(target.file), writable: true };
   const env = { SOURCE_DATE_EPOCH: String(options.epoch), MTOOLS_SKIP_CHECK: '1' };
-  const argv = ['mkfs.vfat', '-F', '32', '--invariant', '--mbr=n', '-i', options.volumeId, '-n', options.label];
+  const cluster = String(sectorsPerCluster(target.size));
+  const argv = ['mkfs.vfat', '-F', '32', '-s', cluster, '--invariant', '--mbr=n', '-i', options.volumeId];
   const sector = target.offset / 512;
   await runTool(toolbox, {
-    argv: [...argv, '--offset', String(sector), '-h', String(sector), target.file, String(target.size / 1024)],
+    argv: [
+      ...[...argv, '-n', options.label, '--offset', String(sector), '-h', String(sector)],
+      ...[target.file, String(target.size / 1024)],
+    ],
     binds: [writable],
     env,
   });
@@ -42,6 +47,19 @@ export async function makeEsp(toolbox: Toolbox, target: Target, options: EspOpti
       env,
     });
   }
+}
+
+/**
+ * A FAT with fewer than 65,525 clusters is a FAT16 to UEFI's driver, whatever its label says: clusters must be small.
+ * @throws WeirError `esp-too-small` below 34 MiB
+ */
+export function sectorsPerCluster(size: number): number {
+  // Some clusters go to the tables.
+  for (const count of [8, 4, 2, 1]) if (size / 512 / count >= 67_000) return count;
+  throw new WeirError('esp-too-small', `an EFI system partition of ${size} bytes cannot be FAT32`, {
+    hint: "esp-size in the image's [disk] table must be 34MiB at least",
+    exit: 2,
+  });
 }
 
 /** All folders that the paths need, parents first. */
