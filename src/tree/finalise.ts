@@ -189,6 +189,7 @@ async function writeRpmdb(
           '--nodeps',
           '--noscripts',
           '--notriggers',
+          '--nosysusers',
           '--nosignature',
           '--ignoresize',
           '--ignorearch',

@@ -51,12 +51,7 @@ export async function policyStore(
       ]),
     },
     run: async (work) => {
-      const relevant =
-        /^\/(?:etc|usr|var)?(?:$|\/(?:etc\/selinux|usr\/share\/selinux|usr\/share|var\/lib\/selinux|var\/lib))/;
-      const small: Tree = {
-        entries: tree.entries.filter((entry) => relevant.test(entry.path) && keep(entry)),
-        packages: [],
-      };
+      const small: Tree = { entries: tree.entries.filter((entry) => matters(entry.path)), packages: [] };
       const before = new Set(small.entries.map((entry) => entry.path));
       const built = await editTree(
         engine,
@@ -88,9 +83,13 @@ export async function policyStore(
   return withEntries(tree, added);
 }
 
-/** Below the store's folders nothing counts but what the modules give. */
-function keep(entry: Entry): boolean {
-  return !entry.path.startsWith('/usr/share/') || entry.path.startsWith('/usr/share/selinux');
+/** Folders that semodule reads and writes. */
+const policyFolders = ['/etc/selinux', '/usr/share/selinux', '/var/lib/selinux'];
+
+function matters(path: string): boolean {
+  return policyFolders.some(
+    (folder) => path === folder || path.startsWith(`${folder}/`) || folder.startsWith(path === '/' ? '/' : `${path}/`),
+  );
 }
 
 function withStore(tree: Tree, type: string, clock: number): Tree {
