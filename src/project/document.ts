@@ -100,7 +100,7 @@ export function parseDocument<S extends z.ZodType>(
 ): Document<z.output<S>> {
   const source: Source = { path, text };
   const data = parseToml(source);
-  rejectOddValues(source, data, []);
+  rejectOddValues(source, data);
   const known = new Map<z.core.$ZodRawIssue, readonly string[]>();
   const result = schema.safeParse(data, {
     error: (issue) => {
@@ -138,22 +138,32 @@ function parseToml(source: Source): Record<string, unknown> {
 }
 
 // Two things that schemas can't refuse: a date is an object to them, and they pass over a key named __proto__.
-function rejectOddValues(source: Source, value: unknown, path: TomlPath): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (value instanceof Date) {
-    throw problem(source, path, 'wrong-type', `${lastKey(path)} must not be a bare date`, {
-      hint: 'put the date in quotes',
-    });
-  }
+function rejectOddValues(source: Source, data: unknown): void {
+  const path = oddPath(data)?.reverse();
+  if (path === undefined) return;
+  if (path.at(-1) === '__proto__') throw problem(source, path, 'unknown-key', 'unknown key "__proto__"');
+  throw problem(source, path, 'wrong-type', `${lastKey(path)} must not be a bare date`, {
+    hint: 'put the date in quotes',
+  });
+}
+
+// The path to an odd value, innermost key first: nothing is built on the way to the thousands that are in order.
+function oddPath(value: unknown): (string | number)[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (value instanceof Date) return [];
   if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) rejectOddValues(source, element, [...path, index]);
-    return;
+    for (let index = 0; index < value.length; index++) {
+      const found = oddPath(value[index]);
+      if (found !== undefined) return [...found, index];
+    }
+    return undefined;
   }
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === '__proto__') throw problem(source, [...path, key], 'unknown-key', 'unknown key "__proto__"');
-    // The path is built only for values that can hold something: thousands of plain ones pass here.
-    if (typeof inner === 'object') rejectOddValues(source, inner, [...path, key]);
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') return [key];
+    const found = oddPath((value as Record<string, unknown>)[key]);
+    if (found !== undefined) return [...found, key];
   }
+  return undefined;
 }
 
 function knownKeys(schema: unknown): readonly string[] {

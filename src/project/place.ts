@@ -29,7 +29,15 @@ export function locate(text: string, path: TomlPath): Position | undefined {
   return best?.position;
 }
 
+// The last text that was parsed: one that needs positions mostly needs several.
+let latest: { readonly text: string; readonly tree: AST.TOMLProgram | undefined } | undefined;
+
 function syntaxTree(text: string): AST.TOMLProgram | undefined {
+  if (latest?.text !== text) latest = { text, tree: parseWithPositions(text) };
+  return latest.tree;
+}
+
+function parseWithPositions(text: string): AST.TOMLProgram | undefined {
   try {
     // Required when needed: most runs meet no error and should not pay for loading the parser.
     const parser = createRequire(import.meta.url)('toml-eslint-parser') as typeof import('toml-eslint-parser');
@@ -85,6 +93,7 @@ const bareOrQuoted = String.raw`(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')`;
 const dotted = String.raw`${bareOrQuoted}(?:\s*\.\s*${bareOrQuoted})*`;
 const headerLine = new RegExp(String.raw`^\s*\[(\[)?\s*(${dotted})\s*\]`);
 const keyLine = new RegExp(String.raw`^\s*(${dotted})\s*=`);
+const arrayOpens = /=\s*\[\s*(\{?)/;
 const keyPart = new RegExp(bareOrQuoted, 'g');
 
 /**
@@ -95,6 +104,9 @@ export function lineIndex(text: string): LineIndex {
   const lines = new Map<string, number>();
   const counts = new Map<string, number>();
   let table: (string | number)[] = [];
+  // The array that is open, where its elements begin lines of their own, and how many of them were seen.
+  let array: (string | number)[] | undefined;
+  let elements = 0;
   const note = (path: readonly (string | number)[], line: number): void => {
     const key = path.join('\0');
     if (!lines.has(key)) lines.set(key, line);
@@ -103,7 +115,7 @@ export function lineIndex(text: string): LineIndex {
   for (const content of text.split('\n')) {
     line++;
     const header = headerLine.exec(content);
-    if (header !== null) {
+    if (header !== null && array === undefined) {
       const keys = splitKey(header[2]!);
       table = [];
       for (const [index, key] of keys.entries()) {
@@ -119,6 +131,12 @@ export function lineIndex(text: string): LineIndex {
       note(table, line);
       continue;
     }
+    if (array !== undefined) {
+      const first = content.trimStart()[0];
+      if (first === '{') note([...array, elements++], line);
+      if (first !== ']') continue;
+      array = undefined;
+    }
     const key = keyLine.exec(content);
     if (key === null) continue;
     const path = [...table];
@@ -126,6 +144,11 @@ export function lineIndex(text: string): LineIndex {
       path.push(part);
       note(path, line);
     }
+    const opened = arrayOpens.exec(content);
+    if (opened === null || content.includes(']')) continue;
+    array = path;
+    elements = 0;
+    if (opened[1] !== '') note([...array, elements++], line);
   }
   return (path) => lines.get(path.join('\0'));
 }

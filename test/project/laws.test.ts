@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { collect } from '../../src/project/collect.ts';
 import { componentsOf } from '../../src/project/component.ts';
-import { parseDocument } from '../../src/project/document.ts';
+import { originOf, parseDocument } from '../../src/project/document.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
 import { isZero, override } from '../../src/project/merge.ts';
 import { lineIndex, locate } from '../../src/project/place.ts';
@@ -118,12 +118,54 @@ describe('overriding', () => {
 
 describe('lines of tables', () => {
   const key = fc.constantFrom('a', 'b.c', 'x-y', '"q.r"', "'s t'", 'd . e');
-  const value = fc.constantFrom('1', '"text"', '[1, 2]', '{ k = 1 }', '"""\nline\n"""');
+  const value = fc.constantFrom(
+    '1',
+    '"text"',
+    '[1, 2]',
+    '{ k = 1 }',
+    '"""\nline\n"""',
+    '[\n{ k = 1 },\n{ k = [1,\n2] }\n]',
+  );
   const line = fc.oneof(
     fc.tuple(fc.constantFrom('[', '[['), key).map(([open, name]) => `${open}${name}${open === '[' ? ']' : ']]'}`),
     fc.tuple(key, value).map(([name, content]) => `  ${name} = ${content}`),
     fc.constantFrom('', '# [comment]', '  # a = 1'),
   );
+
+  it.each([
+    ['a table', '[components.x]\n', 1],
+    ['a quoted key', '\n[components."x"]\n', 2],
+    ['a table within', '\n[components.x.build]\n[components.x]\n', 2],
+    ['an inline table', '[components]\ny = {}\nx = {}\n', 3],
+    ['a dotted key', 'components.y = {}\ncomponents.x.build = {}\n', 2],
+    ['the only way left', 'components = { y = {}, x = {} }\n', 1],
+  ])('a component is found in %s', (_name, text, line) => {
+    const document = parseDocument('/nowhere/weir.toml', text, fileSchema);
+    expect(originOf(document, ['components', 'x'])).toEqual({ file: '/nowhere/weir.toml', line });
+  });
+
+  const one = 'type = "file-remove", file = "f", description = "d"';
+  it.each([
+    ['tables', '[components.x]\n[[components.x.overlays]]\n[components.x.build]\n[[components.x.overlays]]\n', [2, 4]],
+    ['an array of lines', `components.x.overlays = [\n  # [x]\n  { ${one} },\n\n  { ${one} }, # ]\n]\n`, [3, 5]],
+    ['an array that begins at once', `[components.x]\noverlays = [{ ${one} },\n{ ${one} }]\n`, [2, 3]],
+    ['one line', `[components.x]\noverlays = [{ ${one} }, { ${one} }]\n`, [2, 2]],
+    [
+      'lines with arrays in them',
+      `[components.x]\noverlays = [\n{ lines = ["[a]"] },\n{ lines = [\n"[b]", "{ c" ] },\n]\n`,
+      [3, 4],
+    ],
+  ])('overlays are found in %s', (_name, text, lines) => {
+    const source = {
+      path: '/nowhere/weir.toml',
+      dir: '/nowhere',
+      text,
+      data: {},
+      lines: lineIndex(text),
+      reasons: 'required',
+    } as const;
+    expect(lines.map((_, index) => originOf(source, ['components', 'x', 'overlays', index]).line)).toEqual(lines);
+  });
 
   it('are those that the parser with positions finds', () => {
     let compared = 0;
