@@ -61,7 +61,9 @@ function walk(dir: string, parts: readonly string[], found: Set<string>): void {
 
 function compile(pattern: string): (path: string) => boolean {
   try {
-    return picomatch(pattern, { dot: true, nonegate: true, strictSlashes: true });
+    const matcher = picomatch(pattern, { dot: true, nonegate: true, strictSlashes: true });
+    // The matcher itself takes further arguments, which array methods would pass.
+    return (path) => matcher(path);
   } catch (error) {
     throw new WeirError('invalid-glob', `"${pattern}" is not a valid glob`, { exit: 2, cause: error });
   }
