@@ -57,12 +57,21 @@ export function lifecycleOf(collected: Collected): Lifecycle | undefined {
   });
 }
 
-/** The `[release]` table. @throws WeirError (exit 2) `missing-key`, `duplicate-name` */
+// FAT knows no time before 1980, RPM none before 1970.
+const earliest = Date.UTC(1980, 0, 1) / 1000;
+
+/** The `[release]` table. @throws WeirError (exit 2) `missing-key`, `invalid-value`, `duplicate-name` */
 export function releaseOf(collected: Collected): ReleaseConfig | undefined {
   const entry = collected.release;
   if (entry === undefined) return undefined;
   const { raw, document, path } = entry;
   const snapshot = needed(entry, 'snapshot', raw.snapshot);
+  const epoch = secondsOf(snapshot);
+  if (epoch < earliest) {
+    throw problem(document, [...path, 'snapshot'], 'invalid-value', 'the snapshot is before 1980', {
+      hint: "the clock of an EFI system partition's file system begins there",
+    });
+  }
   const channels = raw.channels ?? [];
   const twice = channels.findIndex((one, index) => channels.findIndex((other) => other.name === one.name) !== index);
   if (twice >= 0) {
@@ -73,7 +82,7 @@ export function releaseOf(collected: Collected): ReleaseConfig | undefined {
   return {
     version: needed(entry, 'version', filled(raw.version) ?? collected.lifecycle?.raw.version),
     snapshot,
-    epoch: secondsOf(snapshot),
+    epoch,
     channels: channels.map((one) => defined({ name: one.name, description: filled(one.description) })),
     architectures: architectures.length === 0 ? ['x86_64'] : [...new Set(architectures)],
     buildRoot: raw['build-root'] ?? [],

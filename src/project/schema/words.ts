@@ -46,7 +46,7 @@ export const momentSchema = z
     /^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$/,
     'a moment is written "YYYY-MM-DD" or "YYYY-MM-DDThh:mm:ssZ"',
   )
-  .refine((moment) => isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment)), {
+  .refine((moment) => isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment.toUpperCase())), {
     message: 'this moment is not in the calendar',
   });
 
