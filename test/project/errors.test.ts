@@ -429,6 +429,12 @@ const cases: readonly Case[] = [
     says: /calendar/,
   },
   {
+    name: 'a snapshot before FAT',
+    toml: '[release]\nversion = "1"\nsnapshot = "1979-12-31"\n',
+    code: 'invalid-value',
+    at: '3:1',
+  },
+  {
     name: 'a time without offset',
     toml: '[release]\nversion = "1"\nsnapshot = "2026-02-03T10:00:00"\n',
     code: 'invalid-value',

@@ -541,5 +541,7 @@ debuginfo-channel = "none"
   it('a date is midnight in UTC', async () => {
     const project = await load('[release]\nversion = "1"\nsnapshot = "2026-11-21"\n');
     expect([project.release?.epoch, project.release?.architectures]).toEqual([1795219200, ['x86_64']]);
+    const small = await load('[release]\nversion = "1"\nsnapshot = "2026-11-21t00:00:00z"\n');
+    expect(small.release?.epoch).toBe(1795219200);
   });
 });
