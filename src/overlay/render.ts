@@ -1,0 +1,318 @@
+import { createHash } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { chmod, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemCode, WeirError } from '../base/errors.ts';
+import { writeAtomic } from '../base/files.ts';
+import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
+import type { FetchedSources } from '../sources/fetch.ts';
+import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
+import { decodeText } from '../spec/lines.ts';
+import { type Spec, specBytes } from '../spec/parse.ts';
+import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, sources } from '../spec/query.ts';
+import {
+  type AppliedOverlay,
+  applyArchiveOverlays,
+  applyPlainOverlays,
+  type ComponentSources,
+  type OverlaidSources,
+  readSources,
+} from './apply.ts';
+import type { ArchiveTools } from './archive.ts';
+import { addFile, readEntry, type SourceTree } from './files.ts';
+import { applyRelease, type ReleaseHistory } from './release.ts';
+import { insertTag, prependLines } from './spec-edits.ts';
+
+/** Stands at the top of every rendered spec. */
+export const renderedHeader: readonly string[] = [
+  "# This spec file has been rendered by Weir: upstream's spec with the component's overlays and build options.",
+  '# Do not edit it: change the component and render again.',
+  '',
+];
+
+export interface RenderOptions {
+  readonly history?: ReleaseHistory;
+  readonly tools?: ArchiveTools;
+}
+
+/** A component ready to build: its final spec, all files, and what the lookaside still has to give. */
+export interface PreparedComponent extends OverlaidSources {
+  readonly name: string;
+  /** The merged `sources`, with the new hashes of archives that overlays changed. */
+  readonly listed: readonly LookasideFile[];
+}
+
+/**
+ * Upstream's sources → the component's: overlays into archives, macros file, the component's overlays, check.skip,
+ * release number, header; in this order.
+ * @throws WeirError as `applyOverlays` and `applyRelease`; `no-check`
+ */
+export async function prepareComponent(
+  component: ResolvedComponent,
+  fetched: FetchedSources,
+  options: RenderOptions = {},
+): Promise<PreparedComponent> {
+  const read = await readSources(fetched.dir, fetched.specPath);
+  const archives = await applyArchiveOverlays(read, component, options.tools);
+  const listed = await rehash(fetched.files, archives.files, archives.applied);
+  const withMacros = addMacrosFile(archives, component);
+  const overlaid = await applyPlainOverlays(withMacros, component);
+  let spec = overlaid.spec;
+  if (component.build.check.skip) spec = skipCheck(spec, component);
+  const upstreamCommits = fetched.origin.commitsSinceVersion;
+  const changelog = overlaid.files.get('changelog');
+  spec = applyRelease(spec, component, {
+    ...(upstreamCommits === undefined ? {} : { upstreamCommits }),
+    ...(changelog === undefined || changelog.kind === 'link'
+      ? {}
+      : { changelog: decodeText(await readEntry(changelog)).text }),
+    ...(options.history ?? { commits: [] }),
+  });
+  spec = prependLines(spec, renderedHeader, {});
+  return {
+    name: component.name,
+    spec,
+    files: overlaid.files,
+    applied: [...archives.applied, ...overlaid.applied],
+    warnings: [...archives.warnings, ...overlaid.warnings],
+    listed,
+  };
+}
+
+async function rehash(
+  listed: readonly LookasideFile[],
+  files: SourceTree,
+  applied: readonly AppliedOverlay[],
+): Promise<LookasideFile[]> {
+  const changed = new Set(applied.flatMap((one) => one.files));
+  const result: LookasideFile[] = [];
+  for (const file of listed) {
+    const entry = changed.has(file.filename) ? files.get(file.filename) : undefined;
+    if (entry === undefined) {
+      result.push(file);
+    } else {
+      const hash = createHash('sha512')
+        .update(await readEntry(entry))
+        .digest('hex');
+      result.push({ filename: file.filename, hashType: 'SHA512', hash });
+    }
+  }
+  return result;
+}
+
+/** The name of a component's macros file, beside its spec. */
+export function macrosFileName(name: string): string {
+  return `${name}.weir.macros`;
+}
+
+/**
+ * The macros file of a component's build options, or undefined where it has none: `with` and `without` as
+ * `%_with_x 1` and `%_without_x 1`, then `defines`; `undefines` drops names.
+ */
+export function macrosFile(build: BuildConfig): string | undefined {
+  const macros = new Map<string, string>();
+  for (const name of build.with) macros.set(`_with_${name}`, '1');
+  for (const name of build.without) macros.set(`_without_${name}`, '1');
+  for (const [name, value] of Object.entries(build.defines)) macros.set(name, value);
+  for (const name of build.undefines) macros.delete(name);
+  if (macros.size === 0) return undefined;
+  const lines = [...macros]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `%${name} ${value.replaceAll('\n', '\\\n')}\n`);
+  return `# Written by Weir from the build options of the component.\n# Do not edit it: change the component and render again.\n${lines.join('')}`;
+}
+
+function addMacrosFile(from: ComponentSources, component: ResolvedComponent): ComponentSources {
+  const text = macrosFile(component.build);
+  if (text === undefined) return from;
+  const name = macrosFileName(component.name);
+  // 9999 is what azldev takes; a spec that has it already gets the next one.
+  const number = Math.max(9998, ...sources(from.spec).map((source) => source.number)) + 1;
+  const listed = insertTag(from.spec, `Source${number}`, name);
+  return {
+    spec: prependLines(listed, [`%{load:%{_sourcedir}/${name}}`], {}),
+    files: addFile(from.files, name, Buffer.from(text)),
+  };
+}
+
+function skipCheck(spec: Spec, component: ResolvedComponent): Spec {
+  if (sectionsOf(spec, '%check', '').length === 0) {
+    throw new WeirError('no-check', `check.skip is set, but the spec of ${component.name} has no %check`, {
+      where: { component: component.name, file: component.origin.file, line: component.origin.line },
+      hint: 'take build.check.skip out',
+      exit: 2,
+    });
+  }
+  const reason = (component.build.check.skipReason ?? '').replace(/\s+/g, ' ').replaceAll('%', '%%');
+  return prependLines(spec, [`# Skipped: ${reason}`, 'exit 0'], { section: '%check' });
+}
+
+export interface RenderedFile {
+  readonly bytes: Uint8Array;
+  readonly executable: boolean;
+}
+
+/** The folder that is committed: spec, `sources`, and the files that the spec lists and dist-git carries. */
+export interface RenderedComponent {
+  readonly name: string;
+  /** `<first letter>/<name>`, relative to the rendered specs' folder. */
+  readonly dir: string;
+  /** Sorted by name. */
+  readonly files: ReadonlyMap<string, RenderedFile>;
+  readonly applied: readonly AppliedOverlay[];
+  readonly warnings: readonly string[];
+}
+
+/** Renders a component; nothing is written. The same sources and configuration give the same bytes. */
+export async function renderComponent(
+  component: ResolvedComponent,
+  fetched: FetchedSources,
+  options: RenderOptions = {},
+): Promise<RenderedComponent> {
+  return renderPrepared(component, await prepareComponent(component, fetched, options));
+}
+
+/** The rendered form of a component that was prepared already. */
+export async function renderPrepared(
+  component: ResolvedComponent,
+  prepared: PreparedComponent,
+): Promise<RenderedComponent> {
+  const files = new Map<string, RenderedFile>();
+  files.set(`${component.name}.spec`, { bytes: specBytes(prepared.spec), executable: false });
+  if (prepared.listed.length > 0) {
+    files.set('sources', { bytes: Buffer.from(formatSourcesFile(prepared.listed)), executable: false });
+  }
+  const fromLookaside = new Set(prepared.listed.map((file) => file.filename));
+  const wanted = component.render.skipFileFilter ? undefined : listedNames(prepared.spec);
+  for (const [name, entry] of prepared.files) {
+    if (name === 'sources' || fromLookaside.has(name) || entry.kind === 'link') continue;
+    if (wanted !== undefined && !wanted.has(name)) continue;
+    files.set(name, { bytes: await readEntry(entry), executable: entry.executable });
+  }
+  return {
+    name: component.name,
+    dir: renderedDir(component.name),
+    files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))),
+    applied: prepared.applied,
+    warnings: prepared.warnings,
+  };
+}
+
+/** Where a component is rendered, relative to the rendered specs' folder. */
+export function renderedDir(name: string): string {
+  return `${name.slice(0, 1).toLowerCase()}/${name}`;
+}
+
+/** Names that the spec lists or loads; undefined where the text alone does not tell all of them. */
+function listedNames(spec: Spec): Set<string> | undefined {
+  const macros = plainMacros(spec);
+  const values = [...sources(spec), ...patches(spec)].map((file) => file.value);
+  for (const { text } of spec.lines) {
+    const loaded = /^\s*%(?:include\s+|\{load:\s*)([^}\s]+(?:\}[^}\s]+)?)/.exec(text)?.[1];
+    // Most name their file by %{_sourcedir} or %{SOURCE1}: a Source that is listed anyway.
+    if (loaded !== undefined && !/%\{?(SOURCE|S:)/.test(loaded)) values.push(loaded.replace(/%\{?_sourcedir\}?\//, ''));
+  }
+  const names = new Set<string>();
+  for (const value of values) {
+    const name = fileNameOf(expandPlain(value, macros));
+    if (name.includes('%')) return undefined;
+    names.add(name);
+  }
+  return names;
+}
+
+/** What `writeRendered` did, paths relative to the rendered specs' folder. */
+export interface RenderOutcome {
+  readonly written: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** A file of the rendered folder that is not as it should be. */
+export interface StaleFile {
+  /** Relative to the rendered specs' folder. */
+  readonly path: string;
+  readonly state: 'missing' | 'changed' | 'extra';
+}
+
+/** Writes what differs and removes what no longer belongs into the component's folder. @param root the rendered specs' folder */
+export async function writeRendered(root: string, rendered: RenderedComponent): Promise<RenderOutcome> {
+  const written: string[] = [];
+  const removed: string[] = [];
+  for (const { path, state } of await checkRendered(root, rendered)) {
+    if (state === 'extra') {
+      await rm(join(root, path));
+      removed.push(path);
+      await removeEmpty(dirname(join(root, path)), join(root, rendered.dir));
+      continue;
+    }
+    const file = rendered.files.get(path.slice(rendered.dir.length + 1))!;
+    const mode = file.executable ? 0o755 : 0o644;
+    await writeAtomic(join(root, path), file.bytes, mode);
+    await chmod(join(root, path), mode);
+    written.push(path);
+  }
+  return { written, removed };
+}
+
+async function removeEmpty(dir: string, top: string): Promise<void> {
+  let current = dir;
+  while (current.length > top.length && (await readdir(current)).length === 0) {
+    await rmdir(current);
+    current = dirname(current);
+  }
+}
+
+/** Compares the rendered folder with what it should be; nothing is written. For CI. */
+export async function checkRendered(root: string, rendered: RenderedComponent): Promise<StaleFile[]> {
+  const stale: StaleFile[] = [];
+  const dir = join(root, rendered.dir);
+  const there = new Set(await filesBelow(dir));
+  for (const [name, file] of rendered.files) {
+    const path = `${rendered.dir}/${name}`;
+    if (!there.delete(name)) {
+      stale.push({ path, state: 'missing' });
+      continue;
+    }
+    const executable = ((await stat(join(dir, name))).mode & 0o100) !== 0;
+    const same = executable === file.executable && (await readFile(join(dir, name))).equals(file.bytes);
+    if (!same) stale.push({ path, state: 'changed' });
+  }
+  for (const name of there) stale.push({ path: `${rendered.dir}/${name}`, state: 'extra' });
+  // Extra files first: one may stand where a folder has to be.
+  const order = { extra: 0, changed: 1, missing: 2 };
+  return stale.sort((a, b) => order[a.state] - order[b.state] || (a.path < b.path ? -1 : 1));
+}
+
+/** Rendered folders of components that the project no longer has, relative to the rendered specs' folder. */
+export async function orphanedFolders(root: string, names: ReadonlySet<string>): Promise<string[]> {
+  const found: string[] = [];
+  for (const letter of await list(root)) {
+    if (!letter.isDirectory() || letter.name.length !== 1) continue;
+    for (const entry of await list(join(root, letter.name))) {
+      if (!entry.isDirectory() || names.has(entry.name)) continue;
+      const spec = await readFile(join(root, letter.name, entry.name, `${entry.name}.spec`), 'utf8').catch(() => '');
+      // Only what Weir wrote is ever called an orphan.
+      if (spec.includes(renderedHeader[0]!)) found.push(`${letter.name}/${entry.name}`);
+    }
+  }
+  return found.sort();
+}
+
+async function list(dir: string): Promise<Dirent[]> {
+  try {
+    return await readdir(dir, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function filesBelow(dir: string, below = ''): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await list(join(dir, below))) {
+    const name = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory()) found.push(...(await filesBelow(dir, name)));
+    else found.push(name);
+  }
+  return found;
+}
