@@ -1,0 +1,145 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { openStore, putBytes, type Store } from '../../src/engine/store.ts';
+import { gzip } from '../../src/image/gzip.ts';
+import { addOciArtifact, addOciImage, type OciOptions, ociConfig, writeOciIndex } from '../../src/image/oci.ts';
+import { bytesReader, readTar } from '../../src/seed/tar-reader.ts';
+import type { Tree } from '../../src/tree/tree.ts';
+
+let dir: string;
+let store: Store;
+let tree: Tree;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-oci-'));
+  store = await openStore(join(dir, 'store'));
+  const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [] };
+  tree = {
+    packages: [],
+    entries: [
+      { ...base, kind: 'directory', path: '/' },
+      { ...base, kind: 'file', path: '/hello', ...(await putBytes(store, 'hello')) },
+    ],
+  };
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const options: OciOptions = {
+  architecture: 'amd64',
+  settings: { entrypoint: [], cmd: ['/bin/sh'], env: { LANG: 'C' }, labels: {} },
+  annotations: { 'org.opencontainers.image.version': '4.0' },
+  createdBy: 'weir',
+  epoch: 1_790_000_000,
+};
+
+describe('an OCI layout', () => {
+  test('every digest and size is true, and everything is reached from the index', async () => {
+    const layout = join(dir, 'one');
+    const image = await addOciImage(store, layout, tree, options);
+    const sbom = await addOciArtifact(layout, image.manifest, {
+      artifactType: 'application/spdx+json',
+      data: '{"a":1}',
+    });
+    await writeOciIndex(layout, '4.0', [image.manifest], [sbom]);
+    expect(JSON.parse(await readFile(join(layout, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+
+    const seen = new Set<string>();
+    const read = async (descriptor: { digest: string; size: number }): Promise<Buffer> => {
+      const bytes = await readFile(join(layout, 'blobs', descriptor.digest.replace(':', '/')));
+      expect(`sha256:${sha256(bytes)}`).toBe(descriptor.digest);
+      expect(bytes.length).toBe(descriptor.size);
+      seen.add(descriptor.digest.slice(7));
+      return bytes;
+    };
+    const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'));
+    expect(index.manifests[0].annotations).toEqual({ 'org.opencontainers.image.ref.name': '4.0' });
+    expect(index.manifests[0].platform).toEqual({ os: 'linux', architecture: 'amd64' });
+    const manifest = JSON.parse((await read(index.manifests[0])).toString());
+    expect(manifest.annotations).toEqual({
+      'org.opencontainers.image.created': '2026-09-21T14:13:20Z',
+      'org.opencontainers.image.version': '4.0',
+    });
+    const config = JSON.parse((await read(manifest.config)).toString());
+    const layer = gunzipSync(await read(manifest.layers[0]));
+    expect(config.rootfs.diff_ids).toEqual([`sha256:${sha256(layer)}`]);
+    expect([...readTar(bytesReader(layer))].map(({ path }) => path)).toEqual(['', 'hello']);
+
+    const artifact = JSON.parse((await read(index.manifests[1])).toString());
+    const { mediaType, digest, size } = image.manifest;
+    expect(artifact.subject).toEqual({ mediaType, digest, size });
+    expect(artifact.artifactType).toBe('application/spdx+json');
+    expect((await read(artifact.layers[0])).toString()).toBe('{"a":1}');
+    await read(artifact.config);
+    expect(new Set(await readdir(join(layout, 'blobs/sha256')))).toEqual(seen);
+  });
+
+  test('two platforms stand under one name, by an index of their own', async () => {
+    const layout = join(dir, 'two');
+    const images = [];
+    for (const architecture of ['amd64', 'arm64'] as const) {
+      images.push((await addOciImage(store, layout, tree, { ...options, architecture })).manifest);
+    }
+    const named = await writeOciIndex(layout, 'latest', images);
+    const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'));
+    expect(index.manifests).toHaveLength(1);
+    expect(index.manifests[0].digest).toBe(named.digest);
+    const inner = JSON.parse(await readFile(join(layout, 'blobs', named.digest.replace(':', '/')), 'utf8'));
+    expect(inner.manifests.map((entry: { platform: unknown }) => entry.platform)).toEqual([
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm64' },
+    ]);
+  });
+
+  test('a tree that cannot be read is an error and leaves no blob', async () => {
+    const layout = join(dir, 'bad');
+    const lost = { ...tree.entries[1]!, digest: sha256('never stored') } as Tree['entries'][number];
+    const bad = { ...tree, entries: [tree.entries[0]!, lost] };
+    await expect(addOciImage(store, layout, bad, options)).rejects.toMatchObject({ code: 'missing-blob' });
+    expect(await readdir(join(layout, 'blobs/sha256'))).toEqual([]);
+  });
+});
+
+test('the configuration leaves out what is not said', () => {
+  expect(ociConfig(options, 'sha256:x')).toEqual({
+    created: '2026-09-21T14:13:20Z',
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Env: ['LANG=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'], Cmd: ['/bin/sh'] },
+    rootfs: { type: 'layers', diff_ids: ['sha256:x'] },
+    history: [{ created: '2026-09-21T14:13:20Z', created_by: 'weir' }],
+  });
+});
+
+describe('gzip', () => {
+  const mebibyte = 1 << 20;
+  test.each([0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 7 * mebibyte + 3])('%d bytes come back', async (size) => {
+    const bytes = Buffer.alloc(size);
+    for (let i = 0; i < size; i += 4) bytes.writeUInt8(((i * i) >>> 13) & 0xff, i);
+    const packed = await buffer(gzip(Readable.from([bytes]), 6));
+    expect(gunzipSync(packed).equals(bytes)).toBe(true);
+  });
+  test('does not depend on how the bytes arrive', async () => {
+    const bytes = Buffer.from('abcdefgh'.repeat(300_000));
+    const whole = sha256(await buffer(gzip(Readable.from([bytes]), 6)));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 900_000 }), { maxLength: 8 }), async (lengths) => {
+        const parts: Buffer[] = [];
+        let at = 0;
+        for (const length of lengths) {
+          parts.push(bytes.subarray(at, at + length));
+          at += length;
+        }
+        parts.push(bytes.subarray(Math.min(at, bytes.length)));
+        expect(sha256(await buffer(gzip(Readable.from(parts), 6)))).toBe(whole);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
