@@ -130,7 +130,9 @@ export function removeTag(spec: Spec, tag: string, value: string | undefined, pa
 function noTag(spec: Spec, tag: string, value: string | undefined, packageName: string): WeirError {
   const here = tags(spec, { package: packageName });
   const looked = `${packageLabel(packageName)} has no tag ${tag}${value === undefined ? '' : `: ${value}`}`;
-  const elsewhere = tags(spec, { name: tag }).find((one) => one.package !== packageName);
+  const elsewhere = tags(spec, { name: tag }).find(
+    (one) => one.package !== packageName && (value === undefined || one.value.toLowerCase() === value.toLowerCase()),
+  );
   return noMatch(looked, [
     describeNearTag(here, tag, value),
     elsewhere === undefined ? undefined : `${packageLabel(elsewhere.package)} has it, in line ${elsewhere.line + 1}`,
