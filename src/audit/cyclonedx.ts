@@ -1,0 +1,246 @@
+import { type Digest, sha256 } from '../base/digest.ts';
+import { seededUuid } from '../image/uuid.ts';
+import type { AppliedOverlay, ContainedPackage, Distribution, ImageContents, SourceFile } from './contents.ts';
+import {
+  debianSourceUrl,
+  evr,
+  isoTime,
+  oneLine,
+  packageUrl,
+  sortedPackages,
+  sourcePackage,
+  sourcePackageUrl,
+  vendorOf,
+  webUrl,
+} from './identity.ts';
+import { isListed, licenseOf } from './license.ts';
+
+// Plain objects: the CycloneDX library's models (10.3) have no pedigree, which is where overlays belong.
+
+/** A CycloneDX 1.6 document in its JSON form, as far as Weir writes it. */
+export interface CyclonedxDocument {
+  readonly $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json';
+  readonly bomFormat: 'CycloneDX';
+  readonly specVersion: '1.6';
+  readonly serialNumber: string;
+  readonly version: 1;
+  readonly metadata: {
+    readonly timestamp: string;
+    readonly lifecycles: readonly { readonly phase: 'build' }[];
+    readonly tools: { readonly components: readonly CyclonedxComponent[] };
+    readonly component: CyclonedxComponent;
+    readonly supplier: CyclonedxOrganization;
+  };
+  readonly components: readonly CyclonedxComponent[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
+export interface CyclonedxComponent {
+  readonly type: 'application' | 'container' | 'file' | 'library' | 'operating-system';
+  readonly 'bom-ref'?: string;
+  readonly supplier?: CyclonedxOrganization;
+  readonly publisher?: string;
+  readonly name: string;
+  readonly version?: string;
+  readonly description?: string;
+  readonly hashes?: readonly { readonly alg: 'SHA-256'; readonly content: Digest }[];
+  readonly licenses?: readonly CyclonedxLicense[];
+  readonly cpe?: string;
+  readonly purl?: string;
+  readonly pedigree?: CyclonedxPedigree;
+  readonly externalReferences?: readonly { readonly type: 'website' | 'vcs'; readonly url: string }[];
+  readonly components?: readonly CyclonedxComponent[];
+  readonly properties?: readonly CyclonedxProperty[];
+}
+
+export interface CyclonedxOrganization {
+  readonly name: string;
+  readonly url?: readonly string[];
+}
+
+export interface CyclonedxProperty {
+  readonly name: string;
+  readonly value: string;
+}
+
+export type CyclonedxLicense =
+  | { readonly license: { readonly id: string; readonly acknowledgement: 'declared' } }
+  | { readonly license: { readonly name: string; readonly acknowledgement: 'declared' } }
+  | { readonly expression: string; readonly acknowledgement: 'declared' };
+
+export interface CyclonedxPedigree {
+  readonly ancestors?: readonly CyclonedxComponent[];
+  readonly patches?: readonly CyclonedxPatch[];
+  readonly notes?: string;
+}
+
+export interface CyclonedxPatch {
+  readonly type: 'unofficial' | 'backport';
+  readonly resolves: readonly CyclonedxIssue[];
+}
+
+export interface CyclonedxIssue {
+  readonly type: 'defect' | 'enhancement' | 'security';
+  /** The CVE that the overlay names, if any. */
+  readonly id?: string;
+  readonly name: string;
+  readonly description: string;
+  readonly references?: readonly string[];
+}
+
+/**
+ * The bill of materials of an image as CycloneDX 1.6: the operating system and every binary package as components, the
+ * source each was made from as its ancestor, and overlays as its patches. Sources are not components of their own, so that
+ * no scanner takes them for installed. Equal contents give equal documents, whatever the order of the packages.
+ * @throws WeirError `duplicate-package`
+ */
+export function cyclonedxDocument(contents: ImageContents): CyclonedxDocument {
+  const { name, version, kind, distribution, clock, toolVersion } = contents;
+  const image: CyclonedxComponent = {
+    type: kind === 'container' ? 'container' : 'file',
+    'bom-ref': `image:${name}@${version}`,
+    name,
+    version,
+  };
+  const system = operatingSystem(distribution);
+  const packages = sortedPackages(contents).map((item) => binaryPackage(distribution, item));
+  const body = {
+    version: 1,
+    metadata: {
+      timestamp: isoTime(clock),
+      lifecycles: [{ phase: 'build' }],
+      tools: { components: [{ type: 'application', name: 'weir', version: toolVersion }] },
+      component: image,
+      supplier: organization(distribution),
+    },
+    components: [system, ...packages],
+    // What packages need of each other is theirs to say: a component that is missing here has unknown dependencies.
+    dependencies: [
+      { ref: reference(image), dependsOn: [reference(system)] },
+      { ref: reference(system), dependsOn: packages.map(reference) },
+    ],
+  } as const;
+  return {
+    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    serialNumber: `urn:uuid:${seededUuid(sha256(JSON.stringify(body)), 'cyclonedx')}`,
+    ...body,
+  };
+}
+
+function reference(component: CyclonedxComponent): string {
+  return component['bom-ref']!;
+}
+
+function organization(distribution: Distribution): CyclonedxOrganization {
+  const url = webUrl(distribution.url);
+  return { name: vendorOf(distribution), ...(url === undefined ? {} : { url: [url] }) };
+}
+
+// Name and version as in os-release's ID and VERSION_ID: scanners choose their data by them.
+function operatingSystem(distribution: Distribution): CyclonedxComponent {
+  const { id, name, version, cpe, supportEnd } = distribution;
+  return {
+    type: 'operating-system',
+    'bom-ref': `os:${id}@${version}`,
+    supplier: organization(distribution),
+    name: id,
+    version,
+    description: `${name} ${version}`,
+    cpe,
+    ...(supportEnd === undefined ? {} : { properties: [{ name: 'weir:support-end', value: supportEnd }] }),
+  };
+}
+
+function binaryPackage(distribution: Distribution, item: ContainedPackage): CyclonedxComponent {
+  const { header } = item;
+  const purl = packageUrl(distribution, header);
+  const publisher = oneLine(header.vendor);
+  const website = webUrl(header.url);
+  const vcs = webUrl(header.vcs);
+  const links = [
+    ...(website === undefined ? [] : [{ type: 'website', url: website } as const]),
+    ...(vcs === undefined ? [] : [{ type: 'vcs', url: vcs } as const]),
+  ];
+  const pedigree = pedigreeOf(distribution, item);
+  return {
+    type: 'library',
+    'bom-ref': purl,
+    supplier: organization(distribution),
+    ...(publisher === '' ? {} : { publisher }),
+    name: header.name,
+    version: evr(header),
+    ...(header.summary === '' ? {} : { description: header.summary }),
+    hashes: [{ alg: 'SHA-256', content: item.signedDigest ?? item.digest }],
+    ...licenses(header.license),
+    purl,
+    ...(pedigree === undefined ? {} : { pedigree }),
+    ...(links.length === 0 ? {} : { externalReferences: links }),
+    properties: [
+      ...(item.signedDigest === undefined ? [] : [{ name: 'weir:rpm:sha256-before-signing', value: item.digest }]),
+      { name: 'weir:rpm:header-sha256', value: header.headerDigest },
+      { name: 'weir:rpm:size-before-signing', value: String(item.size) },
+    ],
+  };
+}
+
+function licenses(text: string): { readonly licenses?: readonly CyclonedxLicense[] } {
+  const license = licenseOf(text);
+  if (license === undefined) return {};
+  const acknowledgement = 'declared';
+  if (!license.parsed) return { licenses: [{ license: { name: oneLine(license.text), acknowledgement } }] };
+  if (isListed(license.expression)) return { licenses: [{ license: { id: license.expression, acknowledgement } }] };
+  return { licenses: [{ expression: license.expression, acknowledgement }] };
+}
+
+function pedigreeOf(distribution: Distribution, { header, origin }: ContainedPackage): CyclonedxPedigree | undefined {
+  if (origin.kind === 'seed') {
+    if (origin.debian === undefined) return undefined;
+    const { source, version } = origin.debian;
+    return {
+      ancestors: [{ type: 'library', name: source, version, purl: debianSourceUrl(source, version) }],
+      notes: 'made from binary packages of this Debian source package; not built from a source RPM',
+    };
+  }
+  const source = sourcePackage(header);
+  const ancestor: CyclonedxComponent = {
+    type: 'library',
+    name: source.name,
+    version: source.version,
+    ...(origin.srpm === undefined ? {} : { hashes: [{ alg: 'SHA-256', content: origin.srpm.digest }] }),
+    purl: sourcePackageUrl(distribution, source),
+    ...(origin.files.length === 0 ? {} : { components: origin.files.map(sourceFile) }),
+  };
+  return {
+    ancestors: [ancestor],
+    ...(origin.overlays.length === 0 ? {} : { patches: origin.overlays.map(patchOf) }),
+    notes: `built from component ${origin.name}`,
+  };
+}
+
+function sourceFile({ name, sha256: content, kind }: SourceFile): CyclonedxComponent {
+  return {
+    type: 'file',
+    name,
+    hashes: [{ alg: 'SHA-256', content }],
+    properties: [{ name: 'weir:source:kind', value: kind }],
+  };
+}
+
+function patchOf({ type, description, category, bugs = [], commits = [] }: AppliedOverlay): CyclonedxPatch {
+  const references = [...bugs, ...commits].map(webUrl).filter((url) => url !== undefined);
+  const vulnerability = /\bCVE-\d{4}-\d{4,}\b/.exec([description, ...bugs, ...commits].join(' '))?.[0];
+  return {
+    type: category === 'upstream-backport' ? 'backport' : 'unofficial',
+    resolves: [
+      {
+        type: vulnerability !== undefined ? 'security' : bugs.length > 0 ? 'defect' : 'enhancement',
+        ...(vulnerability === undefined ? {} : { id: vulnerability }),
+        name: category === undefined ? type : `${type} (${category})`,
+        description,
+        ...(references.length === 0 ? {} : { references }),
+      },
+    ],
+  };
+}

@@ -1,0 +1,100 @@
+import { PackageURL } from 'packageurl-js';
+import { WeirError } from '../base/errors.ts';
+import { nevra } from '../repo/metadata.ts';
+import type { ContainedPackage, Distribution, ImageContents, PackageHeader } from './contents.ts';
+
+/**
+ * The package URL of a binary package, in the form that scanners build for themselves on a running system:
+ * `pkg:rpm/<id>/<name>@<version>-<release>?arch=&distro=<id>-<VERSION_ID>&epoch=&upstream=<srpm>`.
+ */
+export function packageUrl(distribution: Distribution, header: PackageHeader): string {
+  return rpmUrl(distribution, header.name, `${header.version}-${header.release}`, {
+    arch: header.arch,
+    ...(header.epoch === 0 ? {} : { epoch: String(header.epoch) }),
+    ...(header.sourceRpm === '' ? {} : { upstream: header.sourceRpm }),
+  });
+}
+
+/** The package URL of a source package; the file name does not say an epoch, so there is none. */
+export function sourcePackageUrl(distribution: Distribution, source: SourcePackage): string {
+  return rpmUrl(distribution, source.name, source.version, { arch: 'src' });
+}
+
+function rpmUrl(
+  { id, version }: Distribution,
+  name: string,
+  evr: string,
+  qualifiers: Readonly<Record<string, string>>,
+): string {
+  return new PackageURL('rpm', id, name, evr, { ...qualifiers, distro: `${id}-${version}` }, undefined).toString();
+}
+
+/** The package URL of a Debian source package, as the seed writes it into a header's VCS tag. */
+export function debianSourceUrl(source: string, version: string): string {
+  return new PackageURL('deb', 'debian', source, version, { arch: 'source' }, undefined).toString();
+}
+
+/** A source package as its file name tells it. */
+export interface SourcePackage {
+  readonly fileName: string;
+  readonly name: string;
+  /** `version-release` */
+  readonly version: string;
+}
+
+/** The source package that a package was built from; one that does not say has its own name and version there. */
+export function sourcePackage(header: PackageHeader): SourcePackage {
+  const match = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(header.sourceRpm);
+  if (match !== null) return { fileName: header.sourceRpm, name: match[1]!, version: match[2]! };
+  const version = `${header.version}-${header.release}`;
+  return { fileName: `${header.name}-${version}.src.rpm`, name: header.name, version };
+}
+
+/** `[epoch:]version-release`, the epoch only where there is one. */
+export function evr(header: PackageHeader): string {
+  return `${header.epoch === 0 ? '' : `${header.epoch}:`}${header.version}-${header.release}`;
+}
+
+/**
+ * The packages by name, version and architecture, so that the order they came in is not seen.
+ * @throws WeirError `duplicate-package` where one is there twice: both formats tell packages apart by these names
+ */
+export function sortedPackages(contents: ImageContents): readonly ContainedPackage[] {
+  const byName = new Map<string, ContainedPackage>();
+  for (const item of contents.packages) {
+    const name = nevra(item.header);
+    if (byName.has(name)) {
+      throw new WeirError('duplicate-package', `image ${contents.name} lists a package twice`, {
+        where: { package: name },
+      });
+    }
+    byName.set(name, item);
+  }
+  return [...byName].sort(([a], [b]) => compareText(a, b)).map(([, item]) => item);
+}
+
+/** Order by UTF-16 code units: the same on every machine, in every locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** `2026-01-31T12:00:00Z` */
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+/** A URL that a document may carry, or undefined: headers hold anything a packager typed. */
+export function webUrl(text: string | undefined): string | undefined {
+  if (text === undefined || !/^(?:https?|ftp):\/\/[^\s]+$/i.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text).href;
+}
+
+/** On one line: names in a document must not hold line breaks. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
+/** Who publishes the packages: the vendor, or else the distribution by the best name it has. */
+export function vendorOf({ vendor = '', name, id }: Distribution): string {
+  return oneLine(vendor) || oneLine(name) || id;
+}

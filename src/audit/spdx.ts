@@ -1,0 +1,320 @@
+import { type Digest, sha256 } from '../base/digest.ts';
+import { nevra, nvra } from '../repo/metadata.ts';
+import type { AppliedOverlay, ComponentOrigin, ContainedPackage, ImageContents, SourceFile } from './contents.ts';
+import {
+  compareText,
+  debianSourceUrl,
+  evr,
+  isoTime,
+  oneLine,
+  packageUrl,
+  type SourcePackage,
+  sortedPackages,
+  sourcePackage,
+  sourcePackageUrl,
+  vendorOf,
+  webUrl,
+} from './identity.ts';
+import { licenseOf } from './license.ts';
+
+/** An SPDX 2.3 document in its JSON form (ISO/IEC 5962 with the additions of 2.3), as far as Weir writes it. */
+export interface SpdxDocument {
+  readonly spdxVersion: 'SPDX-2.3';
+  readonly dataLicense: 'CC0-1.0';
+  readonly SPDXID: 'SPDXRef-DOCUMENT';
+  readonly name: string;
+  readonly documentNamespace: string;
+  readonly creationInfo: { readonly created: string; readonly creators: readonly string[] };
+  readonly packages: readonly SpdxPackage[];
+  readonly hasExtractedLicensingInfos?: readonly SpdxExtractedLicense[];
+  readonly relationships: readonly SpdxRelationship[];
+}
+
+export interface SpdxPackage {
+  readonly SPDXID: string;
+  readonly name: string;
+  readonly versionInfo?: string;
+  readonly packageFileName?: string;
+  readonly primaryPackagePurpose?: 'CONTAINER' | 'FILE' | 'OPERATING_SYSTEM' | 'SOURCE' | 'ARCHIVE';
+  readonly supplier: string;
+  readonly originator?: string;
+  readonly downloadLocation: string;
+  readonly homepage?: string;
+  /** Always false: the files in a package are the package's own to tell, by its header. */
+  readonly filesAnalyzed: false;
+  readonly checksums?: readonly { readonly algorithm: 'SHA256'; readonly checksumValue: Digest }[];
+  readonly licenseConcluded: string;
+  readonly licenseDeclared: string;
+  readonly copyrightText: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly sourceInfo?: string;
+  readonly builtDate?: string;
+  readonly validUntilDate?: string;
+  readonly externalRefs?: readonly SpdxExternalReference[];
+  readonly annotations?: readonly SpdxAnnotation[];
+}
+
+export interface SpdxExternalReference {
+  readonly referenceCategory: 'PACKAGE-MANAGER' | 'SECURITY';
+  readonly referenceType: 'purl' | 'cpe22Type' | 'cpe23Type';
+  readonly referenceLocator: string;
+}
+
+export interface SpdxAnnotation {
+  readonly annotationDate: string;
+  readonly annotationType: 'OTHER';
+  readonly annotator: string;
+  readonly comment: string;
+}
+
+export interface SpdxExtractedLicense {
+  readonly licenseId: string;
+  readonly name: string;
+  readonly extractedText: string;
+}
+
+export interface SpdxRelationship {
+  readonly spdxElementId: string;
+  readonly relationshipType: 'DESCRIBES' | 'CONTAINS' | 'GENERATED_FROM' | 'PATCH_APPLIED';
+  readonly relatedSpdxElement: string;
+}
+
+const unsaid = 'NOASSERTION';
+const undeclared = {
+  downloadLocation: unsaid,
+  filesAnalyzed: false,
+  licenseConcluded: unsaid,
+  licenseDeclared: unsaid,
+  copyrightText: unsaid,
+} as const;
+
+/**
+ * The bill of materials of an image as SPDX 2.3. The document describes the image, which contains the operating system,
+ * which contains every binary package; each of these is generated from its source package (or, from the seed, from a Debian
+ * source package), and a source package contains its tarballs and patches. Equal contents give equal documents, whatever
+ * the order of the packages.
+ * @throws WeirError `duplicate-package`
+ */
+export function spdxDocument(contents: ImageContents): SpdxDocument {
+  const draft = new Draft(contents);
+  const image = draft.add(imagePackage(contents));
+  const system = draft.add(operatingSystem(contents));
+  draft.relate('SPDXRef-DOCUMENT', 'DESCRIBES', image);
+  draft.relate(image, 'CONTAINS', system);
+  for (const item of sortedPackages(contents)) {
+    const id = draft.add(binaryPackage(draft, item));
+    draft.relate(system, 'CONTAINS', id);
+    const source = sourceOf(draft, item);
+    if (source !== undefined) draft.relate(id, 'GENERATED_FROM', source);
+  }
+  return draft.document();
+}
+
+/** The document while it is put together: elements that several packages share go in once. */
+class Draft {
+  readonly contents: ImageContents;
+  readonly supplier: string;
+  readonly #packages = new Map<string, SpdxPackage>();
+  readonly #licenses = new Map<string, string>();
+  readonly #relationships = new Map<string, SpdxRelationship>();
+
+  constructor(contents: ImageContents) {
+    this.contents = contents;
+    this.supplier = `Organization: ${vendorOf(contents.distribution)}`;
+  }
+
+  /** @returns the element's identifier */
+  add(element: SpdxPackage): string {
+    this.#packages.set(element.SPDXID, element);
+    return element.SPDXID;
+  }
+
+  relate(from: string, type: SpdxRelationship['relationshipType'], to: string): void {
+    const relationship = { spdxElementId: from, relationshipType: type, relatedSpdxElement: to };
+    this.#relationships.set(`${from} ${type} ${to}`, relationship);
+  }
+
+  /** The expression for a header's licence; what it refers to is written down. */
+  license(text: string): string {
+    const license = licenseOf(text);
+    for (const [id, words] of license?.references ?? []) this.#licenses.set(id, words);
+    return license?.expression ?? unsaid;
+  }
+
+  note(comment: string): SpdxAnnotation {
+    return {
+      annotationDate: isoTime(this.contents.clock),
+      annotationType: 'OTHER',
+      annotator: `Tool: weir-${this.contents.toolVersion}`,
+      comment,
+    };
+  }
+
+  document(): SpdxDocument {
+    const { name, version, clock, toolVersion } = this.contents;
+    const licenses = [...this.#licenses].sort(([a], [b]) => compareText(a, b));
+    const body = {
+      creationInfo: { created: isoTime(clock), creators: [`Tool: weir-${toolVersion}`, this.supplier] },
+      packages: [...this.#packages.values()],
+      ...(licenses.length === 0 ? {} : { hasExtractedLicensingInfos: licenses.map(extractedLicense) }),
+      relationships: [...this.#relationships.values()],
+    };
+    const title = `${name}-${version}`;
+    return {
+      spdxVersion: 'SPDX-2.3',
+      dataLicense: 'CC0-1.0',
+      SPDXID: 'SPDXRef-DOCUMENT',
+      name: title,
+      // The form that the specification proposes where nothing is published under the address; the digest makes it unique.
+      documentNamespace: `https://spdx.org/spdxdocs/${encodeURIComponent(title)}-${sha256(JSON.stringify(body))}`,
+      ...body,
+    };
+  }
+}
+
+function imagePackage({ name, version, kind }: ImageContents): SpdxPackage {
+  return {
+    SPDXID: `SPDXRef-Image-${idPart(name)}`,
+    name,
+    versionInfo: version,
+    primaryPackagePurpose: kind === 'container' ? 'CONTAINER' : 'FILE',
+    supplier: unsaid,
+    ...undeclared,
+  };
+}
+
+// Trivy knows the operating system by the start of its identifier, name and version as in os-release. The purpose has an
+// underscore, as the JSON schema wants it; the specification's text has a hyphen.
+function operatingSystem({ distribution }: ImageContents): SpdxPackage {
+  const { id, name, version, cpe, supportEnd } = distribution;
+  const homepage = webUrl(distribution.url);
+  return {
+    SPDXID: `SPDXRef-OperatingSystem-${idPart(id)}`,
+    name: id,
+    versionInfo: version,
+    primaryPackagePurpose: 'OPERATING_SYSTEM',
+    supplier: `Organization: ${vendorOf(distribution)}`,
+    ...undeclared,
+    ...(homepage === undefined ? {} : { homepage }),
+    summary: `${name} ${version}`,
+    ...(supportEnd === undefined ? {} : { validUntilDate: `${supportEnd}T23:59:59Z` }),
+    externalRefs: [
+      {
+        referenceCategory: 'SECURITY',
+        referenceType: cpe.startsWith('cpe:2.3:') ? 'cpe23Type' : 'cpe22Type',
+        referenceLocator: cpe,
+      },
+    ],
+  };
+}
+
+function binaryPackage(draft: Draft, item: ContainedPackage): SpdxPackage {
+  const { header, origin } = item;
+  const homepage = webUrl(header.url);
+  const originator = `Organization: ${oneLine(header.vendor)}`;
+  const notes = [
+    ...(item.signedDigest === undefined ? [] : [`SHA-256 before signing: ${item.digest}`]),
+    `SHA-256 of the header: ${header.headerDigest}`,
+    `bytes before signing: ${item.size}`,
+  ];
+  return {
+    SPDXID: `SPDXRef-Package-${idPart(nevra(header))}`,
+    name: header.name,
+    versionInfo: evr(header),
+    packageFileName: `${nvra(header)}.rpm`,
+    supplier: draft.supplier,
+    ...(oneLine(header.vendor) === '' || originator === draft.supplier ? {} : { originator }),
+    ...undeclared,
+    licenseDeclared: draft.license(header.license),
+    ...(homepage === undefined ? {} : { homepage }),
+    checksums: [{ algorithm: 'SHA256', checksumValue: item.signedDigest ?? item.digest }],
+    ...(header.summary === '' ? {} : { summary: header.summary }),
+    ...(header.description === '' ? {} : { description: header.description }),
+    ...(origin.kind === 'seed' ? { sourceInfo: seedInfo(origin.debian) } : {}),
+    builtDate: isoTime(header.buildTime),
+    externalRefs: [purl(packageUrl(draft.contents.distribution, header))],
+    annotations: notes.map((text) => draft.note(text)),
+  };
+}
+
+function seedInfo(debian: { readonly source: string; readonly version: string } | undefined): string {
+  if (debian === undefined) return 'made by Weir itself; not built from a source package';
+  return `made from binary packages of Debian's source package ${debian.source} ${debian.version}; not built from a source RPM`;
+}
+
+/** The element that a package was made from, added with all that it contains. */
+function sourceOf(draft: Draft, item: ContainedPackage): string | undefined {
+  const { header, origin } = item;
+  if (origin.kind === 'component') return componentSource(draft, sourcePackage(header), origin);
+  if (origin.debian === undefined) return undefined;
+  const { source, version } = origin.debian;
+  return draft.add({
+    SPDXID: `SPDXRef-DebianSource-${idPart(`${source}-${version}`)}`,
+    name: source,
+    versionInfo: version,
+    primaryPackagePurpose: 'SOURCE',
+    supplier: 'Organization: Debian',
+    ...undeclared,
+    externalRefs: [purl(debianSourceUrl(source, version))],
+  });
+}
+
+function componentSource(draft: Draft, source: SourcePackage, origin: ComponentOrigin): string {
+  const id = draft.add({
+    SPDXID: `SPDXRef-SourcePackage-${idPart(`${source.name}-${source.version}`)}`,
+    name: source.name,
+    versionInfo: source.version,
+    packageFileName: source.fileName,
+    primaryPackagePurpose: 'SOURCE',
+    supplier: draft.supplier,
+    ...undeclared,
+    ...(origin.srpm === undefined
+      ? {}
+      : { checksums: [{ algorithm: 'SHA256', checksumValue: origin.srpm.digest } as const] }),
+    sourceInfo: `component ${origin.name}`,
+    externalRefs: [purl(sourcePackageUrl(draft.contents.distribution, source))],
+    ...(origin.overlays.length === 0
+      ? {}
+      : { annotations: origin.overlays.map((overlay) => draft.note(overlayNote(overlay))) }),
+  });
+  for (const file of origin.files) {
+    const part = draft.add(sourceFile(file));
+    draft.relate(id, 'CONTAINS', part);
+    if (file.kind === 'patch') draft.relate(part, 'PATCH_APPLIED', id);
+  }
+  return id;
+}
+
+// A package and not a file: an SPDX file must have a SHA-1, which nobody here knows or wants.
+function sourceFile({ name, sha256: digest, kind }: SourceFile): SpdxPackage {
+  return {
+    SPDXID: `SPDXRef-Source-${idPart(name)}-${digest.slice(0, 16)}`,
+    name,
+    packageFileName: name,
+    primaryPackagePurpose: kind === 'tarball' ? 'ARCHIVE' : 'FILE',
+    supplier: unsaid,
+    ...undeclared,
+    checksums: [{ algorithm: 'SHA256', checksumValue: digest }],
+  };
+}
+
+function overlayNote({ type, description, category, bugs = [], commits = [] }: AppliedOverlay): string {
+  const links = [...bugs, ...commits].map((url) => ` <${url}>`).join('');
+  return `overlay ${type}${category === undefined ? '' : ` (${category})`}: ${description}${links}`;
+}
+
+function purl(locator: string): SpdxExternalReference {
+  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: locator };
+}
+
+function extractedLicense([licenseId, words]: readonly [string, string]): SpdxExtractedLicense {
+  const extractedText = `The package's header says only "${words}". The text is in the package, below /usr/share/licenses.`;
+  return { licenseId, name: words, extractedText };
+}
+
+/** Letters, digits, `.` and `-` are all that an identifier may hold; a digest keeps apart what that makes alike. */
+function idPart(name: string): string {
+  const plain = name.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
+  return plain === name ? plain : `${plain}-${sha256(name).slice(0, 8)}`;
+}
