@@ -215,7 +215,9 @@ const verifyBits = { digest: 1, size: 2, owner: 8 | 16, mtime: 32, mode: 64 } as
 
 function rpmFile(item: Item, data: readonly DebData[], clock: number): RpmSpecFile {
   const flags = {
-    ...(item.config === undefined ? {} : { config: item.config === 'noreplace' ? ('noreplace' as const) : ('' as const) }),
+    ...(item.config === undefined
+      ? {}
+      : { config: item.config === 'noreplace' ? ('noreplace' as const) : ('' as const) }),
     ...(item.license === true ? { license: true } : {}),
     ...(item.ghost === true ? { ghost: true } : {}),
   };

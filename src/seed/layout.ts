@@ -56,7 +56,8 @@ export function layOut(plan: PackagePlan, archives: readonly (readonly TarMember
   items = move(items, rule.move ?? {});
   for (const add of rule.add ?? []) put(items, addition(plan, add, originals, items));
   for (const [path, mode] of Object.entries(rule.directories ?? {})) put(items, folder(path, Number.parseInt(mode, 8)));
-  for (const [path, target] of Object.entries(rule.links ?? {})) put(items, link(path, found(plan, items, path, target)));
+  for (const [path, target] of Object.entries(rule.links ?? {}))
+    put(items, link(path, found(plan, items, path, target)));
   const list = (path: string, lines: readonly string[] | undefined): void => {
     if (lines !== undefined) put(items, file(path, `${lines.join('\n')}\n`));
   };
@@ -280,7 +281,11 @@ function dropEmptied(items: Map<string, Item>, originals: ReadonlyMap<string, It
 
 function attributes(plan: PackagePlan, items: Map<string, Item>): void {
   const { rule } = plan;
-  const each = <T>(key: string, record: Readonly<Record<string, T>> | undefined, change: (item: Item, value: T) => Item) => {
+  const each = <T>(
+    key: string,
+    record: Readonly<Record<string, T>> | undefined,
+    change: (item: Item, value: T) => Item,
+  ) => {
     for (const [pattern, value] of Object.entries(record ?? {})) {
       const glob = compileGlob(pattern);
       let found = false;

@@ -48,7 +48,8 @@ export function licenseExpression(copyright: string | undefined): string {
     const license = stanza.get('files') === undefined ? undefined : stanza.get('license')?.split('\n')[0]?.trim();
     // Packaging files do not come in, so their licence does not either.
     if (license === undefined || license === '' || stanza.get('files')?.trim() === 'debian/*') continue;
-    for (const part of license.split(/\s*,?\s+and(?:\/or)?\s+|\s*,\s*/i)) if (part !== '') parts.add(alternatives(part));
+    for (const part of license.split(/\s*,?\s+and(?:\/or)?\s+|\s*,\s*/i))
+      if (part !== '') parts.add(alternatives(part));
   }
   return parts.size === 0 ? unreadLicense : [...parts].sort().join(' AND ');
 }

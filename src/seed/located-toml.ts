@@ -1,8 +1,8 @@
 import { parse, TomlError } from 'smol-toml';
 import { getStaticTOMLValue, parseTOML } from 'toml-eslint-parser';
 import type { z } from 'zod';
-import { readIfExists } from '../base/files.ts';
 import { WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
 
 type Path = readonly (string | number)[];
 

@@ -6,7 +6,7 @@ import { readToml } from './located-toml.ts';
 
 const text = z.string().min(1);
 const names = z.array(text).readonly();
-const absolute = z.string().regex(/^\/.+[^/]$/, 'not an absolute path');
+const absolute = z.string().regex(/^\/(.*[^/])?$/, 'not an absolute path');
 const octal = z.string().regex(/^[0-7]{4}$/, 'not a mode of four octal digits');
 
 const addition = z
@@ -29,11 +29,15 @@ const addition = z
     config: z.enum(['replace', 'noreplace']).optional(),
     ghost: z.literal(true).optional(),
     /** What `rpm -V` does not check. */
-    'no-verify': z.array(z.enum(['digest', 'size', 'mtime', 'mode', 'owner'])).readonly().optional(),
+    'no-verify': z
+      .array(z.enum(['digest', 'size', 'mtime', 'mode', 'owner']))
+      .readonly()
+      .optional(),
   })
   .refine(
     (add) =>
-      [add.content, add['copy-of'], add.concat, add.link, add.directory].filter((part) => part !== undefined).length === 1,
+      [add.content, add['copy-of'], add.concat, add.link, add.directory].filter((part) => part !== undefined).length ===
+      1,
     'say exactly one of content, copy-of, concat, link, directory',
   );
 

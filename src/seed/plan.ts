@@ -76,7 +76,9 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
     else groups.set(name, [...(groups.get(name) ?? []), deb]);
   }
   for (const group of groups.values()) {
-    group.sort((a, b) => naming.rank(a.control.name) - naming.rank(b.control.name) || compare(a.file.name, b.file.name));
+    group.sort(
+      (a, b) => naming.rank(a.control.name) - naming.rank(b.control.name) || compare(a.file.name, b.file.name),
+    );
   }
   for (const [name, rule] of mapping.packages) if (rule.from === undefined) groups.set(name, []);
 
@@ -239,7 +241,8 @@ function translate(
   };
   const provides: Dependency[] = [];
   for (const [i, { control }] of group.entries()) {
-    if (i > 0 || control.name !== name) provides.push({ name: control.name, flags: '=', evr: constraintEvr(control.version) });
+    if (i > 0 || control.name !== name)
+      provides.push({ name: control.name, flags: '=', evr: constraintEvr(control.version) });
     for (const [relation] of parseRelations(control.fields.provides)) {
       if (relation !== undefined && relation.name !== name && !own.has(relation.name)) {
         provides.push(single(relation.name, relation));
@@ -368,7 +371,11 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
         requires: written(dependency),
         why: answers.includes('version') ? 'version' : 'missing',
       });
-      demoted.push({ name: dependency.name, flags: dependency.flags, ...(dependency.evr ? { evr: dependency.evr } : {}) });
+      demoted.push({
+        name: dependency.name,
+        flags: dependency.flags,
+        ...(dependency.evr ? { evr: dependency.evr } : {}),
+      });
     }
   }
   const recommends = unique([...plan.dependencies.recommends, ...demoted]);

@@ -26,7 +26,9 @@ export function fileProvides(path: string, size: number, read: ReadAt): Dependen
 /** `perl(File::Temp)`, where the path lies in a folder that Perl searches. */
 function perlModule(path: string): Dependency[] {
   const match =
-    /^\/usr\/(?:share\/perl5|share\/perl\/[\d.]+|lib\/[^/]+\/perl5?\/[\d.]+|lib\/[^/]+\/perl-base)\/(.+)\.pm$/.exec(path);
+    /^\/usr\/(?:share\/perl5|share\/perl\/[\d.]+|lib\/[^/]+\/perl5?\/[\d.]+|lib\/[^/]+\/perl-base)\/(.+)\.pm$/.exec(
+      path,
+    );
   return match === null ? [] : [{ name: `perl(${match[1]!.replaceAll('/', '::')})`, flags: '' }];
 }
 

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { pkgconfigProvide } from '../../src/seed/pkgconfig.ts';
+import { accounts, fileProvides } from '../../src/seed/provides.ts';
+import { bytesReader } from '../../src/seed/tar-reader.ts';
+
+function provides(path: string, content: string): string[] {
+  const bytes = Buffer.from(content);
+  return fileProvides(path, bytes.length, bytesReader(bytes)).map((one) => [one.name, one.evr ?? ''].join(' ').trim());
+}
+
+describe('pkg-config files', () => {
+  it('provide their module with the version, variables replaced', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: pkg-config's own variables
+    const content = 'major=1\nver=${major}.3-rc1\nName: zlib\nVersion: ${ver}\n';
+    expect(pkgconfigProvide('/usr/lib/pkgconfig/zlib.pc', content)).toEqual({
+      name: 'pkgconfig(zlib)',
+      flags: '=',
+      evr: '1.3.rc1',
+    });
+  });
+
+  it('may have no version, and other files are none', () => {
+    expect(pkgconfigProvide('/usr/lib/pkgconfig/x.pc', 'Name: x\n')).toEqual({ name: 'pkgconfig(x)', flags: '' });
+    expect(pkgconfigProvide('/usr/lib/x.txt', 'Version: 1')).toBeUndefined();
+  });
+});
+
+describe('languages', () => {
+  it.each([
+    ['/usr/share/perl5/XML/SAX.pm', '', ['perl(XML::SAX)']],
+    ['/usr/share/perl/5.42.3/File/Temp.pm', '', ['perl(File::Temp)']],
+    ['/usr/lib/x86_64-linux-gnu/perl-base/strict.pm', '', ['perl(strict)']],
+    ['/usr/share/automake-1.19/Automake/Channels.pm', '', []],
+    [
+      '/usr/lib/python3/dist-packages/PyYAML-6.0.dist-info/METADATA',
+      'Name: Py_YAML\nVersion: 6.0\n',
+      ['python3dist(py-yaml) 6.0'],
+    ],
+    ['/usr/lib/libx.so.1', 'not an ELF file', []],
+  ])('%s', (path, content, expected) => {
+    expect(provides(path, content)).toEqual(expected);
+  });
+});
+
+describe('accounts', () => {
+  it('carry the line in base64 as rpm decodes it', () => {
+    const [user, group, plain] = accounts(
+      '# note\nu _chrony 185 "Chrony Daemon" /var/lib/chrony -\n\ng kvm 36 -\nz x\n',
+    );
+    expect(user!.name).toBe('user(_chrony)');
+    expect(Buffer.from(user!.evr!, 'base64').toString().replace(/\0+$/, '')).toBe(
+      'u _chrony 185 "Chrony Daemon" /var/lib/chrony -',
+    );
+    expect(user!.evr).not.toContain('=');
+    expect(group).toEqual({ name: 'group(_chrony)', flags: '' });
+    expect(plain!.name).toBe('group(kvm)');
+  });
+
+  it('know members of groups', () => {
+    expect(accounts('m alice wheel')[0]!.name).toBe('groupmember(alice/wheel)');
+  });
+});
