@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { chmod, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
-import { writeAtomic } from '../base/files.ts';
+import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
@@ -145,6 +145,31 @@ function skipCheck(spec: Spec, component: ResolvedComponent): Spec {
   }
   const reason = (component.build.check.skipReason ?? '').replace(/\s+/g, ' ').replaceAll('%', '%%');
   return prependLines(spec, [`# Skipped: ${reason}`, 'exit 0'], { section: '%check' });
+}
+
+/**
+ * Writes all that a build needs into an empty folder: the spec and every file. What no overlay changed is a hard link
+ * where the file system allows it, so write into none of them.
+ */
+export async function writePrepared(prepared: PreparedComponent, dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await writeAtomic(join(dir, `${prepared.name}.spec`), specBytes(prepared.spec));
+  for (const [name, entry] of prepared.files) {
+    const path = join(dir, name);
+    await mkdir(dirname(path), { recursive: true });
+    if (entry.kind === 'bytes') await writeAtomic(path, entry.bytes, entry.executable ? 0o755 : 0o644);
+    else if (entry.kind === 'disk') await linkOrCopy(entry.path, path);
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw diskError(error, to);
+    await copyFile(from, to);
+  }
 }
 
 export interface RenderedFile {

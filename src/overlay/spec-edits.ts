@@ -59,12 +59,24 @@ function tagSection(spec: Spec, packageName: string): Section {
 function sectionTail(spec: Spec, section: Section): number {
   let at = section.end;
   for (let line = section.end - 1; line >= section.start; line--) {
+    // Specs choose a package's name in the %if around its %package, so macros that are set there belong to the guard.
+    line = Math.max(section.start, logicalStart(spec, line));
     const role = spec.roles[line];
     if (role === 'if' || role === 'branch') at = line;
-    else if (role !== 'blank' && role !== 'comment' && role !== 'dnl') break;
+    else if (role === 'endif' || role === 'tag') break;
+    else if (role === 'text' && !definePattern.test(spec.lines[line]!.text)) break;
   }
   while (at > section.start && spec.roles[at - 1] === 'blank' && spec.joined[at] !== true) at--;
   return free(spec, at);
+}
+
+const definePattern = /^\s*%(global|define)\b/;
+
+/** The line on which the logical line begins that `line` is a part of. */
+function logicalStart(spec: Spec, line: number): number {
+  let start = line;
+  while (start > 0 && spec.joined[start] === true) start--;
+  return start;
 }
 
 /** The first place from `at` on that is not inside a logical line. */
@@ -320,6 +332,9 @@ function removableEnd(spec: Spec, section: Section): number {
   if (end === section.end && openers.length > 0) end = openers[0]!;
   for (let line = end; line < section.end; line++) {
     const role = spec.roles[line];
+    // A macro that is set there may stay there: it expands to nothing, whatever section it then is in.
+    const start = logicalStart(spec, line);
+    if (start >= end && definePattern.test(spec.lines[start]!.text)) continue;
     if (role === 'text' || role === 'tag') {
       throw interleaved(spec, line, 'the section has content beyond a conditional that it does not own');
     }

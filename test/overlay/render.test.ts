@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -10,8 +10,10 @@ import {
   checkRendered,
   macrosFile,
   orphanedFolders,
+  prepareComponent,
   type RenderedComponent,
   renderComponent,
+  writePrepared,
   writeRendered,
 } from '../../src/overlay/render.ts';
 import type { Project, ReleaseCalculation, ResolvedComponent } from '../../src/project/model.ts';
@@ -165,6 +167,22 @@ b
     const sources = await fetched({ 'Demo.spec': 'Name: Demo\n' });
     const skip = component({ name: 'Demo', build: { ...build, check: { skip: true, skipReason: 'r' } } });
     await expect(renderComponent(skip, sources)).rejects.toMatchObject({ code: 'no-check', exit: 2 });
+  });
+});
+
+describe('a prepared component', () => {
+  it('is written whole, with what the lookaside gave', async () => {
+    const sources = { ...(await fetched({ ...demoFiles, [tarball.filename]: 'tar', 'sub/x': 'x' })), files: [tarball] };
+    const edit = overlay({ type: 'file-search-replace', file: 'sub/x', regex: 'x', replacement: 'y' });
+    const prepared = await prepareComponent(component({ name: 'Demo', overlays: [edit] }), sources);
+    const dir = join(await folder({}), 'out');
+    await writePrepared(prepared, dir);
+    expect((await readdir(dir)).sort()).toEqual(
+      ['.gitignore', 'Demo-1.2.tar.gz', 'Demo.spec', 'README.md', 'fix.patch', 'sub'].sort(),
+    );
+    expect(await readFile(join(dir, 'sub/x'), 'utf8')).toBe('y');
+    expect(await readFile(join(sources.dir, 'sub/x'), 'utf8')).toBe('x');
+    expect(await readFile(join(dir, 'Demo-1.2.tar.gz'), 'utf8')).toBe('tar');
   });
 });
 

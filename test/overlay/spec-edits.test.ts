@@ -81,6 +81,25 @@ describe('what an overlay makes of a spec', () => {
       expected: lines('Name: a', '', '# libs', 'Requires: b', '%if 0', '%package libs', '%endif'),
     },
     {
+      name: 'spec-add-tag: before a guard that sets macros too',
+      text: lines('Name: a', '', '%if 0', '%global p \\', ' b', '%package -n %{p}', '%else', '%global p c', '%endif'),
+      data: { type: 'spec-add-tag', tag: 'Requires', value: 'b' },
+      expected: lines(
+        ...[
+          'Name: a',
+          'Requires: b',
+          '',
+          '%if 0',
+          '%global p \\',
+          ' b',
+          '%package -n %{p}',
+          '%else',
+          '%global p c',
+          '%endif',
+        ],
+      ),
+    },
+    {
       name: 'spec-add-tag: into a %package, even where the tag is there already',
       text: lines('Name: a', '%package -n b', 'Requires: c', '%build'),
       data: { type: 'spec-add-tag', tag: 'Requires', value: 'd', package: 'b' },
@@ -241,6 +260,12 @@ describe('what an overlay makes of a spec', () => {
       text: lines('%check', '%if 0', 'a', '%else', 'b', '%endif', '%build'),
       data: { type: 'spec-remove-section', section: '%check' },
       expected: lines('%build'),
+    },
+    {
+      name: 'spec-remove-section: leaves macros beyond a conditional',
+      text: lines('%if 0', '%package a', 'Summary: a', '%endif', '%global x \\', ' 1', '%build'),
+      data: { type: 'spec-remove-section', section: '%package', package: 'a' },
+      expected: lines('%if 0', '%endif', '%global x \\', ' 1', '%build'),
     },
     {
       name: 'spec-remove-subpackage: every section of it',
