@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { WeirError } from '../base/errors.ts';
 import type { Dependency } from '../rpm/types.ts';
 import { compileGlob, type Glob } from './glob.ts';
 import { readToml } from './located-toml.ts';
@@ -141,6 +142,22 @@ export async function loadMapping(dir: string): Promise<Mapping> {
     packages: new Map([...Object.entries(packages.packages), ...Object.entries(own.packages)]),
     roots: new Map(Object.entries(roots.roots).map(([name, root]) => [name, root.packages])),
   };
+}
+
+/**
+ * Debian packages to resolve for a root. @param arch Debian's name of the architecture
+ * @throws WeirError `seed-root` for a root that `roots.toml` does not have
+ */
+export function rootPackages(mapping: Mapping, root: string, arch: string): string[] {
+  const packages = mapping.roots.get(root);
+  if (packages === undefined) {
+    throw new WeirError('seed-root', `the seed has no root ‘${root}’`, {
+      where: { file: 'seed/roots.toml' },
+      hint: `it has ${[...mapping.roots.keys()].join(', ')}`,
+      exit: 2,
+    });
+  }
+  return packages.map((name) => name.replaceAll('{arch}', arch));
 }
 
 /** The schemas by file name, for the documentation of the format and for tests. */

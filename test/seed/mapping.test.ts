@@ -4,7 +4,7 @@ import { WeirError } from '../../src/base/errors.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { compileGlob, matchesUnder, renameByGlob } from '../../src/seed/glob.ts';
 import { locate, parseToml } from '../../src/seed/located-toml.ts';
-import { loadMapping, makeNaming, parseDependency, seedSchemas } from '../../src/seed/mapping.ts';
+import { loadMapping, makeNaming, parseDependency, rootPackages, seedSchemas } from '../../src/seed/mapping.ts';
 
 function failure(work: () => unknown): WeirError {
   try {
@@ -89,7 +89,8 @@ describe('the seed itself', () => {
     expect(rpmName('linux-image-7.2.12+deb14-cloud-amd64')).toBe('kernel');
     expect(rpmName('debconf')).toBeUndefined();
     expect(rank('libc6')).toBeLessThan(rank('libc-bin'));
-    expect(mapping.roots.get('base')).toContain('openssh-server');
+    expect(rootPackages(mapping, 'base', 'arm64')).toContain('linux-image-cloud-arm64');
+    expect(failure(() => rootPackages(mapping, 'bse', 'arm64')).hint).toContain('base, sdk');
     // no deb goes into two RPMs
     const all = [...mapping.packages.values()].flatMap((rule) => rule.from ?? []);
     expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([]);
