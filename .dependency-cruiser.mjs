@@ -16,5 +16,5 @@ export default {
     { name: 'every-file-is-in-a-room', severity: 'error', from: { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` }, to: {} },
     { name: 'nothing-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
-  options: { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' }, enhancedResolveOptions: { extensions: ['.ts'] } },
+  options: { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' }, enhancedResolveOptions: { extensions: ['.ts', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] } },
 };

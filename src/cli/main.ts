@@ -1,5 +1,5 @@
-import { enableCompileCache } from 'node:module';
 import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
 enableCompileCache();

@@ -5,8 +5,8 @@ import { createProgress, type Progress } from '../base/progress.ts';
 
 /** Options that stand before or after any command. */
 export interface GlobalOptions {
-  /** Folder of the project. */
-  readonly directory: string;
+  /** Folder of the project, where one was named. */
+  readonly directory: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -36,7 +36,9 @@ export async function runCommand(
     .showHelpAfterError('(weir --help shows what there is)')
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
   const globals = (): GlobalOptions => globalOptions(program.opts());
-  const asked = argv.find((word, index) => !word.startsWith('-') && !['-C', '--directory', '--color'].includes(argv[index - 1] ?? ''));
+  const asked = argv.find(
+    (word, index) => !word.startsWith('-') && !['-C', '--directory', '--color'].includes(argv[index - 1] ?? ''),
+  );
   for (const [name, description] of Object.entries(commands)) {
     const command = program.command(name).description(description);
     if (name !== asked) continue;
@@ -54,8 +56,10 @@ export async function runCommand(
 }
 
 function globalOptions(options: Record<string, unknown>): GlobalOptions {
-  const color = options.color === 'always' || (options.color === 'auto' && process.stderr.isTTY && process.env.NO_COLOR === undefined);
-  const directory = typeof options.directory === 'string' ? options.directory : process.cwd();
+  const color =
+    options.color === 'always' ||
+    (options.color === 'auto' && process.stderr.isTTY && process.env.NO_COLOR === undefined);
+  const directory = typeof options.directory === 'string' ? options.directory : undefined;
   return {
     directory,
     json: options.json === true,

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run, runOk } from '../base/process.ts';
-import type { Bind, Sandboxed } from './sandbox.ts';
+import type { Bind, Sandboxed } from './jail.ts';
 
 /**
  * The stand-in where root may make no namespaces and no mounts (a plain CI container): the root is copied, what would be

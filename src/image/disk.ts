@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import type { Bind } from '../engine/jail.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { appendVhdFooter } from './vhd.ts';
 
@@ -103,7 +104,7 @@ export async function makeSparse(path: string, size: number): Promise<void> {
 export async function copySparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
   await runTool(toolbox, {
     argv: ['cp', '--sparse=auto', '--reflink=auto', from, to],
-    binds: [{ from }, { from: dirname(to), writable: true }],
+    binds: inAndOut(from, to),
   });
 }
 
@@ -112,7 +113,7 @@ export async function rawToQcow2(toolbox: Toolbox, raw: string, out: string): Pr
   // One coroutine: with several, clusters would be placed in the order in which reads happen to end.
   await runTool(toolbox, {
     argv: ['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-o', 'compat=1.1', '-m', '1', raw, out],
-    binds: [{ from: raw }, { from: dirname(out), writable: true }],
+    binds: inAndOut(raw, out),
   });
 }
 
@@ -126,6 +127,12 @@ export async function rawToVhd(
   if (raw === out) throw new WeirError('bad-path', 'a VHD cannot replace the raw disk that it is made from');
   await copySparse(toolbox, raw, out);
   await appendVhdFooter(out, options);
+}
+
+/** What a tool that reads one file and writes another must see. */
+function inAndOut(from: string, to: string): Bind[] {
+  const folder = { from: dirname(to), writable: true };
+  return dirname(from) === dirname(to) ? [folder] : [folder, { from }];
 }
 
 export function roundUp(value: number, to: number): number {

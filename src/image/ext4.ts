@@ -66,7 +66,7 @@ function attributeBytes(entry: Entry): number {
 
 /**
  * Writes an ext4 file system with the tree's content into a part of a file. The same bytes for the same tree and options.
- * @param work scratch folder
+ * @param work scratch folder, not the target's
  * @throws WeirError `image-too-small`, `tool-failed`, and what `treeTar` throws
  */
 export async function makeExt4(
@@ -137,7 +137,7 @@ async function setAttributes(
   await writeFile(script, `${commands.join('\n')}\n`);
   const result = await runTool(toolbox, {
     argv: ['debugfs', '-w', '-f', script, `${target.file}?offset=${target.offset}`],
-    binds: [{ from: dirname(target.file), writable: true }, { from: work }],
+    binds: [{ from: dirname(target.file), writable: true }, ...[script, ...values.values()].map((from) => ({ from }))],
     env: { SOURCE_DATE_EPOCH: String(options.epoch) },
   });
   // Its exit code does not tell of a command that failed; what it says beside its version does.

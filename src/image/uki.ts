@@ -15,7 +15,7 @@ export interface UkiOptions {
   readonly epoch: number;
 }
 
-/** Builds a unified kernel image at `out`. @throws WeirError `tool-failed` */
+/** Builds a unified kernel image at `out`, in a folder without the parts. @throws WeirError `tool-failed` */
 export async function makeUki(toolbox: Toolbox, out: string, options: UkiOptions): Promise<void> {
   const { kernel, initrd, osRelease, stub } = options;
   await runTool(toolbox, {

@@ -1,11 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { blobPath, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
-import { makeDisk, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
+import { copySparse, makeDisk, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
 import { makeEsp } from './esp.ts';
 import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
 import { makeInitrd, rootModules } from './initrd.ts';
@@ -72,10 +72,10 @@ export async function makeVm(
 ): Promise<Vm> {
   const { epoch, seed } = options;
   const names = architectures[options.arch];
-  const files = new Map<string, FileEntry>();
-  for (const entry of tree.entries) if (entry.kind === 'file') files.set(entry.path, entry);
+  const contents = new Map<string, FileEntry>();
+  for (const entry of tree.entries) if (entry.kind === 'file') contents.set(entry.path, entry);
   const fromTree = (path: string): string | undefined => {
-    const entry = files.get(path);
+    const entry = contents.get(path);
     return entry === undefined ? undefined : blobPath(store, entry.digest);
   };
   const fromEither = async (path: string, debianPackage: string): Promise<string> => {
@@ -91,8 +91,13 @@ export async function makeVm(
   const rootUuid = seededUuid(seed, 'root file system');
   const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
 
-  const initrd = join(work, 'initrd');
-  const { modules } = await makeInitrd(toolbox, store, tree, initrd, work, {
+  // What tools write has folders of its own in the scratch space, apart from what they read.
+  const disks = join(work, 'disks');
+  await mkdir(disks);
+  await mkdir(join(work, 'uki'));
+  await mkdir(join(work, 'initrd'));
+  const initrd = join(work, 'initrd.img');
+  const { modules } = await makeInitrd(toolbox, store, tree, initrd, join(work, 'initrd'), {
     kernel,
     busybox: await fromEither('/usr/bin/busybox', 'busybox-static'),
     modules: rootModules,
@@ -105,7 +110,7 @@ export async function makeVm(
       hint: 'the image needs the release package of the distribution',
     });
   }
-  const uki = join(work, 'uki.efi');
+  const uki = join(work, 'uki', 'uki.efi');
   await makeUki(toolbox, uki, {
     kernel: fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!,
     release: kernel,
@@ -120,7 +125,7 @@ export async function makeVm(
   // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
   await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
 
-  const raw = join(out, `${options.name}.raw`);
+  const raw = join(disks, `${options.name}.raw`);
   const { size } = await makeDisk(toolbox, raw, {
     uuid: seededUuid(seed, 'disk'),
     size: options.size,
@@ -157,18 +162,28 @@ export async function makeVm(
     ],
   });
 
-  const written: Partial<Record<VmFormat, string>> = {};
-  if (options.formats.includes('qcow2')) {
-    written.qcow2 = join(out, `${options.name}.qcow2`);
-    await rawToQcow2(toolbox, raw, written.qcow2);
+  const files: Partial<Record<VmFormat, string>> = {};
+  for (const format of options.formats) {
+    const disk = join(disks, `${options.name}.${format}`);
+    if (format === 'qcow2') await rawToQcow2(toolbox, raw, disk);
+    if (format === 'vhd') await rawToVhd(toolbox, raw, disk, { epoch, uuid: seededUuid(seed, 'vhd') });
+    files[format] = join(out, `${options.name}.${format}`);
   }
-  if (options.formats.includes('vhd')) {
-    written.vhd = join(out, `${options.name}.vhd`);
-    await rawToVhd(toolbox, raw, written.vhd, { epoch, uuid: seededUuid(seed, 'vhd') });
+  for (const [format, file] of Object.entries(files)) {
+    await moveSparse(toolbox, join(disks, `${options.name}.${format}`), file);
   }
-  if (options.formats.includes('raw')) written.raw = raw;
-  else await rm(raw);
-  return { files: written, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+  return { files, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+}
+
+/** Moves a file, also to another file system, where holes are kept. */
+async function moveSparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    await copySparse(toolbox, from, to);
+    await rm(from);
+  }
 }
 
 /** The release of the tree's one kernel. @throws WeirError `no-kernel`, `two-kernels` */

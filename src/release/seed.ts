@@ -8,7 +8,7 @@ import { removeTree } from '../engine/sandbox.ts';
 import { type RepoPackage, writeRepository } from '../repo/metadata.ts';
 import type { RepoSource } from '../repo/resolve.ts';
 import { convertSeed, type SeedPackage } from '../seed/convert.ts';
-import { loadMapping, type Mapping } from '../seed/mapping.ts';
+import { loadMapping } from '../seed/mapping.ts';
 import { debPath } from '../toolbox/apt.ts';
 import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -18,7 +18,10 @@ import { debianArch, seedApt, type Workspace } from './workspace.ts';
 export interface SeedRepository {
   readonly source: RepoSource;
   readonly packages: ReadonlyMap<string, SeedPackage>;
-  readonly mapping: Mapping;
+  /** Requirements that became recommendations. */
+  readonly demotions: number;
+  /** What the base channel starts from, as names that the seed's packages provide. */
+  readonly baseRoots: readonly string[];
 }
 
 /** Fetches the seed's Debian packages, converts them and lays them out as a repository in the cache. */
@@ -67,11 +70,13 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     const repository = join(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
     await ensureRepository(workspace, toolbox, repository, packages);
     const fresh = engine.counts.ran - ran;
+    const ignored = new Set(converted.ignored);
     return {
       result: {
         source: { id: 'seed', dir: repository, packages, priority: 90 },
         packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
-        mapping,
+        demotions: converted.demotions.length,
+        baseRoots: (mapping.roots.get('base') ?? []).filter((name) => !ignored.has(name)),
       },
       summary: `${packages.length} RPMs from ${locked.packages.length} Debian packages, ${locked.downloaded} downloaded`,
       cached: fresh === 0 && locked.downloaded === 0,

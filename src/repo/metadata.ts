@@ -15,6 +15,8 @@ export interface RepoPackage {
   readonly arch: string;
   /** SHA-256 of the RPM file. */
   readonly rpm: Digest;
+  /** SHA-256 of the same file before it was signed, where it was. */
+  readonly unsigned?: Digest;
   /** File name of the source package it was built from. */
   readonly sourceRpm: string;
   /** What made it: `seed` or a component's name. */

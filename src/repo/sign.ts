@@ -53,5 +53,8 @@ export async function signPackages(
       }
     }),
   );
-  return { packages: packages.map((pkg) => ({ ...pkg, rpm: signed.get(pkg.rpm)! })), signedNow: todo.length };
+  return {
+    packages: packages.map((pkg) => ({ ...pkg, rpm: signed.get(pkg.rpm)!, unsigned: pkg.rpm })),
+    signedNow: todo.length,
+  };
 }

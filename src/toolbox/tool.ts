@@ -1,13 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { RunResult } from '../base/process.ts';
-import {
-  type Bind,
-  type Jail,
-  runSandboxed,
-  runSandboxedOk,
-  type Sandboxed,
-  streamSandboxed,
-} from '../engine/sandbox.ts';
+import type { Bind, Jail, Sandboxed } from '../engine/jail.ts';
+import { runSandboxed, runSandboxedOk, streamSandboxed } from '../engine/sandbox.ts';
 
 /** A root folder with the field's tools, and the way to run them. */
 export interface Toolbox {

@@ -23,6 +23,9 @@ export interface FinaliseOptions {
   readonly rpmdb: boolean;
   /** Enable and disable units as the presets in the tree say. */
   readonly presets: boolean;
+  /** Units enabled and disabled beyond the presets. */
+  readonly enable?: readonly string[];
+  readonly disable?: readonly string[];
 }
 
 export interface Finalised {
@@ -77,6 +80,15 @@ async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: F
           'preset-all',
         ]);
       }
+    }
+    const units = options.presets
+      ? ([
+          ['enable', options.enable],
+          ['disable', options.disable],
+        ] as const)
+      : [];
+    for (const [verb, names = []] of units) {
+      if (names.length > 0) await step(`${verb} units`, ['systemctl', `--root=${treeMount}`, verb, ...names]);
     }
     for (const kernel of kernelVersions(tree)) await step('kernel modules', ['depmod', '-b', treeMount, kernel]);
     if (has.has('/etc/ld.so.conf')) await step('library cache', ['ldconfig', '-X', '-r', treeMount]);

@@ -1,0 +1,77 @@
+import { constants } from 'node:fs';
+import { access, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../base/errors.ts';
+import { cacheRoot } from '../base/paths.ts';
+import { run } from '../base/process.ts';
+import { sandboxArgv, withScratch } from '../engine/sandbox.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type Accelerator, type MachineArch, qemuEnvironment } from './qemu.ts';
+
+export interface AcceleratorChoice {
+  readonly accelerator: Accelerator;
+  /** One sentence for people: why this one. */
+  readonly why: string;
+}
+
+/** accelerator-sector.S in machine code, without the zeros up to its boot signature. */
+const sectorCode =
+  '+jHAjtiO0LwAfLgBJM0V/LgACY7AMf8xwLkAGPOrZscGAJADoAAAZscGAKADsAAAvwCwZriDAAAAuUAAZokFZgUAACAAg8cI4vIPARbwfA8g4GaDyCAP' +
+  'IuBmuACQAAAPIthmuYAAAMAPMmYNAAEAAA8wDyDAZg0BAACADyLA6oN8CAC4EAAAAI7YjsCO0LwAfAAAvwAAIAC5AAAQALhaWlpa86u4BwAAADHJD6L3' +
+  'wwABAAB0G74AABAAugMAAADEQmn3yUSJDLUAADAA/85177AQ5vT06/2QAAAAAAAAAAAAAAAAAJogAAAAAAAAkgAAFwDYfA==';
+
+/** What QEMU ends with when the guest writes 0x10 to isa-debug-exit: (0x10 << 1) | 1. */
+const sectorExitCode = 33;
+
+/** The probe's disk: the sector, its signature, and the megabyte below which SeaBIOS does not take a disk for one. */
+export function probeDisk(): Uint8Array {
+  const disk = new Uint8Array(1 << 20);
+  disk.set(Buffer.from(sectorCode, 'base64'));
+  disk[510] = 0x55;
+  disk[511] = 0xaa;
+  return disk;
+}
+
+/**
+ * KVM where it really runs a guest on this host, TCG otherwise. That /dev/kvm opens says little: under some nested hypervisors
+ * guests die of an internal error, so a tiny guest is booted, which takes a second.
+ */
+export async function chooseAccelerator(toolbox: Toolbox, arch: MachineArch): Promise<AcceleratorChoice> {
+  const hostArch = process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
+  if (hostArch !== arch) return { accelerator: 'tcg', why: `emulated: the image is ${arch}, this host ${hostArch}` };
+  if (arch !== 'x86_64') return { accelerator: 'tcg', why: `emulated: KVM is not probed on ${arch}` };
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const absent = systemCode(error) === 'ENOENT';
+    return { accelerator: 'tcg', why: `emulated: /dev/kvm ${absent ? 'is not there' : 'may not be opened'}` };
+  }
+  const said = await probeAccelerator(toolbox, 'kvm');
+  return said === undefined
+    ? { accelerator: 'kvm', why: 'KVM: a probe guest ran' }
+    : { accelerator: 'tcg', why: `emulated: /dev/kvm is there, but a probe guest did not run (${said})` };
+}
+
+/** Boots the probe's disk. @returns undefined where it ran to its end, else what QEMU said */
+export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Promise<string | undefined> {
+  return withScratch(join(cacheRoot(), 'tmp'), async (scratch) => {
+    const disk = join(scratch, 'probe.img');
+    await writeFile(disk, probeDisk());
+    const qemu = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
+    qemu.push('-machine', 'q35', '-accel', accelerator, '-cpu', 'max', '-m', '64');
+    qemu.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-drive', `if=ide,format=raw,file=${disk}`);
+    const result = await run(
+      sandboxArgv(toolbox.jail, {
+        root: toolbox.root,
+        // A guest that died of an internal error leaves QEMU waiting for someone to look at it.
+        argv: ['timeout', '--kill-after=1', '5', ...qemu],
+        binds: [{ from: scratch, writable: true }],
+        devices: ['/dev/kvm'],
+      }),
+      { env: qemuEnvironment, timeoutSeconds: 15 },
+    );
+    if (result.code === sectorExitCode) return undefined;
+    const first = result.stderr.split('\n').find((line) => line.trim() !== '');
+    return first?.trim() ?? `exit code ${result.code}`;
+  });
+}

@@ -1,0 +1,318 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WeirError } from '../base/errors.ts';
+import { readIfExists, writeAtomic } from '../base/files.ts';
+import { lastLines } from '../base/process.ts';
+import type { Bind } from '../engine/jail.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
+import { parseAnswers, probeCredentials, probePort } from './probe.ts';
+import {
+  type Credential,
+  type Firmware,
+  freePort,
+  type Machine,
+  type MachineArch,
+  makeOverlay,
+  runMachine,
+  uefiFirmware,
+} from './qemu.ts';
+import { serveRepository } from './repo-server.ts';
+import { type Expectations, judge, type MachineState, machineState } from './report.ts';
+
+/** An image that can be started. */
+export interface BootImage {
+  readonly path: string;
+  /** `vhd`: fixed, a raw disk with a footer. */
+  readonly format: 'raw' | 'qcow2' | 'vhd' | 'iso';
+  readonly arch: MachineArch;
+  /** Default `uefi`. */
+  readonly firmware?: 'uefi' | 'bios';
+  /** Starts this kernel instead of the image's own loader; the command line names the root. */
+  readonly kernel?: { readonly path: string; readonly initrd?: string; readonly commandLine: string };
+  /** UEFI variables with keys enrolled: starts with Secure Boot on. */
+  readonly secureVariables?: string;
+}
+
+export interface MachineOptions {
+  /** Default 2048. */
+  readonly memoryMiB?: number;
+  /** Default 2. */
+  readonly cpus?: number;
+  /** How the guest sees the disk; NVMe by default, as on today's clouds. */
+  readonly bus?: 'nvme' | 'virtio';
+  /** The disk's size in bytes, where it shall be larger than the image. */
+  readonly diskSize?: number;
+  /** Further credentials for the guest. */
+  readonly credentials?: readonly Credential[];
+  /** Forced; chosen by a probe where left out. */
+  readonly accelerator?: AcceleratorChoice;
+}
+
+export interface CheckOptions extends MachineOptions {
+  /** Holds console.log and the report's parts; made where it is missing. */
+  readonly folder: string;
+  /** Whole run of one attempt; default 600 emulated, 180 with KVM. */
+  readonly timeoutSeconds?: number;
+  readonly expect?: Expectations;
+  /** Default true. */
+  readonly verifyPackages?: boolean;
+  /** A published repository's folder, and the package to install from it. */
+  readonly install?: {
+    readonly folder: string;
+    readonly package: string;
+    /** Repository ids of the image, each with its path below the folder ('' for the folder itself). */
+    readonly repositories: readonly { readonly id: string; readonly path: string }[];
+  };
+}
+
+export interface BootReport {
+  readonly ok: boolean;
+  /** What is wrong, one sentence each. */
+  readonly failures: readonly string[];
+  /** What is not wrong but should be known: a repeated attempt, a fallback to emulation. */
+  readonly notes: readonly string[];
+  readonly accelerator: AcceleratorChoice;
+  readonly attempts: number;
+  /** From QEMU's start to its end, the check's own questions included. */
+  readonly seconds: number;
+  /** What sshd said when connected to from this host, for example `SSH-2.0-OpenSSH_10.2`. */
+  readonly ssh?: string;
+  readonly machine: MachineState;
+  readonly consoleLog: string;
+}
+
+interface Attempt {
+  readonly machine: MachineState;
+  readonly finished: boolean;
+  readonly ssh: string | undefined;
+  readonly seconds: number;
+  readonly code: number;
+  readonly stderr: string;
+  readonly console: string;
+}
+
+/** Emulation with several processors trips, seldom, over a breakpoint the guest's kernel patches into itself. */
+const knownOops = /Oops: int3/;
+
+/**
+ * Starts an image, asks it how it is, and switches it off. The image is not written and holds nothing for the check. One attempt
+ * is repeated where it died of a fault known to be the emulator's; the report says so.
+ * @throws WeirError where QEMU itself cannot run; a machine that is not well is a report
+ */
+export async function bootCheck(toolbox: Toolbox, image: BootImage, options: CheckOptions): Promise<BootReport> {
+  await mkdir(options.folder, { recursive: true });
+  const notes: string[] = [];
+  let accelerator = options.accelerator ?? (await chooseAccelerator(toolbox, image.arch));
+  const server = options.install === undefined ? undefined : await serveRepository(options.install.folder);
+  try {
+    for (let attempts = 1; ; attempts++) {
+      const attempt = await attemptBoot(toolbox, image, options, accelerator, server?.port);
+      if (attempts < 3 && accelerator.accelerator === 'kvm' && /KVM internal error/.test(attempt.stderr)) {
+        accelerator = { accelerator: 'tcg', why: 'emulated: KVM failed with an internal error during the start' };
+        notes.push('KVM failed with an internal error; started again, emulated');
+        continue;
+      }
+      if (attempts < 2 && accelerator.accelerator === 'tcg' && knownOops.test(attempt.console)) {
+        notes.push('the emulator tripped over an int3 (a known fault of QEMU with several processors); started again');
+        continue;
+      }
+      if (attempt.code !== 0 && attempt.code !== 137 && attempt.console === '') {
+        throw new WeirError('qemu-failed', 'QEMU could not start the machine', {
+          where: { file: image.path },
+          details: lastLines(attempt.stderr, 10),
+        });
+      }
+      const failures = attemptFailures(attempt, options);
+      const report: BootReport = {
+        ok: failures.length === 0,
+        failures,
+        notes,
+        accelerator,
+        attempts,
+        seconds: attempt.seconds,
+        ...(attempt.ssh === undefined ? {} : { ssh: attempt.ssh }),
+        machine: attempt.machine,
+        consoleLog: join(options.folder, 'console.log'),
+      };
+      await writeAtomic(join(options.folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+      return report;
+    }
+  } finally {
+    await server?.close();
+  }
+}
+
+function attemptFailures(attempt: Attempt, options: CheckOptions): string[] {
+  const failures: string[] = [];
+  if (!attempt.finished) {
+    const last = lastLines(attempt.console, 1)[0] ?? 'nothing';
+    const how = attempt.code === 137 ? 'it was given all its time' : `QEMU ended with ${attempt.code}`;
+    failures.push(`the machine did not answer to the end (${how}; the console's last line: ${last.slice(0, 200)})`);
+    const panic = /Kernel panic[^\r\n]*/.exec(attempt.console);
+    if (panic !== null) failures.push(panic[0]);
+  }
+  if (attempt.machine.state !== undefined || attempt.finished) {
+    failures.push(...judge(attempt.machine, options.expect ?? {}, { install: options.install !== undefined }));
+    if (attempt.ssh === undefined && options.expect?.network !== false) failures.push('sshd did not answer');
+  }
+  return failures;
+}
+
+async function attemptBoot(
+  toolbox: Toolbox,
+  image: BootImage,
+  options: CheckOptions,
+  accelerator: AcceleratorChoice,
+  repoPort: number | undefined,
+): Promise<Attempt> {
+  const { folder, install } = options;
+  const consoleLog = join(folder, 'console.log');
+  const answersFile = join(folder, 'answers.jsonl');
+  for (const file of [consoleLog, answersFile]) await rm(file, { force: true });
+  const slow = accelerator.accelerator === 'tcg';
+  const probe = probeCredentials({
+    verifyPackages: options.verifyPackages !== false,
+    settleSeconds: slow ? 240 : 60,
+    ...(install === undefined || repoPort === undefined
+      ? {}
+      : {
+          install: {
+            package: install.package,
+            repositories: install.repositories.map(({ id, path }) => ({
+              id,
+              baseUrl: new URL(path, `http://10.0.2.2:${repoPort}/`).href,
+            })),
+          },
+        }),
+  });
+  const sshPort = await freePort();
+  const { machine, binds, overlay } = await prepareMachine(toolbox, image, options, accelerator, folder);
+  const began = performance.now();
+  const running = runMachine(
+    toolbox,
+    {
+      ...machine,
+      console: { file: consoleLog },
+      port: { name: probePort, file: answersFile },
+      sshPort,
+      credentials: [...(options.credentials ?? []), ...probe],
+    },
+    { binds, timeoutSeconds: options.timeoutSeconds ?? (slow ? 600 : 180) },
+  );
+  const watch = new AbortController();
+  const greeting = sshGreeting(sshPort, watch.signal);
+  try {
+    const result = await running;
+    const seconds = Math.round((performance.now() - began) / 100) / 10;
+    watch.abort();
+    const answers = parseAnswers((await readIfExists(answersFile)) ?? '');
+    return {
+      machine: machineState(answers),
+      finished: answers.at(-1)?.name === 'end',
+      ssh: await greeting,
+      seconds,
+      code: result.code,
+      stderr: result.stderr,
+      console: await readConsole(consoleLog),
+    };
+  } finally {
+    watch.abort();
+    await greeting;
+    await rm(overlay, { force: true });
+  }
+}
+
+/** The machine of an image, without its console: an overlay for the disk and, for UEFI, fresh variables, both in `folder`. */
+export async function prepareMachine(
+  toolbox: Toolbox,
+  image: BootImage,
+  options: MachineOptions,
+  accelerator: AcceleratorChoice,
+  folder: string,
+): Promise<{ readonly machine: Omit<Machine, 'console'>; readonly binds: readonly Bind[]; readonly overlay: string }> {
+  const overlay = await makeOverlayFor(toolbox, image, options, folder);
+  const binds: Bind[] = [{ from: image.path }, { from: folder, writable: true }];
+  if (image.kernel !== undefined) {
+    binds.push({ from: image.kernel.path });
+    if (image.kernel.initrd !== undefined) binds.push({ from: image.kernel.initrd });
+  }
+  return {
+    machine: {
+      arch: image.arch,
+      accelerator: accelerator.accelerator,
+      memoryMiB: options.memoryMiB ?? 2048,
+      cpus: options.cpus ?? 2,
+      firmware: await firmwareFor(toolbox, image, folder),
+      disks: [
+        image.format === 'iso'
+          ? { path: image.path, format: 'raw', bus: 'cdrom' }
+          : { path: overlay, format: 'qcow2', bus: options.bus ?? 'nvme' },
+      ],
+    },
+    binds,
+    overlay,
+  };
+}
+
+async function makeOverlayFor(
+  toolbox: Toolbox,
+  image: BootImage,
+  options: MachineOptions,
+  folder: string,
+): Promise<string> {
+  if (image.format === 'iso') return join(folder, 'disk.qcow2');
+  const format = image.format === 'qcow2' ? 'qcow2' : 'raw';
+  return makeOverlay(toolbox, { path: image.path, format }, folder, options.diskSize ?? (await vhdDiskSize(image)));
+}
+
+/** A fixed VHD's disk without its footer of 512 bytes, else undefined. */
+async function vhdDiskSize(image: BootImage): Promise<number | undefined> {
+  if (image.format !== 'vhd') return undefined;
+  return (await stat(image.path)).size - 512;
+}
+
+async function firmwareFor(toolbox: Toolbox, image: BootImage, folder: string): Promise<Firmware> {
+  if (image.kernel !== undefined) {
+    const { path, initrd, commandLine } = image.kernel;
+    return { kind: 'kernel', kernel: path, commandLine, ...(initrd === undefined ? {} : { initrd }) };
+  }
+  if (image.firmware === 'bios') return { kind: 'bios' };
+  return uefiFirmware(toolbox, image.arch, folder, image.secureVariables);
+}
+
+/** The console's text without the terminal's control sequences. */
+async function readConsole(path: string): Promise<string> {
+  const text = (await readIfExists(path)) ?? '';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is removed
+  return text.replace(/\x1b(\[[0-9;?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_78])/g, '');
+}
+
+/** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
+async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
+  while (!signal.aborted) {
+    const line = await readGreeting(port, signal);
+    if (line?.startsWith('SSH-') === true) return line;
+    await sleep(500, undefined, { signal }).catch(() => {});
+  }
+  return undefined;
+}
+
+function readGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const done = (line: string | undefined): void => {
+      socket.destroy();
+      signal.removeEventListener('abort', stop);
+      resolve(line);
+    };
+    const stop = (): void => done(undefined);
+    signal.addEventListener('abort', stop);
+    socket.setTimeout(20_000, stop);
+    socket.on('error', stop);
+    socket.on('close', stop);
+    socket.once('data', (data) => done(data.toString('latin1').split(/\r?\n/)[0]));
+  });
+}

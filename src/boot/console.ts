@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { cacheRoot } from '../base/paths.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
+import { type BootImage, type MachineOptions, prepareMachine } from './check.ts';
+import { type Credential, freePort, machineCommand, qemuEnvironment } from './qemu.ts';
+
+export interface ConsoleOptions extends MachineOptions {
+  /** A public key that may log in as root over SSH. */
+  readonly authorizedKey?: string;
+  /** Logs root in on the serial console without a password. */
+  readonly autologin?: boolean;
+  /** Called once before the machine starts, to tell the user. */
+  readonly onStart?: (started: { readonly sshPort: number; readonly accelerator: AcceleratorChoice }) => void;
+}
+
+/**
+ * Runs an image with its serial console on this process's terminal until it is switched off (Ctrl-A X ends it at once). What the
+ * machine writes is thrown away. @returns QEMU's exit code
+ */
+export async function bootInteractive(
+  toolbox: Toolbox,
+  image: BootImage,
+  options: ConsoleOptions = {},
+): Promise<number> {
+  const accelerator = options.accelerator ?? (await chooseAccelerator(toolbox, image.arch));
+  return withScratch(join(cacheRoot(), 'tmp'), async (folder) => {
+    const { machine, binds } = await prepareMachine(toolbox, image, options, accelerator, folder);
+    const sshPort = await freePort();
+    const argv = machineCommand(
+      toolbox,
+      { ...machine, console: 'terminal', sshPort, credentials: loginCredentials(options) },
+      binds,
+    );
+    options.onStart?.({ sshPort, accelerator });
+    return new Promise<number>((resolve, reject) => {
+      const child = spawn(argv[0]!, argv.slice(1), { stdio: 'inherit', env: { ...qemuEnvironment, TERM: 'xterm' } });
+      child.on('error', reject);
+      child.on('close', (code) => resolve(code ?? 1));
+    });
+  });
+}
+
+/** The credentials by which somebody gets in, as systemd and util-linux read them. */
+export function loginCredentials(options: ConsoleOptions): Credential[] {
+  const credentials = [...(options.credentials ?? [])];
+  if (options.authorizedKey !== undefined) {
+    credentials.push({ name: 'ssh.authorized_keys.root', value: `${options.authorizedKey.trim()}\n` });
+  }
+  if (options.autologin === true) {
+    credentials.push({ name: 'agetty.autologin', value: 'root' }, { name: 'login.noauth', value: 'yes' });
+  }
+  return credentials;
+}

@@ -1,0 +1,253 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
+import { type RunResult, run } from '../base/process.ts';
+import type { Bind } from '../engine/jail.ts';
+import { sandboxArgv } from '../engine/sandbox.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+
+export type MachineArch = 'x86_64' | 'aarch64';
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Something that systemd in the guest finds as a credential, without the image being touched. */
+export interface Credential {
+  /** As systemd.system-credentials(7) names it, for example `ssh.authorized_keys.root`. */
+  readonly name: string;
+  readonly value: string | Uint8Array;
+}
+
+export interface MachineDisk {
+  /** A file that QEMU may write: an overlay, never an image that is meant to be kept. */
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+  /** How the guest sees it. `cdrom` is read only. */
+  readonly bus: 'nvme' | 'virtio' | 'cdrom';
+}
+
+/** How the machine starts: its firmware, or a kernel given from outside. */
+export type Firmware =
+  | { readonly kind: 'bios' }
+  /** `vars` is written by the firmware: a copy. `secureBoot` needs variables with keys enrolled. */
+  | { readonly kind: 'uefi'; readonly code: string; readonly vars: string; readonly secureBoot: boolean }
+  | { readonly kind: 'kernel'; readonly kernel: string; readonly initrd?: string; readonly commandLine: string };
+
+export interface Machine {
+  readonly arch: MachineArch;
+  readonly accelerator: Accelerator;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly firmware: Firmware;
+  readonly disks: readonly MachineDisk[];
+  /** The serial console: this process's terminal, or a file. */
+  readonly console: 'terminal' | { readonly file: string };
+  /** A virtio-serial port, /dev/virtio-ports/<name> in the guest, that ends in a file here. */
+  readonly port?: { readonly name: string; readonly file: string };
+  /** TCP port on this host's loopback that leads to the guest's port 22. */
+  readonly sshPort?: number;
+  readonly credentials?: readonly Credential[];
+}
+
+/**
+ * QEMU's command line: one PCIe machine of today (q35, virt), user networking in which the guest reaches this host's loopback
+ * as 10.0.2.2, a random number source, and nothing else. Pure; all paths are as the sandbox sees them.
+ */
+export function qemuArgv(machine: Machine): string[] {
+  const x86 = machine.arch === 'x86_64';
+  const { firmware } = machine;
+  const secure = firmware.kind === 'uefi' && firmware.secureBoot;
+  const argv = [`qemu-system-${machine.arch}`, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
+  argv.push('-machine', x86 ? `q35${secure ? ',smm=on' : ''}` : 'virt,gic-version=3');
+  argv.push('-accel', machine.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
+  // "max" is all that the accelerator can do. Without virtualisation, or the guest loads a hypervisor's modules.
+  argv.push('-cpu', x86 ? 'max,-svm,-vmx' : 'max');
+  argv.push('-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`);
+  if (firmware.kind === 'uefi') {
+    if (secure && x86) argv.push('-global', 'driver=cfi.pflash01,property=secure,value=on');
+    argv.push('-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${option(firmware.code)}`);
+    argv.push('-drive', `if=pflash,unit=1,format=raw,file=${option(firmware.vars)}`);
+  } else if (firmware.kind === 'kernel') {
+    argv.push('-kernel', firmware.kernel);
+    if (firmware.initrd !== undefined) argv.push('-initrd', firmware.initrd);
+    argv.push('-append', firmware.commandLine);
+  }
+  for (const [index, disk] of machine.disks.entries()) {
+    // A kernel from outside is itself number 0 in the order of starting.
+    argv.push(...diskArguments(disk, index, firmware.kind === 'kernel' ? index + 1 : index));
+  }
+  const forward = machine.sshPort === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${machine.sshPort}-:22`;
+  argv.push('-netdev', `user,id=net0${forward}`, '-device', 'virtio-net-pci,netdev=net0,romfile=');
+  argv.push('-device', 'virtio-rng-pci');
+  if (machine.console === 'terminal') {
+    // Ctrl-C goes to the guest; Ctrl-A X ends.
+    argv.push('-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console');
+    argv.push('-mon', 'chardev=console,mode=readline');
+  } else {
+    argv.push('-serial', `file:${machine.console.file}`);
+  }
+  if (machine.port !== undefined) {
+    argv.push('-device', 'virtio-serial-pci', '-chardev', `file,id=port0,path=${option(machine.port.file)}`);
+    argv.push('-device', `virtserialport,chardev=port0,name=${machine.port.name}`);
+  }
+  const credentials = machine.credentials ?? [];
+  if (credentials.length > 0) argv.push('-smbios', smbiosCredentials(credentials));
+  return argv;
+}
+
+function diskArguments(disk: MachineDisk, index: number, order: number): string[] {
+  const id = `disk${index}`;
+  // The guest's flushes need not reach this host's disk: what is written is thrown away.
+  const drive = `if=none,id=${id},format=${disk.format},cache=unsafe,discard=unmap,file=${option(disk.path)}`;
+  if (disk.bus === 'nvme')
+    return ['-drive', drive, '-device', `nvme,drive=${id},serial=weir${index},bootindex=${order}`];
+  if (disk.bus === 'virtio') return ['-drive', drive, '-device', `virtio-blk-pci,drive=${id},bootindex=${order}`];
+  const scsi = index === 0 ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
+  return [
+    ...scsi,
+    '-drive',
+    `if=none,id=${id},format=${disk.format},media=cdrom,readonly=on,file=${option(disk.path)}`,
+    '-device',
+    `scsi-cd,drive=${id},bootindex=${order}`,
+  ];
+}
+
+/** A path inside one of QEMU's comma-separated options: commas are doubled. */
+function option(path: string): string {
+  return path.replaceAll(',', ',,');
+}
+
+/** systemd reads credentials from SMBIOS strings of type 11: `io.systemd.credential.binary:NAME=BASE64`. */
+function smbiosCredentials(credentials: readonly Credential[]): string {
+  const values = credentials.map(({ name, value }) => {
+    const base64 = Buffer.from(value).toString('base64');
+    return `value=io.systemd.credential.binary:${name}=${base64}`;
+  });
+  return `type=11,${values.join(',')}`;
+}
+
+/** Where the toolbox keeps UEFI firmware; paths in the sandbox. */
+const firmwareFiles: Readonly<Record<MachineArch, { code: string; secureCode: string; vars: string }>> = {
+  x86_64: {
+    code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
+    secureCode: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd',
+    vars: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+  },
+  aarch64: {
+    code: '/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd',
+    secureCode: '/usr/share/AAVMF/AAVMF_CODE.secboot.fd',
+    vars: '/usr/share/AAVMF/AAVMF_VARS.fd',
+  },
+};
+
+/**
+ * The UEFI firmware with a fresh copy of its variables in `folder`.
+ * @param secureVariables variables with keys enrolled; with them Secure Boot is on
+ */
+export async function uefiFirmware(
+  toolbox: Toolbox,
+  arch: MachineArch,
+  folder: string,
+  secureVariables?: string,
+): Promise<Firmware> {
+  const files = firmwareFiles[arch];
+  const code = secureVariables === undefined ? files.code : files.secureCode;
+  if (!(await exists(join(toolbox.root, code)))) {
+    throw new WeirError('no-firmware', `the toolbox has no UEFI firmware for ${arch}`, {
+      where: { file: code },
+      hint: 'the toolbox set "boot" holds it',
+    });
+  }
+  const vars = join(folder, 'efi-variables.fd');
+  await copyFresh(toolbox, secureVariables ?? files.vars, vars, folder);
+  return { kind: 'uefi', code, vars, secureBoot: secureVariables !== undefined };
+}
+
+/** By the toolbox, so that a path in it and a path of the host both work. */
+async function copyFresh(toolbox: Toolbox, from: string, to: string, folder: string): Promise<void> {
+  const host = from.startsWith('/usr/') ? [] : [{ from }];
+  const result = await run(
+    sandboxArgv(toolbox.jail, {
+      root: toolbox.root,
+      argv: ['cp', '--no-preserve=all', '-L', from, to],
+      binds: [...host, { from: folder, writable: true }],
+    }),
+    { env: qemuEnvironment },
+  );
+  if (result.code !== 0) throw new WeirError('no-firmware', 'cannot copy the firmware', { details: [result.stderr] });
+}
+
+/** What QEMU's process sees; nothing of ours. */
+export const qemuEnvironment: Readonly<Record<string, string>> = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  TZ: 'UTC',
+};
+
+/**
+ * A qcow2 file in `folder` over an image, so that the image itself is never written.
+ * @param size bytes of the disk, where the file holds more than the disk (a fixed VHD's footer) or the disk shall be larger
+ */
+export async function makeOverlay(
+  toolbox: Toolbox,
+  image: { readonly path: string; readonly format: 'raw' | 'qcow2' },
+  folder: string,
+  size?: number,
+): Promise<string> {
+  const overlay = join(folder, 'disk.qcow2');
+  const argv = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', image.format, '-b', image.path, overlay];
+  if (size !== undefined) argv.push(String(size));
+  const result = await run(
+    sandboxArgv(toolbox.jail, {
+      root: toolbox.root,
+      argv,
+      binds: [{ from: image.path }, { from: folder, writable: true }],
+    }),
+    { env: qemuEnvironment },
+  );
+  if (result.code !== 0) {
+    throw new WeirError('no-overlay', 'cannot lay a writable disk over the image', {
+      where: { file: image.path },
+      details: [result.stderr.trim()],
+    });
+  }
+  return overlay;
+}
+
+/** The whole command that runs a machine from the toolbox: on the host's network (its loopback), with /dev/kvm. */
+export function machineCommand(toolbox: Toolbox, machine: Machine, binds: readonly Bind[]): string[] {
+  return sandboxArgv(toolbox.jail, {
+    root: toolbox.root,
+    argv: qemuArgv(machine),
+    binds,
+    network: true,
+    devices: machine.accelerator === 'kvm' ? ['/dev/kvm'] : [],
+  });
+}
+
+/** Runs a machine until it switches itself off or the time is over (then `code` is 137). */
+export function runMachine(
+  toolbox: Toolbox,
+  machine: Machine,
+  options: { readonly binds: readonly Bind[]; readonly timeoutSeconds: number },
+): Promise<RunResult> {
+  return run(machineCommand(toolbox, machine, options.binds), {
+    env: qemuEnvironment,
+    timeoutSeconds: options.timeoutSeconds,
+  });
+}
+
+/** A TCP port on loopback that is free at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await new Promise<number>((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') reject(new TypeError('listen gave no port'));
+      else resolve(address.port);
+    });
+  });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}

@@ -1,0 +1,216 @@
+import type { ProbeAnswer } from './probe.ts';
+
+/** How long the parts of the start took, in seconds. `multiUser` counts from the kernel's start to the login prompt's target. */
+export interface BootTimes {
+  readonly firmware?: number;
+  readonly loader?: number;
+  readonly kernel?: number;
+  readonly initrd?: number;
+  readonly userspace?: number;
+  readonly multiUser?: number;
+}
+
+/** What a machine said about itself. A field is missing where it did not answer, or has not the tool. */
+export interface MachineState {
+  /** `systemctl is-system-running`: running, degraded, starting … */
+  readonly state?: string;
+  readonly failedUnits: readonly string[];
+  /** Jobs that were still waiting when it was asked. */
+  readonly jobs: readonly string[];
+  readonly times: BootTimes;
+  /** The slowest units, `<seconds> <unit>`, as systemd-analyze blames them. */
+  readonly slowest: readonly string[];
+  readonly services: readonly string[];
+  readonly memory?: { readonly totalMiB: number; readonly usedMiB: number };
+  readonly kernel?: string;
+  readonly commandLine?: string;
+  readonly osRelease: Readonly<Record<string, string>>;
+  /** `/` and `/usr` as mounted: source, type, options. */
+  readonly mounts: readonly {
+    readonly at: string;
+    readonly source: string;
+    readonly type: string;
+    readonly options: string;
+  }[];
+  readonly addresses: readonly string[];
+  readonly resolves: boolean;
+  readonly secureBoot: boolean;
+  /** `getenforce`: Enforcing, Permissive, Disabled. */
+  readonly selinux?: string;
+  /** Access that SELinux denied, one line each, the same one once. */
+  readonly denials: readonly string[];
+  readonly warnings: readonly string[];
+  readonly packages?: number;
+  /** The lines of `rpm -Va`, all of them. */
+  readonly verify?: readonly string[];
+  readonly install?: { readonly ok: boolean; readonly package: string; readonly output: readonly string[] };
+}
+
+/** Makes a state of the probe's answers. */
+export function machineState(answers: readonly ProbeAnswer[]): MachineState {
+  const texts = new Map(answers.map((answer) => [answer.name, answer]));
+  const text = (name: string): string => texts.get(name)?.text ?? '';
+  const word = (name: string): string | undefined => {
+    const answer = texts.get(name);
+    return answer === undefined || answer.code !== 0 || answer.text === '' ? undefined : answer.text.trim();
+  };
+  const lines = (name: string): string[] =>
+    text(name)
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+  const firstWords = (name: string): string[] => lines(name).map((line) => line.trim().split(/\s+/)[0]!);
+  const install = texts.get('install');
+  const memory = readMemory(text('memory'));
+  return {
+    // Its exit code is not 0 where the word is not "running".
+    ...optional('state', text('state').trim() || undefined),
+    failedUnits: firstWords('failed'),
+    jobs: lines('jobs').map((line) => line.trim().split(/\s+/)[1] ?? line),
+    times: readTimes(text('time'), text('multi-user')),
+    slowest: lines('blame')
+      .slice(0, 15)
+      .map((line) => line.trim()),
+    services: firstWords('services'),
+    ...optional('memory', memory),
+    ...optional('kernel', word('kernel')),
+    ...optional('commandLine', word('cmdline')),
+    osRelease: readOsRelease(text('os-release')),
+    mounts: readMounts(lines('mounts')),
+    addresses: lines('addresses')
+      .map((line) => line.trim().split(/\s+/)[3]!)
+      .filter(Boolean),
+    resolves: texts.get('resolve')?.code === 0,
+    secureBoot: text('secure-boot').trim() === '1',
+    ...optional('selinux', word('selinux')),
+    denials: uniqueDenials(lines('denials')),
+    warnings: [...new Set(lines('warnings'))],
+    ...optional('packages', word('packages') === undefined ? undefined : Number(word('packages'))),
+    ...optional('verify', texts.has('verify') ? lines('verify') : undefined),
+    ...optional(
+      'install',
+      install === undefined
+        ? undefined
+        : {
+            ok: install.code === 0 && texts.get('installed')?.code === 0,
+            package: text('installed').trim(),
+            output: lines('install')
+              .flatMap((line) => line.split('\r'))
+              .slice(-30),
+          },
+    ),
+  };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
+}
+
+/** `systemd-analyze time`: "Startup finished in 1.2s (firmware) + 800ms (loader) + 2.7s (kernel) + 1min 3.1s (userspace) = …". */
+function readTimes(analyze: string, multiUser: string): BootTimes {
+  const first = analyze.split('\n')[0] ?? '';
+  const part = (name: string): number | undefined => {
+    const match = new RegExp(`((?:[\\d.]+(?:min|ms|us|s) ?)+)\\(${name}\\)`).exec(first);
+    return match === null ? undefined : seconds(match[1]!);
+  };
+  const microseconds = Number(multiUser.trim());
+  return {
+    ...optional('firmware', part('firmware')),
+    ...optional('loader', part('loader')),
+    ...optional('kernel', part('kernel')),
+    ...optional('initrd', part('initrd')),
+    ...optional('userspace', part('userspace')),
+    ...optional('multiUser', microseconds > 0 ? Math.round(microseconds / 1000) / 1000 : undefined),
+  };
+}
+
+const unitSeconds: Readonly<Record<string, number>> = { min: 60, s: 1, ms: 0.001, us: 0.000001 };
+
+function seconds(span: string): number {
+  let sum = 0;
+  for (const match of span.matchAll(/([\d.]+)(min|ms|us|s)/g)) sum += Number(match[1]) * unitSeconds[match[2]!]!;
+  return Math.round(sum * 1000) / 1000;
+}
+
+function readMemory(meminfo: string): { totalMiB: number; usedMiB: number } | undefined {
+  const kib = (name: string): number | undefined => {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(meminfo);
+    return match === null ? undefined : Number(match[1]);
+  };
+  const total = kib('MemTotal');
+  const available = kib('MemAvailable');
+  if (total === undefined || available === undefined) return undefined;
+  return { totalMiB: Math.round(total / 1024), usedMiB: Math.round((total - available) / 1024) };
+}
+
+function readOsRelease(text: string): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const match = /^([A-Z][A-Z0-9_]*)=(["']?)(.*)\2$/.exec(line.trim());
+    if (match !== null) values[match[1]!] = match[3]!;
+  }
+  return values;
+}
+
+function readMounts(lines: readonly string[]): MachineState['mounts'] {
+  return lines
+    .map((line) => line.split(' '))
+    .filter(([, at]) => at === '/' || at === '/usr' || at === '/etc')
+    .map(([source = '', at = '', type = '', options = '']) => ({ at, source, type, options }));
+}
+
+/** Without time and serial number, so that one denial in the kernel's log and in the audit log is one. */
+function uniqueDenials(lines: readonly string[]): string[] {
+  const seen = new Map<string, string>();
+  for (const line of lines) {
+    const what = /avc: *denied.*$/.exec(line)?.[0] ?? line;
+    const key = what.replace(/\b(pid|ino)=\d+ ?/g, '');
+    if (!seen.has(key)) seen.set(key, what);
+  }
+  return [...seen.values()];
+}
+
+export interface Expectations {
+  /** Default `Enforcing`; false where an image is not expected to have SELinux. */
+  readonly selinux?: 'Enforcing' | 'Permissive' | false;
+  readonly secureBoot?: boolean;
+  readonly network?: boolean;
+  /** Lines of `rpm -Va` that are no failure, besides changed configuration files. */
+  readonly verifyAllowed?: readonly RegExp[];
+  /** Denials that are no failure. */
+  readonly denialsAllowed?: readonly RegExp[];
+  readonly activeServices?: readonly string[];
+}
+
+/** What is wrong with a machine, one sentence each; empty where nothing is. */
+export function judge(state: MachineState, expected: Expectations, asked: { readonly install: boolean }): string[] {
+  const wrong: string[] = [];
+  if (state.state !== 'running') wrong.push(`the system is ${state.state ?? 'silent'}, not running`);
+  for (const unit of state.failedUnits) wrong.push(`${unit} failed`);
+  for (const job of state.state === 'running' ? [] : state.jobs) wrong.push(`${job} was still waiting`);
+  const selinux = expected.selinux ?? 'Enforcing';
+  if (selinux !== false) {
+    if (state.selinux !== selinux) wrong.push(`SELinux is ${state.selinux ?? 'absent'}, not ${selinux}`);
+    for (const denial of state.denials) {
+      if (!matches(expected.denialsAllowed, denial)) wrong.push(`SELinux ${denial}`);
+    }
+  }
+  if (expected.secureBoot === true && !state.secureBoot) wrong.push('Secure Boot is off');
+  if (expected.network !== false) {
+    if (state.addresses.length === 0) wrong.push('no network card has an address');
+    if (!state.resolves) wrong.push('names are not resolved');
+  }
+  for (const line of state.verify ?? []) {
+    if (!/^\S+ +c /.test(line) && !matches(expected.verifyAllowed, line)) wrong.push(`rpm -Va: ${line}`);
+  }
+  for (const service of expected.activeServices ?? []) {
+    if (!state.services.includes(service)) wrong.push(`${service} is not active`);
+  }
+  if (asked.install && state.install?.ok !== true) {
+    wrong.push(`dnf could not install: ${state.install?.output.at(-1) ?? 'it was not asked'}`);
+  }
+  return wrong;
+}
+
+function matches(patterns: readonly RegExp[] | undefined, text: string): boolean {
+  return (patterns ?? []).some((pattern) => pattern.test(text));
+}

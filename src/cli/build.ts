@@ -1,0 +1,37 @@
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { buildRelease } from '../release/build.ts';
+import { type GlobalOptions, printResult, progressFor } from './program.ts';
+import { workspaceFor } from './workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .option('--image <name...>', 'only these images')
+    .option('--no-images', 'stop after the repository')
+    .option('--out <dir>', 'where results go (default: out beside the project)')
+    .addHelpText('after', '\nExamples:\n  weir build\n  weir build --image vm-base\n  weir build --no-images --json')
+    .action(async (options: { image?: string[]; images: boolean; out?: string }) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const release = await buildRelease(workspace, options.images ? options.image : []);
+      const here = (path: string): string => relative(process.cwd(), path) || '.';
+      const lines = [
+        `repository  ${here(release.repository.snapshot.dir)}`,
+        ...release.images.map(({ record, dir }) => `image       ${here(dir)}  (${record.packages.length} packages)`),
+        `evidence    ${here(workspace.out)}/release.json`,
+      ];
+      const value = {
+        snapshot: release.repository.snapshot.name,
+        repository: release.repository.snapshot.dir,
+        images: release.images.map(({ record, dir, cached }) => ({
+          name: record.name,
+          dir,
+          cached,
+          files: record.files,
+        })),
+        components: release.built.components.map(({ component, cached }) => ({ name: component, cached })),
+        stages: workspace.progress.finished,
+      };
+      printResult(settings, value, lines.join('\n'));
+    });
+}

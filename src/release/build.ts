@@ -1,0 +1,92 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { withLock } from '../base/lock.ts';
+import { inStage } from '../base/progress.ts';
+import { orphanedFolders, writeRendered } from '../overlay/render.ts';
+import type { Image } from '../project/model.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
+import { type BuiltComponents, buildStage, prepareComponents, type ReadyComponent } from './components.ts';
+import { writeEvidence } from './evidence.ts';
+import { type BuiltImage, imageStage } from './images.ts';
+import { type PublishedRepository, repositoryStage } from './repository.ts';
+import { type SeedRepository, seedStage } from './seed.ts';
+import { toolboxStage, type Workspace } from './workspace.ts';
+
+/** Everything that a release consists of. */
+export interface Release {
+  readonly workspace: Workspace;
+  readonly toolbox: Toolbox;
+  readonly key: SigningKey;
+  readonly seed: SeedRepository;
+  readonly built: BuiltComponents;
+  readonly repository: PublishedRepository;
+  readonly images: readonly BuiltImage[];
+}
+
+/**
+ * Makes the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence, each only as far as
+ * something changed. One run at a time may write an output folder.
+ * @param only names of images to make; all by default
+ */
+export async function buildRelease(workspace: Workspace, only?: readonly string[]): Promise<Release> {
+  return withLock(join(workspace.out, '.lock'), async () => {
+    const toolbox = await toolboxStage(workspace, 'core');
+    const key = await signingKey(workspace, toolbox);
+    const seed = await seedStage(workspace, toolbox);
+    const ready = await renderStage(workspace, key);
+    const built = await buildStage(workspace, toolbox, seed, ready);
+    const repository = await repositoryStage(workspace, toolbox, key, seed, built);
+    const images: BuiltImage[] = [];
+    for (const image of chosenImages(workspace, only)) {
+      images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));
+    }
+    const release = { workspace, toolbox, key, seed, built, repository, images };
+    await writeEvidence(release);
+    return release;
+  });
+}
+
+/** The images that Weir makes, in the order of the project. */
+export function chosenImages(workspace: Workspace, only?: readonly string[]): Image[] {
+  return [...workspace.project.images.values()].filter(
+    (image) => image.definition?.type === 'weir' && (only === undefined || only.includes(image.name)),
+  );
+}
+
+export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<SigningKey> {
+  return openSigningKey(toolbox, {
+    cache: workspace.cache,
+    fingerprint: workspace.project.signing.key,
+    userHome: process.env.GNUPGHOME ?? join(homedir(), '.gnupg'),
+  });
+}
+
+/** Folder of the rendered specs, which the project keeps in git. */
+export function renderedSpecsDir(workspace: Pick<Workspace, 'project'>): string {
+  const { project } = workspace;
+  return project.project.renderedSpecsDir ?? join(project.root, 'specs');
+}
+
+/** Fetches sources, applies overlays, and writes the rendered specs that changed. */
+export async function renderStage(workspace: Workspace, key: SigningKey): Promise<ReadyComponent[]> {
+  return inStage(workspace.progress, 'specs', async (stage) => {
+    stage.update(`rendering ${workspace.project.components.size} components`);
+    const ready = await prepareComponents(workspace, key);
+    const root = renderedSpecsDir(workspace);
+    let written = 0;
+    for (const { rendered } of ready) {
+      const outcome = await writeRendered(root, rendered);
+      if (outcome.written.length + outcome.removed.length > 0) written++;
+      for (const warning of rendered.warnings) stage.note(`${rendered.name}: ${warning}`);
+    }
+    const orphans = await orphanedFolders(root, new Set(workspace.project.components.keys()));
+    for (const orphan of orphans)
+      stage.note(`${orphan} is rendered but no component; weir component render --clean removes it`);
+    return {
+      result: ready,
+      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered anew`,
+      cached: written === 0,
+    };
+  });
+}

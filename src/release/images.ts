@@ -1,0 +1,298 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cyclonedxDocument } from '../audit/cyclonedx.ts';
+import { spdxDocument } from '../audit/spdx.ts';
+import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists, readIfExists, temporaryName } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import { resolveCached } from '../build/buildroot.ts';
+import { removeTree, withScratch } from '../engine/sandbox.ts';
+import { blobPath, putBytes } from '../engine/store.ts';
+import { addOciImage, writeOciIndex } from '../image/oci.ts';
+import { makeVm, type VmFormat } from '../image/vm.ts';
+import type { Image, WeirImage } from '../project/model.ts';
+import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { composeTree } from '../tree/compose.ts';
+import { finaliseTree } from '../tree/finalise.ts';
+import { withEntries } from '../tree/overlay.ts';
+import type { Entry, Tree } from '../tree/tree.ts';
+import type { BuiltComponents } from './components.ts';
+import { imageContents, osReleaseOf } from './evidence.ts';
+import type { PublishedRepository } from './repository.ts';
+import type { SeedRepository } from './seed.ts';
+import { debianArch, type Workspace } from './workspace.ts';
+
+/** A file of an image, relative to the image's folder. */
+export interface ImageFile {
+  readonly path: string;
+  /** bytes, holes of sparse files counted */
+  readonly size: number;
+  readonly sha256: Digest;
+}
+
+/** What `image.json` beside an image says. */
+export interface ImageRecord {
+  readonly name: string;
+  readonly kind: WeirImage['kind'];
+  /** Digest over all that the image is made from; equal inputs give equal bytes. */
+  readonly inputs: Digest;
+  readonly snapshot: string;
+  readonly packages: readonly (Pick<
+    RepoPackage,
+    'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm' | 'sourceRpm' | 'origin'
+  > & {
+    readonly nevra: string;
+  })[];
+  readonly files: readonly ImageFile[];
+  /** Sum of file sizes in the tree, bytes. */
+  readonly installedSize: number;
+  readonly osRelease: Readonly<Record<string, string>>;
+  /** Kind-specific facts: kernel and command line, or manifest digest. */
+  readonly details: Readonly<Record<string, unknown>>;
+  /** What finalising did. */
+  readonly log: readonly string[];
+}
+
+export interface BuiltImage {
+  readonly record: ImageRecord;
+  readonly dir: string;
+  readonly cached: boolean;
+}
+
+/** Raised when Weir makes other bytes out of the same inputs. */
+const imageVersion = 1;
+
+/** Makes one image out of the published repository; left alone where it is there and nothing changed. */
+export async function imageStage(
+  workspace: Workspace,
+  toolbox: Toolbox,
+  repository: PublishedRepository,
+  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
+  image: Image,
+): Promise<BuiltImage> {
+  const definition = image.definition;
+  if (definition?.type !== 'weir') {
+    throw new WeirError('image-kind', `image ${image.name} is not defined for Weir`, {
+      where: image.origin,
+      hint: 'give it definition = { type = "weir", … }',
+      exit: 2,
+    });
+  }
+  const { engine, clock, arch, out, progress } = workspace;
+  return inStage<BuiltImage>(progress, image.name, async (stage) => {
+    const packages = await resolveCached(
+      { engine, toolbox, arch },
+      repository.sources,
+      definition.packages,
+      `image ${image.name}`,
+      definition.excludePackages,
+    );
+    const inputs = valueDigest({
+      imageVersion,
+      packages: packages.map((pkg) => pkg.rpm),
+      definition,
+      toolbox: toolbox.digest,
+      clock,
+      arch,
+      release: workspace.project.lifecycle,
+    });
+    const dir = join(out, 'images', image.name);
+    const known = await knownImage(dir, inputs);
+    if (known !== undefined)
+      return { result: { record: known, dir, cached: true }, summary: summarise(known), cached: true };
+
+    stage.update(`composing ${packages.length} packages`);
+    const composed = await composeTree(engine, packages);
+    const added = await imageEntries(workspace, image.name, definition, composed);
+    const { tree, log } = await finaliseTree(engine, toolbox, withEntries(composed, added), {
+      cache: workspace.cache,
+      clock,
+      selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
+      rpmdb: true,
+      presets: definition.kind === 'disk',
+      enable: definition.enabledServices,
+      disable: definition.disabledServices,
+    });
+    stage.update('writing the image');
+    const record = await replaceFolder(dir, async (temporary) => {
+      const details = await render(workspace, toolbox, image, definition, tree, temporary, inputs);
+      const osRelease = await osReleaseOf(workspace, tree);
+      const contents = await imageContents(
+        workspace,
+        { name: image.name, kind: definition.kind },
+        osRelease,
+        packages,
+        from,
+      );
+      await writeFile(join(temporary, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
+      await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
+      const made: ImageRecord = {
+        name: image.name,
+        kind: definition.kind,
+        inputs,
+        snapshot: repository.snapshot.name,
+        packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),
+        files: await describeFiles(temporary),
+        installedSize: tree.entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
+        osRelease,
+        details,
+        log,
+      };
+      await writeFile(join(temporary, 'image.json'), `${JSON.stringify(made, null, 2)}\n`);
+      return made;
+    });
+    return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
+  });
+}
+
+function summarise(record: ImageRecord): string {
+  const megabytes = Math.round(record.installedSize / 1e6);
+  const formats =
+    record.kind === 'container'
+      ? 'OCI layout'
+      : record.files
+          .map((file) => /\.(raw|qcow2|vhd)$/.exec(file.path)?.[1])
+          .filter(Boolean)
+          .join(', ');
+  return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;
+}
+
+/** The record of an image that is there whole and was made from the same inputs. */
+async function knownImage(dir: string, inputs: Digest): Promise<ImageRecord | undefined> {
+  const text = await readIfExists(join(dir, 'image.json'));
+  if (text === undefined) return undefined;
+  const record = JSON.parse(text) as ImageRecord;
+  if (record.inputs !== inputs) return undefined;
+  for (const file of record.files) {
+    const info = await stat(join(dir, file.path)).catch(() => undefined);
+    if (info?.size !== file.size) return undefined;
+  }
+  return record;
+}
+
+/** What no package can know: which image this is, and what its first boot needs. */
+async function imageEntries(workspace: Workspace, name: string, definition: WeirImage, tree: Tree): Promise<Entry[]> {
+  const { engine, clock, release } = workspace;
+  const added: Entry[] = [];
+  const owned = { user: 'root', group: 'root', mtime: clock, packages: [] } as const;
+  const put = async (path: string, text: string, mode = 0o644): Promise<void> => {
+    const before = tree.entries.find((entry) => entry.path === path);
+    const packages = before?.packages ?? [];
+    added.push({ ...owned, packages, kind: 'file', path, mode, ...(await putBytes(engine.store, text)) });
+  };
+  const osRelease = tree.entries.find((entry) => entry.path === '/usr/lib/os-release');
+  if (osRelease?.kind === 'file') {
+    const text = (await readFile(blobPath(engine.store, osRelease.digest), 'utf8')).trimEnd();
+    await put(
+      '/usr/lib/os-release',
+      `${text}\nIMAGE_ID="${name}"\nIMAGE_VERSION="${release.version}.${dateOf(clock)}"\n`,
+    );
+  }
+  if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
+  if (definition.kind === 'disk') {
+    // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and no host keys are made.
+    await put('/etc/machine-id', 'uninitialized\n', 0o444);
+    const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
+    await put('/etc/fstab', `# The root file system; the kernel command line names its partition.\n${root}\n`);
+  }
+  return added;
+}
+
+function dateOf(clock: number): string {
+  return new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+async function render(
+  workspace: Workspace,
+  toolbox: Toolbox,
+  image: Image,
+  definition: WeirImage,
+  tree: Tree,
+  dir: string,
+  seed: Digest,
+): Promise<Record<string, unknown>> {
+  const { engine, clock, arch, project, release } = workspace;
+  switch (definition.kind) {
+    case 'container': {
+      const lifecycle = project.lifecycle;
+      const layout = join(dir, 'oci');
+      await mkdir(layout);
+      const made = await addOciImage(engine.store, layout, tree, {
+        architecture: debianArch(arch) as 'amd64' | 'arm64',
+        settings: definition.container,
+        annotations: {
+          'org.opencontainers.image.title': image.name,
+          'org.opencontainers.image.version': release.version,
+          ...(image.description === undefined ? {} : { 'org.opencontainers.image.description': image.description }),
+          ...(lifecycle === undefined ? {} : { 'org.opencontainers.image.vendor': lifecycle.name }),
+        },
+        createdBy: `weir: ${tree.packages.length} packages`,
+        epoch: clock,
+      });
+      await writeOciIndex(layout, `${image.name}:${release.version}`, [made.manifest]);
+      return { manifest: made.manifest.digest, layer: made.layer.digest, layerSize: made.layer.size };
+    }
+    case 'disk': {
+      const commandLine = [...(await packagedCommandLine(workspace, tree)), ...definition.kernel.commandLine];
+      const vm = await withScratch(engine.scratch, (work) =>
+        makeVm(toolbox, engine.store, tree, dir, work, {
+          name: image.name,
+          arch,
+          formats: definition.formats.filter((format): format is VmFormat => format !== 'oci'),
+          commandLine,
+          size: definition.disk.size,
+          espSize: definition.disk.espSize,
+          rootLabel: definition.disk.rootLabel,
+          selinux: definition.selinux !== 'disabled',
+          seed,
+          epoch: clock,
+        }),
+      );
+      const { files: _, ...details } = vm;
+      return details;
+    }
+  }
+}
+
+/** Words that packages put on every kernel command line, one file each. */
+async function packagedCommandLine(workspace: Workspace, tree: Tree): Promise<string[]> {
+  const words: string[] = [];
+  for (const entry of tree.entries) {
+    if (entry.kind !== 'file' || !/^\/usr\/lib\/kernel\/cmdline(\.d\/[^/]+\.conf)?$/.test(entry.path)) continue;
+    const text = await readFile(blobPath(workspace.engine.store, entry.digest), 'utf8');
+    for (const line of text.split('\n'))
+      if (!line.startsWith('#')) words.push(...line.split(/\s+/).filter((word) => word !== ''));
+  }
+  return words;
+}
+
+async function describeFiles(dir: string): Promise<ImageFile[]> {
+  const files: ImageFile[] = [];
+  for (const path of (await readdir(dir, { recursive: true })).sort()) {
+    const info = await stat(join(dir, path));
+    if (info.isFile()) files.push({ path, size: info.size, sha256: await fileDigest(join(dir, path)) });
+  }
+  return files;
+}
+
+/** Makes a folder beside and renames it into place; what was there goes only when the new one is whole. */
+async function replaceFolder<T>(dir: string, make: (temporary: string) => Promise<T>): Promise<T> {
+  await mkdir(join(dir, '..'), { recursive: true });
+  const temporary = temporaryName(dir);
+  await mkdir(temporary);
+  try {
+    const result = await make(temporary);
+    if (await exists(dir)) {
+      const old = temporaryName(dir);
+      await rename(dir, old);
+      await rename(temporary, dir);
+      await removeTree(old);
+    } else await rename(temporary, dir);
+    return result;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
