@@ -71,7 +71,8 @@ export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Pr
       { env: qemuEnvironment, timeoutSeconds: 15 },
     );
     if (result.code === sectorExitCode) return undefined;
-    const first = result.stderr.split('\n').find((line) => line.trim() !== '');
+    const lines = result.stderr.split('\n').filter((line) => line.trim() !== '');
+    const first = lines.find((line) => line.includes('KVM')) ?? lines[0];
     return first?.trim() ?? `exit code ${result.code}`;
   });
 }
