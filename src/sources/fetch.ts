@@ -164,7 +164,7 @@ async function fetchDistGit(
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(branch === undefined ? {} : { branch }),
   };
-  const resolved = await resolveCommit(store, uri, wish, context.offline);
+  const resolved = await resolveCommit(store, uri, wish, context);
   await checkOut(store, resolved, into);
   const count = await commitsSinceVersion(store, resolved, `${spec.name}.spec`);
   return { kind: 'git', from: uri, commit: resolved, commitsSinceVersion: count };

@@ -19,6 +19,13 @@ export interface GitWish {
   readonly branch?: string;
 }
 
+/** Whether to ask upstream at all, and how often; the fields are those of a download. */
+export interface Patience {
+  readonly offline?: boolean;
+  readonly attempts?: number;
+  readonly wait?: (attempt: number) => Promise<void>;
+}
+
 export async function openGitStore(cache: string): Promise<GitStore> {
   const dir = join(cache, 'git');
   if (!(await exists(join(dir, 'HEAD')))) {
@@ -30,7 +37,13 @@ export async function openGitStore(cache: string): Promise<GitStore> {
 
 function git(store: GitStore, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
   // The user's own git configuration stays in force: it may know the way through a proxy.
-  const fixed = ['-c', 'gc.auto=0', '-c', 'core.autocrlf=false', '-c', 'core.attributesFile=/dev/null'];
+  const settings = [
+    // Runs share the store, and only a slow fetch may wait, not one that stands still.
+    ...['gc.auto=0', 'maintenance.auto=false', 'http.lowSpeedLimit=1', 'http.lowSpeedTime=60'],
+    // Files come out as they went in.
+    ...['core.autocrlf=false', 'core.attributesFile=/dev/null'],
+  ];
+  const fixed = settings.flatMap((setting) => ['-c', setting]);
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(
       (pair): pair is [string, string] => pair[1] !== undefined && !/^GIT_(DIR|WORK_TREE|INDEX_FILE)$/.test(pair[0]),
@@ -59,7 +72,12 @@ async function gitOk(
  * The commit that a wish means, its objects in the store. A full commit that is there already needs no network.
  * @throws WeirError `git-failed`, `no-commit`, `offline`
  */
-export async function resolveCommit(store: GitStore, url: string, wish: GitWish, offline = false): Promise<string> {
+export async function resolveCommit(
+  store: GitStore,
+  url: string,
+  wish: GitWish,
+  patience: Patience = {},
+): Promise<string> {
   const ref = `refs/weir/${sha256(url).slice(0, 16)}/${sha256(wish.branch ?? 'HEAD').slice(0, 16)}`;
   if (wish.commit !== undefined) {
     const there = await findCommit(store, wish.commit, ref);
@@ -68,21 +86,14 @@ export async function resolveCommit(store: GitStore, url: string, wish: GitWish,
   const pin = pinPath(store, url, wish);
   const pinned = pin === undefined ? undefined : (await readIfExists(pin))?.trim();
   if (pinned !== undefined && (await findCommit(store, pinned, ref)) !== undefined) return pinned;
-  if (offline) {
+  if (patience.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
     const there = wish.commit === undefined ? await onBranch(store, ref, wish.snapshot) : undefined;
     if (there !== undefined) return there;
     throw new WeirError('offline', `${url} is not in the cache, and this run is offline`);
   }
-  await gitOk(store, [
-    'fetch',
-    '--quiet',
-    '--no-tags',
-    '--no-write-fetch-head',
-    '--',
-    url,
-    `+${wish.branch === undefined ? 'HEAD' : `refs/heads/${wish.branch}`}:${ref}`,
-  ]);
+  const source = wish.branch === undefined ? 'HEAD' : `refs/heads/${wish.branch}`;
+  await fetchRef(store, url, `+${source}:${ref}`, patience);
   if (wish.commit === undefined) {
     const found = await onBranch(store, ref, wish.snapshot);
     if (found !== undefined) {
@@ -95,10 +106,30 @@ export async function resolveCommit(store: GitStore, url: string, wish: GitWish,
   if (found !== undefined) return found;
   // A commit beside the branch: servers give it when it is asked for by its whole name.
   if (wish.commit.length === 40) {
-    const asked = await git(store, ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, wish.commit]);
+    const asked = await git(store, fetchArgs(url, wish.commit));
     if (asked.code === 0) return wish.commit;
   }
   throw new WeirError('no-commit', `${url} has no commit ${wish.commit}`, { exit: 2 });
+}
+
+function fetchArgs(url: string, refspec: string): string[] {
+  return ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, refspec];
+}
+
+/** What git says when the network or the server is the reason, so that another attempt may do. */
+const passing =
+  /could not resolve host|timed out|connection reset|connection refused|rpc failed|early eof|hung up|returned error: (?:429|5\d\d)|too slow/i;
+
+async function fetchRef(store: GitStore, url: string, refspec: string, patience: Patience): Promise<void> {
+  const wait = patience.wait ?? ((attempt: number) => new Promise((done) => setTimeout(done, 500 * 2 ** attempt)));
+  for (let attempt = 1; ; attempt++) {
+    const result = await git(store, fetchArgs(url, refspec));
+    if (result.code === 0) return;
+    if (attempt >= (patience.attempts ?? 4) || !passing.test(result.stderr)) {
+      throw new WeirError('git-failed', `git could not fetch ${url}`, { details: lastLines(result.stderr, 5) });
+    }
+    await wait(attempt);
+  }
 }
 
 /** Where the commit of a snapshot is remembered, once the snapshot is in the past: then no later run asks upstream. */

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -233,6 +235,23 @@ describe('a dist-git that is git', () => {
     expect(await failure(fetchDemo(upstream({}, early), of))).toMatchObject({ code: 'no-commit', exit: 2 });
     expect((await failure(fetchDemo(upstream({}, { commit: 'fffffff' }), of))).code).toBe('no-commit');
     expect((await failure(fetchDemo(upstream({}, { commit: 'f'.repeat(40) }), of))).code).toBe('no-commit');
+  });
+
+  it('asks a server that fails again, and one that has nothing once', async () => {
+    const answers = [503, 502, 404];
+    let asked = 0;
+    const server = createServer((_request, response) => {
+      response.statusCode = answers[Math.min(asked++, 2)]!;
+      response.end();
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void server.close());
+    const waits: number[] = [];
+    const wait = (attempt: number): Promise<void> => Promise.resolve(void waits.push(attempt));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/$pkg`;
+    const error = await failure(fetchDemo(upstream(), project({ distGitBaseUri: base }), { wait, attempts: 5 }));
+    expect(error.code).toBe('git-failed');
+    expect(waits).toEqual([1, 2]);
   });
 
   it('tells the history of paths', async () => {
