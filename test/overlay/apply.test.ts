@@ -2,10 +2,12 @@ import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatError, WeirError } from '../../src/base/errors.ts';
 import { run } from '../../src/base/process.ts';
 import { applyOverlays, type OverlaidSources } from '../../src/overlay/apply.ts';
+import { editArchive } from '../../src/overlay/archive.ts';
 import { readEntry } from '../../src/overlay/files.ts';
 import { printSpec } from '../../src/spec/parse.ts';
 import { component, folder, type OverlayData, overlay } from './fixture.ts';
@@ -206,4 +208,30 @@ describe('overlays into archives', () => {
     const dir = await demo({ 'a.tar.gz': gzipSync(tar) });
     expect((await failure(apply(dir, ...edits))).code).toBe('bad-archive');
   });
+
+  it('make nothing but a WeirError of a damaged archive', async () => {
+    const tar = await tarball();
+    const change = fc.tuple(fc.nat(tar.length - 1), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 20 }), fc.nat(tar.length), async (changes, length) => {
+        const bytes = Buffer.from(tar.subarray(0, length));
+        for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
+        const files = new Map([['a.tar', { kind: 'bytes', bytes, executable: false } as const]]);
+        try {
+          await editArchive(files, 'a.tar', { type: 'file-remove', file: '**' }, {});
+        } catch (error) {
+          expect(error).toBeInstanceOf(WeirError);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+it('a pattern that would run away elsewhere takes time in proportion to the text', async () => {
+  const dir = await folder({ 'demo.spec': spec, a: 'a'.repeat(20_000) });
+  const error = await failure(
+    apply(dir, { type: 'file-search-replace', file: 'a', regex: '(a*)*(a|aa)*b', replacement: '' }),
+  );
+  expect(error.code).toBe('overlay-no-match');
 });

@@ -1,0 +1,45 @@
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { WeirError } from '../../src/base/errors.ts';
+import { addTag, appendLines, insertTag, removeSubpackage } from '../../src/overlay/spec-edits.ts';
+import { parseSpec, type Spec } from '../../src/spec/parse.ts';
+import { tags } from '../../src/spec/query.ts';
+
+const checkout = process.env.WEIR_AZURELINUX;
+
+const balanced = (spec: Spec): boolean =>
+  spec.strays.length === 0 && spec.conditionals.every((one) => one.close !== undefined);
+
+// Needs a folder with many real specs, such as a checkout of microsoft/azurelinux; nothing of it is kept here.
+it.skipIf(checkout === undefined)('edits every spec in $WEIR_AZURELINUX soundly', { timeout: 600_000 }, async () => {
+  let removed = 0;
+  let refused = 0;
+  const wrong: string[] = [];
+  for await (const name of glob('**/*.spec', { cwd: checkout! })) {
+    const spec = parseSpec(await readFile(join(checkout!, name)));
+    if (!balanced(spec) || spec.lines.length > 20_000) continue;
+    for (const packageName of [...new Set(spec.sections.map((one) => one.package))]
+      .filter((one) => one !== '')
+      .slice(0, 6)) {
+      try {
+        const without = removeSubpackage(spec, packageName);
+        removed++;
+        if (!balanced(without) || without.sections.some((one) => one.package === packageName))
+          wrong.push(`${name}: remove`);
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        refused++;
+      }
+    }
+    if (tags(addTag(spec, 'X-Weir', '1'), { name: 'X-Weir', package: '' }).length !== 1) wrong.push(`${name}: add`);
+    if (tags(insertTag(spec, 'Patch99999', '1'), { name: 'Patch99999' }).length !== 1) wrong.push(`${name}: insert`);
+    if (!spec.sections.some((one) => one.key === '%prep')) continue;
+    if (appendLines(spec, ['x'], { section: '%prep' }).sections.length !== spec.sections.length)
+      wrong.push(`${name}: append`);
+  }
+  console.info(`${removed} subpackages removed, ${refused} refused as interleaved`);
+  expect(wrong).toEqual([]);
+  expect(removed).toBeGreaterThan(0);
+  expect(refused / removed).toBeLessThan(0.02);
+});
