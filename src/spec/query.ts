@@ -104,10 +104,8 @@ export function sectionsOf(spec: Spec, name: string | undefined, packageName: st
 
 /** One requirement, unexpanded: `name`, or `name op version`, or a rich one in parentheses, blanks made single. */
 export function requirements(value: string): string[] {
-  const words =
-    value.match(/\((?:[^()]|\([^()]*\))*\)|(?:%\{[^}]*\}|%\[[^\]]*\]|%\([^)]*\)|\([^()\s]*\)|[^\s,])+/g) ?? [];
   const found: string[] = [];
-  for (const word of words) {
+  for (const word of topLevelWords(value)) {
     const previous = found.at(-1);
     if (previous !== undefined && (/^(<|<=|=|==|>=|>)$/.test(word) || /\s(<|<=|=|==|>=|>)$/.test(previous))) {
       found[found.length - 1] = `${previous} ${word}`;
@@ -116,6 +114,25 @@ export function requirements(value: string): string[] {
     }
   }
   return found;
+}
+
+/** Words at blanks and commas, but never inside of brackets. */
+function topLevelWords(value: string): string[] {
+  const words: string[] = [];
+  let word = '';
+  let depth = 0;
+  for (const char of value) {
+    if (depth === 0 && /[\s,]/.test(char)) {
+      if (word !== '') words.push(word);
+      word = '';
+      continue;
+    }
+    if ('([{'.includes(char)) depth++;
+    else if (')]}'.includes(char) && depth > 0) depth--;
+    word += char;
+  }
+  if (word !== '') words.push(word);
+  return words;
 }
 
 /** What the spec says it needs to be built, unexpanded, of every branch of every conditional. */

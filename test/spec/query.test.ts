@@ -72,6 +72,12 @@ it('splits requirements and keeps versions, rich ones and macros whole', () => {
     '%{name}-libs%{?_isa} = %{version}',
   ]);
   expect(requirements('')).toEqual([]);
+  expect(requirements('%{?a:b-%{?a} c} (x(y) < 3 with (z or w)), %{py3_dist p} >= 1 (open')).toEqual([
+    '%{?a:b-%{?a} c}',
+    '(x(y) < 3 with (z or w))',
+    '%{py3_dist p} >= 1',
+    '(open',
+  ]);
 });
 
 it('expands what the text alone tells', () => {
