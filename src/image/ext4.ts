@@ -99,7 +99,7 @@ export async function makeExt4(
   });
   if (made.code !== 0) {
     const details = lastLines(made.stderr, 5);
-    if (/no free|No space|Could not allocate/i.test(made.stderr)) {
+    if (/could not allocate|journal size too big/i.test(made.stderr)) {
       throw new WeirError('image-too-small', `the tree does not fit into a root of ${target.size} bytes`, {
         details,
         hint: "raise size in the image's [disk] table",

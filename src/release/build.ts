@@ -7,22 +7,12 @@ import type { Image } from '../project/model.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
 import { type BuiltComponents, buildStage, prepareComponents, type ReadyComponent } from './components.ts';
-import { writeEvidence } from './evidence.ts';
 import { type BuiltImage, imageStage } from './images.ts';
+import { writeReleaseRecord } from './record.ts';
+import type { Release } from './release.ts';
 import { type PublishedRepository, repositoryStage } from './repository.ts';
 import { type SeedRepository, seedStage } from './seed.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
-
-/** Everything that a release consists of. */
-export interface Release {
-  readonly workspace: Workspace;
-  readonly toolbox: Toolbox;
-  readonly key: SigningKey;
-  readonly seed: SeedRepository;
-  readonly built: BuiltComponents;
-  readonly repository: PublishedRepository;
-  readonly images: readonly BuiltImage[];
-}
 
 /**
  * Makes the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence, each only as far as
@@ -42,7 +32,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
       images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));
     }
     const release = { workspace, toolbox, key, seed, built, repository, images };
-    await writeEvidence(release);
+    await writeReleaseRecord(release);
     return release;
   });
 }

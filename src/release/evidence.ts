@@ -1,13 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainedPackage, ImageContents, PackageOrigin, SourceFile } from '../audit/contents.ts';
-import { mapLimit, writeIfChanged } from '../base/files.ts';
+import { mapLimit } from '../base/files.ts';
 import { installRoot } from '../base/paths.ts';
 import { blobPath } from '../engine/store.ts';
-import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
 import { readRpm } from '../rpm/read.ts';
 import type { Tree } from '../tree/tree.ts';
-import type { Release } from './build.ts';
 import type { BuiltComponents } from './components.ts';
 import type { SeedRepository } from './seed.ts';
 import type { Workspace } from './workspace.ts';
@@ -89,64 +88,4 @@ function originOf(
         : { category: metadata.category, bugs: metadata.bugs, commits: metadata.commits }),
     })),
   };
-}
-
-/** Writes `release.json`: every package, image, digest and input of the release, and how long each stage took. */
-export async function writeEvidence(release: Release): Promise<void> {
-  const { workspace, repository, built, images, key, toolbox, seed } = release;
-  const { project, clock, arch, out, progress } = workspace;
-  const evidence = {
-    schema: 'https://weir.invalid/schema/release-1.json',
-    name: project.lifecycle?.name ?? project.project.description ?? '',
-    version: workspace.release.version,
-    snapshot: repository.snapshot.name,
-    clock,
-    arch,
-    signingKey: { fingerprint: key.fingerprint, development: key.development },
-    inputs: {
-      toolbox: toolbox.digest,
-      seed: { packages: seed.packages.size, demotions: seed.demotions },
-    },
-    components: built.components.map((each) => {
-      const ready = built.ready.get(each.component)!;
-      return {
-        name: each.component,
-        version: `${each.source.version}-${each.source.release}`,
-        packages: each.packages.map(nevra),
-        srpm: {
-          file: `${each.source.name}-${each.source.version}-${each.source.release}.src.rpm`,
-          sha256: each.source.rpm,
-        },
-        sources: ready.input.files,
-        overlays: ready.component.overlays.map(({ type, description }) => ({ type, description })),
-        buildSeconds: each.seconds,
-      };
-    }),
-    channels: repository.snapshot.channels.map((channel) => ({
-      name: channel.name,
-      packages: channel.packages.map((pkg) => ({
-        nevra: nevra(pkg),
-        sha256: pkg.rpm,
-        unsigned: pkg.unsigned,
-        origin: pkg.origin,
-        ...debianOrigin(seed, pkg),
-      })),
-    })),
-    images: images.map(({ record }) => ({
-      name: record.name,
-      kind: record.kind,
-      inputs: record.inputs,
-      installedSize: record.installedSize,
-      files: record.files,
-      packages: record.packages.map((pkg) => pkg.nevra),
-      details: record.details,
-    })),
-    stages: progress.finished,
-  };
-  await writeIfChanged(join(out, 'release.json'), `${JSON.stringify(evidence, null, 2)}\n`);
-}
-
-function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian?: string } {
-  const made = pkg.origin === 'seed' ? seed.packages.get(pkg.name) : undefined;
-  return made === undefined || made.source === '' ? {} : { debian: `${made.source} ${made.sourceVersion}` };
 }
