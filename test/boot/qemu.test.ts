@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import { probeDisk } from '../../src/boot/accelerator.ts';
+import { loginCredentials } from '../../src/boot/console.ts';
+import { freePort, type Machine, qemuArgv } from '../../src/boot/qemu.ts';
+
+const machine: Machine = {
+  arch: 'x86_64',
+  accelerator: 'tcg',
+  memoryMiB: 1024,
+  cpus: 2,
+  firmware: { kind: 'bios' },
+  disks: [{ path: '/images/a,b.qcow2', format: 'qcow2', bus: 'nvme' }],
+  console: { file: '/logs/console.log' },
+};
+
+/** The values that follow each `name`. */
+function values(argv: readonly string[], name: string): string[] {
+  return argv.flatMap((word, index) => (word === name ? [argv[index + 1]!] : []));
+}
+
+describe('the command line', () => {
+  test('doubles the commas of a path', () => {
+    expect(values(qemuArgv(machine), '-drive')).toEqual([
+      'if=none,id=disk0,format=qcow2,cache=unsafe,discard=unmap,file=/images/a,,b.qcow2',
+    ]);
+  });
+
+  test('keeps the first place in the order of starting for a kernel from outside', () => {
+    const bootIndexes = (one: Machine): string[] => qemuArgv(one).filter((word) => word.includes('bootindex='));
+    expect(bootIndexes(machine)).toEqual(['nvme,drive=disk0,serial=weir0,bootindex=0']);
+    const kernel = { kind: 'kernel', kernel: '/k', commandLine: 'root=/dev/nvme0n1 rw' } as const;
+    expect(bootIndexes({ ...machine, firmware: kernel })).toEqual(['nvme,drive=disk0,serial=weir0,bootindex=1']);
+    expect(values(qemuArgv({ ...machine, firmware: kernel }), '-append')).toEqual(['root=/dev/nvme0n1 rw']);
+  });
+
+  test('shuts the firmware in where Secure Boot is on, and only then', () => {
+    const uefi = { kind: 'uefi', code: '/code.fd', vars: '/vars.fd', secureBoot: true } as const;
+    const secure = qemuArgv({ ...machine, firmware: uefi });
+    expect(values(secure, '-machine')).toEqual(['q35,smm=on']);
+    expect(values(secure, '-global')).toEqual(['driver=cfi.pflash01,property=secure,value=on']);
+    const plain = qemuArgv({ ...machine, firmware: { ...uefi, secureBoot: false } });
+    expect(values(plain, '-machine')).toEqual(['q35']);
+    expect(values(plain, '-global')).toEqual([]);
+    expect(values(plain, '-drive').slice(0, 2)).toEqual([
+      'if=pflash,unit=0,format=raw,readonly=on,file=/code.fd',
+      'if=pflash,unit=1,format=raw,file=/vars.fd',
+    ]);
+  });
+
+  test('gives a CD read only', () => {
+    const argv = qemuArgv({ ...machine, disks: [{ path: '/x.iso', format: 'raw', bus: 'cdrom' }] });
+    expect(values(argv, '-drive')).toEqual(['if=none,id=disk0,format=raw,media=cdrom,readonly=on,file=/x.iso']);
+    expect(values(argv, '-device')).toContain('scsi-cd,drive=disk0,bootindex=0');
+  });
+
+  test('hands credentials over as SMBIOS strings that any bytes fit in', () => {
+    const credentials = [
+      { name: 'a.b', value: 'x,y=\n' },
+      { name: 'c', value: new Uint8Array([0, 255]) },
+    ];
+    expect(values(qemuArgv({ ...machine, credentials }), '-smbios')).toEqual([
+      'type=11,value=io.systemd.credential.binary:a.b=eCx5PQo=,value=io.systemd.credential.binary:c=AP8=',
+    ]);
+    expect(values(qemuArgv(machine), '-smbios')).toEqual([]);
+  });
+
+  test('opens no port of the host that was not asked for', () => {
+    expect(values(qemuArgv(machine), '-netdev')).toEqual(['user,id=net0']);
+    expect(values(qemuArgv({ ...machine, sshPort: 2022 }), '-netdev')).toEqual([
+      'user,id=net0,hostfwd=tcp:127.0.0.1:2022-:22',
+    ]);
+  });
+
+  test('is another machine on arm64', () => {
+    const argv = qemuArgv({ ...machine, arch: 'aarch64' });
+    expect(argv[0]).toBe('qemu-system-aarch64');
+    expect(values(argv, '-machine')).toEqual(['virt,gic-version=3']);
+    expect(values(argv, '-cpu')).toEqual(['max']);
+  });
+});
+
+test('a login needs to be asked for', () => {
+  expect(loginCredentials({})).toEqual([]);
+  expect(loginCredentials({ autologin: true, authorizedKey: 'ssh-ed25519 AAAA me' })).toEqual([
+    { name: 'ssh.authorized_keys.root', value: 'ssh-ed25519 AAAA me\n' },
+    { name: 'agetty.autologin', value: 'root' },
+    { name: 'login.noauth', value: 'yes' },
+  ]);
+});
+
+test('the disk of the KVM probe is a boot sector', () => {
+  const disk = probeDisk();
+  expect([...disk.slice(0, 3)]).toEqual([0xfa, 0x31, 0xc0]);
+  expect([...disk.slice(510, 513)]).toEqual([0x55, 0xaa, 0]);
+  // shlx %edx,%r9d,%r9d: the instruction that broken nesting stumbles over.
+  expect(Buffer.from(disk).includes(Buffer.from([0xc4, 0x42, 0x69, 0xf7, 0xc9]))).toBe(true);
+});
+
+test('a free port is one that anybody may listen on', async () => {
+  const port = await freePort();
+  expect(port).toBeGreaterThan(1023);
+  expect(port).toBeLessThan(65536);
+});
