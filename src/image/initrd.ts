@@ -36,7 +36,7 @@ export const rootModules: readonly string[] = [
   'ext4',
 ];
 
-const applets = ['cat', 'echo', 'findfs', 'insmod', 'ls', 'mkdir', 'mount', 'readlink', 'sh', 'sleep', 'switch_root'];
+const applets = ['cat', 'echo', 'findfs', 'insmod', 'ls', 'mount', 'sh', 'sleep', 'switch_root'];
 
 /**
  * A small initramfs as a zstd-compressed cpio archive at `out`: busybox, the modules, and a script that mounts the root
