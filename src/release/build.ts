@@ -6,12 +6,12 @@ import { orphanedFolders, writeRendered } from '../overlay/render.ts';
 import type { Image } from '../project/model.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
-import { type BuiltComponents, buildStage, prepareComponents, type ReadyComponent } from './components.ts';
+import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
 import { type BuiltImage, imageStage } from './images.ts';
 import { writeReleaseRecord } from './record.ts';
 import type { Release } from './release.ts';
-import { type PublishedRepository, repositoryStage } from './repository.ts';
-import { type SeedRepository, seedStage } from './seed.ts';
+import { repositoryStage } from './repository.ts';
+import { seedStage } from './seed.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { Release } from './release.ts';
 import type { SeedRepository } from './seed.ts';
 
 /** Writes `release.json`: every package, image, digest and input of the release, and how long each stage took. */
-export async function writeEvidence(release: Release): Promise<void> {
+export async function writeReleaseRecord(release: Release): Promise<void> {
   const { workspace, repository, built, images, key, toolbox, seed } = release;
   const { project, clock, arch, out, progress } = workspace;
   const evidence = {

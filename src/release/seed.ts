@@ -8,7 +8,7 @@ import { removeTree } from '../engine/sandbox.ts';
 import { type RepoPackage, writeRepository } from '../repo/metadata.ts';
 import type { RepoSource } from '../repo/resolve.ts';
 import { convertSeed, type SeedPackage } from '../seed/convert.ts';
-import { loadMapping } from '../seed/mapping.ts';
+import { loadMapping, rootPackages } from '../seed/mapping.ts';
 import { debPath } from '../toolbox/apt.ts';
 import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -41,7 +41,8 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
   }
   const dir = seed.mappings[0] === undefined ? join(project.root, '..', 'seed') : dirname(seed.mappings[0]);
   const mapping = await loadMapping(dir);
-  const roots = [...new Set([...mapping.roots.values()].flat())].sort();
+  const rootsOf = (set: string): string[] => rootPackages(mapping, set, debianArch(arch));
+  const roots = [...new Set([...mapping.roots.keys()].flatMap(rootsOf))].sort();
   return inStage(progress, 'seed', async (stage) => {
     const locked = await lockedDebs(engine, {
       lock: join(dir, 'seed.lock'),
@@ -76,7 +77,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
         source: { id: 'seed', dir: repository, packages, priority: 90 },
         packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
         demotions: converted.demotions.length,
-        baseRoots: (mapping.roots.get('base') ?? []).filter((name) => !ignored.has(name)),
+        baseRoots: rootsOf('base').filter((name) => !ignored.has(name)),
       },
       summary: `${packages.length} RPMs from ${locked.packages.length} Debian packages, ${locked.downloaded} downloaded`,
       cached: fresh === 0 && locked.downloaded === 0,
