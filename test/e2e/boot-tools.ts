@@ -47,11 +47,15 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
     test('what QEMU refuses is an error with its words', async () => {
       const path = join(folder, 'one.raw');
       await writeFile(path, Buffer.alloc(1 << 20));
-      const kernel = { path: join(folder, 'one.raw'), commandLine: '' };
       const start = bootCheck(
         toolbox,
-        { path, format: 'raw', arch: 'x86_64', kernel },
-        { folder: join(folder, 'refused'), accelerator: { accelerator: 'tcg', why: 'test' }, timeoutSeconds: 20 },
+        { path, format: 'raw', arch: 'x86_64', firmware: 'bios' },
+        {
+          folder: join(folder, 'refused'),
+          cpus: 100_000,
+          accelerator: { accelerator: 'tcg', why: 'emulated: the test says so' },
+          timeoutSeconds: 60,
+        },
       );
       await expect(start).rejects.toMatchObject({ code: 'qemu-failed', details: [expect.stringContaining('qemu')] });
     });
