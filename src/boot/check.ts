@@ -47,6 +47,8 @@ export interface MachineOptions {
   readonly diskSize?: number;
   /** Further credentials for the guest. */
   readonly credentials?: readonly Credential[];
+  /** Words added to the command line of a unified kernel image; not with Secure Boot. */
+  readonly extraCommandLine?: string;
   /** Forced; chosen by a probe where left out. */
   readonly accelerator?: AcceleratorChoice;
 }
@@ -245,6 +247,7 @@ export async function prepareMachine(
       accelerator: accelerator.accelerator,
       memoryMiB: options.memoryMiB ?? 2048,
       cpus: options.cpus ?? 2,
+      ...(options.extraCommandLine === undefined ? {} : { extraCommandLine: options.extraCommandLine }),
       firmware: await firmwareFor(toolbox, image, folder),
       disks: [
         image.format === 'iso'

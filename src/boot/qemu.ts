@@ -46,6 +46,8 @@ export interface Machine {
   /** TCP port on this host's loopback that leads to the guest's port 22. */
   readonly sshPort?: number;
   readonly credentials?: readonly Credential[];
+  /** Words that systemd's UEFI stub adds to the kernel's command line; with Secure Boot on it does not. */
+  readonly extraCommandLine?: string;
 }
 
 /**
@@ -89,8 +91,11 @@ export function qemuArgv(machine: Machine): string[] {
     argv.push('-device', 'virtio-serial-pci', '-chardev', `file,id=port0,path=${option(machine.port.file)}`);
     argv.push('-device', `virtserialport,chardev=port0,name=${machine.port.name}`);
   }
-  const credentials = machine.credentials ?? [];
-  if (credentials.length > 0) argv.push('-smbios', smbiosCredentials(credentials));
+  const strings = (machine.credentials ?? []).map(smbiosCredential);
+  if (machine.extraCommandLine !== undefined) {
+    strings.push(`io.systemd.stub.kernel-cmdline-extra=${option(machine.extraCommandLine)}`);
+  }
+  if (strings.length > 0) argv.push('-smbios', ['type=11', ...strings.map((string) => `value=${string}`)].join(','));
   return argv;
 }
 
@@ -111,18 +116,14 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
   ];
 }
 
-/** A path inside one of QEMU's comma-separated options: commas are doubled. */
-function option(path: string): string {
-  return path.replaceAll(',', ',,');
+/** A value inside one of QEMU's comma-separated options: commas are doubled. */
+function option(value: string): string {
+  return value.replaceAll(',', ',,');
 }
 
 /** systemd reads credentials from SMBIOS strings of type 11: `io.systemd.credential.binary:NAME=BASE64`. */
-function smbiosCredentials(credentials: readonly Credential[]): string {
-  const values = credentials.map(({ name, value }) => {
-    const base64 = Buffer.from(value).toString('base64');
-    return `value=io.systemd.credential.binary:${name}=${base64}`;
-  });
-  return `type=11,${values.join(',')}`;
+function smbiosCredential({ name, value }: Credential): string {
+  return `io.systemd.credential.binary:${name}=${Buffer.from(value).toString('base64')}`;
 }
 
 /** Where the toolbox keeps UEFI firmware; paths in the sandbox. */

@@ -64,6 +64,12 @@ describe('the command line', () => {
     expect(values(qemuArgv(machine), '-smbios')).toEqual([]);
   });
 
+  test('adds to the command line of a unified kernel image by SMBIOS too', () => {
+    expect(values(qemuArgv({ ...machine, extraCommandLine: 'a=b,c d' }), '-smbios')).toEqual([
+      'type=11,value=io.systemd.stub.kernel-cmdline-extra=a=b,,c d',
+    ]);
+  });
+
   test('opens no port of the host that was not asked for', () => {
     expect(values(qemuArgv(machine), '-netdev')).toEqual(['user,id=net0']);
     expect(values(qemuArgv({ ...machine, sshPort: 2022 }), '-netdev')).toEqual([
