@@ -17,7 +17,7 @@ import { fileProvides } from './provides.ts';
 import { bytesReader, fileReader, type ReadAt } from './tar-reader.ts';
 
 /** Raise it when the same plan gives another RPM. */
-const converterVersion = 1;
+const converterVersion = 2;
 
 /** An RPM of the seed. */
 export interface SeedPackage {
@@ -31,6 +31,8 @@ export interface SeedPackage {
   /** Debian source package and version; empty for our own. */
   readonly source: string;
   readonly sourceVersion: string;
+  /** File name of the source package, as the RPM's header has it. */
+  readonly sourceRpm: string;
   /** Debian packages it is made of, as `name=version`. */
   readonly debs: readonly string[];
   readonly license: string;
@@ -174,6 +176,7 @@ async function write(plan: PackagePlan, data: readonly DebData[], out: string, c
     nevra: `${plan.name}-${formatEvr(plan.evr)}.${plan.arch}`,
     source: plan.source,
     sourceVersion: plan.sourceVersion,
+    sourceRpm: plan.sourceRpm,
     debs: plan.debs.map((deb) => `${deb.name}=${deb.version}`),
     license,
     digest: rpm.digest,
