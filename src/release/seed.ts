@@ -64,7 +64,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
         release: pkg.release,
         arch: pkg.arch,
         rpm: pkg.digest,
-        sourceRpm: pkg.source === '' ? '' : `${pkg.source}-${pkg.version}-${pkg.release}.src.rpm`,
+        sourceRpm: pkg.sourceRpm,
         origin: 'seed',
       }),
     );

@@ -223,7 +223,11 @@ export interface SourceFile {
 
 /** Downloads one file of a Debian source package into `dir`, verified by apt against the signed lists. */
 export async function downloadSource(apt: Apt, source: string, dir: string): Promise<void> {
-  const result = await aptRun(apt, ['apt-get', 'source', '--download-only', '--tar-only', '-qq', '--only-source', source], dir);
+  const result = await aptRun(
+    apt,
+    ['apt-get', 'source', '--download-only', '--tar-only', '-qq', '--only-source', source],
+    dir,
+  );
   if (result.code !== 0) throw aptError(result, `the source package ${source} cannot be downloaded`);
 }
 

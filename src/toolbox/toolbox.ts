@@ -17,6 +17,7 @@ export const toolSets = {
     'base-files',
     'bash',
     'bubblewrap',
+    'busybox-static',
     'bzip2',
     'checkpolicy',
     'coreutils',

@@ -18,7 +18,7 @@ export async function policyType(engine: Engine, tree: Tree): Promise<string | u
 
 /**
  * Builds the policy store and the binary policy out of the modules in the tree: the policy's own below
- * /usr/share/selinux/TYPE and local ones (CIL) below /usr/share/selinux/packages/TYPE. Takes long, so it is an action
+ * /usr/share/selinux/TYPE and local ones (CIL) below /usr/share/selinux/packages. Takes long, so it is an action
  * over just those modules: other changes to a tree don't build it again.
  */
 export async function policyStore(
@@ -30,8 +30,11 @@ export async function policyStore(
 ): Promise<Tree> {
   const type = await policyType(engine, tree);
   if (type === undefined) return tree;
-  const modules = moduleFiles(tree, `/usr/share/selinux/${type}/`, /\.pp(\.bz2)?$/);
-  const local = moduleFiles(tree, `/usr/share/selinux/packages/${type}/`, /\.(cil|pp)$/);
+  const modules = moduleFiles(tree, `/usr/share/selinux/${type}/`, /\.(pp|pp\.bz2|cil)$/);
+  const local = [
+    ...moduleFiles(tree, '/usr/share/selinux/packages/', /^[^/]+\.(cil|pp)$/),
+    ...moduleFiles(tree, `/usr/share/selinux/packages/${type}/`, /^[^/]+\.(cil|pp)$/),
+  ];
   if (modules.length === 0) {
     throw new WeirError('no-policy', `the tree names the SELinux policy ${type} but has no module of it`, {
       where: { file: `/usr/share/selinux/${type}` },
@@ -122,7 +125,8 @@ if [ -n "$4" ]; then semodule -n -p "$root" -s "$type" -X 200 $(for m in $4; do 
 
 function moduleFiles(tree: Tree, below: string, pattern: RegExp): FileEntry[] {
   return tree.entries.filter(
-    (entry): entry is FileEntry => entry.kind === 'file' && entry.path.startsWith(below) && pattern.test(entry.path),
+    (entry): entry is FileEntry =>
+      entry.kind === 'file' && entry.path.startsWith(below) && pattern.test(entry.path.slice(below.length)),
   );
 }
 

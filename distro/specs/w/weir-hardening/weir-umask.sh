@@ -1,0 +1,2 @@
+# What a user makes is the user's: no others, no write for the group.
+umask 027
