@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Both stdout and stderr go to this file instead of memory. */
   readonly log?: string;
   readonly timeoutSeconds?: number;
+  /** Kills the child when it fires; the exit code is then 137, as with a timeout. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -100,6 +102,7 @@ function start(argv: readonly string[], options: RunOptions, log: number | undef
     stdio: [options.input === undefined ? 'ignore' : 'pipe', log ?? 'pipe', log ?? 'pipe'],
   });
   children.add(child);
+  options.signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
   return child;
 }
 

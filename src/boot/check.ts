@@ -99,6 +99,8 @@ interface Attempt {
 /** Emulation with several processors trips, seldom, over a breakpoint the guest's kernel patches into itself. */
 const knownOops = /Oops: int3/;
 
+const kernelPanic = /Kernel panic - not syncing[^\r\n]*/;
+
 /**
  * Starts an image, asks it how it is, and switches it off. The image is not written and holds nothing for the check. One attempt
  * is repeated where it died of a fault known to be the emulator's; the report says so.
@@ -151,10 +153,11 @@ function attemptFailures(attempt: Attempt, options: CheckOptions): string[] {
   const failures: string[] = [];
   if (!attempt.finished) {
     const last = lastLines(attempt.console, 1)[0] ?? 'nothing';
+    const panic = kernelPanic.exec(attempt.console)?.[0];
     const how = attempt.code === 137 ? 'it was given all its time' : `QEMU ended with ${attempt.code}`;
-    failures.push(`the machine did not answer to the end (${how}; the console's last line: ${last.slice(0, 200)})`);
-    const panic = /Kernel panic[^\r\n]*/.exec(attempt.console);
-    if (panic !== null) failures.push(panic[0]);
+    failures.push(
+      panic ?? `the machine did not answer to the end (${how}; the console's last line: ${last.trim().slice(0, 200)})`,
+    );
   }
   if (attempt.machine.state !== undefined || attempt.finished) {
     failures.push(...judge(attempt.machine, options.expect ?? {}, { install: options.install !== undefined }));
@@ -193,6 +196,7 @@ async function attemptBoot(
   const sshPort = await freePort();
   const { machine, binds, overlay } = await prepareMachine(toolbox, image, options, accelerator, folder);
   const began = performance.now();
+  const panicked = new AbortController();
   const running = runMachine(
     toolbox,
     {
@@ -202,10 +206,11 @@ async function attemptBoot(
       sshPort,
       credentials: [...(options.credentials ?? []), ...probe],
     },
-    { binds, timeoutSeconds: options.timeoutSeconds ?? (slow ? 600 : 180) },
+    { binds, timeoutSeconds: options.timeoutSeconds ?? (slow ? 600 : 180), signal: panicked.signal },
   );
   const watch = new AbortController();
   const greeting = sshGreeting(sshPort, watch.signal);
+  const panic = watchForPanic(consoleLog, watch.signal, () => panicked.abort());
   try {
     const result = await running;
     const seconds = Math.round((performance.now() - began) / 100) / 10;
@@ -222,7 +227,7 @@ async function attemptBoot(
     };
   } finally {
     watch.abort();
-    await greeting;
+    await Promise.all([greeting, panic]);
     await rm(overlay, { force: true });
   }
 }
@@ -293,12 +298,30 @@ async function readConsole(path: string): Promise<string> {
   return text.replace(/\x1b(\[[0-9;?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_78])/g, '');
 }
 
+/** A panicked kernel says so and then stands still: nobody need wait for the timeout. */
+async function watchForPanic(consoleLog: string, signal: AbortSignal, panicked: () => void): Promise<void> {
+  while (!signal.aborted) {
+    await pause(2000, signal);
+    if (!kernelPanic.test((await readIfExists(consoleLog)) ?? '')) continue;
+    // The rest of its words.
+    await pause(2000, signal);
+    return panicked();
+  }
+}
+
+/** Sleeps until the time is over or the signal fires. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
+
 /** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
 async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
   while (!signal.aborted) {
     const line = await readGreeting(port, signal);
     if (line?.startsWith('SSH-') === true) return line;
-    await sleep(500, undefined, { signal }).catch(() => {});
+    await pause(500, signal);
   }
   return undefined;
 }

@@ -230,11 +230,12 @@ export function machineCommand(toolbox: Toolbox, machine: Machine, binds: readon
 export function runMachine(
   toolbox: Toolbox,
   machine: Machine,
-  options: { readonly binds: readonly Bind[]; readonly timeoutSeconds: number },
+  options: { readonly binds: readonly Bind[]; readonly timeoutSeconds: number; readonly signal?: AbortSignal },
 ): Promise<RunResult> {
   return run(machineCommand(toolbox, machine, options.binds), {
     env: qemuEnvironment,
     timeoutSeconds: options.timeoutSeconds,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
 }
 
