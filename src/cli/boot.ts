@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { WeirError } from '../base/errors.ts';
+import { checkImage, runImage } from '../release/boot.ts';
+import { type GlobalOptions, printResult, progressFor } from './program.ts';
+import { workspaceFor } from './workspace.ts';
+
+interface BootOptions {
+  readonly check?: boolean;
+  readonly install?: string;
+  readonly memory: string;
+  readonly cpus: string;
+  readonly sshKey?: string;
+  readonly autologin: boolean;
+  readonly out?: string;
+}
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .argument('<image>', 'name of a disk image')
+    .option('--check', 'ask the machine how it is, switch it off, and report')
+    .option('--install <package>', 'what --check installs from the repository')
+    .option('--memory <MiB>', 'memory of the machine', '2048')
+    .option('--cpus <n>', 'processors of the machine', '2')
+    .option('--ssh-key <file>', 'public key that may log in as root over SSH')
+    .option('--no-autologin', 'ask for a password on the console')
+    .option('--out <dir>', 'where the image was built to')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  weir boot vm-base\n  weir boot vm-base --ssh-key ~/.ssh/id_ed25519.pub\n  weir boot vm-base --check',
+    )
+    .action(async (image: string, options: BootOptions) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const machine = { memoryMiB: number('--memory', options.memory), cpus: number('--cpus', options.cpus) };
+      if (options.check === true) {
+        const install = options.install === undefined ? {} : { install: options.install };
+        const report = await checkImage(workspace, image, { ...machine, ...install });
+        printResult(settings.json ? settings : { ...settings, json: true }, report, '');
+        for (const failure of report.failures) process.stderr.write(`error: ${image}: ${failure}\n`);
+        process.exitCode = report.ok ? 0 : 1;
+        return;
+      }
+      const key = options.sshKey === undefined ? {} : { authorizedKey: await readFile(options.sshKey, 'utf8') };
+      process.exitCode = await runImage(workspace, image, {
+        ...machine,
+        ...key,
+        autologin: options.autologin,
+        onStart: ({ sshPort, accelerator }) => {
+          process.stderr.write(
+            `${accelerator.why}\nssh -p ${sshPort} root@localhost   (needs --ssh-key)\nCtrl-A X ends the machine\n`,
+          );
+        },
+      });
+    });
+}
+
+function number(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new WeirError('bad-option', `${option} takes a whole number above 0, not ${text}`, { exit: 2 });
+}
