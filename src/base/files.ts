@@ -1,11 +1,27 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, readlinkSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from './errors.ts';
 
+const namespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0).toString(36);
+/** Whose a temporary is: the process, and the namespace that its number counts in. */
+const owner = `${process.pid.toString(36)}-${namespace}`;
+
 /** A fresh name beside `path`, on the same file system, so that a rename into place is atomic. */
 export function temporaryName(path: string): string {
-  return join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
+  return join(dirname(path), `.${owner}-${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/**
+ * Whether a name is that of a temporary whose process is gone. Processes in other containers can share a cache and can't be
+ * asked for, so theirs have a day.
+ */
+export function isAbandoned(name: string, mtimeMs: number): boolean {
+  const [, pid, counted] = /^\.([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+  if (pid === undefined) return false;
+  if (counted !== namespace) return Date.now() - mtimeMs > 86_400_000;
+  return !existsSync(`/proc/${Number.parseInt(pid, 36)}`);
 }
 
 /** Writes a whole file so that a reader sees the old content or the new, never a part; parents are made. */

@@ -1,15 +1,34 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskError, isAbandoned } from '../base/files.ts';
 import type { Engine } from './action.ts';
-import { openStore, sweep } from './store.ts';
+import { removeTree } from './sandbox.ts';
+import { openStore } from './store.ts';
 
-/** Opens the engine under a cache root, sweeping what killed runs left. */
+/** Folders of a cache in which things are made under temporary names. */
+const workshops = ['store/tmp', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys', 'partial'];
+
+/** Opens the engine under a cache root, after removing what killed runs left. @throws WeirError `not-writable`, `no-space` */
 export async function openEngine(cache: string): Promise<Engine> {
-  const store = await openStore(join(cache, 'store'));
-  const results = join(cache, 'actions');
-  const scratch = join(cache, 'scratch');
-  await mkdir(results, { recursive: true });
-  await mkdir(scratch, { recursive: true });
-  await sweep(store);
-  return { store, results, scratch, counts: { ran: 0, cached: 0 } };
+  try {
+    const store = await openStore(join(cache, 'store'));
+    const results = join(cache, 'actions');
+    const scratch = join(cache, 'scratch');
+    await mkdir(results, { recursive: true });
+    await mkdir(scratch, { recursive: true });
+    await sweep(workshops.map((folder) => join(cache, folder)));
+    return { store, results, scratch, counts: { ran: 0, cached: 0 } };
+  } catch (error) {
+    throw diskError(error, cache);
+  }
+}
+
+/** Removes from these folders what runs that were killed had there under temporary names. */
+export async function sweep(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const info = await stat(join(folder, name)).catch(() => undefined);
+      if (info !== undefined && isAbandoned(name, info.mtimeMs)) await removeTree(join(folder, name));
+    }
+  }
 }

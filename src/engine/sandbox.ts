@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { temporaryName } from '../base/files.ts';
 import { type RunResult, run, runOk, stream } from '../base/process.ts';
 import { inChroot } from './chroot.ts';
 import type { Jail, Sandboxed } from './jail.ts';
@@ -77,7 +78,8 @@ function readOnlyRoot(root: string): string[] {
 /** A scratch folder below `base`, removed when `work` ends, however it ends. */
 export async function withScratch<T>(base: string, work: (dir: string) => Promise<T>): Promise<T> {
   await mkdir(base, { recursive: true });
-  const dir = await mkdtemp(join(base, 'w-'));
+  const dir = temporaryName(join(base, 'work'));
+  await mkdir(dir, { mode: 0o700 });
   try {
     return await work(dir);
   } finally {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -109,17 +109,10 @@ export async function takeOut(store: Store, digest: Digest, path: string): Promi
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw diskError(error, path);
-    await copyFile(blobPath(store, digest), temporary);
+    await copyFile(blobPath(store, digest), temporary).catch(async (failure: unknown) => {
+      await rm(temporary, { force: true });
+      throw diskError(failure, path);
+    });
   }
   await rename(temporary, path);
-}
-
-/** Removes temporaries that a killed run left behind, older than an hour. */
-export async function sweep(store: Store): Promise<void> {
-  const dir = join(store.dir, 'tmp');
-  for (const name of await readdir(dir)) {
-    const path = join(dir, name);
-    const info = await stat(path).catch(() => undefined);
-    if (info !== undefined && Date.now() - info.mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true });
-  }
 }

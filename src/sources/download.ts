@@ -101,11 +101,15 @@ function worst(file: LookasideFile, failures: readonly Failure[]): WeirError {
   });
 }
 
-function indexPath(file: LookasideFile, context: DownloadContext): string {
+function indexPath(file: LookasideFile, context: Pick<DownloadContext, 'cache'>): string {
   return join(context.cache, 'hashes', file.hashType, file.hash.slice(0, 2), file.hash);
 }
 
-async function knownBlob(file: LookasideFile, context: DownloadContext): Promise<Digest | undefined> {
+/** The blob of a file that was taken in before. */
+export async function knownBlob(
+  file: LookasideFile,
+  context: Pick<DownloadContext, 'store' | 'cache'>,
+): Promise<Digest | undefined> {
   if (file.hashType === 'SHA256' && (await hasBlob(context.store, file.hash))) return file.hash;
   try {
     const digest = (await readFile(indexPath(file, context), 'utf8')).trim();

@@ -5,7 +5,7 @@ import { closest, WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
 import { takeOut } from '../engine/store.ts';
 import type { Distro, Project, ResolvedComponent, SourceFile } from '../project/model.ts';
-import { type DownloadContext, fetchVerified, takeIn } from './download.ts';
+import { type DownloadContext, fetchVerified, knownBlob, takeIn } from './download.ts';
 import { checkOut, commitsSinceVersion, openGitStore, resolveCommit } from './git.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
 
@@ -259,6 +259,8 @@ async function takeLookaside(
   into: string,
 ): Promise<void> {
   const target = join(into, file.filename);
+  const known = await knownBlob(file, context);
+  if (known !== undefined) return takeOut(context.store, known, target);
   const template = distro?.lookasideBaseUri;
   const bySeed = template === undefined || template.startsWith('seed:');
   if (bySeed && context.lookaside !== undefined && source === undefined) {

@@ -98,7 +98,7 @@ export async function updateApt(apt: Apt): Promise<void> {
     await writeAtomic(join(apt.dir, 'updated'), '');
     return;
   }
-  throw aptError(result, 'the package lists cannot be fetched');
+  throw aptError(result, 'the package lists cannot be fetched', apt.dir);
 }
 
 /** Whether lists were fetched within `seconds`. */
@@ -120,7 +120,7 @@ export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<D
     '--print-uris',
     ...names,
   ]);
-  if (result.code !== 0) throw aptError(result, 'the packages cannot be resolved');
+  if (result.code !== 0) throw aptError(result, 'the packages cannot be resolved', apt.dir);
   const packages: DebPackage[] = [];
   for (const line of result.stdout.split('\n')) {
     const match = /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
@@ -174,6 +174,7 @@ export async function downloadDebs(
             throw aptError(
               result,
               `${missing.length} of ${packages.length} packages are missing and cannot be downloaded`,
+              dir,
             );
           }
           for (const deb of slice) {
@@ -228,11 +229,17 @@ export async function downloadSource(apt: Apt, source: string, dir: string): Pro
     ['apt-get', 'source', '--download-only', '--tar-only', '-qq', '--only-source', source],
     dir,
   );
-  if (result.code !== 0) throw aptError(result, `the source package ${source} cannot be downloaded`);
+  if (result.code !== 0) throw aptError(result, `the source package ${source} cannot be downloaded`, dir);
 }
 
 function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunResult> {
-  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', APT_CONFIG: apt.config, HOME: apt.dir };
+  const env = {
+    ...proxyVariables(),
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    LC_ALL: 'C',
+    APT_CONFIG: apt.config,
+    HOME: apt.dir,
+  };
   return run(argv, { env, ...(cwd === undefined ? {} : { cwd }) }).catch((error: unknown) => {
     if (error instanceof WeirError && error.code === 'no-program') {
       throw new WeirError('no-apt', 'this host has no apt-get, which fetches the toolbox and the seed', {
@@ -244,12 +251,29 @@ function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunRes
   });
 }
 
+/** The user's proxies, as apt reads them from its environment. */
+function proxyVariables(): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && /^(https?|ftp|all|no)_proxy$/i.test(name)) variables[name] = value;
+  }
+  return variables;
+}
+
 /** The one error that fits what apt said. */
-function aptError(result: RunResult, what: string): WeirError {
+function aptError(result: RunResult, what: string, place: string): WeirError {
   const said = `${result.stderr}\n${result.stdout}`;
   const details = lastLines(said, 200)
     .filter((line) => /^(E|W|Err):?/.test(line))
     .slice(-6);
+  // First, for a full disk makes files short, and apt then complains of their sums too.
+  if (/No space left on device|not have enough free space|Disk quota exceeded/i.test(said)) {
+    return new WeirError('no-space', `${what}: no space left on the device`, {
+      where: { file: place },
+      details,
+      hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
+    });
+  }
   if (/Valid-Until|is expired|not valid anymore/.test(said)) {
     return new WeirError('lists-expired', `${what}: the mirror's Release file is past its Valid-Until`, {
       details,

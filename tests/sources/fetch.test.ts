@@ -112,8 +112,10 @@ describe('a dist-git that is a plain folder', () => {
     expect(asked).toEqual(['demo d.tar.gz SHA512']);
     expect(await readFile(join(fetched.dir, 'd.tar.gz'), 'utf8')).toBe(tar);
     expect(fetched.files).toEqual([{ filename: 'd.tar.gz', hashType: 'SHA512', hash: sha512(tar) }]);
+    await fetchDemo(upstream(), of, { lookaside });
+    expect(asked.length, 'what is in the store is not fetched again').toBe(1);
     await writeFile(join(root, 'seed/x'), 'changed');
-    const error = await failure(fetchDemo(upstream(), of, { lookaside }));
+    const error = await failure(fetchDemo(upstream(), of, { lookaside, cache: join(root, 'other') }));
     expect(error).toMatchObject({ code: 'wrong-hash', where: { component: 'demo' } });
   });
 
