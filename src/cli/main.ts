@@ -8,11 +8,14 @@ enableCompileCache();
 const commands: Readonly<Record<string, string>> = {
   build: 'make the distribution: packages, signed repository, images',
   boot: 'start an image in QEMU, or check that it comes up well',
-  component: 'list, render and build components',
-  image: 'list and build images',
+  component: 'list, render, compare and build components',
+  overlay: 'list what the distribution changes, and why',
+  package: 'list the packages of the release',
+  image: 'list images and show what is in them',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',
   toolbox: 'show or run the tools that Weir works with',
+  clean: 'show what the cache holds, and remove it',
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -29,4 +32,7 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+// By a signal: whatever still runs is of no use to anybody.
+if (code > 128) process.exit(code);
+process.exitCode = code;

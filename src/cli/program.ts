@@ -1,6 +1,7 @@
-import { Command, CommanderError } from 'commander';
-import { errorJson, formatError, WeirError } from '../base/errors.ts';
-import { killChildren } from '../base/process.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { errorJson, formatError, systemCode, WeirError } from '../base/errors.ts';
+import { diskError } from '../base/files.ts';
+import { stopChildren } from '../base/process.ts';
 import { createProgress, type Progress } from '../base/progress.ts';
 
 /** Options that stand before or after any command. */
@@ -18,7 +19,7 @@ export interface CommandModule {
   readonly register: (command: Command, globals: () => GlobalOptions) => void;
 }
 
-/** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong use or configuration */
+/** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong use or configuration, 128 + n by a signal */
 export async function runCommand(
   argv: readonly string[],
   commands: Readonly<Record<string, string>>,
@@ -26,33 +27,60 @@ export async function runCommand(
 ): Promise<number> {
   const program = new Command('weir')
     .description('Makes a Linux distribution out of an upstream one and your changes to it.')
-    .version(version, '-V, --version')
+    .usage('[options] <command>')
+    .version(version, '-V, --version', 'show the version')
     .option('-C, --directory <dir>', 'folder of the project (or below it)')
     .option('--json', 'results and progress as JSON')
     .option('-q, --quiet', 'no progress, errors only')
     .option('-v, --verbose', 'stack traces with errors')
-    .option('--color <when>', 'auto, always or never', 'auto')
+    .addOption(new Option('--color <when>', 'colours in progress').choices(['auto', 'always', 'never']).default('auto'))
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command...]', 'show help')
+    .configureHelp({ showGlobalOptions: false })
     .exitOverride()
-    .showHelpAfterError('(weir --help shows what there is)')
-    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+    .showHelpAfterError('hint: add --help to see what there is')
+    .addHelpText(
+      'after',
+      examples(['weir build', 'weir boot vm-base', 'weir component list --json', 'weir help image']),
+    );
   const globals = (): GlobalOptions => globalOptions(program.opts());
-  const asked = argv.find(
-    (word, index) => !word.startsWith('-') && !['-C', '--directory', '--color'].includes(argv[index - 1] ?? ''),
-  );
+  const words = withHelpOption(argv);
+  const asked = commandWords(words)[0];
   for (const [name, description] of Object.entries(commands)) {
-    const command = program.command(name).description(description);
+    const command = program.command(name).description(description).helpCommand(false);
     if (name !== asked) continue;
     const module = (await import(`./${name}.ts`)) as CommandModule;
     module.register(command, globals);
-    for (const each of [command, ...command.commands]) each.exitOverride();
   }
-  handleSignals();
+  const stopped = handleSignals(() => program.opts().json === true);
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error) => process.exit(systemCode(error) === 'EPIPE' ? 0 : 1));
   try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return Number(process.exitCode ?? 0);
+    await program.parseAsync(words, { from: 'user' });
+    return stopped() ?? Number(process.exitCode ?? 0);
   } catch (error) {
-    return report(error, globals());
+    return stopped() ?? report(error, globals());
   }
+}
+
+/** Text for the end of a command's help. */
+export function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+/** `weir help image list` means `weir image list --help`: its own help command knows one level only. */
+function withHelpOption(argv: readonly string[]): string[] {
+  const [first, ...rest] = commandWords(argv);
+  return first === 'help' ? [...rest, '--help'] : [...argv];
+}
+
+/** The words of a command line that are neither options nor their values, up to `--`. */
+function commandWords(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.filter(
+    (word, index) => !word.startsWith('-') && !['-C', '--directory', '--color'].includes(words[index - 1] ?? ''),
+  );
 }
 
 function globalOptions(options: Record<string, unknown>): GlobalOptions {
@@ -80,26 +108,79 @@ export function printResult(globals: GlobalOptions, value: unknown, text: string
   process.stdout.write(globals.json ? `${JSON.stringify(value, null, 2)}\n` : text === '' ? '' : `${text}\n`);
 }
 
+/** Rows as aligned columns under a heading; nothing but `none` where there are no rows. */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[], none: string): string {
+  if (rows.length === 0) return none;
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
 function report(error: unknown, globals: GlobalOptions): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof WeirError) {
-    if (globals.json) process.stdout.write(`${JSON.stringify(errorJson(error), null, 2)}\n`);
-    process.stderr.write(`${formatError(error)}\n`);
-    if (globals.verbose) process.stderr.write(`${error.stack}\n`);
-    return error.exit;
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0 && globals.json) printError(usageError(error));
+    return error.exitCode === 0 ? 0 : 2;
   }
-  const shown = error instanceof Error ? (globals.verbose ? error.stack : error.message) : String(error);
+  const known = error instanceof Error && 'path' in error ? diskError(error, String(error.path)) : error;
+  if (known instanceof WeirError) {
+    if (globals.json) printError(known);
+    process.stderr.write(`${formatError(known)}\n`);
+    if (globals.verbose) process.stderr.write(`${known.stack}\n`);
+    return known.exit;
+  }
+  const said = error instanceof Error ? error.message : String(error);
+  if (globals.json) printError(new WeirError('bug', said));
+  const shown = error instanceof Error && globals.verbose ? error.stack : said;
   process.stderr.write(`error: this is a bug in weir: ${shown}\nhint: -v shows where; please report it\n`);
   return 1;
 }
 
-/** Ctrl-C ends the children, then us; scratch folders that stay are swept by the next run, and nothing half-made has a final name. */
-function handleSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      killChildren('SIGTERM');
-      process.stderr.write(`\nerror: stopped by ${signal}; the next run goes on from what is done\n`);
-      process.exit(signal === 'SIGINT' ? 130 : 143);
+function printError(error: WeirError): void {
+  process.stdout.write(`${JSON.stringify(errorJson(error), null, 2)}\n`);
+}
+
+/** What commander has said on standard error already, in the shape of our own errors. */
+function usageError(error: CommanderError): WeirError {
+  if (error.code === 'commander.help') return new WeirError('no-command', 'a command is missing', { exit: 2 });
+  const code = error.code.replace('commander.', '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const [message = '', hint] = error.message.replace(/^error: /, '').split('\n');
+  return new WeirError(code, message, {
+    exit: 2,
+    ...(hint === undefined ? {} : { hint: hint.replace(/^\(|\)$/g, '') }),
+  });
+}
+
+/**
+ * Ctrl-C ends the children; the work that waited for them then unwinds and puts away what it had half done. What takes
+ * too long for that, or a second Ctrl-C, is cut off; nothing half-made has a final name.
+ * @returns the exit code of a run that was stopped
+ */
+function handleSignals(json: () => boolean): () => number | undefined {
+  let code: number | undefined;
+  const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+  for (const [signal, number] of Object.entries(numbers)) {
+    process.on(signal, () => {
+      if (code !== undefined) {
+        stopChildren('SIGKILL');
+        process.exit(code);
+      }
+      code = 128 + number;
+      const error = new WeirError('interrupted', `stopped by ${signal}; the next run goes on from what is done`);
+      if (json()) printError(error);
+      process.stderr.write(`\n${formatError(error)}\n`);
+      // What nobody waits for any more may fail as well.
+      process.on('unhandledRejection', () => {});
+      stopChildren('SIGTERM');
+      setTimeout(() => stopChildren('SIGKILL'), 2000);
+      setTimeout(() => process.exit(code), 5000);
     });
   }
+  return () => code;
 }

@@ -58,6 +58,8 @@ export const toolSets = {
     'zstd',
   ],
   boot: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'ovmf', 'qemu-system-x86', 'qemu-utils'],
+  // What the container images are shown to by the end-to-end tests; no build needs it.
+  test: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'skopeo', 'umoci'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type ToolSet = keyof typeof toolSets;
@@ -92,14 +94,23 @@ export async function openToolbox(
     openApt: options.openApt,
     onProgress: (count, total) => say(`downloaded ${count} of ${total} packages`),
   });
-  const digest = valueDigest({ layoutVersion, packages: packages.map((deb) => deb.sha256) });
-  const root = join(options.cache, 'toolbox', `${options.set}-${digest.slice(0, 16)}`);
+  const digest = toolboxDigest(packages);
+  const root = toolboxFolder(options.cache, options.set, packages);
   const unpacked = !(await exists(root));
   if (unpacked)
     await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
   const jail = await findJail(root, engine.scratch);
   const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
   return relocked === undefined ? report : { ...report, relocked };
+}
+
+function toolboxDigest(packages: readonly DebPackage[]): string {
+  return valueDigest({ layoutVersion, packages: packages.map((deb) => deb.sha256) });
+}
+
+/** Where the set with these packages is, or will be, unpacked. */
+export function toolboxFolder(cache: string, set: ToolSet, packages: readonly DebPackage[]): string {
+  return join(cache, 'toolbox', `${set}-${toolboxDigest(packages).slice(0, 16)}`);
 }
 
 /** A folder that the project names instead: any root with the tools in it. */

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { cacheParts, clean, usage } from '../release/clean.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
+import { workspaceFor } from './workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .option(
+      '--prune',
+      'remove toolboxes that the lock does not name, and buildroots and repositories older than a week',
+    )
+    .option('--cache', 'remove the whole cache; the next build starts from nothing')
+    .option('--out', 'remove what was built')
+    .option('--out-dir <dir>', 'where that is')
+    .addHelpText('after', examples(['weir clean', 'weir clean --prune', 'weir clean --cache --out']))
+    .action(async (options: { prune?: boolean; cache?: boolean; out?: boolean; outDir?: string }) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings), options.outDir);
+      const { prune = false, cache = false, out = false } = options;
+      if (prune || cache || out) {
+        const removed = await clean(workspace, { prune, cache, out });
+        printResult(settings, { removed }, removed.map((path) => `removed ${path}`).join('\n') || 'nothing to remove');
+        return;
+      }
+      const found = await usage(workspace);
+      const rows = [...found.cache, found.out].map((part) => [
+        part.name,
+        String(part.megabytes),
+        cacheParts[part.name] ?? part.path,
+      ]);
+      const total = found.cache.reduce((sum, part) => sum + part.megabytes, 0);
+      const text = `${table(['PART', 'MB', 'WHAT'], rows, '')}\n\nthe cache is ${workspace.cache}: ${total} MB; nothing was removed (see weir clean --help)`;
+      printResult(settings, found, text);
+    });
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { builtRelease } from '../release/published.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
+import { workspaceFor } from './workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command.addHelpText('after', examples(['weir package list', 'weir package list --channel base']));
+  command
+    .command('list')
+    .description('list the packages of the release that was built last')
+    .option('--channel <name>', 'only those of this channel')
+    .option('--own', 'only those that components build')
+    .option('--out <dir>', 'where the release was built to')
+    .addHelpText('after', examples(['weir package list --own', 'weir package list --channel base --json']))
+    .action(async (options: { channel?: string; own?: boolean; out?: string }) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const release = await builtRelease(workspace);
+      const rows = release.channels
+        .filter((channel) => options.channel === undefined || channel.name === options.channel)
+        .flatMap((channel) => channel.packages.map((pkg) => ({ ...pkg, channel: channel.name })))
+        .filter((pkg) => options.own !== true || pkg.origin !== 'seed');
+      const cells = rows.map((row) => [row.nevra, row.channel, row.origin, row.debian ?? '']);
+      printResult(settings, rows, table(['PACKAGE', 'CHANNEL', 'FROM', 'DEBIAN SOURCE'], cells, 'no packages'));
+    });
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { lockedTools, runOnTerminal, toolSet } from '../release/tools.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
+import { projectFor, workspaceFor } from './workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command.addHelpText('after', examples(['weir toolbox list', 'weir toolbox run -- rpm -qpi some.rpm']));
+  command
+    .command('list')
+    .description('list the tools with their versions, as toolbox.lock has them')
+    .option('--all', 'also what comes with them')
+    .addHelpText('after', examples(['weir toolbox list', 'weir toolbox list --all --json']))
+    .action(async (options: { all?: boolean }) => {
+      const settings = globals();
+      const sets = await lockedTools({ project: await projectFor(settings) });
+      const rows = sets.flatMap(({ set, roots, packages }) =>
+        packages
+          .filter((pkg) => options.all === true || roots.includes(pkg.name))
+          .map(({ name, version, arch, sha256 }) => ({ set, name, version, arch, sha256 })),
+      );
+      const cells = rows.map((row) => [row.set, row.name, row.version, row.arch]);
+      const none = 'no toolbox is locked yet; weir build locks it';
+      printResult(settings, rows, table(['SET', 'PACKAGE', 'VERSION', 'ARCH'], cells, none));
+    });
+  command
+    .command('run')
+    .description('run one of the tools here, in its sandbox; it sees the working folder and nothing else')
+    .argument('<command...>', 'the program and its arguments, after --')
+    .option('--set <name>', 'which set of tools', 'core')
+    .option('--network', "share the host's network")
+    .usage('[options] -- <command...>')
+    .addHelpText(
+      'after',
+      examples([
+        'weir toolbox run -- rpm -qpl some.rpm',
+        'weir toolbox run -- bash',
+        'weir toolbox run --set boot -- qemu-img info disk.qcow2',
+      ]),
+    )
+    .action(async (argv: string[], options: { set: string; network?: boolean }) => {
+      const settings = globals();
+      const set = toolSet(options.set);
+      const workspace = await workspaceFor(settings, progressFor({ ...settings, quiet: true }));
+      process.exitCode = await runOnTerminal(workspace, set, argv, options.network === true);
+    });
+}

@@ -1,0 +1,117 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists } from '../base/files.ts';
+import { withLock } from '../base/lock.ts';
+import { runOk } from '../base/process.ts';
+import { removeTree } from '../engine/sandbox.ts';
+import { readLock } from '../toolbox/lock.ts';
+import { type ToolSet, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
+import type { Workspace } from './workspace.ts';
+
+/** A part of the cache, or the output folder. */
+export interface Part {
+  readonly name: string;
+  readonly path: string;
+  /** On the disk; what several parts share by hard links counts for the first of them. */
+  readonly megabytes: number;
+}
+
+/** What the parts of the cache are for, in the order in which shared files are counted. */
+export const cacheParts: Readonly<Record<string, string>> = {
+  store: 'downloads, packages and all other content, by digest',
+  actions: 'what was done before, by digest of its inputs',
+  toolbox: 'the tools, unpacked',
+  repos: 'repositories that packages are resolved from',
+  roots: 'buildroots',
+  apt: "apt's lists of packages",
+  git: 'upstream git repositories',
+  hashes: 'digests of downloaded files under other algorithms',
+  logs: 'logs of failed builds',
+  scratch: 'work under way',
+  tmp: 'work under way',
+  keys: 'the development key; --cache leaves it, so that installed systems go on trusting what is built',
+};
+
+/** What the cache and the output folder hold, by part. */
+export async function usage(workspace: Pick<Workspace, 'cache' | 'out'>): Promise<{ cache: Part[]; out: Part }> {
+  const there = await readdir(workspace.cache);
+  const order = Object.keys(cacheParts);
+  const names = [
+    ...order.filter((name) => there.includes(name)),
+    ...there.filter((name) => !order.includes(name)).sort(),
+  ];
+  const paths = names.map((name) => join(workspace.cache, name));
+  const cache = await sizes(paths);
+  const out = (await exists(workspace.out)) ? (await sizes([workspace.out]))[0]! : 0;
+  return {
+    cache: names.map((name, index) => ({ name, path: paths[index]!, megabytes: cache[index]! })),
+    out: { name: 'out', path: workspace.out, megabytes: out },
+  };
+}
+
+/** One `du` for all, so that a file with several links counts once. */
+async function sizes(paths: readonly string[]): Promise<number[]> {
+  if (paths.length === 0) return [];
+  const { stdout } = await runOk(['du', '-s', '--block-size=1000', '--', ...paths]);
+  const kilobytes = new Map(stdout.split('\n').map((line) => line.split('\t').reverse() as [string, string]));
+  return paths.map((path) => Math.round(Number(kilobytes.get(path) ?? 0) / 1000));
+}
+
+/** What `clean` removes. */
+export interface CleanChoice {
+  /** All of the cache but the keys. */
+  readonly cache: boolean;
+  /** The output folder. */
+  readonly out: boolean;
+  /** Of the cache, what runs that were killed left behind and what the current locks no longer use. */
+  readonly prune: boolean;
+}
+
+/** Removes what was chosen. @returns what was removed @throws WeirError `locked` while a build runs in the output folder */
+export async function clean(workspace: Workspace, choice: CleanChoice): Promise<string[]> {
+  const removed: string[] = [];
+  const remove = async (path: string): Promise<void> => {
+    if (!(await exists(path))) return;
+    await removeTree(path);
+    removed.push(path);
+  };
+  const lockPath = join(workspace.out, '.lock');
+  await withLock(lockPath, async () => {
+    if (choice.prune && !choice.cache) for (const path of await stale(workspace)) await remove(path);
+    if (choice.cache) {
+      for (const name of await readdir(workspace.cache)) if (name !== 'keys') await remove(join(workspace.cache, name));
+    }
+    if (choice.out) {
+      const names = (await exists(workspace.out)) ? await readdir(workspace.out) : [];
+      for (const name of names) if (name !== '.lock') await remove(join(workspace.out, name));
+    }
+  });
+  return removed;
+}
+
+const hour = 3_600_000;
+
+/**
+ * Folders of the cache that nothing needs: toolboxes that the lock does not name, and buildroots and repositories made more
+ * than a week ago: they are made again from the store in seconds. What killed runs left is removed whenever a cache is opened.
+ */
+async function stale({ cache, project }: Workspace): Promise<string[]> {
+  const found: string[] = [];
+  const older = async (part: string, age: number): Promise<void> => {
+    for (const name of await readdir(join(cache, part)).catch(() => [])) {
+      const path = join(cache, part, name);
+      const info = await stat(path).catch(() => undefined);
+      if (info !== undefined && !name.startsWith('.') && Date.now() - info.mtimeMs > age) found.push(path);
+    }
+  };
+  for (const part of ['roots', 'repos']) await older(part, 7 * 24 * hour);
+  const lock = join(project.root, '..', 'toolbox.lock');
+  const used = new Set<string>();
+  for (const set of Object.keys(toolSets) as ToolSet[]) {
+    const locked = await readLock(lock, set);
+    if (locked !== undefined) used.add(toolboxFolder(cache, set, locked.packages));
+  }
+  // Without a lock nothing says which are the old ones.
+  if (used.size > 0) await older('toolbox', hour);
+  return found.filter((path) => !used.has(path)).sort();
+}

@@ -1,0 +1,120 @@
+import { relative } from 'node:path';
+import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
+
+/** Where a component's spec comes from, in few words. */
+export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {
+  if (spec === undefined) return 'nowhere';
+  if (spec.type === 'local') return `local ${relative(project.root, spec.path)}`;
+  const version = spec.distro.version === undefined ? '' : ` ${spec.distro.version}`;
+  return `${spec.distro.name}${version}${spec.commit === undefined ? '' : ` @${spec.commit.slice(0, 12)}`}`;
+}
+
+/** One component as a list shows it. */
+export interface ComponentRow {
+  readonly name: string;
+  readonly spec: string;
+  readonly overlays: number;
+  /** Channel of its packages, or undefined where they are not published. */
+  readonly channel: string | undefined;
+  readonly groups: readonly string[];
+}
+
+/** The components by name. */
+export function componentRows(project: Project): ComponentRow[] {
+  return [...project.components.values()]
+    .map((component) => ({
+      name: component.name,
+      spec: specOrigin(project, component.spec),
+      overlays: component.overlays.length,
+      channel: published(component.publish.rpmChannel ?? project.defaultPublish.rpmChannel),
+      groups: component.groups,
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function published(channel: string | undefined): string | undefined {
+  return channel === 'none' || channel === '' ? undefined : channel;
+}
+
+/** One overlay as a list shows it. */
+export interface OverlayRow {
+  readonly component: string;
+  /** Place in the order in which the component's overlays apply, from 1. */
+  readonly number: number;
+  readonly type: string;
+  readonly category: string | undefined;
+  readonly upstreamStatus: string | undefined;
+  readonly description: string;
+  /** file:line, relative to the project. */
+  readonly place: string;
+}
+
+/** The overlays of components, in the order in which they apply. */
+export function overlayRows(project: Pick<Project, 'root'>, components: readonly ResolvedComponent[]): OverlayRow[] {
+  return components.flatMap((component) =>
+    component.overlays.map((overlay, index) => ({
+      component: component.name,
+      number: index + 1,
+      type: overlay.type,
+      category: overlay.metadata?.category,
+      upstreamStatus: overlay.metadata?.upstreamStatus,
+      description: overlay.description,
+      place: `${relative(project.root, overlay.origin.file)}:${overlay.origin.line}`,
+    })),
+  );
+}
+
+/** What an image is defined as, in one word each. */
+export function imageShape(image: Image): { readonly kind: string; readonly formats: readonly string[] } {
+  const definition = image.definition;
+  if (definition === undefined) return { kind: 'undefined', formats: [] };
+  return definition.type === 'weir' ? definition : { kind: 'kiwi', formats: [] };
+}
+
+/** The project in numbers and names. */
+export function projectSummary(project: Project) {
+  const components = [...project.components.values()];
+  const overlays = components.flatMap((component) => component.overlays);
+  return {
+    file: project.file,
+    files: project.files.length,
+    description: project.project.description,
+    release: project.release && {
+      version: project.release.version,
+      snapshot: project.release.snapshot,
+      channels: project.release.channels.map((channel) => channel.name),
+      architectures: project.release.architectures,
+    },
+    components: {
+      total: components.length,
+      bySource: countBy(components, ({ spec }) =>
+        spec?.type === 'upstream' ? spec.distro.name : (spec?.type ?? 'none'),
+      ),
+    },
+    overlays: {
+      total: overlays.length,
+      byType: countBy(overlays, (overlay) => overlay.type),
+      byCategory: countBy(overlays, (overlay) => overlay.metadata?.category ?? 'none'),
+    },
+    groups: project.groups.size,
+    images: [...project.images.keys()].sort(),
+    inputs: project.seed === undefined ? [...project.distros.keys()] : [`seed (${project.seed.suite})`],
+    toolbox: project.toolbox.root ?? project.toolbox.oci ?? project.toolbox.suite,
+    signing: project.signing.key ?? 'development key',
+  };
+}
+
+function countBy<T>(items: readonly T[], key: (item: T) => string): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
+}
+
+/** A value with its maps as objects, so that JSON has all of it. */
+export function plainValue(value: unknown): unknown {
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([key, inner]) => [String(key), plainValue(inner)]));
+  if (Array.isArray(value)) return value.map(plainValue);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
+}

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { closest, WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
+import type { Project } from '../project/model.ts';
+import type { ImageRecord } from './images.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What readers need of `release.json`; `writeReleaseRecord` writes it. */
+export interface ReleaseRecord {
+  readonly version: string;
+  readonly snapshot: string;
+  readonly arch: string;
+  readonly components: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly packages: readonly string[];
+    readonly srpm: { readonly file: string; readonly sha256: string };
+    readonly buildSeconds: number;
+  }[];
+  readonly channels: readonly {
+    readonly name: string;
+    readonly packages: readonly {
+      readonly nevra: string;
+      readonly sha256: string;
+      readonly origin: string;
+      readonly debian?: string;
+    }[];
+  }[];
+}
+
+/** The record of the last release that was built, or undefined. */
+export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
+  const text = await readIfExists(join(workspace.out, 'release.json'));
+  return text === undefined ? undefined : (JSON.parse(text) as ReleaseRecord);
+}
+
+/** The same, where there has to be one. @throws WeirError `not-built` */
+export async function builtRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord> {
+  const record = await readRelease(workspace);
+  if (record !== undefined) return record;
+  throw new WeirError('not-built', 'no release is built yet', {
+    where: { file: join(workspace.out, 'release.json') },
+    hint: 'weir build makes it',
+  });
+}
+
+/** The record of an image as it was built last, or undefined. */
+export async function readImage(workspace: Pick<Workspace, 'out'>, name: string): Promise<ImageRecord | undefined> {
+  const text = await readIfExists(join(imageFolder(workspace, name), 'image.json'));
+  return text === undefined ? undefined : (JSON.parse(text) as ImageRecord);
+}
+
+/** The same, where there has to be one. @throws WeirError `no-image` with the nearest name */
+export async function builtImage(workspace: Pick<Workspace, 'out' | 'project'>, name: string): Promise<ImageRecord> {
+  checkImageName(workspace.project, name);
+  const record = await readImage(workspace, name);
+  if (record !== undefined) return record;
+  throw new WeirError('no-image', `image ${name} is not built yet`, {
+    where: { file: imageFolder(workspace, name) },
+    hint: `weir build --image ${name} makes it`,
+  });
+}
+
+/** @throws WeirError `no-image` with the nearest name */
+export function checkImageName(project: Pick<Project, 'images'>, name: string): void {
+  if (project.images.has(name)) return;
+  const near = closest(name, project.images.keys())[0];
+  throw new WeirError('no-image', `the project has no image ${name}`, {
+    hint: near === undefined ? 'weir image list shows them' : `did you mean ${near}?`,
+    exit: 2,
+  });
+}
+
+export function imageFolder(workspace: Pick<Workspace, 'out'>, name: string): string {
+  return join(workspace.out, 'images', name);
+}

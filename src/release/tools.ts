@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { closest, WeirError } from '../base/errors.ts';
+import { sandboxArgv } from '../engine/sandbox.ts';
+import type { DebPackage } from '../toolbox/apt.ts';
+import { readLock } from '../toolbox/lock.ts';
+import { type ToolSet, toolSets } from '../toolbox/toolbox.ts';
+import { toolboxStage, type Workspace } from './workspace.ts';
+
+/** One set of the toolbox as the lock has it. */
+export interface LockedTools {
+  readonly set: ToolSet;
+  /** What was asked for; the rest of `packages` comes with it. */
+  readonly roots: readonly string[];
+  /** Empty where the set is not locked yet. */
+  readonly packages: readonly Pick<DebPackage, 'name' | 'version' | 'arch' | 'sha256'>[];
+}
+
+/** The tools by set, as `toolbox.lock` has them; nothing is fetched. */
+export async function lockedTools(workspace: Pick<Workspace, 'project'>): Promise<LockedTools[]> {
+  const lock = join(workspace.project.root, '..', 'toolbox.lock');
+  const sets: LockedTools[] = [];
+  for (const set of Object.keys(toolSets) as ToolSet[]) {
+    const locked = await readLock(lock, set);
+    const packages = (locked?.packages ?? []).map(({ name, version, arch, sha256 }) => ({
+      name,
+      version,
+      arch,
+      sha256,
+    }));
+    sets.push({ set, roots: toolSets[set], packages });
+  }
+  return sets;
+}
+
+/** @throws WeirError `unknown-toolset` */
+export function toolSet(name: string): ToolSet {
+  if (Object.hasOwn(toolSets, name)) return name as ToolSet;
+  const near = closest(name, Object.keys(toolSets))[0];
+  throw new WeirError('unknown-toolset', `the toolbox has no set ${name}`, {
+    hint: near === undefined ? `there are: ${Object.keys(toolSets).join(', ')}` : `did you mean ${near}?`,
+    exit: 2,
+  });
+}
+
+/**
+ * Runs one of the tools on this process's terminal. It sees the toolbox's programs and the working folder, which it may
+ * write. @returns its exit code
+ */
+export async function runOnTerminal(
+  workspace: Workspace,
+  set: ToolSet,
+  argv: readonly string[],
+  network: boolean,
+): Promise<number> {
+  const toolbox = await toolboxStage(workspace, set);
+  const cwd = process.cwd();
+  // A folder of the system has the toolbox's own in its place.
+  const bound = !/^\/(usr|etc|bin|sbin|lib|lib64|dev|proc|sys|)(\/|$)/.test(cwd);
+  const command = sandboxArgv(toolbox.jail, {
+    root: toolbox.root,
+    argv,
+    network,
+    ...(bound ? { cwd, binds: [{ from: cwd, writable: true }] } : {}),
+  });
+  const env = {
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: '/root',
+    LANG: 'C.UTF-8',
+    TERM: process.env.TERM ?? 'dumb',
+  };
+  return new Promise((resolve, reject) => {
+    const child = spawn(command[0]!, command.slice(1), { stdio: 'inherit', env });
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
