@@ -23,6 +23,7 @@ export interface RunResult {
 }
 
 const children = new Set<ChildProcess>();
+let stopping = false;
 
 /** Runs a program to its end; a non-zero exit is a result, not an error. @throws WeirError `no-program`, an input stream's error */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -43,7 +44,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
         // Half of its input must not look like all of it.
         input.on('error', (error) => {
           inputError = error;
-          child.kill('SIGKILL');
+          kill(child, 'SIGKILL');
         });
         input.pipe(child.stdin);
       }
@@ -88,28 +89,49 @@ export function stream(
   };
 }
 
-/** Ends every child that still runs; for the signal handler and for nothing else. */
-export function killChildren(signal: NodeJS.Signals): void {
-  for (const child of children) child.kill(signal);
+/**
+ * Ends every child with all that it started, and lets no new one start: who waits for one, or starts one, gets a
+ * WeirError `interrupted`, so that the work unwinds and puts its scratch folders and locks away. For the signal handler
+ * and for nothing else.
+ */
+export function stopChildren(signal: NodeJS.Signals): void {
+  stopping = true;
+  for (const child of children) kill(child, signal);
+}
+
+/** A child leads a process group of its own, so that a signal reaches what it started too. */
+function kill(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || !children.has(child)) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+function interrupted(argv: readonly string[]): WeirError {
+  return new WeirError('interrupted', `${argv[0]} was stopped`);
 }
 
 function start(argv: readonly string[], options: RunOptions, log: number | undefined): ChildProcess {
   const [program, ...args] = argv;
   if (program === undefined) throw new TypeError('run: empty argv');
+  if (stopping) throw interrupted(argv);
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', log ?? 'pipe', log ?? 'pipe'],
+    detached: true,
   });
   children.add(child);
-  options.signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  options.signal?.addEventListener('abort', () => kill(child, 'SIGKILL'), { once: true });
   return child;
 }
 
 function ended(child: ChildProcess, argv: readonly string[], timeoutSeconds: number | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
     const timer =
-      timeoutSeconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutSeconds * 1000);
+      timeoutSeconds === undefined ? undefined : setTimeout(() => kill(child, 'SIGKILL'), timeoutSeconds * 1000);
     child.on('error', (error) => {
       clearTimeout(timer);
       children.delete(child);
@@ -119,7 +141,9 @@ function ended(child: ChildProcess, argv: readonly string[], timeoutSeconds: num
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       children.delete(child);
-      resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
+      // What a stopped program says means nothing: nobody may take it for a result.
+      if (stopping && code !== 0) reject(interrupted(argv));
+      else resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
     });
   });
 }
