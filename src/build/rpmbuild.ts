@@ -31,7 +31,7 @@ export interface Built {
 export async function buildComponent(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<Built> {
   const result = await perform(context.engine, {
     kind: 'rpmbuild',
-    version: 1,
+    version: 2,
     inputs: { root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
     run: (work) => rpmbuild(context, buildroot, input, work),
   });
@@ -68,6 +68,13 @@ async function rpmbuild(
       '_topdir /builddir',
       '--define',
       '_build_id_links compat',
+      // Whatever macros a distribution has: no wall clock and no host name get into a package.
+      '--define',
+      'use_source_date_epoch_as_buildtime 1',
+      '--define',
+      'build_mtime_policy clamp_to_source_date_epoch',
+      '--define',
+      '_buildhost weir',
       `/builddir/SPECS/${input.spec}`,
     ],
     env: { SOURCE_DATE_EPOCH: String(context.clock), HOME: '/builddir' },

@@ -115,8 +115,8 @@ async function buildInput(
 }
 
 /**
- * Builds every component: those that the buildroot itself takes packages from first, then the rest, each as soon as
- * what it needs is built, two at a time.
+ * Builds every component: first those that the buildroot needs and the inputs do not have (the distribution's macros),
+ * then the rest, each as soon as what it needs is built, two at a time.
  */
 export async function buildStage(
   workspace: Workspace,
@@ -179,7 +179,8 @@ export async function buildStage(
     );
     const facts = await queryAll(context, bootstrap, ready);
     const inRoot = new Set(release.buildRoot);
-    const first = [...facts].filter(([, fact]) => fact.packages.some((name) => inRoot.has(name))).map(([name]) => name);
+    const missing = (name: string): boolean => inRoot.has(name) && !has(seed, [], name);
+    const first = [...facts].filter(([, fact]) => fact.packages.some(missing)).map(([name]) => name);
     await buildAll(first, facts, []);
     // With the distribution's macros in the root, specs can say other things than they did without.
     const rest = ready.filter((each) => !first.includes(each.component.name));

@@ -195,7 +195,8 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
     // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and no host keys are made.
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
     const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
-    await put('/etc/fstab', `# The root file system; the kernel command line names its partition.\n${root}\n`);
+    const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';
+    await put('/etc/fstab', `# The root file system; the kernel command line names its partition. The ESP is mounted by whoever writes to it.\n${root}\n${esp}\n`);
   }
   return added;
 }

@@ -5,13 +5,13 @@ import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, outputPath, perform } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath, putBytes, takeOut } from '../engine/store.ts';
+import { putBytes, takeOut } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
 import type { Toolbox, ToolRun } from '../toolbox/tool.ts';
 import { labelTree } from './labels.ts';
 import { editTree, treeMount, withEntries } from './overlay.ts';
 import { policyStore } from './policy.ts';
-import type { Entry, FileEntry, Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 export interface FinaliseOptions {
   readonly cache: string;
@@ -47,7 +47,7 @@ export async function finaliseTree(
   const { cache, ...inputs } = options;
   const result = await perform(engine, {
     kind: 'finalise-tree',
-    version: 1,
+    version: 2,
     inputs: { tree: valueDigest(tree), toolbox: toolbox.digest, ...inputs },
     run: async (work) => {
       const finalised = await finalise(engine, toolbox, tree, options);
@@ -61,8 +61,7 @@ export async function finaliseTree(
 async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: FinaliseOptions): Promise<Finalised> {
   const log: string[] = [];
   const has = new Set(tree.entries.map((entry) => entry.path));
-  let result = await certificateBundle(engine, tree, options.clock, log);
-  result = await editTree(engine, toolbox, result, options, async (runInTree) => {
+  let result = await editTree(engine, toolbox, tree, options, async (runInTree) => {
     const step = async (what: string, argv: readonly string[]): Promise<void> => {
       const outcome = await runInTree({ argv, env: { SOURCE_DATE_EPOCH: String(options.clock) } });
       check(what, outcome);
@@ -118,7 +117,7 @@ export function kernelVersions(tree: Tree): string[] {
 
 /** Caches with times or addresses in them that their tools make again. */
 function dropTraces(tree: Tree): Tree {
-  const traces = /^\/(?:var\/cache\/ldconfig|etc\/\.(?:pwd\.lock|updated)|etc\/(?:passwd|group|shadow|gshadow)-$)/;
+  const traces = /^\/(?:var\/cache\/ldconfig\/.*|etc\/\.(?:pwd\.lock|updated)|etc\/(?:passwd|group|shadow|gshadow)-$)/;
   return { ...tree, entries: tree.entries.filter((entry) => !traces.test(entry.path)) };
 }
 
@@ -136,36 +135,6 @@ async function updateStamps(engine: Engine, tree: Tree, clock: number): Promise<
       .filter((folder) => folders.has(folder))
       .map((folder) => ({ ...attributes, kind: 'file', path: `${folder}/.updated`, ...blob })),
   );
-}
-
-/** One PEM file out of all the certificates that a tree trusts, where programs look for it. */
-async function certificateBundle(engine: Engine, tree: Tree, clock: number, log: string[]): Promise<Tree> {
-  const certificates = tree.entries.filter(
-    (entry): entry is FileEntry => entry.kind === 'file' && /^\/usr\/share\/ca-certificates\/.+\.crt$/.test(entry.path),
-  );
-  if (certificates.length === 0) return tree;
-  const parts: string[] = [];
-  for (const entry of certificates)
-    parts.push((await readFile(blobPath(engine.store, entry.digest), 'utf8')).trimEnd());
-  const blob = await putBytes(engine.store, `${parts.join('\n')}\n`);
-  log.push(`certificates: ${certificates.length} in one bundle`);
-  const attributes = { mode: 0o644, user: 'root', group: 'root', mtime: clock, packages: [] };
-  const paths = new Set(tree.entries.map((entry) => entry.path));
-  const added: Entry[] = [];
-  for (const folder of ['/etc/ssl', '/etc/ssl/certs', '/etc/pki', '/etc/pki/tls', '/etc/pki/tls/certs']) {
-    if (!paths.has(folder)) added.push({ ...attributes, mode: 0o755, kind: 'directory', path: folder });
-  }
-  added.push({ ...attributes, kind: 'file', path: '/etc/ssl/certs/ca-certificates.crt', ...blob });
-  if (!paths.has('/etc/pki/tls/certs/ca-bundle.crt')) {
-    added.push({
-      ...attributes,
-      mode: 0o777,
-      kind: 'symlink',
-      path: '/etc/pki/tls/certs/ca-bundle.crt',
-      target: '../../../ssl/certs/ca-certificates.crt',
-    });
-  }
-  return withEntries(tree, added);
 }
 
 /** The RPM database as `rpm --justdb` writes it, in a form that a read-only /usr can be queried from. */

@@ -10,7 +10,8 @@ import type { Entry, Tree } from './tree.ts';
 /** Paths a call of matchpathcon gets: well below the kernel's limit for one command line. */
 const batch = 4000;
 
-const kinds = { file: 'file', directory: 'dir', symlink: 'symlink' } as const;
+/** Types as matchpathcon -m takes them: it looks at the first letter only, so `symlink` would mean a socket. */
+const kinds = { file: 'file', directory: 'dir', symlink: 'lnk_file' } as const;
 
 /** Every entry with the label that the tree's own file_contexts gives its path; nothing of the host's SELinux is used. */
 export async function labelTree(engine: Engine, toolbox: Toolbox, tree: Tree, log: string[]): Promise<Tree> {

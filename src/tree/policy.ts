@@ -30,7 +30,7 @@ export async function policyStore(
 ): Promise<Tree> {
   const type = await policyType(engine, tree);
   if (type === undefined) return tree;
-  const modules = moduleFiles(tree, `/usr/share/selinux/${type}/`, /\.(pp|pp\.bz2|cil)$/);
+  const modules = moduleFiles(tree, `/usr/share/selinux/${type}/`, /\.pp(\.bz2)?$/);
   const local = [
     ...moduleFiles(tree, '/usr/share/selinux/packages/', /^[^/]+\.(cil|pp)$/),
     ...moduleFiles(tree, `/usr/share/selinux/packages/${type}/`, /^[^/]+\.(cil|pp)$/),
