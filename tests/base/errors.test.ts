@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { closest, errorJson, formatError, WeirError } from '../../src/base/errors.ts';
+
+describe('errors for people', () => {
+  const error = new WeirError('unknown-key', 'unknown key "overlay"', {
+    where: { file: 'weir.toml', line: 3, column: 1, component: 'less' },
+    details: ['3 | overlay = []'],
+    hint: 'did you mean overlays?',
+    exit: 2,
+  });
+
+  test('say where, what, and what to do', () => {
+    expect(formatError(error)).toBe(
+      'error: weir.toml:3:1, component less: unknown key "overlay"\n  3 | overlay = []\nhint: did you mean overlays?',
+    );
+  });
+
+  test('are the same as JSON', () => {
+    expect(JSON.parse(JSON.stringify(errorJson(error)))).toEqual({
+      error: {
+        code: 'unknown-key',
+        message: 'unknown key "overlay"',
+        where: { file: 'weir.toml', line: 3, column: 1, component: 'less' },
+        hint: 'did you mean overlays?',
+        details: ['3 | overlay = []'],
+      },
+    });
+  });
+
+  test('suggest what is near, and nothing that is not', () => {
+    expect(closest('overlay', ['overlays', 'build', 'spec'])).toEqual(['overlays']);
+    expect(closest('zzz', ['overlays', 'build', 'spec'])).toEqual([]);
+    expect(closest('PKG', ['pkg'])).toEqual(['pkg']);
+  });
+});

@@ -1,0 +1,114 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { actionDigest, type Engine, outputPath, perform } from '../../src/engine/action.ts';
+import { openEngine } from '../../src/engine/engine.ts';
+import { blobPath, hasBlob, putBytes, putBytesNow, putStream, takeOut } from '../../src/engine/store.ts';
+
+let dir: string;
+let engine: Engine;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-engine-'));
+  engine = await openEngine(dir);
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+describe('the content store', () => {
+  test('every way in gives the same blob, named by its bytes', async () => {
+    const bytes = Buffer.from('some bytes');
+    const digest = sha256(bytes);
+    for (const blob of [
+      await putBytes(engine.store, bytes),
+      putBytesNow(engine.store, bytes, digest),
+      await putStream(engine.store, Readable.from([bytes.subarray(0, 4), bytes.subarray(4)])),
+    ]) {
+      expect(blob).toEqual({ digest, size: bytes.length });
+    }
+    expect(await readFile(blobPath(engine.store, digest))).toEqual(bytes);
+    expect(await readdir(join(dir, 'store', 'tmp'))).toEqual([]);
+  });
+
+  test('a stream that fails leaves nothing behind', async () => {
+    const broken = Readable.from(
+      (function* () {
+        yield Buffer.from('half');
+        throw new Error('cut off');
+      })(),
+    );
+    await expect(putStream(engine.store, broken)).rejects.toThrow('cut off');
+    expect(await hasBlob(engine.store, sha256('half'))).toBe(false);
+    expect(await readdir(join(dir, 'store', 'tmp'))).toEqual([]);
+  });
+
+  test('what is taken out replaces what was there', async () => {
+    const { digest } = await putBytes(engine.store, 'new');
+    await writeFile(join(dir, 'file'), 'old');
+    await takeOut(engine.store, digest, join(dir, 'file'));
+    expect(await readFile(join(dir, 'file'), 'utf8')).toBe('new');
+  });
+});
+
+describe('actions', () => {
+  const action = (inputs: Record<string, unknown>, counter: { runs: number }) => ({
+    kind: 'test',
+    version: 1,
+    inputs,
+    run: async (work: string) => {
+      counter.runs++;
+      await writeFile(join(work, 'out'), `made ${counter.runs}`);
+      return { files: { out: join(work, 'out') }, value: { answer: 42 } };
+    },
+  });
+
+  test('is done once, and then read back', async () => {
+    const counter = { runs: 0 };
+    const first = await perform(engine, action({ a: 1 }, counter));
+    const second = await perform(engine, action({ a: 1 }, counter));
+    expect(counter.runs).toBe(1);
+    expect(first.cached).toBe(false);
+    expect(second).toEqual({ ...first, cached: true });
+    expect(await readFile(outputPath(engine, second, 'out'), 'utf8')).toBe('made 1');
+    expect(await readdir(join(dir, 'scratch'))).toEqual([]);
+  });
+
+  test('is done again where its output was lost', async () => {
+    const counter = { runs: 0 };
+    const first = await perform(engine, action({}, counter));
+    await rm(outputPath(engine, first, 'out'));
+    expect((await perform(engine, action({}, counter))).cached).toBe(false);
+    expect(counter.runs).toBe(2);
+  });
+
+  test('is done again where its record is damaged', async () => {
+    const counter = { runs: 0 };
+    const { action: digest } = await perform(engine, action({}, counter));
+    await writeFile(join(dir, 'actions', digest.slice(0, 2), `${digest}.json`), '{"files":');
+    await perform(engine, action({}, counter));
+    expect(counter.runs).toBe(2);
+  });
+
+  test('that fails keeps nothing and fails again', async () => {
+    const failing = { kind: 'test', version: 1, inputs: {}, run: async () => Promise.reject(new Error('no')) };
+    await expect(perform(engine, failing)).rejects.toThrow('no');
+    await expect(perform(engine, failing)).rejects.toThrow('no');
+    expect(await readdir(join(dir, 'scratch'))).toEqual([]);
+  });
+
+  test('has a digest of its kind, version and inputs, whatever the order of keys', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (inputs) => {
+        const reversed = Object.fromEntries(Object.entries(inputs).reverse());
+        expect(actionDigest({ kind: 'k', version: 1, inputs: reversed })).toBe(
+          actionDigest({ kind: 'k', version: 1, inputs }),
+        );
+        expect(actionDigest({ kind: 'k', version: 2, inputs })).not.toBe(
+          actionDigest({ kind: 'k', version: 1, inputs }),
+        );
+      }),
+    );
+  });
+});
