@@ -90,7 +90,8 @@ export async function withScratch<T>(base: string, work: (dir: string) => Promis
 /** Removes a folder even where a tool left folders without write permission in it. */
 export async function removeTree(dir: string): Promise<void> {
   try {
-    await rm(dir, { recursive: true, force: true });
+    // A sandbox that was stopped takes a moment until nothing in it writes any more.
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   } catch {
     await run(['chmod', '-R', 'u+rwX', dir]);
     await rm(dir, { recursive: true, force: true });
