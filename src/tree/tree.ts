@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
 
 /**
  * A root filesystem as a value: every path with its attributes and content digest, sorted by path (byte order), parents
@@ -11,14 +12,9 @@ export interface Tree {
   readonly packages: readonly TreePackage[];
 }
 
-export interface TreePackage {
-  readonly name: string;
-  readonly epoch: number;
-  readonly version: string;
-  readonly release: string;
-  readonly arch: string;
-  /** Digest of the whole RPM file in the content store. */
-  readonly rpm: Digest;
+export interface TreePackage extends Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm'> {
+  /** Kinds of scriptlets that rpm would run when it installs the package (`post`, …); a tree is composed without them. */
+  readonly scriptlets: readonly string[];
 }
 
 interface EntryBase {

@@ -12,8 +12,6 @@ import type { Entry, TreePackage } from './tree.ts';
 export interface Unpacked {
   readonly package: TreePackage;
   readonly entries: readonly Entry[];
-  /** Names of the scriptlets it would run when installed by rpm (`post`, …). */
-  readonly scriptlets: readonly string[];
 }
 
 /** Files up to this many bytes are hashed in memory and written in one go: most of a distribution is small files. */
@@ -23,7 +21,7 @@ const smallFile = 1 << 20;
 export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> {
   const result = await perform(engine, {
     kind: 'unpack-rpm',
-    version: 1,
+    version: 2,
     inputs: { rpm },
     run: async () => ({ value: await unpack(engine, rpm) }),
   });
@@ -54,11 +52,8 @@ async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
     if (entry !== undefined) entries.push(entry);
   }
   const { name, epoch, version, release, arch } = pkg;
-  return {
-    package: { name, epoch, version, release, arch, rpm },
-    entries,
-    scriptlets: pkg.scriptlets.map((scriptlet) => scriptlet.kind),
-  };
+  const scriptlets = pkg.scriptlets.map((scriptlet) => scriptlet.kind);
+  return { package: { name, epoch, version, release, arch, rpm, scriptlets }, entries };
 }
 
 async function putContent(engine: Engine, file: RpmFile, content: Readable): Promise<{ digest: Digest; size: number }> {

@@ -9,9 +9,8 @@ const owned = { user: 'root', group: 'root', mtime: 0 } as const;
 
 function pkg(name: string, entries: readonly Omit<Entry, 'packages'>[]): Unpacked {
   return {
-    package: { name, epoch: 0, version: '1', release: '1', arch: 'noarch', rpm: name },
+    package: { name, epoch: 0, version: '1', release: '1', arch: 'noarch', rpm: name, scriptlets: [] },
     entries: entries.map((entry) => ({ ...entry, packages: [name] }) as Entry),
-    scriptlets: [],
   };
 }
 
