@@ -45,7 +45,7 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   const argv = [...jail.argv];
   if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root));
   else argv.push('--overlay-src', spec.root, '--overlay', spec.overlay.upper, spec.overlay.work, '/');
-  argv.push('--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--perms', '1777', '--dir', '/tmp');
+  argv.push('--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp');
   for (const device of spec.devices ?? []) argv.push('--dev-bind-try', device, device);
   for (const bind of spec.binds ?? []) {
     argv.push(bind.writable === true ? '--bind' : '--ro-bind', bind.from, bind.to ?? bind.from);

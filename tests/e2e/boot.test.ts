@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fileDigest } from '../../src/base/digest.ts';
+import type { BootReport } from '../../src/boot/check.ts';
+import { imageRecord, shared, weir } from './weir.ts';
+
+test('vm-base starts, is well under enforcing SELinux, and installs a signed package', async () => {
+  const result = await weir(['-C', shared.project, 'boot', 'vm-base', '--check', '--out', shared.out]);
+  const report = JSON.parse(result.stdout) as BootReport;
+  expect(report.failures, result.stderr).toEqual([]);
+  expect(result.code).toBe(0);
+  expect(report).toMatchObject({ ok: true, ssh: expect.stringMatching(/^SSH-2\.0-OpenSSH/) });
+  expect(report.attempts).toBeLessThanOrEqual(2);
+  expect(['kvm', 'tcg']).toContain(report.accelerator.accelerator);
+  const said = JSON.stringify(report.machine);
+  for (const word of ['running', 'Enforcing']) expect(said).toContain(word);
+  // The image that was started is still the one that was built.
+  for (const file of (await imageRecord('vm-base')).files) {
+    if (/\.(raw|qcow2|vhd)$/.test(file.path)) {
+      expect(await fileDigest(join(shared.out, 'images', 'vm-base', file.path)), file.path).toBe(file.sha256);
+    }
+  }
+});

@@ -1,0 +1,138 @@
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { describe, expect, test } from 'vitest';
+import { fileDigest } from '../../src/base/digest.ts';
+import { mapLimit } from '../../src/base/files.ts';
+import { installRoot } from '../../src/base/paths.ts';
+import { checkRendered, orphanedFolders } from '../../src/overlay/render.ts';
+import { prepareComponents } from '../../src/release/components.ts';
+import { openWorkspace } from '../../src/release/workspace.ts';
+import {
+  type BuildResult,
+  filesBelow,
+  newFolder,
+  projectWith,
+  releaseRecord,
+  shared,
+  sharedWorkspace,
+  weirOk,
+} from './weir.ts';
+
+const first = JSON.parse(shared.built) as BuildResult;
+
+describe('what a build leaves', () => {
+  test('every stage has its line', () => {
+    expect(first.stages.map((stage) => stage.name)).toEqual([
+      'toolbox',
+      'seed',
+      'specs',
+      'packages',
+      'repository',
+      'container-base',
+      'vm-base',
+    ]);
+    for (const stage of first.stages) expect(stage.summary).toMatch(/\d/);
+  });
+
+  test('the repository is laid out by snapshot, channel and architecture, and latest points to it', async () => {
+    const root = join(shared.out, 'repo', '4.0');
+    expect((await readdir(root)).sort()).toEqual([first.snapshot, 'latest'].sort());
+    expect(first.snapshot).toMatch(/^20\d{6}-[0-9a-f]{8}$/);
+    expect(await readlink(join(root, 'latest'))).toBe(first.snapshot);
+    const record = await releaseRecord();
+    expect((await readdir(join(root, 'latest'))).sort()).toEqual(
+      ['RPM-GPG-KEY', ...record.channels.map((channel) => channel.name)].sort(),
+    );
+    for (const channel of record.channels) {
+      const repodata = join(root, 'latest', channel.name, 'x86_64', 'repodata');
+      expect(await readdir(repodata)).toEqual(expect.arrayContaining(['repomd.xml', 'repomd.xml.asc']));
+    }
+  });
+
+  test('release.json names every package that is published, by its digest', async () => {
+    const record = await releaseRecord();
+    expect(record.snapshot).toBe(first.snapshot);
+    for (const channel of record.channels) {
+      const dir = join(shared.out, 'repo', '4.0', record.snapshot, channel.name, record.arch, 'Packages');
+      const there = await mapLimit(await filesBelow(dir), 4, (name) => fileDigest(join(dir, name)));
+      expect(there.sort()).toEqual(channel.packages.map((pkg) => pkg.sha256).sort());
+    }
+    const all = record.channels.flatMap((channel) => channel.packages);
+    expect(new Set(all.map((pkg) => pkg.nevra)).size, 'no package is in two channels').toBe(all.length);
+    // Only what the seed makes itself comes from no Debian source.
+    const own = parse(await readFile(join(installRoot, 'seed/own.toml'), 'utf8')).packages as Record<string, unknown>;
+    const without = all.filter((pkg) => pkg.origin === 'seed' && !/^\S+ \S+$/.test(pkg.debian ?? ''));
+    expect(without.map((pkg) => pkg.nevra.replace(/-[^-]+-[^-]+$/, '')).sort()).toEqual(Object.keys(own).sort());
+  });
+
+  test('release.json names every file of every image, by its digest', async () => {
+    const record = await releaseRecord();
+    expect(record.images.map((image) => image.name)).toEqual(['container-base', 'vm-base']);
+    for (const image of record.images) {
+      const dir = join(shared.out, 'images', image.name);
+      expect(await filesBelow(dir)).toEqual([...image.files.map((file) => file.path), 'image.json'].sort());
+      for (const file of image.files) {
+        expect((await stat(join(dir, file.path))).size).toBe(file.size);
+        expect(await fileDigest(join(dir, file.path)), file.path).toBe(file.sha256);
+      }
+    }
+  });
+
+  test('nothing has a temporary name', async () => {
+    const names = await readdir(shared.out, { recursive: true });
+    expect(names.filter((name) => /(^|\/)\.|\.tmp$/.test(name))).toEqual([]);
+  });
+
+  test('a fixed VHD ends in its footer and its data is a whole number of MiB', async () => {
+    const vhd = join(shared.out, 'images', 'vm-base', 'vm-base.vhd');
+    const { size } = await stat(vhd);
+    expect((size - 512) % (1 << 20)).toBe(0);
+  });
+});
+
+test('rendered specs in the checkout are what the project says today', async () => {
+  const { progress } = await sharedWorkspace();
+  const workspace = await openWorkspace({ directory: join(installRoot, 'distro'), out: shared.out, progress });
+  const root = join(installRoot, 'distro', 'specs');
+  const stale = [];
+  for (const { rendered } of await prepareComponents(workspace, undefined))
+    stale.push(...(await checkRendered(root, rendered)));
+  expect(stale, 'run ./weir build and commit distro/specs').toEqual([]);
+  expect(await orphanedFolders(root, new Set(workspace.project.components.keys()))).toEqual([]);
+});
+
+test('a second build finds everything done and changes nothing', async () => {
+  const before = await releaseRecord();
+  const again = await weirOk(['-C', shared.project, 'build', '--out', shared.out]);
+  expect(again.stages.filter((stage) => !stage.cached)).toEqual([]);
+  expect(again.components.every((component) => component.cached)).toBe(true);
+  expect(again.images.every((image) => image.cached)).toBe(true);
+  const { stages: _, ...after } = (await releaseRecord()) as unknown as Record<string, unknown>;
+  expect(before).toMatchObject(after);
+});
+
+test('one changed overlay: that component is built and no other, and the snapshot is a new one', async () => {
+  const overlay = `
+[[components.dos2unix.overlays]]
+type = "spec-append-lines"
+description = "A line that a test added"
+section = "%description"
+lines = ["Changed by a test."]
+`;
+  const project = await projectWith({ 'distro/components/dos2unix/dos2unix.toml': (text) => text + overlay });
+  const changed = await weirOk([
+    '-C',
+    project,
+    'build',
+    '--no-images',
+    '--out',
+    join(await newFolder('changed'), 'out'),
+  ]);
+  const built = changed.components.filter((component) => !component.cached).map((component) => component.name);
+  // Built by an earlier run of the tests in the same cache, nothing is left to do.
+  expect([['dos2unix'], []]).toContainEqual(built);
+  const spec = await readFile(join(project, 'specs/d/dos2unix/dos2unix.spec'), 'utf8');
+  expect(spec).toContain('Changed by a test.');
+  expect(changed.snapshot).not.toBe(first.snapshot);
+});

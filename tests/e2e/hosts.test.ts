@@ -1,0 +1,224 @@
+import { chmod, copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { exists } from '../../src/base/files.ts';
+import { runOk } from '../../src/base/process.ts';
+import { readRpm } from '../../src/rpm/read.ts';
+import { readLock } from '../../src/toolbox/lock.ts';
+import { type Harm, harmfulMirror } from './mirror.ts';
+import {
+  buildsAny,
+  cloneCache,
+  expectError,
+  filesBelow,
+  forget,
+  hostMirror,
+  imageRecord,
+  isRoot,
+  newFolder,
+  shared,
+  tools,
+  weir,
+  weirOk,
+} from './weir.ts';
+
+// Hosts that lack something, and inputs that arrive damaged.
+
+/** Makes user namespaces of their own where the tests' user may not do the like outside of one. */
+const unshare = ['unshare', ...(isRoot ? [] : ['--map-root-user'])];
+
+describe('no network', () => {
+  const offline = [...unshare, '--net'];
+
+  test('with a full cache everything builds', async () => {
+    const out = join(await newFolder('offline'), 'out');
+    const built = await weirOk(['-C', shared.project, 'build', '--image', 'container-base', '--out', out], {
+      within: offline,
+    });
+    expect(built.images.map((image) => image.cached)).toEqual([false]);
+    expect((await imageRecord('container-base', out)).files).toEqual((await imageRecord('container-base')).files);
+  });
+
+  test('with an empty cache it says what is missing', async () => {
+    const out = join(await newFolder('offline'), 'out');
+    const env = { XDG_CACHE_HOME: await newFolder('empty-cache') };
+    const result = await weir(['-C', shared.project, 'build', '--out', out], { within: offline, env });
+    expectError(result, { exit: 1, says: /mirror cannot be reached/, hint: /network/ });
+    expect(await filesBelow(out)).toEqual([]);
+  });
+});
+
+describe('no space left', () => {
+  /** Runs with a small file system at a folder; what is left there afterwards is printed as lines `left: …`. */
+  const small = (size: string, at: string): string[] => {
+    const script =
+      'mount -t tmpfs -o size="$1" tmpfs "$2" || exit 99; at=$2; shift 2; "$@"; code=$?; find "$at" -type f -o -type l | sed "s/^/left: /"; exit $code';
+    return [...unshare, '--mount', 'sh', '-c', script, 'sh', size, at];
+  };
+  const left = (stdout: string): string[] => stdout.split('\n').filter((line) => line.startsWith('left: '));
+
+  test('for the cache', async () => {
+    const cache = await newFolder('small-cache');
+    const out = join(await newFolder('small'), 'out');
+    const result = await weir(['-C', shared.project, 'build', '--out', out], {
+      within: small('16m', cache),
+      env: { XDG_CACHE_HOME: cache },
+    });
+    expectError(result, { exit: 1, says: /no space left/, hint: /XDG_CACHE_HOME/ });
+    expect(await filesBelow(out)).toEqual([]);
+  });
+
+  test('for the output: nothing of the repository is there', async () => {
+    const disk = await newFolder('small-out');
+    const result = await weir(['-C', shared.project, 'build', '--out', join(disk, 'out')], {
+      within: small('64m', disk),
+    });
+    expectError(result, { exit: 1, says: /no space left/, hint: /space/ });
+    expect(left(result.stdout)).toEqual([]);
+  });
+});
+
+describe('sandboxes', () => {
+  test('an ordinary user without user namespaces is told how to allow them', async () => {
+    const { jail } = await tools();
+    const within = [
+      ...jail.argv,
+      '--unshare-user',
+      '--uid',
+      '1000',
+      '--gid',
+      '1000',
+      '--disable-userns',
+      '--bind',
+      '/',
+      '/',
+      '--dev-bind',
+      '/dev',
+      '/dev',
+      '--',
+    ];
+    const out = join(await newFolder('no-namespaces'), 'out');
+    const result = await weir(['-C', shared.project, 'build', '--out', out], { within });
+    expectError(result, { exit: 1, says: /user namespaces/, hint: /sysctl/ });
+    expect(await filesBelow(out)).toEqual([]);
+  });
+
+  test.runIf(isRoot)(
+    'root without them builds the same bytes in a chroot, and says what isolation is missing',
+    async () => {
+      const cache = await cloneCache();
+      const kinds = ['finalise-tree', 'resolve-packages'];
+      expect(
+        await forget(cache, (action) => kinds.includes(action.kind) || buildsAny(['hostname'])(action)),
+      ).toBeGreaterThan(2);
+      const out = join(await newFolder('chroot'), 'out');
+      const env = { XDG_CACHE_HOME: cache, WEIR_JAIL: 'chroot' };
+      const result = await weir(['-C', shared.project, 'build', '--image', 'container-base', '--out', out], { env });
+      expect(result.code, result.stderr).toBe(0);
+      expect(result.stderr).toMatch(/chroot stands in.*network/);
+      expect((await imageRecord('container-base', out)).files).toEqual((await imageRecord('container-base')).files);
+    },
+  );
+});
+
+describe('damaged downloads', () => {
+  let cache: string;
+  let deb: { readonly name: string; readonly path: string };
+  let blob: string;
+  let kept: string;
+  beforeAll(async () => {
+    cache = await cloneCache();
+    const locked = await readLock(join(shared.project, '..', 'toolbox.lock'), 'core');
+    deb = [...locked!.packages].sort((a, b) => a.size - b.size)[3]!;
+    const { sha256 } = deb as { sha256: string } & typeof deb;
+    blob = join(cache, 'weir/store', sha256.slice(0, 2), sha256);
+    kept = join(await newFolder('kept'), 'deb');
+    await rename(blob, kept);
+  });
+
+  const build = async (
+    harm: Harm | undefined,
+  ): Promise<Awaited<ReturnType<typeof weir>> & { readonly harmed: number }> => {
+    const mirror = await harmfulMirror(await hostMirror(), (path) =>
+      decodeURIComponent(path).endsWith(decodeURIComponent(deb.path)) ? harm : undefined,
+    );
+    try {
+      const env = { XDG_CACHE_HOME: cache, WEIR_MIRROR: mirror.url };
+      const out = join(await newFolder('damaged'), 'out');
+      return {
+        ...(await weir(['-C', shared.project, 'build', '--no-images', '--out', out], { env })),
+        harmed: mirror.harmed.length,
+      };
+    } finally {
+      mirror.close();
+    }
+  };
+
+  test('a package that was tampered with is refused, and nothing of it is kept', async () => {
+    const result = await build('flip');
+    expect(result.harmed).toBeGreaterThan(0);
+    expectError(result, {
+      exit: 1,
+      says: /not what the signed lists say|not the locked one/,
+      hint: /nothing of it was kept/,
+    });
+    expect(await exists(blob)).toBe(false);
+  });
+
+  test('a package that was cut short is refused, and nothing of it is kept', async () => {
+    const result = await build('cut');
+    expect(result.harmed).toBeGreaterThan(0);
+    expectError(result, { exit: 1, says: /missing and cannot be downloaded/, hint: /./ });
+    expect(await exists(blob)).toBe(false);
+  });
+
+  test('from the same mirror, in order, the next run goes on', async () => {
+    const result = await build(undefined);
+    expect(result.code, result.stderr).toBe(0);
+    expect((await readFile(blob)).equals(await readFile(kept))).toBe(true);
+  });
+});
+
+describe('a damaged package in the cache', () => {
+  const damaged = async (
+    harm: (file: string, payload: number) => Promise<void>,
+  ): Promise<Awaited<ReturnType<typeof weir>> & { readonly out: string }> => {
+    const cache = await cloneCache();
+    const pkg = (await imageRecord('container-base')).packages.find((each) => each.name === 'bash')!;
+    const blob = join(cache, 'weir/store', pkg.rpm.slice(0, 2), pkg.rpm);
+    const copy = `${blob}.copy`;
+    await copyFile(blob, copy);
+    await chmod(copy, 0o644);
+    await harm(copy, (await readRpm(copy)).payloadOffset);
+    await rename(copy, blob);
+    const unpackedIt = (value: unknown): boolean =>
+      (value as { package?: { rpm?: string } } | null)?.package?.rpm === pkg.rpm;
+    expect(await forget(cache, ({ kind, value }) => kind === 'unpack-rpm' && unpackedIt(value))).toBe(1);
+    const out = join(await newFolder('damaged-rpm'), 'out');
+    await mkdir(out);
+    await runOk(['cp', '-al', join(shared.out, 'repo'), join(out, 'repo')]);
+    return {
+      ...(await weir(['-C', shared.project, 'build', '--image', 'container-base', '--out', out], {
+        env: { XDG_CACHE_HOME: cache },
+      })),
+      out,
+    };
+  };
+
+  test.each([
+    ['truncated', async (file: string) => truncate(file, Math.floor((await stat(file)).size / 2))],
+    [
+      'altered',
+      async (file: string, payload: number) => {
+        const handle = await open(file, 'r+');
+        await handle.write(Buffer.from('damage'), 0, 6, payload + 5000);
+        await handle.close();
+      },
+    ],
+  ])('%s: one error names it, and no image is made of it', async (_, harm) => {
+    const result = await damaged(harm);
+    expectError(result, { exit: 1, says: /bash/, hint: /./ });
+    expect(await filesBelow(join(result.out, 'images'))).toEqual([]);
+    await rm(result.out, { recursive: true });
+  });
+});

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  type BuildResult,
+  buildsAny,
+  cloneCache,
+  forget,
+  imageRecord,
+  newFolder,
+  projectWith,
+  releaseRecord,
+  weirOk,
+} from './weir.ts';
+
+// The same inputs once more: another cache, other folders, another umask, time zone and language.
+describe('building again elsewhere', () => {
+  let out: string;
+  let built: BuildResult;
+  const components = ['hostname', 'dos2unix', 'weir-rpm-config'];
+
+  beforeAll(async () => {
+    const cache = await cloneCache();
+    const anew = ['finalise-tree', 'resolve-packages', 'query-spec', 'selinux-policy'];
+    const forgotten = await forget(cache, (action, index) => {
+      if (anew.includes(action.kind) || buildsAny(components)(action)) return true;
+      return ['seed-convert', 'sign-rpm', 'unpack-rpm'].includes(action.kind) && index % 10 === 0;
+    });
+    expect(forgotten).toBeGreaterThan(30);
+    out = join(await newFolder('elsewhere'), 'another', 'out');
+    built = await weirOk(['-C', await projectWith({}), 'build', '--out', out], {
+      env: {
+        XDG_CACHE_HOME: cache,
+        TZ: 'Pacific/Kiritimati',
+        LANG: 'de_DE.UTF-8',
+        LC_ALL: 'C',
+        SOURCE_DATE_EPOCH: '1',
+      },
+      within: ['sh', '-c', 'umask 077; exec "$@"', 'sh'],
+    });
+  });
+
+  test('really builds', () => {
+    const fresh = built.components.filter((component) => !component.cached).map((component) => component.name);
+    expect(fresh.sort()).toEqual([...components].sort());
+    expect(built.images.map((image) => image.cached)).toEqual([false, false]);
+  });
+
+  test('gives packages with the same bytes, binary, source and debuginfo, signed', async () => {
+    const [again, before] = await Promise.all([releaseRecord(out), releaseRecord()]);
+    expect(again.channels).toEqual(before.channels);
+    expect(again.snapshot).toBe(before.snapshot);
+  });
+
+  test.each(['container-base', 'vm-base'])('gives %s with the same bytes in every format', async (name) => {
+    const [again, before] = await Promise.all([imageRecord(name, out), imageRecord(name)]);
+    expect(again.files).toEqual(before.files);
+  });
+});

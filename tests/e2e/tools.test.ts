@@ -1,0 +1,8 @@
+import { bootAcceptance } from './boot-tools.ts';
+import { imageAcceptance } from './image-tools.ts';
+import { rpmAcceptance } from './rpm-tools.ts';
+import { tools } from './weir.ts';
+
+rpmAcceptance(() => tools());
+imageAcceptance(() => tools());
+bootAcceptance(() => tools('boot'));
