@@ -87,7 +87,10 @@ function render(command: Command, globals: () => GlobalOptions): void {
       const workspace = await workspaceFor(settings, progressFor(settings));
       const report = await renderComponents(workspace, names, options);
       const failed = report.failed.map(({ component, error }) => ({ component, ...errorJson(error) }));
-      const lines = report.changed.map(({ path, state }) => `${options.check === true ? state : 'wrote'} ${path}`);
+      const gone = (state: string): boolean => state === 'extra' || state === 'orphan';
+      const lines = report.changed.map(
+        ({ path, state }) => `${options.check === true ? state : gone(state) ? 'removed' : 'wrote'} ${path}`,
+      );
       printResult(settings, { ...report, failed }, lines.join('\n'));
       for (const { component, warning } of report.warnings) process.stderr.write(`warning: ${component}: ${warning}\n`);
       for (const { error } of report.failed) process.stderr.write(`${formatError(error)}\n`);

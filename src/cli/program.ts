@@ -36,7 +36,7 @@ export async function runCommand(
     .addOption(new Option('--color <when>', 'colours in progress').choices(['auto', 'always', 'never']).default('auto'))
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command...]', 'show help')
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showHelpAfterError('hint: add --help to see what there is')
     .addHelpText(

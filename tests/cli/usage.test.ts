@@ -1,0 +1,78 @@
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { folder, launcher, weir } from './weir.ts';
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  version: string;
+};
+
+describe('the launcher', () => {
+  it('starts through a symbolic link from a folder with a space in its name', () => {
+    const dir = folder({});
+    const link = join(dir, 'a link');
+    symlinkSync(launcher, link);
+    expect(weir(['--version'], { program: link, cwd: dir })).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('help', () => {
+  it.each([
+    ['weir', ['--help']],
+    ['build', ['build', '--help']],
+    ['boot', ['help', 'boot']],
+    ['component', ['component', '--help']],
+    ['component-render', ['help', 'component', 'render']],
+    ['overlay', ['overlay', '--help']],
+    ['package', ['package', '--help']],
+    ['image', ['help', 'image']],
+    ['config', ['config', '--help']],
+    ['schema', ['schema', '--help']],
+    ['toolbox-run', ['toolbox', 'run', '--help']],
+    ['clean', ['clean', '-h']],
+  ])('of %s says what there is, with examples', async (name, argv) => {
+    const { code, stdout, stderr } = weir(argv);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('Examples:');
+    await expect(stdout).toMatchFileSnapshot(join('golden', `help-${name}.txt`));
+  });
+});
+
+describe('wrong use', () => {
+  it.each([
+    [['bild'], "unknown command 'bild'", 'build'],
+    [['component', 'lst'], "unknown command 'lst'", 'list'],
+    [['component', 'list', '--jsn'], "unknown option '--jsn'", '--json'],
+    [['boot', 'vm-base', '--chek'], "unknown option '--chek'", '--check'],
+    [['component', 'show'], "missing required argument 'name'", undefined],
+    [['component', 'list', 'more'], 'too many arguments', undefined],
+    [['component', 'show', 'chorny'], 'no component chorny', 'chrony'],
+    [['overlay', 'list', 'les'], 'no component les', 'less'],
+    [['image', 'show', 'vm-bse'], 'no image vm-bse', 'vm-base'],
+    [['toolbox', 'run', '--set', 'cor', '--', 'true'], 'no set cor', 'core'],
+    [['--color', 'pink', 'config', 'show'], "argument 'pink' is invalid", undefined],
+  ])('%j is exit code 2 and one error', (argv, message, near) => {
+    const { code, stdout, stderr } = weir(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr.match(/^error: /gm)).toHaveLength(1);
+    expect(stderr).toContain(message);
+    if (near !== undefined) expect(stderr).toMatch(new RegExp(`did you mean ${near}\\?`, 'i'));
+  });
+
+  it.each([[['bild', '--json']], [['build', '--nope', '--json']], [['--json', 'component', 'show', 'chorny']]])(
+    '%j with --json is JSON on standard output',
+    (argv) => {
+      const { code, stdout } = weir(argv);
+      const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint?: string } };
+      expect(code).toBe(2);
+      expect(error.code).toMatch(/^unknown-(command|option|component)$/);
+      expect(error.message).not.toMatch(/^error/);
+    },
+  );
+
+  it('shows what there is where the command is missing', () => {
+    const { code, stdout, stderr } = weir(['component']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('Usage: weir component');
+  });
+});
