@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
 import { workspaceFor } from './workspace.ts';
@@ -41,7 +41,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         process.exitCode = report.ok ? 0 : 1;
         return;
       }
-      const key = options.sshKey === undefined ? {} : { authorizedKey: await readFile(options.sshKey, 'utf8') };
+      const key = options.sshKey === undefined ? {} : { authorizedKey: await publicKey(options.sshKey) };
       process.exitCode = await runImage(workspace, image, {
         ...machine,
         ...key,
@@ -53,6 +53,13 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         },
       });
     });
+}
+
+async function publicKey(path: string): Promise<string> {
+  const text = await readIfExists(path);
+  if (text !== undefined && /^(ssh|ecdsa|sk)-\S+ /m.test(text)) return text;
+  const message = text === undefined ? 'there is no such file' : 'this is no public key of SSH';
+  throw new WeirError('bad-option', message, { where: { file: path }, hint: 'ssh-keygen makes one', exit: 2 });
 }
 
 function number(option: string, text: string): number {

@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { buildRelease } from '../release/build.ts';
-import { type GlobalOptions, printResult, progressFor } from './program.ts';
+import { checkImageName } from '../release/published.ts';
+import { examples, type GlobalOptions, printResult, progressFor } from './program.ts';
 import { workspaceFor } from './workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
@@ -9,10 +10,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .option('--image <name...>', 'only these images')
     .option('--no-images', 'stop after the repository')
     .option('--out <dir>', 'where results go (default: out beside the project)')
-    .addHelpText('after', '\nExamples:\n  weir build\n  weir build --image vm-base\n  weir build --no-images --json')
+    .addHelpText('after', examples(['weir build', 'weir build --image vm-base', 'weir build --no-images --json']))
     .action(async (options: { image?: string[]; images: boolean; out?: string }) => {
       const settings = globals();
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      for (const name of options.image ?? []) checkImageName(workspace.project, name);
       const release = await buildRelease(workspace, options.images ? options.image : []);
       const here = (path: string): string => relative(process.cwd(), path) || '.';
       const lines = [

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, string>> = {
   component: 'list, render, compare and build components',
   overlay: 'list what the distribution changes, and why',
   package: 'list the packages of the release',
+  repo: 'list the repositories of the release',
   image: 'list images and show what is in them',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',

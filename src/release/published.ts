@@ -74,3 +74,8 @@ export function checkImageName(project: Pick<Project, 'images'>, name: string): 
 export function imageFolder(workspace: Pick<Workspace, 'out'>, name: string): string {
   return join(workspace.out, 'images', name);
 }
+
+/** Folder of a channel's repository, as `publishSnapshot` lays it out. */
+export function channelFolder(workspace: Pick<Workspace, 'out'>, release: ReleaseRecord, channel: string): string {
+  return join(workspace.out, 'repo', release.version, release.snapshot, channel, release.arch);
+}

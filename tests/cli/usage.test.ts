@@ -25,6 +25,7 @@ describe('help', () => {
     ['component-render', ['help', 'component', 'render']],
     ['overlay', ['overlay', '--help']],
     ['package', ['package', '--help']],
+    ['repo', ['repo', '--help']],
     ['image', ['help', 'image']],
     ['config', ['config', '--help']],
     ['schema', ['schema', '--help']],
