@@ -3,6 +3,8 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
 enableCompileCache();
+// It is for this process alone, not for what it starts.
+delete process.env.NODE_COMPILE_CACHE;
 
 /** First words of the command line: each is a file beside this one that is imported only when it is asked for. */
 const commands: Readonly<Record<string, string>> = {
