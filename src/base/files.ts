@@ -71,15 +71,20 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** A full disk, wherever it was noticed. @param path where something was to be written */
+export function noSpace(path: string, cause?: unknown): WeirError {
+  return new WeirError('no-space', 'no space left on the device', {
+    where: { file: path },
+    hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
+    cause,
+  });
+}
+
 /** Turns "no space left" and "permission denied" into words; passes everything else through. */
 export function diskError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new WeirError('no-space', 'no space left on the device', {
-      where: { file: path },
-      hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
-      cause: error,
-    });
+    return noSpace(path, error);
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new WeirError('not-writable', 'the file system refuses to write here', {

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { systemCode, WeirError } from './errors.ts';
+import { noSpace } from './files.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -62,6 +63,8 @@ export async function runOk(argv: readonly string[], options: RunOptions = {}): 
   const result = await run(argv, options);
   if (result.code !== 0) {
     const said = options.log === undefined ? result.stderr || result.stdout : await tail(options.log);
+    if (/No space left on device|Disk quota exceeded/i.test(said))
+      throw noSpace(options.log ?? options.cwd ?? argv[0]!);
     throw new WeirError('tool-failed', `${argv[0]} ended with exit code ${result.code}`, {
       details: lastLines(said, 15),
       ...(options.log === undefined ? {} : { hint: `the whole log is ${options.log}` }),

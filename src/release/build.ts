@@ -1,7 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { closest, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/lock.ts';
 import { inStage } from '../base/progress.ts';
+import { sweep } from '../engine/engine.ts';
 import { orphanedFolders, writeRendered } from '../overlay/render.ts';
 import type { Image } from '../project/model.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -20,7 +22,11 @@ import { toolboxStage, type Workspace } from './workspace.ts';
  * @param only names of images to make; all by default
  */
 export async function buildRelease(workspace: Workspace, only?: readonly string[]): Promise<Release> {
-  return withLock(join(workspace.out, '.lock'), async () => {
+  // Before anything is built: a misspelt name must not cost a build.
+  const chosen = chosenImages(workspace, only);
+  const { out } = workspace;
+  return withLock(join(out, '.lock'), async () => {
+    await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');
     const key = await signingKey(workspace, toolbox);
     const seed = await seedStage(workspace, toolbox);
@@ -28,7 +34,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const built = await buildStage(workspace, toolbox, seed, ready);
     const repository = await repositoryStage(workspace, toolbox, key, seed, built);
     const images: BuiltImage[] = [];
-    for (const image of chosenImages(workspace, only)) {
+    for (const image of chosen) {
       images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));
     }
     const release = { workspace, toolbox, key, seed, built, repository, images };
@@ -37,9 +43,21 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
   });
 }
 
-/** The images that Weir makes, in the order of the project. */
-export function chosenImages(workspace: Workspace, only?: readonly string[]): Image[] {
-  return [...workspace.project.images.values()].filter(
+/**
+ * The images that Weir makes, in the order of the project. @param only names; all where left out
+ * @throws WeirError `no-image` for a name that the project does not have
+ */
+export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: readonly string[]): Image[] {
+  const { images } = workspace.project;
+  for (const name of only ?? []) {
+    if (images.has(name)) continue;
+    const near = closest(name, images.keys())[0];
+    throw new WeirError('no-image', `the project has no image ${name}`, {
+      hint: near === undefined ? `it has ${[...images.keys()].join(', ')}` : `did you mean ${near}?`,
+      exit: 2,
+    });
+  }
+  return [...images.values()].filter(
     (image) => image.definition?.type === 'weir' && (only === undefined || only.includes(image.name)),
   );
 }

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readlink, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { exists, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
+import { sweep } from '../engine/engine.ts';
 import { removeTree } from '../engine/sandbox.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../trust/gpg.ts';
@@ -57,7 +58,7 @@ export async function publishSnapshot(
   const published = !(await exists(dir));
   if (published) {
     await mkdir(root, { recursive: true });
-    await removeLeftovers(root);
+    await sweep([root]);
     const temporary = temporaryName(dir);
     try {
       for (const channel of options.channels) {
@@ -84,11 +85,4 @@ async function pointLatest(root: string, name: string): Promise<void> {
   const temporary = temporaryName(latest);
   await symlink(name, temporary);
   await rename(temporary, latest);
-}
-
-/** What a killed run left half-made. The caller holds the lock of the output folder. */
-async function removeLeftovers(root: string): Promise<void> {
-  for (const entry of await readdir(root)) {
-    if (entry.startsWith('.') && entry.endsWith('.tmp')) await rm(join(root, entry), { recursive: true, force: true });
-  }
 }
