@@ -108,10 +108,10 @@ export function printResult(globals: GlobalOptions, value: unknown, text: string
   process.stdout.write(globals.json ? `${JSON.stringify(value, null, 2)}\n` : text === '' ? '' : `${text}\n`);
 }
 
-/** Rows as aligned columns under a heading; nothing but `none` where there are no rows. */
+/** Rows as aligned columns under a heading, one line each; nothing but `none` where there are no rows. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
-  const all = [heading, ...rows];
+  const all = [heading, ...rows].map((row) => row.map((cell) => cell.replace(/\s+/g, ' ').trim()));
   const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all
     .map((row) =>
@@ -160,27 +160,33 @@ function usageError(error: CommanderError): WeirError {
 /**
  * Ctrl-C ends the children; the work that waited for them then unwinds and puts away what it had half done. What takes
  * too long for that, or a second Ctrl-C, is cut off; nothing half-made has a final name.
- * @returns the exit code of a run that was stopped
+ * @returns says that a run was stopped, where it was, and gives its exit code
  */
 function handleSignals(json: () => boolean): () => number | undefined {
-  let code: number | undefined;
   const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-  for (const [signal, number] of Object.entries(numbers)) {
+  let stopped: keyof typeof numbers | undefined;
+  const say = (signal: keyof typeof numbers): number => {
+    const error = new WeirError('interrupted', `stopped by ${signal}; the next run goes on from what is done`);
+    if (json()) printError(error);
+    process.stderr.write(`${formatError(error)}\n`);
+    return 128 + numbers[signal];
+  };
+  const cutOff = (signal: keyof typeof numbers): void => {
+    stopChildren('SIGKILL');
+    process.exit(say(signal));
+  };
+  for (const signal of Object.keys(numbers) as (keyof typeof numbers)[]) {
     process.on(signal, () => {
-      if (code !== undefined) {
-        stopChildren('SIGKILL');
-        process.exit(code);
-      }
-      code = 128 + number;
-      const error = new WeirError('interrupted', `stopped by ${signal}; the next run goes on from what is done`);
-      if (json()) printError(error);
-      process.stderr.write(`\n${formatError(error)}\n`);
+      if (stopped !== undefined) return cutOff(signal);
+      stopped = signal;
+      // The terminal has written ^C.
+      if (process.stderr.isTTY) process.stderr.write('\n');
       // What nobody waits for any more may fail as well.
       process.on('unhandledRejection', () => {});
       stopChildren('SIGTERM');
       setTimeout(() => stopChildren('SIGKILL'), 2000);
-      setTimeout(() => process.exit(code), 5000);
+      setTimeout(() => cutOff(signal), 5000);
     });
   }
-  return () => code;
+  return () => (stopped === undefined ? undefined : say(stopped));
 }
