@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { copyFile, link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFile, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -97,8 +97,36 @@ export function putBytesNow(store: Store, bytes: Uint8Array, digest: Digest): Bl
 }
 
 /** Copies a file into the store. */
-export function putFile(store: Store, path: string): Promise<Blob> {
-  return putStream(store, createReadStream(path, { highWaterMark: 1 << 20 }));
+export async function putFile(store: Store, path: string): Promise<Blob> {
+  const temporary = temporaryName(join(store.dir, 'tmp', 'x'));
+  const hash = createHash('sha256');
+  let size = 0;
+  const from = await open(path);
+  try {
+    // One buffer for the whole file, where a stream makes a new one a chunk.
+    const buffer = Buffer.allocUnsafeSlow(Math.min(1 << 20, Math.max(4096, (await from.stat()).size)));
+    const to = await open(temporary, 'wx', 0o444);
+    try {
+      for (;;) {
+        const { bytesRead } = await from.read(buffer);
+        if (bytesRead === 0) break;
+        const bytes = buffer.subarray(0, bytesRead);
+        hash.update(bytes);
+        await to.writeFile(bytes);
+        size += bytesRead;
+      }
+    } finally {
+      await to.close();
+    }
+    const digest = hash.digest('hex');
+    await rename(temporary, blobPath(store, digest));
+    return { digest, size };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, store.dir);
+  } finally {
+    await from.close();
+  }
 }
 
 /** A blob at `path`: a hard link where the file system allows it, else a copy. An existing file is replaced. */

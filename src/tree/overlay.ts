@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { putStream } from '../engine/store.ts';
+import { putFile } from '../engine/store.ts';
 import { type Toolbox, type ToolRun, tryTool } from '../toolbox/tool.ts';
 import { sortEntries } from './compose.ts';
 import { materialise } from './materialise.ts';
@@ -70,7 +69,7 @@ export async function applyUpper(engine: Engine, tree: Tree, upper: string, cloc
           target: await readlink(join(upper, inner)),
         });
       } else if (info.isFile()) {
-        const blob = await putStream(engine.store, createReadStream(join(upper, inner)));
+        const blob = await putFile(engine.store, join(upper, inner));
         if (before?.kind === 'file' && before.digest === blob.digest) continue;
         entries.set(inner, { ...attributes(info.mode), kind: 'file', ...blob });
       }
