@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { mapLimit } from '../base/files.ts';
 import type { Bind } from '../engine/jail.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { appendVhdFooter } from './vhd.ts';
@@ -22,7 +23,7 @@ export interface Partition {
   readonly uuid: string;
   /** Bytes at least. */
   readonly size: number;
-  /** Writes the content; what it leaves alone is zeros and takes no space on the host. */
+  /** Writes the content, side by side with the other partitions'; what it leaves alone is zeros and takes no space on the host. */
   readonly fill: (target: Target) => Promise<void>;
 }
 
@@ -84,9 +85,9 @@ export async function makeDisk(
     binds: [{ from: dirname(path), writable: true }],
     input: sfdiskScript(uuid, layout, partitions),
   });
-  for (const [index, partition] of partitions.entries()) {
-    await partition.fill({ file: path, ...layout.parts[index]! });
-  }
+  // A chroot moves the folder in for each tool, so there only one at a time can have it.
+  const atOnce = toolbox.jail.kind === 'chroot' ? 1 : partitions.length;
+  await mapLimit(partitions, atOnce, (partition, index) => partition.fill({ file: path, ...layout.parts[index]! }));
   return layout;
 }
 

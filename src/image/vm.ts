@@ -1,16 +1,19 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Digest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { blobPath, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
+import { dataExtents, hashSparse } from './digest.ts';
 import { copySparse, makeDisk, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
 import { makeEsp } from './esp.ts';
 import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
 import { makeInitrd, rootModules } from './initrd.ts';
 import { makeUki } from './uki.ts';
 import { seededUuid } from './uuid.ts';
+import { vhdFooter } from './vhd.ts';
 
 export type VmFormat = 'raw' | 'qcow2' | 'vhd';
 
@@ -37,6 +40,8 @@ export interface VmOptions {
 export interface Vm {
   /** Format → file. */
   readonly files: Readonly<Partial<Record<VmFormat, string>>>;
+  /** Format → SHA-256 of the file, for those that are as large as the disk. */
+  readonly digests: Readonly<Partial<Record<VmFormat, Digest>>>;
   /** bytes of the disk */
   readonly size: number;
   readonly kernel: string;
@@ -97,13 +102,8 @@ export async function makeVm(
   await mkdir(join(work, 'uki'));
   await mkdir(join(work, 'initrd'));
   const initrd = join(work, 'initrd.img');
-  const { modules } = await makeInitrd(toolbox, store, tree, initrd, join(work, 'initrd'), {
-    kernel,
-    busybox: await fromEither('/usr/bin/busybox', 'busybox-static'),
-    modules: rootModules,
-    required: ['ext4'],
-    epoch,
-  });
+  const busybox = await fromEither('/usr/bin/busybox', 'busybox-static');
+  const stub = await fromEither(`/usr/lib/systemd/boot/efi/${names.stub}`, 'systemd-boot-efi');
   const osRelease = fromTree('/usr/lib/os-release') ?? fromTree('/etc/os-release');
   if (osRelease === undefined) {
     throw new WeirError('no-os-release', 'the tree has no /usr/lib/os-release', {
@@ -111,15 +111,19 @@ export async function makeVm(
     });
   }
   const uki = join(work, 'uki', 'uki.efi');
-  await makeUki(toolbox, uki, {
-    kernel: fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!,
-    release: kernel,
-    initrd,
-    commandLine,
-    osRelease,
-    stub: await fromEither(`/usr/lib/systemd/boot/efi/${names.stub}`, 'systemd-boot-efi'),
-    epoch,
-  });
+  let modules: readonly string[] = [];
+  const unifiedKernel = async (): Promise<void> => {
+    const made = await makeInitrd(toolbox, store, tree, initrd, join(work, 'initrd'), {
+      kernel,
+      busybox,
+      modules: rootModules,
+      required: ['ext4'],
+      epoch,
+    });
+    modules = made.modules;
+    const linux = fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!;
+    await makeUki(toolbox, uki, { kernel: linux, release: kernel, initrd, commandLine, osRelease, stub, epoch });
+  };
   const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
   const loaderConf = join(work, 'loader.conf');
   // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
@@ -135,8 +139,9 @@ export async function makeVm(
         type: partitionTypes.esp,
         uuid: seededUuid(seed, 'esp partition'),
         size: options.espSize,
-        fill: (target) =>
-          makeEsp(toolbox, target, {
+        fill: async (target) => {
+          await unifiedKernel();
+          await makeEsp(toolbox, target, {
             label: 'ESP',
             volumeId: seededUuid(seed, 'esp volume').slice(0, 8),
             epoch,
@@ -146,7 +151,8 @@ export async function makeVm(
               'loader/loader.conf': loaderConf,
               [`EFI/Linux/weir-${kernel}.efi`]: uki,
             },
-          }),
+          });
+        },
       },
       {
         name: 'root',
@@ -163,16 +169,39 @@ export async function makeVm(
   });
 
   const files: Partial<Record<VmFormat, string>> = {};
-  for (const format of options.formats) {
-    const disk = join(disks, `${options.name}.${format}`);
-    if (format === 'qcow2') await rawToQcow2(toolbox, raw, disk);
-    if (format === 'vhd') await rawToVhd(toolbox, raw, disk, { epoch, uuid: seededUuid(seed, 'vhd') });
-    files[format] = join(out, `${options.name}.${format}`);
-  }
+  const vhd = { epoch, uuid: seededUuid(seed, 'vhd') };
+  const hashing = diskDigests(toolbox, raw, options.formats, vhdFooter({ size, ...vhd }));
+  if (toolbox.jail.kind === 'chroot') await hashing;
+  const converting = (async () => {
+    for (const format of options.formats) {
+      const disk = join(disks, `${options.name}.${format}`);
+      if (format === 'qcow2') await rawToQcow2(toolbox, raw, disk);
+      if (format === 'vhd') await rawToVhd(toolbox, raw, disk, vhd);
+      files[format] = join(out, `${options.name}.${format}`);
+    }
+  })();
+  // Both are waited for whatever happens, so that neither works on in a folder that is gone.
+  await Promise.allSettled([hashing, converting]);
+  const [digests] = await Promise.all([hashing, converting]);
   for (const [format, file] of Object.entries(files)) {
     await moveSparse(toolbox, join(disks, `${options.name}.${format}`), file);
   }
-  return { files, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+  return { files, digests, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+}
+
+/** Digests of the formats that hold every byte of the disk: the raw disk, and a VHD, which has a footer besides. */
+async function diskDigests(
+  toolbox: Toolbox,
+  raw: string,
+  formats: readonly VmFormat[],
+  footer: Uint8Array,
+): Promise<Partial<Record<VmFormat, Digest>>> {
+  if (!formats.includes('raw') && !formats.includes('vhd')) return {};
+  const hash = await hashSparse(raw, await dataExtents(toolbox, raw));
+  return {
+    ...(formats.includes('raw') ? { raw: hash.copy().digest('hex') } : {}),
+    ...(formats.includes('vhd') ? { vhd: hash.copy().update(footer).digest('hex') } : {}),
+  };
 }
 
 /** Moves a file, also to another file system, where holes are kept. */

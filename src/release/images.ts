@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cyclonedxDocument } from '../audit/cyclonedx.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
@@ -117,7 +117,7 @@ export async function imageStage(
     });
     stage.update('writing the image');
     const record = await replaceFolder(dir, async (temporary) => {
-      const details = await render(workspace, toolbox, image, definition, tree, temporary, inputs);
+      const { details, digests } = await render(workspace, toolbox, image, definition, tree, temporary, inputs);
       const osRelease = await osReleaseOf(workspace, tree);
       const contents = await imageContents(
         workspace,
@@ -134,7 +134,7 @@ export async function imageStage(
         inputs,
         snapshot: repository.snapshot.name,
         packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),
-        files: await describeFiles(temporary),
+        files: await describeFiles(temporary, digests),
         installedSize: tree.entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
         osRelease,
         details,
@@ -196,13 +196,22 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
     const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
     const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';
-    await put('/etc/fstab', `# The root file system; the kernel command line names its partition. The ESP is mounted by whoever writes to it.\n${root}\n${esp}\n`);
+    await put(
+      '/etc/fstab',
+      `# The root file system; the kernel command line names its partition. The ESP is mounted by whoever writes to it.\n${root}\n${esp}\n`,
+    );
   }
   return added;
 }
 
 function dateOf(clock: number): string {
   return new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+interface Rendered {
+  readonly details: Record<string, unknown>;
+  /** Digests that are known already, by the file's path in the image's folder. */
+  readonly digests: ReadonlyMap<string, Digest>;
 }
 
 async function render(
@@ -213,7 +222,7 @@ async function render(
   tree: Tree,
   dir: string,
   seed: Digest,
-): Promise<Record<string, unknown>> {
+): Promise<Rendered> {
   const { engine, clock, arch, project, release } = workspace;
   switch (definition.kind) {
     case 'container': {
@@ -233,7 +242,8 @@ async function render(
         epoch: clock,
       });
       await writeOciIndex(layout, `${image.name}:${release.version}`, [made.manifest]);
-      return { manifest: made.manifest.digest, layer: made.layer.digest, layerSize: made.layer.size };
+      const { manifest, layer } = made;
+      return { details: { manifest: manifest.digest, layer: layer.digest, layerSize: layer.size }, digests: new Map() };
     }
     case 'disk': {
       const commandLine = [...(await packagedCommandLine(workspace, tree)), ...definition.kernel.commandLine];
@@ -251,8 +261,11 @@ async function render(
           epoch: clock,
         }),
       );
-      const { files: _, ...details } = vm;
-      return details;
+      const { files, digests, ...details } = vm;
+      const known = Object.entries(digests).map(
+        ([format, digest]) => [basename(files[format as VmFormat]!), digest] as const,
+      );
+      return { details, digests: new Map(known) };
     }
   }
 }
@@ -269,11 +282,12 @@ async function packagedCommandLine(workspace: Workspace, tree: Tree): Promise<st
   return words;
 }
 
-async function describeFiles(dir: string): Promise<ImageFile[]> {
+async function describeFiles(dir: string, known: ReadonlyMap<string, Digest>): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
   for (const path of (await readdir(dir, { recursive: true })).sort()) {
     const info = await stat(join(dir, path));
-    if (info.isFile()) files.push({ path, size: info.size, sha256: await fileDigest(join(dir, path)) });
+    if (!info.isFile()) continue;
+    files.push({ path, size: info.size, sha256: known.get(path) ?? (await fileDigest(join(dir, path))) });
   }
   return files;
 }
