@@ -56,8 +56,11 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   }
   argv.push('--unshare-all', '--die-with-parent', '--new-session', '--hostname', 'weir');
   if (spec.network === true) argv.push('--share-net');
-  // Ids can be chosen in a user namespace only; without one, root stays root.
-  if (jail.kind === 'bubblewrap') argv.push('--uid', String(spec.uid ?? 0), '--gid', String(spec.uid ?? 0));
+  // Ids can be chosen in a user namespace only; without one, root stays root. rpm changes its root, so the root inside
+  // has what a root has: within its own namespace, which is all that an ordinary user's can be given.
+  if (jail.kind === 'bubblewrap') {
+    argv.push('--uid', String(spec.uid ?? 0), '--gid', String(spec.uid ?? 0), '--cap-add', 'ALL');
+  }
   if (spec.cwd !== undefined) argv.push('--chdir', spec.cwd);
   else argv.push('--chdir', '/');
   return [...argv, '--', ...spec.argv];

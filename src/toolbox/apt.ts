@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
@@ -93,12 +93,32 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
 
 /** Fetches the package lists. @throws WeirError `lists-expired`, `no-network`, `bad-signature` */
 export async function updateApt(apt: Apt): Promise<void> {
+  await needSpace(apt.dir, listsSpace);
   const result = await aptRun(apt, ['apt-get', 'update', '-q', '--error-on=any']);
   if (result.code === 0) {
     await writeAtomic(join(apt.dir, 'updated'), '');
     return;
   }
   throw aptError(result, 'the package lists cannot be fetched', apt.dir);
+}
+
+/** Bytes that the lists of a suite and its sources take, packed and unpacked, with room to spare. */
+const listsSpace = 256 << 20;
+
+/** Asks before apt does: its downloads wait forever on a disk that is full. @throws WeirError `no-space` */
+async function needSpace(dir: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize >= bytes) return;
+  const mebibytes = (size: number): string => `${Math.floor(size / (1 << 20))} MiB`;
+  throw noSpace(`no space left on the device: ${mebibytes(bavail * bsize)} free, ${mebibytes(bytes)} needed`, dir);
+}
+
+function noSpace(message: string, place: string, details: readonly string[] = []): WeirError {
+  return new WeirError('no-space', message, {
+    where: { file: place },
+    details,
+    hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
+  });
 }
 
 /** Whether lists were fetched within `seconds`. */
@@ -156,6 +176,11 @@ export async function downloadDebs(
   const lanes = 4;
   const batches: DebPackage[][] = Array.from({ length: lanes }, () => []);
   for (const [index, deb] of [...missing].sort((a, b) => b.size - a.size).entries()) batches[index % lanes]!.push(deb);
+  // Each batch is on disk twice while it is taken in.
+  await needSpace(
+    engine.scratch,
+    missing.reduce((sum, deb) => sum + deb.size, 64 << 20),
+  );
   let arrived = packages.length - missing.length;
   await withScratch(engine.scratch, async (work) => {
     await mapLimit(
@@ -268,11 +293,7 @@ function aptError(result: RunResult, what: string, place: string): WeirError {
     .slice(-6);
   // First, for a full disk makes files short, and apt then complains of their sums too.
   if (/No space left on device|not have enough free space|Disk quota exceeded/i.test(said)) {
-    return new WeirError('no-space', `${what}: no space left on the device`, {
-      where: { file: place },
-      details,
-      hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
-    });
+    return noSpace(`${what}: no space left on the device`, place, details);
   }
   if (/Valid-Until|is expired|not valid anymore/.test(said)) {
     return new WeirError('lists-expired', `${what}: the mirror's Release file is past its Valid-Until`, {
@@ -293,7 +314,7 @@ function aptError(result: RunResult, what: string, place: string): WeirError {
     return new WeirError('gone', what, { details });
   }
   if (
-    /Could not resolve|Could not connect|Connection (failed|refused|timed out)|Cannot initiate|Network is unreachable|Temporary failure/.test(
+    /Could not resolve|Could not connect|Connection (failed|refused|timed out|reset|closed)|Undetermined Error|Error reading from server|Cannot initiate|Network is unreachable|Temporary failure/.test(
       said,
     )
   ) {
@@ -302,7 +323,10 @@ function aptError(result: RunResult, what: string, place: string): WeirError {
       hint: "check the network, the mirror in the host's apt sources or WEIR_MIRROR; what is in the cache needs no network",
     });
   }
-  return new WeirError('apt-failed', what, { details: details.length > 0 ? details : lastLines(said, 8) });
+  return new WeirError('apt-failed', what, {
+    details: details.length > 0 ? details : lastLines(said, 8),
+    hint: 'these are the words of apt-get; what has arrived so far is kept, and the next run goes on from it',
+  });
 }
 
 async function hostMirror(): Promise<string> {

@@ -193,7 +193,7 @@ describe('a damaged package in the cache', () => {
     await rename(copy, blob);
     const unpackedIt = (value: unknown): boolean =>
       (value as { package?: { rpm?: string } } | null)?.package?.rpm === pkg.rpm;
-    expect(await forget(cache, ({ kind, value }) => kind === 'unpack-rpm' && unpackedIt(value))).toBe(1);
+    expect(await forget(cache, ({ kind, value }) => kind === 'unpack-rpm' && unpackedIt(value))).toBeGreaterThan(0);
     const out = join(await newFolder('damaged-rpm'), 'out');
     await mkdir(out);
     await runOk(['cp', '-al', join(shared.out, 'repo'), join(out, 'repo')]);
