@@ -10,6 +10,8 @@ const workshops = ['store/tmp', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', '
 
 /** Opens the engine under a cache root, after removing what killed runs left. @throws WeirError `not-writable`, `no-space` */
 export async function openEngine(cache: string): Promise<Engine> {
+  // Modes of blobs end up in packages, and tools take the mask over: what is made must not depend on whose shell it was.
+  process.umask(0o022);
   try {
     const store = await openStore(join(cache, 'store'));
     const results = join(cache, 'actions');
