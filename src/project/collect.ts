@@ -174,7 +174,7 @@ function seedPaths(document: ConfigDocument, raw: RawSeed | undefined): RawSeed 
 
 function toolboxPaths(document: Document, raw: RawToolbox | undefined): RawToolbox | undefined {
   if (raw === undefined) return undefined;
-  return { ...raw, root: pathIn(document, raw.root), oci: pathIn(document, raw.oci) };
+  return { ...raw, root: pathIn(document, raw.root) };
 }
 
 function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocument): void {

@@ -361,8 +361,6 @@ export interface Seed {
   readonly mappings: readonly string[];
   /** Folder with a folder a component: `<name>/<name>.spec` and `sources`. */
   readonly distGit?: string;
-  /** Channel → package names whose closure the seed takes in. */
-  readonly roots: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface ToolboxConfig {
@@ -373,8 +371,6 @@ export interface ToolboxConfig {
   readonly allowExpired: boolean;
   /** A folder with the tools, instead of fetching them. */
   readonly root?: string;
-  /** An OCI image with the tools, as a layout folder, instead of fetching them. */
-  readonly oci?: string;
 }
 
 /** Without a key, a development key is made on first use. */

@@ -13,23 +13,17 @@ export function seedOf(collected: Collected): Seed | undefined {
     allowExpired: raw['allow-expired'] ?? false,
     mappings: raw.mappings ?? [],
     distGit: filled(raw['dist-git']),
-    roots: raw.roots ?? {},
   });
 }
 
-/** The `[toolbox]` table with its defaults. @throws WeirError (exit 2) `invalid-toolbox` */
+/** The `[toolbox]` table with its defaults. */
 export function toolboxOf(collected: Collected): ToolboxConfig {
   const raw = collected.toolbox?.raw ?? {};
-  if (collected.toolbox !== undefined && filled(raw.root) !== undefined && filled(raw.oci) !== undefined) {
-    const { document, path } = collected.toolbox;
-    throw problem(document, [...path, 'oci'], 'invalid-toolbox', 'the tools come from "root" or from "oci", not both');
-  }
   return defined({
     suite: filled(raw.suite) ?? 'forky',
     mirror: filled(raw.mirror),
     allowExpired: raw['allow-expired'] ?? false,
     root: filled(raw.root),
-    oci: filled(raw.oci),
   });
 }
 

@@ -99,7 +99,7 @@ export function projectSummary(project: Project) {
     groups: project.groups.size,
     images: [...project.images.keys()].sort(),
     inputs: project.seed === undefined ? [...project.distros.keys()] : [`seed (${project.seed.suite})`],
-    toolbox: project.toolbox.root ?? project.toolbox.oci ?? project.toolbox.suite,
+    toolbox: project.toolbox.root ?? project.toolbox.suite,
     signing: project.signing.key ?? 'development key',
   };
 }

@@ -190,6 +190,11 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
       `${text}\nIMAGE_ID="${name}"\nIMAGE_VERSION="${release.version}.${dateOf(clock)}"\n`,
     );
   }
+  const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
+  if (config?.kind === 'file' && definition.selinux !== 'enforcing') {
+    const text = await readFile(blobPath(engine.store, config.digest), 'utf8');
+    await put('/etc/selinux/config', text.replace(/^SELINUX=.*$/m, `SELINUX=${definition.selinux}`));
+  }
   if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
   if (definition.kind === 'disk') {
     // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and no host keys are made.
@@ -246,7 +251,10 @@ async function render(
       return { details: { manifest: manifest.digest, layer: layer.digest, layerSize: layer.size }, digests: new Map() };
     }
     case 'disk': {
-      const commandLine = [...(await packagedCommandLine(workspace, tree)), ...definition.kernel.commandLine];
+      // Packages ask for enforcing; of a word that is said twice the kernel takes the last.
+      const modes = { enforcing: [], permissive: ['enforcing=0'], disabled: ['selinux=0'] } as const;
+      const packaged = await packagedCommandLine(workspace, tree);
+      const commandLine = [...packaged, ...modes[definition.selinux], ...definition.kernel.commandLine];
       const vm = await withScratch(engine.scratch, (work) =>
         makeVm(toolbox, engine.store, tree, dir, work, {
           name: image.name,

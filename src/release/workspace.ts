@@ -26,7 +26,7 @@ export interface Workspace {
 
 export interface WorkspaceOptions {
   readonly directory: string;
-  /** Output folder; by default `out` beside the project's folder. */
+  /** Output folder; by default what `[project] output-dir` says, else `out` beside the project's folder. */
   readonly out?: string;
   readonly progress: Progress;
 }
@@ -47,7 +47,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     release: project.release,
     engine: await openEngine(cache),
     cache,
-    out: options.out ?? join(project.root, '..', 'out'),
+    out: options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'),
     arch: project.release.architectures[0] ?? 'x86_64',
     clock: project.release.epoch,
     progress: options.progress,

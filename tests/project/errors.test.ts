@@ -462,7 +462,6 @@ const cases: readonly Case[] = [
     at: '6:1',
   },
   { name: 'a key id', toml: '[signing]\nkey = "0xABCD"\n', code: 'invalid-value', at: '2:1', says: /40 or 64 hex/ },
-  { name: 'two toolboxes', toml: '[toolbox]\nroot = "a"\noci = "b"\n', code: 'invalid-toolbox', at: '3:1' },
   { name: 'no such mapping', toml: '[seed]\nmappings = ["*.x", "a.toml"]\n', code: 'mapping-not-found', at: '2:20' },
 ];
 

@@ -499,8 +499,6 @@ release-date = "2026-11-01"
 support-end = "2028-11-30"
 [seed]
 allow-expired = true
-[seed.roots]
-base = ["glibc"]
 [toolbox]
 mirror = "https://example.org/debian"
 allow-expired = true
@@ -510,7 +508,7 @@ key = "0123456789abcdef0123456789abcdef01234567"
 rpm-channel = "base"
 debuginfo-channel = "none"
 `,
-      'snapshot.toml': '[release]\nsnapshot = "2026-11-21T12:00:00+02:00"\n[seed]\nroots.sdk = ["gcc"]\n',
+      'snapshot.toml': '[release]\nsnapshot = "2026-11-21T12:00:00+02:00"\n[seed]\nsuite = "sid"\n',
     });
     expect(project.release).toEqual({
       version: '4.0',
@@ -528,11 +526,10 @@ debuginfo-channel = "none"
       supportEnd: '2028-11-30',
     });
     expect(project.seed).toEqual({
-      suite: 'forky',
+      suite: 'sid',
       sourceSuite: 'trixie',
       allowExpired: true,
       mappings: [],
-      roots: { base: ['glibc'], sdk: ['gcc'] },
     });
     expect(project.toolbox).toEqual({ suite: 'forky', mirror: 'https://example.org/debian', allowExpired: true });
     expect(project.signing).toEqual({ key: '0123456789ABCDEF0123456789ABCDEF01234567' });

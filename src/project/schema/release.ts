@@ -10,10 +10,6 @@ export const seedSchema = z
     ),
     mappings: filledTexts('Globs of the files that say how Debian packages become ours, relative to this file'),
     'dist-git': text('Folder with a folder a component: its spec and its sources file'),
-    roots: z
-      .record(channelSchema, z.array(z.string().min(1, 'must not be empty')))
-      .optional()
-      .describe('Per channel the packages to take in with all they require, by Debian or Fedora names'),
   })
   .describe('The self-contained inputs: Debian packages as RPMs, where no mirror of the upstream distro is at hand');
 
@@ -29,7 +25,6 @@ export const toolboxSchema = z
       'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
     ),
     root: text('Folder with the same tools, instead of fetching them, relative to this file'),
-    oci: text('OCI layout folder with the same tools, instead of fetching them, relative to this file'),
   })
   .describe("The field's tools that Weir runs");
 
