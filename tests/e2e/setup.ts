@@ -46,6 +46,7 @@ export async function setup(tests: TestProject): Promise<void> {
   tests.provide('shared', { cacheHome, work, project, out, built: built.stdout });
 }
 
+/** Removes all that was written, unless `WEIR_KEEP` is set: then it can be looked at. */
 export async function teardown(): Promise<void> {
   if (work !== undefined && process.env.WEIR_KEEP === undefined) await removeTree(work);
 }
