@@ -1,13 +1,14 @@
 import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
-import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { type Action, type ActionResult, type Engine, outputPath, recall, record } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { verifyAll } from '../rpm/tags.ts';
 import type { Dependency, FileContent, RpmSpecFile } from '../rpm/types.ts';
 import { formatEvr } from '../rpm/version.ts';
 import { writeRpm } from '../rpm/write.ts';
-import { type DebControl, type DebData, type DebFile, openData, readControl } from './deb.ts';
+import { type DebControl, type DebData, type DebFile, openData, readControl, unpackDebs } from './deb.ts';
 import { isElf } from './elf.ts';
 import { type Bytes, type Item, layOut, type Stretch } from './layout.ts';
 import { licenseExpression } from './license.ts';
@@ -55,7 +56,7 @@ export interface Seed {
 
 /**
  * Turns Debian packages into RPMs, each an action: keyed by the debs' digests and by all that the mapping and the rest
- * of the set say about that package. Runs two at a time, as dpkg-deb and the compression keep the other cores busy.
+ * of the set say about that package. Works on two batches at a time, as dpkg-deb and the compression keep the other cores busy.
  * @param clock build time of the RPMs and the latest time that a file has, seconds since 1970
  * @throws WeirError `bad-deb`, `seed-path`
  */
@@ -66,35 +67,99 @@ export async function convertSeed(
   clock: number,
   parallel = 2,
 ): Promise<Seed> {
-  const controls = await mapLimit(debs, parallel * 2, (file) => cachedControl(engine, file));
+  const controls = await readControls(engine, debs, parallel);
   const plan = planSeed(
     mapping,
     debs.map((file, i) => ({ file, control: controls[i]! })),
   );
-  const packages = await mapLimit(plan.packages, parallel, async (entry) => {
-    const result = await perform(engine, {
-      kind: 'seed-convert',
-      version: converterVersion,
-      inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock },
-      run: async (work) => {
-        const out = join(work, 'package.rpm');
-        const value = await convertPackage(entry.plan, entry.debs, out, clock, work);
-        return { files: { rpm: out }, value };
+  const jobs = plan.packages.map(
+    (entry): Job => ({
+      ...entry,
+      action: {
+        kind: 'seed-convert',
+        version: converterVersion,
+        inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock },
       },
-    });
+    }),
+  );
+  const done = new Map<string, ActionResult>();
+  const todo: Job[] = [];
+  for (const job of jobs) {
+    const known = await recall(engine, job.action);
+    if (known === undefined) todo.push(job);
+    else done.set(job.plan.name, known);
+  }
+  await mapLimit(await batched(todo), parallel, (batch) =>
+    withScratch(engine.scratch, async (work) => {
+      const tars = await unpackDebs(
+        batch.flatMap((job) => job.debs),
+        'data',
+        work,
+      );
+      for (const { plan: each, debs: own, action } of batch) {
+        const started = performance.now();
+        const out = join(work, `${each.name}.rpm`);
+        const archives = tars.splice(0, own.length);
+        const value = await convertUnpacked(each, archives, out, clock);
+        const seconds = (performance.now() - started) / 1000;
+        done.set(each.name, await record(engine, action, { rpm: out }, value, seconds));
+        for (const path of [out, ...archives]) await rm(path);
+      }
+    }),
+  );
+  const packages = jobs.map(({ plan: { name } }) => {
+    const result = done.get(name)!;
     return { ...(result.value as SeedPackage), path: outputPath(engine, result, 'rpm') };
   });
   return { packages, demotions: plan.demotions, ignored: plan.ignored };
 }
 
-async function cachedControl(engine: Engine, file: DebFile): Promise<DebControl> {
-  const result = await perform(engine, {
-    kind: 'seed-control',
-    version: 1,
-    inputs: { deb: file.sha256 },
-    run: async () => ({ value: await readControl(file) }),
-  });
-  return result.value as DebControl;
+interface Job {
+  readonly plan: PackagePlan;
+  readonly debs: readonly DebFile[];
+  readonly action: Pick<Action, 'kind' | 'version' | 'inputs'>;
+}
+
+/** Packages that are unpacked in one go: a few, for the start of a program to count little, and not much to hold unpacked. */
+const batchPackages = 12;
+const batchBytes = 8 << 20;
+
+async function batched(jobs: readonly Job[]): Promise<Job[][]> {
+  const batches: Job[][] = [];
+  let bytes = 0;
+  for (const job of jobs) {
+    let size = 0;
+    for (const deb of job.debs) size += (await stat(deb.path)).size;
+    const last = batches.at(-1);
+    if (last === undefined || last.length === batchPackages || bytes + size > batchBytes) {
+      batches.push([job]);
+      bytes = size;
+    } else {
+      last.push(job);
+      bytes += size;
+    }
+  }
+  return batches;
+}
+
+async function readControls(engine: Engine, debs: readonly DebFile[], parallel: number): Promise<DebControl[]> {
+  const action = (file: DebFile) => ({ kind: 'seed-control', version: 1, inputs: { deb: file.sha256 } });
+  const known = await mapLimit(debs, 4, (file) => recall(engine, action(file)));
+  const todo = debs.filter((_file, index) => known[index] === undefined);
+  const batches: DebFile[][] = [];
+  for (let at = 0; at < todo.length; at += 50) batches.push(todo.slice(at, at + 50));
+  const read = new Map<DebFile, DebControl>();
+  await mapLimit(batches, parallel, (batch) =>
+    withScratch(engine.scratch, async (work) => {
+      const tars = await unpackDebs(batch, 'control', work);
+      for (const [index, file] of batch.entries()) {
+        const control = await readControl(file, tars[index]!);
+        await record(engine, action(file), {}, control);
+        read.set(file, control);
+      }
+    }),
+  );
+  return debs.map((file, index) => (known[index]?.value as DebControl | undefined) ?? read.get(file)!);
 }
 
 /**
@@ -108,15 +173,22 @@ export function convertPackage(
   clock: number,
   scratch: string,
 ): Promise<SeedPackage> {
-  return withScratch(scratch, async (work) => {
-    const data: DebData[] = [];
-    try {
-      for (const [i, deb] of debs.entries()) data.push(await openData(deb, join(work, `${i}.tar`)));
-      return await write(plan, data, out, clock);
-    } finally {
-      for (const archive of data) archive.close();
-    }
-  });
+  return withScratch(scratch, async (work) => convertUnpacked(plan, await unpackDebs(debs, 'data', work), out, clock));
+}
+
+async function convertUnpacked(
+  plan: PackagePlan,
+  tars: readonly string[],
+  out: string,
+  clock: number,
+): Promise<SeedPackage> {
+  const data: DebData[] = [];
+  try {
+    for (const tar of tars) data.push(openData(tar));
+    return await write(plan, data, out, clock);
+  } finally {
+    for (const archive of data) archive.close();
+  }
 }
 
 async function write(plan: PackagePlan, data: readonly DebData[], out: string, clock: number): Promise<SeedPackage> {
