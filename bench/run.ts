@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { copyProject, forget, machine, type Place, type Run, weir } from './machine.ts';
+
+interface Result {
+  readonly name: string;
+  readonly what: string;
+  readonly target: number;
+  readonly measured: number;
+  readonly unit: 's' | 'ms' | 's CPU' | 'MB';
+  /** CPU in seconds and memory in MB, where the measurement has them. */
+  readonly own?: number;
+  readonly peak?: number;
+  readonly notes?: string;
+}
+
+interface BuildReport {
+  readonly components: readonly { readonly name: string; readonly cached: boolean }[];
+  readonly images: readonly { readonly name: string; readonly cached: boolean }[];
+  readonly stages: readonly { readonly name: string; readonly seconds: number; readonly cached: boolean }[];
+}
+
+const home = join(import.meta.dirname, '..');
+
+type Measure = (place: Place) => Promise<Result>;
+
+const measurements: Readonly<Record<string, Measure>> = {
+  version: async (place) => {
+    const times: number[] = [];
+    for (let turn = 0; turn < 10; turn++) times.push((await weir(place, ['--version'], false)).wallSeconds * 1000);
+    return { name: 'version', what: 'weir --version, median of 10', target: 100, measured: median(times), unit: 'ms' };
+  },
+  toolbox: async (place) => {
+    const empty = { ...place, cache: join(place.scratch, 'toolbox-cache') };
+    await rm(empty.cache, { recursive: true, force: true });
+    const args = ['-C', join(place.project, 'distro'), 'toolbox', 'run', '--', 'true'];
+    const first = await weir(empty, args);
+    await rm(empty.cache, { recursive: true, force: true });
+    return timed('toolbox', 'the toolbox alone, from nothing, with downloads', 60, first);
+  },
+  cold: async (place) => {
+    await rm(place.cache, { recursive: true, force: true });
+    await rm(place.out, { recursive: true, force: true });
+    const run = await build(place);
+    const stages = run.report.stages.map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`).join(', ');
+    return timed('cold', 'everything, with an empty cache, with downloads', 360, run, `seconds a stage: ${stages}`);
+  },
+  unchanged: async (place) => {
+    const runs: Run[] = [];
+    for (let turn = 0; turn < 3; turn++) runs.push(await build(place));
+    runs.sort((a, b) => a.wallSeconds - b.wallSeconds);
+    return timed('unchanged', 'nothing changed, median of 3', 2, runs[1]!);
+  },
+  overlay: async (place) => {
+    // A new text each time, so that no earlier run of the bench has built it.
+    const overlay = [
+      '',
+      '[[components.hostname.overlays]]',
+      'type = "spec-update-tag"',
+      'description = "A change to measure"',
+      'tag = "Summary"',
+      `value = "The name of the machine, measured at ${Date.now()}"`,
+      'metadata = { category = "weir-pruning", upstream-status = "inapplicable" }',
+      '',
+    ];
+    await appendFile(join(place.project, 'distro/components/hostname/hostname.toml'), overlay.join('\n'));
+    const run = await build(place);
+    await copyProject(home, place);
+    const fresh = (list: readonly { name: string; cached: boolean }[]): string =>
+      list
+        .filter((each) => !each.cached)
+        .map((each) => each.name)
+        .join(', ') || 'none';
+    const { components, images, stages } = run.report;
+    const anew = `anew: components ${fresh(components)}; images ${fresh(images)}; stages ${fresh(stages)}`;
+    return timed('overlay', 'one overlay of one component (hostname, in vm-base alone) changed', 60, run, anew);
+  },
+  'container-base': (place) => image(place, 'container-base', 'unpacked', 3),
+  'container-base-packed': (place) => image(place, 'container-base', 'packed', 3),
+  'vm-base': (place) => image(place, 'vm-base', 'unpacked', 20),
+  'vm-base-packed': (place) => image(place, 'vm-base', 'packed', 20),
+  seed: async (place) => {
+    const before = await build(place, ['--no-images']);
+    await forget(place, ['seed-control']);
+    const count = await forget(place, ['seed-convert']);
+    const run = await build(place, ['--no-images']);
+    const each = (run.ownSeconds + run.childSeconds - before.ownSeconds - before.childSeconds) / count;
+    return {
+      ...timed(
+        'seed',
+        `converting the seed, CPU for each of ${count} RPMs`,
+        0.1,
+        run,
+        `${run.wallSeconds.toFixed(1)} s in all`,
+      ),
+      measured: each,
+      unit: 's CPU',
+    };
+  },
+};
+
+/** One image whose RPMs are in the store; `packed` says that nothing made of them is, not even the SELinux policy. */
+async function image(place: Place, name: string, state: 'packed' | 'unpacked', target: number): Promise<Result> {
+  await build(place, ['--image', name]);
+  await rm(join(place.out, 'images', name), { recursive: true, force: true });
+  await forget(place, state === 'packed' ? ['finalise-tree', 'unpack-rpm', 'selinux-policy'] : ['finalise-tree']);
+  const run = await build(place, ['--image', name]);
+  const stage = run.report.stages.find((each) => each.name === name)!;
+  const what =
+    state === 'packed'
+      ? `${name} from cached packages, none unpacked`
+      : `${name} from cached packages, unpacked before`;
+  const result = timed(state === 'packed' ? `${name}-packed` : name, what, target, run);
+  return { ...result, measured: stage.seconds, notes: `whole run ${run.wallSeconds.toFixed(1)} s` };
+}
+
+async function build(place: Place, args: readonly string[] = []): Promise<Run & { readonly report: BuildReport }> {
+  const where = ['-C', join(place.project, 'distro')];
+  const run = await weir(place, [...where, '--json', 'build', '--out', place.out, ...args]);
+  return { ...run, report: JSON.parse(run.stdout) as BuildReport };
+}
+
+function timed(name: string, what: string, target: number, run: Run, notes?: string): Result {
+  const { wallSeconds, ownSeconds: own, peakMegabytes: peak } = run;
+  const said = notes === undefined ? {} : { notes };
+  return { name, what, target, measured: wallSeconds, unit: 's', own, peak, ...said };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** The peak over all runs of Weir's own process. */
+function memory(results: readonly Result[]): Result[] {
+  const peaks = results.filter((result) => result.peak !== undefined);
+  const most = [...peaks].sort((a, b) => b.peak! - a.peak!)[0];
+  if (most === undefined) return [];
+  const what = "peak memory of Weir's own process";
+  return [{ name: 'memory', what, target: 500, measured: most.peak!, unit: 'MB', notes: `in ${most.name}` }];
+}
+
+function line(result: Result): string {
+  const { name, what, target, measured, unit, own, peak, notes } = result;
+  const digits = unit === 'ms' || unit === 'MB' ? 0 : measured < 1 ? 3 : 1;
+  const cells = [
+    measured <= target ? 'pass' : 'MISS',
+    name.padEnd(22),
+    `${measured.toFixed(digits)} ${unit}`.padStart(12),
+    `${target} ${unit}`.padStart(10),
+    (own === undefined ? '' : `${own.toFixed(1)} s`).padStart(9),
+    (peak === undefined ? '' : `${peak.toFixed(0)} MB`).padStart(8),
+    ` ${what}${notes === undefined ? '' : ` (${notes})`}`,
+  ];
+  return cells.join(' ');
+}
+
+const heading = `     ${'NAME'.padEnd(22)} ${'MEASURED'.padStart(12)} ${'TARGET'.padStart(10)} ${'OWN CPU'.padStart(9)} ${'MEMORY'.padStart(8)}  WHAT`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: 'boolean' }, only: { type: 'string', multiple: true }, dir: { type: 'string' } },
+    allowPositionals: false,
+  });
+  const only = (values.only ?? []).flatMap((names) => names.split(','));
+  const unknown = only.find((name) => !(name in measurements));
+  if (unknown !== undefined) {
+    throw new Error(`no measurement is called ${unknown}; there are ${Object.keys(measurements).join(', ')}`);
+  }
+  const dir = values.dir ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'weir-bench');
+  const place: Place = {
+    launcher: join(home, 'weir'),
+    project: join(dir, 'project'),
+    cache: join(dir, 'cache'),
+    out: join(dir, 'out'),
+    scratch: join(dir, 'scratch'),
+  };
+  await mkdir(dir, { recursive: true });
+  await copyProject(home, place);
+  const host = machine();
+  const chosen = Object.keys(measurements).filter((name) => only.length === 0 || only.includes(name));
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  // What needs a warm cache gets one, unmeasured, where the measurements themselves make none.
+  const alone = ['version', 'toolbox', 'cold'];
+  if (!chosen.includes('cold') && chosen.some((name) => !alone.includes(name))) {
+    say(existsSync(place.cache) ? 'bringing the bench up to date' : 'filling an empty cache');
+    await build(place);
+  }
+  const results: Result[] = [];
+  say(heading);
+  for (const name of chosen) {
+    const result = await measurements[name]!(place);
+    results.push(result);
+    say(line(result));
+  }
+  for (const result of memory(results)) {
+    results.push(result);
+    say(line(result));
+  }
+  const report = results.map((result) => ({ ...result, pass: result.measured <= result.target }));
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ machine: host, results: report }, null, 2)}\n`);
+}
+
+await main();
