@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync } from 'node:fs';
-import { mkdir, rename, stat } from 'node:fs/promises';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run, runOk } from '../base/process.ts';
 import type { Bind, Sandboxed } from './jail.ts';
@@ -29,8 +29,11 @@ export async function inChroot<T>(
       const { lower, upper, at } = spec.treeOverlay;
       const inner = join(root, at);
       await copyInto(lower, inner);
-      // A second overlay on the same tree goes on from what the first one wrote.
+      // A second overlay on the same tree goes on from what the first one wrote and took away.
+      const gone = whiteouts(upper);
+      for (const path of gone) await rm(join(inner, path), { recursive: true, force: true });
       await copyInto(upper, inner);
+      for (const path of gone) await rm(join(inner, path), { force: true });
       overlays.push({ lower, upper, at: inner });
     }
     const mark = Date.now();
@@ -111,6 +114,14 @@ async function pickChanges(lower: string, copy: string, upper: string, mark: num
     for (const name of before) gone.push(join(path, name));
   };
   walk('/');
+  // What an earlier overlay wrote and this one took away.
+  for (const path of namesBelow(upper)) {
+    const written = lstatSync(join(upper, path), { throwIfNoEntry: false });
+    if (written === undefined || isWhiteout(written)) continue;
+    if (lstatSync(join(copy, path), { throwIfNoEntry: false }) === undefined) {
+      await rm(join(upper, path), { recursive: true });
+    }
+  }
   for (const folder of folders) await mkdir(join(upper, folder), { recursive: true });
   for (const [from, to] of moves) {
     await mkdir(dirname(to), { recursive: true });
@@ -125,4 +136,17 @@ async function pickChanges(lower: string, copy: string, upper: string, mark: num
 function readNames(dir: string): string[] {
   const info = lstatSync(dir, { throwIfNoEntry: false });
   return info?.isDirectory() === true ? readdirSync(dir) : [];
+}
+
+/** overlayfs's mark of a path that is gone. */
+function isWhiteout(info: Stats): boolean {
+  return info.isCharacterDevice() && info.rdev === 0;
+}
+
+function namesBelow(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+function whiteouts(upper: string): string[] {
+  return namesBelow(upper).filter((path) => isWhiteout(lstatSync(join(upper, path))));
 }
