@@ -1,14 +1,30 @@
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import type { RepoPackage } from '../repo/metadata.ts';
+import { nvra, type RepoPackage } from '../repo/metadata.ts';
 import type { Entry, Tree } from './tree.ts';
 import { type Unpacked, unpackRpm } from './unpack.ts';
 
 /** The tree that holds these packages, before finalising. @throws WeirError `file-conflict` */
 export async function composeTree(engine: Engine, packages: readonly RepoPackage[]): Promise<Tree> {
-  const unpacked = await mapLimit(packages, 4, (pkg) => unpackRpm(engine, pkg.rpm));
+  const unpacked = await mapLimit(packages, 4, (pkg) => unpackNamed(engine, pkg));
   return mergePackages(unpacked);
+}
+
+/** A damaged file in the store is known by its digest alone; the user knows packages. */
+async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> {
+  try {
+    return await unpackRpm(engine, pkg.rpm);
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.where?.package !== undefined) throw error;
+    throw new WeirError(error.code, error.message, {
+      where: { ...error.where, package: nvra(pkg) },
+      details: error.details,
+      hint: error.hint ?? 'the package is damaged in the cache: delete the file, and the next run makes it again',
+      exit: error.exit,
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -43,7 +43,7 @@ export async function policyStore(
   const settings = tree.entries.filter((entry) => /^\/etc\/selinux\/(config|semanage\.conf)$/.test(entry.path));
   const result = await perform(engine, {
     kind: 'selinux-policy',
-    version: 1,
+    version: 2,
     inputs: {
       type,
       toolbox: toolbox.digest,
@@ -114,13 +114,12 @@ function withStore(tree: Tree, type: string, clock: number): Tree {
   return withEntries(tree, added);
 }
 
-/** Base policy at priority 100, local modules at 200, so that a policy update never undoes them. */
+/** Base policy at priority 100, local modules at 200, so that a policy update never undoes them; one call, so one build. */
 const semodule = `set -e
 root=$1; type=$2
 mkdir -p "$root/etc/selinux/$type/policy" "$root/etc/selinux/$type/contexts/files" "$root/var/lib/selinux/$type"
 cd "$root"
-semodule -n -p "$root" -s "$type" -X 100 $(for m in $3; do echo "-i $root$m"; done)
-if [ -n "$4" ]; then semodule -n -p "$root" -s "$type" -X 200 $(for m in $4; do echo "-i $root$m"; done); fi
+semodule -n -p "$root" -s "$type" -X 100 $(for m in $3; do echo "-i $root$m"; done) -X 200 $(for m in $4; do echo "-i $root$m"; done)
 `;
 
 function moduleFiles(tree: Tree, below: string, pattern: RegExp): FileEntry[] {
