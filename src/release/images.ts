@@ -62,7 +62,7 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 4;
+const imageVersion = 5;
 
 /** Makes one image out of the published repository; left alone where it is there and nothing changed. */
 export async function imageStage(
