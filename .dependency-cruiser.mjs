@@ -1,7 +1,25 @@
 // The order of the rooms: a room may use those after it in this list, never one before it.
 const rooms = [
-  'cli', 'release', 'site', 'audit', 'advisory', 'boot', 'image', 'build', 'overlay', 'sources', 'spec', 'project',
-  'tree', 'repo', 'seed', 'rpm', 'trust', 'toolbox', 'engine', 'base',
+  'cli',
+  'release',
+  'site',
+  'audit',
+  'advisory',
+  'boot',
+  'image',
+  'build',
+  'overlay',
+  'sources',
+  'spec',
+  'project',
+  'tree',
+  'repo',
+  'seed',
+  'rpm',
+  'trust',
+  'toolbox',
+  'engine',
+  'base',
 ];
 
 export default {
@@ -12,9 +30,28 @@ export default {
       from: { path: `^src/${room}/` },
       to: { path: `^src/(${rooms.slice(0, index + 1).join('|')})/` },
     })),
-    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'every-file-is-in-a-room', severity: 'error', from: { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` }, to: {} },
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'every-file-is-in-a-room',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` },
+      to: {},
+    },
     { name: 'nothing-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
-  options: { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' }, enhancedResolveOptions: { extensions: ['.ts', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] } },
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+    },
+  },
 };
