@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { withLock } from '../base/lock.ts';
 import { runOk } from '../base/process.ts';
@@ -67,7 +68,25 @@ export interface CleanChoice {
   readonly prune: boolean;
 }
 
-/** Removes what was chosen. @returns what was removed @throws WeirError `locked` while a build runs in the output folder */
+/** What Weir makes in an output folder; besides these there are temporaries. */
+const results: readonly string[] = ['.lock', 'boot', 'images', 'release.json', 'repo'];
+
+/** A mistyped folder may be anybody's, so one with anything that Weir does not make keeps all it has. */
+async function checkOutput(out: string): Promise<void> {
+  const names = (await exists(out)) ? await readdir(out) : [];
+  const strange = names.filter((name) => !results.includes(name) && !/^\..*\.tmp$/.test(name)).sort();
+  if (strange.length === 0) return;
+  throw new WeirError('not-output', `Weir does not make ${strange[0]}: nothing was removed`, {
+    where: { file: out },
+    hint: 'name the folder that was given to weir build --out, or move what else is in it',
+    exit: 2,
+  });
+}
+
+/**
+ * Removes what was chosen. @returns what was removed
+ * @throws WeirError `locked` while a build runs in the output folder, `not-output` where that has what Weir does not make
+ */
 export async function clean(workspace: Workspace, choice: CleanChoice): Promise<string[]> {
   const removed: string[] = [];
   const remove = async (path: string): Promise<void> => {
@@ -75,6 +94,7 @@ export async function clean(workspace: Workspace, choice: CleanChoice): Promise<
     await removeTree(path);
     removed.push(path);
   };
+  if (choice.out) await checkOutput(workspace.out);
   const lockPath = join(workspace.out, '.lock');
   await withLock(lockPath, async () => {
     if (choice.prune && !choice.cache) for (const path of await stale(workspace)) await remove(path);
