@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
+import { WeirError } from '../base/errors.ts';
 import { buildRelease } from '../release/build.ts';
 import { checkImageName } from '../release/published.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from './program.ts';
@@ -14,6 +15,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (options: { image?: string[]; images: boolean; out?: string }) => {
       const settings = globals();
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      if (options.image !== undefined && !options.images) {
+        throw new WeirError('bad-option', '--image and --no-images exclude each other', { exit: 2 });
+      }
       for (const name of options.image ?? []) checkImageName(workspace.project, name);
       const release = await buildRelease(workspace, options.images ? options.image : []);
       const here = (path: string): string => relative(process.cwd(), path) || '.';

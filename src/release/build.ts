@@ -10,6 +10,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
 import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
 import { type BuiltImage, imageStage } from './images.ts';
+import { claimOutput } from './output.ts';
 import { writeReleaseRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { repositoryStage } from './repository.ts';
@@ -25,6 +26,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
   // Before anything is built: a misspelt name must not cost a build.
   const chosen = chosenImages(workspace, only);
   const { out } = workspace;
+  await claimOutput(out);
   return withLock(join(out, '.lock'), async () => {
     await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { writeIfChanged } from '../base/files.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import type { ImageRecord } from './images.ts';
+import { readImage } from './published.ts';
 import type { Release } from './release.ts';
 import type { SeedRepository } from './seed.ts';
 
 /** Writes `release.json`: every package, image, digest and input of the release, and how long each stage took. */
 export async function writeReleaseRecord(release: Release): Promise<void> {
-  const { workspace, repository, built, images, key, toolbox, seed } = release;
+  const { workspace, repository, built, key, toolbox, seed } = release;
   const { project, clock, arch, out, progress } = workspace;
   const evidence = {
     schema: 'https://weir.invalid/schema/release-1.json',
@@ -45,7 +47,7 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
         ...debianOrigin(seed, pkg),
       })),
     })),
-    images: images.map(({ record }) => ({
+    images: (await currentImages(release)).map((record) => ({
       name: record.name,
       kind: record.kind,
       inputs: record.inputs,
@@ -57,6 +59,18 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
     stages: progress.finished,
   };
   await writeIfChanged(join(out, 'release.json'), `${JSON.stringify(evidence, null, 2)}\n`);
+}
+
+/** The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. */
+async function currentImages({ workspace, images, repository }: Release): Promise<ImageRecord[]> {
+  const made = new Map(images.map(({ record }) => [record.name, record]));
+  const published = new Set(repository.snapshot.channels.flatMap((channel) => channel.packages.map((pkg) => pkg.rpm)));
+  const records: ImageRecord[] = [];
+  for (const name of workspace.project.images.keys()) {
+    const record = made.get(name) ?? (await readImage(workspace, name));
+    if (record?.packages.every((pkg) => published.has(pkg.rpm)) === true) records.push(record);
+  }
+  return records;
 }
 
 function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian?: string } {
