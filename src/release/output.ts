@@ -1,24 +1,29 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, writeAtomic } from '../base/files.ts';
 import { removeTree } from '../engine/sandbox.ts';
 
 /** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
-const marker = '.weir-output';
+const marker = 'weir-output';
 
 /** What Weir makes in an output folder; besides these there are temporaries. */
 const results: readonly string[] = ['boot', 'images', 'release.json', 'repo'];
 
 /**
- * Makes the output folder, or takes one that is empty or was made by Weir.
+ * Checks that an output folder is new, empty or Weir's; nothing is written.
  * @throws WeirError `not-output` (exit 2) for a folder with anything else in it
  */
 export async function claimOutput(out: string): Promise<void> {
-  await mkdir(out, { recursive: true });
-  if (await exists(join(out, marker))) return;
+  if (!(await exists(out)) || (await exists(join(out, marker)))) return;
   const names = (await readdir(out)).filter((name) => name !== '.lock' && !isTemporary(name)).sort();
-  if (names.length > 0 && !(await hasRelease(out))) throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
+  if (names.length > 0 && !(await hasRepository(out)))
+    throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
+}
+
+/** Marks an output folder as Weir's, once there is something of Weir's in it. */
+export async function markOutput(out: string): Promise<void> {
+  if (await exists(join(out, marker))) return;
   await writeAtomic(
     join(out, marker),
     'Written by weir build. weir clean --out removes what Weir made here, and nothing else.\n',
@@ -59,7 +64,10 @@ function isTemporary(name: string): boolean {
   return /^\.[0-9a-z-]+\.tmp$/.test(name);
 }
 
-async function hasRelease(out: string): Promise<boolean> {
-  const text = await readFile(join(out, 'release.json'), 'utf8').catch(() => '');
-  return text.includes('/schema/release-1.json"');
+/** Whether snapshots were published here: what a build that was stopped before it could mark the folder leaves. */
+async function hasRepository(out: string): Promise<boolean> {
+  for (const version of await readdir(join(out, 'repo')).catch(() => [])) {
+    if (await exists(join(out, 'repo', version, 'latest'))) return true;
+  }
+  return false;
 }

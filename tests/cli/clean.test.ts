@@ -14,7 +14,7 @@ describe('clean --out', () => {
 
   it('removes what Weir made and what a killed run left, and nothing else', () => {
     const full = folder({
-      '.weir-output': '',
+      'weir-output': '',
       'release.json': '{}',
       'repo/x': '',
       'images/y': '',
