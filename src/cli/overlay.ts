@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { findComponent } from '../release/components.ts';
+import { findComponent } from '../project/select.ts';
 import { overlayRows } from '../release/describe.ts';
 import { examples, type GlobalOptions, printResult, table } from './program.ts';
 import { projectFor } from './workspace.ts';
@@ -15,7 +15,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const settings = globals();
       const project = await projectFor(settings);
       const components =
-        names.length === 0 ? [...project.components.values()] : names.map((name) => findComponent({ project }, name));
+        names.length === 0 ? [...project.components.values()] : names.map((name) => findComponent(project, name));
       const rows = overlayRows(project, components);
       const cells = rows.map((row) => [
         row.component,

@@ -14,9 +14,34 @@ export interface GlobalOptions {
   readonly color: boolean;
 }
 
-/** What a command's file exports: it adds its sub-commands and options to `command`. */
+/**
+ * What a command's file exports: it adds its sub-commands and options to `command`.
+ * @param asked the words after the command's own name; undefined means that everything is wanted, as for completion
+ */
 export interface CommandModule {
-  readonly register: (command: Command, globals: () => GlobalOptions) => void;
+  readonly register: (
+    command: Command,
+    globals: () => GlobalOptions,
+    asked?: readonly string[],
+  ) => void | Promise<void>;
+}
+
+/**
+ * Adds the verbs of a noun, each a file in the noun's folder that is imported only when it is asked for.
+ * @param verbs names with descriptions, in the order in which help lists them
+ */
+export async function registerVerbs(
+  command: Command,
+  globals: () => GlobalOptions,
+  asked: readonly string[] | undefined,
+  verbs: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [verb, description] of Object.entries(verbs)) {
+    const added = command.command(verb).description(description).helpCommand(false);
+    if (asked !== undefined && asked[0] !== verb) continue;
+    const module = (await import(`./${command.name()}/${verb}.ts`)) as CommandModule;
+    await module.register(added, globals);
+  }
 }
 
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong use or configuration, 128 + n by a signal */
@@ -45,12 +70,12 @@ export async function runCommand(
     );
   const globals = (): GlobalOptions => globalOptions(program.opts());
   const words = withHelpOption(argv);
-  const asked = commandWords(words)[0];
+  const [asked, ...rest] = commandWords(words);
   for (const [name, description] of Object.entries(commands)) {
     const command = program.command(name).description(description).helpCommand(false);
     if (name !== asked) continue;
     const module = (await import(`./${name}.ts`)) as CommandModule;
-    module.register(command, globals);
+    await module.register(command, globals, rest);
   }
   const stopped = handleSignals(() => program.opts().json === true);
   // A reader that has seen enough (`| head`) is no failure.

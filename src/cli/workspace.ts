@@ -4,13 +4,18 @@ import { installRoot } from '../base/paths.ts';
 import type { Progress } from '../base/progress.ts';
 import { loadProject } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
-import { openWorkspace, type Workspace } from '../release/workspace.ts';
+import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../release/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
 /** The workspace of `-C`, of the working folder, or, where that is in no project, of the distribution that Weir comes with. */
 export function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
   const options = { progress, ...(out === undefined ? {} : { out }) };
   return inProjectFolder(globals, (directory) => openWorkspace({ ...options, directory }));
+}
+
+/** The project with the caches, chosen as for `workspaceFor`: what works on specs and sources needs no release. */
+export function projectWorkspaceFor(globals: GlobalOptions, progress: Progress): Promise<ProjectWorkspace> {
+  return inProjectFolder(globals, (directory) => openProjectWorkspace({ progress, directory }));
 }
 
 /** The project alone, chosen as for `workspaceFor`: it needs no release, and nothing is made in the cache. */

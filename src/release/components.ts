@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
-import { closest, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, planBuildroot } from '../build/buildroot.ts';
@@ -12,6 +11,7 @@ import { withScratch } from '../engine/sandbox.ts';
 import { putBytes, putStream } from '../engine/store.ts';
 import { type PreparedComponent, prepareComponent, type RenderedComponent, renderPrepared } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';
+import { findComponent } from '../project/select.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import type { RepoSource } from '../repo/resolve.ts';
 import { fetchTarball, loadLookaside } from '../seed/lookaside.ts';
@@ -22,7 +22,7 @@ import { sources as specSources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { ensureRepository, type SeedRepository } from './seed.ts';
-import { seedApt, type Workspace } from './workspace.ts';
+import { type ProjectWorkspace, seedApt, type Workspace } from './workspace.ts';
 
 /** A component with its sources fetched, overlays applied, and every file in the content store. */
 export interface ReadyComponent {
@@ -42,7 +42,7 @@ export interface BuiltComponents {
 
 /** Fetches and overlays the named components, or all. @param key its public half goes into the repository package */
 export async function prepareComponents(
-  workspace: Workspace,
+  workspace: ProjectWorkspace,
   key: SigningKey | undefined,
   names: readonly string[] = [...workspace.project.components.keys()],
 ): Promise<ReadyComponent[]> {
@@ -61,7 +61,7 @@ export async function prepareComponents(
       return fetchTarball(engine, () => seedApt(workspace, seed), tarball);
     },
   };
-  const components = names.map((name) => findComponent(workspace, name));
+  const components = names.map((name) => findComponent(project, name));
   return mapLimit(components, 4, (component) =>
     withScratch(engine.scratch, async (work) => {
       const fetched = await fetchSources(component, project, context, join(work, 'sources'));
@@ -77,20 +77,9 @@ export async function prepareComponents(
   );
 }
 
-/** A component by its name. @throws WeirError `unknown-component` with the nearest name */
-export function findComponent(workspace: Pick<Workspace, 'project'>, name: string): ResolvedComponent {
-  const component = workspace.project.components.get(name);
-  if (component !== undefined) return component;
-  const near = closest(name, workspace.project.components.keys())[0];
-  throw new WeirError('unknown-component', `the project has no component ${name}`, {
-    hint: near === undefined ? 'weir component list shows them' : `did you mean ${near}?`,
-    exit: 2,
-  });
-}
-
 /** Puts the spec and every file that rpmbuild needs into the store. */
 async function buildInput(
-  workspace: Workspace,
+  workspace: ProjectWorkspace,
   component: ResolvedComponent,
   prepared: PreparedComponent,
   key: SigningKey | undefined,

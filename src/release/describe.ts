@@ -20,8 +20,11 @@ export interface ComponentRow {
 }
 
 /** The components by name. */
-export function componentRows(project: Project): ComponentRow[] {
-  return [...project.components.values()]
+export function componentRows(
+  project: Project,
+  components: Iterable<ResolvedComponent> = project.components.values(),
+): ComponentRow[] {
+  return [...components]
     .map((component) => ({
       name: component.name,
       spec: specOrigin(project, component.spec),

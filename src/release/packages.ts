@@ -7,10 +7,11 @@ import { buildOrder } from '../build/order.ts';
 import { querySpec } from '../build/specquery.ts';
 import type { ActionResult, Engine } from '../engine/action.ts';
 import { blobPath } from '../engine/store.ts';
+import { findComponent } from '../project/select.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { renderStage, signingKey } from './build.ts';
-import { buildStage, findComponent, type ReadyComponent } from './components.ts';
+import { buildStage, type ReadyComponent } from './components.ts';
 import { type SeedRepository, seedStage } from './seed.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
 
@@ -31,7 +32,7 @@ export interface BuiltFiles {
  * @throws WeirError `unknown-component` and those of the stages
  */
 export async function buildSelected(workspace: Workspace, names: readonly string[]): Promise<BuiltFiles[]> {
-  for (const name of names) findComponent(workspace, name);
+  for (const name of names) findComponent(workspace.project, name);
   const toolbox = await toolboxStage(workspace, 'core');
   const key = await signingKey(workspace, toolbox);
   const seed = await seedStage(workspace, toolbox);
@@ -89,7 +90,7 @@ export interface BuildLog {
 
 /** Finds it, whether the build went well or not. @throws WeirError `no-log` */
 export async function lastBuildLog(workspace: Workspace, name: string): Promise<BuildLog> {
-  findComponent(workspace, name);
+  findComponent(workspace.project, name);
   const failed = join(logFolder(workspace.cache), `${name}.failed.log`);
   const failedAt = (await stat(failed).catch(() => undefined))?.mtimeMs ?? 0;
   const good = await lastGoodBuild(workspace.engine, name);

@@ -6,10 +6,11 @@ import { run } from '../base/process.ts';
 import { inStage } from '../base/progress.ts';
 import { removeTree, withScratch } from '../engine/sandbox.ts';
 import { checkRendered, orphanedFolders, type RenderedComponent, writeRendered } from '../overlay/render.ts';
+import { findComponent } from '../project/select.ts';
 import { fetchSources } from '../sources/fetch.ts';
 import { renderedSpecsDir } from './build.ts';
-import { findComponent, prepareComponents } from './components.ts';
-import type { Workspace } from './workspace.ts';
+import { prepareComponents } from './components.ts';
+import type { ProjectWorkspace } from './workspace.ts';
 
 /** What rendering did, paths relative to the rendered specs' folder. */
 export interface RenderReport {
@@ -25,14 +26,14 @@ export interface RenderReport {
  * @param names all components where none is named; only then are rendered folders without a component looked for
  */
 export async function renderComponents(
-  workspace: Workspace,
+  workspace: ProjectWorkspace,
   names: readonly string[],
   options: { /** Writes nothing. */ readonly check?: boolean /** Removes orphans. */; readonly clean?: boolean } = {},
 ): Promise<RenderReport> {
   const { project, progress } = workspace;
   const root = renderedSpecsDir(workspace);
   const chosen = names.length === 0 ? [...project.components.keys()] : [...new Set(names)];
-  for (const name of chosen) findComponent(workspace, name);
+  for (const name of chosen) findComponent(project, name);
   return inStage(progress, 'specs', async (stage) => {
     const changed: RenderReport['changed'][number][] = [];
     const warnings: RenderReport['warnings'][number][] = [];
@@ -73,15 +74,15 @@ export async function renderComponents(
   });
 }
 
-async function renderOne(workspace: Workspace, name: string): Promise<RenderedComponent> {
+async function renderOne(workspace: ProjectWorkspace, name: string): Promise<RenderedComponent> {
   const [ready] = await prepareComponents(workspace, undefined, [name]);
   return ready!.rendered;
 }
 
 /** What the distribution changes in a component: upstream's files against the rendered ones, as a unified diff. */
-export async function diffComponent(workspace: Workspace, name: string): Promise<string> {
-  const component = findComponent(workspace, name);
+export async function diffComponent(workspace: ProjectWorkspace, name: string): Promise<string> {
   const { project, engine, cache } = workspace;
+  const component = findComponent(project, name);
   const rendered = await renderOne(workspace, name);
   return withScratch(engine.scratch, async (work) => {
     const upstream = join(work, 'upstream');

@@ -10,18 +10,22 @@ import { type Apt, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
 
-/** Everything that a command works with: the project, the caches, the clock, and the way to tools. */
-export interface Workspace {
+/** What work on specs and sources needs: the project and the caches. */
+export interface ProjectWorkspace {
   readonly project: Project;
-  readonly release: ReleaseConfig;
   readonly engine: Engine;
   readonly cache: string;
   /** Where results go. */
   readonly out: string;
   readonly arch: Architecture;
+  readonly progress: Progress;
+}
+
+/** Everything that a command works with: the project, the caches, the release with its clock, and the way to tools. */
+export interface Workspace extends ProjectWorkspace {
+  readonly release: ReleaseConfig;
   /** seconds since 1970; the one clock of the release */
   readonly clock: number;
-  readonly progress: Progress;
 }
 
 export interface WorkspaceOptions {
@@ -32,26 +36,31 @@ export interface WorkspaceOptions {
 }
 
 /** Loads the project and opens the caches; nothing is fetched. */
-export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+export async function openProjectWorkspace(options: WorkspaceOptions): Promise<ProjectWorkspace> {
   const project = await loadProject(options.directory);
-  if (project.release === undefined) {
+  const cache = cacheRoot();
+  return {
+    project,
+    engine: await openEngine(cache),
+    cache,
+    out: options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'),
+    arch: project.release?.architectures[0] ?? 'x86_64',
+    progress: options.progress,
+  };
+}
+
+/** A workspace of a project that says what its release is. @throws WeirError `no-release` */
+export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  const workspace = await openProjectWorkspace(options);
+  const { release, file } = workspace.project;
+  if (release === undefined) {
     throw new WeirError('no-release', 'the project has no [release] table', {
-      where: { file: project.file },
+      where: { file },
       hint: 'add [release] with version and snapshot',
       exit: 2,
     });
   }
-  const cache = cacheRoot();
-  return {
-    project,
-    release: project.release,
-    engine: await openEngine(cache),
-    cache,
-    out: options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'),
-    arch: project.release.architectures[0] ?? 'x86_64',
-    clock: project.release.epoch,
-    progress: options.progress,
-  };
+  return { ...workspace, release, clock: release.epoch };
 }
 
 /** Debian's name of an RPM architecture. */
@@ -60,7 +69,7 @@ export function debianArch(arch: Architecture): string {
 }
 
 /** The private apt that the seed comes by. */
-export function seedApt(workspace: Workspace, seed: Seed): Promise<Apt> {
+export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
   const { project, cache, arch } = workspace;
   return openApt(join(cache, 'apt', `${seed.suite}-${seed.sourceSuite}-${arch}`), {
     suite: seed.suite,
@@ -72,7 +81,7 @@ export function seedApt(workspace: Workspace, seed: Seed): Promise<Apt> {
 }
 
 /** The toolbox stage: the tools, fetched where they are not there yet. */
-export async function toolboxStage(workspace: Workspace, set: ToolSet): Promise<Toolbox> {
+export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): Promise<Toolbox> {
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
   if (folder !== undefined) return toolboxFromFolder(folder, engine.scratch);

@@ -46,7 +46,7 @@ describe('wrong use', () => {
     [['component', 'list', '--jsn'], "unknown option '--jsn'", '--json'],
     [['boot', 'vm-base', '--chek'], "unknown option '--chek'", '--check'],
     [['component', 'show'], "missing required argument 'name'", undefined],
-    [['component', 'list', 'more'], 'too many arguments', undefined],
+    [['component', 'list', 'more'], 'no component more', undefined],
     [['component', 'show', 'chorny'], 'no component chorny', 'chrony'],
     [['overlay', 'list', 'les'], 'no component les', 'less'],
     [['image', 'show', 'vm-bse'], 'no image vm-bse', 'vm-base'],

@@ -1,0 +1,17 @@
+import type { Command } from 'commander';
+import { buildSelected } from '../../release/packages.ts';
+import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
+import { workspaceFor } from '../workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .argument('<names...>', 'names of components')
+    .addHelpText('after', examples(['weir component build less', 'weir component build less gzip --json']))
+    .action(async (names: string[]) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings));
+      const built = await buildSelected(workspace, names);
+      const lines = built.flatMap((each) => [...each.packages, `${each.log} (log)`]);
+      printResult(settings, built, lines.join('\n'));
+    });
+}

@@ -1,0 +1,74 @@
+import picomatch from 'picomatch';
+import { closest, WeirError } from '../base/errors.ts';
+import type { Project, ResolvedComponent } from './model.ts';
+
+/** Which components a command is for. What is named several ways is taken once. */
+export interface Selection {
+  /** Exact names. */
+  readonly names: readonly string[];
+  /** Globs on names; each has to match. */
+  readonly patterns: readonly string[];
+  /** Names of component groups. */
+  readonly groups: readonly string[];
+  readonly all: boolean;
+}
+
+type Searched = Pick<Project, 'components' | 'groups'>;
+
+/** Whether a selection names nothing at all. */
+export function isEmptySelection(selection: Selection): boolean {
+  const { names, patterns, groups, all } = selection;
+  return !all && names.length + patterns.length + groups.length === 0;
+}
+
+/**
+ * The components of a selection, sorted by name; none where it names nothing.
+ * @throws WeirError `unknown-component`, `unknown-group`, `no-match`, each with what is nearest
+ */
+export function selectComponents(project: Searched, selection: Selection): ResolvedComponent[] {
+  const chosen = new Set<ResolvedComponent>();
+  if (selection.all) for (const component of project.components.values()) chosen.add(component);
+  for (const name of selection.names) chosen.add(findComponent(project, name));
+  for (const pattern of selection.patterns) {
+    const matches = picomatch(pattern, { dot: true });
+    const found = [...project.components.values()].filter(({ name }) => name === pattern || matches(name));
+    if (found.length === 0) throw unmatched(project, pattern);
+    for (const component of found) chosen.add(component);
+  }
+  const groups = new Set(selection.groups);
+  for (const group of groups) if (!project.groups.has(group)) throw unknownGroup(project, group);
+  if (groups.size > 0) {
+    for (const component of project.components.values()) {
+      if (component.groups.some((group) => groups.has(group))) chosen.add(component);
+    }
+  }
+  return [...chosen].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** A component by its name. @throws WeirError `unknown-component` with the nearest name */
+export function findComponent(project: Pick<Project, 'components'>, name: string): ResolvedComponent {
+  const component = project.components.get(name);
+  if (component !== undefined) return component;
+  const near = closest(name, project.components.keys())[0];
+  throw new WeirError('unknown-component', `the project has no component ${name}`, {
+    hint: near === undefined ? 'weir component list shows them' : `did you mean ${near}?`,
+    exit: 2,
+  });
+}
+
+function unmatched(project: Searched, pattern: string): WeirError {
+  const near = closest(pattern, project.components.keys())[0];
+  return new WeirError('no-match', `no component matches ${pattern}`, {
+    hint: near === undefined ? 'weir component list shows them' : `did you mean ${near}?`,
+    exit: 2,
+  });
+}
+
+function unknownGroup(project: Searched, group: string): WeirError {
+  const near = closest(group, project.groups.keys())[0];
+  return new WeirError('unknown-group', `the project has no component group ${group}`, {
+    hint:
+      near === undefined ? `the groups: ${[...project.groups.keys()].join(', ') || 'none'}` : `did you mean ${near}?`,
+    exit: 2,
+  });
+}
