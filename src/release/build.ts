@@ -10,6 +10,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
 import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
 import { type BuiltImage, imageStage } from './images.ts';
+import { claimOutput, markOutput } from './output.ts';
 import { writeReleaseRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { repositoryStage } from './repository.ts';
@@ -25,6 +26,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
   // Before anything is built: a misspelt name must not cost a build.
   const chosen = chosenImages(workspace, only);
   const { out } = workspace;
+  await claimOutput(out);
   return withLock(join(out, '.lock'), async () => {
     await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');
@@ -33,6 +35,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const ready = await renderStage(workspace, key);
     const built = await buildStage(workspace, toolbox, seed, ready);
     const repository = await repositoryStage(workspace, toolbox, key, seed, built);
+    await markOutput(out);
     const images: BuiltImage[] = [];
     for (const image of chosen) {
       images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));

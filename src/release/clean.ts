@@ -1,12 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { withLock } from '../base/lock.ts';
 import { runOk } from '../base/process.ts';
 import { removeTree } from '../engine/sandbox.ts';
 import { readLock } from '../toolbox/lock.ts';
 import { type ToolSet, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
+import { checkOutput, emptyOutput } from './output.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A part of the cache, or the output folder. */
@@ -68,24 +68,9 @@ export interface CleanChoice {
   readonly prune: boolean;
 }
 
-/** What Weir makes in an output folder; besides these there are temporaries. */
-const results: readonly string[] = ['.lock', 'boot', 'images', 'release.json', 'repo'];
-
-/** A mistyped folder may be anybody's, so one with anything that Weir does not make keeps all it has. */
-async function checkOutput(out: string): Promise<void> {
-  const names = (await exists(out)) ? await readdir(out) : [];
-  const strange = names.filter((name) => !results.includes(name) && !/^\..*\.tmp$/.test(name)).sort();
-  if (strange.length === 0) return;
-  throw new WeirError('not-output', `Weir does not make ${strange[0]}: nothing was removed`, {
-    where: { file: out },
-    hint: 'name the folder that was given to weir build --out, or move what else is in it',
-    exit: 2,
-  });
-}
-
 /**
  * Removes what was chosen. @returns what was removed
- * @throws WeirError `locked` while a build runs in the output folder, `not-output` where that has what Weir does not make
+ * @throws WeirError `locked` while a build runs in the output folder, `not-output` where no build wrote that folder
  */
 export async function clean(workspace: Workspace, choice: CleanChoice): Promise<string[]> {
   const removed: string[] = [];
@@ -102,10 +87,7 @@ export async function clean(workspace: Workspace, choice: CleanChoice): Promise<
       // By name: whatever else is there is not Weir's.
       for (const name of Object.keys(cacheParts)) if (name !== 'keys') await remove(join(workspace.cache, name));
     }
-    if (choice.out) {
-      const names = (await exists(workspace.out)) ? await readdir(workspace.out) : [];
-      for (const name of names) if (name !== '.lock') await remove(join(workspace.out, name));
-    }
+    if (choice.out && (await exists(workspace.out))) removed.push(...(await emptyOutput(workspace.out)));
   });
   return removed;
 }

@@ -4,17 +4,35 @@ import { folder, weir } from './weir.ts';
 
 describe('clean --out', () => {
   // Every folder here is a fresh one of the test's own: a guard that fails must have nothing else to remove.
-  it('leaves a folder that has what Weir does not make, and all in it', () => {
-    const dir = folder({ 'release.json': '{}', 'repo/x': '', passwd: 'root' });
+  it('leaves a folder that no build wrote, whatever it is called, and the cache too', () => {
+    const dir = folder({ 'release.json': '{}', 'repo/x': '', 'images/y': '' });
     const { code, stdout, stderr } = weir(['clean', '--out', '--cache', '--out-dir', dir]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain('Weir does not make passwd');
-    expect(readdirSync(dir).sort()).toEqual(['passwd', 'release.json', 'repo']);
+    expect(stderr).toContain('no output folder of Weir');
+    expect(readdirSync(dir).sort()).toEqual(['images', 'release.json', 'repo']);
   });
 
-  it('removes what Weir made, and what a killed run left', () => {
-    const full = folder({ 'release.json': '{}', 'repo/x': '', 'images/y': '', 'boot/z': '', '.1-ab.tmp': '' });
+  it('removes what Weir made and what a killed run left, and nothing else', () => {
+    const full = folder({
+      'weir-output': '',
+      'release.json': '{}',
+      'repo/x': '',
+      'images/y': '',
+      'boot/z': '',
+      '.1-ab.tmp': '',
+      mine: '',
+    });
     expect(weir(['clean', '--out', '--out-dir', full]).code).toBe(0);
-    expect(readdirSync(full)).toEqual([]);
+    expect(readdirSync(full)).toEqual(['mine']);
+  });
+});
+
+describe('build --out', () => {
+  it('takes no folder that holds what is not its own', () => {
+    const dir = folder({ 'images/holiday.jpg': '' });
+    const { code, stderr } = weir(['build', '--out', dir]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('it has images, which Weir did not make');
+    expect(readdirSync(dir)).toEqual(['images']);
   });
 });

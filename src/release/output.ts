@@ -1,0 +1,73 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { exists, writeAtomic } from '../base/files.ts';
+import { removeTree } from '../engine/sandbox.ts';
+
+/** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
+const marker = 'weir-output';
+
+/** What Weir makes in an output folder; besides these there are temporaries. */
+const results: readonly string[] = ['boot', 'images', 'release.json', 'repo'];
+
+/**
+ * Checks that an output folder is new, empty or Weir's; nothing is written.
+ * @throws WeirError `not-output` (exit 2) for a folder with anything else in it
+ */
+export async function claimOutput(out: string): Promise<void> {
+  if (!(await exists(out)) || (await exists(join(out, marker)))) return;
+  const names = (await readdir(out)).filter((name) => name !== '.lock' && !isTemporary(name)).sort();
+  if (names.length > 0 && !(await hasRepository(out)))
+    throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
+}
+
+/** Marks an output folder as Weir's, once there is something of Weir's in it. */
+export async function markOutput(out: string): Promise<void> {
+  if (await exists(join(out, marker))) return;
+  await writeAtomic(
+    join(out, marker),
+    'Written by weir build. weir clean --out removes what Weir made here, and nothing else.\n',
+  );
+}
+
+/**
+ * Removes what Weir made in an output folder, and nothing else.
+ * @returns the paths removed
+ * @throws WeirError `not-output` (exit 2) where no build marked the folder as its own
+ */
+export async function emptyOutput(out: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(out)) {
+    if (!results.includes(name) && !isTemporary(name)) continue;
+    await removeTree(join(out, name));
+    removed.push(join(out, name));
+  }
+  // Last, so that a removal that was stopped can be taken up again.
+  await rm(join(out, marker), { force: true });
+  return removed;
+}
+
+/** @throws WeirError `not-output` (exit 2) */
+export async function checkOutput(out: string): Promise<void> {
+  if ((await exists(out)) && !(await exists(join(out, marker)))) throw notOutput(out, 'no build of Weir wrote it');
+}
+
+function notOutput(out: string, why: string): WeirError {
+  return new WeirError('not-output', `this is no output folder of Weir: ${why}; nothing was changed`, {
+    where: { file: out },
+    hint: 'name a new or empty folder, or the one that was given to weir build --out',
+    exit: 2,
+  });
+}
+
+function isTemporary(name: string): boolean {
+  return /^\.[0-9a-z-]+\.tmp$/.test(name);
+}
+
+/** Whether snapshots were published here: what a build that was stopped before it could mark the folder leaves. */
+async function hasRepository(out: string): Promise<boolean> {
+  for (const version of await readdir(join(out, 'repo')).catch(() => [])) {
+    if (await exists(join(out, 'repo', version, 'latest'))) return true;
+  }
+  return false;
+}
