@@ -8,11 +8,11 @@ import { lastLines } from '../base/process.ts';
 import type { Bind } from '../engine/jail.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
+import { freePort } from './loopback.ts';
 import { parseAnswers, probeCredentials, probePort } from './probe.ts';
 import {
   type Credential,
   type Firmware,
-  freePort,
   type Machine,
   type MachineArch,
   makeOverlay,

@@ -5,7 +5,8 @@ import { withScratch } from '../engine/sandbox.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
 import { type BootImage, type MachineOptions, prepareMachine } from './check.ts';
-import { type Credential, freePort, machineCommand, qemuEnvironment } from './qemu.ts';
+import { freePort } from './loopback.ts';
+import { type Credential, machineCommand, qemuEnvironment } from './qemu.ts';
 
 export interface ConsoleOptions extends MachineOptions {
   /** A public key that may log in as root over SSH. */

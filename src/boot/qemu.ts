@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
@@ -237,19 +236,4 @@ export function runMachine(
     timeoutSeconds: options.timeoutSeconds,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-}
-
-/** A TCP port on loopback that is free at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve, reject) => {
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new TypeError('listen gave no port'));
-      else resolve(address.port);
-    });
-  });
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { systemCode } from '../base/errors.ts';
+import { listenOnLoopback } from './loopback.ts';
 
 export interface RepoServer {
   readonly port: number;
@@ -46,14 +47,7 @@ export async function serveRepository(folder: string): Promise<RepoServer> {
     // A client that goes away in the middle is its own affair; a file that cannot be read is the client's 500.
     answer().catch(() => (response.headersSent ? response.destroy() : end(500)));
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new TypeError('listen gave no port'));
-      else resolve(address.port);
-    });
-  });
+  const port = await listenOnLoopback(server);
   return {
     port,
     requests,

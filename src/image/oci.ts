@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
 import { diskError, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Store } from '../engine/store.ts';
+import type { ContainerSettings } from '../project/model.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
 import { gzip } from './gzip.ts';
@@ -26,19 +27,9 @@ export interface OciDescriptor {
 /** Go's names. */
 export type OciArchitecture = 'amd64' | 'arm64';
 
-/** How a runtime starts the image. */
-export interface OciSettings {
-  readonly entrypoint: readonly string[];
-  readonly cmd: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly user?: string;
-  readonly workdir?: string;
-}
-
 export interface OciOptions {
   readonly architecture: OciArchitecture;
-  readonly settings: OciSettings;
+  readonly settings: ContainerSettings;
   /** Annotations of the manifest, such as `org.opencontainers.image.version`; `created` is added. */
   readonly annotations: Readonly<Record<string, string>>;
   /** What made the layer, for the history that `docker history` shows. */

@@ -18,7 +18,7 @@ import { fileProvides } from './provides.ts';
 import { bytesReader, fileReader, type ReadAt } from './tar-reader.ts';
 
 /** Raise it when the same plan gives another RPM. */
-const converterVersion = 2;
+const converterVersion = 3;
 
 /** An RPM of the seed. */
 export interface SeedPackage {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { probeDisk } from '../../src/boot/accelerator.ts';
 import { loginCredentials } from '../../src/boot/console.ts';
-import { freePort, type Machine, qemuArgv } from '../../src/boot/qemu.ts';
+import { freePort } from '../../src/boot/loopback.ts';
+import { type Machine, qemuArgv } from '../../src/boot/qemu.ts';
 
 const machine: Machine = {
   arch: 'x86_64',

@@ -13,6 +13,8 @@ describe('the licence expression', () => {
     [['Expat', 'BSD-3-clause', 'Expat'], 'BSD-3-Clause AND MIT'],
     [['GPL-2+ or Expat'], '(GPL-2.0-or-later OR MIT)'],
     [['GPL-3+ and GFDL-1.3+'], 'GFDL-1.3-or-later AND GPL-3.0-or-later'],
+    [['0BSD', 'curl'], '0BSD AND curl'],
+    [['Apache-2.0-with-LLVM-exception'], 'Apache-2.0 WITH LLVM-exception'],
     [['public-domain'], 'LicenseRef-Debian-public-domain'],
     [['GPL-2+ with OpenSSL exception'], 'LicenseRef-Debian-GPL-2-with-OpenSSL-exception'],
   ])('%j', (licenses, expected) => {
