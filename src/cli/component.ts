@@ -11,7 +11,7 @@ const verbs: Readonly<Record<string, string>> = {
   log: "print the log of a component's last build",
 };
 
-export function register(command: Command, globals: () => GlobalOptions, asked?: readonly string[]): Promise<void> {
+export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
   command.addHelpText(
     'after',
     examples(['weir component list', 'weir component diff less', 'weir component render --check']),

@@ -3,6 +3,7 @@ import { errorJson, formatError, systemCode, WeirError } from '../base/errors.ts
 import { diskError } from '../base/files.ts';
 import { stopChildren } from '../base/process.ts';
 import { createProgress, type Progress } from '../base/progress.ts';
+import { commands } from './commands.ts';
 
 /** Options that stand before or after any command. */
 export interface GlobalOptions {
@@ -16,14 +17,10 @@ export interface GlobalOptions {
 
 /**
  * What a command's file exports: it adds its sub-commands and options to `command`.
- * @param asked the words after the command's own name; undefined means that everything is wanted, as for completion
+ * @param asked the words after the command's own name
  */
 export interface CommandModule {
-  readonly register: (
-    command: Command,
-    globals: () => GlobalOptions,
-    asked?: readonly string[],
-  ) => void | Promise<void>;
+  readonly register: (command: Command, globals: () => GlobalOptions, asked: readonly string[]) => void | Promise<void>;
 }
 
 /**
@@ -33,23 +30,34 @@ export interface CommandModule {
 export async function registerVerbs(
   command: Command,
   globals: () => GlobalOptions,
-  asked: readonly string[] | undefined,
+  asked: readonly string[],
   verbs: Readonly<Record<string, string>>,
 ): Promise<void> {
   for (const [verb, description] of Object.entries(verbs)) {
     const added = command.command(verb).description(description).helpCommand(false);
-    if (asked !== undefined && asked[0] !== verb) continue;
+    if (asked[0] !== verb) continue;
     const module = (await import(`./${command.name()}/${verb}.ts`)) as CommandModule;
-    await module.register(added, globals);
+    await module.register(added, globals, asked.slice(1));
   }
 }
 
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong use or configuration, 128 + n by a signal */
-export async function runCommand(
-  argv: readonly string[],
-  commands: Readonly<Record<string, string>>,
-  version: string,
-): Promise<number> {
+export async function runCommand(argv: readonly string[], version: string): Promise<number> {
+  const words = withHelpOption(argv);
+  const program = await makeProgram(commandWords(words), version);
+  const stopped = handleSignals(() => program.opts().json === true);
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error) => process.exit(systemCode(error) === 'EPIPE' ? 0 : 1));
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return stopped() ?? Number(process.exitCode ?? 0);
+  } catch (error) {
+    return stopped() ?? report(error, globalOptions(program.opts()));
+  }
+}
+
+/** All commands by name, with the options of those that `asked` names: the others' files are not even read. */
+export async function makeProgram(asked: readonly string[], version: string): Promise<Command> {
   const program = new Command('weir')
     .description('Makes a Linux distribution out of an upstream one and your changes to it.')
     .usage('[options] <command>')
@@ -69,23 +77,13 @@ export async function runCommand(
       examples(['weir build', 'weir boot vm-base', 'weir component list --json', 'weir help image']),
     );
   const globals = (): GlobalOptions => globalOptions(program.opts());
-  const words = withHelpOption(argv);
-  const [asked, ...rest] = commandWords(words);
   for (const [name, description] of Object.entries(commands)) {
     const command = program.command(name).description(description).helpCommand(false);
-    if (name !== asked) continue;
+    if (name !== asked[0]) continue;
     const module = (await import(`./${name}.ts`)) as CommandModule;
-    await module.register(command, globals, rest);
+    await module.register(command, globals, asked.slice(1));
   }
-  const stopped = handleSignals(() => program.opts().json === true);
-  // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on('error', (error) => process.exit(systemCode(error) === 'EPIPE' ? 0 : 1));
-  try {
-    await program.parseAsync(words, { from: 'user' });
-    return stopped() ?? Number(process.exitCode ?? 0);
-  } catch (error) {
-    return stopped() ?? report(error, globals());
-  }
+  return program;
 }
 
 /** Text for the end of a command's help. */
@@ -93,14 +91,17 @@ export function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
-/** `weir help image list` means `weir image list --help`: its own help command knows one level only. */
+/** `weir help image list` and `weir image help list` mean `weir image list --help`: commander's own knows one level only. */
 function withHelpOption(argv: readonly string[]): string[] {
   const [first, ...rest] = commandWords(argv);
-  return first === 'help' ? [...rest, '--help'] : [...argv];
+  if (first === 'help') return [...rest, '--help'];
+  // These take the name of an image or a shell there, not a verb.
+  const noun = first !== undefined && first in commands && !['boot', 'completion'].includes(first);
+  return noun && rest[0] === 'help' ? [first, ...rest.slice(1), '--help'] : [...argv];
 }
 
 /** The words of a command line that are neither options nor their values, up to `--`. */
-function commandWords(argv: readonly string[]): string[] {
+export function commandWords(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
   return words.filter(

@@ -31,6 +31,8 @@ describe('help', () => {
     ['schema', ['schema', '--help']],
     ['toolbox-run', ['toolbox', 'run', '--help']],
     ['clean', ['clean', '-h']],
+    ['completion', ['completion', '--help']],
+    ['component', ['component', 'help']],
   ])('of %s says what there is, with examples', async (name, argv) => {
     const { code, stdout, stderr } = weir(argv);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

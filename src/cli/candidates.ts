@@ -1,0 +1,108 @@
+import type { Command, Option } from 'commander';
+import { WeirError } from '../base/errors.ts';
+import type { Project } from '../project/model.ts';
+import { commandWords, type GlobalOptions, makeProgram } from './program.ts';
+import { projectFor } from './workspace.ts';
+
+/** A word that may stand at the cursor. */
+export interface Candidate {
+  readonly word: string;
+  /** One line; may be empty. */
+  readonly description: string;
+}
+
+type Kind = 'components' | 'groups' | 'images';
+
+/**
+ * What may stand for the last of `words`; nothing where a file is wanted, or no project is there to ask.
+ * @param words the command line after `weir`, the last one begun or empty
+ */
+export async function candidates(words: readonly string[], globals: GlobalOptions): Promise<Candidate[]> {
+  const before = words.slice(0, -1);
+  const begun = words.at(-1) ?? '';
+  const program = await makeProgram(commandWords(before), '');
+  const { command, used, waiting, directory } = walk(program, before);
+  const settings = directory === undefined ? globals : { ...globals, directory };
+  const found = await offer();
+  return found.filter(({ word }) => word.startsWith(begun));
+
+  async function offer(): Promise<Candidate[]> {
+    if (waiting !== undefined) return valuesOf(waiting, settings);
+    if (begun.startsWith('-')) {
+      const options = [...command.options, ...(command === program ? [] : program.options)];
+      return options
+        .filter((option) => !option.hidden)
+        .map((option) => ({ word: option.long ?? option.short ?? '', description: option.description }));
+    }
+    if (command.commands.length > 0) {
+      return command.commands.map((each) => ({ word: each.name(), description: each.description() }));
+    }
+    const declared = command.registeredArguments;
+    const argument = declared[used] ?? (declared.at(-1)?.variadic === true ? declared.at(-1) : undefined);
+    if (argument === undefined) return [];
+    if (argument.argChoices !== undefined) return argument.argChoices.map((word) => ({ word, description: '' }));
+    const kind =
+      argument.name() === 'image' ? 'images' : (kinds[command.parent?.name() ?? ''] ?? kinds[command.name()]);
+    return kind === undefined ? [] : named(kind, settings);
+  }
+}
+
+/** What the arguments of a noun's verbs name. */
+const kinds: Readonly<Record<string, Kind>> = {
+  component: 'components',
+  overlay: 'components',
+  divergence: 'components',
+  image: 'images',
+};
+
+function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> | Candidate[] {
+  if (option.argChoices !== undefined) return option.argChoices.map((word) => ({ word, description: '' }));
+  if (option.long === '--component') return named('components', globals);
+  if (option.long === '--group') return named('groups', globals);
+  return [];
+}
+
+async function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
+  let project: Project;
+  try {
+    project = await projectFor(globals);
+  } catch (error) {
+    // A project with a mistake in it has no words to offer; the command itself will say what the mistake is.
+    if (error instanceof WeirError) return [];
+    throw error;
+  }
+  const described = (value: object): string => ('description' in value ? String(value.description ?? '') : '');
+  return [...project[kind]].map(([word, value]) => ({ word, description: described(value).split('\n')[0]! }));
+}
+
+interface Position {
+  /** The innermost command that the words name. */
+  readonly command: Command;
+  /** How many of its arguments are given. */
+  readonly used: number;
+  /** The option that the next word is the value of. */
+  readonly waiting: Option | undefined;
+  /** What -C says. */
+  readonly directory: string | undefined;
+}
+
+function walk(program: Command, words: readonly string[]): Position {
+  let command = program;
+  let used = 0;
+  let waiting: Option | undefined;
+  let directory: string | undefined;
+  for (const word of words) {
+    if (waiting !== undefined) {
+      if (waiting.long === '--directory') directory = word;
+      waiting = undefined;
+    } else if (word.startsWith('-')) {
+      const known = [...command.options, ...program.options].find((each) => each.long === word || each.short === word);
+      if (known?.required === true) waiting = known;
+    } else {
+      const next = command.commands.find((each) => each.name() === word);
+      if (next === undefined) used++;
+      else command = next;
+    }
+  }
+  return { command, used, waiting, directory };
+}
