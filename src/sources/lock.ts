@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemCode, WeirError } from '../base/errors.ts';
+import { mapLimit, readIfExists, writeIfChanged } from '../base/files.ts';
+import { parseDocument, problem } from '../project/document.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+
+/**
+ * What a component's lock says. The format is azldev's (`internal/lockfile` of microsoft/azure-linux-dev-tools, version
+ * 1): one small TOML file a component, kept in git, so that a component comes from the same commit until it is updated.
+ */
+export interface ComponentLock {
+  /** The upstream commit that the component was first taken from; written once. */
+  readonly importCommit?: string;
+  /** The upstream commit that it is taken from now. */
+  readonly upstreamCommit?: string;
+  /** How often a rebuild was asked for without any other change. */
+  readonly manualBump: number;
+  /** azldev's digest over everything that goes into the component; kept as it is, for azldev. */
+  readonly inputFingerprint?: string;
+  /** Digest of what the commit was found by (`resolutionInputHash`). */
+  readonly resolutionInputHash?: string;
+}
+
+const header = '# Managed by azldev component update. Do not edit manually.';
+const extension = '.lock';
+const commit = z.string().regex(/^[0-9a-fA-F]{7,40}$/, 'must be a commit: 7 to 40 hex digits');
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be "sha256:" and 64 hex digits');
+
+const schema = z.strictObject({
+  version: z.number(),
+  'import-commit': commit.optional(),
+  'upstream-commit': commit.optional(),
+  'manual-bump': z.number().int('must be a whole number').min(0, 'must not be negative').optional(),
+  'input-fingerprint': digest.optional(),
+  'resolution-input-hash': digest.optional(),
+});
+
+/** The folder of a project's locks: `lock-dir`, or `locks` beside the root file. It need not be there. */
+export function lockFolder(project: Pick<Project, 'project' | 'root'>): string {
+  return project.project.lockDir ?? join(project.root, 'locks');
+}
+
+/** Where a component's lock is kept. */
+export function lockPath(project: Pick<Project, 'project' | 'root'>, name: string): string {
+  return join(lockFolder(project), `${name}${extension}`);
+}
+
+/**
+ * Reads a lock's text. @param file for messages
+ * @throws WeirError (exit 2) `lock-version`, and those of `parseDocument`: `toml-syntax`, `unknown-key` …
+ */
+export function parseLock(text: string, file: string): ComponentLock {
+  const document = parseDocument(file, text, schema);
+  const { data } = document;
+  if (data.version !== 1) {
+    throw problem(document, ['version'], 'lock-version', `the lock has version ${data.version}; Weir reads version 1`);
+  }
+  return {
+    manualBump: data['manual-bump'] ?? 0,
+    ...(data['import-commit'] === undefined ? {} : { importCommit: data['import-commit'].toLowerCase() }),
+    ...(data['upstream-commit'] === undefined ? {} : { upstreamCommit: data['upstream-commit'].toLowerCase() }),
+    ...(data['input-fingerprint'] === undefined ? {} : { inputFingerprint: data['input-fingerprint'] }),
+    ...(data['resolution-input-hash'] === undefined ? {} : { resolutionInputHash: data['resolution-input-hash'] }),
+  };
+}
+
+/** A lock as azldev writes it, byte for byte. */
+export function formatLock(lock: ComponentLock): string {
+  const lines = [header, 'version = 1'];
+  const text = (key: string, value: string | undefined): void => {
+    if (value !== undefined) lines.push(`${key} = '${value}'`);
+  };
+  text('import-commit', lock.importCommit);
+  text('upstream-commit', lock.upstreamCommit);
+  if (lock.manualBump > 0) lines.push(`manual-bump = ${lock.manualBump}`);
+  text('input-fingerprint', lock.inputFingerprint);
+  text('resolution-input-hash', lock.resolutionInputHash);
+  return `${lines.join('\n')}\n`;
+}
+
+/** The lock of a component, or undefined where it has none. @throws as `parseLock`, with the component's name */
+export async function readLock(
+  project: Pick<Project, 'project' | 'root'>,
+  name: string,
+): Promise<ComponentLock | undefined> {
+  const file = lockPath(project, name);
+  const text = await readIfExists(file);
+  return text === undefined ? undefined : parseLock(text, file);
+}
+
+/** All locks of a project by component, those without a component too. Files that are no locks stop nothing. */
+export async function readLocks(project: Pick<Project, 'project' | 'root'>): Promise<Map<string, ComponentLock>> {
+  const locks = new Map<string, ComponentLock>();
+  await mapLimit(await lockNames(project), 32, async (name) => {
+    const lock = await readLock(project, name);
+    if (lock !== undefined) locks.set(name, lock);
+  });
+  return new Map([...locks].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Names of the files in the lock folder, without their ending, sorted. */
+export async function lockNames(project: Pick<Project, 'project' | 'root'>): Promise<string[]> {
+  try {
+    const names = await readdir(lockFolder(project));
+    return names
+      .filter((name) => name.endsWith(extension) && !name.startsWith('.'))
+      .map((name) => name.slice(0, -extension.length))
+      .sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Writes a component's lock, where it says something else than before. @returns whether it wrote */
+export function writeLock(
+  project: Pick<Project, 'project' | 'root'>,
+  name: string,
+  lock: ComponentLock,
+): Promise<boolean> {
+  return writeIfChanged(lockPath(project, name), formatLock(lock));
+}
+
+/** Removes a component's lock. */
+export async function removeLock(project: Pick<Project, 'project' | 'root'>, name: string): Promise<void> {
+  await rm(lockPath(project, name), { force: true });
+}
+
+/**
+ * Holds a lock against the configuration. A project without any lock has none to be held against.
+ * @returns why the lock can't be relied on, or undefined
+ */
+export function lockProblem(component: ResolvedComponent, lock: ComponentLock | undefined): WeirError | undefined {
+  if (component.spec?.type !== 'upstream') return undefined;
+  const where = { file: component.origin.file, line: component.origin.line, component: component.name };
+  const hint = `weir component update ${component.name} writes it; --skip-lock-validation goes on without`;
+  if (lock?.upstreamCommit === undefined) {
+    const what = lock === undefined ? 'has no lock, while others have' : 'has a lock that names no upstream-commit';
+    return new WeirError('no-lock', `the upstream component ${component.name} ${what}`, { where, hint, exit: 2 });
+  }
+  const { commit: pin } = component.spec;
+  if (pin === undefined || sameCommit(pin, lock.upstreamCommit)) return undefined;
+  return new WeirError('stale-lock', `the lock of ${component.name} names another commit than its upstream-commit`, {
+    where,
+    details: [`configured ${pin}`, `locked     ${lock.upstreamCommit}`],
+    hint: hint.replace('goes on without', 'goes on with the locked one'),
+    exit: 2,
+  });
+}
+
+/** Whether one name of a commit is the beginning of the other, or the same. */
+export function sameCommit(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  return long.toLowerCase().startsWith(short.toLowerCase());
+}
+
+/**
+ * Digest of what decides an upstream component's commit: with the same digest, the locked commit is still the one to
+ * take. It is azldev's (`ComputeResolutionHash`), so locks of either tool serve the other.
+ * @returns undefined for a component that has no upstream, or one whose distro is not configured
+ */
+export function resolutionInputHash(
+  component: ResolvedComponent,
+  project: Pick<Project, 'distros'>,
+): string | undefined {
+  const { spec } = component;
+  if (spec?.type !== 'upstream') return undefined;
+  const distro = project.distros.get(spec.distro.name);
+  if (distro === undefined) return undefined;
+  const version = spec.distro.version ?? distro.defaultVersion;
+  const inputs = {
+    snapshot: spec.distro.snapshot,
+    distro_name: spec.distro.name,
+    distro_version: spec.distro.version,
+    dist_git_branch: version === undefined ? undefined : distro.versions.get(version)?.distGitBranch,
+    dist_git_base_uri: distro.distGitBaseUri,
+    upstream_commit_pin: spec.commit,
+    // Only a name that differs is written in the configuration.
+    upstream_name: spec.name === component.name ? undefined : spec.name,
+  };
+  const hash = createHash('sha256');
+  for (const [key, value = ''] of Object.entries(inputs)) {
+    hash.update(`${key.length}:${key}=${Buffer.byteLength(value)}:${value}\n`);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}

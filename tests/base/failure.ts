@@ -1,0 +1,11 @@
+import { WeirError } from '../../src/base/errors.ts';
+
+/** The WeirError that a piece of work ends in. @throws Error where it ends well, or in something else */
+export async function failure(work: Promise<unknown>): Promise<WeirError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof WeirError) return error;
+  throw new Error(`no WeirError: ${error instanceof Error ? error.stack : String(error)}`);
+}
