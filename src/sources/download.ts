@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
-import { diskError, temporaryName, writeAtomic } from '../base/files.ts';
+import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 import { hasBlob, putFile, type Store } from '../engine/store.ts';
-import type { LookasideFile } from './listing.ts';
+import type { LookasideFile, SourceHashType } from './listing.ts';
 
 /** Where downloads go and how patient they are. */
 export interface DownloadContext {
@@ -19,19 +19,27 @@ export interface DownloadContext {
   readonly offline?: boolean;
   /** How often a place is asked before the next one is; by default 4. */
   readonly attempts?: number;
-  /** Seconds without a byte after which a connection is given up; by default 60. */
+  /** Seconds in which at least a kilobyte has to arrive, else the connection is given up; by default 60. */
   readonly stallSeconds?: number;
-  /** Waits before the next attempt (1, 2, …); by default 1 s, 2 s, 4 s … */
-  readonly wait?: (attempt: number) => Promise<void>;
+  /** Waits before the next attempt (1, 2, …), at least the seconds that the server asked for; by default 1 s, 2 s, 4 s … */
+  readonly wait?: (attempt: number, askedSeconds?: number) => Promise<void>;
   readonly say?: (message: string) => void;
 }
 
+/** More than any source file has; a server that never ends must not fill the disk. */
+const mostBytes = 64 * 2 ** 30;
+/** Longest that a server may have us wait, in seconds. */
+const longestWait = 120;
+
+/** Files that this process is fetching, so that two components with the same file fetch it once. */
+const running = new Map<string, Promise<Digest>>();
+
 /**
  * A file by its hash: from the store, else from the first place that has it. Failed and cut connections are tried
- * again and go on where they stopped.
+ * again and go on where they stopped; whatever arrives, only content with the right hash is ever kept.
  * @param places http, https and file URLs, in the order in which they are asked
  * @returns the blob's digest in the store
- * @throws WeirError `wrong-hash`, `not-found`, `download-failed`, `offline`
+ * @throws WeirError `wrong-hash`, `not-found`, `download-failed`, `offline`, each with what every place said
  */
 export async function fetchVerified(
   file: LookasideFile,
@@ -40,12 +48,24 @@ export async function fetchVerified(
 ): Promise<Digest> {
   const known = await knownBlob(file, context);
   if (known !== undefined) return known;
-  if (context.offline === true) {
-    throw new WeirError('offline', `${file.filename} is not in the cache, and this run is offline`, {
-      details: [`${file.hashType} ${file.hash}`],
-      hint: 'run once with network access',
-    });
+  if (context.offline === true) throw offline(file, places);
+  const key = indexPath(file, context);
+  const other = running.get(key);
+  if (other !== undefined) {
+    // Where the other one fails, this one's places may be better.
+    const digest = await other.catch(() => undefined);
+    if (digest !== undefined) return digest;
   }
+  const work = fetchFrom(file, places, context);
+  running.set(key, work);
+  try {
+    return await work;
+  } finally {
+    if (running.get(key) === work) running.delete(key);
+  }
+}
+
+async function fetchFrom(file: LookasideFile, places: readonly string[], context: DownloadContext): Promise<Digest> {
   const failures: Failure[] = [];
   for (const place of places) {
     const outcome = await fromPlace(file, place, context);
@@ -56,12 +76,43 @@ export async function fetchVerified(
   throw worst(file, failures);
 }
 
+/**
+ * A file whose hash nobody has written down yet: from the first place that gives it, with the hash that it has. For
+ * filling in a configuration, never for building.
+ * @throws WeirError `not-found`, `download-failed`, `offline`
+ */
+export async function fetchUnhashed(
+  filename: string,
+  hashType: SourceHashType,
+  places: readonly string[],
+  context: DownloadContext,
+): Promise<LookasideFile> {
+  if (context.offline === true) throw offline({ filename }, places);
+  const folder = join(context.cache, 'partial');
+  await mkdir(folder, { recursive: true });
+  const failures: Failure[] = [];
+  for (const place of places) {
+    const partial = temporaryName(join(folder, 'unhashed'));
+    try {
+      const outcome = await attempts(place, partial, context, async () => {
+        const file: LookasideFile = { filename, hashType, hash: await fileDigest(partial, hashType.toLowerCase()) };
+        return { kind: 'done', digest: await takeIn(file, partial, place, context), file };
+      });
+      if (outcome.kind === 'done') return outcome.file;
+      failures.push(outcome);
+    } finally {
+      await discard(partial);
+    }
+  }
+  throw worst({ filename }, failures);
+}
+
 /** Takes in a file that is on disk already, after checking its hash. @throws WeirError `wrong-hash` */
 export async function takeIn(
   file: LookasideFile,
   path: string,
   place: string,
-  context: DownloadContext,
+  context: Pick<DownloadContext, 'store' | 'cache'>,
 ): Promise<Digest> {
   const got = await hashOf(path, file);
   if (got !== file.hash) throw wrongHash(file, got, place);
@@ -70,29 +121,56 @@ export async function takeIn(
   return digest;
 }
 
+/** What a place said in the end. */
 type Failure = {
   readonly kind: 'wrong-hash' | 'not-found' | 'failed';
   readonly place: string;
   readonly message: string;
   readonly got?: string;
+  /** A web page came: most likely a login or an error, not the file. */
+  readonly page?: boolean;
 };
-type Outcome = { readonly kind: 'done'; readonly digest: Digest } | Failure;
+type Done = { readonly kind: 'done'; readonly digest: Digest; readonly file: LookasideFile };
+type Outcome = Done | Failure;
 
-function wrongHash(file: LookasideFile, got: string, place: string): WeirError {
+/** The error for content that is not what its hash says. @param more further lines for the user */
+export function wrongHash(file: LookasideFile, got: string, place: string, more: readonly string[] = []): WeirError {
   return new WeirError('wrong-hash', `${file.filename} has the wrong ${file.hashType} hash`, {
-    details: [`expected ${file.hash}`, `got      ${got}`, `from     ${place}`],
+    details: [`expected ${file.hash}`, `got      ${got}`, `from     ${place}`, ...more],
     hint: 'the file was changed where it is kept, or the hash in the configuration is wrong: find out which before changing the hash',
   });
 }
 
+type Named = Pick<LookasideFile, 'filename'> & Partial<LookasideFile>;
+
+function hashLine(file: Named): string[] {
+  return file.hash === undefined ? [] : [`${file.hashType} ${file.hash}`];
+}
+
+function offline(file: Named, places: readonly string[]): WeirError {
+  return new WeirError('offline', `${file.filename} is not in the cache, and this run is offline`, {
+    details: [...hashLine(file), ...places.map((place) => `not asked: ${place}`)],
+    hint: 'run once with network access',
+  });
+}
+
 /** The failure that says most: a wrong hash before all else, "not found" only where every place says so. */
-function worst(file: LookasideFile, failures: readonly Failure[]): WeirError {
+function worst(file: Named, failures: readonly Failure[]): WeirError {
+  const said = (one: Failure): string => `${one.place}: ${one.message}`;
   const wrong = failures.find((one) => one.kind === 'wrong-hash');
-  if (wrong?.got !== undefined) return wrongHash(file, wrong.got, wrong.place);
-  const details = failures.map((one) => `${one.place}: ${one.message}`);
+  if (wrong?.got !== undefined) {
+    const from = wrong.page === true ? `${wrong.place} (a web page came instead of the file)` : wrong.place;
+    const others = failures.filter((one) => one !== wrong).map(said);
+    return wrongHash(file as LookasideFile, wrong.got, from, others);
+  }
+  const details = [...hashLine(file), ...failures.map(said)];
   if (failures.every((one) => one.kind === 'not-found')) {
     return new WeirError('not-found', `${file.filename} is nowhere to be had`, {
-      details: [`${file.hashType} ${file.hash}`, ...details],
+      details: failures.length === 0 ? [...details, 'there is no place to ask'] : details,
+      hint:
+        failures.length === 0
+          ? 'give the distro a lookaside-base-uri, or the source file an origin'
+          : 'check its name and hash; a place that has the file can be given as its origin',
     });
   }
   return new WeirError('download-failed', `${file.filename} could not be downloaded`, {
@@ -111,13 +189,8 @@ export async function knownBlob(
   context: Pick<DownloadContext, 'store' | 'cache'>,
 ): Promise<Digest | undefined> {
   if (file.hashType === 'SHA256' && (await hasBlob(context.store, file.hash))) return file.hash;
-  try {
-    const digest = (await readFile(indexPath(file, context), 'utf8')).trim();
-    return /^[0-9a-f]{64}$/.test(digest) && (await hasBlob(context.store, digest)) ? digest : undefined;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const digest = (await readIfExists(indexPath(file, context)))?.trim() ?? '';
+  return /^[0-9a-f]{64}$/.test(digest) && (await hasBlob(context.store, digest)) ? digest : undefined;
 }
 
 function hashOf(path: string, file: LookasideFile): Promise<string> {
@@ -132,10 +205,19 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   // Another run that fetches the same file keeps its part; this one then works on a part of its own.
   const partial = locked ? shared : temporaryName(shared);
   try {
-    return await attempts(file, place, partial, context);
+    return await attempts(place, partial, context, async (page) => {
+      const got = await hashOf(partial, file);
+      if (got === file.hash) {
+        const digest = await takeIn(file, partial, place, context);
+        await discard(partial);
+        return { kind: 'done', digest, file };
+      }
+      await discard(partial);
+      return { kind: 'wrong-hash', place, message: `wrong hash ${got}`, got, page };
+    });
   } finally {
     if (locked) await rm(`${shared}.lock`, { force: true });
-    else await rm(partial, { force: true });
+    else await discard(partial);
   }
 }
 
@@ -165,37 +247,70 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Asks a place until it gives the file whole, or there is no point any more. @param judge looks at a whole file */
 async function attempts(
-  file: LookasideFile,
   place: string,
   partial: string,
   context: DownloadContext,
+  judge: (page: boolean) => Promise<Outcome>,
 ): Promise<Outcome> {
   const limit = context.attempts ?? 4;
-  const wait = context.wait ?? ((attempt: number) => new Promise((done) => setTimeout(done, 500 * 2 ** attempt)));
-  let last: Failure = { kind: 'failed', place, message: 'never asked' };
-  for (let attempt = 1; attempt <= limit; attempt++) {
-    if (attempt > 1) await wait(attempt - 1);
-    const start = await sizeOf(partial);
-    const transfer = await once(place, partial, start, context);
+  const wait = context.wait ?? backOff;
+  let afresh = false;
+  let message = 'never asked';
+  for (let attempt = 1; ; ) {
+    const transfer = await once(place, partial, context);
     if (transfer.kind === 'not-found') return { kind: 'not-found', place, message: transfer.message };
-    if (transfer.kind === 'failed') {
-      last = { kind: 'failed', place, message: transfer.message };
-      if (transfer.restart) await rm(partial, { force: true });
-      continue;
+    if (transfer.kind === 'complete') {
+      const outcome = await judge(transfer.page);
+      if (outcome.kind === 'done' || !transfer.resumed) return outcome;
+      // What was put together from two transfers may be of two files; only a whole one is simply wrong. The part may have
+      // been another server's, so this costs no attempt.
+      message = outcome.message;
+    } else {
+      message = transfer.message;
+      if (transfer.restart) await discard(partial);
+      if (!transfer.restart || afresh) {
+        if (attempt >= limit) break;
+        await wait(attempt++, transfer.askedSeconds);
+        continue;
+      }
     }
-    const got = await hashOf(partial, file);
-    if (got === file.hash) {
-      const digest = await takeIn(file, partial, place, context);
-      await rm(partial, { force: true });
-      return { kind: 'done', digest };
-    }
-    await rm(partial, { force: true });
-    last = { kind: 'wrong-hash', place, message: `wrong hash ${got}`, got };
-    // What was put together from two transfers may be of two files; a whole one is simply wrong.
-    if (!transfer.resumed) return last;
+    afresh = true;
   }
-  return last;
+  return { kind: 'failed', place, message: limit === 1 ? message : `${message} (asked ${limit} times)` };
+}
+
+function backOff(attempt: number, askedSeconds = 0): Promise<void> {
+  const seconds = Math.max(2 ** (attempt - 1), Math.min(askedSeconds, longestWait));
+  return new Promise((done) => setTimeout(done, seconds * 1000));
+}
+
+/** What is known of a part that has arrived: by it a later transfer tells whether the rest is of the same file. */
+interface PartNote {
+  readonly place: string;
+  /** A strong validator, where the server gave one. */
+  readonly etag?: string;
+  /** bytes of the whole file */
+  readonly size?: number;
+}
+
+function notePath(partial: string): string {
+  return `${partial}.json`;
+}
+
+async function readNote(partial: string): Promise<PartNote | undefined> {
+  const text = await readIfExists(notePath(partial));
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as PartNote);
+  } catch {
+    return undefined;
+  }
+}
+
+async function discard(partial: string): Promise<void> {
+  await rm(partial, { force: true });
+  await rm(notePath(partial), { force: true });
 }
 
 async function sizeOf(path: string): Promise<number> {
@@ -208,74 +323,124 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 type Transfer =
-  | { readonly kind: 'complete'; readonly resumed: boolean }
+  | { readonly kind: 'complete'; readonly resumed: boolean; readonly page: boolean }
   | { readonly kind: 'not-found'; readonly message: string }
-  | { readonly kind: 'failed'; readonly message: string; readonly restart: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      /** What has arrived is of no use. */
+      readonly restart: boolean;
+      readonly askedSeconds?: number;
+    };
 
-async function once(place: string, partial: string, start: number, context: DownloadContext): Promise<Transfer> {
+async function once(place: string, partial: string, context: DownloadContext): Promise<Transfer> {
   if (place.startsWith('file:')) return fromDisk(place, partial);
+  const note = await readNote(partial);
+  const there = await sizeOf(partial);
+  // A part without a note, or with more bytes than the file has, is of no file that is known.
+  if (there > 0 && (note === undefined || there > (note.size ?? there))) await discard(partial);
+  else if (there > 0 && there === note?.size) return { kind: 'complete', resumed: true, page: false };
+  const start = await sizeOf(partial);
+  const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'weir' };
+  if (start > 0) {
+    headers.range = `bytes=${start}-`;
+    if (note?.place === place && note.etag !== undefined) headers['if-range'] = note.etag;
+  }
   const stallSeconds = context.stallSeconds ?? 60;
   const abort = new AbortController();
-  const stalled = (): void => abort.abort(new Error(`no byte for ${stallSeconds} s`));
+  const stalled = (): void => abort.abort(new Error(`nothing arrived for ${stallSeconds} s`));
   let timer = setTimeout(stalled, stallSeconds * 1000);
   const alive = (): void => {
     clearTimeout(timer);
     timer = setTimeout(stalled, stallSeconds * 1000);
   };
   try {
-    const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-    if (start > 0) headers.range = `bytes=${start}-`;
     const response = await fetch(place, { headers, signal: abort.signal });
     alive();
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      return refused(response.status);
+      return refused(response);
     }
     const resumed = start > 0 && response.status === 206;
-    if (resumed && !(response.headers.get('content-range') ?? '').startsWith(`bytes ${start}-`)) {
+    const size = wholeSize(response, resumed, start);
+    if (resumed && (size === undefined || (note?.size !== undefined && size !== note.size))) {
       await response.body.cancel();
-      return { kind: 'failed', message: 'the server sent another part than asked for', restart: true };
+      return {
+        kind: 'failed',
+        message: size === undefined ? 'the server sent another part than asked for' : 'the file changed meanwhile',
+        restart: true,
+      };
     }
-    const announced = response.headers.get('content-encoding') === null ? response.headers.get('content-length') : null;
-    let received = 0;
+    if (!resumed) {
+      const etag = response.headers.get('etag');
+      const fresh: PartNote = {
+        place,
+        ...(etag === null || etag.startsWith('W/') ? {} : { etag }),
+        ...(size === undefined ? {} : { size }),
+      };
+      // Emptied first: a note must never stand beside a part that it is not of.
+      await rm(partial, { force: true });
+      await writeAtomic(notePath(partial), JSON.stringify(fresh));
+    }
+    let received = resumed ? start : 0;
+    let counted = received;
     const measure = new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        alive();
         received += chunk.length;
-        done(null, chunk);
+        if (received - counted >= 1024) {
+          counted = received;
+          alive();
+        }
+        done(received > mostBytes ? new Error(`more than ${mostBytes} bytes`) : null, chunk);
       },
     });
     const out = createWriteStream(partial, { flags: resumed ? 'a' : 'w' });
     await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), measure, out);
-    if (announced !== null && received !== Number(announced)) {
-      return { kind: 'failed', message: `${received} of ${announced} bytes arrived`, restart: false };
+    if (size !== undefined && received !== size) {
+      return { kind: 'failed', message: `${received} of ${size} bytes arrived`, restart: received > size };
     }
-    return { kind: 'complete', resumed };
+    return { kind: 'complete', resumed, page: /^text\/html\b/i.test(response.headers.get('content-type') ?? '') };
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES' || code === 'EROFS')
+    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES' || code === 'EROFS') {
       throw diskError(error, partial);
+    }
     return { kind: 'failed', message: reason(abort.signal.aborted ? abort.signal.reason : error), restart: false };
   } finally {
     clearTimeout(timer);
   }
 }
 
-function refused(status: number): Transfer {
-  if (status === 416) return { kind: 'failed', message: 'HTTP 416', restart: true };
-  if (status >= 500 || status === 408 || status === 429) {
-    return { kind: 'failed', message: `HTTP ${status}`, restart: false };
+/** The bytes of the whole file, as a response says; undefined where it does not, or sends another part than asked for. */
+function wholeSize(response: Response, resumed: boolean, start: number): number | undefined {
+  if (resumed) {
+    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
+    return from !== undefined && Number(from) === start ? Number(total) : undefined;
   }
-  return { kind: 'not-found', message: `HTTP ${status}` };
+  // Where the server packs the body, its length is not the file's.
+  const length = response.headers.get('content-encoding') === null ? response.headers.get('content-length') : null;
+  return length === null ? undefined : Number(length);
+}
+
+function refused(response: Response): Transfer {
+  const { status } = response;
+  const message = `HTTP ${status}${response.statusText === '' ? '' : ` ${response.statusText}`}`;
+  if (status === 416) return { kind: 'failed', message, restart: true };
+  if (status >= 500 || status === 408 || status === 425 || status === 429) {
+    const after = Number(response.headers.get('retry-after') ?? Number.NaN);
+    return { kind: 'failed', message, restart: false, ...(after > 0 ? { askedSeconds: after } : {}) };
+  }
+  return { kind: 'not-found', message };
 }
 
 async function fromDisk(place: string, partial: string): Promise<Transfer> {
   try {
     await copyFile(fileURLToPath(place), partial);
-    return { kind: 'complete', resumed: false };
+    return { kind: 'complete', resumed: false, page: false };
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'not-found', message: 'no such file' };
+    if (code === 'EISDIR') return { kind: 'not-found', message: 'this is a folder' };
     throw diskError(error, partial);
   }
 }

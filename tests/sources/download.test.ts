@@ -1,17 +1,31 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { WeirError } from '../../src/base/errors.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import { blobPath, openStore } from '../../src/engine/store.ts';
-import { type DownloadContext, fetchVerified, takeIn } from '../../src/sources/download.ts';
+import { type DownloadContext, fetchUnhashed, fetchVerified, takeIn } from '../../src/sources/download.ts';
 import type { LookasideFile, SourceHashType } from '../../src/sources/listing.ts';
+import { failure } from '../base/failure.ts';
+import {
+  type Answer,
+  cut,
+  etag,
+  type FileServer,
+  lie,
+  noLength,
+  noRanges,
+  otherRange,
+  serveFiles,
+  silence,
+  stall,
+  status,
+  truncate,
+  whole,
+} from './server.ts';
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) % 251));
 
@@ -19,213 +33,329 @@ function wanted(hashType: SourceHashType = 'SHA512'): LookasideFile {
   return { filename: 'a.tar.gz', hashType, hash: createHash(hashType.toLowerCase()).update(content).digest('hex') };
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A real server; each request takes the next answer, the last one stays. */
-async function serve(...answers: Answer[]): Promise<{ url: string; asked: { range: string | undefined }[] }> {
-  const asked: { range: string | undefined }[] = [];
-  const server = createServer((request, response) => {
-    asked.push({ range: request.headers.range });
-    answers[Math.min(asked.length, answers.length) - 1]!(request, response);
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/a`, asked };
+/** A server with the file at /a; each request takes the next answer, then it behaves. */
+async function serve(...answers: Answer[]): Promise<FileServer & { readonly place: string }> {
+  const server = await serveFiles({ '/a': content });
+  server.next(...answers);
+  return { ...server, place: `${server.url}/a` };
 }
 
-const good: Answer = (_request, response) => response.end(content);
-const status =
-  (code: number): Answer =>
-  (_request, response) => {
-    response.statusCode = code;
-    response.end('no');
-  };
-/** Announces all of it, sends some bytes, and cuts the connection as soon as they have come to the disk. */
-function cutAfter(bytes: Buffer): Answer {
-  return (_request, response) => {
-    const partial = join(context.cache, 'partial', `SHA512-${wanted().hash}`);
-    response.setHeader('content-length', content.length);
-    response.write(bytes);
-    const look = (): void => {
-      if (existsSync(partial) && statSync(partial).size >= bytes.length) response.destroy();
-      else setTimeout(look, 5);
-    };
-    look();
-  };
-}
-const cut = cutAfter(content.subarray(0, 100_000));
-const ranged: Answer = (request, response) => {
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  if (start > 0) {
-    response.statusCode = 206;
-    response.setHeader('content-range', `bytes ${start}-${content.length - 1}/${content.length}`);
-  }
-  response.end(content.subarray(start));
-};
-
-let context: DownloadContext & { readonly waits: number[] };
+let context: DownloadContext & { readonly waits: (readonly [number, number | undefined])[] };
 
 beforeEach(async () => {
   const cache = await mkdtemp(join(tmpdir(), 'weir-test-'));
   onTestFinished(() => removeTree(cache));
-  const waits: number[] = [];
-  const wait = (attempt: number): Promise<void> => {
-    waits.push(attempt);
+  const waits: (readonly [number, number | undefined])[] = [];
+  const wait = (attempt: number, asked?: number): Promise<void> => {
+    waits.push([attempt, asked]);
     return Promise.resolve();
   };
   context = { store: await openStore(join(cache, 'store')), cache, wait, waits };
 });
 
-async function failure(work: Promise<unknown>): Promise<WeirError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof WeirError) return error;
-  throw new Error(`no WeirError: ${String(error)}`);
-}
+const partial = (): string => join(context.cache, 'partial', `SHA512-${wanted().hash}`);
+/** Cut as soon as so many bytes are on the disk. */
+const cutAt = (bytes: number, from?: Uint8Array): Answer =>
+  cut(bytes, () => existsSync(partial()) && statSync(partial()).size >= bytes, from);
+const ranges = (server: FileServer): (string | undefined)[] => server.asked.map((one) => one.range);
 
 describe('fetchVerified', () => {
   it.each<SourceHashType>(['MD5', 'SHA256', 'SHA512'])(
     'checks %s, stores, and asks no second time',
     async (hashType) => {
-      const server = await serve(good);
-      const digest = await fetchVerified(wanted(hashType), [server.url], context);
+      const server = await serve();
+      const digest = await fetchVerified(wanted(hashType), [server.place], context);
       expect((await readFile(blobPath(context.store, digest))).equals(content)).toBe(true);
-      expect(await fetchVerified(wanted(hashType), [server.url], { ...context, offline: true })).toBe(digest);
+      expect(await fetchVerified(wanted(hashType), [server.place], { ...context, offline: true })).toBe(digest);
       expect(server.asked.length).toBe(1);
       expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
     },
   );
 
-  it('is offline where the store has nothing', async () => {
-    const server = await serve(good);
-    const error = await failure(fetchVerified(wanted(), [server.url], { ...context, offline: true }));
+  it('is offline where the store has nothing, and says what it would have asked', async () => {
+    const server = await serve();
+    const error = await failure(fetchVerified(wanted(), [server.place], { ...context, offline: true }));
     expect(error.code).toBe('offline');
+    expect(error.details).toEqual([`SHA512 ${wanted().hash}`, `not asked: ${server.place}`]);
     expect(server.asked).toEqual([]);
   });
 
-  it.each([500, 503, 429])('tries again after HTTP %i, waiting longer each time', async (code) => {
-    const server = await serve(status(code), status(code), good);
-    await fetchVerified(wanted(), [server.url], context);
+  it.each([500, 503, 429, 408])('tries again after HTTP %i, waiting longer each time', async (code) => {
+    const server = await serve(status(code), status(code));
+    await fetchVerified(wanted(), [server.place], context);
     expect(server.asked.length).toBe(3);
-    expect(context.waits).toEqual([1, 2]);
+    expect(context.waits).toEqual([
+      [1, undefined],
+      [2, undefined],
+    ]);
   });
 
-  it('goes on where a connection was cut', async () => {
-    const server = await serve(cut, ranged);
-    await fetchVerified(wanted(), [server.url], context);
-    expect(server.asked).toEqual([{ range: undefined }, { range: 'bytes=100000-' }]);
+  it('waits as long as the server asks', async () => {
+    const server = await serve(status(503, { 'retry-after': '7' }));
+    await fetchVerified(wanted(), [server.place], context);
+    expect(context.waits).toEqual([[1, 7]]);
+  });
+
+  it('goes on where a connection was cut, only if it is still the same file', async () => {
+    const server = await serve(cutAt(100_000));
+    await fetchVerified(wanted(), [server.place], context);
+    expect(server.asked.map((one) => [one.range, one.ifRange])).toEqual([
+      [undefined, undefined],
+      ['bytes=100000-', etag(content)],
+    ]);
   });
 
   it('starts over where the server knows no ranges', async () => {
-    const server = await serve(cut, good);
-    await fetchVerified(wanted(), [server.url], context);
-    expect(server.asked.length).toBe(2);
+    const server = await serve(cutAt(100_000), noRanges);
+    await fetchVerified(wanted(), [server.place], context);
+    expect(ranges(server)).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('goes on in a later run', async () => {
-    const first = await serve(cut, status(500));
-    const error = await failure(fetchVerified(wanted(), [first.url], { ...context, attempts: 2 }));
+  it('goes on in a later run, from another place too', async () => {
+    const first = await serve(cutAt(100_000), status(500));
+    const error = await failure(fetchVerified(wanted(), [first.place], { ...context, attempts: 2 }));
     expect(error.code).toBe('download-failed');
-    expect(error.details).toEqual([`${first.url}: HTTP 500`]);
-    const second = await serve(ranged);
-    await fetchVerified(wanted(), [second.url], context);
-    expect(second.asked).toEqual([{ range: 'bytes=100000-' }]);
+    expect(error.details).toEqual([
+      `SHA512 ${wanted().hash}`,
+      `${first.place}: HTTP 500 Internal Server Error (asked 2 times)`,
+    ]);
+    expect(error.hint).toContain('run again');
+    const second = await serve();
+    await fetchVerified(wanted(), [second.place], context);
+    expect(second.asked.map((one) => [one.range, one.ifRange])).toEqual([['bytes=100000-', undefined]]);
   });
 
-  it('starts over when the parts do not fit together', async () => {
-    const file = wanted();
-    const other = cutAfter(Buffer.alloc(50_000));
-    const server = await serve(other, ranged, ranged);
-    await fetchVerified(file, [server.url], context);
-    expect(server.asked.map((one) => one.range)).toEqual([undefined, 'bytes=50000-', undefined]);
+  it('takes a file that changed between two requests from its beginning', async () => {
+    const server = await serve(cutAt(100_000, Buffer.alloc(300_000)));
+    server.files.set('/a', Buffer.alloc(300_000));
+    const work = fetchVerified(wanted(), [server.place], context);
+    while (server.asked.length === 0) await new Promise((done) => setTimeout(done, 1));
+    server.files.set('/a', content);
+    await work;
+    expect(ranges(server)).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('starts over when the server sends another part than asked for', async () => {
-    const wrong: Answer = (_request, response) => {
-      response.statusCode = 206;
-      response.setHeader('content-range', `bytes 0-${content.length - 1}/${content.length}`);
-      response.end(content);
-    };
-    const server = await serve(cut, wrong, ranged);
-    await fetchVerified(wanted(), [server.url], context);
-    expect(server.asked.map((one) => one.range)).toEqual([undefined, 'bytes=100000-', undefined]);
+  it('is not poisoned by the part that another server has left, even with one attempt', async () => {
+    const liar = await serve(cutAt(50_000, Buffer.alloc(300_000)));
+    await failure(fetchVerified(wanted(), [liar.place], { ...context, attempts: 1 }));
+    const server = await serve();
+    await fetchVerified(wanted(), [server.place], { ...context, attempts: 1 });
+    expect(ranges(server)).toEqual(['bytes=50000-', undefined]);
+    expect(context.waits).toEqual([]);
   });
 
-  it('gives up a connection that says nothing more', async () => {
-    const stall: Answer = (_request, response) => {
-      response.write(content.subarray(0, 1000));
-    };
-    const server = await serve(stall, ranged);
+  it('does not join parts of files of different lengths', async () => {
+    const liar = await serve(cutAt(50_000));
+    liar.files.set('/a', Buffer.alloc(200_000));
+    await failure(fetchVerified(wanted(), [liar.place], { ...context, attempts: 1 }));
+    const server = await serve();
+    await fetchVerified(wanted(), [server.place], { ...context, attempts: 1 });
+    expect(ranges(server)).toEqual(['bytes=50000-', undefined]);
+  });
+
+  it('starts over when the server sends another part than asked for, or says that there is none', async () => {
+    for (const wrong of [otherRange, status(416)]) {
+      const server = await serve(cutAt(100_000), wrong);
+      await fetchVerified(wanted(), [server.place], { ...context, attempts: 2 });
+      expect(ranges(server)).toEqual([undefined, 'bytes=100000-', undefined]);
+      await removeTree(join(context.cache, 'hashes'));
+    }
+  });
+
+  it('takes a whole part for what it is, without asking again', async () => {
+    await mkdir(join(context.cache, 'partial'), { recursive: true });
+    const server = await serve();
+    for (const [part, asked] of [
+      [content, 0],
+      [Buffer.alloc(content.length), 1],
+      [Buffer.alloc(content.length + 1), 1],
+    ] as const) {
+      await writeFile(partial(), part);
+      await writeFile(`${partial()}.json`, JSON.stringify({ place: server.place, size: content.length }));
+      const before = server.asked.length;
+      await fetchVerified(wanted(), [server.place], context);
+      expect(server.asked.length - before).toBe(asked);
+      await removeTree(join(context.cache, 'hashes'));
+    }
+  });
+
+  it.each(['nothing', '{', undefined])('throws a part away that it knows nothing of (note: %s)', async (note) => {
+    await mkdir(join(context.cache, 'partial'), { recursive: true });
+    await writeFile(partial(), content.subarray(0, 1000));
+    if (note !== undefined) await writeFile(`${partial()}.json`, note);
+    const server = await serve();
+    await fetchVerified(wanted(), [server.place], context);
+    expect(ranges(server)).toEqual([undefined]);
+  });
+
+  it.each([
+    ['that says nothing more', stall(1000)],
+    ['that is only opened', stall(0)],
+    ['that gets no answer', silence],
+  ])('gives up a connection %s', async (_what, answer) => {
+    const server = await serve(answer);
     // On a slow machine a good answer may be given up too, so more attempts are allowed and none is counted.
-    await fetchVerified(wanted(), [server.url], { ...context, stallSeconds: 0.3, attempts: 50 });
+    await fetchVerified(wanted(), [server.place], { ...context, stallSeconds: 0.3, attempts: 50 });
     expect(server.asked.length).toBeGreaterThan(1);
-    expect(server.asked[0]).toEqual({ range: undefined });
+    expect(server.asked[0]?.range).toBeUndefined();
   });
 
-  it('takes a short file for cut even where the connection ends well', async () => {
-    const short: Answer = (_request, response) => response.end(content.subarray(0, 10));
-    const error = await failure(fetchVerified(wanted(), [(await serve(short)).url], context));
+  it('gives up a connection on which next to nothing arrives', async () => {
+    const trickle: Answer = (_request, response) => {
+      const timer = setInterval(() => response.write('x'), 20);
+      response.on('close', () => clearInterval(timer));
+    };
+    const server = await serve(trickle);
+    server.always(trickle);
+    const options = { ...context, stallSeconds: 0.3, attempts: 1 };
+    const error = await failure(fetchVerified(wanted(), [server.place], options));
+    expect(error.details[1]).toBe(`${server.place}: nothing arrived for 0.3 s`);
+  });
+
+  it('takes a file without a length', async () => {
+    await fetchVerified(wanted(), [(await serve(noLength)).place], context);
+  });
+
+  it('takes a short file for wrong even where the connection ends well', async () => {
+    const error = await failure(fetchVerified(wanted(), [(await serve(truncate(10))).place], context));
     expect(error.code).toBe('wrong-hash');
   });
 
-  it('names file, hashes and place when the content is another one, after asking the mirrors', async () => {
-    const lie: Answer = (_request, response) => response.end('something else');
-    const server = await serve(lie);
-    const gone = await serve(status(404));
-    const error = await failure(fetchVerified(wanted('SHA256'), [server.url, gone.url], context));
+  it('tries again when fewer bytes arrive than were announced', async () => {
+    const server = await serve((_request, response) => {
+      response.setHeader('content-length', content.length);
+      response.write(content.subarray(0, 5000), () => response.socket?.end());
+    });
+    await fetchVerified(wanted(), [server.place], context);
+    expect(server.asked.length).toBe(2);
+  });
+
+  it('names file, hashes and every place when the content is another one, after asking the mirrors', async () => {
+    const server = await serve(lie('something else'), lie('something else'));
+    const gone = await serve(status(404), status(404));
+    const error = await failure(fetchVerified(wanted('SHA256'), [server.place, gone.place], context));
     expect(error.code).toBe('wrong-hash');
     expect(error.message).toContain('a.tar.gz');
     expect(error.details).toEqual([
       `expected ${wanted('SHA256').hash}`,
       `got      ${createHash('sha256').update('something else').digest('hex')}`,
-      `from     ${server.url}`,
+      `from     ${server.place}`,
+      `${gone.place}: HTTP 404 Not Found`,
     ]);
-    expect(server.asked.length).toBe(1);
-    expect(gone.asked.length).toBe(1);
-    const mirror = await serve(good);
-    await fetchVerified(wanted('SHA256'), [server.url, gone.url, mirror.url], context);
+    expect([server.asked.length, gone.asked.length]).toEqual([1, 1]);
+    expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
+    await fetchVerified(wanted('SHA256'), [server.place, gone.place, (await serve()).place], context);
+  });
+
+  it('says when a web page came', async () => {
+    const page = lie('<html>log in', { 'content-type': 'text/html; charset=utf-8' });
+    const error = await failure(fetchVerified(wanted(), [(await serve(page)).place], context));
+    expect(error.details[2]).toContain('a web page came instead of the file');
   });
 
   it('asks a place once where the file is not', async () => {
-    const servers = [await serve(status(404)), await serve(status(403))];
-    const error = await failure(
-      fetchVerified(
-        wanted(),
-        servers.map((one) => one.url),
-        context,
-      ),
-    );
+    const servers = [await serve(status(404)), await serve(status(403)), await serve(status(410))];
+    const places = servers.map((one) => one.place);
+    const error = await failure(fetchVerified(wanted(), places, context));
     expect(error.code).toBe('not-found');
-    expect(error.details.slice(1)).toEqual([`${servers[0]!.url}: HTTP 404`, `${servers[1]!.url}: HTTP 403`]);
-    expect(servers.map((one) => one.asked.length)).toEqual([1, 1]);
+    expect(error.details.slice(1)).toEqual([
+      `${places[0]}: HTTP 404 Not Found`,
+      `${places[1]}: HTTP 403 Forbidden`,
+      `${places[2]}: HTTP 410 Gone`,
+    ]);
+    expect(servers.map((one) => one.asked.length)).toEqual([1, 1, 1]);
+    const nowhere = await failure(fetchVerified(wanted(), [], context));
+    expect(nowhere).toMatchObject({ code: 'not-found', hint: expect.stringContaining('lookaside-base-uri') });
+  });
+
+  it('asks the next place when one is down, and is not "not found" then', async () => {
+    const down = await serve();
+    down.always(status(503));
+    const gone = await serve(status(404));
+    const options = { ...context, attempts: 2 };
+    const error = await failure(fetchVerified(wanted(), [down.place, gone.place], options));
+    expect(error.code).toBe('download-failed');
+    expect(error.details.slice(1)).toEqual([
+      `${down.place}: HTTP 503 Service Unavailable (asked 2 times)`,
+      `${gone.place}: HTTP 404 Not Found`,
+    ]);
+    const order: string[] = [];
+    const say = (line: string): void => void order.push(line);
+    await fetchVerified(wanted(), [down.place, (await serve()).place], { ...options, say });
+    expect(order).toEqual([`a.tar.gz: ${down.place}: HTTP 503 Service Unavailable (asked 2 times)`]);
+  });
+
+  it('follows redirections', async () => {
+    const server = await serve();
+    server.next(status(302, { location: '/b' }));
+    server.files.set('/b', content);
+    await fetchVerified(wanted(), [server.place], context);
+    expect(server.asked.map((one) => one.path)).toEqual(['/a', '/b']);
   });
 
   it('says why a server cannot be reached', async () => {
     const error = await failure(fetchVerified(wanted(), ['http://127.0.0.1:1/a'], { ...context, attempts: 2 }));
     expect(error.code).toBe('download-failed');
     expect(error.details.join()).toMatch(/127\.0\.0\.1:1/);
+    const odd = await failure(fetchVerified(wanted(), ['gopher://x/a'], { ...context, attempts: 1 }));
+    expect(odd.details[1]).toMatch(/^gopher:\/\/x\/a: /);
   });
 
   it('reads file URLs', async () => {
     const path = join(context.cache, 'a b#c');
     await writeFile(path, content);
     const missing = pathToFileURL(join(context.cache, 'missing')).href;
+    const folder = pathToFileURL(context.cache).href;
     await fetchVerified(wanted(), [missing, pathToFileURL(path).href], context);
-    expect((await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [missing], context))).code).toBe(
-      'not-found',
-    );
+    const error = await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [missing, folder], context));
+    expect(error).toMatchObject({
+      code: 'not-found',
+      details: [expect.anything(), `${missing}: no such file`, `${folder}: this is a folder`],
+    });
   });
 
-  it('lets two runs fetch the same file at the same time', async () => {
-    const server = await serve(good);
-    const both = await Promise.all([1, 2].map(() => fetchVerified(wanted(), [server.url], context)));
+  it('fetches a file once that is asked for twice at the same time', async () => {
+    const server = await serve();
+    const both = await Promise.all([1, 2].map(() => fetchVerified(wanted(), [server.place], context)));
     expect(both[0]).toBe(both[1]);
+    expect(server.asked.length).toBe(1);
     expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
+  });
+
+  it('asks its own places where the other one who wanted the file had no luck', async () => {
+    const [gone, server] = [await serve(status(404)), await serve()];
+    const both = await Promise.allSettled([
+      fetchVerified(wanted(), [gone.place], context),
+      fetchVerified(wanted(), [server.place], context),
+    ]);
+    expect(both.map((one) => one.status)).toEqual(['rejected', 'fulfilled']);
+  });
+
+  it('works on a part of its own while another run fetches the file', async () => {
+    await mkdir(join(context.cache, 'partial'), { recursive: true });
+    await writeFile(`${partial()}.lock`, String(process.ppid));
+    const server = await serve(
+      cut(1000, () => true),
+      whole,
+    );
+    await fetchVerified(wanted(), [server.place], context);
+    expect(await readdir(join(context.cache, 'partial'))).toEqual([`SHA512-${wanted().hash}.lock`]);
+  });
+});
+
+describe('fetchUnhashed', () => {
+  it('gives the hash of what is there, and keeps the file by it', async () => {
+    const server = await serve(status(503));
+    const file = await fetchUnhashed('a.tar.gz', 'SHA512', ['http://127.0.0.1:1/a', server.place], context);
+    expect(file).toEqual(wanted());
+    await fetchVerified(file, [], { ...context, offline: true });
+    expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
+  });
+
+  it('fails as other downloads do', async () => {
+    const server = await serve(status(404));
+    expect((await failure(fetchUnhashed('a', 'SHA256', [server.place], context))).code).toBe('not-found');
+    expect((await failure(fetchUnhashed('a', 'SHA256', [], { ...context, offline: true }))).code).toBe('offline');
   });
 });
 
