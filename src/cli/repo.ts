@@ -1,33 +1,13 @@
-import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { builtRelease, channelFolder } from '../release/published.ts';
-import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
-import { workspaceFor } from './workspace.ts';
+import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
-export function register(command: Command, globals: () => GlobalOptions): void {
-  command.addHelpText('after', examples(['weir repo list', 'weir repo list --json']));
-  command
-    .command('list')
-    .description('list the repositories of the release that was built last, with their folders')
-    .option('--out <dir>', 'where the release was built to')
-    .addHelpText('after', examples(['weir repo list', "weir repo list --json | jq -r '.[].dir'"]))
-    .action(async (options: { out?: string }) => {
-      const settings = globals();
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
-      const release = await builtRelease(workspace);
-      const rows = release.channels.map((channel) => ({
-        name: channel.name,
-        snapshot: release.snapshot,
-        packages: channel.packages.length,
-        own: channel.packages.filter((pkg) => pkg.origin !== 'seed').length,
-        dir: channelFolder(workspace, release, channel.name),
-      }));
-      const cells = rows.map((row) => [
-        row.name,
-        String(row.packages),
-        String(row.own),
-        relative(process.cwd(), row.dir) || '.',
-      ]);
-      printResult(settings, rows, table(['REPOSITORY', 'PACKAGES', 'OWN', 'FOLDER'], cells, 'no repositories'));
-    });
+/** Each is a file in the folder `repo`. */
+const verbs: Readonly<Record<string, string>> = {
+  list: 'list the repositories of the release that was built last, with their folders',
+  query: "run dnf on the release's repositories, on a project's inputs, or on any others",
+};
+
+export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
+  command.addHelpText('after', examples(['weir repo list', 'weir repo query -- repoquery --requires openssh-server']));
+  return registerVerbs(command, globals, asked, verbs);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { lockedTools, runOnTerminal, toolSet } from '../release/tools.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
-import { projectFor, workspaceFor } from './workspace.ts';
+import { projectFor, projectWorkspaceFor } from './workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command.addHelpText('after', examples(['weir toolbox list', 'weir toolbox run -- rpm -qpi some.rpm']));
@@ -40,7 +40,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (argv: string[], options: { set: string; network?: boolean }) => {
       const settings = globals();
       const set = toolSet(options.set);
-      const workspace = await workspaceFor(settings, progressFor({ ...settings, quiet: true }));
-      process.exitCode = await runOnTerminal(workspace, set, argv, options.network === true);
+      const workspace = await projectWorkspaceFor(settings, progressFor({ ...settings, quiet: true }));
+      process.exitCode = await runOnTerminal(workspace, set, argv, { network: options.network === true });
     });
 }

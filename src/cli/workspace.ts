@@ -14,8 +14,13 @@ export function workspaceFor(globals: GlobalOptions, progress: Progress, out?: s
 }
 
 /** The project with the caches, chosen as for `workspaceFor`: what works on specs and sources needs no release. */
-export function projectWorkspaceFor(globals: GlobalOptions, progress: Progress): Promise<ProjectWorkspace> {
-  return inProjectFolder(globals, (directory) => openProjectWorkspace({ progress, directory }));
+export function projectWorkspaceFor(
+  globals: GlobalOptions,
+  progress: Progress,
+  out?: string,
+): Promise<ProjectWorkspace> {
+  const options = { progress, ...(out === undefined ? {} : { out }) };
+  return inProjectFolder(globals, (directory) => openProjectWorkspace({ ...options, directory }));
 }
 
 /** The project alone, chosen as for `workspaceFor`: it needs no release, and nothing is made in the cache. */

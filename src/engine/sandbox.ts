@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
@@ -43,7 +44,7 @@ function runOptions(spec: Sandboxed): Parameters<typeof run>[1] & object {
 export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
   if (jail.kind === 'chroot') throw noNamespaces('a program that talks to the terminal cannot run in a chroot copy');
   const argv = [...jail.argv];
-  if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root));
+  if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root, spec.network === true));
   else argv.push('--overlay-src', spec.root, '--overlay', spec.overlay.upper, spec.overlay.work, '/');
   argv.push('--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp');
   for (const device of spec.devices ?? []) argv.push('--dev-bind-try', device, device);
@@ -70,12 +71,23 @@ export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
  * The root's programs and settings read-only on an empty, writable, passing `/`, so that a bind can have any path of the
  * host: bubblewrap could not make its mount point on a read-only file system.
  */
-function readOnlyRoot(root: string): string[] {
+function readOnlyRoot(root: string, network: boolean): string[] {
   const argv = ['--tmpfs', '/'];
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) argv.push('--symlink', `usr/${name}`, `/${name}`);
-  argv.push('--ro-bind', join(root, 'usr'), '/usr', '--ro-bind', join(root, 'etc'), '/etc');
+  argv.push('--ro-bind', join(root, 'usr'), '/usr');
+  if (network) argv.push('--overlay-src', join(root, 'etc'), '--tmp-overlay', '/etc', ...hostNetwork());
+  else argv.push('--ro-bind', join(root, 'etc'), '/etc');
   for (const dir of ['/root', '/run', '/var/tmp', '/var/lib', '/var/cache', '/var/log']) argv.push('--dir', dir);
   return argv;
+}
+
+/** How the host finds names, and whom it trusts: without these a shared network is of little use. */
+function hostNetwork(): string[] {
+  const argv = ['/etc/resolv.conf', '/etc/hosts'].flatMap((path) => ['--ro-bind-try', path, path]);
+  // Debian's place and Fedora's; the tools look in the first.
+  const bundle = '/etc/ssl/certs/ca-certificates.crt';
+  const there = [bundle, '/etc/pki/tls/certs/ca-bundle.crt'].find((path) => existsSync(path));
+  return there === undefined ? argv : [...argv, '--ro-bind', there, bundle];
 }
 
 /** A scratch folder below `base`, removed when `work` ends, however it ends. */

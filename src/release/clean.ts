@@ -25,6 +25,7 @@ export const cacheParts: Readonly<Record<string, string>> = {
   repos: 'repositories that packages are resolved from',
   roots: 'buildroots',
   apt: "apt's lists of packages",
+  dnf: 'metadata of repositories that were queried',
   git: 'upstream git repositories',
   hashes: 'digests of downloaded files under other algorithms',
   logs: 'logs of failed builds',

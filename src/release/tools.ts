@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
+import type { Bind } from '../engine/jail.ts';
 import { sandboxArgv } from '../engine/sandbox.ts';
 import type { DebPackage } from '../toolbox/apt.ts';
 import { readLock } from '../toolbox/lock.ts';
 import { type ToolSet, toolSets } from '../toolbox/toolbox.ts';
-import { toolboxStage, type Workspace } from './workspace.ts';
+import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 /** One set of the toolbox as the lock has it. */
 export interface LockedTools {
@@ -17,7 +18,7 @@ export interface LockedTools {
 }
 
 /** The tools by set, as `toolbox.lock` has them; nothing is fetched. */
-export async function lockedTools(workspace: Pick<Workspace, 'project'>): Promise<LockedTools[]> {
+export async function lockedTools(workspace: Pick<ProjectWorkspace, 'project'>): Promise<LockedTools[]> {
   const lock = join(workspace.project.root, '..', 'toolbox.lock');
   const sets: LockedTools[] = [];
   for (const set of Object.keys(toolSets) as ToolSet[]) {
@@ -43,15 +44,23 @@ export function toolSet(name: string): ToolSet {
   });
 }
 
+/** How `runOnTerminal` runs a tool. */
+export interface TerminalOptions {
+  /** Shares the host's network. */
+  readonly network?: boolean;
+  /** Folders of the host that it sees, beside the working folder. */
+  readonly binds?: readonly Bind[];
+}
+
 /**
  * Runs one of the tools on this process's terminal. It sees the toolbox's programs and the working folder, which it may
  * write. @returns its exit code
  */
 export async function runOnTerminal(
-  workspace: Workspace,
+  workspace: ProjectWorkspace,
   set: ToolSet,
   argv: readonly string[],
-  network: boolean,
+  options: TerminalOptions = {},
 ): Promise<number> {
   const toolbox = await toolboxStage(workspace, set);
   const cwd = process.cwd();
@@ -60,8 +69,9 @@ export async function runOnTerminal(
   const command = sandboxArgv(toolbox.jail, {
     root: toolbox.root,
     argv,
-    network,
-    ...(bound ? { cwd, binds: [{ from: cwd, writable: true }] } : {}),
+    network: options.network === true,
+    binds: [...(bound ? [{ from: cwd, writable: true }] : []), ...(options.binds ?? [])],
+    ...(bound ? { cwd } : {}),
   });
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
