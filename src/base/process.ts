@@ -92,6 +92,14 @@ export function stream(
   };
 }
 
+/** Starts a program to talk to over its stdin and stdout; it is the caller's to end, at the latest by closing its stdin. */
+export function converse(argv: readonly string[], options: RunOptions = {}): ChildProcess {
+  const child = start(argv, { ...options, input: '' }, undefined);
+  child.on('exit', () => children.delete(child));
+  child.on('error', () => children.delete(child));
+  return child;
+}
+
 /**
  * Ends every child with all that it started, and lets no new one start: who waits for one, or starts one, gets a
  * WeirError `interrupted`, so that the work unwinds and puts its scratch folders and locks away. For the signal handler
@@ -100,6 +108,11 @@ export function stream(
 export function stopChildren(signal: NodeJS.Signals): void {
   stopping = true;
   for (const child of children) kill(child, signal);
+}
+
+/** Whether children are being ended: what one said last then means nothing. */
+export function isStopping(): boolean {
+  return stopping;
 }
 
 /** A child leads a process group of its own, so that a signal reaches what it started too. */
@@ -112,7 +125,8 @@ function kill(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-function interrupted(argv: readonly string[]): WeirError {
+/** The error of who waited for a child that was ended. */
+export function interrupted(argv: readonly string[]): WeirError {
   return new WeirError('interrupted', `${argv[0]} was stopped`);
 }
 

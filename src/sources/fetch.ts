@@ -1,12 +1,13 @@
 import { copyFile, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { closest, WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
 import { takeOut } from '../engine/store.ts';
 import type { Distro, Project, ResolvedComponent, SourceFile } from '../project/model.ts';
 import { type DownloadContext, fetchVerified, knownBlob, takeIn } from './download.ts';
-import { checkOut, commitsSinceVersion, openGitStore, resolveCommit } from './git.ts';
+import { checkOut, localGitDir, localPath, openGitStore, openRepository, resolveCommit } from './git.ts';
+import { commitsSinceVersion } from './git-history.ts';
+import type { GitRepository } from './git-run.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
 
 /** What a lookaside that is no server is asked for. */
@@ -37,6 +38,8 @@ export interface FetchedSources {
     readonly from: string;
     /** For git: the whole commit. */
     readonly commit?: string;
+    /** For git: where its history can be read. */
+    readonly repository?: GitRepository;
     /** For git: the commits since the Version last changed, that one too; `%autorelease` counts them. */
     readonly commitsSinceVersion?: number;
   };
@@ -138,13 +141,13 @@ async function fetchDistGit(
   if (base === undefined) {
     throw new WeirError('no-dist-git', `the distro ${distro.name} has no dist-git-base-uri`, { exit: 2 });
   }
-  const isUrl = /^[a-z][a-z0-9+.-]*:/i.test(base);
-  // `$` in a name has a meaning in replacements, so they are functions.
-  const uri = base.replaceAll('$pkg', () => (isUrl ? encodeURIComponent(spec.name) : spec.name));
-  const local = !isUrl ? uri : uri.startsWith('file:') ? fileURLToPath(uri) : undefined;
+  const uri = distGitUri(base, spec.name);
+  const local = localPath(uri);
+  let from = uri;
   if (local !== undefined) {
-    for (const folder of [local, join(local, spec.name)]) {
-      if (await exists(join(folder, '.git'))) continue;
+    const folders = [local, join(local, spec.name)];
+    for (const folder of folders) {
+      if (localGitDir(folder) !== undefined) continue;
       if (await exists(join(folder, `${spec.name}.spec`))) {
         await copyFolder(folder, into, `${spec.name}.spec`);
         return { kind: 'folder', from: folder };
@@ -153,8 +156,9 @@ async function fetchDistGit(
     if (!(await exists(local))) {
       throw new WeirError('no-dist-git', `the dist-git of ${spec.name} is not there`, { details: [local], exit: 2 });
     }
+    if (localGitDir(local) === undefined) from = folders[1]!;
   }
-  const store = await openGitStore(context.cache);
+  const repository = await openRepository(openGitStore(context.cache), from);
   const version = spec.distro.version ?? distro.defaultVersion;
   const branch = version === undefined ? undefined : distro.versions.get(version)?.distGitBranch;
   const commit = context.locked ?? spec.commit;
@@ -164,10 +168,17 @@ async function fetchDistGit(
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(branch === undefined ? {} : { branch }),
   };
-  const resolved = await resolveCommit(store, uri, wish, context);
-  await checkOut(store, resolved, into);
-  const count = await commitsSinceVersion(store, resolved, `${spec.name}.spec`);
-  return { kind: 'git', from: uri, commit: resolved, commitsSinceVersion: count };
+  const resolved = await resolveCommit(repository, wish, context);
+  await checkOut(repository, resolved, into, context);
+  const count = await commitsSinceVersion(repository, resolved, `${spec.name}.spec`, context);
+  return { kind: 'git', from, commit: resolved, repository, commitsSinceVersion: count };
+}
+
+/** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */
+export function distGitUri(base: string, name: string): string {
+  const isUrl = /^(?:[a-z][a-z0-9+.-]*:\/\/|file:)/i.test(base);
+  // `$` in a name has a meaning in replacements, so it is a function.
+  return base.replaceAll('$pkg', () => (isUrl ? encodeURIComponent(name) : name));
 }
 
 /** Copies a component's folder; other specs and the project's own TOML beside it stay behind. */

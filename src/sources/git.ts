@@ -1,11 +1,21 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { sha256 } from '../base/digest.ts';
-import { WeirError } from '../base/errors.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
-import { lastLines, type RunResult, run } from '../base/process.ts';
+import { fetchMissing, fetchRefs } from './git-fetch.ts';
+import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
+import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
+import { type GitRepository, gitFailed, type Patience, runGit } from './git-run.ts';
 
-/** One bare repository for all of upstream's: objects that repositories share are there once. */
+/**
+ * Every upstream repository that was ever asked for, for all projects and runs. Each is a bare partial clone of its own:
+ * git asks the promisor remotes of a repository one after the other for what it lacks, keeps them all in one
+ * configuration file, and looks through all packs for each object, so that one repository for thousands of upstreams
+ * gets slower with each of them.
+ */
 export interface GitStore {
   readonly dir: string;
 }
@@ -19,163 +29,322 @@ export interface GitWish {
   readonly branch?: string;
 }
 
-/** Whether to ask upstream at all, and how often; the fields are those of a download. */
-export interface Patience {
-  readonly offline?: boolean;
-  readonly attempts?: number;
-  readonly wait?: (attempt: number) => Promise<void>;
-}
-
-export async function openGitStore(cache: string): Promise<GitStore> {
-  const dir = join(cache, 'git');
-  if (!(await exists(join(dir, 'HEAD')))) {
-    await mkdir(dir, { recursive: true });
-    await gitOk({ dir }, ['init', '--quiet', '--bare', dir]);
-  }
-  return { dir };
-}
-
-function git(store: GitStore, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
-  // The user's own git configuration stays in force: it may know the way through a proxy.
-  const settings = [
-    // Runs share the store, and only a slow fetch may wait, not one that stands still.
-    ...['gc.auto=0', 'maintenance.auto=false', 'http.lowSpeedLimit=1', 'http.lowSpeedTime=60'],
-    // Files come out as they went in.
-    ...['core.autocrlf=false', 'core.attributesFile=/dev/null'],
-  ];
-  const fixed = settings.flatMap((setting) => ['-c', setting]);
-  const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(
-      (pair): pair is [string, string] => pair[1] !== undefined && !/^GIT_(DIR|WORK_TREE|INDEX_FILE)$/.test(pair[0]),
-    ),
-  );
-  return run(['git', '--git-dir', store.dir, ...fixed, ...args], {
-    env: { ...inherited, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C', ...env },
-  });
-}
-
-async function gitOk(
-  store: GitStore,
-  args: readonly string[],
-  env?: Readonly<Record<string, string>>,
-): Promise<string> {
-  const result = await git(store, args, env);
-  if (result.code !== 0) {
-    throw new WeirError('git-failed', `git ${args[0]} ended with exit code ${result.code}`, {
-      details: lastLines(result.stderr, 5),
-    });
-  }
-  return result.stdout.trim();
+export function openGitStore(cache: string): GitStore {
+  return { dir: join(cache, 'git') };
 }
 
 /**
- * The commit that a wish means, its objects in the store. A full commit that is there already needs no network.
- * @throws WeirError `git-failed`, `no-commit`, `offline`
+ * A repository by its address: any URL that git knows, or a path. One on this machine is read where it is and never
+ * written; all others are in the store.
+ * @throws WeirError `no-dist-git` for a local path that is no repository
+ */
+export async function openRepository(store: GitStore, url: string): Promise<GitRepository> {
+  const local = localPath(url);
+  if (local !== undefined) {
+    const gitDir = localGitDir(local);
+    if (gitDir !== undefined) return { url, gitDir, remote: false };
+    throw new WeirError('no-dist-git', `there is no git repository at ${local}`, { exit: 2 });
+  }
+  const gitDir = join(store.dir, sha256(url).slice(0, 32));
+  if (!(await exists(join(gitDir, 'HEAD')))) await createClone(store, url, gitDir);
+  return { url, gitDir, remote: true };
+}
+
+/** The path of an address on this machine; undefined for all others. @throws WeirError `no-dist-git` for `file://host/` */
+export function localPath(url: string): string | undefined {
+  if (!/^file:/i.test(url)) return /^[^/]*:/.test(url) ? undefined : resolve(url);
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new WeirError('no-dist-git', `${url} is no path on this machine`, { exit: 2, cause: error });
+  }
+}
+
+/** Where the repository of a folder is, whether bare or with files beside it; undefined where there is none. */
+export function localGitDir(folder: string): string | undefined {
+  // A submodule's or a further work tree's `.git` is a file, which git reads as well as a folder.
+  if (isThere(join(folder, '.git'))) return join(folder, '.git');
+  return isThere(join(folder, 'HEAD')) && isThere(join(folder, 'objects')) ? folder : undefined;
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+async function createClone(store: GitStore, url: string, gitDir: string): Promise<void> {
+  await mkdir(store.dir, { recursive: true });
+  const temporary = temporaryName(gitDir);
+  try {
+    const made = await runGit(temporary, ['init', '--quiet', '--bare', '--template=', temporary]);
+    if (made.code !== 0) throw gitFailed('git could not make a repository in the cache', made.stderr);
+    await writeAtomic(join(temporary, 'description'), `${url}\n`);
+    await rename(temporary, gitDir);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    // Another run was as quick.
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
+
+/** Readers that were of use lately, the last used at the end; each is a process. */
+const readers = new Map<string, GitReader>();
+const mostReaders = 8;
+
+function readerOf(repository: GitRepository): GitReader {
+  const { gitDir } = repository;
+  const reader = readers.get(gitDir) ?? openReader(gitDir);
+  readers.delete(gitDir);
+  readers.set(gitDir, reader);
+  for (const [key, oldest] of readers) {
+    if (readers.size <= mostReaders) break;
+    readers.delete(key);
+    oldest.close();
+  }
+  return reader;
+}
+
+/** @throws WeirError `ambiguous-commit`, `git-failed` */
+export async function readObject(repository: GitRepository, name: string): Promise<GitObject | undefined> {
+  try {
+    return await readerOf(repository).read(name);
+  } catch (error) {
+    // One that failed answers nothing more.
+    if (error instanceof WeirError && error.code !== 'ambiguous-commit') readers.delete(repository.gitDir);
+    throw error;
+  }
+}
+
+/** The commit that a name means, or undefined. */
+export async function readCommit(repository: GitRepository, name: string): Promise<CommitData | undefined> {
+  const object = await readObject(repository, `${name}^{commit}`);
+  return object === undefined ? undefined : parseCommit(object);
+}
+
+/**
+ * The commit that a wish means, with its history, in the repository. A full commit that is there already, and a snapshot in the
+ * past that was asked for before, need no network.
+ * @throws WeirError `no-commit`, `no-branch`, `bad-branch`, `ambiguous-commit`, `offline`, `git-failed`
  */
 export async function resolveCommit(
-  store: GitStore,
-  url: string,
+  repository: GitRepository,
   wish: GitWish,
   patience: Patience = {},
 ): Promise<string> {
-  const ref = `refs/weir/${sha256(url).slice(0, 16)}/${sha256(wish.branch ?? 'HEAD').slice(0, 16)}`;
-  if (wish.commit !== undefined) {
-    const there = await findCommit(store, wish.commit, ref);
-    if (there !== undefined) return there;
+  const { url } = repository;
+  checkBranch(wish.branch);
+  const before = wish.snapshot === undefined || wish.commit !== undefined ? undefined : momentOf(wish.snapshot);
+  if (!repository.remote) {
+    const found = await findWished(repository, wish, before, localHeads(wish.branch));
+    if (found !== undefined) return found;
+    throw await notThere(repository, wish, localHeads(wish.branch));
   }
-  const pin = pinPath(store, url, wish);
-  const pinned = pin === undefined ? undefined : (await readIfExists(pin))?.trim();
-  if (pinned !== undefined && (await findCommit(store, pinned, ref)) !== undefined) return pinned;
+  const ref = refOf(wish.branch);
+  if (wish.commit !== undefined) {
+    const there = await readCommit(repository, wish.commit.toLowerCase());
+    if (there !== undefined) return there.id;
+  }
+  const pinned = await readPin(repository, wish);
+  if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
   if (patience.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
-    const there = wish.commit === undefined ? await onBranch(store, ref, wish.snapshot) : undefined;
+    const there = await findWished(repository, wish, before, [ref]);
     if (there !== undefined) return there;
-    throw new WeirError('offline', `${url} is not in the cache, and this run is offline`);
+    throw new WeirError('offline', `${url} is not in the cache, and this run is offline`, {
+      hint: 'run once without --offline',
+    });
   }
   const source = wish.branch === undefined ? 'HEAD' : `refs/heads/${wish.branch}`;
-  await fetchRef(store, url, `+${source}:${ref}`, patience);
-  if (wish.commit === undefined) {
-    const found = await onBranch(store, ref, wish.snapshot);
-    if (found !== undefined) {
-      if (pin !== undefined) await writeAtomic(pin, `${found}\n`);
-      return found;
+  const fetched = await fetchRefs(repository, `+${source}:${ref}`, patience);
+  // Without an answer, what an earlier run was told of a branch is no answer.
+  const told = fetched.code === 0 || wish.commit !== undefined;
+  let found = told ? await findWished(repository, wish, before, [ref]) : undefined;
+  if (found === undefined && wish.commit !== undefined) {
+    // A commit beside the branch: servers give it when it is asked for by its whole name, or with a branch it is on.
+    const whole = wish.commit.length >= 40;
+    const rest = whole
+      ? await fetchRefs(repository, `+${wish.commit.toLowerCase()}:refs/weir/commits/${wish.commit}`, patience)
+      : await fetchRefs(repository, '+refs/heads/*:refs/weir/all/*', patience);
+    if (rest.code === 0) found = await findWished(repository, wish, before, [ref]);
+  }
+  if (found === undefined) {
+    if (fetched.code === 0) throw await notThere(repository, wish, [ref]);
+    const missing = wish.branch !== undefined && /couldn't find remote ref/i.test(fetched.stderr);
+    if (missing) throw new WeirError('no-branch', `${url} has no branch ${wish.branch}`, { exit: 2 });
+    throw gitFailed(`git could not fetch ${url}`, fetched.stderr);
+  }
+  await writePin(repository, wish, found);
+  return found;
+}
+
+function refOf(branch: string | undefined): string {
+  return `refs/weir/heads/${sha256(branch ?? 'HEAD').slice(0, 16)}`;
+}
+
+/** A plain clone has a branch of its origin only under `remotes` until somebody works on it. */
+function localHeads(branch: string | undefined): string[] {
+  return branch === undefined ? ['HEAD'] : [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`];
+}
+
+async function findWished(
+  repository: GitRepository,
+  wish: GitWish,
+  before: number | undefined,
+  heads: readonly string[],
+): Promise<string | undefined> {
+  if (wish.commit !== undefined) return (await readCommit(repository, wish.commit.toLowerCase()))?.id;
+  for (const head of heads) {
+    let commit = await readCommit(repository, head);
+    if (commit === undefined) continue;
+    while (commit !== undefined && before !== undefined && commit.time > before) {
+      const [parent] = commit.parents as readonly (string | undefined)[];
+      commit = parent === undefined ? undefined : await readCommit(repository, parent);
     }
-    throw new WeirError('no-commit', `${url} has no commit as old as the snapshot ${wish.snapshot ?? ''}`, { exit: 2 });
+    return commit?.id;
   }
-  const found = await findCommit(store, wish.commit, ref);
-  if (found !== undefined) return found;
-  // A commit beside the branch: servers give it when it is asked for by its whole name.
-  if (wish.commit.length === 40) {
-    const asked = await git(store, fetchArgs(url, wish.commit));
-    if (asked.code === 0) return wish.commit;
-  }
-  throw new WeirError('no-commit', `${url} has no commit ${wish.commit}`, { exit: 2 });
+  return undefined;
 }
 
-function fetchArgs(url: string, refspec: string): string[] {
-  return ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, refspec];
-}
-
-/** What git says when the network or the server is the reason, so that another attempt may do. */
-const passing =
-  /could not resolve host|timed out|connection reset|connection refused|rpc failed|early eof|hung up|returned error: (?:429|5\d\d)|too slow/i;
-
-async function fetchRef(store: GitStore, url: string, refspec: string, patience: Patience): Promise<void> {
-  const wait = patience.wait ?? ((attempt: number) => new Promise((done) => setTimeout(done, 500 * 2 ** attempt)));
-  for (let attempt = 1; ; attempt++) {
-    const result = await git(store, fetchArgs(url, refspec));
-    if (result.code === 0) return;
-    if (attempt >= (patience.attempts ?? 4) || !passing.test(result.stderr)) {
-      throw new WeirError('git-failed', `git could not fetch ${url}`, { details: lastLines(result.stderr, 5) });
-    }
-    await wait(attempt);
-  }
-}
-
-/** Where the commit of a snapshot is remembered, once the snapshot is in the past: then no later run asks upstream. */
-function pinPath(store: GitStore, url: string, wish: GitWish): string | undefined {
-  if (wish.commit !== undefined || wish.snapshot === undefined) return undefined;
-  const time = Date.parse(wish.snapshot);
-  if (!(time < Date.now())) return undefined;
-  return join(store.dir, 'weir-pins', sha256(`${url}\0${wish.branch ?? 'HEAD'}\0${time}`));
-}
-
-async function findCommit(store: GitStore, commit: string, ref: string): Promise<string | undefined> {
-  if (commit.length === 40) {
-    const known = await git(store, ['cat-file', '-e', `${commit}^{commit}`]);
-    return known.code === 0 ? commit : undefined;
-  }
-  // A short name is looked up in this repository's history only: the store has others' too.
-  const history = await git(store, ['rev-list', ref]);
-  if (history.code !== 0) return undefined;
-  const found = history.stdout.split('\n').filter((line) => line.startsWith(commit.toLowerCase()));
-  if (found.length > 1) {
-    throw new WeirError('ambiguous-commit', `${commit} is the beginning of ${found.length} commits`, {
-      details: found.slice(0, 5),
+async function notThere(repository: GitRepository, wish: GitWish, heads: readonly string[]): Promise<WeirError> {
+  const { url } = repository;
+  if (wish.commit !== undefined) return new WeirError('no-commit', `${url} has no commit ${wish.commit}`, { exit: 2 });
+  for (const head of heads) {
+    if ((await readCommit(repository, head)) === undefined) continue;
+    return new WeirError('no-commit', `${url} has no commit as old as the snapshot ${wish.snapshot ?? ''}`, {
+      hint: 'take a later snapshot, or pin this component by upstream-commit',
       exit: 2,
     });
   }
-  return found[0];
+  const what = wish.branch === undefined ? 'commits yet' : `branch ${wish.branch}`;
+  return new WeirError('no-branch', `${url} has no ${what}`, { exit: 2 });
 }
 
-async function onBranch(store: GitStore, ref: string, snapshot: string | undefined): Promise<string | undefined> {
-  const before = snapshot === undefined ? [] : [`--before=${snapshot}`];
-  const result = await git(store, ['rev-list', '-1', '--first-parent', ...before, ref]);
-  const commit = result.stdout.trim();
-  return result.code === 0 && commit !== '' ? commit : undefined;
+/** The rules of git-check-ref-format(1), as far as a wrong name could mean something else than a branch. */
+function checkBranch(branch: string | undefined): void {
+  if (branch === undefined || !/^-|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|^$/.test(branch)) return;
+  throw new WeirError('bad-branch', `${JSON.stringify(branch)} is no name of a branch`, { exit: 2 });
 }
 
-/** Writes a commit's files into an empty folder. */
-export async function checkOut(store: GitStore, commit: string, dir: string): Promise<void> {
-  const index = temporaryName(join(store.dir, 'index'));
-  try {
-    await mkdir(dir, { recursive: true });
-    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: dir };
-    await gitOk(store, ['read-tree', commit], env);
-    await gitOk(store, ['checkout-index', '--all', '--quiet', `--prefix=${dir}/`], env);
-  } finally {
-    await rm(index, { force: true });
+/** Seconds since 1970. */
+function momentOf(snapshot: string): number {
+  const time = Date.parse(snapshot);
+  if (Number.isNaN(time)) {
+    throw new WeirError('bad-snapshot', `the snapshot ${JSON.stringify(snapshot)} is no date and time`, {
+      hint: 'write it as 2026-02-24T00:00:00Z',
+      exit: 2,
+    });
   }
+  return Math.floor(time / 1000);
+}
+
+/** Where the commit of a snapshot is remembered, once the snapshot is in the past: then no later run asks upstream. */
+function pinPath(repository: GitRepository, wish: GitWish): string | undefined {
+  if (wish.commit !== undefined || wish.snapshot === undefined) return undefined;
+  const seconds = momentOf(wish.snapshot);
+  if (!(seconds * 1000 < Date.now())) return undefined;
+  return join(repository.gitDir, 'weir-pins', sha256(`${wish.branch ?? 'HEAD'}\0${seconds}`).slice(0, 32));
+}
+
+async function readPin(repository: GitRepository, wish: GitWish): Promise<string | undefined> {
+  const path = pinPath(repository, wish);
+  const text = path === undefined ? undefined : (await readIfExists(path))?.trim();
+  return text !== undefined && /^[0-9a-f]{40,64}$/.test(text) ? text : undefined;
+}
+
+async function writePin(repository: GitRepository, wish: GitWish, commit: string): Promise<void> {
+  const path = pinPath(repository, wish);
+  if (path !== undefined) await writeAtomic(path, `${commit}\n`);
+}
+
+/**
+ * What a run knows of a wish before it asks git or upstream: `commit` where the wish can mean no other one any more, and for a
+ * repository on this machine a text that is another one once its refs are (undefined where that can't be told).
+ */
+export async function glanceAt(
+  store: GitStore,
+  url: string,
+  wish: GitWish,
+): Promise<{ readonly commit?: string; readonly refs?: string }> {
+  if (wish.commit !== undefined && wish.commit.length >= 40) return { commit: wish.commit.toLowerCase() };
+  const local = localPath(url);
+  if (local === undefined) {
+    const gitDir = join(store.dir, sha256(url).slice(0, 32));
+    const commit = await readPin({ url, gitDir, remote: true }, wish);
+    return commit === undefined ? {} : { commit };
+  }
+  const gitDir = localGitDir(local);
+  // A further work tree has its refs elsewhere, a reftable has no files to look at.
+  if (
+    wish.commit !== undefined ||
+    gitDir === undefined ||
+    !isThere(join(gitDir, 'refs')) ||
+    isThere(join(gitDir, 'reftable'))
+  ) {
+    return {};
+  }
+  const paths = ['HEAD', 'packed-refs', 'shallow'];
+  if (wish.branch === undefined) {
+    const head = /^ref: (refs\/.*)$/.exec((await readIfExists(join(gitDir, 'HEAD')))?.trim() ?? '')?.[1];
+    if (head !== undefined) paths.push(head);
+  } else {
+    paths.push(...localHeads(wish.branch));
+  }
+  const states = paths.map((path) => {
+    const info = statSync(join(gitDir, path), { throwIfNoEntry: false });
+    return info === undefined ? '-' : `${info.ino} ${info.size} ${info.mtimeMs}`;
+  });
+  return { refs: [gitDir, ...states].join('\n') };
+}
+
+/** Objects by id, in their order; those that a partial clone lacks are fetched together. */
+async function readObjects(
+  repository: GitRepository,
+  ids: readonly string[],
+  patience: Patience,
+): Promise<GitObject[]> {
+  const found = await Promise.all(ids.map((id) => readObject(repository, id)));
+  const missing = ids.filter((_, index) => found[index] === undefined);
+  if (missing.length > 0 && repository.remote) {
+    if (patience.offline === true) {
+      throw new WeirError('offline', `files of ${repository.url} are not in the cache, and this run is offline`, {
+        hint: 'run once without --offline',
+      });
+    }
+    const fetched = await fetchMissing(repository, missing, patience);
+    if (fetched.code !== 0) throw gitFailed(`git could not fetch ${repository.url}`, fetched.stderr);
+    for (const [index, id] of ids.entries()) found[index] ??= await readObject(repository, id);
+  }
+  return found.map((object, index) => {
+    if (object !== undefined) return object;
+    throw new WeirError('git-failed', `${repository.url} lacks the object ${ids[index]}`, {
+      hint: repository.remote
+        ? `remove ${repository.gitDir}: the next run fetches it anew`
+        : 'a shallow or damaged clone? fetch it again',
+    });
+  });
+}
+
+/**
+ * The files of a commit, by their path.
+ * @throws WeirError `bad-file-name`, `offline`, `git-failed`
+ */
+export async function commitFiles(
+  repository: GitRepository,
+  commit: string,
+  patience: Patience = {},
+): Promise<Map<string, CommitFile>> {
+  const [object] = await readObjects(repository, [commit], patience);
+  return filesOfTree((ids) => readObjects(repository, ids, patience), parseCommit(object!).tree);
+}
+
+/** Writes a commit's files into an empty folder. @throws WeirError as `commitFiles` */
+export async function checkOut(
+  repository: GitRepository,
+  commit: string,
+  dir: string,
+  patience: Patience = {},
+): Promise<void> {
+  await writeFiles(await commitFiles(repository, commit, patience), dir);
 }
 
 /** A commit of a history, for release numbers and changelogs. */
@@ -195,7 +364,7 @@ export async function historyOf(
   paths: readonly string[],
 ): Promise<HistoryCommit[] | undefined> {
   const format = '--format=%H%x00%ct%x00%an%x00%ae%x00%s%x1e';
-  const result = await git({ dir: gitDir }, ['log', '--first-parent', format, commit, '--', ...paths]);
+  const result = await runGit(gitDir, ['log', '--first-parent', format, commit, '--', ...paths]);
   if (result.code !== 0) return undefined;
   return result.stdout
     .split('\x1e')
@@ -210,9 +379,11 @@ export async function historyOf(
     }));
 }
 
-/** How many commits a dist-git has since (and with) the one that last changed the spec's Version. */
-export async function commitsSinceVersion(store: GitStore, commit: string, spec: string): Promise<number> {
-  const changed = await gitOk(store, ['log', '-1', '--first-parent', '--format=%H', '-G^Version:', commit, '--', spec]);
-  if (changed === '') return 1;
-  return 1 + Number(await gitOk(store, ['rev-list', '--count', '--first-parent', `${changed}..${commit}`]));
+/** Contents of files by id, in their order; what a partial clone lacks is fetched in one go. @throws WeirError `offline`, `git-failed` */
+export async function readBlobs(
+  repository: GitRepository,
+  ids: readonly string[],
+  patience: Patience = {},
+): Promise<Buffer[]> {
+  return (await readObjects(repository, ids, patience)).map((object) => object.bytes);
 }

@@ -14,6 +14,7 @@ import type { Distro, Project, ResolvedComponent, SourceFile } from '../../src/p
 import { fetchSources, lookasideUrl, type SourceContext } from '../../src/sources/fetch.ts';
 import { historyOf } from '../../src/sources/git.ts';
 import { component } from '../overlay/fixture.ts';
+import { serveGit } from './git-server.ts';
 
 let root: string;
 let context: SourceContext;
@@ -211,7 +212,7 @@ describe('a dist-git that is git', () => {
       (await fetchDemo(upstream({}, spec), of, more)).origin;
     const from = `${pathToFileURL(root).href}/git/demo`;
     const snapshot = { distro: { name: 'up', snapshot: '2020-09-14T12:26:40Z' } };
-    expect(await at({})).toEqual({ kind: 'git', from, commit: commits[3], commitsSinceVersion: 2 });
+    expect(await at({})).toMatchObject({ kind: 'git', from, commit: commits[3], commitsSinceVersion: 2 });
     expect(await at({ commit: commits[1] })).toMatchObject({ commit: commits[1], commitsSinceVersion: 2 });
     expect(await at({ commit: commits[2]!.slice(0, 9) })).toMatchObject({ commit: commits[2], commitsSinceVersion: 1 });
     expect(await at({ commit: commits[1] }, { locked: commits[0]! })).toMatchObject({ commit: commits[0] });
@@ -220,14 +221,15 @@ describe('a dist-git that is git', () => {
 
   it('needs nothing of upstream again for a commit or a past snapshot', async () => {
     const snapshot = { distro: { name: 'up', snapshot: '2020-09-14T12:26:40Z' } };
-    await fetchDemo(upstream({}, snapshot), of);
+    const { url } = await serveGit(join(root, 'git'));
+    const served: Project = project({ ...of.distros.get('up')!, distGitBaseUri: `${url}/$pkg` });
+    for (const wish of [snapshot, { commit: commits[2] }, {}]) await fetchDemo(upstream({}, wish), served);
     await rm(join(root, 'git'), { recursive: true });
-    await mkdir(join(root, 'git/demo'), { recursive: true });
-    expect((await fetchDemo(upstream({}, snapshot), of)).origin.commit).toBe(commits[1]);
-    expect((await fetchDemo(upstream({}, { commit: commits[2] }), of)).origin.commit).toBe(commits[2]);
-    expect((await fetchDemo(upstream(), of, { offline: true })).origin.commit).toBe(commits[3]);
-    expect((await failure(fetchDemo(upstream(), of))).code).toBe('git-failed');
-    expect((await failure(fetchDemo(upstream({}, { commit: 'f'.repeat(40) }), of, { offline: true }))).code).toBe(
+    expect((await fetchDemo(upstream({}, snapshot), served)).origin.commit).toBe(commits[1]);
+    expect((await fetchDemo(upstream({}, { commit: commits[2] }), served)).origin.commit).toBe(commits[2]);
+    expect((await fetchDemo(upstream(), served, { offline: true })).origin.commit).toBe(commits[3]);
+    expect((await failure(fetchDemo(upstream(), served))).code).toBe('git-failed');
+    expect((await failure(fetchDemo(upstream({}, { commit: 'f'.repeat(40) }), served, { offline: true }))).code).toBe(
       'offline',
     );
   });

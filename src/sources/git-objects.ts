@@ -1,0 +1,261 @@
+import type { ChildProcess } from 'node:child_process';
+import { WeirError } from '../base/errors.ts';
+import { converse, interrupted, isStopping } from '../base/process.ts';
+import { gitArgv, gitEnvironment, gitFailed } from './git-run.ts';
+
+/** An object of a repository. */
+export interface GitObject {
+  /** 40 hex digits, or 64 where the repository has SHA-256 names. */
+  readonly id: string;
+  readonly type: 'commit' | 'tree' | 'blob' | 'tag';
+  readonly bytes: Buffer;
+}
+
+/** Objects by name, from one `git cat-file --batch` that lives as long as it is of use. */
+export interface GitReader {
+  /**
+   * The object of a name: an id, the beginning of one, a ref, `<id>:<path>`. Undefined where there is none.
+   * @throws WeirError `ambiguous-commit`, `git-failed`
+   */
+  readonly read: (name: string) => Promise<GitObject | undefined>;
+  /** Ends it once what was asked for is answered. */
+  readonly close: () => void;
+}
+
+interface Request {
+  readonly name: string;
+  readonly resolve: (object: GitObject | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Starts reading a repository. It does not keep the process alive while nothing is asked of it. */
+export function openReader(gitDir: string): GitReader {
+  const argv = gitArgv(gitDir, ['cat-file', '--batch']);
+  const child = converse(argv, { env: gitEnvironment() });
+  const waiting: Request[] = [];
+  const output = new Chunks();
+  let header: { readonly id: string; readonly type: string; readonly size: number } | undefined;
+  let said = '';
+  let ended: Error | undefined;
+  let closing = false;
+
+  const settle = (act: (request: Request) => void): void => {
+    act(waiting.shift()!);
+    if (waiting.length === 0) hold(child, false);
+  };
+  const fail = (error: Error): void => {
+    ended ??= error;
+    while (waiting.length > 0) settle((request) => request.reject(error));
+  };
+  const parse = (): void => {
+    while (waiting.length > 0) {
+      if (header === undefined) {
+        const line = output.line();
+        if (line === undefined) return;
+        const [id = '', type = '', size = ''] = line.split(' ');
+        if (/^\d+$/.test(size)) header = { id, type, size: Number(size) };
+        else if (line.endsWith(' missing')) settle((request) => request.resolve(undefined));
+        else if (line.endsWith(' ambiguous')) settle((request) => request.reject(ambiguous(request.name)));
+        else {
+          fail(gitFailed(`git cat-file said ${line}`, said));
+          return;
+        }
+      } else {
+        // A line feed stands after each.
+        const bytes = output.take(header.size + 1);
+        if (bytes === undefined) return;
+        const { id, type, size } = header;
+        header = undefined;
+        settle((request) => request.resolve({ id, type: type as GitObject['type'], bytes: bytes.subarray(0, size) }));
+      }
+    }
+  };
+  child.stdout!.on('data', (chunk: Buffer) => {
+    output.push(chunk);
+    parse();
+  });
+  child.stderr!.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  child.stdin!.on('error', () => {});
+  child.on('error', (error) => fail(new WeirError('no-program', 'git is not there', { cause: error })));
+  child.on('close', () => fail(isStopping() ? interrupted(argv) : gitFailed(`git could not read ${gitDir}`, said)));
+  hold(child, false);
+  return {
+    read: (name) => {
+      if (ended !== undefined) return Promise.reject(ended);
+      if (name.includes('\n')) return Promise.resolve(undefined);
+      return new Promise((resolve, reject) => {
+        if (waiting.length === 0) hold(child, true);
+        waiting.push({ name, resolve, reject });
+        child.stdin!.write(`${name}\n`);
+      });
+    },
+    close: () => {
+      if (!closing) child.stdin!.end();
+      closing = true;
+    },
+  };
+}
+
+function ambiguous(name: string): WeirError {
+  const start = name.replace(/\^\{commit\}$/, '');
+  return new WeirError('ambiguous-commit', `${start} is the beginning of more than one commit`, {
+    hint: 'give more of its digits',
+    exit: 2,
+  });
+}
+
+/** Whether the child keeps our process alive. */
+function hold(child: ChildProcess, held: boolean): void {
+  for (const part of [child, child.stdin, child.stdout, child.stderr] as ({ ref(): void; unref(): void } | null)[]) {
+    if (held) part?.ref();
+    else part?.unref();
+  }
+}
+
+/** Bytes as they come, taken out in the pieces that they mean. */
+class Chunks {
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** The first `size` bytes, once all are there. */
+  take(size: number): Buffer | undefined {
+    if (this.#length < size) return undefined;
+    const all = this.#joined();
+    this.#rest(all, size);
+    return all.subarray(0, size);
+  }
+
+  /** The first line without its end, once it is there. */
+  line(): string | undefined {
+    if (this.#length === 0) return undefined;
+    const all = this.#joined();
+    const end = all.indexOf(10);
+    if (end < 0) return undefined;
+    this.#rest(all, end + 1);
+    return all.toString('utf8', 0, end);
+  }
+
+  #joined(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0]!;
+  }
+
+  #rest(all: Buffer, from: number): void {
+    this.#chunks = from === all.length ? [] : [all.subarray(from)];
+    this.#length = all.length - from;
+  }
+}
+
+/** What a commit says. */
+export interface CommitData {
+  readonly id: string;
+  readonly tree: string;
+  /** The first is the line that a branch went along. */
+  readonly parents: readonly string[];
+  readonly author: string;
+  readonly email: string;
+  /** When it was written, in seconds since 1970. */
+  readonly authorTime: number;
+  /** When it was committed, in seconds since 1970. */
+  readonly time: number;
+  /** The whole message. */
+  readonly message: string;
+}
+
+/** Reads a commit object. @throws WeirError `git-failed` where it is none */
+export function parseCommit(object: GitObject): CommitData {
+  const { bytes } = object;
+  const text = bytes.toString('utf8');
+  const end = text.indexOf('\n\n');
+  const head = end < 0 ? text : text.slice(0, end);
+  const parents: string[] = [];
+  let tree: string | undefined;
+  let author: RegExpExecArray | null = null;
+  let committer: RegExpExecArray | null = null;
+  let encoding: string | undefined;
+  for (const line of head.split('\n')) {
+    // The lines of a signature begin with a space.
+    const space = line.indexOf(' ');
+    const value = line.slice(space + 1);
+    const key = line.slice(0, space);
+    if (key === 'tree') tree = value;
+    else if (key === 'parent') parents.push(value);
+    else if (key === 'author') author = person.exec(value);
+    else if (key === 'committer') committer = person.exec(value);
+    else if (key === 'encoding') encoding = value;
+  }
+  if (object.type !== 'commit' || tree === undefined || committer === null) {
+    throw new WeirError('git-failed', `${object.id} is no commit`);
+  }
+  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
+    const decoded = inEncoding(object, encoding);
+    if (decoded !== undefined) return decoded;
+  }
+  return {
+    id: object.id,
+    tree,
+    parents,
+    author: author?.[1] ?? '',
+    email: author?.[2] ?? '',
+    authorTime: Number(author?.[3] ?? 0),
+    time: Number(committer[3]),
+    message: end < 0 ? '' : text.slice(end + 2),
+  };
+}
+
+const person = /^(.*?) ?<([^>]*)> (-?\d+)/;
+
+/** The commit again with its text decoded as it says, or undefined where nobody knows that encoding. */
+function inEncoding(object: GitObject, encoding: string): CommitData | undefined {
+  let text: string;
+  try {
+    text = new TextDecoder(encoding).decode(object.bytes);
+  } catch {
+    return undefined;
+  }
+  return parseCommit({ ...object, bytes: Buffer.from(text.replace(/^encoding .*\n/m, '')) });
+}
+
+/** An entry of a tree object. */
+export interface TreeEntry {
+  readonly mode: 'file' | 'executable' | 'link' | 'folder' | 'submodule';
+  /** As bytes: git does not say what they mean. */
+  readonly name: Buffer;
+  readonly id: string;
+}
+
+/** By the bits of a Unix mode, which old repositories have in several spellings. */
+function entryMode(octal: string): TreeEntry['mode'] | undefined {
+  if (!/^[0-7]+$/.test(octal)) return undefined;
+  const bits = Number.parseInt(octal, 8);
+  if ((bits & 0o170000) === 0o100000) return (bits & 0o100) === 0 ? 'file' : 'executable';
+  return kinds[bits & 0o170000];
+}
+
+const kinds: Readonly<Record<number, TreeEntry['mode']>> = { 9604: 'folder', 21609: 'link', 31213: 'submodule' };
+
+/** Reads a tree object. @throws WeirError `git-failed` where it is none */
+export function parseTree(object: GitObject): TreeEntry[] {
+  const { bytes } = object;
+  const idLength = object.id.length / 2;
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(32, at);
+    const zero = bytes.indexOf(0, space);
+    const mode = entryMode(bytes.toString('latin1', at, space));
+    const next = zero + 1 + idLength;
+    if (object.type !== 'tree' || space < 0 || zero < 0 || next > bytes.length || mode === undefined) {
+      throw new WeirError('git-failed', `${object.id} is no tree that Weir can read`);
+    }
+    entries.push({ mode, name: bytes.subarray(space + 1, zero), id: bytes.toString('hex', zero + 1, next) });
+    at = next;
+  }
+  return entries;
+}
