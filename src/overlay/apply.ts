@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import { basename, relative, sep } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import type { Overlay, ResolvedComponent } from '../project/model.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
-import { type ArchiveTools, editArchive } from './archive.ts';
+import { editArchive, type OpenArchive, openArchive, packArchive } from './archive.ts';
+import type { ArchiveTools } from './compression.ts';
 import {
   addFile,
   nameMatcher,
@@ -46,6 +48,25 @@ export interface AppliedOverlay {
   readonly files: readonly string[];
 }
 
+/** The sources before an overlay and after it; for one into an archive, what is inside of that. */
+export interface OverlayStep {
+  /** Its place in `component.overlays`, from 1. */
+  readonly number: number;
+  readonly overlay: Overlay;
+  readonly before: ComponentSources;
+  readonly after: ComponentSources;
+  readonly inside?: { readonly archive: string; readonly before: SourceTree; readonly after: SourceTree };
+}
+
+export interface ApplyOptions {
+  /** For overlays into `.tar.xz`. */
+  readonly tools?: ArchiveTools;
+  /** Told of each overlay that did its work. */
+  readonly observe?: (step: OverlayStep) => void;
+  /** Told of each overlay that fails, and then the next one is tried; without it, the first failure is thrown. */
+  readonly failed?: (number: number, overlay: Overlay, error: WeirError) => void;
+}
+
 export interface OverlaidSources extends ComponentSources {
   readonly applied: readonly AppliedOverlay[];
   /** Things that are allowed but probably not meant. */
@@ -58,8 +79,6 @@ export interface OverlayInput {
   readonly filesDir: string;
   /** The spec, inside of `filesDir`. */
   readonly specPath: string;
-  /** For overlays into `.tar.xz`. */
-  readonly tools?: ArchiveTools;
 }
 
 /** Reads a component's folder. */
@@ -70,15 +89,16 @@ export async function readSources(filesDir: string, specPath: string): Promise<C
 }
 
 /**
- * Applies a component's overlays, those into archives first. Nothing on disk changes: the result is written by
- * `writeSources` or rendered, so an overlay that fails leaves everything as it was.
+ * Applies a component's overlays, those into archives first. Nothing on disk changes: the result is written or rendered
+ * by others, so an overlay that fails leaves everything as it was.
  * @throws WeirError (exit 2) with the overlay's number, reason and place: `overlay-no-match`, `overlay-exists`,
- * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `bad-regex`, `not-supported-yet`
+ * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `overlay-source`, `bad-regex`, `bad-glob`, `bad-archive`,
+ * `not-supported-yet`
  */
-export async function applyOverlays(input: OverlayInput): Promise<OverlaidSources> {
+export async function applyOverlays(input: OverlayInput, options: ApplyOptions = {}): Promise<OverlaidSources> {
   const read = await readSources(input.filesDir, input.specPath);
-  const archives = await applyArchiveOverlays(read, input.component, input.tools);
-  const rest = await applyPlainOverlays(archives, input.component);
+  const archives = await applyArchiveOverlays(read, input.component, options);
+  const rest = await applyPlainOverlays(archives, input.component, options);
   return {
     ...rest,
     applied: [...archives.applied, ...rest.applied],
@@ -86,60 +106,119 @@ export async function applyOverlays(input: OverlayInput): Promise<OverlaidSource
   };
 }
 
-function isArchiveOverlay(overlay: Overlay): boolean {
-  return 'archive' in overlay && overlay.archive !== undefined;
+/** The archive that an overlay changes inside of, if it is such a one. */
+export function archiveOf(overlay: Overlay): string | undefined {
+  return overlay.type === 'file-remove' || overlay.type === 'file-search-replace' ? overlay.archive : undefined;
 }
 
-/** The overlays with `archive`, which come before all else. */
-export function applyArchiveOverlays(
+/** The overlays with `archive`, which come before all else. An archive is unpacked and packed once, however many there are. */
+export async function applyArchiveOverlays(
   sources: ComponentSources,
   component: ResolvedComponent,
-  tools: ArchiveTools = {},
+  options: ApplyOptions = {},
 ): Promise<OverlaidSources> {
-  return applySelected(sources, component, isArchiveOverlay, tools);
+  const open = new Map<string, OpenArchive>();
+  const applied: AppliedOverlay[] = [];
+  for (const [index, overlay] of component.overlays.entries()) {
+    if (overlay.type !== 'file-remove' && overlay.type !== 'file-search-replace') continue;
+    const name = overlay.archive;
+    if (name === undefined) continue;
+    const number = index + 1;
+    await attempt(component, overlay, number, options, async () => {
+      const before = open.get(name) ?? (await openArchive(sources.files, name, options.tools ?? {}));
+      const { archive } = await editArchive(before, overlay);
+      open.set(name, archive);
+      applied.push({ number, overlay, changedSpec: false, files: [name] });
+      const inside = { archive: name, before: before.tree, after: archive.tree };
+      options.observe?.({ number, overlay, before: sources, after: sources, inside });
+    });
+  }
+  if (open.size === 0) return { ...sources, applied, warnings: [] };
+  const files = new Map(sources.files);
+  const warnings: string[] = [];
+  for (const [name, archive] of open) {
+    const bytes = packArchive(archive);
+    const entry = files.get(name);
+    files.set(name, { kind: 'bytes', bytes, executable: entry?.kind !== 'link' && entry?.executable === true });
+    const drift = archiveDrift(component, name, bytes);
+    if (drift !== undefined) warnings.push(`${component.name}: ${drift}`);
+  }
+  return { spec: sources.spec, files, applied, warnings };
+}
+
+/** What is to say where the project names a hash for an archive after its overlays, and that is not the hash it has. */
+function archiveDrift(component: ResolvedComponent, name: string, bytes: Uint8Array): string | undefined {
+  const source = component.sourceFiles.find((one) => one.filename === name && one.origin.type === 'overlay');
+  if (source?.hash === undefined || source.hashType === undefined) return undefined;
+  const hash = createHash(source.hashType.toLowerCase()).update(bytes).digest('hex');
+  if (hash === source.hash.toLowerCase()) return undefined;
+  return `${name} has the ${source.hashType} ${hash} after its overlays, not the one that its source-files entry names`;
 }
 
 /** The overlays without `archive`, in their order. */
-export function applyPlainOverlays(sources: ComponentSources, component: ResolvedComponent): Promise<OverlaidSources> {
-  return applySelected(sources, component, (overlay) => !isArchiveOverlay(overlay), {});
-}
-
-async function applySelected(
+export async function applyPlainOverlays(
   sources: ComponentSources,
   component: ResolvedComponent,
-  selected: (overlay: Overlay) => boolean,
-  tools: ArchiveTools,
+  options: ApplyOptions = {},
 ): Promise<OverlaidSources> {
+  const repacked = new Set(component.overlays.map(archiveOf));
   let current: ComponentSources = sources;
   const applied: AppliedOverlay[] = [];
   const warnings: string[] = [];
   for (const [index, overlay] of component.overlays.entries()) {
-    if (!selected(overlay)) continue;
+    if (archiveOf(overlay) !== undefined) continue;
     const number = index + 1;
-    let outcome: Outcome;
-    try {
-      outcome = await applyOne(current, overlay, tools);
-    } catch (error) {
-      throw located(error, component, overlay, number);
-    }
-    for (const warning of outcome.warnings ?? []) {
-      warnings.push(`${component.name}, overlay ${number} (${overlay.type}): ${warning}`);
-    }
-    applied.push({ number, overlay, changedSpec: outcome.spec !== undefined, files: outcome.names ?? [] });
-    current = { spec: outcome.spec ?? current.spec, files: outcome.tree ?? current.files };
+    await attempt(component, overlay, number, options, async () => {
+      const outcome = await applyOne(current, overlay);
+      const twice = outcome.names?.find((name) => repacked.has(name));
+      if (twice !== undefined) {
+        throw new WeirError(
+          'overlay-invalid',
+          `${twice} is changed inside by another overlay: this one would undo that`,
+          {
+            hint: 'change the archive either as a whole or inside',
+            exit: 2,
+          },
+        );
+      }
+      for (const warning of outcome.warnings ?? []) {
+        warnings.push(`${component.name}, overlay ${number} (${overlay.type}): ${warning}`);
+      }
+      applied.push({ number, overlay, changedSpec: outcome.spec !== undefined, files: outcome.names ?? [] });
+      const after = { spec: outcome.spec ?? current.spec, files: outcome.tree ?? current.files };
+      options.observe?.({ number, overlay, before: current, after });
+      current = after;
+    });
   }
   return { ...current, applied, warnings };
 }
 
+async function attempt(
+  component: ResolvedComponent,
+  overlay: Overlay,
+  number: number,
+  options: ApplyOptions,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
+    const told = located(error, component, overlay, number);
+    if (options.failed === undefined) throw told;
+    options.failed(number, overlay, told);
+  }
+}
+
 /** The error with the overlay's number, type, reason, and the place in the TOML. */
-function located(error: unknown, component: ResolvedComponent, overlay: Overlay, number: number): unknown {
-  if (!(error instanceof WeirError)) return error;
+function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
+  const reason = overlay.description === '' ? '' : `: ${overlay.description}`;
   return new WeirError(error.code, error.message, {
     where: {
       file: overlay.origin.file,
       line: overlay.origin.line,
       component: component.name,
-      overlay: `${number} (${overlay.type}: ${overlay.description})`,
+      overlay: `${number} (${overlay.type}${reason})`,
     },
     details: error.details,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
@@ -155,7 +234,7 @@ interface Outcome {
   readonly warnings?: readonly string[];
 }
 
-async function applyOne(sources: ComponentSources, overlay: Overlay, tools: ArchiveTools): Promise<Outcome> {
+async function applyOne(sources: ComponentSources, overlay: Overlay): Promise<Outcome> {
   const { spec, files } = sources;
   switch (overlay.type) {
     case 'patch-add': {
@@ -179,14 +258,9 @@ async function applyOne(sources: ComponentSources, overlay: Overlay, tools: Arch
       return { tree: addFile(files, overlay.file, bytes, executable), names: [overlay.file] };
     }
     case 'file-remove':
-    case 'file-search-replace': {
-      if (overlay.archive !== undefined) {
-        return { tree: await editArchive(files, overlay.archive, overlay, tools), names: [overlay.archive] };
-      }
-      return overlay.type === 'file-remove'
-        ? removeFiles(files, overlay.file)
-        : searchReplaceFiles(files, overlay.file, overlay.regex, overlay.replacement);
-    }
+      return removeFiles(files, overlay.file);
+    case 'file-search-replace':
+      return searchReplaceFiles(files, overlay.file, overlay.regex, overlay.replacement);
     case 'file-prepend-lines':
       return prependToFiles(files, overlay.file, overlay.lines);
     case 'file-rename':

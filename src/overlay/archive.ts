@@ -1,13 +1,6 @@
-import { promisify } from 'node:util';
-import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import { closest, WeirError } from '../base/errors.ts';
+import { type ArchiveTools, type Compression, compressionOf, decompress, store } from './compression.ts';
 import { checkedName, readEntry, removeFiles, type SourceEntry, type SourceTree, searchReplaceFiles } from './files.ts';
-
-/** Programs that Node has no codec for; bytes in, bytes out. */
-export interface ArchiveTools {
-  readonly unxz?: (bytes: Uint8Array) => Promise<Uint8Array>;
-  readonly xz?: (bytes: Uint8Array) => Promise<Uint8Array>;
-}
 
 /** A change to the files of an archive. */
 export type ArchiveEdit =
@@ -20,78 +13,78 @@ export type ArchiveEdit =
     };
 
 interface TarEntry {
-  /** Without the archive's top folder. */
-  readonly name: string;
+  /** As the archive has it, a character a byte. */
+  readonly raw: string;
   readonly kind: 'file' | 'directory' | 'link';
   readonly mode: number;
+  /** Of a link, a character a byte. It is kept and never followed. */
   readonly target: string;
   readonly bytes: Uint8Array;
 }
 
+/** An archive of the sources with its files in memory. */
+export interface OpenArchive {
+  readonly name: string;
+  readonly compression: Compression;
+  /** Folders, files and links by name, relative to the root. */
+  readonly entries: ReadonlyMap<string, TarEntry>;
+  /** The files and links: what overlays see. */
+  readonly tree: SourceTree;
+}
+
 /**
- * Changes files inside a tar archive (plain, gzip, xz or zstd) and packs it again: sorted, time 0, owner 0, so that
- * the same input gives the same bytes. A single top folder is the root that names are relative to.
+ * Reads a tar archive (plain, gzip, xz or zstd, told by its bytes). Where all is in one top folder, names are relative to
+ * that.
+ * @throws WeirError `overlay-no-match` where the sources have no such archive, `bad-archive`, `not-supported-yet`
  */
-export async function editArchive(
-  files: SourceTree,
-  archive: string,
-  edit: ArchiveEdit,
-  tools: ArchiveTools,
-): Promise<SourceTree> {
-  checkedName(archive);
-  const entry = files.get(archive);
+export async function openArchive(files: SourceTree, name: string, tools: ArchiveTools): Promise<OpenArchive> {
+  checkedName(name);
+  const entry = files.get(name);
   if (entry === undefined || entry.kind === 'link') {
-    const near = closest(archive, files.keys())[0];
-    throw new WeirError('overlay-no-match', `the sources have no archive ${archive}`, {
+    const near = closest(name, files.keys())[0];
+    throw new WeirError('overlay-no-match', `the sources have no archive ${name}`, {
       details: near === undefined ? [] : [`closest: ${near}`],
+      hint: near === undefined ? 'it comes from the lookaside: was it fetched?' : 'correct the name of the archive',
       exit: 2,
     });
   }
-  const codec = codecOf(archive, tools);
-  const { top, entries } = readTar(await codec.unpack(await readEntry(entry)), archive);
-  const inside = new Map<string, SourceEntry>(
-    entries
-      .filter((one) => one.kind !== 'directory')
-      .map((one) => [
-        one.name,
-        one.kind === 'link'
-          ? { kind: 'link' }
-          : { kind: 'bytes', bytes: one.bytes, executable: (one.mode & 0o100) !== 0 },
-      ]),
-  );
-  const { tree } =
+  const packed = await readEntry(entry);
+  const compression = compressionOf(packed, name);
+  const entries = readTar(await decompress(packed, compression, name, tools), name);
+  const tree = new Map<string, SourceEntry>();
+  for (const [path, one] of entries) {
+    if (one.kind === 'link') tree.set(path, { kind: 'link' });
+    else if (one.kind === 'file') {
+      tree.set(path, { kind: 'bytes', bytes: one.bytes, executable: (one.mode & 0o100) !== 0 });
+    }
+  }
+  return { name, compression, entries, tree };
+}
+
+/** @throws WeirError as the same overlay on loose files does */
+export async function editArchive(
+  archive: OpenArchive,
+  edit: ArchiveEdit,
+): Promise<{ readonly archive: OpenArchive; readonly names: readonly string[] }> {
+  const { tree, names } =
     edit.type === 'file-remove'
-      ? removeFiles(inside, edit.file)
-      : await searchReplaceFiles(inside, edit.file, edit.regex, edit.replacement);
+      ? removeFiles(archive.tree, edit.file, archive.name)
+      : await searchReplaceFiles(archive.tree, edit.file, edit.regex, edit.replacement, archive.name);
+  return { archive: { ...archive, tree }, names };
+}
+
+/**
+ * Packs an archive: sorted by name, time 0, owner 0, stored and not compressed, so that the same content gives the same
+ * bytes wherever and by whatever version it is packed. Folders stay when the last file in them is gone.
+ */
+export function packArchive(archive: OpenArchive): Uint8Array {
   const kept: TarEntry[] = [];
-  for (const one of entries) {
-    const after = tree.get(one.name);
+  for (const [path, one] of archive.entries) {
+    const after = archive.tree.get(path);
     if (one.kind === 'directory') kept.push(one);
     else if (after !== undefined) kept.push(after.kind === 'bytes' ? { ...one, bytes: after.bytes } : one);
   }
-  const bytes = await codec.pack(writeTar(top, kept));
-  return new Map(files).set(archive, { kind: 'bytes', bytes, executable: entry.executable });
-}
-
-interface Codec {
-  readonly unpack: (bytes: Uint8Array) => Promise<Uint8Array>;
-  readonly pack: (bytes: Uint8Array) => Promise<Uint8Array>;
-}
-
-function codecOf(name: string, tools: ArchiveTools): Codec {
-  if (/\.(tar\.gz|tgz)$/.test(name)) {
-    return { unpack: promisify(gunzip), pack: (bytes) => promisify(gzip)(bytes, { level: 9 }) };
-  }
-  if (/\.(tar\.zst|tzst)$/.test(name)) return { unpack: promisify(zstdDecompress), pack: promisify(zstdCompress) };
-  if (/\.(tar\.xz|txz)$/.test(name) && tools.unxz !== undefined && tools.xz !== undefined) {
-    return { unpack: tools.unxz, pack: tools.xz };
-  }
-  const same = (bytes: Uint8Array): Promise<Uint8Array> => Promise.resolve(bytes);
-  if (name.endsWith('.tar')) return { unpack: same, pack: same };
-  throw new WeirError('not-supported-yet', `overlays can't change ${name}: no codec for this kind of archive`, {
-    hint: 'tar, tar.gz and tar.zst work everywhere, tar.xz with the toolbox',
-    exit: 2,
-  });
+  return store(writeTar(kept), archive.compression);
 }
 
 function broken(archive: string, what: string): WeirError {
@@ -100,58 +93,143 @@ function broken(archive: string, what: string): WeirError {
 
 const block = 512;
 
+const kinds: Readonly<Record<string, TarEntry['kind']>> = {
+  '0': 'file',
+  '\0': 'file',
+  // Contiguous files, which nobody stores otherwise than others.
+  '7': 'file',
+  '5': 'directory',
+  '2': 'link',
+};
+
+/** What else can be in an archive, and can't be packed again as it was. */
+const refused: Readonly<Record<string, string>> = {
+  '1': 'a hard link',
+  '3': 'a device',
+  '4': 'a device',
+  '6': 'a named pipe',
+  S: 'a sparse file',
+  V: 'a volume label',
+  M: 'a part of a larger file',
+};
+
 /** Reads ustar, pax and GNU long names (POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual). */
-function readTar(tar: Uint8Array, archive: string): { top: string; entries: TarEntry[] } {
-  const raw: TarEntry[] = [];
-  let at = 0;
-  let pax: Map<string, string> = new Map();
+function readTar(tar: Uint8Array, archive: string): Map<string, TarEntry> {
+  const found = new Map<string, TarEntry>();
   const buffer = Buffer.from(tar.buffer, tar.byteOffset, tar.byteLength);
-  const text = (from: number, length: number): string => {
-    const end = buffer.subarray(from, from + length).indexOf(0);
-    return buffer.toString('latin1', from, from + (end < 0 ? length : end));
-  };
-  while (at < buffer.length) {
-    if (at + block > buffer.length) throw broken(archive, 'the tar archive is damaged');
-    if (buffer.subarray(at, at + block).every((byte) => byte === 0)) break;
-    const size = (buffer[at + 124]! & 0x80) === 0 ? Number.parseInt(text(at + 124, 12).trim() || '0', 8) : Number.NaN;
+  let pax: ReadonlyMap<string, string> = new Map();
+  let ended = false;
+  for (let at = 0; at < buffer.length && !ended; ) {
+    const head = buffer.subarray(at, at + block);
+    if (head.every((byte) => byte === 0)) {
+      ended = true;
+      break;
+    }
+    const field = (from: number, length: number): string => {
+      const bytes = head.subarray(from, from + length);
+      const end = bytes.indexOf(0);
+      return bytes.toString('latin1', 0, end < 0 ? length : end);
+    };
+    if (head.length < block || !checksumFits(head, field(148, 8))) {
+      throw broken(archive, at === 0 ? 'this is no tar archive' : 'the tar archive is damaged');
+    }
+    const type = String.fromCharCode(head[156]!);
+    const extends_ = 'xgLK'.includes(type);
+    const size = extends_ || !pax.has('size') ? numberOf(head, 124, 12) : Number(pax.get('size'));
     const end = at + block + size;
-    if (!Number.isSafeInteger(size) || end > buffer.length) throw broken(archive, 'the tar archive is damaged');
+    if (!Number.isSafeInteger(size) || size < 0 || end > buffer.length) {
+      throw broken(archive, 'the tar archive is damaged');
+    }
     const content = buffer.subarray(at + block, end);
-    const type = String.fromCharCode(buffer[at + 156]!);
-    const prefix = text(at + 257, 6) === 'ustar' && buffer[at + 262] === 0 ? text(at + 345, 155) : '';
-    const shortName = prefix === '' ? text(at, 100) : `${prefix}/${text(at, 100)}`;
-    const mode = Number.parseInt(text(at + 100, 8).trim() || '0', 8) & 0o777;
-    const link = text(at + 157, 100);
-    at = at + block + Math.ceil(size / block) * block;
+    at += block + Math.ceil(size / block) * block;
     if (type === 'g') continue;
     if (type === 'x') {
       pax = new Map([...pax, ...paxRecords(content)]);
       continue;
     }
     if (type === 'L' || type === 'K') {
-      pax.set(type === 'L' ? 'path' : 'linkpath', content.toString('latin1').replace(/\0.*$/s, ''));
+      const text = content.toString('latin1').replace(/\0.*$/s, '');
+      pax = new Map([...pax, [type === 'L' ? 'path' : 'linkpath', text]]);
       continue;
     }
-    const name = (pax.get('path') ?? shortName).replace(/^(\.\/)+/, '').replace(/\/+$/, '');
-    const target = pax.get('linkpath') ?? link;
+    const isUstar = field(257, 6) === 'ustar' && head[262] === 0;
+    const prefix = isUstar ? field(345, 155) : '';
+    const written = pax.get('path') ?? (prefix === '' ? field(0, 100) : `${prefix}/${field(0, 100)}`);
+    const target = pax.get('linkpath') ?? field(157, 100);
+    const sparse = [...pax.keys()].some((key) => key.startsWith('GNU.sparse.'));
     pax = new Map();
-    if (name === '' || name === '.') continue;
-    if (name.startsWith('/') || name.split('/').includes('..')) throw broken(archive, `${name} points out of it`);
-    if (type === '0' || type === '\0' || type === '7')
-      raw.push({ name, kind: 'file', mode, target: '', bytes: content });
-    else if (type === '5') raw.push({ name, kind: 'directory', mode, target: '', bytes: new Uint8Array() });
-    else if (type === '2') raw.push({ name, kind: 'link', mode: 0o777, target, bytes: new Uint8Array() });
-    else throw broken(archive, `${name} is a hard link or a device, which overlays can't pack again`);
+    const raw = written
+      .split('/')
+      .filter((part, index) => part !== '.' && (part !== '' || index === 0))
+      .join('/');
+    // Before ustar, a folder was told by the slash alone.
+    const kind = kinds[type] === 'file' && written.endsWith('/') ? 'directory' : kinds[type];
+    if (raw === '') {
+      if (kind === 'directory') continue;
+      throw broken(archive, 'a file has no name');
+    }
+    const shown = fromBytes(raw);
+    if (raw.startsWith('/') || raw.split('/').includes('..')) throw broken(archive, `${shown} points out of it`);
+    if (kind === undefined || sparse) {
+      const what = sparse ? 'a sparse file' : (refused[type] ?? `an entry of type ${JSON.stringify(type)}`);
+      throw broken(archive, `${shown} is ${what}, which can't be packed again`);
+    }
+    const mode = kind === 'link' ? 0o777 : numberOf(head, 100, 8) & 0o777;
+    // As when unpacking, a later entry replaces an earlier one of the same name.
+    const before = found.get(raw);
+    if (before !== undefined && (before.kind === 'directory') !== (kind === 'directory')) {
+      throw broken(archive, `${shown} is in it as a folder and as a file`);
+    }
+    const bytes = kind === 'file' ? content : new Uint8Array();
+    found.set(raw, { raw, kind, mode, target: kind === 'link' ? target : '', bytes });
   }
-  const tops = new Set(raw.map((one) => one.name.split('/')[0]!));
-  const [only] = tops;
-  if (tops.size !== 1 || only === undefined || raw.some((one) => one.name === only && one.kind !== 'directory')) {
-    return { top: '', entries: raw };
+  if (found.size === 0) throw broken(archive, 'there is nothing in it');
+  return named(found, archive);
+}
+
+/** By the name that overlays know: without the one top folder. */
+function named(found: ReadonlyMap<string, TarEntry>, archive: string): Map<string, TarEntry> {
+  const tops = new Set<string>();
+  for (const { raw } of found.values()) {
+    tops.add(raw.split('/')[0]!);
+    for (let slash = raw.indexOf('/'); slash > 0; slash = raw.indexOf('/', slash + 1)) {
+      const above = found.get(raw.slice(0, slash));
+      if (above === undefined || above.kind === 'directory') continue;
+      const what = above.kind === 'link' ? 'a symbolic link' : 'a file';
+      throw broken(archive, `${fromBytes(raw)} lies below ${what}`);
+    }
   }
-  return {
-    top: only,
-    entries: raw.map((one) => ({ ...one, name: one.name.slice(only.length + 1) })),
-  };
+  const [top] = tops;
+  const single = tops.size === 1 && (found.get(top!)?.kind ?? 'directory') === 'directory';
+  return new Map([...found.values()].map((one) => [fromBytes(single ? one.raw.slice(top!.length + 1) : one.raw), one]));
+}
+
+/** The checksum is the sum of the header's bytes, its own field as blanks; some old writers took them as signed. */
+function checksumFits(head: Buffer, field: string): boolean {
+  let unsigned = 0;
+  let signed = 0;
+  for (const [index, byte] of head.entries()) {
+    const value = index >= 148 && index < 156 ? 0x20 : byte;
+    unsigned += value;
+    signed += value > 127 ? value - 256 : value;
+  }
+  const said = Number.parseInt(field.trim(), 8);
+  return said === unsigned || said === signed;
+}
+
+/** A number in octal digits, or, for large ones, in the bits behind the first (GNU, star). NaN where it is neither. */
+function numberOf(head: Buffer, from: number, length: number): number {
+  const first = head[from]!;
+  if ((first & 0x80) !== 0) {
+    if (first !== 0x80) return Number.NaN;
+    return head.subarray(from + 1, from + length).reduce((value, byte) => value * 256 + byte, 0);
+  }
+  const text = head
+    .toString('latin1', from, from + length)
+    .replace(/[\0 ]+$/, '')
+    .trimStart();
+  if (text === '') return 0;
+  return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
 }
 
 function paxRecords(content: Buffer): [string, string][] {
@@ -169,25 +247,29 @@ function paxRecords(content: Buffer): [string, string][] {
   return records;
 }
 
-/** Names are held as latin1, so that bytes that are no UTF-8 come out as they went in. */
-function writeTar(top: string, entries: readonly TarEntry[]): Uint8Array {
-  const parts: Buffer[] = [];
-  const full = (one: TarEntry): string =>
-    (top === '' ? one.name : one.name === '' ? top : `${top}/${one.name}`) + (one.kind === 'directory' ? '/' : '');
-  const sorted = entries.map((one) => ({ one, name: full(one) })).sort((a, b) => (a.name < b.name ? -1 : 1));
+/** A name for people and globs: as UTF-8 where it is. */
+function fromBytes(raw: string): string {
+  const bytes = Buffer.from(raw, 'latin1');
+  const text = bytes.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : raw;
+}
+
+function writeTar(entries: readonly TarEntry[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const sorted = entries
+    .map((one) => ({ one, name: one.kind === 'directory' ? `${one.raw}/` : one.raw }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const { one, name } of sorted) {
     const records: string[] = [];
     if (name.length > 100) records.push(paxRecord('path', name));
     if (one.target.length > 100) records.push(paxRecord('linkpath', one.target));
     if (records.length > 0) {
       const content = Buffer.from(records.join(''), 'latin1');
-      parts.push(header('pax', 'x', 0o644, content.length, ''), padded(content));
+      parts.push(header('pax', 'x', 0o644, content.length, ''), content, padding(content.length));
     }
     const type = one.kind === 'file' ? '0' : one.kind === 'directory' ? '5' : '2';
-    parts.push(
-      header(name.slice(0, 100), type, one.mode, one.bytes.length, one.target.slice(0, 100)),
-      padded(one.bytes),
-    );
+    const head = header(name.slice(0, 100), type, one.mode, one.bytes.length, one.target.slice(0, 100));
+    parts.push(head, one.bytes, padding(one.bytes.length));
   }
   parts.push(Buffer.alloc(2 * block));
   return Buffer.concat(parts);
@@ -212,7 +294,6 @@ function header(name: string, type: string, mode: number, size: number, target: 
   return head;
 }
 
-function padded(bytes: Uint8Array): Buffer {
-  const rest = (block - (bytes.length % block)) % block;
-  return Buffer.concat([bytes, Buffer.alloc(rest)]);
+function padding(size: number): Buffer {
+  return Buffer.alloc((block - (size % block)) % block);
 }

@@ -1,8 +1,8 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import picomatch from 'picomatch';
 import { closest, WeirError } from '../base/errors.ts';
 import { asStored, decodeText, encodeText, lineEnd, splitLines } from '../spec/lines.ts';
+import { compileGlob } from './glob.ts';
 import { nearestLine } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
 
@@ -49,7 +49,7 @@ function invalid(message: string): WeirError {
 }
 
 function noFile(message: string, tree: SourceTree, wanted: string): WeirError {
-  const near = closest(wanted, tree.keys())[0];
+  const near = closest(wanted, tree.keys())[0] ?? nearByBaseName(wanted, tree.keys());
   return new WeirError('overlay-no-match', message, {
     details: near === undefined ? [] : [`closest: ${near}`],
     hint: "upstream may have changed: compare the overlay with the component's sources, and change or remove it",
@@ -57,9 +57,18 @@ function noFile(message: string, tree: SourceTree, wanted: string): WeirError {
   });
 }
 
-/** A test of names against a glob with `**` and `{a,b}`. */
+/** A file that is likely the wanted one in another folder. */
+function nearByBaseName(wanted: string, names: Iterable<string>): string | undefined {
+  const base = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
+  const all = [...names];
+  const near = closest(base(wanted), new Set(all.map(base)))[0];
+  return all.find((name) => base(name) === near);
+}
+
+/** A test of names against a glob, see `compileGlob`. @throws WeirError `bad-glob` */
 export function nameMatcher(glob: string): (name: string) => boolean {
-  return picomatch(glob.replace(/^(\.\/)+/, ''), { dot: true, nonegate: true, noextglob: true, strictSlashes: true });
+  const pattern = compileGlob(glob.replace(/^(\.\/)+/, ''));
+  return (name) => pattern.test(name);
 }
 
 /** A name for a new file, made sure to stay inside of the sources and not to be a spec. */
@@ -73,20 +82,26 @@ export function checkedName(name: string): string {
   return name;
 }
 
-/** Names of files that a glob matches: no spec, no link. @throws WeirError `overlay-no-match` */
-export function matchFiles(tree: SourceTree, glob: string): string[] {
+/**
+ * Names of files that a glob matches: no spec, no link, nothing of git's.
+ * @param holder what the tree is of, for messages
+ * @throws WeirError `overlay-no-match`, `overlay-invalid`, `bad-glob`
+ */
+export function matchFiles(tree: SourceTree, glob: string, holder = 'the sources'): string[] {
   if (glob.endsWith('.spec')) throw invalid(`${glob} is about specs`);
   const matches = nameMatcher(glob);
   const all = [...tree].filter(([name]) => matches(name));
-  const found = all.filter(([name, entry]) => entry.kind !== 'link' && !name.endsWith('.spec')).map(([name]) => name);
+  const found = all.filter(([name, entry]) => barred(name, entry) === undefined).map(([name]) => name);
   if (found.length > 0) return found;
-  const barred = all[0];
-  if (barred !== undefined) {
-    throw invalid(
-      `${barred[0]} is a ${barred[1].kind === 'link' ? 'symbolic link' : 'spec'}: a file overlay leaves it`,
-    );
-  }
-  throw noFile(`no file of the sources matches ${glob}`, tree, glob);
+  const first = all[0];
+  if (first === undefined) throw noFile(`no file of ${holder} matches ${glob}`, tree, glob);
+  throw invalid(`${first[0]} is ${barred(...first)}: a file overlay leaves it`);
+}
+
+function barred(name: string, entry: SourceEntry): string | undefined {
+  if (entry.kind === 'link') return 'a symbolic link';
+  if (name.endsWith('.spec')) return 'a spec';
+  return name.split('/').includes('.git') ? "git's own" : undefined;
 }
 
 /** Adds a file; a file of that name must not be there. */
@@ -103,8 +118,12 @@ export function addFile(tree: SourceTree, name: string, bytes: Uint8Array, execu
   return new Map(tree).set(name, { kind: 'bytes', bytes, executable });
 }
 
-export function removeFiles(tree: SourceTree, glob: string): { readonly tree: SourceTree; readonly names: string[] } {
-  const names = matchFiles(tree, glob);
+export function removeFiles(
+  tree: SourceTree,
+  glob: string,
+  holder?: string,
+): { readonly tree: SourceTree; readonly names: string[] } {
+  const names = matchFiles(tree, glob, holder);
   const result = new Map(tree);
   for (const name of names) result.delete(name);
   return { tree: result, names };
@@ -126,8 +145,12 @@ export function renameFile(
   }
   if (newName.includes('/')) throw invalid(`${newName} is not a base name`);
   const target = checkedName(name.slice(0, name.lastIndexOf('/') + 1) + newName);
-  if (tree.has(target)) {
-    throw new WeirError('overlay-exists', `the sources have ${target} already`, { exit: 2 });
+  const there = [...tree.keys()].find((other) => other === target || other.startsWith(`${target}/`));
+  if (there !== undefined) {
+    throw new WeirError('overlay-exists', `the sources have ${there} already`, {
+      hint: 'remove it first with file-remove, or choose another name',
+      exit: 2,
+    });
   }
   const result = new Map(tree);
   result.set(target, result.get(name)!);
@@ -141,11 +164,12 @@ export async function searchReplaceFiles(
   glob: string,
   regex: string,
   replacement: string,
+  holder = 'the sources',
 ): Promise<{ readonly tree: SourceTree; readonly names: string[] }> {
   const result = new Map(tree);
   const names: string[] = [];
   const seen: [string, string][] = [];
-  const matching = matchFiles(tree, glob);
+  const matching = matchFiles(tree, glob, holder);
   // Compiled twice at most: patterns see a file that is not UTF-8 byte by byte.
   const replacers = {
     'utf-8': compileReplacer(regex, replacement),
@@ -170,7 +194,9 @@ export async function searchReplaceFiles(
         near: nearestLine(patternWords(regex), text.slice(0, 1_000_000).split('\n').entries()),
       }))
       .find((one) => one.near !== undefined);
-    throw new WeirError('overlay-no-match', `nothing changes in ${matching.join(', ')} by replacing /${regex}/`, {
+    const shown = matching.length > 5 ? `${matching.length} files` : matching.join(', ');
+    const within = holder === 'the sources' ? '' : ` of ${holder}`;
+    throw new WeirError('overlay-no-match', `nothing changes in ${shown}${within} by replacing /${regex}/`, {
       details: near?.near === undefined ? [] : [`closest: ${near.name}:${near.near.line}: ${near.near.text}`],
       hint: '^ and $ stand for the ends of the whole file unless the expression begins with (?m)',
       exit: 2,

@@ -16,9 +16,10 @@ import {
   applyPlainOverlays,
   type ComponentSources,
   type OverlaidSources,
+  type OverlayStep,
   readSources,
 } from './apply.ts';
-import type { ArchiveTools } from './archive.ts';
+import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
 import { applyRelease, type ReleaseHistory } from './release.ts';
 import { insertTag, prependLines } from './spec-edits.ts';
@@ -30,9 +31,20 @@ export const renderedHeader: readonly string[] = [
   '',
 ];
 
+/** A step of preparing: an overlay, or what follows from the component's other settings. */
+export type PrepareStep =
+  | ({ readonly kind: 'overlay' } & OverlayStep)
+  | {
+      readonly kind: 'macros' | 'check-skip' | 'release' | 'header';
+      readonly before: ComponentSources;
+      readonly after: ComponentSources;
+    };
+
 export interface RenderOptions {
   readonly history?: ReleaseHistory;
   readonly tools?: ArchiveTools;
+  /** Told of each step that changed something, in order. */
+  readonly observe?: (step: PrepareStep) => void;
 }
 
 /** A component ready to build: its final spec, all files, and what the lookaside still has to give. */
@@ -53,22 +65,34 @@ export async function prepareComponent(
   options: RenderOptions = {},
 ): Promise<PreparedComponent> {
   const read = await readSources(fetched.dir, fetched.specPath);
-  const archives = await applyArchiveOverlays(read, component, options.tools);
+  const { tools, observe } = options;
+  const overlays = {
+    ...(tools === undefined ? {} : { tools }),
+    ...(observe === undefined ? {} : { observe: (step: OverlayStep) => observe({ kind: 'overlay', ...step }) }),
+  };
+  const archives = await applyArchiveOverlays(read, component, overlays);
   const listed = await rehash(fetched.files, archives.files, archives.applied);
   const withMacros = addMacrosFile(archives, component);
-  const overlaid = await applyPlainOverlays(withMacros, component);
+  if (withMacros.spec !== archives.spec) observe?.({ kind: 'macros', before: archives, after: withMacros });
+  const overlaid = await applyPlainOverlays(withMacros, component, overlays);
+  const { files } = overlaid;
   let spec = overlaid.spec;
-  if (component.build.check.skip) spec = skipCheck(spec, component);
+  const changed = (kind: 'check-skip' | 'release' | 'header', after: Spec): void => {
+    if (after !== spec) observe?.({ kind, before: { spec, files }, after: { spec: after, files } });
+    spec = after;
+  };
+  if (component.build.check.skip) changed('check-skip', skipCheck(spec, component));
   const upstreamCommits = fetched.origin.commitsSinceVersion;
   const changelog = overlaid.files.get('changelog');
-  spec = applyRelease(spec, component, {
+  const history = {
     ...(upstreamCommits === undefined ? {} : { upstreamCommits }),
     ...(changelog === undefined || changelog.kind === 'link'
       ? {}
       : { changelog: decodeText(await readEntry(changelog)).text }),
     ...(options.history ?? { commits: [] }),
-  });
-  spec = prependLines(spec, renderedHeader, {});
+  };
+  changed('release', applyRelease(spec, component, history));
+  changed('header', prependLines(spec, renderedHeader, {}));
   return {
     name: component.name,
     spec,

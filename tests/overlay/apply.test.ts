@@ -1,13 +1,8 @@
 import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatError, WeirError } from '../../src/base/errors.ts';
-import { run } from '../../src/base/process.ts';
 import { applyOverlays, type OverlaidSources } from '../../src/overlay/apply.ts';
-import { editArchive } from '../../src/overlay/archive.ts';
 import { readEntry } from '../../src/overlay/files.ts';
 import { printSpec } from '../../src/spec/parse.ts';
 import { component, folder, type OverlayData, overlay } from './fixture.ts';
@@ -103,14 +98,6 @@ describe('overlays on files', () => {
     { data: { type: 'patch-add', source: import.meta.filename, file: 'old.patch' }, code: 'overlay-exists' },
     { data: { type: 'patch-remove', file: 'new*.patch' }, code: 'overlay-no-match' },
     { data: { type: 'file-search-replace', file: '*.conf', regex: '(', replacement: '' }, code: 'bad-regex' },
-    {
-      data: { type: 'file-remove', file: 'x', archive: 'a.tar.gz' },
-      code: 'overlay-no-match',
-    },
-    {
-      data: { type: 'file-remove', file: 'x', archive: 'b.conf' },
-      code: 'not-supported-yet',
-    },
   ])('$data.type $data.file fails with $code', async ({ data, code }) => {
     const dir = await demo();
     await symlink('/etc', join(dir, 'link'));
@@ -144,88 +131,6 @@ it('a failing overlay says which it is and leaves the sources untouched', async 
     (await readdir(dir)).map((name) => readFile(join(dir, name), 'utf8').catch(() => name)),
   );
   expect(after).toEqual(before);
-});
-
-describe('overlays into archives', () => {
-  const edits: OverlayData[] = [
-    { type: 'file-remove', file: 'vendor/**', archive: 'a.tar.gz' },
-    { type: 'file-search-replace', file: '*.txt', regex: 'bad', replacement: 'good', archive: 'a.tar.gz' },
-  ];
-
-  async function tarball(hardLink = false): Promise<Buffer> {
-    const long = `${'deep/'.repeat(30)}file`;
-    const dir = await folder({
-      'top/read.txt': 'bad\n',
-      'top/vendor/v.c': 'v',
-      [`top/${long}`]: 'l',
-      'top/empty/x': '',
-    });
-    await symlink('read.txt', join(dir, 'top/link'));
-    if (hardLink) await (await import('node:fs/promises')).link(join(dir, 'top/read.txt'), join(dir, 'top/z'));
-    await run(['tar', '-C', dir, '-cf', join(dir, 'x.tar'), 'top']);
-    return readFile(join(dir, 'x.tar'));
-  }
-
-  it('change, remove and pack again, the same bytes each time', async () => {
-    const dir = await demo({ 'a.tar.gz': gzipSync(await tarball()) });
-    const [first, second] = [await apply(dir, ...edits), await apply(dir, ...edits)];
-    const bytes = await readEntry(first.files.get('a.tar.gz')!);
-    expect(Buffer.from(await readEntry(second.files.get('a.tar.gz')!))).toEqual(Buffer.from(bytes));
-    const out = await folder({ 'x.tar': gunzipSync(bytes) });
-    const listed = await run(['tar', '--utc', '--numeric-owner', '-tvf', join(out, 'x.tar')]);
-    expect(listed.stderr).toBe('');
-    expect(listed.stdout).not.toContain('vendor/v.c');
-    expect(listed.stdout).toContain('link -> read.txt');
-    expect(listed.stdout).toContain(`${'deep/'.repeat(30)}file`);
-    for (const line of listed.stdout.trim().split('\n')) expect(line).toMatch(/ 0\/0 .* 1970-01-01 00:00 top/);
-    await run(['tar', '-C', out, '-xf', join(out, 'x.tar')]);
-    expect(await readFile(join(out, 'top/read.txt'), 'utf8')).toBe('good\n');
-    expect(await readFile(join(out, `top/${'deep/'.repeat(30)}file`), 'utf8')).toBe('l');
-  });
-
-  it('work for zstd, and for xz through a tool', async () => {
-    const tar = await tarball();
-    const dir = await demo({ 'a.tar.zst': zstdCompressSync(tar), 'a.tar.xz': tar });
-    const zstd = await apply(dir, { ...edits[0]!, archive: 'a.tar.zst' } as OverlayData);
-    expect(zstdDecompressSync(await readEntry(zstd.files.get('a.tar.zst')!)).includes('vendor/v.c')).toBe(false);
-    const same = promisify((bytes: Uint8Array, done: (error: null, bytes: Uint8Array) => void) => done(null, bytes));
-    const xz = await applyOverlays({
-      component: component({ overlays: [overlay({ ...edits[0]!, archive: 'a.tar.xz' } as OverlayData)] }),
-      filesDir: dir,
-      specPath: join(dir, 'demo.spec'),
-      tools: { xz: same, unxz: same },
-    });
-    expect(Buffer.from(await readEntry(xz.files.get('a.tar.xz')!)).includes('vendor/v.c')).toBe(false);
-  });
-
-  it('refuse hard links, damage and names that point out', async () => {
-    for (const bytes of [await tarball(true), (await tarball()).subarray(0, 700)]) {
-      const dir = await demo({ 'a.tar.gz': gzipSync(bytes) });
-      expect((await failure(apply(dir, ...edits))).code).toBe('bad-archive');
-    }
-    const tar = await tarball();
-    tar.write('../', 0);
-    const dir = await demo({ 'a.tar.gz': gzipSync(tar) });
-    expect((await failure(apply(dir, ...edits))).code).toBe('bad-archive');
-  });
-
-  it('make nothing but a WeirError of a damaged archive', async () => {
-    const tar = await tarball();
-    const change = fc.tuple(fc.nat(tar.length - 1), fc.nat(255));
-    await fc.assert(
-      fc.asyncProperty(fc.array(change, { maxLength: 20 }), fc.nat(tar.length), async (changes, length) => {
-        const bytes = Buffer.from(tar.subarray(0, length));
-        for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
-        const files = new Map([['a.tar', { kind: 'bytes', bytes, executable: false } as const]]);
-        try {
-          await editArchive(files, 'a.tar', { type: 'file-remove', file: '**' }, {});
-        } catch (error) {
-          expect(error).toBeInstanceOf(WeirError);
-        }
-      }),
-      { numRuns: 200 },
-    );
-  });
 });
 
 it('a pattern that would run away elsewhere takes time in proportion to the text', async () => {

@@ -1,0 +1,614 @@
+import { createHash } from 'node:crypto';
+import { chmod, link, readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WeirError } from '../../src/base/errors.ts';
+import { run } from '../../src/base/process.ts';
+import { type ApplyOptions, applyOverlays, type OverlaidSources } from '../../src/overlay/apply.ts';
+import {
+  type ArchiveEdit,
+  editArchive,
+  type OpenArchive,
+  openArchive,
+  packArchive,
+} from '../../src/overlay/archive.ts';
+import { type Compression, compressionOf, decompress, store } from '../../src/overlay/compression.ts';
+import { readEntry, type SourceTree } from '../../src/overlay/files.ts';
+import type { SourceFile } from '../../src/project/model.ts';
+import { component, folder, type OverlayData, overlay } from './fixture.ts';
+
+interface Item {
+  readonly name: string;
+  readonly type?: string;
+  readonly content?: string;
+  readonly mode?: number;
+  readonly target?: string;
+  readonly prefix?: string;
+  readonly old?: boolean;
+}
+
+/** A tar archive written here by hand: what tar itself would refuse to write is tested too. */
+function tarOf(...items: readonly Item[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const { name, type = '0', content = '', mode = 0o644, target = '', prefix = '', old = false } of items) {
+    const bytes = Buffer.from(content, 'latin1');
+    const head = Buffer.alloc(512);
+    head.write(name, 0, 'latin1');
+    head.write(`${mode.toString(8).padStart(7, '0')}\0`, 100);
+    head.write('0000017\0', 108);
+    head.write('0000017\0', 116);
+    head.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124);
+    head.write('14371573213\0', 136);
+    head.write('        ', 148);
+    head.write(type, 156, 'latin1');
+    head.write(target, 157, 'latin1');
+    if (!old) head.write('ustar\x0000someone\0', 257, 'latin1');
+    head.write(prefix, 345, 'latin1');
+    const sum = head.reduce((total, byte) => total + byte, 0);
+    head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    parts.push(head, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512));
+  }
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
+
+function pax(...records: readonly (readonly [string, string])[]): Item {
+  const content = records.map(([key, value]) => {
+    const rest = ` ${key}=${value}\n`;
+    const length = rest.length + 2 < 100 ? rest.length + 2 : rest.length + 3;
+    return `${length}${rest}`;
+  });
+  return { name: 'x', type: 'x', content: content.join('') };
+}
+
+function inTree(bytes: Uint8Array, name = 'a.tar'): SourceTree {
+  return new Map([[name, { kind: 'bytes', bytes, executable: false }]]);
+}
+
+function opened(bytes: Uint8Array, name = 'a.tar'): Promise<OpenArchive> {
+  return openArchive(inTree(bytes, name), name, {});
+}
+
+async function edited(bytes: Uint8Array, ...edits: readonly ArchiveEdit[]): Promise<Buffer> {
+  let archive = await opened(bytes);
+  for (const edit of edits) archive = (await editArchive(archive, edit)).archive;
+  return Buffer.from(packArchive(archive));
+}
+
+async function failure(work: Promise<unknown>): Promise<WeirError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof WeirError) return error;
+  throw new Error(`no WeirError: ${String(error)}`);
+}
+
+/** What the host's tar makes of an archive. */
+async function listed(bytes: Uint8Array): Promise<string> {
+  const dir = await folder({ 'x.tar': bytes });
+  const { stdout, stderr } = await run(['tar', '--utc', '--numeric-owner', '-tvf', join(dir, 'x.tar')]);
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+async function unpacked(bytes: Uint8Array): Promise<string> {
+  const dir = await folder({ 'x.tar': bytes });
+  const { stderr, code } = await run(['tar', '-C', dir, '-xf', join(dir, 'x.tar')]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return dir;
+}
+
+const removeAll: ArchiveEdit = { type: 'file-remove', file: '**' };
+const sample = tarOf(
+  { name: 'pkg-1.0/', type: '5', mode: 0o755 },
+  { name: 'pkg-1.0/README', content: 'bad\n' },
+  { name: 'pkg-1.0/vendor/', type: '5', mode: 0o750 },
+  { name: 'pkg-1.0/vendor/v.c', content: 'v' },
+  { name: 'pkg-1.0/vendor/sub/w.c', content: 'w' },
+  { name: 'pkg-1.0/lib/vendor/x.c', content: 'x' },
+  { name: 'pkg-1.0/configure', content: '#!/bin/sh\n', mode: 0o755 },
+);
+
+describe('which files inside an archive a glob means', () => {
+  it.each<[glob: string, gone: readonly string[]]>([
+    ['README', ['README']],
+    ['vendor/*', ['vendor/v.c']],
+    ['vendor/**', ['vendor/sub/w.c', 'vendor/v.c']],
+    ['*/v.c', ['vendor/v.c']],
+    ['**/vendor/**', ['lib/vendor/x.c', 'vendor/sub/w.c', 'vendor/v.c']],
+    ['**/vendor/*', ['lib/vendor/x.c', 'vendor/v.c']],
+    ['**/*.c', ['lib/vendor/x.c', 'vendor/sub/w.c', 'vendor/v.c']],
+    ['{README,configure}', ['README', 'configure']],
+    ['vendor/[!w].c', ['vendor/v.c']],
+    ['vendor/**/w.c', ['vendor/sub/w.c']],
+    ['./README', ['README']],
+    ['*', ['README', 'configure']],
+  ])('%s', async (glob, gone) => {
+    const before = await opened(sample);
+    const { archive, names } = await editArchive(before, { type: 'file-remove', file: glob });
+    expect([...names].sort()).toEqual(gone);
+    expect([...before.tree.keys()].filter((name) => !archive.tree.has(name)).sort()).toEqual(gone);
+  });
+
+  it.each([
+    ['vendor', 'overlay-no-match'],
+    ['vendor/', 'overlay-no-match'],
+    ['pkg-1.0/README', 'overlay-no-match'],
+    ['../README', 'overlay-no-match'],
+    ['[a', 'bad-glob'],
+    ['{a', 'bad-glob'],
+    ['a}', 'bad-glob'],
+    ['[z-a]', 'bad-glob'],
+    ['a\\', 'bad-glob'],
+    [`${'{a,b}'.repeat(12)}`, 'bad-glob'],
+    ['*.spec', 'overlay-invalid'],
+  ])('%s is an error: %s', async (file, code) => {
+    const archive = await opened(sample);
+    const error = await failure(editArchive(archive, { type: 'file-remove', file }));
+    expect([error.code, error.exit]).toEqual([code, 2]);
+  });
+
+  it('no spec, no link and nothing of git in it is touched', async () => {
+    const bytes = tarOf(
+      { name: 'p/a.spec', content: 'a' },
+      { name: 'p/.git/config', content: 'a' },
+      { name: 'p/link', type: '2', target: 'real' },
+      { name: 'p/real', content: 'a' },
+    );
+    const { archive, names } = await editArchive(await opened(bytes), removeAll);
+    expect(names).toEqual(['real']);
+    expect(await listed(packArchive(archive))).toContain('p/link -> real');
+    for (const file of ['link', '.git/config', 'a.spe[c]']) {
+      expect((await failure(editArchive(await opened(bytes), { type: 'file-remove', file }))).code).toBe(
+        'overlay-invalid',
+      );
+    }
+  });
+
+  it('the error names the archive, what was looked for and the closest', async () => {
+    const archive = await opened(sample, 'pkg.tar');
+    const gone = await failure(editArchive(archive, { type: 'file-remove', file: 'vendr/v.c' }));
+    expect(gone.message).toBe('no file of pkg.tar matches vendr/v.c');
+    expect(gone.details).toEqual(['closest: vendor/v.c']);
+    const search: ArchiveEdit = { type: 'file-search-replace', file: '*', regex: '^bat$', replacement: '' };
+    const same = await failure(editArchive(archive, search));
+    expect(same.message).toContain('README, configure of pkg.tar by replacing /^bat$/');
+  });
+});
+
+describe('the root of an archive', () => {
+  it.each<[what: string, items: readonly Item[], names: readonly string[]]>([
+    ['one top folder', [{ name: 'p/a' }, { name: 'p/b' }], ['a', 'b']],
+    ['one top folder with an entry', [{ name: 'p/', type: '5' }, { name: 'p/a' }], ['a']],
+    ['one top folder behind ./', [{ name: './', type: '5' }, { name: './p/a' }], ['a']],
+    ['several tops', [{ name: 'p/a' }, { name: 'q/a' }], ['p/a', 'q/a']],
+    ['a file beside the folder', [{ name: 'p/a' }, { name: 'README' }], ['p/a', 'README']],
+    ['one file', [{ name: 'a' }], ['a']],
+  ])('%s', async (_what, items, names) => {
+    const archive = await opened(tarOf(...items));
+    expect([...archive.tree.keys()].sort()).toEqual([...names].sort());
+  });
+});
+
+describe('packing again', () => {
+  it('is sorted, owned by nobody, without a time; modes and empty folders stay', async () => {
+    const packed = await edited(sample, { type: 'file-remove', file: 'vendor/**' });
+    expect((await listed(packed)).trim().split('\n')).toEqual([
+      'drwxr-xr-x 0/0               0 1970-01-01 00:00 pkg-1.0/',
+      '-rw-r--r-- 0/0               4 1970-01-01 00:00 pkg-1.0/README',
+      '-rwxr-xr-x 0/0              10 1970-01-01 00:00 pkg-1.0/configure',
+      '-rw-r--r-- 0/0               1 1970-01-01 00:00 pkg-1.0/lib/vendor/x.c',
+      'drwxr-x--- 0/0               0 1970-01-01 00:00 pkg-1.0/vendor/',
+    ]);
+  });
+
+  // The hash of a packed archive is committed: these must never change, whatever Weir and Node are.
+  it.each<[Compression, string]>([
+    ['none', '6609a6c12a10f76e213b87f6ce119b2d9d085ce5e3e686d3f5cff2e08da7f966'],
+    ['gzip', 'eed915ce6475ec3d23cf883fdbc40cf6e5363cfce0c29371c7b604697bd64a54'],
+    ['xz', 'd569ac318c1fb2a7118ece25e930806047bac84ff660d4d3e14a6d1c9af55aef'],
+    ['zstd', '35351de2fd7c41c56ca0ab2442ac7c317e2c7f373196b71cf39741aa61553661'],
+  ])('gives the very same bytes for ever: %s', async (compression, digest) => {
+    const { archive } = await editArchive(
+      { ...(await opened(sample)), compression },
+      { type: 'file-search-replace', file: 'README', regex: 'bad', replacement: 'good' },
+    );
+    expect(createHash('sha256').update(packArchive(archive)).digest('hex')).toBe(digest);
+  });
+
+  it('does not depend on order, times and owners of what it was made of', async () => {
+    const items: Item[] = [{ name: 'p/b', content: 'b' }, { name: 'p/a', content: 'a' }, { name: 'p/c' }];
+    const edit: ArchiveEdit = { type: 'file-remove', file: 'c' };
+    const dir = await folder({ 'p/a': 'a', 'p/b': 'b', 'p/c': '' });
+    for (const name of ['a', 'b', 'c']) await chmod(join(dir, 'p', name), 0o644);
+    await run(['tar', '-C', dir, '-cf', join(dir, 'x.tar'), 'p/a', 'p/b', 'p/c']);
+    const bySystem = await edited(await readFile(join(dir, 'x.tar')), edit);
+    expect(await edited(tarOf(...items), edit)).toEqual(bySystem);
+    expect(await edited(tarOf(...items.toReversed()), edit)).toEqual(bySystem);
+  });
+
+  it('is deterministic and idempotent, and what tar reads is what was meant', { timeout: 30_000 }, async () => {
+    const name = fc
+      .array(
+        fc.stringMatching(/^[a-zé.+ -]{1,40}$/).filter((part) => !/^\.{1,2}$/.test(part)),
+        {
+          minLength: 1,
+          maxLength: 5,
+        },
+      )
+      .map((parts) => parts.join('/'));
+    const file = fc.record({
+      content: fc.string({ maxLength: 1500, unit: 'binary-ascii' }),
+      mode: fc.constantFrom(0o644, 0o755, 0o600),
+    });
+    const tree = fc.dictionary(name, file, { minKeys: 1, maxKeys: 8 }).filter((files) => {
+      const names = Object.keys(files);
+      return names.every((one) => names.every((other) => !other.startsWith(`${one}/`)));
+    });
+    await fc.assert(
+      fc.asyncProperty(tree, fc.constantFrom<Compression>('none', 'gzip', 'zstd'), async (files, compression) => {
+        const bytes = tarOf(
+          ...Object.entries(files).flatMap(([path, { content, mode }]): Item[] => {
+            const raw = Buffer.from(`top/${path}`, 'utf8').toString('latin1');
+            const long: Item[] = raw.length > 100 ? [pax(['path', raw])] : [];
+            return [...long, { name: raw.slice(0, 100), content, mode }];
+          }),
+          { name: 'top/zz-gone' },
+        );
+        const edit: ArchiveEdit = { type: 'file-remove', file: 'zz-gone' };
+        const archive = { ...(await editArchive(await opened(bytes), edit)).archive, compression };
+        const first = packArchive(archive);
+        expect(packArchive(archive)).toEqual(first);
+        const again = await opened(first);
+        expect(again.compression).toBe(compression);
+        expect(packArchive(again)).toEqual(first);
+        const found = await Promise.all(
+          [...again.tree].map(async ([path, entry]) => [path, Buffer.from(await readEntry(entry)).toString('latin1')]),
+        );
+        // With one file alone at the top there is no top folder any more to leave out.
+        const prefix = again.tree.has(Object.keys(files)[0]!) ? '' : 'top/';
+        expect(Object.fromEntries(found)).toEqual(
+          Object.fromEntries(Object.entries(files).map(([path, one]) => [prefix + path, one.content])),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('what archives can hold', () => {
+  const deep = `${'deep/'.repeat(30)}file`;
+
+  it('long names and link targets, of tar with pax and with GNU headers', async () => {
+    const dir = await folder({ [`top/${deep}`]: 'l', 'top/gone': '' });
+    await symlink(deep, join(dir, 'top/link'));
+    const results: Buffer[] = [];
+    for (const format of ['pax', 'gnu']) {
+      const path = join(dir, `${format}.tar`);
+      expect((await run(['tar', '-C', dir, '-cf', path, `--format=${format}`, 'top'])).code).toBe(0);
+      results.push(await edited(await readFile(path), { type: 'file-remove', file: 'gone' }));
+    }
+    expect(results[0]).toEqual(results[1]);
+    const list = await listed(results[0]!);
+    expect(list).toContain(` top/${deep}\n`);
+    expect(list).toContain(`top/link -> ${deep}\n`);
+  });
+
+  it('names of ustar in two parts', async () => {
+    const archive = await opened(tarOf({ name: 'c', prefix: 'p/a/b' }, { name: 'd', prefix: 'p' }));
+    expect([...archive.tree.keys()]).toEqual(['a/b/c', 'd']);
+  });
+
+  it('names that are UTF-8 are found by it, others stay as they are', async () => {
+    const bytes = tarOf(
+      { name: Buffer.from('p/é.txt').toString('latin1'), content: 'a' },
+      { name: 'p/\xe9.bin', content: 'a' },
+    );
+    const { archive, names } = await editArchive(await opened(bytes), { type: 'file-remove', file: '?.txt' });
+    expect(names).toEqual(['é.txt']);
+    expect(packArchive(archive).subarray(0, 8)).toEqual(Buffer.from('p/\xe9.bin\0', 'latin1'));
+  });
+
+  it('links that lead anywhere are kept and never followed', async () => {
+    const bytes = tarOf(
+      { name: 'p/a', content: 'a' },
+      { name: 'p/abs', type: '2', target: '/etc/passwd' },
+      { name: 'p/out', type: '2', target: '../../etc' },
+    );
+    const list = await listed(await edited(bytes, { type: 'file-remove', file: 'a' }));
+    expect(list).toContain('p/abs -> /etc/passwd');
+    expect(list).toContain('p/out -> ../../etc');
+  });
+
+  it('a later entry of the same name replaces the earlier one, as when unpacking', async () => {
+    const bytes = tarOf(
+      { name: 'p/a', content: 'old' },
+      { name: 'p/b' },
+      { name: './p//a', content: 'new', mode: 0o755 },
+    );
+    const dir = await unpacked(await edited(bytes, { type: 'file-remove', file: 'b' }));
+    expect(await readFile(join(dir, 'p/a'), 'utf8')).toBe('new');
+  });
+
+  it.each<[what: string, items: readonly Item[], names: readonly string[]]>([
+    ['a global pax header', [{ name: 'g', type: 'g', content: '14 comment=ab\n' }, { name: 'p/a' }], ['a']],
+    ['times and owners of pax', [pax(['mtime', '1.5'], ['uname', 'x']), { name: 'p/a' }], ['a']],
+    ['a size in pax', [pax(['size', '3']), { name: 'p/a', content: 'abc' }], ['a']],
+    ['a contiguous file', [{ name: 'p/a', type: '7' }], ['a']],
+    [
+      'the old format',
+      [
+        { name: 'p/', type: '\0', old: true },
+        { name: 'p/a', type: '\0', old: true },
+      ],
+      ['a'],
+    ],
+    ['setuid, which is dropped', [{ name: 'p/a', mode: 0o4755 }], ['a']],
+  ])('%s', async (_what, items, names) => {
+    const archive = await opened(tarOf(...items));
+    expect([...archive.tree.keys()]).toEqual(names);
+    expect(await listed(packArchive(archive))).toMatch(/^-rw[x-]r-[x-]r-[x-] /m);
+  });
+
+  it.each<[what: string, bytes: () => Buffer | Promise<Buffer>, message: string]>([
+    ['a hard link', () => tarOf({ name: 'p/a' }, { name: 'p/b', type: '1', target: 'p/a' }), 'p/b is a hard link'],
+    ['a device', () => tarOf({ name: 'p/null', type: '3' }), 'p/null is a device'],
+    ['a block device', () => tarOf({ name: 'p/sda', type: '4' }), 'p/sda is a device'],
+    ['a named pipe', () => tarOf({ name: 'p/pipe', type: '6' }), 'p/pipe is a named pipe'],
+    ['a sparse file of GNU', () => tarOf({ name: 'p/s', type: 'S' }), 'p/s is a sparse file'],
+    ['a sparse file of pax', () => tarOf(pax(['GNU.sparse.major', '1']), { name: 'p/s' }), 'p/s is a sparse file'],
+    ['a volume label', () => tarOf({ name: 'vol', type: 'V' }), 'vol is a volume label'],
+    ['an unknown type', () => tarOf({ name: 'p/q', type: 'Q' }), 'p/q is an entry of type "Q"'],
+    ['an absolute name', () => tarOf({ name: '/etc/passwd' }), '/etc/passwd points out of it'],
+    ['a name that leads out', () => tarOf({ name: 'p/../../x' }), 'p/../../x points out of it'],
+    ['a long name that leads out', () => tarOf(pax(['path', '../x']), { name: 'x' }), '../x points out of it'],
+    [
+      'a file below a link',
+      () => tarOf({ name: 'p/l', type: '2', target: '/etc' }, { name: 'p/l/passwd' }),
+      'p/l/passwd lies below a symbolic link',
+    ],
+    ['a file below a file', () => tarOf({ name: 'p/f' }, { name: 'p/f/x' }), 'p/f/x lies below a file'],
+    [
+      'a file that is a folder too',
+      () => tarOf({ name: 'p/d', type: '5' }, { name: 'p/d' }),
+      'as a folder and as a file',
+    ],
+    ['a header with a wrong sum', () => Buffer.from(sample).fill('X', 600, 601).fill('Y', 512, 513), 'damaged'],
+    ['an end that is missing', () => sample.subarray(0, 700), 'damaged'],
+    ['half a header', () => sample.subarray(0, 100), 'no tar archive'],
+    ['nothing', () => Buffer.alloc(0), 'nothing in it'],
+    ['zeros', () => Buffer.alloc(10_240), 'nothing in it'],
+    ['text', () => Buffer.from('hello\n'.repeat(200)), 'no tar archive'],
+    ['half of a gzip stream', () => gzipSync(sample).subarray(0, 60), "can't be unpacked"],
+    ['gzip that is changed', () => gzipSync(sample).fill(0xff, 30, 60), "can't be unpacked"],
+    ['half of a zstd stream', () => zstdCompressSync(sample).subarray(0, 60), "can't be unpacked"],
+    [
+      'zstd with something behind',
+      () => Buffer.concat([zstdCompressSync(sample), Buffer.from('x')]),
+      "can't be unpacked",
+    ],
+  ])('refuses %s', async (_what, bytes, message) => {
+    const error = await failure(opened(await bytes()));
+    expect([error.code, error.exit]).toEqual(['bad-archive', 2]);
+    expect(error.message).toContain(message);
+  });
+
+  it('a real hard link of tar', async () => {
+    const dir = await folder({ 'p/a': 'a' });
+    await link(join(dir, 'p/a'), join(dir, 'p/b'));
+    await run(['tar', '-C', dir, '-cf', join(dir, 'x.tar'), 'p']);
+    expect((await failure(opened(await readFile(join(dir, 'x.tar'))))).message).toMatch(/p\/[ab] is a hard link/);
+  });
+
+  it('a real sparse file of tar', async () => {
+    const dir = await folder({ 'p/a': 'a' });
+    await run(['truncate', '-s', '1M', join(dir, 'p/a')]);
+    for (const format of ['gnu', 'pax']) {
+      await run(['tar', '-C', dir, '-S', `--format=${format}`, '-cf', join(dir, 'x.tar'), 'p']);
+      const error = await failure(opened(await readFile(join(dir, 'x.tar'))));
+      expect(error.message).toContain('is a sparse file');
+    }
+  });
+
+  it('make nothing but a WeirError of a damaged archive', async () => {
+    const change = fc.tuple(fc.nat(sample.length - 1), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 20 }), fc.nat(sample.length), async (changes, length) => {
+        const bytes = Buffer.from(sample.subarray(0, length));
+        for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
+        try {
+          packArchive((await editArchive(await opened(bytes), removeAll)).archive);
+        } catch (error) {
+          expect(error).toBeInstanceOf(WeirError);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('compression', () => {
+  it.each<[what: string, bytes: Uint8Array, is: Compression]>([
+    ['plain tar', sample, 'none'],
+    ['gzip', gzipSync(sample), 'gzip'],
+    ['zstd', zstdCompressSync(sample), 'zstd'],
+    ['xz', store(sample, 'xz'), 'xz'],
+    ['nothing', new Uint8Array(), 'none'],
+    ['less than a magic number', Buffer.from([0x1f]), 'none'],
+  ])('%s is told by its bytes', (_what, bytes, is) => {
+    expect(compressionOf(bytes, 'x.tar.xz')).toBe(is);
+  });
+
+  it.each([
+    ['bzip2', Buffer.from('BZh91AY')],
+    ['lzip', Buffer.from('LZIP\x01')],
+    ['zip', Buffer.from('PK\x03\x04')],
+    ['7z', Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c])],
+  ])('%s is refused by its name', async (name, bytes) => {
+    const error = await failure(opened(bytes));
+    expect([error.code, error.message.includes(name)]).toEqual(['not-supported-yet', true]);
+  });
+
+  it.each<[name: string, pack: (bytes: Uint8Array) => Uint8Array, is: Compression]>([
+    ['a.tar.gz', (bytes) => bytes, 'none'],
+    ['a.txz', (bytes) => gzipSync(bytes), 'gzip'],
+    ['a.tar', (bytes) => zstdCompressSync(bytes), 'zstd'],
+    ['a.tar.zst', (bytes) => gzipSync(bytes), 'gzip'],
+  ])('of %s is kept although the name says otherwise', async (name, pack, is) => {
+    const { archive } = await editArchive(await opened(pack(sample), name), { type: 'file-remove', file: 'README' });
+    expect(compressionOf(packArchive(archive), name)).toBe(is);
+  });
+
+  it('several members and frames are all read', async () => {
+    const [one, two] = [sample.subarray(0, 1024), sample.subarray(1024)];
+    for (const bytes of [
+      Buffer.concat([gzipSync(one), gzipSync(two)]),
+      Buffer.concat([zstdCompressSync(one), zstdCompressSync(two)]),
+    ]) {
+      expect((await opened(bytes)).tree.size).toBe(5);
+    }
+  });
+
+  it.each([0, 1, 2, 3, 511, 65_535, 65_536, 65_537, 131_072, 262_145])('%i stored bytes come back', async (size) => {
+    const bytes = Buffer.from(Array.from({ length: size }, (_, index) => (index * 7919) >> 3));
+    expect(gunzipSync(store(bytes, 'gzip')).equals(bytes)).toBe(true);
+    expect(zstdDecompressSync(store(bytes, 'zstd')).equals(bytes)).toBe(true);
+    expect(bytes.equals(await decompress(store(bytes, 'zstd'), 'zstd', 'x', {}))).toBe(true);
+  });
+
+  it.each(['gzip', 'xz', 'zstd'] as const)('what is stored as %s is what the tool itself reads', async (kind) => {
+    const bytes = Buffer.alloc(200_001, 'weir');
+    const dir = await folder({ packed: store(bytes, kind) });
+    const result = await run(['sh', '-c', `${kind} -dc < "$1" > "$2"`, 'sh', join(dir, 'packed'), join(dir, 'out')]);
+    // A host without the tool can't say anything.
+    if (result.code === 127) return;
+    expect(result.stderr).toBe('');
+    expect((await readFile(join(dir, 'out'))).equals(bytes)).toBe(true);
+  });
+
+  it('xz is unpacked by the tool that is given, and only then', async () => {
+    const packed = store(sample, 'xz');
+    let asked = 0;
+    const tools = {
+      unxz: (bytes: Uint8Array) => {
+        asked++;
+        expect(bytes).toEqual(packed);
+        return Promise.resolve(sample);
+      },
+    };
+    await openArchive(inTree(gzipSync(sample)), 'a.tar', tools);
+    expect(asked).toBe(0);
+    const archive = await openArchive(inTree(packed), 'a.tar', tools);
+    expect([asked, compressionOf(packArchive(archive), 'a.tar')]).toEqual([1, 'xz']);
+    expect((await failure(opened(packed))).message).toContain('toolbox');
+  });
+});
+
+describe('overlays into archives', () => {
+  const remove: OverlayData = { type: 'file-remove', file: 'vendor/**', archive: 'a.tar.gz' };
+  const replace: OverlayData = {
+    type: 'file-search-replace',
+    file: 'README',
+    regex: 'bad',
+    replacement: '$1',
+    archive: 'a.tar.gz',
+  };
+
+  async function apply(
+    overlays: readonly OverlayData[],
+    options: ApplyOptions = {},
+    sourceFiles: readonly SourceFile[] = [],
+  ): Promise<OverlaidSources> {
+    const dir = await folder({
+      'demo.spec': 'Name: demo\n',
+      'a.tar.gz': gzipSync(sample),
+      'b.tar.zst': zstdCompressSync(sample),
+      'c.conf': 'bad\n',
+    });
+    await symlink('a.tar.gz', join(dir, 'link.tar'));
+    const demo = component({ overlays: overlays.map(overlay), sourceFiles });
+    return applyOverlays({ component: demo, filesDir: dir, specPath: join(dir, 'demo.spec') }, options);
+  }
+
+  async function fileIn(sources: OverlaidSources, name: string, archive = 'a.tar.gz'): Promise<string | undefined> {
+    const { tree } = await openArchive(sources.files, archive, {});
+    const entry = tree.get(name);
+    return entry === undefined ? undefined : Buffer.from(await readEntry(entry)).toString();
+  }
+
+  it('several change one archive in their order', async () => {
+    const second: OverlayData = { ...replace, regex: '\\$1', replacement: 'better' };
+    const result = await apply([remove, replace, second]);
+    expect([await fileIn(result, 'README'), await fileIn(result, 'vendor/v.c')]).toEqual(['better\n', undefined]);
+    expect(result.applied.map(({ number, files }) => [number, files])).toEqual([
+      [1, ['a.tar.gz']],
+      [2, ['a.tar.gz']],
+      [3, ['a.tar.gz']],
+    ]);
+  });
+
+  it('come before the others, and leave loose files of the same name alone', async () => {
+    const loose: OverlayData = { type: 'file-search-replace', file: 'c.conf', regex: 'bad', replacement: 'ok' };
+    const other: OverlayData = { type: 'file-remove', file: 'README', archive: 'b.tar.zst' };
+    const result = await apply([loose, replace, other]);
+    expect(result.applied.map(({ number }) => number)).toEqual([2, 3, 1]);
+    expect(await fileIn(result, 'README', 'b.tar.zst')).toBeUndefined();
+    expect(await fileIn(result, 'README')).toBe('$1\n');
+  });
+
+  it('say what was inside before and after', async () => {
+    const seen: unknown[] = [];
+    await apply([remove, replace], {
+      observe: ({ number, inside }) => seen.push([number, inside?.archive, inside?.before.size, inside?.after.size]),
+    });
+    expect(seen).toEqual([
+      [1, 'a.tar.gz', 5, 3],
+      [2, 'a.tar.gz', 3, 3],
+    ]);
+  });
+
+  it.each<[what: string, overlays: readonly OverlayData[], code: string, message: string]>([
+    ['an archive that is not there', [{ ...remove, archive: 'a.tar.g' }], 'overlay-no-match', 'no archive a.tar.g'],
+    ['a link to an archive', [{ ...remove, archive: 'link.tar' }], 'overlay-no-match', 'no archive link.tar'],
+    ['a file that is none', [{ ...remove, archive: 'c.conf' }], 'bad-archive', 'no tar archive'],
+    ['an archive elsewhere', [{ ...remove, archive: '../a.tar.gz' }], 'overlay-invalid', 'not a file name'],
+    ['a file that an earlier one removed', [remove, remove], 'overlay-no-match', 'no file of a.tar.gz matches'],
+    ['a pattern that is none', [{ ...replace, regex: '(' } as OverlayData], 'bad-regex', 'not valid RE2'],
+    [
+      'removing the archive as well',
+      [remove, { type: 'file-remove', file: '*.gz' }],
+      'overlay-invalid',
+      'a.tar.gz is changed inside by another overlay',
+    ],
+    [
+      'renaming the archive as well',
+      [{ type: 'file-rename', file: 'a.tar.gz', replacement: 'x.tar.gz' }, remove],
+      'overlay-invalid',
+      'a.tar.gz is changed inside by another overlay',
+    ],
+  ])('fail on %s', async (_what, overlays, code, message) => {
+    const error = await failure(apply(overlays));
+    expect([error.code, error.exit]).toEqual([code, 2]);
+    expect(error.message).toContain(message);
+    expect(error.where).toMatchObject({ component: 'demo', file: '/p/demo.toml', line: 7 });
+  });
+
+  it('warn where the archive has another hash than the project names', async () => {
+    const source = (hash?: string): SourceFile => ({
+      filename: 'a.tar.gz',
+      origin: { type: 'overlay' },
+      replaceUpstream: true,
+      ...(hash === undefined ? {} : { hash, hashType: 'SHA256' as const }),
+    });
+    const result = await apply([remove], {}, [source()]);
+    const bytes = await readEntry(result.files.get('a.tar.gz')!);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    expect(result.warnings).toEqual([]);
+    expect((await apply([remove], {}, [source(hash.toUpperCase())])).warnings).toEqual([]);
+    expect((await apply([remove], {}, [source('0'.repeat(64))])).warnings).toEqual([
+      `demo: a.tar.gz has the SHA256 ${hash} after its overlays, not the one that its source-files entry names`,
+    ]);
+  });
+});
