@@ -24,6 +24,12 @@ export interface ComponentLock {
   readonly resolutionInputHash?: string;
 }
 
+/** What of a project says where its locks are. */
+export interface LockedProject {
+  readonly root: string;
+  readonly project: { readonly lockDir?: string };
+}
+
 const header = '# Managed by azldev component update. Do not edit manually.';
 const extension = '.lock';
 const commit = z.string().regex(/^[0-9a-fA-F]{7,40}$/, 'must be a commit: 7 to 40 hex digits');
@@ -39,12 +45,12 @@ const schema = z.strictObject({
 });
 
 /** The folder of a project's locks: `lock-dir`, or `locks` beside the root file. It need not be there. */
-export function lockFolder(project: Pick<Project, 'project' | 'root'>): string {
+export function lockFolder(project: LockedProject): string {
   return project.project.lockDir ?? join(project.root, 'locks');
 }
 
 /** Where a component's lock is kept. */
-export function lockPath(project: Pick<Project, 'project' | 'root'>, name: string): string {
+export function lockPath(project: LockedProject, name: string): string {
   return join(lockFolder(project), `${name}${extension}`);
 }
 
@@ -82,17 +88,14 @@ export function formatLock(lock: ComponentLock): string {
 }
 
 /** The lock of a component, or undefined where it has none. @throws as `parseLock`, with the component's name */
-export async function readLock(
-  project: Pick<Project, 'project' | 'root'>,
-  name: string,
-): Promise<ComponentLock | undefined> {
+export async function readLock(project: LockedProject, name: string): Promise<ComponentLock | undefined> {
   const file = lockPath(project, name);
   const text = await readIfExists(file);
   return text === undefined ? undefined : parseLock(text, file);
 }
 
 /** All locks of a project by component, those without a component too. Files that are no locks stop nothing. */
-export async function readLocks(project: Pick<Project, 'project' | 'root'>): Promise<Map<string, ComponentLock>> {
+export async function readLocks(project: LockedProject): Promise<Map<string, ComponentLock>> {
   const locks = new Map<string, ComponentLock>();
   await mapLimit(await lockNames(project), 32, async (name) => {
     const lock = await readLock(project, name);
@@ -102,7 +105,7 @@ export async function readLocks(project: Pick<Project, 'project' | 'root'>): Pro
 }
 
 /** Names of the files in the lock folder, without their ending, sorted. */
-export async function lockNames(project: Pick<Project, 'project' | 'root'>): Promise<string[]> {
+export async function lockNames(project: LockedProject): Promise<string[]> {
   try {
     const names = await readdir(lockFolder(project));
     return names
@@ -116,16 +119,12 @@ export async function lockNames(project: Pick<Project, 'project' | 'root'>): Pro
 }
 
 /** Writes a component's lock, where it says something else than before. @returns whether it wrote */
-export function writeLock(
-  project: Pick<Project, 'project' | 'root'>,
-  name: string,
-  lock: ComponentLock,
-): Promise<boolean> {
+export function writeLock(project: LockedProject, name: string, lock: ComponentLock): Promise<boolean> {
   return writeIfChanged(lockPath(project, name), formatLock(lock));
 }
 
 /** Removes a component's lock. */
-export async function removeLock(project: Pick<Project, 'project' | 'root'>, name: string): Promise<void> {
+export async function removeLock(project: LockedProject, name: string): Promise<void> {
   await rm(lockPath(project, name), { force: true });
 }
 

@@ -5,10 +5,11 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
-import type { Distro, Project, ResolvedComponent } from '../../src/project/model.ts';
+import type { Distro, ResolvedComponent } from '../../src/project/model.ts';
 import {
   type ComponentLock,
   formatLock,
+  type LockedProject,
   lockNames,
   lockPath,
   lockProblem,
@@ -34,7 +35,7 @@ input-fingerprint = '${hashA}'
 resolution-input-hash = '${hashA}'
 `;
 
-async function locksIn(files: Readonly<Record<string, string>>): Promise<Pick<Project, 'project' | 'root'>> {
+async function locksIn(files: Readonly<Record<string, string>>): Promise<LockedProject> {
   const root = await mkdtemp(join(tmpdir(), 'weir-test-'));
   onTestFinished(() => removeTree(root));
   await mkdir(join(root, 'locks'));
