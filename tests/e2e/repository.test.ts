@@ -9,7 +9,7 @@ import { readRpm } from '../../src/rpm/read.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../../src/trust/gpg.ts';
 import { type Container, startContainer, unpackContainer } from './container.ts';
-import { filesBelow, newFolder, shared, sharedWorkspace, tools } from './weir.ts';
+import { filesBelow, newFolder, shared, sharedWorkspace, tools, weir } from './weir.ts';
 
 // All of this runs in the container image that was built: its own dnf5, repository file and key, as a user has them.
 
@@ -154,5 +154,37 @@ describe('dnf5 refuses', () => {
     const { dir, base } = await smallMirror();
     await rm(join(base, 'repodata/repomd.xml.asc'));
     expect(await installFrom(dir)).toMatchObject({ installed: false });
+  });
+});
+
+describe('weir repo query', () => {
+  const query = (options: readonly string[], words: readonly string[]): Promise<RunResult> =>
+    weir(['-C', shared.project, 'repo', 'query', '--out', shared.out, ...options, '--', ...words]);
+
+  test("asks the release's repositories", async () => {
+    const result = await query([], ['repoquery', '--whatprovides', '/usr/bin/less', '--qf', '%{name} %{vendor}\n']);
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stdout.trim()).toBe('less Weir Linux');
+  });
+
+  test('asks a published tree over HTTP, and says which of its repositories do not answer', async () => {
+    const server = await serveRepository(join(shared.out, 'repo/4.0/latest'));
+    try {
+      const prefix = ['--repo-prefix', `http://127.0.0.1:${server.port}`, '--no-debuginfo', '--no-srpms'];
+      const result = await query(prefix, ['repoquery', '--arch', 'x86_64', 'less']);
+      expect(result.stdout.trim()).toMatch(/^less-0:\S+\.x86_64$/);
+      expect(server.requests.some(({ path }) => path.includes('srpms'))).toBe(false);
+      const all = await query(prefix.slice(0, 2), ['repolist', '--all']);
+      expect(all.stdout).toMatch(/^base-src\b/m);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("gives dnf's own exit code, and needs repositories", async () => {
+    expect((await query([], ['no-such-command'])).code).not.toBe(0);
+    const none = await query(['--repo-prefix', '/nowhere', '--template', 'none'], ['repolist']);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain('there is no repository template none');
   });
 });
