@@ -43,18 +43,20 @@ export async function decompress(
   tools: ArchiveTools,
 ): Promise<Uint8Array> {
   if (compression === 'none') return bytes;
-  if (compression === 'xz') {
-    if (tools.unxz !== undefined) return tools.unxz(bytes);
+  if (compression === 'xz' && tools.unxz === undefined) {
     throw new WeirError('not-supported-yet', `${name} is compressed by xz, and there is no toolbox here to unpack it`, {
       exit: 2,
     });
   }
   try {
+    if (compression === 'xz') return await tools.unxz!(bytes);
     if (compression === 'gzip') return await promisify(gunzip)(bytes, { maxOutputLength: mostBytes });
     return await unzstd(bytes);
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new WeirError('bad-archive', `${name} can't be unpacked: ${said}`, { exit: 2, cause: error });
+    const said = error instanceof WeirError ? error.details : [error instanceof Error ? error.message : String(error)];
+    // A toolbox that can't be had says nothing about the archive.
+    if (error instanceof WeirError && error.code !== 'tool-failed') throw error;
+    throw new WeirError('bad-archive', `${name} can't be unpacked`, { details: said, exit: 2, cause: error });
   }
 }
 

@@ -21,6 +21,7 @@ import { specBytes } from '../spec/parse.ts';
 import { sources as specSources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
+import { archiveTools } from './archive-tools.ts';
 import { ensureRepository, type SeedRepository } from './seed.ts';
 import { type ProjectWorkspace, seedApt, type Workspace } from './workspace.ts';
 
@@ -46,26 +47,14 @@ export async function prepareComponents(
   key: SigningKey | undefined,
   names: readonly string[] = [...workspace.project.components.keys()],
 ): Promise<ReadyComponent[]> {
-  const { project, engine, cache } = workspace;
-  const seedDir = join(project.root, '..', 'seed');
-  const tarballs = await loadLookaside(
-    project.seed?.mappings[0] === undefined ? seedDir : dirname(project.seed.mappings[0]),
-  );
-  const context: SourceContext = {
-    store: engine.store,
-    cache,
-    lookaside: async ({ filename }) => {
-      const tarball = tarballs.get(filename);
-      if (tarball === undefined || project.seed === undefined) return undefined;
-      const seed = project.seed;
-      return fetchTarball(engine, () => seedApt(workspace, seed), tarball);
-    },
-  };
+  const { project, engine } = workspace;
+  const context = await sourceContext(workspace);
+  const tools = archiveTools(workspace);
   const components = names.map((name) => findComponent(project, name));
   return mapLimit(components, 4, (component) =>
     withScratch(engine.scratch, async (work) => {
       const fetched = await fetchSources(component, project, context, join(work, 'sources'));
-      const prepared = await prepareComponent(component, fetched);
+      const prepared = await prepareComponent(component, fetched, { tools });
       const rendered = await renderPrepared(component, prepared);
       return {
         component,
@@ -75,6 +64,25 @@ export async function prepareComponents(
       };
     }),
   );
+}
+
+/** Where a workspace's sources come from: its caches, and the seed's tarballs where the project has one. */
+export async function sourceContext(workspace: ProjectWorkspace): Promise<SourceContext> {
+  const { project, engine, cache } = workspace;
+  const seedDir = join(project.root, '..', 'seed');
+  const tarballs = await loadLookaside(
+    project.seed?.mappings[0] === undefined ? seedDir : dirname(project.seed.mappings[0]),
+  );
+  return {
+    store: engine.store,
+    cache,
+    lookaside: async ({ filename }) => {
+      const tarball = tarballs.get(filename);
+      if (tarball === undefined || project.seed === undefined) return undefined;
+      const seed = project.seed;
+      return fetchTarball(engine, () => seedApt(workspace, seed), tarball);
+    },
+  };
 }
 
 /** Puts the spec and every file that rpmbuild needs into the store. */
