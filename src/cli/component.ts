@@ -7,6 +7,7 @@ const verbs: Readonly<Record<string, string>> = {
   show: 'show a component with everything it inherits',
   render: 'write the rendered specs that the project keeps in git',
   diff: "show what the overlays change: upstream's files against the rendered ones",
+  changed: 'say which components changed between two commits of the project, and which part of them',
   build: 'build components, and before them only what they wait for; nothing is published',
   log: "print the log of a component's last build",
 };

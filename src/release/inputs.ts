@@ -61,6 +61,8 @@ export interface FileDigests {
   readonly file: (path: string) => Promise<Digest>;
   /** Paths relative to the folder → digests, of what rendering takes from a local component's folder. */
   readonly folder: (dir: string, spec: string) => Promise<ReadonlyMap<string, Digest>>;
+  /** Whether a file or folder is there. */
+  readonly has: (path: string) => Promise<boolean>;
 }
 
 /** File digests that hold for one run: a file that changes while it runs is seen as it was first. */
@@ -79,15 +81,16 @@ export function fileDigests(): FileDigests {
   return {
     file,
     folder: (dir, spec) => once(folders, `${dir}\0${spec}`, () => digestFolder(dir, spec, file)),
+    has: exists,
   };
 }
 
 async function digestOf(path: string): Promise<Digest> {
   try {
     const { size, mode } = await stat(path);
-    // Small ones in one read: opening a stream costs more than the file.
+    // Small ones in one read, which costs less.
     const digest = size < 65_536 ? sha256(await readFile(path)) : await fileDigest(path);
-    return (mode & 0o100) === 0 ? digest : sha256(`executable ${digest}`);
+    return inputDigest(digest, (mode & 0o100) !== 0);
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return 'missing';
@@ -95,7 +98,17 @@ async function digestOf(path: string): Promise<Digest> {
   }
 }
 
-/** The files that rendering takes: not git's own, not the project's TOML, and of the specs only the component's. */
+/** The digest of a file as an input. @param content SHA-256 */
+export function inputDigest(content: Digest, executable: boolean): Digest {
+  return executable ? sha256(`executable ${content}`) : content;
+}
+
+/** Whether rendering takes a file of a local component's folder: not git's own, not the project's TOML, no other spec. */
+export function isTaken(path: string, spec: string): boolean {
+  if (path.split('/').some((part) => part === '.git' || part.endsWith('.toml'))) return false;
+  return !path.endsWith('.spec') || path === spec;
+}
+
 async function digestFolder(
   dir: string,
   spec: string,
@@ -109,8 +122,7 @@ async function digestFolder(
     });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (entry.name === '.git' || entry.name.endsWith('.toml')) continue;
-      if (entry.name.endsWith('.spec') && path !== spec) continue;
+      if (!isTaken(path, spec)) continue;
       if (entry.isDirectory()) await visit(path);
       else found.set(path, await file(join(dir, path)));
     }
@@ -255,7 +267,8 @@ function localFolder(base: string, name: string): string | undefined {
 async function localUpstream(spec: Upstream, base: string, dir: string, parts: Parts): Promise<readonly InputPart[]> {
   const name = `${spec.name}.spec`;
   for (const folder of [dir, join(dir, spec.name)]) {
-    if ((await exists(join(folder, '.git'))) || !(await exists(join(folder, name)))) continue;
+    const { has } = parts.context.files;
+    if ((await has(join(folder, '.git'))) || !(await has(join(folder, name)))) continue;
     return folderParts(folder, name, parts);
   }
   const git = new Parts(parts.component, parts.context);

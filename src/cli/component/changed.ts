@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { formatError, WeirError } from '../../base/errors.ts';
+import { isEmptySelection } from '../../project/select.ts';
+import { type ChangedReport, changedComponents, describePart } from '../../release/changed.ts';
+import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
+import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+interface Options extends SelectionOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly includeUnchanged?: boolean;
+}
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  addSelection(command, 'components; all where none is named')
+    .requiredOption('--from <ref>', "commit of the project's git to compare from; . is the working tree")
+    .option('--to <ref>', 'commit to compare to; . is the working tree', 'HEAD')
+    .option('--include-unchanged', 'name components that are the same too')
+    .addHelpText(
+      'after',
+      examples([
+        'weir component changed --from HEAD~1',
+        'weir component changed --from origin/main --to .',
+        "weir component changed --from v1 --to v2 -p 'python-*' --include-unchanged",
+        "weir component changed --from v1 --json | jq '.components[] | select(.sourcesChanged).component'",
+      ]),
+    )
+    .action(async (names: string[], options: Options) => {
+      const settings = globals();
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings));
+      const selection = selectionOf(names, options);
+      const report = await changedComponents(workspace.project, workspace.engine.scratch, {
+        from: options.from,
+        to: options.to,
+        selection: isEmptySelection(selection) ? { ...selection, all: true } : selection,
+        unchanged: options.includeUnchanged === true,
+      });
+      printResult(settings, report, changedText(report));
+      const drifted = report.components.filter((each) => each.drifted).map((each) => each.component);
+      if (drifted.length === 0) return;
+      process.stderr.write(`${formatError(driftError(drifted))}\n`);
+      process.exitCode = 1;
+    });
+}
+
+/** What changed, components with the very same story under one heading. */
+export function changedText(report: ChangedReport): string {
+  const stories = new Map<string, { readonly heading: string; readonly lines: string[]; readonly names: string[] }>();
+  for (const { component, change, parts, sourcesChanged, drifted } of report.components) {
+    const lines = parts.map((part) => `  ${describePart(part)}`);
+    const sources = drifted ? ', rendered sources drifted' : sourcesChanged ? ', rendered sources changed' : '';
+    const heading = `${change}${sources}`;
+    const key = [heading, ...lines].join('\n');
+    const story = stories.get(key) ?? { heading, lines, names: [] };
+    story.names.push(component);
+    stories.set(key, story);
+  }
+  if (stories.size === 0) return 'no component changed';
+  return [...stories.values()]
+    .map(({ heading, lines, names }) => [`${listed(names)}: ${heading}`, ...lines].join('\n'))
+    .join('\n');
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length <= 5) return names.join(', ');
+  return `${names.slice(0, 3).join(', ')} and ${names.length - 3} more components`;
+}
+
+function driftError(names: readonly string[]): WeirError {
+  const count = names.length === 1 ? '1 component' : `${names.length} components`;
+  return new WeirError('drifted', `the rendered sources of ${count} changed, though nothing that goes into them did`, {
+    details: names,
+    hint: 'they may have been edited by hand: weir component render, and commit what it writes',
+  });
+}

@@ -1,0 +1,236 @@
+// Which components differ between two commits of the project, and by which part.
+
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { mapLimit, readIfExists } from '../base/files.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import { renderedDir } from '../overlay/render.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+import { type Selection, selectComponents } from '../project/select.ts';
+import { readLocks } from '../sources/lock.ts';
+import {
+  type ContentReader,
+  commitOf,
+  filesOf,
+  findRepository,
+  objectId,
+  openContents,
+  type Repository,
+} from '../sources/repository.ts';
+import { configurationOf, contextAt, type Layout, layOut, loadLaidOut, placeOf, withoutExcepted } from './at-commit.ts';
+import { type ComponentInputs, compareInputs, componentInputs, fileDigests, type InputContext } from './inputs.ts';
+
+function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
+  return project.renderedSpecsDir ?? join(root, 'specs');
+}
+
+/** The name of the working tree where a commit can be named. */
+export const workingTree = '.';
+
+/** One part of a component's inputs that is not the same. */
+export interface PartChange {
+  /** `upstream commit`, `overlay 3 (spec-add-tag)`, `define NAME` … */
+  readonly part: string;
+  readonly change: 'added' | 'removed' | 'changed' | 'reordered';
+  readonly before?: string;
+  readonly after?: string;
+  /** file:line relative to the project, in the later state, or in the earlier where it is gone. */
+  readonly where?: string;
+}
+
+export interface ComponentChange {
+  readonly component: string;
+  readonly change: 'added' | 'removed' | 'changed' | 'unchanged';
+  readonly parts: readonly PartChange[];
+  /** Whether the rendered `sources`, the list of the files from the lookaside, is another. */
+  readonly sourcesChanged: boolean;
+  /** Whether it is, although nothing that goes into the component changed. */
+  readonly drifted: boolean;
+  /** Digests of the inputs. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+export interface ChangedReport {
+  /** The commits; the working tree is `.`. */
+  readonly from: string;
+  readonly to: string;
+  /** By name; unchanged ones only where they were asked for, or drifted. */
+  readonly components: readonly ComponentChange[];
+}
+
+export interface ChangedOptions {
+  /** A commit of the project's git, or `.` for the working tree. */
+  readonly from: string;
+  readonly to: string;
+  readonly selection: Selection;
+  readonly unchanged?: boolean;
+}
+
+/** One state of the project: a commit's, or the working tree's. */
+interface State {
+  readonly context: InputContext;
+  /** Gives an id of the content of a component's rendered `sources`; undefined where there is none. */
+  readonly renderedSources: (name: string) => Promise<string | undefined>;
+}
+
+/**
+ * Compares the inputs of components in two states of the project.
+ * @param scratch folder for intermediate files
+ * @throws WeirError (exit 2) `no-git`, `unknown-ref`, `no-project-at`, `project-at`, and those of `selectComponents`
+ */
+export async function changedComponents(
+  project: Project,
+  scratch: string,
+  options: ChangedOptions,
+): Promise<ChangedReport> {
+  const repository = await findRepository(project.root);
+  if (repository === undefined) {
+    throw new WeirError('no-git', 'the project is in no git repository, so it has no other state to compare with', {
+      where: { file: project.file },
+      exit: 2,
+    });
+  }
+  const commitIn = (name: string): Promise<string> =>
+    name === workingTree ? Promise.resolve(name) : commitOf(repository, name);
+  const [from, to] = [await commitIn(options.from), await commitIn(options.to)];
+  const contents = openContents(repository);
+  try {
+    return await withScratch(scratch, async (dir) => {
+      const open = (name: string, commit: string, folder: string): Promise<State> =>
+        commit === workingTree
+          ? workingState(repository, project)
+          : committedState(repository, contents, project, name, commit, join(dir, folder));
+      const [before, after] = await Promise.all([open(options.from, from, 'from'), open(options.to, to, 'to')]);
+      return { from, to, components: await compareStates(before, after, options) };
+    });
+  } finally {
+    contents.close();
+  }
+}
+
+async function committedState(
+  repository: Repository,
+  contents: ContentReader,
+  project: Project,
+  name: string,
+  commit: string,
+  dir: string,
+): Promise<State> {
+  const place = placeOf(project, repository.top, renderedSpecsDir(project));
+  const whole = await filesOf(repository, commit);
+  const tree = withoutExcepted(whole, place);
+  const layout: Layout = { top: dir, written: new Map() };
+  await layOut(layout, await configurationOf(tree, contents));
+  const loaded = await loadLaidOut(layout, place, name);
+  const rendered = relative(dir, renderedSpecsDir(loaded));
+  return {
+    context: await contextAt(layout, loaded, tree, contents),
+    renderedSources: (component) => Promise.resolve(whole.get(`${rendered}/${renderedDir(component)}/sources`)?.oid),
+  };
+}
+
+async function workingState(repository: Repository, project: Project): Promise<State> {
+  const rendered = renderedSpecsDir(project);
+  return {
+    context: { project, locks: await readLocks(project), files: fileDigests() },
+    renderedSources: async (component) => {
+      const path = join(rendered, renderedDir(component), 'sources');
+      // Most are not there, which costs less to see this way.
+      return (await readIfExists(path)) === undefined ? undefined : objectId(await readFile(path), repository);
+    },
+  };
+}
+
+async function compareStates(before: State, after: State, options: ChangedOptions): Promise<ComponentChange[]> {
+  const [old, now] = [before.context.project, after.context.project];
+  const chosen = selectComponents(
+    {
+      components: new Map([...old.components, ...now.components]),
+      groups: new Map([...old.groups, ...now.groups]),
+    },
+    options.selection,
+  );
+  const named = new Set(options.selection.names);
+  const changes = await mapLimit(chosen, 64, ({ name }) => compareComponent(name, before, after));
+  return changes.filter(
+    ({ component, change, drifted }) =>
+      change !== 'unchanged' || drifted || options.unchanged === true || named.has(component),
+  );
+}
+
+async function compareComponent(name: string, before: State, after: State): Promise<ComponentChange> {
+  const inputsIn = ({ context }: State): Promise<ComponentInputs> | undefined => {
+    const component: ResolvedComponent | undefined = context.project.components.get(name);
+    return component === undefined ? undefined : componentInputs(component, context);
+  };
+  const [old, now] = await Promise.all([inputsIn(before), inputsIn(after)]);
+  const [oldSources, newSources] = await Promise.all([before.renderedSources(name), after.renderedSources(name)]);
+  const sourcesChanged = oldSources !== newSources;
+  const change =
+    old === undefined ? 'added' : now === undefined ? 'removed' : old.digest === now.digest ? 'unchanged' : 'changed';
+  return {
+    component: name,
+    change,
+    parts: old === undefined || now === undefined ? [] : partChanges(old, now),
+    sourcesChanged,
+    drifted: change === 'unchanged' && sourcesChanged && isSettled(now!),
+    ...(old === undefined ? {} : { before: old.digest }),
+    ...(now === undefined ? {} : { after: now.digest }),
+  };
+}
+
+/** Whether the inputs say which sources they mean; the newest of a branch is another one every day. */
+function isSettled(inputs: ComponentInputs): boolean {
+  return !inputs.parts.some(({ name, value }) => name === 'upstream snapshot' && value === 'the newest');
+}
+
+/** The difference of two states of a component, one row a part. */
+export function partChanges(before: ComponentInputs, after: ComponentInputs): PartChange[] {
+  const { added, removed, changed, reordered } = compareInputs(before, after);
+  const value = <K extends string>(key: K, text: string | undefined): { [P in K]?: string } =>
+    text === undefined ? {} : ({ [key]: text } as { [P in K]?: string });
+  return [
+    ...changed.map(
+      ({ name, before: old, after: now }): PartChange => ({
+        part: name,
+        change: 'changed',
+        ...value('before', old.value),
+        ...value('after', now.value),
+        ...value('where', now.where),
+      }),
+    ),
+    ...added.map(
+      ({ name, value: after, where }): PartChange => ({
+        part: name,
+        change: 'added',
+        ...value('after', after),
+        ...value('where', where),
+      }),
+    ),
+    ...removed.map(
+      ({ name, value: before, where }): PartChange => ({
+        part: name,
+        change: 'removed',
+        ...value('before', before),
+        ...value('where', where),
+      }),
+    ),
+    ...(reordered ? [{ part: 'order of overlays', change: 'reordered' } as const] : []),
+  ];
+}
+
+/** A part that changed in one line. */
+export function describePart({ part, change, before, after, where }: PartChange): string {
+  const at = where === undefined ? '' : ` [${where}]`;
+  const values =
+    change === 'changed'
+      ? before === undefined && after === undefined
+        ? ''
+        : `: ${before ?? '…'} → ${after ?? '…'}`
+      : (after ?? before) === undefined
+        ? ''
+        : `: ${after ?? before}`;
+  return `${change} ${part}${values}${at}`;
+}
