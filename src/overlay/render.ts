@@ -71,7 +71,7 @@ export async function prepareComponent(
     ...(observe === undefined ? {} : { observe: (step: OverlayStep) => observe({ kind: 'overlay', ...step }) }),
   };
   const archives = await applyArchiveOverlays(read, component, overlays);
-  const listed = await rehash(fetched.files, archives.files, archives.applied);
+  const listed = await rehash(component, fetched.files, archives.files, archives.applied);
   const withMacros = addMacrosFile(archives, component);
   if (withMacros.spec !== archives.spec) observe?.({ kind: 'macros', before: archives, after: withMacros });
   const overlaid = await applyPlainOverlays(withMacros, component, overlays);
@@ -103,7 +103,12 @@ export async function prepareComponent(
   };
 }
 
+/**
+ * The list with the hashes that archives have after the overlays: those computed, which must be those that the configuration
+ * has; where the archive itself was not fetched, those of the configuration.
+ */
 async function rehash(
+  component: ResolvedComponent,
   listed: readonly LookasideFile[],
   files: SourceTree,
   applied: readonly AppliedOverlay[],
@@ -111,15 +116,27 @@ async function rehash(
   const changed = new Set(applied.flatMap((one) => one.files));
   const result: LookasideFile[] = [];
   for (const file of listed) {
-    const entry = changed.has(file.filename) ? files.get(file.filename) : undefined;
+    const { filename } = file;
+    const source = component.sourceFiles.find((one) => one.filename === filename && one.origin.type === 'overlay');
+    const hashType = source?.hashType ?? 'SHA512';
+    const expected = source?.hash === undefined ? undefined : { filename, hashType, hash: source.hash.toLowerCase() };
+    const entry = changed.has(filename) ? files.get(filename) : undefined;
     if (entry === undefined) {
-      result.push(file);
-    } else {
-      const hash = createHash('sha512')
-        .update(await readEntry(entry))
-        .digest('hex');
-      result.push({ filename: file.filename, hashType: 'SHA512', hash });
+      result.push(expected !== undefined && !files.has(filename) ? expected : file);
+      continue;
     }
+    const hash = createHash(hashType.toLowerCase())
+      .update(await readEntry(entry))
+      .digest('hex');
+    if (expected !== undefined && expected.hash !== hash) {
+      throw new WeirError('wrong-hash', `${filename} has another ${hashType} hash after the overlays than configured`, {
+        where: { component: component.name, file: component.origin.file, line: component.origin.line },
+        details: [`expected ${expected.hash}`, `got      ${hash}`],
+        hint: 'upstream or an overlay has changed, or another tool packed the archive: see what, then set the new hash',
+        exit: 2,
+      });
+    }
+    result.push({ filename, hashType, hash });
   }
   return result;
 }

@@ -1,28 +1,26 @@
 import { copyFile, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
+import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
-import { takeOut } from '../engine/store.ts';
-import type { Distro, Project, ResolvedComponent, SourceFile } from '../project/model.ts';
-import { type DownloadContext, fetchVerified, knownBlob, takeIn } from './download.ts';
-import { checkOut, localGitDir, localPath, openGitStore, openRepository, resolveCommit } from './git.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+import { checkOut, resolveCommit } from './git.ts';
 import { commitsSinceVersion } from './git-history.ts';
 import type { GitRepository } from './git-run.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
+import { type ComponentLock, lockNames, lockProblem, readLock } from './lock.ts';
+import {
+  makeFile,
+  type Shelves,
+  type SourceFileContext,
+  takeFile,
+  type WantedFile,
+  wantedFiles,
+} from './source-files.ts';
+import { openDistGit, type Upstream, upstreamOf } from './upstream.ts';
 
-/** What a lookaside that is no server is asked for. */
-export interface LookasideRequest extends LookasideFile {
-  /** The component's name upstream. */
-  readonly package: string;
-}
-
-export interface SourceContext extends DownloadContext {
-  /** Gives the path of a file for `seed:` lookasides, and where a distro names no lookaside; its hash is checked here. */
-  readonly lookaside?: (request: LookasideRequest) => Promise<string | undefined>;
-  /** Further lookasides, as templates with `$pkg`, `$filename`, `$hashtype` and `$hash`, asked after the distro's own. */
-  readonly mirrors?: readonly string[];
-  /** The upstream commit that a lock names; wins over the configuration. */
-  readonly locked?: string;
+export interface SourceContext extends SourceFileContext {
+  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  readonly skipLockValidation?: boolean;
   /** False: only what dist-git itself has, as rendering needs it. */
   readonly withLookaside?: boolean;
 }
@@ -43,16 +41,20 @@ export interface FetchedSources {
     /** For git: the commits since the Version last changed, that one too; `%autorelease` counts them. */
     readonly commitsSinceVersion?: number;
   };
+  /** The component's lock, where it has one. */
+  readonly lock?: ComponentLock;
   /** Files from the lookaside, as `sources` lists them after the component's own source files are merged in. */
   readonly files: readonly LookasideFile[];
+  /** Those of `files` whose hash the configuration does not have, with `allowNoHashes`. */
+  readonly unhashed?: readonly string[];
 }
 
 /**
  * Brings a component's spec, its files and (unless told not to) the files of the lookaside into a folder, every one
  * of those checked against its hash. Files from the store are hard links: replace them, never write into them.
  * @param into a folder that does not exist yet, or is empty
- * @throws WeirError `no-spec`, `no-spec-file`, `unknown-distro`, `no-dist-git`, `source-twice`, `no-hash`, and those of
- * `fetchVerified`, `resolveCommit` and `parseSourcesFile`
+ * @throws WeirError `no-spec`, `no-spec-file`, `no-lock`, `stale-lock`, and those of `readLock`, `upstreamOf`,
+ * `resolveCommit`, `parseSourcesFile`, `wantedFiles`, `takeFile` and `makeFile`
  */
 export async function fetchSources(
   component: ResolvedComponent,
@@ -91,94 +93,80 @@ async function fetchInto(
       exit: 2,
     });
   }
+  const lock = await readLock(project, component.name);
+  const upstream = upstreamOf(component, project, lock);
   let origin: FetchedSources['origin'];
-  let distro: Distro | undefined;
   let upstreamSpec: string;
-  if (spec.type === 'local') {
-    if (!(await exists(spec.path))) {
-      throw new WeirError('no-spec-file', `the spec ${spec.path} is not there`, { where, exit: 2 });
-    }
-    await copyFolder(dirname(spec.path), into, basename(spec.path));
-    origin = { kind: 'local', from: spec.path };
-    upstreamSpec = basename(spec.path);
+  if (upstream !== undefined) {
+    origin = await fetchDistGit(component, project, upstream, lock, context, into);
+    upstreamSpec = `${upstream.name}.spec`;
   } else {
-    distro = project.distros.get(spec.distro.name);
-    if (distro === undefined) {
-      const near = closest(spec.distro.name, project.distros.keys())[0];
-      throw new WeirError('unknown-distro', `no distro ${spec.distro.name} is configured`, {
-        where,
-        ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-        exit: 2,
-      });
+    const path = spec.type === 'local' ? spec.path : '';
+    if (!(await exists(path))) {
+      throw new WeirError('no-spec-file', `the spec ${path} is not there`, { where, exit: 2 });
     }
-    upstreamSpec = `${spec.name}.spec`;
-    origin = await fetchDistGit(component, project, distro, context, into);
+    await copyFolder(dirname(path), into, basename(path));
+    origin = { kind: 'local', from: path };
+    upstreamSpec = basename(path);
   }
   const specPath = await settleSpec(into, upstreamSpec, component.name);
-  const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', join(into, 'sources'));
-  const { files, fetches } = mergeSourceFiles(component, listed);
+  // Where it comes from, not where it happens to lie now.
+  const listing = upstream === undefined ? join(dirname(origin.from), 'sources') : `${origin.from}: sources`;
+  const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', listing);
+  const wanted = wantedFiles(component, listed, context.allowNoHashes === true && context.withLookaside !== false);
+  const files = new Map(wanted.map(({ filename, file }) => [filename, file]));
   if (context.withLookaside !== false) {
-    const upstreamName = spec.type === 'upstream' ? spec.name : component.name;
-    await mapLimit(fetches, 4, async ({ file, source }) => {
-      await takeLookaside(file, source, upstreamName, distro, context, into);
-    });
+    const shelves: Shelves = {
+      package: upstream?.name ?? component.name,
+      distro: upstream?.distro ?? project.distros.get(project.project.defaultDistro?.name ?? ''),
+    };
+    const isMade = ({ source }: WantedFile): boolean => source?.origin.type === 'custom';
+    await mapLimit(
+      wanted.filter((one) => !isMade(one)),
+      4,
+      async (one) => files.set(one.filename, await takeFile(one, shelves, context, into)),
+    );
+    // In their order: one may be made of another.
+    for (const one of wanted.filter(isMade)) {
+      const { origin: how } = one.source!;
+      if (how.type === 'custom') files.set(one.filename, await makeFile(component, one, how, context, into));
+    }
   }
-  return { dir: into, specPath, origin, files };
+  return {
+    dir: into,
+    specPath,
+    origin,
+    ...(lock === undefined ? {} : { lock }),
+    files: [...files.values()].filter((file) => file !== undefined),
+    unhashed: wanted.filter(({ file }) => file === undefined).map(({ filename }) => filename),
+  };
 }
 
-/** The dist-git of a component: a plain folder, or a git repository at the commit that the configuration means. */
+/** The dist-git of a component: a plain folder, or a git repository at the commit that lock and configuration mean. */
 async function fetchDistGit(
   component: ResolvedComponent,
   project: Project,
-  distro: Distro,
+  upstream: Upstream,
+  lock: ComponentLock | undefined,
   context: SourceContext,
   into: string,
 ): Promise<FetchedSources['origin']> {
-  const spec = component.spec;
-  if (spec?.type !== 'upstream') throw new TypeError('not an upstream component');
-  const base =
-    distro.distGitBaseUri ?? (project.seed?.distGit === undefined ? undefined : `${project.seed.distGit}/$pkg`);
-  if (base === undefined) {
-    throw new WeirError('no-dist-git', `the distro ${distro.name} has no dist-git-base-uri`, { exit: 2 });
+  const distGit = await openDistGit(upstream, context.cache);
+  const spec = `${upstream.name}.spec`;
+  if (distGit.kind === 'folder') {
+    await copyFolder(distGit.folder, into, spec);
+    return { kind: 'folder', from: distGit.folder };
   }
-  const uri = distGitUri(base, spec.name);
-  const local = localPath(uri);
-  let from = uri;
-  if (local !== undefined) {
-    const folders = [local, join(local, spec.name)];
-    for (const folder of folders) {
-      if (localGitDir(folder) !== undefined) continue;
-      if (await exists(join(folder, `${spec.name}.spec`))) {
-        await copyFolder(folder, into, `${spec.name}.spec`);
-        return { kind: 'folder', from: folder };
-      }
-    }
-    if (!(await exists(local))) {
-      throw new WeirError('no-dist-git', `the dist-git of ${spec.name} is not there`, { details: [local], exit: 2 });
-    }
-    if (localGitDir(local) === undefined) from = folders[1]!;
+  if (context.skipLockValidation !== true) {
+    const problem = lockProblem(component, lock);
+    // A project that has no lock at all does not use them.
+    if (problem !== undefined && (lock !== undefined || (await lockNames(project)).length > 0)) throw problem;
   }
-  const repository = await openRepository(openGitStore(context.cache), from);
-  const version = spec.distro.version ?? distro.defaultVersion;
-  const branch = version === undefined ? undefined : distro.versions.get(version)?.distGitBranch;
-  const commit = context.locked ?? spec.commit;
-  const { snapshot } = spec.distro;
-  const wish = {
-    ...(commit === undefined ? {} : { commit }),
-    ...(snapshot === undefined ? {} : { snapshot }),
-    ...(branch === undefined ? {} : { branch }),
-  };
-  const resolved = await resolveCommit(repository, wish, context);
-  await checkOut(repository, resolved, into, context);
-  const count = await commitsSinceVersion(repository, resolved, `${spec.name}.spec`, context);
-  return { kind: 'git', from, commit: resolved, repository, commitsSinceVersion: count };
-}
-
-/** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */
-export function distGitUri(base: string, name: string): string {
-  const isUrl = /^(?:[a-z][a-z0-9+.-]*:\/\/|file:)/i.test(base);
-  // `$` in a name has a meaning in replacements, so it is a function.
-  return base.replaceAll('$pkg', () => (isUrl ? encodeURIComponent(name) : name));
+  const { repository } = distGit;
+  const commit = await resolveCommit(repository, upstream.wish, context);
+  await checkOut(repository, commit, into, context);
+  const commitsSince = await commitsSinceVersion(repository, commit, spec, context);
+  return { kind: 'git', from: repository.url, commit, repository, commitsSinceVersion: commitsSince };
 }
 
 /** Copies a component's folder; other specs and the project's own TOML beside it stay behind. */
@@ -210,101 +198,4 @@ async function settleSpec(dir: string, upstreamSpec: string, name: string): Prom
   }
   if (found !== `${name}.spec`) await rename(join(dir, found), target);
   return target;
-}
-
-interface Fetch {
-  readonly file: LookasideFile;
-  readonly source: SourceFile | undefined;
-}
-
-/** The upstream list with the component's own source files in it, and what has to be fetched for that. */
-function mergeSourceFiles(
-  component: ResolvedComponent,
-  listed: readonly LookasideFile[],
-): { files: LookasideFile[]; fetches: Fetch[] } {
-  const files = [...listed];
-  const fetches = new Map<string, Fetch>(listed.map((file) => [file.filename, { file, source: undefined }]));
-  for (const source of component.sourceFiles) {
-    const where = { file: component.origin.file, line: component.origin.line, component: component.name };
-    const upstream = files.findIndex((one) => one.filename === source.filename);
-    if (upstream >= 0 && !source.replaceUpstream) {
-      throw new WeirError('source-twice', `upstream has the source ${source.filename} too`, {
-        where,
-        hint: 'set replace-upstream = true and replace-reason, or take the source file out',
-        exit: 2,
-      });
-    }
-    // An archive that overlays change is fetched as upstream has it; its new hash comes with rendering.
-    if (source.origin.type === 'overlay') continue;
-    if (source.origin.type === 'custom') {
-      throw new WeirError('not-supported-yet', `${source.filename} is made by a script; Weir can't run those yet`, {
-        where,
-        exit: 2,
-      });
-    }
-    if (source.hash === undefined || source.hashType === undefined) {
-      throw new WeirError('no-hash', `the source ${source.filename} has no hash`, {
-        where,
-        hint: 'set hash and hash-type: without them nobody can tell whether the file is the right one',
-        exit: 2,
-      });
-    }
-    const file: LookasideFile = {
-      filename: source.filename,
-      hashType: source.hashType,
-      hash: source.hash.toLowerCase(),
-    };
-    if (upstream >= 0) files[upstream] = file;
-    else files.push(file);
-    fetches.set(source.filename, { file, source });
-  }
-  return { files, fetches: [...fetches.values()] };
-}
-
-async function takeLookaside(
-  file: LookasideFile,
-  source: SourceFile | undefined,
-  upstreamName: string,
-  distro: Distro | undefined,
-  context: SourceContext,
-  into: string,
-): Promise<void> {
-  const target = join(into, file.filename);
-  const known = await knownBlob(file, context);
-  if (known !== undefined) return takeOut(context.store, known, target);
-  const template = distro?.lookasideBaseUri;
-  const bySeed = template === undefined || template.startsWith('seed:');
-  if (bySeed && context.lookaside !== undefined && source === undefined) {
-    const path = await context.lookaside({ ...file, package: upstreamName });
-    if (path !== undefined) {
-      await takeOut(context.store, await takeIn(file, path, path, context), target);
-      return;
-    }
-  }
-  const templates = [...(bySeed ? [] : [template]), ...(context.mirrors ?? [])];
-  const places = templates.map((one) => lookasideUrl(one, file, upstreamName));
-  if (source?.origin.type === 'download' && distro?.disableOrigins !== true) places.push(asUrl(source.origin.uri));
-  if (places.length === 0 && (await exists(target))) {
-    // A local component may carry its archives beside the spec.
-    await takeIn(file, target, target, context);
-    return;
-  }
-  await takeOut(context.store, await fetchVerified(file, places, context), target);
-}
-
-function asUrl(uri: string): string {
-  return uri.startsWith('/') ? new URL(`file://${encodeURI(uri)}`).href : uri;
-}
-
-/** The address of a file in a lookaside; every part is escaped as a part of a path. */
-export function lookasideUrl(template: string, file: LookasideFile, packageName: string): string {
-  const values: Readonly<Record<string, string>> = {
-    pkg: packageName,
-    filename: file.filename,
-    hashtype: file.hashType.toLowerCase(),
-    hash: file.hash,
-  };
-  return asUrl(template).replace(/\$(pkg|filename|hashtype|hash)/g, (_whole, name: string) =>
-    encodeURIComponent(values[name]!),
-  );
 }

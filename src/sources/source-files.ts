@@ -1,0 +1,273 @@
+import { lstat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileDigest, valueDigest } from '../base/digest.ts';
+import { type Place, systemCode, WeirError } from '../base/errors.ts';
+import { exists, readIfExists, writeAtomic } from '../base/files.ts';
+import { blobPath, hasBlob, takeOut } from '../engine/store.ts';
+import type { Distro, ResolvedComponent, SourceFile, SourceOrigin } from '../project/model.ts';
+import { type DownloadContext, fetchUnhashed, fetchVerified, knownBlob, takeIn, wrongHash } from './download.ts';
+import type { LookasideFile, SourceHashType } from './listing.ts';
+
+/** What a lookaside that is no server is asked for. */
+export interface LookasideRequest extends LookasideFile {
+  /** The component's name upstream. */
+  readonly package: string;
+}
+
+/** An archive that a script of the project makes. */
+export interface ScriptRequest {
+  readonly component: string;
+  /** The archive's name; its ending says how it is packed. */
+  readonly filename: string;
+  /** The script, on disk. */
+  readonly script: string;
+  /** Packages that the script needs beside those of every buildroot. */
+  readonly packages: readonly string[];
+  /** Name, as the script finds it beside itself → path on disk. */
+  readonly inputs: ReadonlyMap<string, string>;
+}
+
+export interface SourceFileContext extends DownloadContext {
+  /** Gives the path of a file for `seed:` lookasides, and where a distro names no lookaside; its hash is checked here. */
+  readonly lookaside?: (request: LookasideRequest) => Promise<string | undefined>;
+  /** Further lookasides, as templates with `$pkg`, `$filename`, `$hashtype` and `$hash`, asked after the distro's own. */
+  readonly mirrors?: readonly string[];
+  /** Runs the script of a custom source file; gives the path of the archive. */
+  readonly runScript?: (request: ScriptRequest) => Promise<string>;
+  /** A source file without a hash is taken as it comes, and its hash is told: for filling in a configuration. */
+  readonly allowNoHashes?: boolean;
+}
+
+/** A file that a component has beside those of dist-git. */
+export interface WantedFile {
+  readonly filename: string;
+  /** Undefined only for those that have no hash yet, with `allowNoHashes`. */
+  readonly file: LookasideFile | undefined;
+  /** The component's own entry; undefined for upstream's files. */
+  readonly source: SourceFile | undefined;
+}
+
+/**
+ * Upstream's list with the component's own source files in it: those that replace one of upstream's in its place, new ones
+ * at the end. An archive that overlays change stays upstream's: that is what has to be fetched.
+ * @throws WeirError (exit 2) `source-twice`, `no-such-source`, `no-hash`
+ */
+export function wantedFiles(
+  component: ResolvedComponent,
+  listed: readonly LookasideFile[],
+  allowNoHashes: boolean,
+): WantedFile[] {
+  const wanted = new Map<string, WantedFile>(
+    listed.map((file) => [file.filename, { filename: file.filename, file, source: undefined }]),
+  );
+  for (const source of component.sourceFiles) {
+    const { filename } = source;
+    const where = placeOf(component);
+    if (wanted.has(filename) && !source.replaceUpstream) {
+      throw new WeirError('source-twice', `upstream has the source ${filename} too`, {
+        where,
+        hint: 'set replace-upstream = true and replace-reason, or take the source file out',
+        exit: 2,
+      });
+    }
+    if (!wanted.has(filename) && source.replaceUpstream) {
+      const names = listed.map((file) => file.filename);
+      throw new WeirError('no-such-source', `upstream has no source ${filename} that could be replaced`, {
+        where,
+        details: names.length === 0 ? [] : [`upstream has ${names.join(', ')}`],
+        hint: 'take replace-upstream out, or correct the name',
+        exit: 2,
+      });
+    }
+    if (!hasHash(source) && !allowNoHashes) throw noHash(component, filename);
+    if (source.origin.type === 'overlay') continue;
+    const file = hasHash(source) ? { filename, hashType: source.hashType, hash: source.hash.toLowerCase() } : undefined;
+    wanted.set(filename, { filename, file, source });
+  }
+  return [...wanted.values()];
+}
+
+function hasHash(source: SourceFile): source is SourceFile & { hash: string; hashType: SourceHashType } {
+  return source.hash !== undefined && source.hashType !== undefined;
+}
+
+function placeOf(component: ResolvedComponent): Place {
+  return { file: component.origin.file, line: component.origin.line, component: component.name };
+}
+
+function noHash(component: ResolvedComponent, filename: string): WeirError {
+  return new WeirError('no-hash', `the source ${filename} has no hash`, {
+    where: placeOf(component),
+    details: ['without one nobody can tell whether the file is the right one'],
+    hint: `weir component prepare ${component.name} -o DIR --allow-no-hashes shows the one that it has now`,
+    exit: 2,
+  });
+}
+
+/** Where the files of a component are asked for. */
+export interface Shelves {
+  /** The component's name upstream, which lookasides know it by. */
+  readonly package: string;
+  /** Upstream's distro; for a local component the project's own. */
+  readonly distro: Distro | undefined;
+}
+
+/**
+ * Puts one file into the component's folder, checked: from the cache, the lookaside, its mirrors, its origin.
+ * @returns what it is, with its hash
+ * @throws WeirError as `fetchVerified`
+ */
+export async function takeFile(
+  wanted: WantedFile,
+  shelves: Shelves,
+  context: SourceFileContext,
+  into: string,
+): Promise<LookasideFile> {
+  const { file, source, filename } = wanted;
+  const target = join(into, filename);
+  const { distro } = shelves;
+  const origins =
+    source?.origin.type === 'download' && distro?.disableOrigins !== true ? [asUrl(source.origin.uri)] : [];
+  if (file === undefined) {
+    const found = await fetchUnhashed(filename, source?.hashType ?? 'SHA512', origins, context);
+    await takeOut(context.store, (await knownBlob(found, context))!, target);
+    return found;
+  }
+  const known = await knownBlob(file, context);
+  if (known !== undefined) {
+    await takeOut(context.store, known, target);
+    return file;
+  }
+  // A local component may carry its archives beside the spec.
+  if ((await exists(target)) && (await fileDigest(target, file.hashType.toLowerCase())) === file.hash) {
+    await takeIn(file, target, target, context);
+    return file;
+  }
+  const template = distro?.lookasideBaseUri;
+  const bySeed = template === undefined || template.startsWith('seed:');
+  if (bySeed && context.lookaside !== undefined && source === undefined) {
+    const path = await context.lookaside({ ...file, package: shelves.package });
+    if (path !== undefined) {
+      await takeOut(context.store, await takeIn(file, path, path, context), target);
+      return file;
+    }
+  }
+  const templates = [...(bySeed ? [] : [template]), ...(context.mirrors ?? [])];
+  const places = [...templates.map((one) => lookasideUrl(one, file, shelves.package)), ...origins];
+  if (places.length === 0 && (await exists(target))) await takeIn(file, target, target, context);
+  await takeOut(context.store, await fetchVerified(file, places, context), target);
+  return file;
+}
+
+function asUrl(uri: string): string {
+  return uri.startsWith('/') ? new URL(`file://${encodeURI(uri)}`).href : uri;
+}
+
+/** The address of a file in a lookaside; every part is escaped as a part of a path. */
+export function lookasideUrl(template: string, file: LookasideFile, packageName: string): string {
+  const values: Readonly<Record<string, string>> = {
+    pkg: packageName,
+    filename: file.filename,
+    hashtype: file.hashType.toLowerCase(),
+    hash: file.hash,
+  };
+  return asUrl(template).replace(/\$(pkg|filename|hashtype|hash)/g, (_whole, name: string) =>
+    encodeURIComponent(values[name]!),
+  );
+}
+
+type Custom = Extract<SourceOrigin, { readonly type: 'custom' }>;
+
+/**
+ * Has a script of the project make one file of the component's folder. With the same script, packages and inputs as before it is
+ * not run again, as long as what came out then is what the configuration still asks for.
+ * @returns what it is, with its hash
+ * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and those of the script's run
+ */
+export async function makeFile(
+  component: ResolvedComponent,
+  wanted: WantedFile,
+  origin: Custom,
+  context: SourceFileContext,
+  into: string,
+): Promise<LookasideFile> {
+  const { filename, source } = wanted;
+  const hashType = source?.hashType ?? 'SHA512';
+  const script = await findScript(component, origin);
+  const inputs = new Map<string, string>();
+  for (const name of origin.inputs) {
+    const path = join(into, name);
+    if (!(await isFile(path))) {
+      throw new WeirError('no-input', `${filename} is made of ${name}, which is not among the sources`, {
+        where: placeOf(component),
+        hint: "an input is one of upstream's files, or a source file that comes before this one",
+        exit: 2,
+      });
+    }
+    inputs.set(name, path);
+  }
+  const digests: Record<string, string> = {};
+  for (const [name, path] of inputs) digests[name] = await fileDigest(path);
+  const key = valueDigest({
+    filename,
+    script: await fileDigest(script),
+    packages: origin.packages,
+    inputs: digests,
+  });
+  const target = join(into, filename);
+  const record = join(context.cache, 'custom', key.slice(0, 2), key);
+  const before = (await readIfExists(record))?.trim() ?? '';
+  if (wanted.file !== undefined && /^[0-9a-f]{64}$/.test(before) && (await hasBlob(context.store, before))) {
+    const hash = await fileDigest(blobPath(context.store, before), hashType.toLowerCase());
+    if (hash === wanted.file.hash) {
+      await takeOut(context.store, before, target);
+      return wanted.file;
+    }
+  }
+  if (context.runScript === undefined) {
+    throw new WeirError('no-buildroot', `${filename} is made by a script, and there is no buildroot to run it in`, {
+      where: placeOf(component),
+      hint: 'a project needs a [release] and package repositories for that',
+      exit: 2,
+    });
+  }
+  const { packages } = origin;
+  const made = await context.runScript({ component: component.name, filename, script, packages, inputs });
+  const got = await fileDigest(made, hashType.toLowerCase());
+  if (wanted.file !== undefined && got !== wanted.file.hash) {
+    throw wrongHash(wanted.file, got, `the script ${script}`, [
+      'the script, its inputs or its packages have changed since the hash was written down',
+    ]);
+  }
+  const file: LookasideFile = { filename, hashType, hash: got };
+  const blob = await takeIn(file, made, script, context);
+  await writeAtomic(record, `${blob}\n`);
+  await takeOut(context.store, blob, target);
+  return file;
+}
+
+/** A script lies beside the spec of a local component, else beside the configuration file. */
+async function findScript(component: ResolvedComponent, origin: Custom): Promise<string> {
+  const folders = [dirname(component.origin.file)];
+  if (component.spec?.type === 'local') folders.unshift(dirname(component.spec.path));
+  for (const folder of folders) {
+    const path = join(folder, origin.script);
+    if (await isFile(path)) return path;
+  }
+  throw new WeirError('no-script', `the script ${origin.script} is not there`, {
+    where: placeOf(component),
+    details: [...new Set(folders)].map((folder) => `looked in ${folder}`),
+    exit: 2,
+  });
+}
+
+/** A link could lead anywhere, so it is no file. */
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw error;
+  }
+}

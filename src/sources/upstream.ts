@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { closest, WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
+import type { Distro, Project, ResolvedComponent } from '../project/model.ts';
+import { type GitWish, localGitDir, localPath, openGitStore, openRepository } from './git.ts';
+import type { GitRepository } from './git-run.ts';
+import type { ComponentLock } from './lock.ts';
+
+/** Where an upstream component comes from. */
+export interface Upstream {
+  /** The component's name there. */
+  readonly name: string;
+  readonly distro: Distro;
+  /** The address of its dist-git: a URL, or an absolute path. */
+  readonly uri: string;
+  /** What of it is taken: the lock's commit, else the configured one, else the snapshot, else the branch's head. */
+  readonly wish: GitWish;
+}
+
+/**
+ * What the configuration, and the lock where there is one, say of a component's upstream; nothing is asked of it.
+ * @returns undefined for a component with a local spec, or none
+ * @throws WeirError (exit 2) `unknown-distro`, `no-dist-git`
+ */
+export function upstreamOf(
+  component: ResolvedComponent,
+  project: Pick<Project, 'distros' | 'seed'>,
+  lock: Pick<ComponentLock, 'upstreamCommit'> | undefined,
+): Upstream | undefined {
+  const { spec } = component;
+  if (spec?.type !== 'upstream') return undefined;
+  const distro = project.distros.get(spec.distro.name);
+  if (distro === undefined) {
+    const near = closest(spec.distro.name, project.distros.keys())[0];
+    throw new WeirError('unknown-distro', `no distro ${spec.distro.name} is configured`, {
+      where: { file: component.origin.file, line: component.origin.line, component: component.name },
+      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+      exit: 2,
+    });
+  }
+  const base =
+    distro.distGitBaseUri ?? (project.seed?.distGit === undefined ? undefined : `${project.seed.distGit}/$pkg`);
+  if (base === undefined) {
+    throw new WeirError('no-dist-git', `the distro ${distro.name} has no dist-git-base-uri`, { exit: 2 });
+  }
+  const version = spec.distro.version ?? distro.defaultVersion;
+  const branch = version === undefined ? undefined : distro.versions.get(version)?.distGitBranch;
+  const commit = lock?.upstreamCommit ?? spec.commit;
+  const { snapshot } = spec.distro;
+  return {
+    name: spec.name,
+    distro,
+    uri: distGitUri(base, spec.name),
+    wish: {
+      ...(commit === undefined ? {} : { commit }),
+      ...(snapshot === undefined ? {} : { snapshot }),
+      ...(branch === undefined ? {} : { branch }),
+    },
+  };
+}
+
+/** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */
+export function distGitUri(base: string, name: string): string {
+  const isUrl = /^(?:[a-z][a-z0-9+.-]*:\/\/|file:)/i.test(base);
+  // `$` in a name has a meaning in replacements, so it is a function.
+  return base.replaceAll('$pkg', () => (isUrl ? encodeURIComponent(name) : name));
+}
+
+/** A component's dist-git: a git repository, or a plain folder of files that has no history. */
+export type DistGit =
+  | { readonly kind: 'git'; readonly repository: GitRepository }
+  | { readonly kind: 'folder'; readonly folder: string };
+
+/**
+ * Opens a dist-git; nothing is fetched yet. A path may also name the folder of all dist-gits.
+ * @throws WeirError `no-dist-git` (exit 2) where a path leads to nothing
+ */
+export async function openDistGit(upstream: Pick<Upstream, 'name' | 'uri'>, cache: string): Promise<DistGit> {
+  const { name, uri } = upstream;
+  const local = localPath(uri);
+  let from = uri;
+  if (local !== undefined) {
+    const folders = [local, join(local, name)];
+    for (const folder of folders) {
+      if (localGitDir(folder) === undefined && (await exists(join(folder, `${name}.spec`)))) {
+        return { kind: 'folder', folder };
+      }
+    }
+    if (!(await exists(local))) {
+      throw new WeirError('no-dist-git', `the dist-git of ${name} is not there`, { details: [local], exit: 2 });
+    }
+    if (localGitDir(local) === undefined) from = folders[1]!;
+  }
+  return { kind: 'git', repository: await openRepository(openGitStore(cache), from) };
+}
