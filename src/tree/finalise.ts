@@ -47,7 +47,7 @@ export async function finaliseTree(
   const { cache, ...inputs } = options;
   const result = await perform(engine, {
     kind: 'finalise-tree',
-    version: 4,
+    version: 5,
     inputs: { tree: valueDigest(tree), toolbox: toolbox.digest, ...inputs },
     run: async (work) => {
       const finalised = await finalise(engine, toolbox, tree, options);

@@ -43,7 +43,7 @@ export async function policyStore(
   const settings = tree.entries.filter((entry) => /^\/etc\/selinux\/(config|semanage\.conf)$/.test(entry.path));
   const result = await perform(engine, {
     kind: 'selinux-policy',
-    version: 2,
+    version: 3,
     inputs: {
       type,
       toolbox: toolbox.digest,
@@ -114,12 +114,18 @@ function withStore(tree: Tree, type: string, clock: number): Tree {
   return withEntries(tree, added);
 }
 
-/** Base policy at priority 100, local modules at 200, so that a policy update never undoes them; one call, so one build. */
+/**
+ * Base policy at priority 100, local modules at 200, so that a policy update never undoes them; one call, so one build.
+ * The base policy's modules go in as CIL: semodule would translate them too, but one after the other, and keep both forms.
+ */
 const semodule = `set -e
 root=$1; type=$2
-mkdir -p "$root/etc/selinux/$type/policy" "$root/etc/selinux/$type/contexts/files" "$root/var/lib/selinux/$type"
+mkdir -p "$root/etc/selinux/$type/policy" "$root/etc/selinux/$type/contexts/files" "$root/var/lib/selinux/$type" /tmp/cil
+translate='for m; do b=\${m##*/}; b=\${b%.bz2}; case $m in *.bz2) bzcat "$m";; *) cat "$m";; esac > /tmp/cil/\${b%.pp}.tmp
+/usr/libexec/selinux/hll/pp /tmp/cil/\${b%.pp}.tmp /tmp/cil/\${b%.pp}.cil; rm /tmp/cil/\${b%.pp}.tmp; done'
+for m in $3; do echo "$root$m"; done | xargs -P "$(nproc)" -n 16 sh -ec "$translate" sh
 cd "$root"
-semodule -n -p "$root" -s "$type" -X 100 $(for m in $3; do echo "-i $root$m"; done) -X 200 $(for m in $4; do echo "-i $root$m"; done)
+semodule -n -p "$root" -s "$type" -X 100 $(for m in /tmp/cil/*.cil; do echo "-i $m"; done) -X 200 $(for m in $4; do echo "-i $root$m"; done)
 `;
 
 function moduleFiles(tree: Tree, below: string, pattern: RegExp): FileEntry[] {
