@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { overlayRows } from '../../release/describe.ts';
+import { examples, type GlobalOptions, printResult, table } from '../program.ts';
+import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { projectFor } from '../workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  addSelection(command, 'components; all where none is named')
+    .addHelpText(
+      'after',
+      examples(['weir overlay list', 'weir overlay list chrony less', "weir overlay list -p 'python-*' --json"]),
+    )
+    .action(async (names: string[], options: SelectionOptions) => {
+      const settings = globals();
+      const project = await projectFor(settings);
+      const selection = selectionOf(names, options);
+      const chosen = isEmptySelection(selection)
+        ? [...project.components.values()]
+        : selectComponents(project, selection);
+      const rows = overlayRows(project, chosen);
+      const cells = rows.map((row) => [
+        row.component,
+        String(row.number),
+        row.type,
+        row.category ?? '-',
+        row.description,
+      ]);
+      const heading = ['COMPONENT', 'NO', 'TYPE', 'CATEGORY', 'REASON'];
+      printResult(settings, rows, table(heading, cells, 'no overlays'));
+    });
+}

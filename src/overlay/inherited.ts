@@ -1,0 +1,20 @@
+import type { Origin } from '../project/model.ts';
+
+const header = /^\s*\[{1,2}\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*\]{1,2}\s*(?:#.*)?$/;
+
+/**
+ * What hands an overlay down to a component, in words; undefined where it is the component's own, or of an overlay file.
+ * @param text of the file that the origin is in
+ */
+export function inheritedFrom(text: string, origin: Pick<Origin, 'line'>): string | undefined {
+  const lines = text.split('\n').slice(0, origin.line);
+  const table = lines.findLast((line) => header.test(line));
+  const keys = (header.exec(table ?? '')?.[1]?.match(/[A-Za-z0-9_-]+|"[^"]*"|'[^']*'/g) ?? []).map((key) =>
+    key.replace(/^["']|["']$/g, ''),
+  );
+  const [first, second, third, fourth] = keys;
+  if (first === 'default-component-config') return "the project's default-component-config";
+  if (first === 'component-groups') return `component group ${second ?? ''}`.trim();
+  if (first === 'distros' && third === 'versions') return `distro ${second ?? ''} ${fourth ?? ''}`.trim();
+  return undefined;
+}

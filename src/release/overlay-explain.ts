@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { withScratch } from '../engine/sandbox.ts';
+import { archiveOf } from '../overlay/apply.ts';
+import { type Explanation, explainComponent } from '../overlay/explain.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import { archiveTools } from './archive-tools.ts';
+import { type UpstreamOptions, upstreamSources } from './upstream.ts';
+import type { ProjectWorkspace } from './workspace.ts';
+
+/** What each overlay of a component does to upstream's sources, which are fetched where they are not there yet. */
+export function explainOverlays(
+  workspace: ProjectWorkspace,
+  component: ResolvedComponent,
+  options: UpstreamOptions = {},
+): Promise<Explanation> {
+  return withScratch(workspace.engine.scratch, async (work) => {
+    const lookaside = component.overlays.some((overlay) => archiveOf(overlay) !== undefined);
+    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), { ...options, lookaside });
+    return explainComponent(component, fetched, { tools: archiveTools(workspace) });
+  });
+}
