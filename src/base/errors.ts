@@ -14,6 +14,8 @@ export interface WeirErrorOptions {
   readonly hint?: string;
   /** Further lines shown below the message, for example the end of a log. */
   readonly details?: readonly string[];
+  /** Further errors that were found in the same go, for example in the same configuration. */
+  readonly others?: readonly WeirError[];
   /** 2 for wrong use or configuration, 1 for all else (the default). */
   readonly exit?: 1 | 2;
   readonly cause?: unknown;
@@ -25,6 +27,7 @@ export class WeirError extends Error {
   readonly where: Place | undefined;
   readonly hint: string | undefined;
   readonly details: readonly string[];
+  readonly others: readonly WeirError[];
   readonly exit: 1 | 2;
 
   /** @param code stable kebab-case name of the kind of error, for scripts and tests */
@@ -35,6 +38,7 @@ export class WeirError extends Error {
     this.where = options.where;
     this.hint = options.hint;
     this.details = options.details ?? [];
+    this.others = options.others ?? [];
     this.exit = options.exit ?? 1;
   }
 }
@@ -51,20 +55,29 @@ export function formatPlace(place: Place): string {
   return parts.join(', ');
 }
 
-/** The error as the terminal shows it: one `error:` line with the place, details indented, then the hint. */
-export function formatError(error: WeirError): string {
+/**
+ * The error as the terminal shows it: one `error:` line with the place, details indented, then the hint; after it the
+ * same of each further error.
+ */
+export function formatError(error: WeirError, word: 'error' | 'warning' = 'error'): string {
   const place = error.where ? formatPlace(error.where) : '';
-  const lines = [`error: ${place === '' ? '' : `${place}: `}${error.message}`];
+  const lines = [`${word}: ${place === '' ? '' : `${place}: `}${error.message}`];
   for (const detail of error.details) lines.push(`  ${detail}`);
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  for (const other of error.others) lines.push(formatError(other, word));
   return lines.join('\n');
 }
 
 /** The error as `--json` prints it. */
 export function errorJson(error: WeirError): Record<string, unknown> {
   return {
-    error: { code: error.code, message: error.message, where: error.where, hint: error.hint, details: error.details },
+    error: plainError(error),
+    ...(error.others.length === 0 ? {} : { others: error.others.map(plainError) }),
   };
+}
+
+function plainError({ code, message, where, hint, details }: WeirError): Record<string, unknown> {
+  return { code, message, where, hint, details };
 }
 
 /** The `code` of a Node system error such as ENOENT, or undefined. */

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import { filled } from './defined.ts';
-import { type Document, originOf, problem } from './document.ts';
+import { attempt, type Document, originOf, problem } from './document.ts';
 import { isGlob } from './glob.ts';
 import { type ConfigDocument, globIn } from './include.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from './layer.ts';
 import { override } from './merge.ts';
 import type { TomlPath } from './place.ts';
-import type { RawComponentGroup, RawPackageConfig } from './schema/component.ts';
+import type { RawComponent, RawComponentGroup, RawPackageConfig } from './schema/component.ts';
 import type { RawDistro, RawDistroVersion, RawProject, RawResources } from './schema/distro.ts';
 import type { RawFile } from './schema/file.ts';
-import type { RawImage, RawTestSuite } from './schema/image.ts';
+import type { RawImage, RawTestSuite, RawTools } from './schema/image.ts';
 import type { RawLifecycle, RawRelease, RawSeed, RawSigning, RawToolbox } from './schema/release.ts';
 
 /** A table of a file, and the place it stands at. */
@@ -31,9 +31,12 @@ export interface GroupEntry extends Entry<RawComponentGroup> {
   readonly layer: Layer;
 }
 
+/** One table `[components.X]`. Where several files have one, they merge; the component lives where the first one is. */
 export interface ComponentEntry {
   readonly document: ConfigDocument;
   readonly layer: Layer;
+  /** Every file that has the table, in order. */
+  readonly documents: readonly ConfigDocument[];
 }
 
 type RawRepos = NonNullable<RawResources['rpm-repos']>;
@@ -56,6 +59,7 @@ export interface Collected {
   readonly repos: Map<string, Entry<RawRepos[string]>>;
   readonly templates: Map<string, Entry<RawTemplates[string]>>;
   readonly sets: Map<string, Entry<RawSets[string]>>;
+  readonly tools: RawTools;
   readonly seed: Entry<RawSeed> | undefined;
   readonly toolbox: Entry<RawToolbox> | undefined;
   readonly signing: Entry<RawSigning> | undefined;
@@ -64,13 +68,14 @@ export interface Collected {
 }
 
 /**
- * Merges files in their order, each table by its own rule.
- * @throws WeirError (exit 2) `duplicate-name`, `mapping-not-found`, and those of `layerOf`
+ * Merges files in their order, each table by its own rule. What is wrong in one table is kept and does not stop the next.
+ * @param mergeComponents whether a component that several files define is merged, not an error
+ * @throws WeirError (exit 2) `duplicate-name`, `mapping-not-found`, and those of `layerOf`, where the documents gather none
  */
-export function collect(documents: readonly ConfigDocument[]): Collected {
+export function collect(documents: readonly ConfigDocument[], mergeComponents = true): Collected {
   const collected = {
     documents,
-    project: {} as RawProject,
+    project: projectOf(documents),
     distros: new Map<string, DistroEntry>(),
     defaults: emptyLayer,
     defaultPackage: {} as RawPackageConfig,
@@ -82,6 +87,7 @@ export function collect(documents: readonly ConfigDocument[]): Collected {
     repos: new Map<string, Entry<RawRepos[string]>>(),
     templates: new Map<string, Entry<RawTemplates[string]>>(),
     sets: new Map<string, Entry<RawSets[string]>>(),
+    tools: {} as RawTools,
     seed: undefined as Entry<RawSeed> | undefined,
     toolbox: undefined as Entry<RawToolbox> | undefined,
     signing: undefined as Entry<RawSigning> | undefined,
@@ -90,39 +96,47 @@ export function collect(documents: readonly ConfigDocument[]): Collected {
   };
   for (const document of documents) {
     const { data } = document;
-    if (data.project !== undefined) {
-      collected.project = override(collected.project, projectPaths(document, data.project));
-    }
     mergeDistros(collected.distros, document);
-    if (data['default-component-config'] !== undefined) {
-      const path = ['default-component-config'];
-      const layer = layerOf(document, path, data['default-component-config'], undefined);
-      collected.defaults = mergeLayers(collected.defaults, layer);
-    }
-    if (data['default-package-config'] !== undefined) {
-      collected.defaultPackage = override(collected.defaultPackage, data['default-package-config']);
-    }
-    addComponents(collected.components, document);
+    const defaults = defaultLayer(document, [], data);
+    if (defaults !== undefined) collected.defaults = mergeLayers(collected.defaults, defaults);
+    collected.defaultPackage = override(collected.defaultPackage, data['default-package-config'] ?? {});
+    addComponents(collected.components, document, mergeComponents);
     addGroups(collected.groups, document);
     addEntries(collected.packageGroups, document, ['package-groups'], data['package-groups']);
     addEntries(collected.images, document, ['images'], data.images);
     addEntries(collected.testSuites, document, ['test-suites'], data['test-suites']);
-    const resources = data.resources ?? {};
-    replaceEntries(collected.repos, document, ['resources', 'rpm-repos'], resources['rpm-repos']);
-    replaceEntries(
-      collected.templates,
-      document,
-      ['resources', 'rpm-repo-set-templates'],
-      resources['rpm-repo-set-templates'],
-    );
-    replaceEntries(collected.sets, document, ['resources', 'rpm-repo-sets'], resources['rpm-repo-sets']);
-    collected.seed = overrideEntry(collected.seed, document, 'seed', seedPaths(document, data.seed));
+    const { resources = {} } = data;
+    replaceEntries(collected.repos, document, 'rpm-repos', resources['rpm-repos']);
+    replaceEntries(collected.templates, document, 'rpm-repo-set-templates', resources['rpm-repo-set-templates']);
+    replaceEntries(collected.sets, document, 'rpm-repo-sets', resources['rpm-repo-sets']);
+    collected.tools = override(collected.tools, data.tools ?? {});
+    const seed = attempt(document, () => seedPaths(document, data.seed));
+    collected.seed = overrideEntry(collected.seed, document, 'seed', seed);
     collected.toolbox = overrideEntry(collected.toolbox, document, 'toolbox', toolboxPaths(document, data.toolbox));
     collected.signing = overrideEntry(collected.signing, document, 'signing', data.signing);
     collected.lifecycle = overrideEntry(collected.lifecycle, document, 'lifecycle', data.lifecycle);
     collected.release = overrideEntry(collected.release, document, 'release', data.release);
   }
   return collected;
+}
+
+/** The `[project]` tables of all files, merged, with absolute paths. */
+export function projectOf(documents: readonly ConfigDocument[]): RawProject {
+  return documents.reduce<RawProject>(
+    (project, document) => override(project, projectPaths(document, document.data.project ?? {})),
+    {},
+  );
+}
+
+/** The `default-component-config` of the table at `path`, or undefined where it has none, or a wrong one. */
+function defaultLayer(
+  document: ConfigDocument,
+  path: TomlPath,
+  table: { readonly 'default-component-config'?: RawComponent | undefined },
+): Layer | undefined {
+  const raw = table['default-component-config'];
+  if (raw === undefined) return undefined;
+  return attempt(document, () => layerOf(document, [...path, 'default-component-config'], raw, undefined));
 }
 
 /** A path relative to its document, absolute; what is empty or not there stays so. */
@@ -184,13 +198,7 @@ function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocumen
     const versions = new Map(before?.versions);
     for (const [version, raw] of Object.entries(table.versions ?? {})) {
       const at = [...path, 'versions', version];
-      const layer = layerOf(
-        document,
-        [...at, 'default-component-config'],
-        raw['default-component-config'] ?? {},
-        undefined,
-      );
-      versions.set(version, { document, path: at, raw, layer });
+      versions.set(version, { document, path: at, raw, layer: defaultLayer(document, at, raw) ?? emptyLayer });
     }
     // Versions are kept apart: each entry is replaced whole, which `override` would not do.
     const { versions: _, ...rest } = table;
@@ -203,23 +211,29 @@ function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocumen
   }
 }
 
-function addComponents(components: Map<string, ComponentEntry>, document: ConfigDocument): void {
+function addComponents(components: Map<string, ComponentEntry>, document: ConfigDocument, merge: boolean): void {
   for (const [name, raw] of Object.entries(document.data.components ?? {})) {
-    const before = components.get(name);
     const path = ['components', name];
-    if (before !== undefined) throw duplicate(document, path, before.document, path);
-    components.set(name, { document, layer: layerOf(document, path, raw, name) });
+    const before = components.get(name);
+    attempt(document, () => {
+      if (before !== undefined && !merge) throw duplicate(document, path, before.document);
+      const layer = layerOf(document, path, raw, name);
+      if (before === undefined) components.set(name, { document, layer, documents: [document] });
+      else {
+        const documents = [...before.documents, document];
+        components.set(name, { document: before.document, layer: mergeLayers(before.layer, layer), documents });
+      }
+    });
   }
 }
 
 function addGroups(groups: Map<string, GroupEntry>, document: ConfigDocument): void {
   for (const [name, raw] of Object.entries(document.data['component-groups'] ?? {})) {
-    const before = groups.get(name);
     const path = ['component-groups', name];
-    if (before !== undefined) throw duplicate(document, path, before.document, path);
-    const at = [...path, 'default-component-config'];
-    const layer = layerOf(document, at, raw['default-component-config'] ?? {}, undefined);
-    groups.set(name, { document, path, raw, layer });
+    attempt(document, () => {
+      refuseSecond(groups, name, document, path);
+      groups.set(name, { document, path, raw, layer: defaultLayer(document, path, raw) ?? emptyLayer });
+    });
   }
 }
 
@@ -230,26 +244,37 @@ function addEntries<T>(
   raw: Readonly<Record<string, T>> | undefined,
 ): void {
   for (const [name, value] of Object.entries(raw ?? {})) {
-    const before = entries.get(name);
     const path = [...table, name];
-    if (before !== undefined) throw duplicate(document, path, before.document, path);
-    entries.set(name, { document, path, raw: value });
+    attempt(document, () => {
+      refuseSecond(entries, name, document, path);
+      entries.set(name, { document, path, raw: value });
+    });
   }
 }
 
 function replaceEntries<T>(
   entries: Map<string, Entry<T>>,
   document: ConfigDocument,
-  table: TomlPath,
+  table: string,
   raw: Readonly<Record<string, T>> | undefined,
 ): void {
   for (const [name, value] of Object.entries(raw ?? {})) {
-    entries.set(name, { document, path: [...table, name], raw: value });
+    entries.set(name, { document, path: ['resources', table, name], raw: value });
   }
 }
 
-function duplicate(document: Document, path: TomlPath, before: Document, beforePath: TomlPath): Error {
-  const first = originOf(before, beforePath);
+function refuseSecond(
+  entries: ReadonlyMap<string, { readonly document: ConfigDocument }>,
+  name: string,
+  document: ConfigDocument,
+  path: TomlPath,
+): void {
+  const before = entries.get(name);
+  if (before !== undefined) throw duplicate(document, path, before.document);
+}
+
+function duplicate(document: Document, path: TomlPath, before: Document): Error {
+  const first = originOf(before, path);
   return problem(document, path, 'duplicate-name', `[${path.join('.')}] is already defined`, {
     details: [`the first is at ${first.file}:${first.line}`],
     hint: 'put both into one table, or rename one',

@@ -5,12 +5,20 @@ import type { z } from 'zod';
 import { closest, type Place, systemCode, WeirError } from '../base/errors.ts';
 import type { Origin } from './model.ts';
 import { type LineIndex, lineIndex, locate, type TomlPath } from './place.ts';
+import { type Problems, together } from './problems.ts';
 
 /** Whether an overlay must have a description. Weir's projects must; azldev's format does not ask for it. */
 export type Reasons = 'required' | 'optional';
 
+/** How files are read: what is an error in them, and where errors go. */
+export interface Reading {
+  readonly reasons: Reasons;
+  /** Without it, the first error is thrown. */
+  readonly problems?: Problems;
+}
+
 /** A TOML file that was read and fits its schema. */
-export interface Document<T = unknown> {
+export interface Document<T = unknown> extends Reading {
   /** Absolute. */
   readonly path: string;
   /** The folder that relative paths in the file start from. */
@@ -18,7 +26,6 @@ export interface Document<T = unknown> {
   readonly text: string;
   readonly data: T;
   readonly lines: LineIndex;
-  readonly reasons: Reasons;
 }
 
 export interface ProblemOptions {
@@ -71,11 +78,22 @@ export function originOf(document: Document, path: TomlPath): Origin {
   return { file: document.path, line };
 }
 
+/** Runs a step on a document; where errors are gathered, its error is kept and the result is undefined. */
+export function attempt<T>({ problems }: Reading, step: () => T): T | undefined {
+  return problems === undefined ? step() : problems.attempt(step);
+}
+
+/** `attempt` for what a permissive load only warns of. */
+export function check<T>({ problems }: Reading, step: () => T): T | undefined {
+  return problems === undefined ? step() : problems.check(step);
+}
+
 /**
  * Reads a TOML file and holds it against a schema.
- * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`
+ * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`; where
+ *   there are several, the others behind the first
  */
-export function readDocument<S extends z.ZodType>(path: string, schema: S, reasons: Reasons): Document<z.output<S>> {
+export function readDocument<S extends z.ZodType>(path: string, schema: S, reading: Reading): Document<z.output<S>> {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -88,7 +106,7 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, reaso
       cause: error,
     });
   }
-  return parseDocument(path, bytes.toString('utf8'), schema, reasons);
+  return parseDocument(path, bytes.toString('utf8'), schema, reading);
 }
 
 /** `readDocument` for text that is already at hand; `path` is for messages and relative paths. */
@@ -96,26 +114,18 @@ export function parseDocument<S extends z.ZodType>(
   path: string,
   text: string,
   schema: S,
-  reasons: Reasons = 'required',
+  reading: Reading = { reasons: 'required' },
 ): Document<z.output<S>> {
   const source: Source = { path, text };
   const data = parseToml(source);
   rejectOddValues(source, data);
-  const known = new Map<z.core.$ZodRawIssue, readonly string[]>();
-  const result = schema.safeParse(data, {
-    error: (issue) => {
-      if (issue.code === 'unrecognized_keys') known.set(issue, knownKeys(issue.inst));
-      return describe(issue);
-    },
-  });
-  if (!result.success) throw schemaProblem(source, result.error.issues, [...known.entries()]);
   let index: LineIndex | undefined;
   return {
     path,
     dir: dirname(path),
     text,
-    data: result.data,
-    reasons,
+    data: valid(source, schema, data, reading.problems),
+    ...reading,
     lines: (at) => {
       index ??= lineIndex(text);
       return index(at);
@@ -123,18 +133,66 @@ export function parseDocument<S extends z.ZodType>(
   };
 }
 
+function valid<S extends z.ZodType>(
+  source: Source,
+  schema: S,
+  data: Record<string, unknown>,
+  problems: Problems | undefined,
+): z.output<S> {
+  for (;;) {
+    const known = new Map<string, readonly string[]>();
+    const result = schema.safeParse(data, {
+      error: (issue) => {
+        if (issue.code === 'unrecognized_keys') known.set((issue.path ?? []).join('\0'), knownKeys(issue.inst));
+        return describe(issue);
+      },
+    });
+    if (result.success) return result.data;
+    const { issues } = result.error;
+    const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
+    const wrong = issues.filter((issue) => issue.code !== 'unrecognized_keys');
+    const errors = (of: typeof issues): WeirError[] => of.flatMap((issue) => issueErrors(source, issue, known));
+    if (problems?.permissive === true) {
+      for (const error of errors(unknown)) problems.warn(error);
+      for (const { path, keys } of unknown) removeKeys(data, path as TomlPath, keys);
+      if (wrong.length === 0) continue;
+    }
+    // A misspelt key is the likely cause of a missing one, so it is told first.
+    const [first, ...others] = errors(problems?.permissive === true ? wrong : [...unknown, ...wrong]);
+    if (problems === undefined) throw together(first!, others);
+    for (const error of others) problems.add(error);
+    throw first!;
+  }
+}
+
+function removeKeys(data: Record<string, unknown>, path: TomlPath, keys: readonly string[]): void {
+  const table = path.reduce<unknown>((value, part) => (value as Record<string | number, unknown>)[part], data);
+  for (const key of keys) delete (table as Record<string, unknown>)[key];
+}
+
 function parseToml(source: Source): Record<string, unknown> {
+  const text = source.text.startsWith('\uFEFF') ? source.text.slice(1) : source.text;
   try {
-    return parse(source.text.startsWith('\uFEFF') ? source.text.slice(1) : source.text);
+    return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const said = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
     throw new WeirError('toml-syntax', `this is not TOML: ${said}`, {
       where: { file: source.path, line: error.line, column: error.column },
+      details: excerpt(text, error.line, error.column),
       exit: 2,
       cause: error,
     });
   }
+}
+
+/** A line of a text with a mark below the column. Of a long line, the part around the column. */
+function excerpt(text: string, line: number, column: number): string[] {
+  const whole = (text.split('\n', line)[line - 1] ?? '').replace(/\r$/, '').replaceAll('\t', ' ');
+  const from = Math.max(0, Math.min(column - 40, whole.length - 80));
+  const cut = from === 0 ? whole.slice(0, 80) : `…${whole.slice(from + 1, from + 80)}`;
+  const number = String(line);
+  return [`${number} | ${cut}`, `${' '.repeat(number.length)} | ${' '.repeat(Math.max(0, column - from - 1))}^`];
 }
 
 // Two things that schemas can't refuse: a date is an object to them, and they pass over a key named __proto__.
@@ -215,7 +273,6 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
     const said = issue.issues[0]?.message;
     return `"${String(path.at(-1))}" can't be a name here${said === undefined ? '' : `: ${said}`}`;
   }
-  if (issue.code === 'unrecognized_keys') return `unknown key "${issue.keys[0]}"`;
   return undefined;
 }
 
@@ -234,46 +291,31 @@ function quotedList(options: readonly string[]): string {
 }
 
 function codeOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'unknown-key';
   if (/ is missing(;|$)/.test(issue.message)) return 'missing-key';
   return issue.code === 'invalid_type' ? 'wrong-type' : 'invalid-value';
 }
 
-function schemaProblem(
+function issueErrors(
   source: Source,
-  issues: readonly z.core.$ZodIssue[],
-  known: readonly (readonly [z.core.$ZodRawIssue, readonly string[]])[],
-): WeirError {
-  // A misspelt key is the likely cause of a missing one, so it is told first.
-  const sorted = issues.toSorted((a, b) => Number(codeOf(b) === 'unknown-key') - Number(codeOf(a) === 'unknown-key'));
-  const first = sorted[0]!;
-  const path = first.path as TomlPath;
-  const unknown = first.code === 'unrecognized_keys' ? first.keys[0]! : undefined;
-  const keys = known.find(([raw]) => (raw.path ?? []).join('\0') === path.join('\0'))?.[1];
-  const hint = unknown === undefined || keys === undefined ? undefined : suggestion(unknown, keys);
-  const [, ...others] = sorted;
-  return problem(source, unknown === undefined ? path : [...path, unknown], codeOf(first), sentence(first, path), {
-    ...(hint === undefined ? {} : { hint }),
-    details: others.slice(0, 5).map((issue) => alsoLine(source, issue)),
-  });
-}
-
-function sentence(issue: z.core.$ZodIssue, path: TomlPath): string {
+  issue: z.core.$ZodIssue,
+  known: ReadonlyMap<string, readonly string[]>,
+): WeirError[] {
+  const path = issue.path as TomlPath;
   if (issue.code === 'unrecognized_keys') {
-    return path.length === 0 ? issue.message : `${issue.message} in ${tableName(path)}`;
+    const where = path.length === 0 ? '' : ` in ${tableName(path)}`;
+    return issue.keys.map((key) => {
+      const hint = suggestion(key, known.get(path.join('\0')) ?? []);
+      return problem(source, [...path, key], 'unknown-key', `unknown key "${key}"${where}`, {
+        ...(hint === undefined ? {} : { hint }),
+      });
+    });
   }
   // Messages that a schema gives itself do not name the key.
   const own = issue.code === 'invalid_format' || issue.code === 'too_small' || issue.code === 'custom';
-  return own ? `${lastKey(path)}: ${issue.message}` : issue.message;
+  const message = own ? `${lastKey(path)}: ${issue.message}` : issue.message;
+  return [problem(source, path, codeOf(issue), message)];
 }
 
 function tableName(path: TomlPath): string {
   return `[${path.filter((part) => typeof part === 'string').join('.')}]`;
-}
-
-function alsoLine(source: Source, issue: z.core.$ZodIssue): string {
-  const path = issue.path as TomlPath;
-  const at = issue.code === 'unrecognized_keys' ? [...path, issue.keys[0]!] : path;
-  const position = locate(source.text, at);
-  return `also${position === undefined ? '' : ` line ${position.line}`}: ${sentence(issue, path)}`;
 }

@@ -21,6 +21,27 @@ export function expandGlob(pattern: string, dir: string): string[] {
   return [...found];
 }
 
+/** A test of relative paths against a pattern. @throws WeirError `invalid-glob` */
+export function matcher(pattern: string): (path: string) => boolean {
+  return compile(pattern);
+}
+
+/** What is wrong with a pattern, or undefined. */
+export function globError(pattern: string): string | undefined {
+  let inClass = false;
+  let braces = 0;
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern[at];
+    if (char === '\\' && ++at >= pattern.length) return 'nothing follows the last backslash';
+    if (char === '[') inClass = true;
+    else if (char === ']') inClass = false;
+    else if (char === '{' && !inClass) braces++;
+    else if (char === '}' && !inClass) braces--;
+  }
+  if (inClass) return 'a "[" is not closed';
+  return braces > 0 ? 'a "{" is not closed' : undefined;
+}
+
 /** A test of absolute paths against a pattern that is relative to `dir`. */
 export function pathMatcher(pattern: string, dir: string): (path: string) => boolean {
   const absolute = pattern.startsWith('/') ? pattern : `${escapeGlob(dir)}/${pattern.replace(/^(\.\/)+/, '')}`;
@@ -60,6 +81,10 @@ function walk(dir: string, parts: readonly string[], found: Set<string>): void {
 }
 
 function compile(pattern: string): (path: string) => boolean {
+  const wrong = globError(pattern);
+  if (wrong !== undefined) {
+    throw new WeirError('invalid-glob', `"${pattern}" is not a valid glob: ${wrong}`, { exit: 2 });
+  }
   try {
     const matcher = picomatch(pattern, { dot: true, nonegate: true, strictSlashes: true });
     // The matcher itself takes further arguments, which array methods would pass.

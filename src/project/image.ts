@@ -1,8 +1,18 @@
 import { type Collected, type Entry, pathIn } from './collect.ts';
 import { defined, filled } from './defined.ts';
-import { originOf, problem, suggestion } from './document.ts';
-import type { Image, ImageCapabilities, KiwiImage, TestSuite, WeirImage } from './model.ts';
-import type { RawDefinition, RawImage } from './schema/image.ts';
+import { type Document, originOf, problem, suggestion } from './document.ts';
+import type {
+  Image,
+  ImageCapabilities,
+  KiwiImage,
+  LisaSuite,
+  PytestSuite,
+  TestSuite,
+  Tools,
+  WeirImage,
+} from './model.ts';
+import type { Problems } from './problems.ts';
+import type { RawDefinition, RawImage, RawTestSuite } from './schema/image.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
@@ -12,20 +22,26 @@ export function sizeInBytes(size: string): number {
   return Math.round(Number(size.slice(0, -3)) * (units[unit] ?? Number.NaN));
 }
 
-/** @throws WeirError (exit 2) `invalid-image`, `unknown-test-suite` */
-export function imagesOf(collected: Collected): Map<string, Image> {
-  return new Map([...collected.images].map(([name, entry]) => [name, imageOf(collected, name, entry)]));
+/** The images. Problems are `invalid-image` and `unknown-test-suite`. */
+export function imagesOf(collected: Collected, problems: Problems): Map<string, Image> {
+  const images = new Map<string, Image>();
+  for (const [name, entry] of collected.images) {
+    const image = problems.attempt(() => imageOf(collected, problems, name, entry));
+    if (image !== undefined) images.set(name, image);
+  }
+  return images;
 }
 
-function imageOf(collected: Collected, name: string, entry: Entry<RawImage>): Image {
+function imageOf(collected: Collected, problems: Problems, name: string, entry: Entry<RawImage>): Image {
   const { raw, document, path } = entry;
-  const testSuites = (raw.tests?.['test-suites'] ?? []).map((suite, index) => {
-    if (!collected.testSuites.has(suite.name)) {
+  const testSuites = (raw.tests?.['test-suites'] ?? []).flatMap((suite, index) => {
+    const known = problems.check(() => {
+      if (collected.testSuites.has(suite.name)) return suite.name;
       const at = [...path, 'tests', 'test-suites', index, 'name'];
       const hint = suggestion(suite.name, collected.testSuites.keys()) ?? `add a table [test-suites.${suite.name}]`;
       throw problem(document, at, 'unknown-test-suite', `there is no test suite "${suite.name}"`, { hint });
-    }
-    return suite.name;
+    });
+    return known ?? [];
   });
   return defined({
     name,
@@ -110,25 +126,66 @@ function checkPackages(entry: Entry<RawImage>, packages: readonly string[], excl
   }
 }
 
-/** @throws WeirError (exit 2) `invalid-test-suite` */
-export function testSuitesOf(collected: Collected): Map<string, TestSuite> {
+/** The test suites. Problems are `invalid-test-suite`. */
+export function testSuitesOf(collected: Collected, problems: Problems): Map<string, TestSuite> {
   const suites = new Map<string, TestSuite>();
-  for (const [name, { raw, document, path }] of collected.testSuites) {
-    const other = raw.type === 'pytest' ? 'lisa' : 'pytest';
-    if (raw[other] !== undefined) {
-      const message = `a suite of type "${raw.type}" has no table "${other}"`;
-      throw problem(document, [...path, other], 'invalid-test-suite', message);
-    }
-    if (raw.type === 'pytest' && raw.pytest === undefined) {
-      throw problem(document, path, 'invalid-test-suite', 'a suite of type "pytest" needs a table "pytest"');
-    }
-    const install = filled(raw.pytest?.install) ?? 'none';
-    if (install !== 'none' && filled(raw.pytest?.['working-dir']) === undefined) {
-      const at = [...path, 'pytest', 'install'];
-      throw problem(document, at, 'invalid-test-suite', `install = "${install}" needs "working-dir"`);
-    }
-    const description = filled(raw.description);
-    suites.set(name, defined({ name, description, type: raw.type, origin: originOf(document, path) }));
+  for (const [name, entry] of collected.testSuites) {
+    const suite = problems.attempt(() => testSuiteOf(name, entry));
+    if (suite !== undefined) suites.set(name, suite);
   }
   return suites;
+}
+
+function testSuiteOf(name: string, { raw, document, path }: Entry<RawTestSuite>): TestSuite {
+  const other = raw.type === 'pytest' ? 'lisa' : 'pytest';
+  if (raw[other] !== undefined) {
+    const message = `a suite of type "${raw.type}" has no table "${other}"`;
+    throw problem(document, [...path, other], 'invalid-test-suite', message);
+  }
+  if (raw.type === 'pytest' && raw.pytest === undefined) {
+    throw problem(document, path, 'invalid-test-suite', 'a suite of type "pytest" needs a table "pytest"');
+  }
+  const install = raw.pytest?.install || 'none';
+  if (install !== 'none' && filled(raw.pytest?.['working-dir']) === undefined) {
+    const at = [...path, 'pytest', 'install'];
+    throw problem(document, at, 'invalid-test-suite', `install = "${install}" needs "working-dir"`);
+  }
+  return defined({
+    name,
+    description: filled(raw.description),
+    type: raw.type,
+    pytest: raw.pytest && pytestOf(document, raw.pytest, install),
+    lisa: raw.lisa && lisaOf(raw.lisa),
+    origin: originOf(document, path),
+  });
+}
+
+function pytestOf(
+  document: Document,
+  raw: NonNullable<RawTestSuite['pytest']>,
+  install: PytestSuite['install'],
+): PytestSuite {
+  return defined({
+    workingDir: filled(pathIn(document, raw['working-dir'])),
+    testPaths: raw['test-paths'] ?? [],
+    extraArgs: raw['extra-args'] ?? [],
+    install,
+  });
+}
+
+function lisaOf(raw: NonNullable<RawTestSuite['lisa']>): LisaSuite {
+  return {
+    gitUrl: raw.framework['git-url'],
+    ref: raw.framework.ref.toLowerCase(),
+    testCases: raw['test-cases'],
+    pipPreInstall: raw['pip-pre-install'] ?? [],
+    pipExtras: raw['pip-extras'] ?? [],
+    extraArgs: raw['extra-args'] ?? [],
+  };
+}
+
+/** The `[tools]` table. */
+export function toolsOf(collected: Collected): Tools {
+  const containerTag = filled(collected.tools.imageCustomizer?.containerTag);
+  return containerTag === undefined ? {} : { imageCustomizer: { containerTag } };
 }

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { type Document, problem, type Reasons, readDocument } from './document.ts';
+import { attempt, type Document, problem, type Reading, readDocument } from './document.ts';
 import { expandGlob, isGlob } from './glob.ts';
+import type { ConfigFile } from './model.ts';
 import { fileSchema, type RawFile } from './schema/file.ts';
 
 /** Names of the root file, the first one wins where a folder has both. */
@@ -14,7 +15,7 @@ export function findRootFile(dir: string): string {
   for (let folder = start; ; folder = dirname(folder)) {
     for (const name of rootFileNames) {
       const path = join(folder, name);
-      if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
+      if (isFile(path)) return path;
     }
     if (folder === dirname(folder)) break;
   }
@@ -25,44 +26,69 @@ export function findRootFile(dir: string): string {
   });
 }
 
-export type ConfigDocument = Document<RawFile>;
+/**
+ * The user's own configuration files that are there, weakest first: azldev's, where the project is one of azldev's, then
+ * Weir's. They are looked for where the XDG Base Directory Specification says.
+ */
+export function userConfigFiles(azldev: boolean, env: NodeJS.ProcessEnv): string[] {
+  const absolute = (path: string | undefined): path is string => path?.startsWith('/') === true;
+  const home = absolute(env.HOME) ? join(env.HOME, '.config') : undefined;
+  const folder = absolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : home;
+  if (folder === undefined) return [];
+  return (azldev ? ['azldev', 'weir'] : ['weir']).map((name) => join(folder, name, 'config.toml')).filter(isFile);
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+export interface ConfigDocument extends Document<RawFile> {
+  readonly read: ConfigFile;
+}
 
 /**
- * A file and all that it includes, in the order in which they merge: a file before what it includes, depth first.
- * @param reasons whether overlays in them must have descriptions
+ * A file and all that it includes, in the order in which they merge: a file before what it includes, depth first. A file
+ * with errors is left out, and what it includes with it, where the reading gathers errors.
  * @param seen files read so far, with the file that included each; the same file twice is an error
  * @throws WeirError `circular-include`, `include-not-found`, and those of `readDocument`
  */
 export function readWithIncludes(
-  path: string,
-  reasons: Reasons,
+  read: ConfigFile,
+  reading: Reading,
   seen: Map<string, string> = new Map(),
 ): ConfigDocument[] {
-  const document = readDocument(path, fileSchema, reasons);
-  const documents = [document];
+  const { path } = read;
   if (!seen.has(path)) seen.set(path, path);
+  const document = attempt(reading, () => readDocument(path, fileSchema, reading));
+  if (document === undefined) return [];
+  const documents: ConfigDocument[] = [{ ...document, read }];
   for (const [index, pattern] of (document.data.includes ?? []).entries()) {
-    const at = ['includes', index];
-    const matches = globIn(document, at, pattern);
-    if (matches.length === 0 && !isGlob(pattern)) {
-      throw problem(document, at, 'include-not-found', `there is no file "${pattern}" to include`, {
-        hint: `the path is relative to ${document.dir}`,
+    for (const match of attempt(reading, () => includedBy(document, index, pattern)) ?? []) {
+      attempt(reading, () => {
+        const before = seen.get(match);
+        if (before !== undefined) throw twice(document, index, match, before);
+        seen.set(match, path);
+        documents.push(...readWithIncludes({ path: match, from: 'include', by: path }, reading, seen));
       });
-    }
-    for (const match of matches) {
-      const before = seen.get(match);
-      if (before !== undefined) {
-        const how = match === document.path ? 'the file includes itself' : `${match} is included a second time`;
-        throw problem(document, at, 'circular-include', how, {
-          hint:
-            before === match ? 'it is the file that the project starts from' : `it is already included by ${before}`,
-        });
-      }
-      seen.set(match, document.path);
-      documents.push(...readWithIncludes(match, reasons, seen));
     }
   }
   return documents;
+}
+
+function includedBy(document: Document, index: number, pattern: string): string[] {
+  const at = ['includes', index];
+  const matches = globIn(document, at, pattern);
+  if (matches.length > 0 || isGlob(pattern)) return matches;
+  throw problem(document, at, 'include-not-found', `there is no file "${pattern}" to include`, {
+    hint: `the path is relative to ${document.dir}`,
+  });
+}
+
+function twice(document: Document, index: number, match: string, before: string): Error {
+  const how = match === document.path ? 'the file includes itself' : `${match} is included a second time`;
+  return problem(document, ['includes', index], 'circular-include', how, {
+    hint: before === match ? 'reading starts from it, it needs no include' : `it is already included by ${before}`,
+  });
 }
 
 /** `expandGlob` relative to a document; a bad glob is an error at its place. */

@@ -1,18 +1,25 @@
 import { resolve } from 'node:path';
 import { defined, filled } from './defined.ts';
-import { type Document, problem } from './document.ts';
+import { attempt, type Document, problem } from './document.ts';
 import { override } from './merge.ts';
 import type { ComponentPublish, HashType, Overlay, PackagePublish, SourceFile } from './model.ts';
 import { overlaysOf } from './overlay.ts';
 import type { TomlPath } from './place.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
+import { isFileName } from './schema/words.ts';
+
+/** A pattern of `overlay-files`. An inherited one has no folder of its own: it starts where the component lives. */
+export interface OverlayFiles {
+  readonly pattern: string;
+  readonly dir?: string;
+}
 
 /** One table of component settings, with paths made absolute and overlays checked: what merges into a component. */
 export interface Layer {
   readonly spec: RawSpec;
   readonly overlays: readonly Overlay[];
   /** Undefined: not said, so inherited. */
-  readonly overlayFiles: readonly string[] | undefined;
+  readonly overlayFiles: readonly OverlayFiles[] | undefined;
   readonly build: RawBuild;
   readonly calculation: string;
   readonly skipFileFilter: boolean;
@@ -42,14 +49,16 @@ export const emptyLayer: Layer = {
  */
 export function layerOf(document: Document, path: TomlPath, raw: RawComponent, component: string | undefined): Layer {
   if (Object.keys(raw).length === 0) return emptyLayer;
-  checkSpec(document, path, raw.spec ?? {}, component);
-  checkReasons(document, [...path, 'build'], raw.build ?? {}, component);
+  attempt(document, () => checkSpec(document, path, raw.spec ?? {}, component));
+  attempt(document, () => checkReasons(document, [...path, 'build'], raw.build ?? {}, component));
   const spec = raw.spec ?? {};
   const publish = raw.publish ?? {};
   return {
     spec: filled(spec.path) === undefined ? spec : { ...spec, path: resolve(document.dir, spec.path ?? '') },
     overlays: overlaysOf(document, [...path, 'overlays'], raw.overlays ?? [], component),
-    overlayFiles: raw['overlay-files'],
+    overlayFiles: raw['overlay-files']?.map((pattern) =>
+      component === undefined ? { pattern } : { pattern, dir: document.dir },
+    ),
     build: raw.build ?? {},
     calculation: raw.release?.calculation ?? '',
     skipFileFilter: raw.render?.['skip-file-filter'] ?? false,
@@ -113,11 +122,11 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
     throw fail('type', 'a local spec needs "path"', 'add path = "NAME.spec", relative to this file');
   }
   for (const key of ['upstream-name', 'upstream-commit'] as const) {
-    if (spec[key] !== undefined && type !== 'upstream') {
+    if (filled(spec[key]) !== undefined && type !== 'upstream') {
       throw fail(key, `"${key}" is for upstream specs`, 'add type = "upstream" to the same table');
     }
   }
-  if (component !== undefined && spec['upstream-distro']?.snapshot !== undefined) {
+  if (component !== undefined && filled(spec['upstream-distro']?.snapshot) !== undefined) {
     throw problem(
       document,
       [...path, 'spec', 'upstream-distro', 'snapshot'],
@@ -154,28 +163,32 @@ function sourceFilesOf(
   component: string | undefined,
 ): SourceFile[] {
   const seen = new Set<string>();
-  return raw.map((file, index) => {
+  return raw.flatMap((file, index) => {
     const fail = (at: TomlPath, message: string): Error =>
       problem(document, [...path, index, ...at], 'source-file', `${file.filename}: ${message}`, named(component));
-    if (seen.has(file.filename)) throw fail(['filename'], 'this source file is already in the list');
-    seen.add(file.filename);
-    checkHash(file, fail);
-    const replaceUpstream = file['replace-upstream'] ?? false;
-    const replaceReason = filled(file['replace-reason']?.trim());
-    if (replaceUpstream && replaceReason === undefined) {
-      throw fail(['replace-upstream'], 'replacing a file of upstream needs "replace-reason"');
-    }
-    if (!replaceUpstream && replaceReason !== undefined) {
-      throw fail(['replace-reason'], '"replace-reason" is for files with replace-upstream = true');
-    }
-    return defined({
-      filename: file.filename,
-      hash: filled(file.hash?.toLowerCase()),
-      hashType: filled(file['hash-type']) as HashType | undefined,
-      origin: sourceOriginOf(file, fail),
-      replaceUpstream,
-      replaceReason,
-    });
+    return attempt(document, () => sourceFileOf(file, seen, fail)) ?? [];
+  });
+}
+
+function sourceFileOf(file: RawSourceFile, seen: Set<string>, fail: Fail): SourceFile {
+  if (seen.has(file.filename)) throw fail(['filename'], 'this source file is already in the list');
+  seen.add(file.filename);
+  checkHash(file, fail);
+  const replaceUpstream = file['replace-upstream'] ?? false;
+  const replaceReason = filled(file['replace-reason']?.trim());
+  if (replaceUpstream && replaceReason === undefined) {
+    throw fail(['replace-upstream'], 'replacing a file of upstream needs "replace-reason"');
+  }
+  if (!replaceUpstream && filled(file['replace-reason']) !== undefined) {
+    throw fail(['replace-reason'], '"replace-reason" is for files with replace-upstream = true');
+  }
+  return defined({
+    filename: file.filename,
+    hash: filled(file.hash?.toLowerCase()),
+    hashType: filled(file['hash-type']) as HashType | undefined,
+    origin: sourceOriginOf(file, fail),
+    replaceUpstream,
+    replaceReason,
   });
 }
 
@@ -214,7 +227,7 @@ function sourceOriginOf(file: RawSourceFile, fail: Fail): SourceFile['origin'] {
     return { type };
   }
   if (filled(script) === undefined) throw fail(['origin'], 'an origin of type "custom" needs "script"');
-  if (script?.includes('/')) throw fail(['origin', 'script'], '"script" is a file name, not a path');
+  if (!isFileName(script ?? '')) throw fail(['origin', 'script'], '"script" is a file name, not a path');
   const twice = inputs.findIndex((input, index) => inputs.indexOf(input) !== index || input === script);
   if (twice >= 0) throw fail(['origin', 'inputs', twice], `"${inputs[twice]}" is named twice`);
   return { type, script: script ?? '', packages, inputs };

@@ -1,18 +1,29 @@
 import { basename, dirname, resolve } from 'node:path';
-import { collect } from './collect.ts';
-import { componentsOf, groupsOf } from './component.ts';
-import { distrosOf, projectInfoOf, resourcesOf } from './distro.ts';
+import { collect, projectOf } from './collect.ts';
+import { componentsOf } from './component.ts';
+import { defaultsFor } from './defaults.ts';
+import { dialectOf } from './dialect.ts';
+import { distrosOf, projectInfoOf } from './distro.ts';
 import type { Reasons } from './document.ts';
-import { imagesOf, testSuitesOf } from './image.ts';
-import { findRootFile, readWithIncludes } from './include.ts';
+import { imagesOf, testSuitesOf, toolsOf } from './image.ts';
+import { findRootFile, readWithIncludes, userConfigFiles } from './include.ts';
 import { packagePublishOf } from './layer.ts';
-import type { Project } from './model.ts';
+import { groupsOf } from './members.ts';
+import type { ConfigFile, Dialect, Project } from './model.ts';
+import { Problems } from './problems.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
 import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
+import { resourcesOf } from './resources.ts';
 
 export interface LoadOptions {
-  /** Further configuration files, merged after the project's own, in this order; relative to the working folder. */
+  /** Further configuration files, merged after all others, in this order; relative to the working folder. */
   readonly configFiles?: readonly string[];
+  /** Whether unknown keys, and names in lists that nothing stands behind, are warnings; see `Project.warnings`. */
+  readonly permissive?: boolean;
+  /** The environment that the user's own configuration is found by; by default the process's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** By default told from what the project has; see `dialectOf`. */
+  readonly dialect?: Dialect['name'];
   /**
    * Whether an overlay without a description is an error. By default it is in a project that starts from `weir.toml`;
    * one that starts from `azldev.toml` is read as azldev reads it.
@@ -21,43 +32,59 @@ export interface LoadOptions {
 }
 
 /**
- * Loads the project that a folder is in: finds `weir.toml` or `azldev.toml` there or above, reads what it includes,
- * merges, and gives every component what it inherits.
- * @throws WeirError with exit code 2, the file, and the line where there is one; see the functions of this folder for
- *   the codes
+ * Loads the project that a folder is in: finds `weir.toml` or `azldev.toml` there or above, and merges, later over
+ * earlier, what is built in, that file and all that it includes, the user's own configuration, and the files of
+ * `options.configFiles`. Then gives every component what it inherits.
+ * @throws WeirError with exit code 2, the file, and the line where there is one, and the other errors that were found
+ *   behind it; see the functions of this folder for the codes
  */
 export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
   const file = findRootFile(dir);
-  const reasons = options.reasons ?? (basename(file) === 'azldev.toml' ? 'optional' : 'required');
-  const documents = [file, ...(options.configFiles ?? []).map((path) => resolve(path))].flatMap((path) =>
-    readWithIncludes(path, reasons),
-  );
-  const collected = collect(documents);
-  const components = componentsOf(collected);
-  const release = releaseOf(collected);
-  if (release !== undefined && release.channels.length > 0) {
-    checkChannels(
-      collected,
-      release.channels.map((channel) => channel.name),
-    );
-  }
-  return {
+  const isAzldev = basename(file) === 'azldev.toml';
+  const problems = new Problems(options.permissive);
+  const reading = { reasons: options.reasons ?? (isAzldev ? 'optional' : 'required'), problems };
+  const roots: ConfigFile[] = [
+    { path: file, from: 'root' },
+    ...userConfigFiles(isAzldev, options.env ?? process.env).map((path) => ({ path, from: 'user' as const })),
+    ...(options.configFiles ?? []).map((path) => ({ path: resolve(path), from: 'option' as const })),
+  ];
+  const read = roots.flatMap((root) => readWithIncludes(root, reading));
+  const documents = [defaultsFor(file, isAzldev), ...read];
+  const dialect: Dialect =
+    options.dialect === undefined
+      ? dialectOf(file, projectOf(documents)['lock-dir'] ?? '')
+      : { name: options.dialect, because: 'it was asked for' };
+  const collected = collect(documents, dialect.name !== 'azldev 0.3');
+  // What refers to other tables is looked at only where these are all there.
+  problems.throwIfAny();
+  const components = componentsOf(collected, problems);
+  const release = problems.attempt(() => releaseOf(collected));
+  const channels = release?.channels.map((channel) => channel.name) ?? [];
+  if (channels.length > 0) checkChannels(collected, channels, problems);
+  const resources = resourcesOf(collected, problems);
+  const project: Project = {
     root: dirname(file),
     file,
-    files: documents.map((document) => document.path),
+    files: read.map((document) => document.path),
+    configFiles: read.map((document) => document.read),
+    dialect,
+    warnings: [],
     project: projectInfoOf(collected),
-    distros: distrosOf(collected),
+    distros: distrosOf(collected, resources, problems),
     components,
-    groups: groupsOf(collected, components),
-    packageGroups: packageGroupsOf(collected),
+    groups: groupsOf(collected, components, problems),
+    packageGroups: packageGroupsOf(collected, problems),
     defaultPublish: packagePublishOf(collected.defaultPackage),
-    images: imagesOf(collected),
-    testSuites: testSuitesOf(collected),
-    resources: resourcesOf(collected),
+    images: imagesOf(collected, problems),
+    testSuites: testSuitesOf(collected, problems),
+    resources,
+    tools: toolsOf(collected),
     seed: seedOf(collected),
     toolbox: toolboxOf(collected),
     signing: signingOf(collected),
-    lifecycle: lifecycleOf(collected),
+    lifecycle: problems.attempt(() => lifecycleOf(collected)),
     release,
   };
+  problems.throwIfAny();
+  return { ...project, warnings: problems.warnings };
 }

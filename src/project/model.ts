@@ -1,6 +1,8 @@
 // The resolved project as readonly data: what the TOML says after includes, merging and inheritance. No file of the
 // project needs to be read again to act on it. Paths are absolute unless said otherwise.
 
+import type { WeirError } from '../base/errors.ts';
+
 /** Where something is defined, for error messages. Lines and columns count from 1. */
 export interface Origin {
   readonly file: string;
@@ -197,8 +199,10 @@ export interface ProjectInfo {
   readonly logDir?: string;
   readonly workDir?: string;
   readonly outputDir?: string;
-  readonly renderedSpecsDir?: string;
-  readonly lockDir?: string;
+  /** By default `specs` beside the root file. */
+  readonly renderedSpecsDir: string;
+  /** By default `locks` beside the root file. */
+  readonly lockDir: string;
   readonly defaultDistro?: DistroReference;
   readonly defaultAuthorEmail?: string;
 }
@@ -268,7 +272,17 @@ export interface RpmRepoSet {
   readonly subrepos: readonly string[];
 }
 
+/** A repository that can be used: one under `[resources.rpm-repos]`, or one that a set stands for. */
+export interface Repository extends RpmRepo {
+  readonly name: string;
+  readonly kind: Subrepo['kind'];
+  /** The set that it comes from. */
+  readonly set?: string;
+}
+
 export interface Resources {
+  /** Every repository by its name, sets expanded: the set's `name-prefix` and the subrepo's name, joined. */
+  readonly repositories: ReadonlyMap<string, Repository>;
   readonly rpmRepos: ReadonlyMap<string, RpmRepo>;
   readonly rpmRepoSetTemplates: ReadonlyMap<string, RpmRepoSetTemplate>;
   readonly rpmRepoSets: ReadonlyMap<string, RpmRepoSet>;
@@ -342,11 +356,35 @@ export interface Image {
   readonly origin: Origin;
 }
 
+export interface PytestSuite {
+  readonly workingDir?: string;
+  readonly testPaths: readonly string[];
+  readonly extraArgs: readonly string[];
+  readonly install: 'pyproject' | 'requirements' | 'none';
+}
+
+export interface LisaSuite {
+  readonly gitUrl: string;
+  /** 40 hex digits. */
+  readonly ref: string;
+  readonly testCases: readonly string[];
+  readonly pipPreInstall: readonly string[];
+  readonly pipExtras: readonly string[];
+  readonly extraArgs: readonly string[];
+}
+
 export interface TestSuite {
   readonly name: string;
   readonly description?: string;
   readonly type: 'pytest' | 'lisa';
+  readonly pytest?: PytestSuite;
+  readonly lisa?: LisaSuite;
   readonly origin: Origin;
+}
+
+/** Tools of azldev's; Weir hands the settings on and does not use them. */
+export interface Tools {
+  readonly imageCustomizer?: { readonly containerTag: string };
 }
 
 /** The self-contained inputs: which Debian packages stand in for an upstream's repositories. */
@@ -406,6 +444,25 @@ export interface ReleaseConfig {
   readonly buildRoot: readonly string[];
 }
 
+/** A configuration file that was read, and why. */
+export interface ConfigFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly from: 'built-in' | 'root' | 'include' | 'user' | 'option';
+  /** The file that includes it. */
+  readonly by?: string;
+}
+
+/**
+ * Whose rules the files follow. azldev up to 0.3 refuses a component that two files define and keeps lock files; from 0.4
+ * on, and in Weir, such tables merge.
+ */
+export interface Dialect {
+  readonly name: 'weir' | 'azldev 0.3' | 'azldev 1.0';
+  /** How this was told. */
+  readonly because: string;
+}
+
 /** A project as `loadProject` gives it. */
 export interface Project {
   /** The folder of `file`. */
@@ -414,6 +471,11 @@ export interface Project {
   readonly file: string;
   /** Every configuration file that was read, in the order of merging. */
   readonly files: readonly string[];
+  /** The same files, each with why it was read. */
+  readonly configFiles: readonly ConfigFile[];
+  readonly dialect: Dialect;
+  /** What a permissive load went past, and what does nothing. */
+  readonly warnings: readonly WeirError[];
   readonly project: ProjectInfo;
   readonly distros: ReadonlyMap<string, Distro>;
   readonly components: ReadonlyMap<string, ResolvedComponent>;
@@ -424,6 +486,7 @@ export interface Project {
   readonly images: ReadonlyMap<string, Image>;
   readonly testSuites: ReadonlyMap<string, TestSuite>;
   readonly resources: Resources;
+  readonly tools: Tools;
   readonly seed: Seed | undefined;
   readonly toolbox: ToolboxConfig;
   readonly signing: Signing;

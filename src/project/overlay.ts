@@ -1,15 +1,19 @@
 import { basename, resolve } from 'node:path';
 import { RE2JS } from 're2js';
+import type { WeirError } from '../base/errors.ts';
 import {
+  attempt,
+  check,
   type Document,
   originOf,
   type ProblemOptions,
   problem,
-  type Reasons,
+  type Reading,
   readDocument,
   suggestion,
 } from './document.ts';
-import type { Origin, Overlay, OverlayMetadata, OverlayType } from './model.ts';
+import { globError, matcher } from './glob.ts';
+import type { Origin, Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
 import type { TomlPath } from './place.ts';
 import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
 
@@ -44,6 +48,15 @@ export const overlayFields: Readonly<Record<OverlayType, Fields>> = {
   'file-rename': { needs: ['file', 'replacement'], may: [] },
 };
 
+/** Those whose `file` is a glob. */
+const globTypes: ReadonlySet<OverlayType> = new Set([
+  'patch-remove',
+  'file-prepend-lines',
+  'file-search-replace',
+  'file-remove',
+  'file-rename',
+]);
+
 const archiveName = /^[^/\\]+\.(tar|tar\.gz|tgz|tar\.xz|txz|tar\.zst|tzst)$/;
 
 /** Where an overlay stands: enough to say where something is wrong with it. */
@@ -66,7 +79,10 @@ export function overlaysOf(
   raw: readonly RawOverlay[],
   component: string | undefined,
 ): Overlay[] {
-  return raw.map((overlay, index) => overlayOf({ document, path: [...path, index], component }, overlay));
+  return raw.flatMap(
+    (overlay, index) =>
+      attempt(document, () => overlayOf({ document, path: [...path, index], component }, overlay)) ?? [],
+  );
 }
 
 function overlayOf(stand: Stand, raw: RawOverlay): Overlay {
@@ -151,9 +167,14 @@ function checkFields(stand: Stand, raw: RawOverlay): void {
   for (const key of Object.keys(raw) as (keyof RawOverlay)[]) {
     if (key === 'type' || key === 'description' || key === 'metadata' || !isSet(raw, key)) continue;
     if (needs.includes(key) || may.includes(key)) continue;
-    throw failed(stand, raw, [key], 'overlay-field', `"${key}" means nothing on a ${raw.type} overlay`, {
-      hint: `it has ${[...needs, ...may].join(', ')}`,
+    const hint = `it has ${[...needs, ...may].join(', ')}`;
+    const error = failed(stand, raw, [key], 'overlay-field', `"${key}" means nothing on a ${raw.type} overlay`, {
+      hint,
     });
+    // azldev takes most such fields and does nothing with them, so its projects have to load with them.
+    const refused = key === 'archive' || raw.type === 'spec-remove-subpackage';
+    if (stand.document.reasons === 'required' || refused) throw error;
+    stand.document.problems?.warn(error);
   }
   const scoped = may.includes('section') && may.includes('package');
   if (scoped && isSet(raw, 'package') && !isSet(raw, 'section')) {
@@ -165,6 +186,8 @@ function checkFields(stand: Stand, raw: RawOverlay): void {
 
 function checkValues(stand: Stand, raw: RawOverlay): void {
   const outside = (path: string): boolean => path.startsWith('/') || path.split('/').includes('..');
+  const wrong = globTypes.has(raw.type) && raw.file !== undefined ? globError(raw.file) : undefined;
+  if (wrong !== undefined) throw failed(stand, raw, ['file'], 'invalid-glob', `"${raw.file}" is no glob: ${wrong}`);
   if (raw.file !== undefined && outside(raw.file)) {
     throw failed(stand, raw, ['file'], 'overlay-path', `"${raw.file}" leads out of the component's sources`, {
       hint: '"file" is relative to the sources',
@@ -197,7 +220,7 @@ function failed(
   code: string,
   message: string,
   options: ProblemOptions = {},
-): Error {
+): WeirError {
   const name = raw.description?.trim();
   return problem(stand.document, [...stand.path, ...at], code, message, {
     ...options,
@@ -236,8 +259,8 @@ export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata)
  * The overlays of an overlay file: one `[metadata]`, which is that of each of its `[[overlays]]`. `source` is relative
  * to the overlay file.
  */
-export function readOverlayFile(path: string, component: string, reasons: Reasons): Overlay[] {
-  const document = readDocument(path, overlayFileSchema, reasons);
+export function readOverlayFile(path: string, component: string, reading: Reading): Overlay[] {
+  const document = readDocument(path, overlayFileSchema, reading);
   const { metadata, overlays } = document.data;
   const own = overlays.findIndex((overlay) => overlay.metadata !== undefined);
   if (own >= 0) {
@@ -247,23 +270,60 @@ export function readOverlayFile(path: string, component: string, reasons: Reason
       hint: 'put overlays with another reason into a file of their own',
     });
   }
-  const shared = metadataOf(document, ['metadata'], metadata);
-  return overlaysOf(document, ['overlays'], overlays, component).map((overlay) => ({ ...overlay, metadata: shared }));
+  const shared = check(reading, () => metadataOf(document, ['metadata'], metadata));
+  const read = overlaysOf(document, ['overlays'], overlays, component);
+  return shared === undefined ? read : read.map((overlay) => ({ ...overlay, metadata: shared }));
 }
 
-/** Every archive that overlays change inside of must be a source file that the component replaces. */
-export function archiveWithoutSource(
+/**
+ * What does not fit between overlays that change the inside of an archive and the source files: such an archive must be
+ * a source file with origin "overlay", such a source file needs an overlay, and no other overlay may touch the archive
+ * as a file.
+ */
+export function archiveConflict(
   overlays: readonly Overlay[],
-  replaced: readonly string[],
-): { readonly overlay: Overlay; readonly archive: string; readonly hint: string } | undefined {
+  sourceFiles: readonly SourceFile[],
+): { readonly overlay?: Overlay; readonly message: string; readonly hint: string } | undefined {
+  const replaced = sourceFiles.filter((file) => file.origin.type === 'overlay').map((file) => file.filename);
+  const changed = new Set<string>();
   for (const overlay of overlays) {
-    if (!('archive' in overlay) || overlay.archive === undefined || replaced.includes(overlay.archive)) continue;
-    const near = suggestion(overlay.archive, replaced);
+    const archive = archiveOf(overlay);
+    if (archive === undefined) continue;
+    changed.add(archive);
+    if (replaced.includes(archive)) continue;
+    const near = suggestion(archive, replaced);
+    const message = `an overlay changes ${archive}, which is no source file with origin "overlay"`;
+    const hint = `add a source-files entry with filename = "${archive}" and origin = { type = "overlay" }`;
+    return { overlay, message, hint: near ?? hint };
+  }
+  const idle = replaced.find((name) => !changed.has(name));
+  if (idle !== undefined) {
     return {
-      overlay,
-      archive: overlay.archive,
-      hint: near ?? `add a source-files entry with filename = "${overlay.archive}" and origin = { type = "overlay" }`,
+      message: `the source file ${idle} has origin "overlay", but no overlay changes the inside of it`,
+      hint: 'add an overlay with this archive, or remove the source file',
     };
   }
+  for (const archive of changed) {
+    const overlay = overlays.find((one) => touches(one, archive));
+    if (overlay !== undefined) {
+      return {
+        overlay,
+        message: `an overlay of type ${overlay.type} is for ${archive} as a file, another one for the inside of it`,
+        hint: 'change the archive one way only',
+      };
+    }
+  }
   return undefined;
+}
+
+function archiveOf(overlay: Overlay): string | undefined {
+  return 'archive' in overlay ? overlay.archive : undefined;
+}
+
+/** Whether an overlay can change, make or remove the file of this name among the sources. */
+function touches(overlay: Overlay, name: string): boolean {
+  if (archiveOf(overlay) !== undefined || !('file' in overlay)) return false;
+  if (overlay.type === 'file-add' || overlay.type === 'patch-add') return overlay.file === name;
+  if (overlay.type === 'file-rename' && overlay.replacement === name) return true;
+  return matcher(overlay.file)(name);
 }

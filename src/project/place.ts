@@ -15,26 +15,26 @@ export interface Position {
  * a parser that keeps positions: for errors only, it is ten times slower than the one that reads projects.
  */
 export function locate(text: string, path: TomlPath): Position | undefined {
-  const program = syntaxTree(text);
-  if (program === undefined) return undefined;
-  let best: { length: number; position: Position } | undefined;
-  for (const [candidate, node] of positions(program)) {
-    if (candidate.length > path.length || (best !== undefined && candidate.length <= best.length)) continue;
-    if (!candidate.every((part, index) => part === path[index])) continue;
-    best = {
-      length: candidate.length,
-      position: { line: node.loc.start.line, column: node.loc.start.column + 1 },
-    };
+  if (latest?.text !== text) latest = { text, positions: positionsIn(text) };
+  for (let length = path.length; length > 0; length--) {
+    const found = latest.positions.get(path.slice(0, length).join('\0'));
+    if (found !== undefined) return found;
   }
-  return best?.position;
+  return undefined;
 }
 
 // The last text that was parsed: one that needs positions mostly needs several.
-let latest: { readonly text: string; readonly tree: AST.TOMLProgram | undefined } | undefined;
+let latest: { readonly text: string; readonly positions: ReadonlyMap<string, Position> } | undefined;
 
-function syntaxTree(text: string): AST.TOMLProgram | undefined {
-  if (latest?.text !== text) latest = { text, tree: parseWithPositions(text) };
-  return latest.tree;
+function positionsIn(text: string): Map<string, Position> {
+  const found = new Map<string, Position>();
+  const program = parseWithPositions(text);
+  if (program === undefined) return found;
+  for (const [path, { loc }] of positions(program)) {
+    const key = path.join('\0');
+    if (!found.has(key)) found.set(key, { line: loc.start.line, column: loc.start.column + 1 });
+  }
+  return found;
 }
 
 function parseWithPositions(text: string): AST.TOMLProgram | undefined {

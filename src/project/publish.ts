@@ -4,6 +4,7 @@ import { originOf, problem, suggestion } from './document.ts';
 import { packagePublishOf } from './layer.ts';
 import type { PackageGroup, PackagePublish, Project, ResolvedComponent } from './model.ts';
 import type { TomlPath } from './place.ts';
+import type { Problems } from './problems.ts';
 import type { RawComponent, RawPackageConfig } from './schema/component.ts';
 
 /** Whether a binary package holds debug data: told by its name alone. */
@@ -48,28 +49,30 @@ export function sourceChannelOf(component: Pick<ResolvedComponent, 'publish'>): 
   return channel === 'none' ? undefined : channel;
 }
 
-/** @throws WeirError (exit 2) `duplicate-package`: a package is in one group at most */
-export function packageGroupsOf(collected: Collected): Map<string, PackageGroup> {
+/** The package groups. Problems are `duplicate-package`: a package is in one group at most. */
+export function packageGroupsOf(collected: Collected, problems: Problems): Map<string, PackageGroup> {
   const owners = new Map<string, string>();
   const groups = new Map<string, PackageGroup>();
   for (const [name, { raw, document, path }] of collected.packageGroups) {
-    for (const [index, one] of (raw.packages ?? []).entries()) {
+    const packages = (raw.packages ?? []).filter((one, index) => {
       const owner = owners.get(one);
-      if (owner !== undefined) {
-        const message =
-          owner === name ? `package ${one} is in the list twice` : `package ${one} is already in group ${owner}`;
+      owners.set(one, owner ?? name);
+      if (owner === undefined) return true;
+      const message =
+        owner === name ? `package ${one} is in the list twice` : `package ${one} is already in group ${owner}`;
+      problems.check(() => {
         throw problem(document, [...path, 'packages', index], 'duplicate-package', message, {
           hint: 'a package is in one group at most: remove one of the two',
         });
-      }
-      owners.set(one, name);
-    }
+      });
+      return false;
+    });
     groups.set(
       name,
       defined({
         name,
         description: filled(raw.description),
-        packages: raw.packages ?? [],
+        packages,
         publish: packagePublishOf(raw['default-package-config']),
         origin: originOf(document, path),
       }),
@@ -78,19 +81,18 @@ export function packageGroupsOf(collected: Collected): Map<string, PackageGroup>
   return groups;
 }
 
-/**
- * Holds every channel that the files name against those of `[release]`.
- * @throws WeirError (exit 2) `unknown-channel`
- */
-export function checkChannels(collected: Collected, channels: readonly string[]): void {
+/** Holds every channel that the files name against those of `[release]`. Problems are `unknown-channel`. */
+export function checkChannels(collected: Collected, channels: readonly string[], problems: Problems): void {
   const known = new Set([...channels, 'none', '']);
   for (const document of collected.documents) {
     for (const [path, channel] of channelUses(document.data)) {
       if (known.has(channel)) continue;
       const hint = suggestion(channel, channels);
-      throw problem(document, path, 'unknown-channel', `the release has no channel "${channel}"`, {
-        ...(hint === undefined ? {} : { hint }),
-      });
+      problems.add(
+        problem(document, path, 'unknown-channel', `the release has no channel "${channel}"`, {
+          ...(hint === undefined ? {} : { hint }),
+        }),
+      );
     }
   }
 }

@@ -148,7 +148,7 @@ const cases: readonly Case[] = [
     name: 'no default version',
     toml: '[project]\ndefault-distro = { name = "x" }\n[distros.x]\n',
     code: 'unknown-version',
-    at: '2:1',
+    at: '2:20',
   },
   {
     name: 'check skipped without reason',
@@ -262,7 +262,7 @@ const cases: readonly Case[] = [
     name: 'no such overlay file',
     toml: `${distros}[components.a]\noverlay-files = ["x.toml"]\n`,
     code: 'overlay-files-not-found',
-    at: '14:1',
+    at: '14:18',
   },
   // Source files.
   { name: 'hash without type', toml: source('hash = "ab"'), code: 'source-file', at: '3:1' },
@@ -414,7 +414,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'pytest with lisa',
-    toml: '[test-suites.a]\ntype = "pytest"\npytest = {}\nlisa = { framework = { git-url = "u", ref = "r" }, test-cases = ["a"] }\n',
+    toml: `[test-suites.a]\ntype = "pytest"\npytest = {}\nlisa = { framework = { git-url = "u", ref = "${'a'.repeat(40)}" }, test-cases = ["a"] }\n`,
     code: 'invalid-test-suite',
     at: '4:1',
   },
@@ -490,11 +490,6 @@ describe('what is wrong is said with its place', () => {
     expect(formatError(error)).toMatch(/weir\.toml:1:19, component bash, overlay "why": .* needs "section"$/);
   });
 
-  it('names the other errors of the file too', async () => {
-    const error = await failure('[components.a]\nspek = 1\n[components.b.build]\nwith = 3\n');
-    expect(error.details).toEqual(['also line 4: "with" must be an array, not a number']);
-  });
-
   it('counts lines in files with CRLF', async () => {
     const error = await failure('[components.a]\r\nspek = 1\r\n');
     expect(error.where).toMatchObject({ line: 2, column: 1 });
@@ -518,7 +513,7 @@ describe('every type of overlay', async () => {
   const archive =
     '[[components.bash.source-files]]\nfilename = "a.tar.gz"\norigin = { type = "overlay" }\nreplace-upstream = true\nreplace-reason = "r"\n';
   const table = (type: string, fields: readonly string[]): string =>
-    `${overlay([`type = "${type}"`, ...fields.map((field) => `${field} = ${values[field]}`)].join('\n'))}${archive}`;
+    `${overlay([`type = "${type}"`, ...fields.map((field) => `${field} = ${values[field]}`)].join('\n'))}${fields.includes('archive') ? archive : ''}`;
 
   it.each(Object.entries(overlayFields))('%s', async (type, { needs, may }) => {
     const whole = await load(table(type, [...needs, ...may]));

@@ -26,13 +26,18 @@ export function folder(files: Readonly<Record<string, string>>): string {
 
 /** A project of one `weir.toml`, or of several files. */
 export function load(files: string | Readonly<Record<string, string>>, options?: LoadOptions): Promise<Project> {
-  return loadProject(folder(typeof files === 'string' ? { 'weir.toml': files } : files), options);
+  const dir = folder(typeof files === 'string' ? { 'weir.toml': files } : files);
+  // What the one who runs the tests has configured is none of their business.
+  return loadProject(dir, { env: {}, ...options });
 }
 
 /** The error that loading ends in. */
-export async function failure(files: string | Readonly<Record<string, string>>): Promise<WeirError> {
+export async function failure(
+  files: string | Readonly<Record<string, string>>,
+  options?: LoadOptions,
+): Promise<WeirError> {
   try {
-    await load(files);
+    await load(files, options);
   } catch (error) {
     if (error instanceof WeirError) return error;
     throw error;

@@ -7,6 +7,7 @@ import { originOf, parseDocument } from '../../src/project/document.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
 import { isZero, override } from '../../src/project/merge.ts';
 import { lineIndex, locate } from '../../src/project/place.ts';
+import { Problems } from '../../src/project/problems.ts';
 import type { RawComponent } from '../../src/project/schema/component.ts';
 import { fileSchema } from '../../src/project/schema/file.ts';
 
@@ -284,7 +285,10 @@ describe('any text', () => {
 
   const attempt = (text: string): 'loads' | string => {
     try {
-      componentsOf(collect([parseDocument('/nowhere/weir.toml', text, fileSchema)]));
+      const document = parseDocument('/nowhere/weir.toml', text, fileSchema);
+      const problems = new Problems();
+      componentsOf(collect([{ ...document, read: { path: document.path, from: 'root' } }]), problems);
+      problems.throwIfAny();
       return 'loads';
     } catch (error) {
       if (!(error instanceof WeirError)) throw error;

@@ -33,7 +33,7 @@ const specSchema = z
     'upstream-name': text('The component\'s name in the upstream distro; only with type = "upstream"'),
     'upstream-commit': z
       .string()
-      .regex(/^[0-9a-fA-F]{7,40}$/, 'a commit is 7 to 40 hex digits')
+      .regex(/^([0-9a-fA-F]{7,40})?$/, 'a commit is 7 to 40 hex digits')
       .optional()
       .describe('Pins the upstream spec to this commit, before any snapshot; only with type = "upstream"'),
   })

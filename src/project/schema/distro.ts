@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { componentSchema, distroReferenceSchema } from './component.ts';
-import { fileNameSchema, filledTexts, flag, repositoryUri, text } from './words.ts';
+import { filledTexts, flag, line, repositoryNameSchema, repositoryUri, text } from './words.ts';
 
 export const projectSchema = z
   .strictObject({
@@ -58,7 +58,10 @@ export const distroSchema = z
 
 const gpgKey = z
   .string()
-  .regex(/^\S+$/, 'must not contain spaces')
+  .regex(
+    /^$|^(https?:\/\/[^\s/?#]\S*|file:\/\/\/\S*|(?![A-Za-z][A-Za-z0-9+.-]*:)\S+)$/,
+    'must be a path, or an http, https or file:/// URL, without spaces',
+  )
   .optional()
   .describe('URI of the key, or its path relative to this file');
 const disableGpgCheck = flag('Take unsigned packages');
@@ -66,7 +69,7 @@ const arches = filledTexts('Architectures that it has; empty: all');
 
 const rpmRepoSchema = z
   .strictObject({
-    description: text('What the repository is'),
+    description: line('What the repository is'),
     type: z.enum(['', 'rpm-md']).optional().describe('Kind of repository; "rpm-md" is the only one'),
     'base-uri': repositoryUri.optional().describe('Base URI; this or metalink'),
     metalink: repositoryUri.optional().describe('Metalink; this or base-uri'),
@@ -78,14 +81,14 @@ const rpmRepoSchema = z
 
 const templateSchema = z
   .strictObject({
-    description: text('What the layout is'),
+    description: line('What the layout is'),
     subrepos: z
       .array(
         z.strictObject({
-          name: fileNameSchema,
+          name: repositoryNameSchema.describe("Name; with the set's prefix before it, that of the repository"),
           subpath: z
             .string()
-            .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$)).+$/, 'must be a relative path without ".."')
+            .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\s?#\0]+$/, 'must be a relative path without "..", "?" and "#"')
             .describe("Path below the set's base URI, with $basearch"),
           kind: z.enum(['', 'binary', 'debug', 'source']).optional().describe('What it holds; by default "binary"'),
         }),
@@ -97,9 +100,9 @@ const templateSchema = z
 
 const setSchema = z
   .strictObject({
-    description: text('What the set is'),
+    description: line('What the set is'),
     template: z.string().describe('Name under [resources.rpm-repo-set-templates]'),
-    'base-uri': repositoryUri.describe('Where the layout begins'),
+    'base-uri': repositoryUri.min(1, 'must not be empty').describe('Where the layout begins'),
     'name-prefix': text("Prefix of the repositories' names"),
     'gpg-key': gpgKey,
     'disable-gpg-check': disableGpgCheck,
@@ -110,9 +113,9 @@ const setSchema = z
 
 export const resourcesSchema = z
   .strictObject({
-    'rpm-repos': z.record(fileNameSchema, rpmRepoSchema).optional().describe('Package repositories by name'),
-    'rpm-repo-set-templates': z.record(fileNameSchema, templateSchema).optional().describe('Layouts by name'),
-    'rpm-repo-sets': z.record(fileNameSchema, setSchema).optional().describe('Sets of repositories by name'),
+    'rpm-repos': z.record(repositoryNameSchema, rpmRepoSchema).optional().describe('Package repositories by name'),
+    'rpm-repo-set-templates': z.record(repositoryNameSchema, templateSchema).optional().describe('Layouts by name'),
+    'rpm-repo-sets': z.record(repositoryNameSchema, setSchema).optional().describe('Sets of repositories by name'),
   })
   .describe('Repositories to build from');
 

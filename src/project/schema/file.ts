@@ -3,7 +3,7 @@ import { componentGroupSchema, componentSchema, packageConfigSchema, packageGrou
 import { distroSchema, projectSchema, resourcesSchema } from './distro.ts';
 import { imageSchema, testSuiteSchema, toolsSchema } from './image.ts';
 import { lifecycleSchema, releaseSchema, seedSchema, signingSchema, toolboxSchema } from './release.ts';
-import { filledTexts, nameSchema, text } from './words.ts';
+import { filledTexts, labelSchema, nameSchema, text } from './words.ts';
 
 /** One configuration file: azldev's tables, then those that Weir adds. Every table may be in every file. */
 export const fileSchema = z
@@ -11,15 +11,15 @@ export const fileSchema = z
     $schema: text('URI of the JSON Schema, for editors'),
     includes: filledTexts('Globs of further files, relative to this one; what they say wins over this file'),
     project: projectSchema.optional(),
-    distros: z.record(nameSchema, distroSchema).optional().describe('Distros by name'),
+    distros: z.record(labelSchema, distroSchema).optional().describe('Distros by name'),
     resources: resourcesSchema.optional(),
-    'component-groups': z.record(nameSchema, componentGroupSchema).optional().describe('Component groups by name'),
+    'component-groups': z.record(labelSchema, componentGroupSchema).optional().describe('Component groups by name'),
     components: z.record(nameSchema, componentSchema).optional().describe('Components by name'),
     images: z.record(nameSchema, imageSchema).optional().describe('Images by name'),
     tools: toolsSchema.optional(),
     'default-component-config': componentSchema.optional().describe('What every component inherits'),
     'default-package-config': packageConfigSchema.optional().describe('What every binary package inherits'),
-    'package-groups': z.record(nameSchema, packageGroupSchema).optional().describe('Package groups by name'),
+    'package-groups': z.record(labelSchema, packageGroupSchema).optional().describe('Package groups by name'),
     'test-suites': z.record(nameSchema, testSuiteSchema).optional().describe('Test suites by name'),
     release: releaseSchema.optional(),
     lifecycle: lifecycleSchema.optional(),

@@ -137,8 +137,11 @@ export const testSuiteSchema = z
       .strictObject({
         framework: z
           .strictObject({
-            'git-url': z.string().describe('Repository of the framework'),
-            ref: z.string().describe('Commit, tag or branch of it'),
+            'git-url': z.string().min(1, 'must not be empty').describe('Repository of the framework'),
+            ref: z
+              .string()
+              .regex(/^[0-9a-fA-F]{40}$/, 'a commit in full, 40 hex digits')
+              .describe('Commit of it, in full'),
           })
           .describe('Where the framework comes from'),
         'test-cases': z.array(z.string()).min(1, 'one test case at least').describe('Names of test cases'),
@@ -163,3 +166,4 @@ export const toolsSchema = z
 export type RawImage = z.output<typeof imageSchema>;
 export type RawDefinition = z.output<typeof definitionSchema>;
 export type RawTestSuite = z.output<typeof testSuiteSchema>;
+export type RawTools = z.output<typeof toolsSchema>;

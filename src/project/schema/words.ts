@@ -10,10 +10,27 @@ export const filledTexts = (description: string) =>
   z.array(z.string().min(1, 'must not be empty')).optional().describe(description);
 export const textTable = (description: string) => z.record(z.string(), z.string()).optional().describe(description);
 
-/** Names that become file names: components, images, groups. */
+/** Names that become file names: components, images, test suites. */
 export const nameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._+~^-]*$/, 'a name is made of letters, digits and . _ + ~ ^ -');
+
+/** Names that only other tables refer to: distros, groups. */
+export const labelSchema = z.string().regex(/^\S(.*\S)?$/, 'a name is one line without spaces around it');
+
+/** Names of repositories: they stand in section headers of dnf's configuration. */
+export const repositoryName = /^[A-Za-z0-9][A-Za-z0-9_.:-]*$/;
+export const repositoryNameSchema = z
+  .string()
+  .regex(repositoryName, 'the name of a repository is made of letters, digits and _ . : -');
+
+/** Text for one line of a configuration file of another tool. */
+export const line = (description: string) =>
+  z
+    .string()
+    .regex(/^[^\0\r\n\u2028\u2029]*$/, 'must be one line')
+    .optional()
+    .describe(description);
 
 /** A name that becomes a folder of the published tree. */
 export const channelSchema = z
@@ -21,10 +38,17 @@ export const channelSchema = z
   .regex(/^(?!\.\.?$)[^/\\]*$/, 'a channel is the name of one folder: no slash, not "." or ".."');
 export const channel = (description: string) => channelSchema.optional().describe(description);
 
+const fileName = /^(?!\.\.?$)[^/\\\0\s]+$/;
+
+/** Whether a text is a base name, not a path. */
+export function isFileName(text: string): boolean {
+  return fileName.test(text);
+}
+
 /** A base name, not a path. */
 export const fileNameSchema = z
   .string()
-  .regex(/^(?!\.\.?$)[^/\\\0]+$/, 'must be a file name, not a path')
+  .regex(fileName, 'must be a file name without spaces, not a path')
   .describe('A file name without folders');
 
 export const sizeSchema = z
@@ -43,12 +67,14 @@ export const dateSchema = z
 export const momentSchema = z
   .string()
   .regex(
-    /^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$/,
+    /^([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?)?$/,
     'a moment is written "YYYY-MM-DD" or "YYYY-MM-DDThh:mm:ssZ"',
   )
-  .refine((moment) => isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment.toUpperCase())), {
-    message: 'this moment is not in the calendar',
-  });
+  .refine((moment) => moment === '' || isMoment(moment), 'this moment is not in the calendar');
+
+function isMoment(moment: string): boolean {
+  return isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment.toUpperCase()));
+}
 
 function isCalendarDate(date: string): boolean {
   const parsed = Date.parse(`${date}T00:00:00Z`);
@@ -57,6 +83,6 @@ function isCalendarDate(date: string): boolean {
 
 export const repositoryUri = z
   .string()
-  .regex(/^(https?|file):\/\/\S+$/, 'must be an http, https or file URL without spaces');
+  .regex(/^$|^(https?:\/\/[^\s/?#]|file:\/\/\/)\S*$/, 'must be an http, https or file URL without spaces');
 
 export const webUri = z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https URL');

@@ -1,0 +1,53 @@
+import type { Collected } from './collect.ts';
+import { defaultVersion } from './distro.ts';
+import type { ConfigDocument } from './include.ts';
+import { isZero } from './merge.ts';
+import type { TomlPath } from './place.ts';
+import type { RawComponent } from './schema/component.ts';
+
+/** One of the tables that make a component what it is, as its file has it. */
+export interface InheritedTable {
+  readonly level: 'version' | 'default' | 'group' | 'component';
+  readonly document: ConfigDocument;
+  /** Of the table in the document. */
+  readonly path: TomlPath;
+  readonly raw: RawComponent;
+}
+
+/**
+ * The tables that make a component, weakest first: the version of the project's default distro, the project's
+ * default-component-config, its groups by name, itself; each of them in every file that has it.
+ * @param groups of the component, sorted
+ */
+export function tablesOf(collected: Collected, name: string, groups: readonly string[]): InheritedTable[] {
+  const key = 'default-component-config';
+  const tables: InheritedTable[] = [];
+  const add = (
+    level: InheritedTable['level'],
+    document: ConfigDocument,
+    path: TomlPath,
+    raw: RawComponent | undefined,
+  ): void => {
+    if (raw !== undefined) tables.push({ level, document, path, raw });
+  };
+  const version = defaultVersion(collected);
+  if (version !== undefined) add('version', version.document, [...version.path, key], version.raw[key]);
+  for (const document of collected.documents) add('default', document, [key], document.data[key]);
+  for (const group of groups) {
+    const entry = collected.groups.get(group);
+    if (entry !== undefined) add('group', entry.document, [...entry.path, key], entry.raw[key]);
+  }
+  for (const document of collected.components.get(name)?.documents ?? []) {
+    add('component', document, ['components', name], document.data.components?.[name]);
+  }
+  return tables;
+}
+
+/** The strongest of the tables that says something at a path below it, or undefined. */
+export function whoSaid(tables: readonly InheritedTable[], path: TomlPath): InheritedTable | undefined {
+  return tables.findLast(({ raw }) => {
+    const value = path.reduce<unknown>((table, key) => (table as Record<string, unknown> | undefined)?.[key], raw);
+    // An empty list takes inherited overlay files away, so it says something.
+    return path[0] === 'overlay-files' ? value !== undefined : !isZero(value);
+  });
+}
