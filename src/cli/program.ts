@@ -9,6 +9,10 @@ import { commands } from './commands.ts';
 export interface GlobalOptions {
   /** Folder of the project, where one was named. */
   readonly directory: string | undefined;
+  /** Configuration files that merge after all others. */
+  readonly configFiles: readonly string[];
+  /** Whether unknown keys in the configuration are warnings. */
+  readonly permissive: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -63,6 +67,12 @@ export async function makeProgram(asked: readonly string[], version: string): Pr
     .usage('[options] <command>')
     .version(version, '-V, --version', 'show the version')
     .option('-C, --directory <dir>', 'folder of the project (or below it)')
+    .option(
+      '--config-file <file>',
+      'a further configuration file, which wins over the others (may be repeated)',
+      gather,
+    )
+    .option('--permissive-config', 'warn of unknown keys in the configuration, go on without them')
     .option('--json', 'results and progress as JSON')
     .option('-q, --quiet', 'no progress, errors only')
     .option('-v, --verbose', 'stack traces with errors')
@@ -100,13 +110,18 @@ function withHelpOption(argv: readonly string[]): string[] {
   return noun && rest[0] === 'help' ? [first, ...rest.slice(1), '--help'] : [...argv];
 }
 
+/** The global options that the next word belongs to. */
+const withValue = ['-C', '--directory', '--config-file', '--color'];
+
+function gather(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** The words of a command line that are neither options nor their values, up to `--`. */
 export function commandWords(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
-  return words.filter(
-    (word, index) => !word.startsWith('-') && !['-C', '--directory', '--color'].includes(words[index - 1] ?? ''),
-  );
+  return words.filter((word, index) => !word.startsWith('-') && !withValue.includes(words[index - 1] ?? ''));
 }
 
 function globalOptions(options: Record<string, unknown>): GlobalOptions {
@@ -116,6 +131,8 @@ function globalOptions(options: Record<string, unknown>): GlobalOptions {
   const directory = typeof options.directory === 'string' ? options.directory : undefined;
   return {
     directory,
+    configFiles: (options.configFile as readonly string[] | undefined) ?? [],
+    permissive: options.permissiveConfig === true,
     json: options.json === true,
     quiet: options.quiet === true,
     verbose: options.verbose === true,

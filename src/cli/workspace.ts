@@ -1,38 +1,53 @@
 import { join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { formatError, WeirError } from '../base/errors.ts';
 import { installRoot } from '../base/paths.ts';
 import type { Progress } from '../base/progress.ts';
-import { loadProject } from '../project/load.ts';
+import { type LoadOptions, loadProject } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
 import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../release/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
 /** The workspace of `-C`, of the working folder, or, where that is in no project, of the distribution that Weir comes with. */
-export function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
+export async function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
   const options = { progress, ...(out === undefined ? {} : { out }) };
-  return inProjectFolder(globals, (directory) => openWorkspace({ ...options, directory }));
+  return warned(globals, await inProjectFolder(globals, (place) => openWorkspace({ ...options, ...place })));
 }
 
 /** The project with the caches, chosen as for `workspaceFor`: what works on specs and sources needs no release. */
-export function projectWorkspaceFor(
+export async function projectWorkspaceFor(
   globals: GlobalOptions,
   progress: Progress,
   out?: string,
 ): Promise<ProjectWorkspace> {
   const options = { progress, ...(out === undefined ? {} : { out }) };
-  return inProjectFolder(globals, (directory) => openProjectWorkspace({ ...options, directory }));
+  return warned(globals, await inProjectFolder(globals, (place) => openProjectWorkspace({ ...options, ...place })));
 }
 
 /** The project alone, chosen as for `workspaceFor`: it needs no release, and nothing is made in the cache. */
-export function projectFor(globals: GlobalOptions): Promise<Project> {
-  return inProjectFolder(globals, loadProject);
+export async function projectFor(globals: GlobalOptions): Promise<Project> {
+  const project = await inProjectFolder(globals, ({ directory, load }) => loadProject(directory, load));
+  return warned(globals, { project }).project;
 }
 
-async function inProjectFolder<T>(globals: GlobalOptions, open: (directory: string) => Promise<T>): Promise<T> {
+interface ProjectPlace {
+  readonly directory: string;
+  readonly load: LoadOptions;
+}
+
+async function inProjectFolder<T>(globals: GlobalOptions, open: (place: ProjectPlace) => Promise<T>): Promise<T> {
+  const load = { configFiles: globals.configFiles, permissive: globals.permissive };
   try {
-    return await open(globals.directory ?? process.cwd());
+    return await open({ directory: globals.directory ?? process.cwd(), load });
   } catch (error) {
     if (globals.directory !== undefined || !(error instanceof WeirError) || error.code !== 'no-project') throw error;
-    return open(join(installRoot, 'distro'));
+    return open({ directory: join(installRoot, 'distro'), load });
   }
+}
+
+/** Says what the load of a project warns of. */
+function warned<T extends { readonly project: Project }>(globals: GlobalOptions, workspace: T): T {
+  for (const warning of globals.quiet ? [] : workspace.project.warnings) {
+    process.stderr.write(`${formatError(warning, 'warning')}\n`);
+  }
+  return workspace;
 }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
 import { attempt, type Document, problem, type Reading, readDocument } from './document.ts';
 import { expandGlob, isGlob } from './glob.ts';
@@ -48,7 +49,7 @@ export interface ConfigDocument extends Document<RawFile> {
 
 /**
  * A file and all that it includes, in the order in which they merge: a file before what it includes, depth first. A file
- * with errors is left out, and what it includes with it, where the reading gathers errors.
+ * with errors is left out where the reading gathers errors; what it includes is read all the same.
  * @param seen files read so far, with the file that included each; the same file twice is an error
  * @throws WeirError `circular-include`, `include-not-found`, and those of `readDocument`
  */
@@ -59,9 +60,10 @@ export function readWithIncludes(
 ): ConfigDocument[] {
   const { path } = read;
   if (!seen.has(path)) seen.set(path, path);
-  const document = attempt(reading, () => readDocument(path, fileSchema, reading));
+  const whole = attempt(reading, () => readDocument(path, fileSchema, reading));
+  const documents: ConfigDocument[] = whole === undefined ? [] : [{ ...whole, read }];
+  const document = whole ?? includesAlone(path);
   if (document === undefined) return [];
-  const documents: ConfigDocument[] = [{ ...document, read }];
   for (const [index, pattern] of (document.data.includes ?? []).entries()) {
     for (const match of attempt(reading, () => includedBy(document, index, pattern)) ?? []) {
       attempt(reading, () => {
@@ -73,6 +75,16 @@ export function readWithIncludes(
     }
   }
   return documents;
+}
+
+/** What a file with errors includes, as far as that can be told. */
+function includesAlone(path: string): Document<Pick<RawFile, 'includes'>> | undefined {
+  try {
+    return readDocument(path, z.looseObject({ includes: fileSchema.shape.includes }), { reasons: 'optional' });
+  } catch (error) {
+    if (error instanceof WeirError) return undefined;
+    throw error;
+  }
 }
 
 function includedBy(document: Document, index: number, pattern: string): string[] {

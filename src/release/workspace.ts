@@ -4,7 +4,7 @@ import { cacheRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import type { Engine } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
-import { loadProject } from '../project/load.ts';
+import { type LoadOptions, loadProject } from '../project/load.ts';
 import type { Architecture, Project, ReleaseConfig, Seed } from '../project/model.ts';
 import { type Apt, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -30,6 +30,8 @@ export interface Workspace extends ProjectWorkspace {
 
 export interface WorkspaceOptions {
   readonly directory: string;
+  /** Further configuration files, and how strictly they are read. */
+  readonly load?: LoadOptions;
   /** Output folder; by default what `[project] output-dir` says, else `out` beside the project's folder. */
   readonly out?: string;
   readonly progress: Progress;
@@ -37,7 +39,7 @@ export interface WorkspaceOptions {
 
 /** Loads the project and opens the caches; nothing is fetched. */
 export async function openProjectWorkspace(options: WorkspaceOptions): Promise<ProjectWorkspace> {
-  const project = await loadProject(options.directory);
+  const project = await loadProject(options.directory, options.load);
   const cache = cacheRoot();
   return {
     project,
