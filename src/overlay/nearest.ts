@@ -1,3 +1,5 @@
+import { closest } from '../base/errors.ts';
+
 /** A line that is like what was looked for. */
 export interface NearLine {
   /** 1-based */
@@ -30,4 +32,13 @@ function trigrams(text: string): Set<string> {
   const found = new Set<string>();
   for (let index = 0; index + 3 <= plain.length; index++) found.add(plain.slice(index, index + 3));
   return found;
+}
+
+/** The name nearest to `wanted`; undefined where none is near. Long ones are left out: comparing takes their product. */
+export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
+  if (wanted.length > 200) return undefined;
+  return closest(
+    wanted,
+    [...new Set(names)].filter((name) => name.length <= 200),
+  )[0];
 }

@@ -1,31 +1,54 @@
-import { closest, WeirError } from '../base/errors.ts';
-import { asStored, lineEnd, type SpecLine, splitLines } from '../spec/lines.ts';
-import { countBrackets, parseLines, type Section, type Spec } from '../spec/parse.ts';
-import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, type Tag, tags } from '../spec/query.ts';
-import { nearestLine } from './nearest.ts';
+import { WeirError } from '../base/errors.ts';
+import { asStored, joinLines, lineEnd, type SpecLine, splitLines } from '../spec/lines.ts';
+import { nameFitter } from '../spec/names.ts';
+import { parseLines, type Section, type Spec } from '../spec/parse.ts';
+import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, type Tag, tagKey, tags } from '../spec/query.ts';
+import { nearestLine, nearestName } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
+import { removeSections } from './remove-sections.ts';
 
 // Every function here takes a spec and gives a new one; it throws a WeirError `overlay-no-match` where there is nothing
 // to change, because an overlay that does nothing is one that upstream has overtaken.
 
-/** `lines` with the texts in place of those from `from` to before `to`. A text may have several lines. */
-export function replaceLines(spec: Spec, from: number, to: number, texts: readonly string[]): Spec {
+/** `texts` in place of the lines from `from` to before `to`. A text may have several lines. */
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly texts: readonly string[];
+}
+
+/** All edits at once; they are in the order of the file and do not overlap. */
+function edit(spec: Spec, edits: readonly Edit[]): Spec {
   const end = lineEnd(spec.lines);
-  const fresh: SpecLine[] = texts
-    .flatMap((text) => asStored(text, spec.encoding).replace(/\n$/, '').split('\n'))
-    .map((text) => ({ text: text.replace(/\r$/, ''), end }));
-  const before = spec.lines.slice(0, from);
-  const last = before.at(-1);
-  if (fresh.length > 0 && last?.end === '') before[before.length - 1] = { text: last.text, end };
-  return parseLines([...before, ...fresh, ...spec.lines.slice(to)], spec.encoding);
+  const result: SpecLine[] = [];
+  let at = 0;
+  const copyTo = (to: number): void => {
+    for (; at < to; at++) result.push(spec.lines[at]!);
+  };
+  for (const { from, to, texts } of edits) {
+    copyTo(from);
+    const last = result.at(-1);
+    if (texts.length > 0 && last?.end === '') result[result.length - 1] = { text: last.text, end };
+    for (const text of texts) {
+      for (const line of asStored(text, spec.encoding).replace(/\n$/, '').split('\n')) {
+        result.push({ text: line.replace(/\r$/, ''), end });
+      }
+    }
+    at = to;
+  }
+  copyTo(spec.lines.length);
+  return parseLines(result, spec.encoding);
+}
+
+/** The spec with `texts` in place of the lines from `from` to before `to`. A text may have several lines. */
+export function replaceLines(spec: Spec, from: number, to: number, texts: readonly string[]): Spec {
+  return edit(spec, [{ from, to, texts }]);
 }
 
 function removeLines(spec: Spec, ranges: readonly (readonly [number, number])[]): Spec {
-  const gone = new Set<number>();
-  for (const [from, to] of ranges) for (let line = from; line < to; line++) gone.add(line);
-  return parseLines(
-    spec.lines.filter((_line, index) => !gone.has(index)),
-    spec.encoding,
+  return edit(
+    spec,
+    ranges.map(([from, to]) => ({ from, to, texts: [] })),
   );
 }
 
@@ -41,15 +64,106 @@ function noMatch(message: string, details: readonly (string | undefined)[] = [])
   });
 }
 
-/** Where a tag can go: the preamble, or the `%package` section. */
+/**
+ * Where a tag can go: the preamble, the `%package` section, or what follows a macro that makes it.
+ */
 function tagSection(spec: Spec, packageName: string): Section {
-  const section = spec.sections.find((one) => one.key === '%package' && one.package === packageName);
+  const section = spec.sections.find(
+    (one) => one.maker === undefined && one.key === '%package' && one.package === packageName,
+  );
   if (section !== undefined) return section;
-  const names = spec.sections.filter((one) => one.key === '%package').map((one) => one.package);
-  const near = closest(packageName, names)[0];
+  const made = madeLike(spec, { section: '%package', package: packageName });
+  if (made.open !== undefined) return made.open;
+  if (made.error !== undefined) throw made.error;
+  const names = spec.sections.filter((one) => one.maker === undefined && one.key === '%package');
+  const near = nearestName(
+    packageName,
+    names.map((one) => one.package),
+  );
   throw noMatch(`the spec has no %package section for ${packageName}`, [
     near === undefined ? undefined : `closest: ${near}`,
+    ...made.details,
   ]);
+}
+
+/** Sections that no header in the spec stands for, but that a macro makes. */
+interface MadeLike {
+  /** One that goes on behind the macro, so that lines can be added to it. */
+  readonly open: Section | undefined;
+  /** Says which macro makes what an overlay looks for. */
+  readonly error: WeirError | undefined;
+  /** Macros of which nobody can tell from the text whether they make it. */
+  readonly details: readonly string[];
+}
+
+function madeLike(spec: Spec, scope: Scope): MadeLike {
+  const made = spec.sections.filter(
+    (one) => one.maker !== undefined && (scope.section === undefined || one.key === scope.section.toLowerCase()),
+  );
+  if (made.length === 0) return { open: undefined, error: undefined, details: unseen(spec) };
+  const fits = nameFitter(spec);
+  const fitted = made.map((section) => {
+    const fit = scope.package === undefined ? ('exact' as const) : fits(section, scope.package);
+    return { section, fit };
+  });
+  const exact = fitted.filter(({ fit }) => fit === 'exact').map(({ section }) => section);
+  const found = exact[0] ?? fitted.find(({ fit }) => fit === 'like')?.section;
+  const details = fitted
+    .filter(({ fit, section }) => fit === 'any' && spec.sections.indexOf(section) >= 0)
+    .map(({ section }) => section)
+    .filter((section, index, all) => all[index - 1]?.header !== section.header)
+    .slice(0, 3)
+    .map((section) => `${callPlace(spec, section)} makes sections of packages that only rpm can tell`);
+  const open = exact.find((section) => section.maker!.certain && isLastOfCall(spec, section));
+  return {
+    open,
+    error: found === undefined ? undefined : macroMade(spec, scope, found, exact.length > 0),
+    details: [...details, ...unseen(spec)],
+  };
+}
+
+function isLastOfCall(spec: Spec, section: Section): boolean {
+  return spec.sections[spec.sections.indexOf(section) + 1]?.header !== section.header;
+}
+
+function callPlace(spec: Spec, section: Section): string {
+  return `line ${section.header + 1}: ${shortened(spec.lines[section.header]!.text.trim())}`;
+}
+
+function shortened(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
+
+/** Included files are not read, so what is in them is not seen. */
+function unseen(spec: Spec): string[] {
+  return spec.lines
+    .map(({ text }, line) => ({ text: text.trim(), line }))
+    .filter(({ text, line }) => spec.roles[line] === 'text' && /^%include\s/.test(text))
+    .slice(0, 3)
+    .map(({ text, line }) => `line ${line + 1}: ${shortened(text)} takes in a file that is not looked into`);
+}
+
+function macroMade(spec: Spec, scope: Scope, made: Section, exact: boolean): WeirError {
+  const { macro, certain } = made.maker!;
+  const wanted =
+    scope.section === undefined
+      ? packageLabel(scope.package ?? '')
+      : scope.package === undefined || scope.package === ''
+        ? scope.section
+        : `${scope.section} of package ${scope.package}`;
+  const verb = exact && certain ? 'is made' : 'can be made';
+  return new WeirError(
+    'overlay-macro-made',
+    `${wanted} is not written in the spec: it ${verb} by the macro ${macro} in line ${made.header + 1}`,
+    {
+      details: [
+        callPlace(spec, made),
+        `it makes ${`${made.name} ${made.wholeName ? '-n ' : ''}${made.package}`.trim()}`,
+      ],
+      hint: 'change the call with spec-search-replace, or the macro that it names',
+      exit: 2,
+    },
+  );
 }
 
 /**
@@ -115,9 +229,10 @@ export function updateTag(spec: Spec, tag: string, value: string, packageName = 
   tagSection(spec, packageName);
   const found = tags(spec, { name: tag, package: packageName });
   if (found.length === 0) throw noTag(spec, tag, undefined, packageName);
-  let result = spec;
-  for (const one of found.toReversed()) result = replaceLines(result, one.line, one.end, [`${tag}: ${value}`]);
-  return result;
+  return edit(
+    spec,
+    found.map((one) => ({ from: one.line, to: one.end, texts: [`${tag}: ${value}`] })),
+  );
 }
 
 export function setTag(spec: Spec, tag: string, value: string, packageName = ''): Spec {
@@ -126,9 +241,11 @@ export function setTag(spec: Spec, tag: string, value: string, packageName = '')
   return there ? updateTag(spec, tag, value, packageName) : addTag(spec, tag, value, packageName);
 }
 
+/** Removes all of them; an empty `value` means any. */
 export function removeTag(spec: Spec, tag: string, value: string | undefined, packageName = ''): Spec {
   tagSection(spec, packageName);
-  const wanted = value === undefined ? undefined : asStored(value, spec.encoding).trim().toLowerCase();
+  const given = value === undefined ? '' : asStored(value, spec.encoding).trim().toLowerCase();
+  const wanted = given === '' ? undefined : given;
   const found = tags(spec, { name: tag, package: packageName }).filter(
     (one) => wanted === undefined || one.value.toLowerCase() === wanted,
   );
@@ -152,21 +269,21 @@ function noTag(spec: Spec, tag: string, value: string | undefined, packageName: 
 }
 
 function describeNearTag(here: readonly Tag[], tag: string, value: string | undefined): string | undefined {
-  const sameName = here.filter((one) => one.name.toLowerCase() === tag.toLowerCase());
-  if (value !== undefined && sameName.length > 0) {
-    const near = closest(
-      value,
-      sameName.map((one) => one.value),
-    )[0];
-    const shown = sameName.find((one) => one.value === near) ?? sameName[0]!;
-    return `closest: line ${shown.line + 1}: ${shown.name}: ${shown.value}`;
-  }
-  const near = closest(
-    tag,
-    here.map((one) => one.name),
-  )[0];
-  const shown = here.find((one) => one.name === near);
-  return shown === undefined ? undefined : `closest: line ${shown.line + 1}: ${shown.name}: ${shown.value}`;
+  const sameName = here.filter((one) => tagKey(one.name) === tagKey(tag));
+  const byValue = value !== undefined && sameName.length > 0;
+  const near = byValue
+    ? nearestName(
+        value,
+        sameName.map((one) => one.value),
+      )
+    : nearestName(
+        tag,
+        here.map((one) => one.name),
+      );
+  const shown = byValue
+    ? (sameName.find((one) => one.value === near) ?? sameName[0]!)
+    : here.find((one) => one.name === near);
+  return shown === undefined ? undefined : shortened(`closest: line ${shown.line + 1}: ${shown.name}: ${shown.value}`);
 }
 
 interface Scope {
@@ -175,64 +292,73 @@ interface Scope {
 }
 
 /** The sections that lines go into. Without a section there is none: the whole file is meant. */
-function targetSections(spec: Spec, scope: Scope): Section[] | undefined {
-  if (scope.section === undefined) {
-    if (scope.package === undefined) return undefined;
+function targetSections(spec: Spec, scope: Scope, mayBeMade: boolean): Section[] | undefined {
+  if (scope.section === undefined || scope.section === '') {
+    if (scope.package === undefined || scope.package === '') return undefined;
     throw new WeirError('overlay-invalid', 'an overlay with a package needs a section too', { exit: 2 });
   }
   const found = sectionsOf(spec, scope.section, scope.package ?? '');
-  if (found.length === 0) throw noSection(spec, scope);
-  return found;
+  if (found.length > 0) return found;
+  const made = madeLike(spec, { section: scope.section, package: scope.package ?? '' });
+  if (mayBeMade && made.open !== undefined) return [made.open];
+  throw made.error ?? noSection(spec, scope, made.details);
 }
 
-function noSection(spec: Spec, scope: Scope): WeirError {
+function noSection(spec: Spec, scope: Scope, more: readonly string[] = []): WeirError {
   const label = scope.package === undefined || scope.package === '' ? '' : ` of package ${scope.package}`;
-  const named = spec.sections.filter((one) => one.header >= 0);
+  const named = spec.sections.filter((one) => one.header >= 0 && one.maker === undefined);
   const same = named.filter((one) => one.key === scope.section?.toLowerCase());
   const pool = same.length > 0 ? same : named;
   const wanted = `${scope.section ?? ''} ${scope.package ?? ''}`.trim();
-  const near = closest(
+  const near = nearestName(
     wanted,
     pool.map((one) => `${one.name} ${one.package}`.trim()),
-  )[0];
+  );
   const shown = pool.find((one) => `${one.name} ${one.package}`.trim() === near) ?? same[0];
-  return noMatch(`the spec has no section ${scope.section ?? ''}${label}`, [
-    shown === undefined ? undefined : `closest: line ${shown.header + 1}: ${spec.lines[shown.header]!.text.trim()}`,
+  const searched = scope.section === undefined ? 'section' : `section ${scope.section}`;
+  return noMatch(`the spec has no ${searched}${label}`, [
+    shown === undefined ? undefined : `closest: ${callPlace(spec, shown)}`,
+    ...more,
   ]);
 }
 
+/** Behind the header of every such section; without a section, at the top of the file. */
 export function prependLines(spec: Spec, lines: readonly string[], scope: Scope): Spec {
-  const sections = targetSections(spec, scope);
-  if (sections === undefined) return replaceLines(spec, 0, 0, lines);
-  let result = spec;
-  for (const section of sections.toReversed()) {
-    const at = free(spec, section.start);
-    result = replaceLines(result, at, at, lines);
-  }
-  return result;
+  const sections = targetSections(spec, scope, false);
+  return insertLines(spec, lines, sections === undefined ? [0] : sections.map((one) => free(spec, one.start)));
 }
 
+/** At the end of every such section; without a section, at the end of the file. */
 export function appendLines(spec: Spec, lines: readonly string[], scope: Scope): Spec {
-  const sections = targetSections(spec, scope);
-  if (sections === undefined) return replaceLines(spec, spec.lines.length, spec.lines.length, lines);
-  let result = spec;
-  for (const section of sections.toReversed()) {
-    const at = sectionTail(spec, section);
-    result = replaceLines(result, at, at, lines);
-  }
-  return result;
+  const sections = targetSections(spec, scope, true);
+  const places = sections === undefined ? [spec.lines.length] : sections.map((one) => sectionTail(spec, one));
+  return insertLines(spec, lines, places);
 }
 
-/** Line by line, never in a section's header. Without a package the sections of all packages are searched. */
-export function searchReplace(spec: Spec, regex: string, replacement: string, scope: Scope): Spec {
+function insertLines(spec: Spec, lines: readonly string[], places: readonly number[]): Spec {
+  return edit(
+    spec,
+    [...places].sort((a, b) => a - b).map((at) => ({ from: at, to: at, texts: lines })),
+  );
+}
+
+/**
+ * Line by line, never in a section's header. Without a package the sections of all packages are searched. A macro that
+ * makes sections is a line of the section that it stands in.
+ */
+export function searchReplace(spec: Spec, regex: string, replacement: string, given: Scope): Spec {
   const replace = compileReplacer(asStored(regex, spec.encoding), asStored(replacement, spec.encoding));
-  const sections = sectionsOf(spec, scope.section, scope.package);
-  if (sections.length === 0) throw noSection(spec, scope);
+  const scope: Scope = { section: given.section || undefined, package: given.package || undefined };
+  const written = sectionsOf(spec, scope.section, scope.package);
+  const made = written.length > 0 ? undefined : madeLike(spec, scope);
+  const sections = written.length > 0 ? written : made?.open === undefined ? [] : [made.open];
+  if (sections.length === 0) throw made?.error ?? noSection(spec, scope, made?.details);
   const lines = [...spec.lines];
   let changed = false;
   const end = lineEnd(spec.lines);
+  const ends = written.length > 0 ? writtenEnds(spec) : undefined;
   for (const section of sections) {
-    for (let line = section.start; line < section.end; line++) {
+    for (let line = section.start; line < (ends?.get(section) ?? section.end); line++) {
       const before = spec.lines[line]!;
       const text = replace(before.text);
       if (text === before.text) continue;
@@ -240,9 +366,21 @@ export function searchReplace(spec: Spec, regex: string, replacement: string, sc
       lines[line] = { text: end === '\n' ? text : text.replace(/\r?\n/g, end), end: before.end };
     }
   }
-  if (!changed) throw noPattern(spec, regex, sections, scope);
+  if (!changed) throw made?.error ?? noPattern(spec, regex, sections, scope);
   // A replacement may hold line breaks, so the text is split anew.
-  return parseLines(splitLines(lines.map((line) => line.text + line.end).join('')), spec.encoding);
+  return parseLines(splitLines(joinLines(lines)), spec.encoding);
+}
+
+/** Where each written section ends in the text: at the next header, whatever macros make before it. */
+function writtenEnds(spec: Spec): ReadonlyMap<Section, number> {
+  const ends = new Map<Section, number>();
+  let end = spec.lines.length;
+  for (const section of spec.sections.toReversed()) {
+    if (section.maker !== undefined) continue;
+    ends.set(section, end);
+    end = section.header;
+  }
+  return ends;
 }
 
 function noPattern(spec: Spec, regex: string, sections: readonly Section[], scope: Scope): WeirError {
@@ -265,110 +403,54 @@ function noPattern(spec: Spec, regex: string, sections: readonly Section[], scop
   ]);
 }
 
+/** Removes every section of that name and package. */
 export function removeSection(spec: Spec, section: string, packageName = ''): Spec {
   const found = sectionsOf(spec, section, packageName);
-  if (found.length === 0) throw noSection(spec, { section, package: packageName });
-  return removeSections(spec, found);
+  if (found.length > 0) return removeSections(spec, found);
+  const made = madeLike(spec, { section, package: packageName });
+  throw made.error ?? noSection(spec, { section, package: packageName }, made.details);
 }
 
-/** Removes every section of a package that is not the main one. */
+/**
+ * Removes every section of a package that is not the main one, and calls of macros that make nothing else.
+ */
 export function removeSubpackage(spec: Spec, packageName: string): Spec {
   if (packageName === '') {
     throw new WeirError('overlay-invalid', 'the main package cannot be removed', { exit: 2 });
   }
-  const found = sectionsOf(spec, undefined, packageName);
-  if (found.length === 0) {
-    const near = closest(packageName, new Set(spec.sections.map((one) => one.package)))[0];
-    throw noMatch(`the spec has no section of package ${packageName}`, [
-      near === undefined || near === '' ? undefined : `closest: ${near}`,
-    ]);
-  }
-  return removeSections(spec, found);
-}
-
-function removeSections(spec: Spec, sections: readonly Section[]): Spec {
-  const unmatched = spec.strays[0] ?? spec.conditionals.find((one) => one.close === undefined)?.open;
-  if (unmatched !== undefined) {
-    throw interleaved(spec, unmatched, 'sections cannot be removed: this conditional has no other end');
-  }
-  const ranges = sections.map((section): [number, number] => [section.header, removableEnd(spec, section)]);
-  const kept = keptDefines(spec, ranges);
-  return removeLines(
-    spec,
-    ranges.flatMap(([from, to]) => without(from, to, kept)),
-  );
-}
-
-function without(from: number, to: number, kept: ReadonlySet<number>): [number, number][] {
-  const ranges: [number, number][] = [];
-  for (let line = from; line < to; line++) if (!kept.has(line)) ranges.push([line, line + 1]);
-  return ranges;
-}
-
-function interleaved(spec: Spec, line: number, message: string): WeirError {
-  return new WeirError('overlay-interleaved', message, {
-    details: [`line ${line + 1}: ${spec.lines[line]!.text.trim()}`],
-    hint: 'use spec-search-replace on the lines themselves',
-    exit: 2,
-  });
-}
-
-/** Behind the last line that goes with the section: conditionals that began before it or guard the next one stay. */
-function removableEnd(spec: Spec, section: Section): number {
-  const openers: number[] = [];
-  let end = section.end;
-  for (let line = section.start; line < section.end; line++) {
-    const role = spec.roles[line];
-    if (role === 'if') {
-      openers.push(line);
-    } else if (role === 'endif' || role === 'branch') {
-      if (openers.length === 0) {
-        end = line;
-        break;
-      }
-      if (role === 'endif') openers.pop();
+  const written = sectionsOf(spec, undefined, packageName);
+  const defined = written.some((one) => one.key === '%package');
+  const fits = nameFitter(spec);
+  const made: Section[] = [];
+  for (const calls of callsOf(spec)) {
+    const fitting = calls.map((one) => fits(one, packageName));
+    if (fitting.every((fit) => fit === 'exact') && calls[0]!.maker!.pure) {
+      made.push(...calls);
+      continue;
     }
+    // A macro whose packages cannot be told does not make one that the spec itself writes.
+    const index = fitting.findIndex((fit) => fit === 'exact' || (fit === 'like' && !defined));
+    if (index >= 0) throw macroMade(spec, { package: packageName }, calls[index]!, fitting[index] === 'exact');
   }
-  if (end === section.end && openers.length > 0) end = openers[0]!;
-  for (let line = end; line < section.end; line++) {
-    const role = spec.roles[line];
-    // A macro that is set there may stay there: it expands to nothing, whatever section it then is in.
-    const start = logicalStart(spec, line);
-    if (start >= end && definePattern.test(spec.lines[start]!.text)) continue;
-    if (role === 'text' || role === 'tag') {
-      throw interleaved(spec, line, 'the section has content beyond a conditional that it does not own');
-    }
-  }
-  const open = { brace: 0, paren: 0, square: 0 };
-  for (let line = section.header; line < end; line++) countBrackets(spec.lines[line]!.text, open);
-  // A macro that begins in the section and ends behind it, or began before it and ends in it, would be cut in two.
-  const cut = (spec.joined[end] === true) !== (spec.joined[section.header] === true);
-  if (open.brace + open.paren + open.square > 0 || cut) {
-    throw interleaved(spec, section.header, 'the section ends inside of a macro');
-  }
-  return end;
+  if (written.length + made.length > 0) return removeSections(spec, [...written, ...made]);
+  const { details } = madeLike(spec, { package: packageName });
+  const near = nearestName(packageName, new Set(spec.sections.map((one) => one.package)));
+  throw noMatch(`the spec has no section of package ${packageName}`, [
+    near === undefined || near === '' ? undefined : `closest: ${near}`,
+    ...details,
+  ]);
 }
 
-/** `%global`s and `%define`s inside the ranges whose macro is used outside of them: without them the rest would break. */
-function keptDefines(spec: Spec, ranges: readonly (readonly [number, number])[]): Set<number> {
-  const inside = new Set<number>();
-  for (const [from, to] of ranges) for (let line = from; line < to; line++) inside.add(line);
-  const kept = new Set<number>();
-  let outside: string | undefined;
-  for (const line of inside) {
-    const name = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)/.exec(spec.lines[line]!.text)?.[1];
-    const header = ranges.find(([from, to]) => from <= line && line < to)![0];
-    // In a conditional of its own it can't be kept without that.
-    if (name === undefined || spec.joined[line] === true || spec.depths[line] !== spec.depths[header]) continue;
-    outside ??= spec.lines
-      .filter((_one, index) => !inside.has(index))
-      .map((one) => one.text)
-      .join('\n');
-    if (!new RegExp(`%\\{?[?!]*${name}\\b`).test(outside)) continue;
-    kept.add(line);
-    for (let next = line + 1; spec.joined[next] === true && inside.has(next); next++) kept.add(next);
+/** The sections that macros make, those of one line together. */
+function callsOf(spec: Spec): Section[][] {
+  const calls: Section[][] = [];
+  for (const section of spec.sections) {
+    if (section.maker === undefined) continue;
+    const last = calls.at(-1);
+    if (last?.[0]?.header === section.header) last.push(section);
+    else calls.push([section]);
   }
-  return kept;
+  return calls;
 }
 
 /** Lists a patch: in `%patchlist` where there is one, else as the tag with the next number. */
@@ -378,7 +460,7 @@ export function addPatch(spec: Spec, file: string): Spec {
     const at = sectionTail(spec, list);
     return replaceLines(spec, at, at, [file]);
   }
-  const highest = Math.max(-1, ...patches(spec).map((patch) => patch.number));
+  const highest = patches(spec).reduce((most, patch) => Math.max(most, patch.number), -1);
   return insertTag(spec, `Patch${highest + 1}`, file);
 }
 
@@ -392,10 +474,10 @@ export function removePatches(
   const all = patches(spec).map((patch) => ({ ...patch, name: fileNameOf(expandPlain(patch.value, macros)) }));
   const found = all.filter((patch) => matches(patch.value) || matches(patch.name));
   if (found.length === 0) {
-    const near = closest(
+    const near = nearestName(
       glob,
       all.map((patch) => patch.name),
-    )[0];
+    );
     throw noMatch(`the spec lists no patch that matches ${glob}`, [
       near === undefined ? undefined : `closest: ${near}`,
     ]);

@@ -1,4 +1,6 @@
+import { parseHeader, type SectionHeader } from './header.ts';
 import { decodeText, type Encoding, encodeText, joinLines, type SpecLine, splitLines } from './lines.ts';
+import { type Maker, SectionMacros } from './made.ts';
 
 /**
  * What a line is. `if`, `branch` (%else, %elif…) and `endif` are conditionals. `text` is everything else: the body of
@@ -6,32 +8,30 @@ import { decodeText, type Encoding, encodeText, joinLines, type SpecLine, splitL
  */
 export type LineRole = 'header' | 'if' | 'branch' | 'endif' | 'comment' | 'dnl' | 'tag' | 'blank' | 'text';
 
-/** A section with its header. The first one is the preamble: no header, name `%package`, main package. */
-export interface Section {
-  /** As written, with its `%`. */
-  readonly name: string;
-  /** `name` in lower case. */
-  readonly key: string;
-  /** What stands behind the name, trimmed and unexpanded. */
-  readonly arguments: string;
-  /** The package as the header names it, unexpanded: the argument of `-n`, else the bare one; `''` is the main one. */
-  readonly package: string;
-  /** Whether `package` is a whole name (`-n`) and not a suffix of the main one's. */
-  readonly wholeName: boolean;
-  /** Index of the header's line, -1 for the preamble. */
+/**
+ * A section with its header, or one that a macro makes. The first one is the preamble: no header, name `%package`, main
+ * package.
+ */
+export interface Section extends SectionHeader {
+  /** Index of the header's line, or of the line that makes the section; -1 for the preamble. */
   readonly header: number;
   /** Index of the first line of the body. */
   readonly start: number;
   /** Index behind the last line of the body: the next header, or the number of lines. */
   readonly end: number;
+  /** The macro that makes it where its header is not written in the spec. Its body is what follows the macro. */
+  readonly maker: Maker | undefined;
 }
 
-/** An `%if` with its `%endif`; `close` is undefined where there is none. */
+/** An `%if` with its `%endif`. Together they are a tree: each knows the one that it is in. */
 export interface Conditional {
   readonly open: number;
   /** Lines of its `%elif`s and its `%else`. */
   readonly branches: readonly number[];
+  /** Undefined where there is no `%endif`. */
   readonly close: number | undefined;
+  /** The one around it, as an index in `conditionals`; -1 at the top. */
+  readonly parent: number;
 }
 
 /**
@@ -47,33 +47,23 @@ export interface Spec {
   /** How many `%if` are open around the line; `%if`, `%else` and `%endif` themselves count as outside of theirs. */
   readonly depths: readonly number[];
   readonly sections: readonly Section[];
+  /** In the order of their `%if`. */
   readonly conditionals: readonly Conditional[];
   /** Lines of `%else`, `%elif` or `%endif` that no `%if` is open for. */
   readonly strays: readonly number[];
 }
 
-/** Sections that belong to one package. The rest (%prep, %build, …) belong to the whole spec. */
-const packageSections = new Set(
-  (
-    '%package %description %files %pre %post %preun %postun %pretrans %posttrans %preuntrans %postuntrans ' +
-    '%verifyscript %trigger %triggerin %triggerun %triggerprein %triggerpostun ' +
-    '%filetrigger %filetriggerin %filetriggerun %filetriggerpostun ' +
-    '%transfiletrigger %transfiletriggerin %transfiletriggerun %transfiletriggerpostun'
-  ).split(' '),
-);
-
-/** RPM's section names (build/parseSpec.c of rpm 6), lower case. */
-export const sectionNames: ReadonlySet<string> = new Set([
-  ...packageSections,
-  ...'%prep %generate_buildrequires %conf %build %install %check %clean'.split(' '),
-  ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
-]);
-
-const headerPattern = /^\s*(%[A-Za-z_]+)(?:\s+(.*))?$/s;
-const conditionalPattern = /^\s*%(if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif)(?![A-Za-z0-9_])/;
-/** A tag line: name, then value. The name of a real tag begins with a letter; `%{?x:Name: y}` is a macro. */
-export const tagPattern = /^\s*([A-Za-z][^\s:]*?)\s*:\s*(.*?)\s*$/s;
+/** A line of a conditional, and which one; the rest of the line is the expression. */
+export const conditionalPattern = /^\s*%(if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif)(?![A-Za-z0-9_])/;
+/** Name and qualifier of a tag. A real one begins with a letter; `%{?x:Name: y}` is a macro. */
+const tagPattern = /^\s*([A-Za-z][^\s:]*(?:\s*\([^():]*\))?)\s*:/;
 const definePattern = /^\s*%(define|global)\b/;
+
+/** The tag that a line is, unexpanded: name as written, value trimmed; undefined where it is none. */
+export function parseTag(text: string): { readonly name: string; readonly value: string } | undefined {
+  const match = tagPattern.exec(text);
+  return match === null ? undefined : { name: match[1]!, value: text.slice(match[0].length).trim() };
+}
 
 /** Parses a spec file. Every input is a spec: what cannot be understood is `text`. */
 export function parseSpec(file: string | Uint8Array): Spec {
@@ -97,62 +87,83 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   const { joined, opaque, afterBackslash } = joinedLines(lines);
   const roles: LineRole[] = [];
   const depths: number[] = [];
-  const headers: { line: number; section: Omit<Section, 'header' | 'start' | 'end'> }[] = [];
-  const open: { open: number; branches: number[]; close: number | undefined }[] = [];
-  const conditionals: typeof open = [];
+  const marks: { line: number; start: number; section: SectionHeader; maker: Maker | undefined }[] = [];
+  const macros = new SectionMacros();
+  const conditionals: { open: number; branches: number[]; close: number | undefined; parent: number }[] = [];
+  const open: number[] = [];
   const strays: number[] = [];
   let tagsAllowed = true;
+  let inChangelog = false;
+  const logicalEnd = (line: number): number => {
+    let end = line + 1;
+    while (joined[end] === true) end++;
+    return end;
+  };
   for (const [index, { text }] of lines.entries()) {
     depths.push(open.length);
     if (opaque[index] === true) {
       roles.push('text');
       continue;
     }
+    if (!startsWithPercent(text)) {
+      roles.push(plainRole(text, tagsAllowed && afterBackslash[index] !== true));
+      continue;
+    }
     const header = parseHeader(text);
     if (header !== undefined) {
       roles.push('header');
-      headers.push({ line: index, section: header });
+      marks.push({ line: index, start: index + 1, section: header, maker: undefined });
       tagsAllowed = header.key === '%package';
+      inChangelog = header.key === '%changelog';
       continue;
     }
     const word = conditionalPattern.exec(text)?.[1];
     if (word === undefined) {
-      roles.push(plainRole(text, tagsAllowed && afterBackslash[index] !== true));
+      roles.push(plainRole(text, false));
+      if (inChangelog || afterBackslash[index] === true || roles[index] === 'dnl') continue;
+      const end = logicalEnd(index);
+      const logical = lines.slice(index, end).map((line) => line.text);
+      if (definePattern.test(text)) {
+        macros.define(logical.join('\n'), open.length > 0);
+        continue;
+      }
+      const made = macros.madeBy(logical);
+      if (made === undefined) continue;
+      // What is in braces over several lines, and is no hidden text, follows its header line by line.
+      const start = opaque[index + 1] === true || lines[index]!.text.endsWith('\\') ? end : index + 1;
+      for (const section of made.sections) marks.push({ line: index, start, section, maker: made.maker });
+      const last = made.sections.at(-1)!.key === '%package';
+      tagsAllowed = made.maker.certain ? last : tagsAllowed || last;
     } else if (word.startsWith('if')) {
       roles.push('if');
-      const conditional = { open: index, branches: [], close: undefined };
-      open.push(conditional);
-      conditionals.push(conditional);
+      conditionals.push({ open: index, branches: [], close: undefined, parent: open.at(-1) ?? -1 });
+      open.push(conditionals.length - 1);
     } else {
       const current = open.at(-1);
       if (current === undefined) strays.push(index);
       else depths[index] = open.length - 1;
       if (word === 'endif') {
         roles.push('endif');
-        if (current !== undefined) current.close = index;
+        if (current !== undefined) conditionals[current]!.close = index;
         open.pop();
       } else {
         roles.push('branch');
-        current?.branches.push(index);
+        if (current !== undefined) conditionals[current]!.branches.push(index);
       }
     }
   }
-  const sections: Section[] = [
-    {
-      name: '%package',
-      key: '%package',
-      arguments: '',
-      package: '',
-      wholeName: false,
-      header: -1,
-      start: 0,
-      end: headers[0]?.line ?? lines.length,
-    },
-  ];
-  for (const [index, { line, section }] of headers.entries()) {
-    sections.push({ ...section, header: line, start: line + 1, end: headers[index + 1]?.line ?? lines.length });
+  const preamble = { name: '%package', key: '%package', arguments: '', package: '', wholeName: false };
+  const sections: Section[] = [];
+  const all = [{ line: -1, start: 0, section: preamble, maker: undefined }, ...marks];
+  for (const [index, { line, start, section, maker }] of all.entries()) {
+    const next = all[index + 1]?.line ?? lines.length;
+    sections.push({ ...section, header: line, start, end: next === line ? start : next, maker });
   }
   return { encoding, lines, roles, joined, depths, sections, conditionals, strays };
+}
+
+function startsWithPercent(text: string): boolean {
+  return text[0] === '%' || ((text[0] === ' ' || text[0] === '\t') && text.trimStart()[0] === '%');
 }
 
 function plainRole(text: string, tagsAllowed: boolean): LineRole {
@@ -163,54 +174,8 @@ function plainRole(text: string, tagsAllowed: boolean): LineRole {
   return tagsAllowed && tagPattern.test(text) ? 'tag' : 'text';
 }
 
-function parseHeader(text: string): Omit<Section, 'header' | 'start' | 'end'> | undefined {
-  const match = headerPattern.exec(text);
-  if (match === null) return undefined;
-  const name = match[1]!;
-  const key = name.toLowerCase();
-  if (!sectionNames.has(key)) return undefined;
-  const rest = (match[2] ?? '').trim();
-  const named = packageSections.has(key) ? packageArgument(rest) : { package: '', wholeName: false };
-  return { name, key, arguments: rest, ...named };
-}
-
-/** `-n X` wins, else the first bare word; `-f`, `-p`, `-l` and `-P` take a word, and `--` ends the options. */
-function packageArgument(rest: string): { package: string; wholeName: boolean } {
-  const words = argumentWords(rest);
-  let bare: string | undefined;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    if (word === '--' || word.startsWith('#')) break;
-    if (word === '-n') return { package: words[index + 1] ?? '', wholeName: true };
-    if (word.startsWith('-n') && word.length > 2) return { package: word.slice(2), wholeName: true };
-    if (/^-[fplP]$/.test(word)) index++;
-    else if (!word.startsWith('-')) bare ??= word;
-  }
-  return { package: bare ?? '', wholeName: false };
-}
-
-/** Words at blanks, but a macro in braces is never split. */
-function argumentWords(text: string): string[] {
-  const words: string[] = [];
-  let word = '';
-  let depth = 0;
-  for (let index = 0; index < text.length; index++) {
-    const char = text[index]!;
-    if (char === '{' && (depth > 0 || text[index - 1] === '%')) depth++;
-    else if (char === '}' && depth > 0) depth--;
-    if (depth === 0 && /\s/.test(char)) {
-      if (word !== '') words.push(word);
-      word = '';
-    } else {
-      word += char;
-    }
-  }
-  if (word !== '') words.push(word);
-  return words;
-}
-
 /** Counters of what is open at the end of a line, as rpm's line reader counts (copyNextLineFromOFI in build/parseSpec.c). */
-interface OpenBrackets {
+export interface OpenBrackets {
   brace: number;
   paren: number;
   square: number;

@@ -1,4 +1,4 @@
-import { type Section, type Spec, tagPattern } from './parse.ts';
+import { conditionalPattern, parseTag, type Section, type Spec } from './parse.ts';
 
 /** A tag as it stands in the preamble or a `%package` section, unexpanded. */
 export interface Tag {
@@ -19,29 +19,36 @@ export interface Tag {
 /** All tags in the order of the file, of every branch of every conditional. */
 export function tags(spec: Spec, select: { readonly name?: string; readonly package?: string } = {}): Tag[] {
   const found: Tag[] = [];
-  const name = select.name?.toLowerCase();
+  const name = select.name === undefined ? undefined : tagKey(select.name);
   for (const section of spec.sections) {
     if (section.key !== '%package') continue;
     if (select.package !== undefined && section.package !== select.package) continue;
     for (let line = section.start; line < section.end; line++) {
       if (spec.roles[line] !== 'tag') continue;
       const tag = tagAt(spec, section, line);
-      if (name === undefined || tag.name.toLowerCase() === name) found.push(tag);
+      if (name === undefined || tagKey(tag.name) === name) found.push(tag);
     }
   }
   return found;
 }
 
+/** What two names of the same tag have in common: no case, and no blanks as in `Requires( post )`. */
+export function tagKey(name: string): string {
+  return name.replaceAll(/\s+/g, '').toLowerCase();
+}
+
 function tagAt(spec: Spec, section: Section, line: number): Tag {
-  const [, name, first] = tagPattern.exec(spec.lines[line]!.text)!;
+  const { name, value: first } = parseTag(spec.lines[line]!.text)!;
   let end = line + 1;
-  let value = first!;
+  const parts = [first];
   // Inside %{?x:…} every line is joined, but only a backslash makes the next one a part of this tag.
   while (end < section.end && spec.lines[end - 1]!.text.endsWith('\\') && spec.joined[end] === true) {
-    value = `${value.replace(/\s*\\$/, '')} ${spec.lines[end]!.text.trim()}`;
+    parts[parts.length - 1] = parts.at(-1)!.slice(0, -1).trimEnd();
+    parts.push(spec.lines[end]!.text.trim());
     end++;
   }
-  return { name: name!, qualifier: /\(([^)]*)\)$/.exec(name!)?.[1], value, line, end, package: section.package };
+  const qualifier = /\(([^)]*)\)$/.exec(name)?.[1]?.replaceAll(/\s+/g, '');
+  return { name, qualifier, value: parts.join(' '), line, end, package: section.package };
 }
 
 /** The value of a package's first tag of that name, unexpanded. */
@@ -92,11 +99,12 @@ function listedFiles(spec: Spec, tag: 'patch' | 'source', list: string): ListedF
   return found;
 }
 
-/** Sections of a name (with its `%`, any case), of one package or of all. */
+/** Sections of a name (with its `%`, any case), of one package or of all, that the spec writes out. */
 export function sectionsOf(spec: Spec, name: string | undefined, packageName: string | undefined): Section[] {
   const key = name?.toLowerCase();
   return spec.sections.filter(
     (section) =>
+      section.maker === undefined &&
       (key === undefined || (section.key === key && section.header >= 0)) &&
       (packageName === undefined || section.package === packageName),
   );
@@ -147,8 +155,8 @@ export function plainMacros(spec: Spec): Map<string, string> {
   const macros = new Map<string, string>();
   for (const [index, { text }] of spec.lines.entries()) {
     if (spec.joined[index] === true || text.endsWith('\\')) continue;
-    const match = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)\s+(.*?)\s*$/.exec(text);
-    if (match !== null) macros.set(match[1]!, match[2]!);
+    const match = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)\s+(?=\S)/.exec(text);
+    if (match !== null) macros.set(match[1]!, text.slice(match[0].length).trimEnd());
   }
   for (const name of ['Name', 'Version', 'Release', 'URL', 'Epoch']) {
     const value = tagValue(spec, name);
@@ -176,4 +184,58 @@ export function expandPlain(text: string, macros: ReadonlyMap<string, string>): 
 /** The file name that rpm looks for in the source folder: behind the last `/` of a URL or its `#/` fragment. */
 export function fileNameOf(value: string): string {
   return value.slice(value.lastIndexOf('/') + 1);
+}
+
+/** A conditional that does not match another. */
+export interface Imbalance {
+  /** Index of the line. */
+  readonly line: number;
+  /** What is wrong, in few words: `%endif without %if`. */
+  readonly problem: string;
+}
+
+/** Conditionals that do not match, in the order of the file: rpm refuses the spec. */
+export function imbalances(spec: Spec): Imbalance[] {
+  const word = (line: number): string => `%${conditionalPattern.exec(spec.lines[line]!.text)![1]}`;
+  const found: Imbalance[] = spec.strays.map((line) => ({ line, problem: `${word(line)} without %if` }));
+  for (const { open, branches, close } of spec.conditionals) {
+    if (close === undefined) found.push({ line: open, problem: `${word(open)} without %endif` });
+    const last = branches.findIndex((line) => word(line) === '%else');
+    if (last < 0) continue;
+    for (const line of branches.slice(last + 1)) found.push({ line, problem: `${word(line)} after %else` });
+  }
+  return found.sort((a, b) => a.line - b.line);
+}
+
+/** A branch of a conditional that a line is in. */
+export interface BranchAround {
+  /** Index of the line that begins it: the `%if`, an `%elif` or the `%else`. */
+  readonly line: number;
+  /** `if`, `ifarch`, `elif`, `else` … */
+  readonly word: string;
+  /** As written; `''` for `%else`. */
+  readonly expression: string;
+}
+
+/** The branches of conditionals around a line, the outermost first. */
+export function branchesAround(spec: Spec, line: number): BranchAround[] {
+  const around: BranchAround[] = [];
+  // The last conditional that opens before the line is the innermost one, or one beside it: from there it goes up.
+  let low = 0;
+  let high = spec.conditionals.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (spec.conditionals[middle]!.open < line) low = middle + 1;
+    else high = middle;
+  }
+  for (let index = low - 1; index >= 0; index = spec.conditionals[index]!.parent) {
+    const { open, branches, close } = spec.conditionals[index]!;
+    if (close !== undefined && close <= line) continue;
+    if (branches.includes(line)) continue;
+    const start = branches.findLast((branch) => branch < line) ?? open;
+    const match = conditionalPattern.exec(spec.lines[start]!.text)!;
+    const expression = spec.lines[start]!.text.slice(match[0].length).trim();
+    around.push({ line: start, word: match[1]!, expression: match[1] === 'else' ? '' : expression });
+  }
+  return around.reverse();
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseSpec, printSpec, sectionNames, specBytes } from '../../src/spec/parse.ts';
+import { sectionNames } from '../../src/spec/header.ts';
+import { parseSpec, printSpec, specBytes } from '../../src/spec/parse.ts';
 
 /** Sections as `%name package` lines, for short expectations. */
 function outline(text: string): string[] {
@@ -42,14 +43,14 @@ describe('sections', () => {
     expect(outline(`${name}\nx`)).toEqual(['%package [] 0-0', `${name} [] 1-2`]);
   });
 
-  it('sees none in the body of a macro or in lua, but in a conditional macro', () => {
+  it('sees none in the body of a macro or a shell command, but in a conditional macro', () => {
     const text = [
       '%define sub() \\',
       '%package %1 \\',
       'Summary: x',
-      '%{lua:',
+      '%(',
       '%package not',
-      '}',
+      ')',
       '%global y %{expand:',
       '%files not',
       '}',
@@ -77,15 +78,15 @@ describe('conditionals', () => {
     );
     expect(spec.depths).toEqual([0, 1, 2, 1, 2, 1, 0, 0, 0, 0]);
     expect(spec.conditionals).toEqual([
-      { open: 0, branches: [], close: 6 },
-      { open: 1, branches: [3], close: 5 },
+      { open: 0, branches: [], close: 6, parent: -1 },
+      { open: 1, branches: [3], close: 5, parent: 0 },
     ]);
     expect(spec.strays).toEqual([7]);
     expect(spec.roles.slice(-2)).toEqual(['text', 'comment']);
   });
 
   it('leaves an %if without %endif open', () => {
-    expect(parseSpec('%if(1)\nx').conditionals).toEqual([{ open: 0, branches: [], close: undefined }]);
+    expect(parseSpec('%if(1)\nx').conditionals).toEqual([{ open: 0, branches: [], close: undefined, parent: -1 }]);
   });
 });
 

@@ -1,0 +1,87 @@
+/** What a section's header says. */
+export interface SectionHeader {
+  /** As written, with its `%`. */
+  readonly name: string;
+  /** `name` in lower case. */
+  readonly key: string;
+  /** What stands behind the name, trimmed and unexpanded. */
+  readonly arguments: string;
+  /** The package as the header names it, unexpanded: the argument of `-n`, else the bare one; `''` is the main one. */
+  readonly package: string;
+  /** Whether `package` is a whole name (`-n`) and not a suffix of the main one's. */
+  readonly wholeName: boolean;
+}
+
+/** Sections that belong to one package. The rest (%prep, %build, …) belong to the whole spec. */
+const packageSections = new Set(
+  (
+    '%package %description %files %pre %post %preun %postun %pretrans %posttrans %preuntrans %postuntrans ' +
+    '%verifyscript %trigger %triggerin %triggerun %triggerprein %triggerpostun ' +
+    '%filetrigger %filetriggerin %filetriggerun %filetriggerpostun ' +
+    '%transfiletrigger %transfiletriggerin %transfiletriggerun %transfiletriggerpostun'
+  ).split(' '),
+);
+
+/** RPM's section names (build/parseSpec.c of rpm 6), lower case. */
+export const sectionNames: ReadonlySet<string> = new Set([
+  ...packageSections,
+  ...'%prep %generate_buildrequires %conf %build %install %check %clean'.split(' '),
+  ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
+]);
+
+const headerPattern = /^\s*(%[A-Za-z_]+)(?:\s+(.*))?$/s;
+
+/** The header that a line is, or undefined. It may be indented, and its name be in any case. */
+export function parseHeader(text: string): SectionHeader | undefined {
+  const match = headerPattern.exec(text);
+  if (match === null) return undefined;
+  const name = match[1]!;
+  const key = name.toLowerCase();
+  if (!sectionNames.has(key)) return undefined;
+  const rest = (match[2] ?? '').trim();
+  const named = packageSections.has(key) ? packageArgument(rest) : { package: '', wholeName: false };
+  return { name, key, arguments: rest, ...named };
+}
+
+/** `-n X` wins, else the first bare word; `-f`, `-p`, `-l` and `-P` take a word, and `--` ends the options. */
+function packageArgument(rest: string): { package: string; wholeName: boolean } {
+  const words = argumentWords(rest);
+  let bare: string | undefined;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    if (word === '--' || word.startsWith('#')) break;
+    if (word === '-n') return { package: words[index + 1] ?? '', wholeName: true };
+    if (word.startsWith('-n') && word.length > 2) return { package: word.slice(2), wholeName: true };
+    if (/^-[fplP]$/.test(word)) index++;
+    else if (!word.startsWith('-')) bare ??= word;
+  }
+  return { package: bare ?? '', wholeName: false };
+}
+
+/** Words at blanks, but a macro in brackets is never split. */
+export function argumentWords(text: string): string[] {
+  const words: string[] = [];
+  let start = -1;
+  let close = '';
+  let open = '';
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index]!;
+    if (depth > 0) {
+      if (char === open) depth++;
+      else if (char === close) depth--;
+    } else if (text[index - 1] === '%' && (char === '{' || char === '(' || char === '[')) {
+      depth = 1;
+      open = char;
+      close = char === '{' ? '}' : char === '(' ? ')' : ']';
+    }
+    if (depth === 0 && /\s/.test(char)) {
+      if (start >= 0) words.push(text.slice(start, index));
+      start = -1;
+    } else if (start < 0) {
+      start = index;
+    }
+  }
+  if (start >= 0) words.push(text.slice(start));
+  return words;
+}

@@ -1,0 +1,287 @@
+import { type Budget, type Call, closingBrace, expandCall, parseCall } from './expand.ts';
+import { parseHeader, type SectionHeader, sectionNames } from './header.ts';
+
+/** What makes sections that are not written in the spec as headers. */
+export interface Maker {
+  /** As the spec names it: `%gopkg`, `%{?fedora:…}`, `%{lua:…}`. */
+  readonly macro: string;
+  /** False where it may as well make none: in a condition, or with a macro that some systems have empty. */
+  readonly certain: boolean;
+  /** Whether the line is a call that makes these sections and does nothing else, so that it can go with them. */
+  readonly pure: boolean;
+}
+
+/** The sections that one line makes, in their order; parts of names that cannot be told are macros or `*`. */
+export interface MadeSections {
+  readonly maker: Maker;
+  readonly sections: readonly SectionHeader[];
+}
+
+interface KnownMacro {
+  /** Option letters, as in its definition. */
+  readonly options: string;
+  readonly certain: boolean;
+  readonly headers: (call: Call) => readonly string[];
+}
+
+const headersFor = (names: readonly string[], ...packages: readonly string[]): string[] =>
+  packages.flatMap((one) => names.map((name) => `%${name} ${one}`));
+const whole = ['package', 'description', 'files'];
+const fixed = (options: string, certain: boolean, headers: readonly string[]): KnownMacro => ({
+  options,
+  certain,
+  headers: () => headers,
+});
+
+/** `a,b c` as extras; `name+extra` packages with description and files. */
+const extras: KnownMacro = {
+  options: 'n:i:f:FaAv:',
+  certain: true,
+  headers: ({ options, words }) =>
+    headersFor(
+      options.has('F') ? ['package', 'description'] : whole,
+      ...words
+        .join(' ')
+        .split(/[\s,]+/)
+        .map((extra) => `-n ${options.get('n') ?? '*'}+${extra}`),
+    ),
+};
+const scriptlets = (...names: readonly string[]): KnownMacro => ({
+  options: 'n:',
+  certain: false,
+  headers: ({ options, words }) =>
+    headersFor(names, `${options.has('n') ? `-n ${options.get('n')}` : ''} ${words.join(' ')} -p /sbin/ldconfig`),
+});
+const fontFiles: KnownMacro = {
+  options: 'n:f:',
+  certain: true,
+  headers: ({ options }) => [options.has('n') ? `%files -n *-${options.get('n')}-fonts` : '%files'],
+};
+const fontMeta: KnownMacro = {
+  options: 'n:s:d:z:a',
+  certain: true,
+  headers: ({ options }) => headersFor(whole, `-n ${options.get('n') ?? '*-fonts-all'}`),
+};
+const haskellLibrary: KnownMacro = {
+  options: 'c:d:hl:m:op:x',
+  certain: true,
+  headers: ({ words }) => {
+    const name = `-n ghc-${(words[0] ?? '*').replace(/-[0-9][0-9.]*$/, '')}`;
+    return headersFor(whole, name, `${name}-devel`, `${name}-doc`, `${name}-prof`);
+  },
+};
+
+/**
+ * Macros of Fedora's and openSUSE's macro packages that make sections. A name here says that the call makes sections; how their packages are
+ * called is told as far as the call tells it.
+ */
+const knownMacros: Readonly<Record<string, KnownMacro>> = {
+  // pyproject-rpm-macros, python-rpm-macros
+  pyproject_extras_subpkg: extras,
+  python_extras_subpkg: extras,
+  // go-rpm-macros: names come from %gometa
+  gopkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+  godevelpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+  goaltpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+  gopkgfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+  godevelfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+  goaltfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+  // fonts-rpm-macros, fontpackages: names come from %fontfamily and the like
+  fontpkg: fixed('az:', true, headersFor(['package', 'description'], '-n *-fonts')),
+  fontfiles: fixed('az:', true, headersFor(['files'], '-n *-fonts')),
+  fontmetapkg: fontMeta,
+  _font_pkg: fontFiles,
+  // ghc-rpm-macros
+  ghc_lib_subpackage: haskellLibrary,
+  ghc_lib_package: fixed('', true, headersFor(whole, '-n ghc-*-devel')),
+  ghc_devel_package: fixed('', true, headersFor(['package'], '-n ghc-*-devel')),
+  ghc_devel_description: fixed('', true, headersFor(['description'], '-n ghc-*-devel')),
+  ghc_devel_files: fixed('', true, headersFor(['files'], '-n ghc-*-devel')),
+  // mingw-filesystem
+  mingw_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo', '-n mingw64-*-debuginfo')),
+  mingw32_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo')),
+  mingw64_debug_package: fixed('', true, headersFor(whole, '-n mingw64-*-debuginfo')),
+  ucrt64_debug_package: fixed('', true, headersFor(whole, '-n ucrt64-*-debuginfo')),
+  // javapackages-tools
+  javadoc_package: fixed('', true, headersFor(whole, 'javadoc')),
+  // rpm itself
+  debug_package: fixed('', true, headersFor(whole, 'debuginfo')),
+  // redhat-rpm-config; nothing where the system's ldconfig has file triggers
+  ldconfig_scriptlets: scriptlets('post', 'postun'),
+  ldconfig_post: scriptlets('post'),
+  ldconfig_postun: scriptlets('postun'),
+  // kernel-rpm-macros, python-rpm-macros and rpm-config-SUSE
+  kernel_module_package: fixed('', true, headersFor(whole, '-n *-kmp-*')),
+  python_subpackages: fixed('', true, headersFor(whole, '-n python*')),
+  lang_package: fixed('', true, headersFor(whole, 'lang')),
+};
+
+/** A macro that the spec itself defines, as far as it makes sections: only the lines that matter for that. */
+interface OwnMacro {
+  readonly options: string | undefined;
+  readonly lines: readonly string[];
+  readonly certain: boolean;
+}
+
+const definitionPattern = /^\s*%(?:define|global)\s+([A-Za-z_]\w*)(?:\(([^)]*)\))?(?:\s+|$)/;
+const anyHeader = new RegExp(`%(?:${[...sectionNames].map((name) => name.slice(1)).join('|')})(?![A-Za-z0-9_])`, 'i');
+const callPattern = /^\s*%(\{?)\s*([?!]*)([A-Za-z_]\w*)(.*)$/s;
+const firstMacro = /^\s*%\{?\s*[?!]*\s*([A-Za-z_]\w*)/;
+const conditionalMacro = /^\s*%\{\s*([?!]+)\s*([A-Za-z_]\w*)\s*:(.*)$/s;
+/** A header in a string of Lua: at the begin of a line or of the string. */
+const luaHeader = /(?:^[ \t]*|["']|\[\[|\\n)%{1,2}([A-Za-z_]+)(?![A-Za-z0-9_])([^\n]*)/gm;
+
+/** Macros that can make sections, as far as the spec was read; it is fed line by line, in order. */
+export class SectionMacros {
+  private readonly own = new Map<string, OwnMacro>();
+  private readonly values = new Map<string, string>();
+  private readonly budget: Budget = { left: 4_000_000 };
+
+  /** Takes in a `%define` or `%global`. @param text the logical line @param conditional whether it is inside an `%if` */
+  define(text: string, conditional: boolean): void {
+    const match = definitionPattern.exec(text);
+    if (match === null) return;
+    const [head, name, options] = match;
+    const body = text.slice(head.length);
+    const simple = options === undefined && !body.includes('\n');
+    if (simple && (!conditional || !this.values.has(name!))) this.values.set(name!, body.trim());
+    const lines = body.includes('\n') || body.includes('%') ? this.relevantLines(body) : [];
+    const before = this.own.get(name!);
+    if (lines.length > 0) {
+      const certain = !conditional && before === undefined && !/^\s*%if/m.test(body);
+      this.own.set(name!, { options, lines, certain });
+    } else if (before !== undefined) {
+      this.own.set(name!, { ...before, certain: false });
+    }
+  }
+
+  /** The sections that a line of the spec makes, without being a header itself. @param lines the logical line's */
+  madeBy(lines: readonly string[]): MadeSections | undefined {
+    const first = lines[0]!;
+    const name = firstMacro.exec(first)?.[1];
+    if (name === undefined) return undefined;
+    // Most lines that begin with a macro are paths; this is for speed.
+    if (!this.makes(name) && name !== 'lua' && name !== 'expand' && !conditionalMacro.test(first)) return undefined;
+    if (/^\s*%\{\s*(?:[?!]*\w+\s*:\s*%\{\s*)?lua\s*:/.test(first)) return fromLua(lines.join('\n'));
+    // What follows in braces is in lines of its own, and those are seen as such.
+    const peeled = peel(first);
+    const header = parseHeader(peeled.text.replace(/^\s*%%/, '%'));
+    if (header !== undefined) {
+      return { maker: { macro: peeled.macro, certain: peeled.certain, pure: false }, sections: [this.named(header)] };
+    }
+    return this.called(peeled.text === first ? { ...peeled, text: lines.join('\n') } : peeled);
+  }
+
+  private called(peeled: Peeled): MadeSections | undefined {
+    const call = callPattern.exec(peeled.text);
+    if (call === null || !this.makes(call[3]!)) return undefined;
+    const sections = this.sectionsOfCall(call, 4);
+    if (sections.length === 0) return undefined;
+    const name = call[3]!;
+    const certain = peeled.certain && call[2] === '' && (this.own.get(name) ?? knownMacros[name]!).certain;
+    const behind = call[1] === '' ? '' : call[4]!.slice(Math.max(0, closingBrace(`{${call[4]}`, 0)));
+    return { maker: { macro: `%${name}`, certain, pure: !this.own.has(name) && behind.trim() === '' }, sections };
+  }
+
+  private makes(name: string): boolean {
+    return this.own.has(name) || Object.hasOwn(knownMacros, name);
+  }
+
+  /** Lines of a macro's body that are headers, call a macro that makes some, or set what their names are made of. */
+  private relevantLines(body: string): string[] {
+    const lines: string[] = [];
+    let makes = false;
+    if (!anyHeader.test(body) && !this.callsMaker(body)) return lines;
+    for (const line of body.split('\n')) {
+      const text = line.replace(/\\\s*$/, '');
+      const inner = peel(text).text.replace(/^\s*%%/, '%');
+      const isMaker = parseHeader(inner) !== undefined || this.makes(callPattern.exec(inner)?.[3] ?? '');
+      makes ||= isMaker;
+      if (isMaker || definitionPattern.test(text)) lines.push(text);
+    }
+    return makes ? lines : [];
+  }
+
+  private callsMaker(body: string): boolean {
+    for (const match of body.matchAll(/%\{?[?!]*([A-Za-z_]\w*)/g)) if (this.makes(match[1]!)) return true;
+    return false;
+  }
+
+  private sectionsOfCall(match: RegExpExecArray, depth: number): SectionHeader[] {
+    const [, brace, , name, rest] = match;
+    const end = brace === '' ? rest!.length : closingBrace(`{${rest}`, 0) - 1;
+    const given = (end < 0 ? rest! : rest!.slice(0, end)).replaceAll('\\\n', ' ').replace(/^\s*--\s/, ' ');
+    const own = this.own.get(name!);
+    if (this.budget.left <= 0) return [parseHeader('%package -n *')!];
+    if (own === undefined) {
+      const known = knownMacros[name!]!;
+      const call = parseCall(expandCall(given, undefined, this.values, this.budget), known.options);
+      return known.headers(call).map((header) => parseHeader(header)!);
+    }
+    const call = own.options === undefined ? undefined : parseCall(given, own.options);
+    const local = new Map<string, string>();
+    const values = { get: (key: string) => local.get(key) ?? this.values.get(key) };
+    const found: SectionHeader[] = [];
+    for (const line of own.lines) {
+      this.budget.left -= 1 + line.length;
+      if (this.budget.left <= 0) break;
+      const set = definitionPattern.exec(line);
+      if (set !== null) {
+        local.set(set[1]!, expandCall(line.slice(set[0].length).trim(), call, values, this.budget));
+        continue;
+      }
+      const text = peel(line).text.replace(/^\s*%%/, '%');
+      const header = parseHeader(text);
+      if (header !== undefined) {
+        found.push(parseHeader(`${header.name} ${expandCall(header.arguments, call, values, this.budget)}`)!);
+        continue;
+      }
+      const inner = callPattern.exec(expandCall(text.replace(/^\s*%/, '%%'), call, values, this.budget));
+      if (inner !== null && depth > 0 && this.makes(inner[3]!)) found.push(...this.sectionsOfCall(inner, depth - 1));
+    }
+    return found;
+  }
+
+  private named(header: SectionHeader): SectionHeader {
+    return parseHeader(`${header.name} ${expandCall(header.arguments, undefined, this.values, this.budget)}`)!;
+  }
+}
+
+interface Peeled {
+  readonly text: string;
+  /** What was taken off, `''` where there was nothing. */
+  readonly macro: string;
+  readonly certain: boolean;
+}
+
+/** Takes off `%{expand:…}` and `%{?x:…}` around what a line begins with. */
+function peel(text: string): Peeled {
+  let current = text;
+  let macro = '';
+  let certain = true;
+  for (let depth = 0; depth < 8; depth++) {
+    const condition = conditionalMacro.exec(current);
+    const expanded = condition === null ? /^\s*%\{\s*expand\s*:(.*)$/s.exec(current) : null;
+    if (condition === null && expanded === null) break;
+    if (macro === '') macro = condition === null ? '%{expand:…}' : `%{${condition[1]}${condition[2]}:…}`;
+    certain &&= condition === null;
+    const inside = condition === null ? expanded![1]! : condition[3]!;
+    const close = closingBrace(`{${inside}`, 0);
+    current = close < 0 ? inside : inside.slice(0, close - 1);
+  }
+  return { text: current, macro, certain };
+}
+
+function fromLua(text: string): MadeSections | undefined {
+  const code = text.replace(/^[ \t]*--(?!\[\[).*$/gm, '');
+  const sections: SectionHeader[] = [];
+  for (const [, name, rest] of code.matchAll(luaHeader)) {
+    if (!sectionNames.has(`%${name!.toLowerCase()}`) || sections.length > 100) continue;
+    // What Lua puts in is not to be told; the string goes on behind it at times.
+    const said = rest!.replace(/\]\].*?(\[\[|$)|["'].*?(["']|$)|\\n.*$/g, (part) =>
+      part.startsWith('\\n') ? '' : '*',
+    );
+    sections.push(parseHeader(`%${name} ${said}`)!);
+  }
+  return sections.length === 0 ? undefined : { maker: { macro: '%{lua:…}', certain: false, pure: false }, sections };
+}
