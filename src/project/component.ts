@@ -147,6 +147,14 @@ function specOf(
 ): SpecSource | undefined {
   const { name, member } = subject;
   const raw = layer.spec;
+  const isLocal = member.spec !== undefined || raw.type !== 'upstream';
+  if (isLocal && filled(raw['upstream-commit']) !== undefined) {
+    const { document, path } = placeOf(collected, subject, ['spec', 'upstream-commit']);
+    throw problem(document, path, 'invalid-spec-source', '"upstream-commit" is for upstream specs', {
+      component: name,
+      hint: 'the component has no upstream, neither by itself nor by what it inherits: take the commit out, or the file if it is a pin',
+    });
+  }
   if (member.spec !== undefined) {
     if (filled(raw.path) !== undefined && raw.path !== member.spec) {
       const { document, path } = placeOf(collected, subject, ['spec', 'path']);

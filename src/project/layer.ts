@@ -121,7 +121,12 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
   if (type === 'local' && filled(spec.path) === undefined) {
     throw fail('type', 'a local spec needs "path"', 'add path = "NAME.spec", relative to this file');
   }
-  for (const key of ['upstream-name', 'upstream-commit'] as const) {
+  // A commit may stand alone in a component's table, as in generated pins: what it inherits says whether it has an upstream.
+  const keys =
+    component !== undefined && type === ''
+      ? (['upstream-name'] as const)
+      : (['upstream-name', 'upstream-commit'] as const);
+  for (const key of keys) {
     if (filled(spec[key]) !== undefined && type !== 'upstream') {
       throw fail(key, `"${key}" is for upstream specs`, 'add type = "upstream" to the same table');
     }

@@ -14,6 +14,8 @@ export interface GitRepository {
 /** Whether to ask upstream at all, and how often; the fields are those of a download. */
 export interface Patience {
   readonly offline?: boolean;
+  /** Upstream is asked although an earlier run's answer is known. */
+  readonly fresh?: boolean;
   readonly attempts?: number;
   readonly wait?: (attempt: number) => Promise<void>;
 }

@@ -144,7 +144,7 @@ export async function resolveCommit(
     const there = await readCommit(repository, wish.commit.toLowerCase());
     if (there !== undefined) return there.id;
   }
-  const pinned = await readPin(repository, wish);
+  const pinned = patience.fresh === true ? undefined : await readPin(repository, wish);
   if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
   if (patience.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
