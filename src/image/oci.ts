@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
-import { diskError, temporaryName, writeAtomic } from '../base/files.ts';
+import { diskError, mapLimit, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Store } from '../engine/store.ts';
 import type { ContainerSettings } from '../project/model.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
 import { gzip } from './gzip.ts';
+import { type Layer, splitLayers } from './layers.ts';
 
 // All shapes are those of the OCI Image Format Specification 1.1.
 
@@ -32,8 +33,8 @@ export interface OciOptions {
   readonly settings: ContainerSettings;
   /** Annotations of the manifest, such as `org.opencontainers.image.version`; `created` is added. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** What made the layer, for the history that `docker history` shows. */
-  readonly createdBy: string;
+  /** The source package of a binary package, by name. */
+  readonly sourceOf: (name: string) => string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
 }
@@ -41,9 +42,16 @@ export interface OciOptions {
 export interface OciImage {
   readonly manifest: OciDescriptor;
   readonly config: OciDescriptor;
-  readonly layer: OciDescriptor;
-  /** Digest of the layer before compression. */
+  readonly layers: readonly OciLayer[];
+}
+
+/** A layer as it was written. */
+export interface OciLayer {
+  readonly descriptor: OciDescriptor;
+  /** Digest before compression. */
   readonly diffId: `sha256:${Digest}`;
+  /** For the history that `docker history` shows. */
+  readonly title: string;
 }
 
 const mediaTypes = {
@@ -58,27 +66,31 @@ const mediaTypes = {
 const level = 4;
 
 /**
- * Adds an image of one layer to a layout folder: the tree as a gzipped tar with file capabilities, a configuration and
- * a manifest. The folder is complete once `writeOciIndex` has named the manifest.
+ * Adds an image to a layout folder: its layers (`splitLayers`) as gzipped tars with file capabilities, a configuration
+ * and a manifest. The folder is complete once `writeOciIndex` has named the manifest.
  * @throws what `treeTar` throws
  */
 export async function addOciImage(store: Store, layout: string, tree: Tree, options: OciOptions): Promise<OciImage> {
   const created = ociTime(options.epoch);
-  const { layer, diffId } = await writeLayer(store, layout, tree, options.epoch);
-  const config = await writeJson(layout, mediaTypes.config, ociConfig(options, diffId));
+  const layers = splitLayers(tree, options.sourceOf);
+  const written = await mapLimit(layers, 2, (layer) => writeLayer(store, layout, tree, layer, options.epoch));
+  const config = await writeJson(layout, mediaTypes.config, ociConfig(options, written));
   const manifest = await writeJson(layout, mediaTypes.manifest, {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     config,
-    layers: [layer],
+    layers: written.map(({ descriptor }) => descriptor),
     annotations: { 'org.opencontainers.image.created': created, ...options.annotations },
   });
   const platform = { os: 'linux', architecture: options.architecture } as const;
-  return { manifest: { ...manifest, platform }, config, layer, diffId };
+  return { manifest: { ...manifest, platform }, config, layers: written };
 }
 
 /** The image configuration. */
-export function ociConfig(options: OciOptions, diffId: string): Record<string, unknown> {
+export function ociConfig(
+  options: OciOptions,
+  layers: readonly Pick<OciLayer, 'diffId' | 'title'>[],
+): Record<string, unknown> {
   const created = ociTime(options.epoch);
   const { entrypoint, cmd, env, labels, user, workdir } = options.settings;
   const path = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin' };
@@ -95,8 +107,8 @@ export function ociConfig(options: OciOptions, diffId: string): Record<string, u
       ...(workdir === undefined ? {} : { WorkingDir: workdir }),
       ...(Object.keys(labels).length === 0 ? {} : { Labels: labels }),
     },
-    rootfs: { type: 'layers', diff_ids: [diffId] },
-    history: [{ created, created_by: options.createdBy }],
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    history: layers.map(({ title }) => ({ created, created_by: `weir: ${title}` })),
   };
 }
 
@@ -165,9 +177,10 @@ export function ociTime(epoch: number): string {
 async function writeLayer(
   store: Store,
   layout: string,
-  tree: Tree,
+  whole: Tree,
+  { title, tree }: Layer,
   epoch: number,
-): Promise<{ layer: OciDescriptor; diffId: `sha256:${Digest}` }> {
+): Promise<OciLayer> {
   const plain = createHash('sha256');
   const packed = createHash('sha256');
   let size = 0;
@@ -175,7 +188,7 @@ async function writeLayer(
   await mkdir(folder, { recursive: true });
   const temporary = temporaryName(join(folder, 'layer'));
   try {
-    const tar = treeTar(store, tree, { epoch, xattrs: { capabilities: true } });
+    const tar = treeTar(store, tree, { epoch, xattrs: { capabilities: true }, owners: whole });
     const hashed = new Transform({
       highWaterMark: 4 << 20,
       transform(chunk: Buffer, _encoding, done) {
@@ -196,8 +209,9 @@ async function writeLayer(
     const digest = packed.digest('hex');
     await rename(temporary, join(folder, digest));
     return {
-      layer: { mediaType: mediaTypes.layer, digest: `sha256:${digest}`, size },
+      descriptor: { mediaType: mediaTypes.layer, digest: `sha256:${digest}`, size },
       diffId: `sha256:${plain.digest('hex')}`,
+      title,
     };
   } catch (error) {
     await rm(temporary, { force: true });

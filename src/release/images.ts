@@ -12,7 +12,7 @@ import { blobPath, putBytes } from '../engine/store.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
 import { makeVm, type VmFormat } from '../image/vm.ts';
 import type { Image, WeirImage } from '../project/model.ts';
-import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
@@ -62,7 +62,7 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 5;
+const imageVersion = 6;
 
 /** Makes one image out of the published repository; left alone where it is there and nothing changed. */
 export async function imageStage(
@@ -117,7 +117,16 @@ export async function imageStage(
     });
     stage.update('writing the image');
     const record = await replaceFolder(dir, async (temporary) => {
-      const { details, digests } = await render(workspace, toolbox, image, definition, tree, temporary, inputs);
+      const { details, digests } = await render(
+        workspace,
+        toolbox,
+        image,
+        definition,
+        packages,
+        tree,
+        temporary,
+        inputs,
+      );
       const osRelease = await osReleaseOf(workspace, tree);
       const contents = await imageContents(
         workspace,
@@ -224,6 +233,7 @@ async function render(
   toolbox: Toolbox,
   image: Image,
   definition: WeirImage,
+  packages: readonly RepoPackage[],
   tree: Tree,
   dir: string,
   seed: Digest,
@@ -232,6 +242,7 @@ async function render(
   switch (definition.kind) {
     case 'container': {
       const lifecycle = project.lifecycle;
+      const sources = new Map(packages.map((pkg) => [pkg.name, sourceName(pkg)]));
       const layout = join(dir, 'oci');
       await mkdir(layout);
       const made = await addOciImage(engine.store, layout, tree, {
@@ -243,12 +254,12 @@ async function render(
           ...(image.description === undefined ? {} : { 'org.opencontainers.image.description': image.description }),
           ...(lifecycle === undefined ? {} : { 'org.opencontainers.image.vendor': lifecycle.name }),
         },
-        createdBy: `weir: ${tree.packages.length} packages`,
+        sourceOf: (name) => sources.get(name) ?? name,
         epoch: clock,
       });
       await writeOciIndex(layout, `${image.name}:${release.version}`, [made.manifest]);
-      const { manifest, layer } = made;
-      return { details: { manifest: manifest.digest, layer: layer.digest, layerSize: layer.size }, digests: new Map() };
+      const layers = made.layers.map(({ title, descriptor: { digest, size } }) => ({ title, digest, size }));
+      return { details: { manifest: made.manifest.digest, layers }, digests: new Map() };
     }
     case 'disk': {
       // Packages ask for enforcing; of a word that is said twice the kernel takes the last.

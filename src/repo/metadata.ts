@@ -33,6 +33,11 @@ export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'rel
   return `${pkg.name}-${pkg.epoch === 0 ? '' : `${pkg.epoch}:`}${pkg.version}-${pkg.release}.${pkg.arch}`;
 }
 
+/** Name of the source package that a package was built from; its own where none is said. */
+export function sourceName(pkg: Pick<RepoPackage, 'name' | 'sourceRpm'>): string {
+  return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(pkg.sourceRpm)?.[1] ?? pkg.name;
+}
+
 /**
  * Lays out `dir` as a repository: packages under `Packages/<first letter>/`, metadata by createrepo_c with names that
  * hold their digests. Equal packages and clock give equal bytes.

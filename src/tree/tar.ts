@@ -11,6 +11,8 @@ export interface TarOptions {
   readonly epoch: number;
   /** Which extended attributes come out, as SCHILY.xattr records: file capabilities, SELinux contexts. */
   readonly xattrs?: { readonly capabilities?: boolean; readonly selinux?: boolean };
+  /** The tree whose accounts say which numbers owners have, where only a part of it is packed. */
+  readonly owners?: Tree;
 }
 
 const block = 512;
@@ -27,7 +29,7 @@ export function treeTar(store: Store, tree: Tree, options: TarOptions): Readable
 }
 
 async function* tarChunks(store: Store, tree: Tree, options: TarOptions): AsyncGenerator<Buffer> {
-  const owners = await treeOwners(store, tree);
+  const owners = await treeOwners(store, options.owners ?? tree);
   // Reads are synchronous and go straight into the chunk: files are many and small and mostly in the page cache, where
   // an asynchronous read costs several times the read itself.
   let chunk = Buffer.allocUnsafeSlow(chunkSize);

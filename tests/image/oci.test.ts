@@ -35,7 +35,7 @@ const options: OciOptions = {
   architecture: 'amd64',
   settings: { entrypoint: [], cmd: ['/bin/sh'], env: { LANG: 'C' }, labels: {} },
   annotations: { 'org.opencontainers.image.version': '4.0' },
-  createdBy: 'weir',
+  sourceOf: (name) => name,
   epoch: 1_790_000_000,
 };
 
@@ -107,13 +107,13 @@ describe('an OCI layout', () => {
 });
 
 test('the configuration leaves out what is not said', () => {
-  expect(ociConfig(options, 'sha256:x')).toEqual({
+  expect(ociConfig(options, [{ title: 'bash', diffId: 'sha256:x' }])).toEqual({
     created: '2026-09-21T14:13:20Z',
     architecture: 'amd64',
     os: 'linux',
     config: { Env: ['LANG=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'], Cmd: ['/bin/sh'] },
     rootfs: { type: 'layers', diff_ids: ['sha256:x'] },
-    history: [{ created: '2026-09-21T14:13:20Z', created_by: 'weir' }],
+    history: [{ created: '2026-09-21T14:13:20Z', created_by: 'weir: bash' }],
   });
 });
 
