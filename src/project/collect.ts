@@ -221,7 +221,8 @@ function addComponents(components: Map<string, ComponentEntry>, document: Config
       if (before === undefined) components.set(name, { document, layer, documents: [document] });
       else {
         const documents = [...before.documents, document];
-        components.set(name, { document: before.document, layer: mergeLayers(before.layer, layer), documents });
+        // It lives where its last table is: generated pins come before the component's own file.
+        components.set(name, { document, layer: mergeLayers(before.layer, layer), documents });
       }
     });
   }

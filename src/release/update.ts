@@ -15,7 +15,7 @@ import {
   resolutionInputHash,
   writeLock,
 } from '../sources/lock.ts';
-import { defaultPinFolder, pinNames, readPin, removePin, writePin } from '../sources/pins.ts';
+import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
 import { openDistGit, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
@@ -247,11 +247,14 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
       exit: 2,
     });
   }
+  // A pin alone makes a component of its name, out of what all components inherit.
+  const isLeft = ({ name, origin }: ResolvedComponent): boolean => origin.file === pinPath(folder, name);
   return {
     kind: 'pins',
     folder,
     update: async (component) => {
       const { name, spec } = component;
+      if (isLeft(component)) return { component: name, state: 'skipped', reason: 'nothing but its pin is left of it' };
       const previous = await readPin(folder, name);
       if (spec?.type !== 'upstream') {
         if (previous === undefined)
@@ -271,7 +274,10 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
     },
     names: () => pinNames(folder),
     // A component with a local spec had its pin removed already.
-    belongs: (name) => project.components.has(name),
+    belongs: (name) => {
+      const component = project.components.get(name);
+      return component !== undefined && !isLeft(component);
+    },
     read: (name) => readPin(folder, name),
     remove: (name) => removePin(folder, name),
   };

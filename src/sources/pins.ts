@@ -28,7 +28,8 @@ export function formatPin(name: string, commit: string): string {
   return `${header}[components]\n[components.${key}]\n[components.${key}.spec]\nupstream-commit = '${commit}'\n`;
 }
 
-function pinPath(folder: string, name: string): string {
+/** Where a component's pin is kept. */
+export function pinPath(folder: string, name: string): string {
   return join(folder, `${name}${extension}`);
 }
 

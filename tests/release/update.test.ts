@@ -230,7 +230,12 @@ describe('component update with pins', () => {
     // A pin is a part of the configuration now: the next snapshot moves it all the same.
     await at.files('p', { 'weir.toml': `includes = ["${pinFolder}/*.toml"]\n${config(day(4))}` });
     expect(states(await update([]))).toEqual({ a: 'changed', b: 'changed', c: 'skipped' });
-    expect(states(await update([]))).toEqual({ a: 'unchanged', b: 'unchanged', c: 'skipped' });
+    const later = await filesIn(pinFolder);
+    await at.files('p', { [`${pinFolder}/gone.toml`]: later['a.toml']!.replaceAll('.a', '.gone') });
+    const last = await update([]);
+    expect(states(last)).toEqual({ a: 'unchanged', b: 'unchanged', c: 'skipped', gone: 'skipped' });
+    expect(last.orphans).toEqual(['gone']);
+    expect(await filesIn(pinFolder)).toEqual(later);
   });
 
   it('can be asked for, and has no counter', async () => {
