@@ -92,7 +92,8 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
         : originOf(entry.document, ['components', name]);
     const spec = specOf(collected, subject, layer, (reference) => upstream(subject, reference));
     const plain = layer === below ? shared : sharedOf(layer, member.groups);
-    const component = { ...plain, name, spec, origin };
+    const others = (entry?.documents ?? []).map((document) => document.path).filter((path) => path !== origin.file);
+    const component = { ...plain, name, spec, origin, ...(others.length === 0 ? {} : { alsoIn: others }) };
     const added = filesOf(collected, overlayFiles, subject, layer.overlayFiles ?? [], problems);
     if (added.length > 0) component.overlays = [...plain.overlays, ...added];
     checkArchives(component, subject);

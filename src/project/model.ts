@@ -173,7 +173,10 @@ export interface ResolvedComponent {
   readonly publish: ComponentPublish;
   /** Names of the component groups it is in, sorted. */
   readonly groups: readonly string[];
+  /** Its last table: the one that is stronger than all others. */
   readonly origin: Origin;
+  /** Further files that have a table of it; undefined where there are none. */
+  readonly alsoIn?: readonly string[];
 }
 
 export interface ComponentGroup {

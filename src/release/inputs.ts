@@ -202,6 +202,7 @@ export const componentDecisions: Decisions<ResolvedComponent> = {
   publish: { not: 'where packages are published' },
   groups: { not: 'what a group gives is in the fields already' },
   origin: { not: 'where it is written' },
+  alsoIn: { not: 'where it is written' },
 };
 
 /** What becomes of each field of a component's build options. */

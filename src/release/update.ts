@@ -248,7 +248,8 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
     });
   }
   // A pin alone makes a component of its name, out of what all components inherit.
-  const isLeft = ({ name, origin }: ResolvedComponent): boolean => origin.file === pinPath(folder, name);
+  const isLeft = ({ name, origin, alsoIn }: ResolvedComponent): boolean =>
+    origin.file === pinPath(folder, name) && alsoIn === undefined;
   return {
     kind: 'pins',
     folder,
