@@ -4,6 +4,7 @@ export const commands: Readonly<Record<string, string>> = {
   boot: 'start an image in QEMU, or check that it comes up well',
   component: 'list, render, compare and build components',
   overlay: 'list what the distribution changes, and why',
+  divergence: 'list all that differs from upstream: by component, category, upstream status and age',
   package: 'list the packages of the release',
   repo: 'list the repositories of the release',
   image: 'list images and show what is in them',

@@ -1,0 +1,27 @@
+import { type Divergence, type DivergenceLedger, divergenceOf, type FailCondition } from '../audit/divergence.ts';
+import { overlayTimes, presentTime } from '../audit/overlay-age.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+
+export interface DivergenceReport extends DivergenceLedger {
+  /** Entries that a condition of the caller's holds for, by its words. */
+  readonly failed: readonly { readonly condition: string; readonly entries: readonly Divergence[] }[];
+}
+
+/** The ledger of some components, ages from the project's git, and what of it must not be. */
+export async function divergenceReport(
+  project: Pick<Project, 'root'>,
+  components: readonly ResolvedComponent[],
+  options: {
+    readonly categories?: readonly string[];
+    readonly upstreamStatuses?: readonly string[];
+    readonly conditions?: readonly FailCondition[];
+  } = {},
+): Promise<DivergenceReport> {
+  const introduced = await overlayTimes(project.root, components);
+  const { conditions = [], ...filters } = options;
+  const ledger = divergenceOf(project, components, { now: presentTime(), introduced, ...filters });
+  const failed = conditions
+    .map(({ words, matches }) => ({ condition: words, entries: ledger.entries.filter(matches) }))
+    .filter(({ entries }) => entries.length > 0);
+  return { ...ledger, failed };
+}
