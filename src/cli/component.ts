@@ -5,8 +5,10 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   list: 'list components: where the spec comes from, overlays, channel',
   show: 'show a component with everything it inherits',
+  prepare: "write a component's buildable sources into a folder",
   update: 'find the upstream commit of components and keep it in their locks',
   render: 'write the rendered specs that the project keeps in git',
+  query: 'what a spec says after its overlays, macros expanded: packages, dependencies, sources; or the spec itself',
   diff: "show what the overlays change: upstream's files against the rendered ones",
   changed: 'say which components changed between two commits of the project, and which part of them',
   build: 'build components, and before them only what they wait for; nothing is published',

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { findComponent } from '../../project/select.ts';
+import { archiveTools } from '../../release/archive-tools.ts';
+import { sourceContext } from '../../release/components.ts';
+import { prepareFolder } from '../../release/prepare.ts';
+import type { LookasideFile } from '../../sources/listing.ts';
+import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+interface Options {
+  readonly output: string;
+  readonly skipOverlays?: boolean;
+  readonly skipSources?: boolean;
+  readonly force?: boolean;
+  readonly allowNoHashes?: boolean;
+  readonly skipLockValidation?: boolean;
+}
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .argument('<name>', 'name of the component')
+    .requiredOption('-o, --output <dir>', 'folder to write; it must not be there yet, or be empty')
+    .option('--skip-overlays', 'write the sources as upstream has them')
+    .option('--skip-sources', 'only what dist-git itself has: no archives, no overlays into them')
+    .option('--allow-no-hashes', 'take source files without a hash as they come, and print the hashes that they have')
+    .option('--skip-lock-validation', 'go on where the lock is missing or names another commit than the configuration')
+    .option('--force', 'replace a folder that this command has written')
+    .addHelpText(
+      'after',
+      examples([
+        'weir component prepare chrony -o /tmp/chrony',
+        'weir component prepare chrony -o /tmp/chrony --force --skip-overlays',
+        'rpmbuild -bs --define "_sourcedir /tmp/chrony" /tmp/chrony/chrony.spec',
+      ]),
+    )
+    .action(async (name: string, options: Options) => {
+      const settings = globals();
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings));
+      const component = findComponent(workspace.project, name);
+      const context = {
+        ...(await sourceContext(workspace)),
+        allowNoHashes: options.allowNoHashes === true,
+        skipLockValidation: options.skipLockValidation === true,
+      };
+      const report = await prepareFolder(workspace, component, options.output, context, {
+        tools: archiveTools(workspace),
+        skipOverlays: options.skipOverlays === true,
+        skipSources: options.skipSources === true,
+        force: options.force === true,
+      });
+      const lines = [...report.files.map((file) => `${report.folder}/${file}`), ...hashLines(name, report.computed)];
+      printResult(settings, report, lines.join('\n'));
+      for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
+    });
+}
+
+/** What to put into the configuration. */
+function hashLines(name: string, files: readonly LookasideFile[]): string[] {
+  return files.flatMap(({ filename, hashType, hash }) => [
+    '',
+    `# in [[components.${name}.source-files]]`,
+    `filename = "${filename}"`,
+    `hash-type = "${hashType}"`,
+    `hash = "${hash}"`,
+  ]);
+}
