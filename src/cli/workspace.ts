@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { formatError, WeirError } from '../base/errors.ts';
 import { installRoot } from '../base/paths.ts';
 import type { Progress } from '../base/progress.ts';
-import { type LoadOptions, loadProject } from '../project/load.ts';
+import { type LoadOptions, loadConfiguration, loadProject } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
+import type { Configuration } from '../project/resolve.ts';
 import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../release/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
@@ -27,6 +28,11 @@ export async function projectWorkspaceFor(
 export async function projectFor(globals: GlobalOptions): Promise<Project> {
   const project = await inProjectFolder(globals, ({ directory, load }) => loadProject(directory, load));
   return warned(globals, { project }).project;
+}
+
+/** The project with the files that it was made from, chosen as for `workspaceFor`. */
+export async function configurationFor(globals: GlobalOptions): Promise<Configuration> {
+  return warned(globals, await inProjectFolder(globals, ({ directory, load }) => loadConfiguration(directory, load)));
 }
 
 interface ProjectPlace {

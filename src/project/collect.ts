@@ -31,7 +31,7 @@ export interface GroupEntry extends Entry<RawComponentGroup> {
   readonly layer: Layer;
 }
 
-/** One table `[components.X]`. Where several files have one, they merge; the component lives where the first one is. */
+/** One table `[components.X]`. Where several files have one, they merge; the component lives where the last one is. */
 export interface ComponentEntry {
   readonly document: ConfigDocument;
   readonly layer: Layer;

@@ -13,6 +13,7 @@ import type { ConfigFile, Dialect, Project } from './model.ts';
 import { Problems } from './problems.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
 import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
+import type { Configuration } from './resolve.ts';
 import { resourcesOf } from './resources.ts';
 
 export interface LoadOptions {
@@ -39,6 +40,11 @@ export interface LoadOptions {
  *   behind it; see the functions of this folder for the codes
  */
 export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
+  return (await loadConfiguration(dir, options)).project;
+}
+
+/** `loadProject`, with the files at hand that the project was made from: for explaining it. */
+export async function loadConfiguration(dir: string, options: LoadOptions = {}): Promise<Configuration> {
   const file = findRootFile(dir);
   const isAzldev = basename(file) === 'azldev.toml';
   const problems = new Problems(options.permissive);
@@ -86,5 +92,5 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     release,
   };
   problems.throwIfAny();
-  return { ...project, warnings: problems.warnings };
+  return { project: { ...project, warnings: problems.warnings }, collected };
 }

@@ -80,6 +80,7 @@ export function projectSummary(project: Project) {
   const overlays = components.flatMap((component) => component.overlays);
   return {
     file: project.file,
+    dialect: project.dialect,
     files: project.files.length,
     description: project.project.description,
     release: project.release && {
