@@ -1,82 +1,14 @@
-import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { imageShape } from '../release/describe.ts';
-import { builtImage, imageFolder, readImage } from '../release/published.ts';
-import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
-import { workspaceFor } from './workspace.ts';
+import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
-export function register(command: Command, globals: () => GlobalOptions): void {
+/** Each is a file in the folder `image`. */
+const verbs: Readonly<Record<string, string>> = {
+  list: 'list images: kind, formats, and what is built',
+  show: 'show an image that was built: packages, files, digests',
+  push: 'push a container image and its SBOMs to a registry',
+};
+
+export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
   command.addHelpText('after', examples(['weir image list', 'weir image show vm-base']));
-  command
-    .command('list')
-    .description('list images: kind, formats, and what is built')
-    .option('--out <dir>', 'where the images were built to')
-    .addHelpText('after', examples(['weir image list', 'weir image list --json']))
-    .action(async (options: { out?: string }) => {
-      const settings = globals();
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
-      const rows = [];
-      for (const image of workspace.project.images.values()) {
-        const record = await readImage(workspace, image.name);
-        const { kind, formats } = imageShape(image);
-        const { name, description } = image;
-        const built = record && {
-          snapshot: record.snapshot,
-          packages: record.packages.length,
-          installedSize: record.installedSize,
-          dir: imageFolder(workspace, name),
-        };
-        rows.push({ name, description, kind, formats, built });
-      }
-      const cells = rows.map(({ name, kind, formats, built }) => [
-        name,
-        kind,
-        formats.join(' '),
-        built === undefined ? 'not built' : `${built.packages} packages, ${megabytes(built.installedSize)}`,
-      ]);
-      printResult(settings, rows, table(['IMAGE', 'KIND', 'FORMATS', 'BUILT'], cells, 'no images'));
-    });
-  command
-    .command('show')
-    .description('show an image that was built: packages, files, digests')
-    .argument('<name>', 'name of the image')
-    .option('--out <dir>', 'where the image was built to')
-    .addHelpText('after', examples(['weir image show vm-base', "weir image show vm-base --json | jq '.files'"]))
-    .action(async (name: string, options: { out?: string }) => {
-      const settings = globals();
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
-      const record = await builtImage(workspace, name);
-      const dir = imageFolder(workspace, name);
-      const lines = [
-        `image      ${record.name} (${record.kind})`,
-        `folder     ${relative(process.cwd(), dir) || '.'}`,
-        `system     ${record.osRelease.PRETTY_NAME ?? record.osRelease.NAME ?? 'unknown'}`,
-        `snapshot   ${record.snapshot}`,
-        `inputs     ${record.inputs}`,
-        `installed  ${megabytes(record.installedSize)}, ${record.packages.length} packages`,
-        ...Object.entries(record.details).map(([key, value]) => `${key.padEnd(10)} ${words(value)}`),
-        '',
-        table(
-          ['FILE', 'SIZE', 'SHA-256'],
-          record.files.map((file) => [file.path, megabytes(file.size), file.sha256]),
-          'no files',
-        ),
-        '',
-        table(
-          ['PACKAGE', 'FROM'],
-          record.packages.map((pkg) => [pkg.nevra, pkg.origin]),
-          'no packages',
-        ),
-      ];
-      printResult(settings, { ...record, dir }, lines.join('\n'));
-    });
-}
-
-function words(value: unknown): string {
-  if (Array.isArray(value)) return value.join(' ');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 1)} MB`;
+  return registerVerbs(command, globals, asked, verbs);
 }

@@ -112,47 +112,61 @@ export function ociConfig(
   };
 }
 
+/** What belongs to an image: an SBOM, an attestation. */
+export interface OciArtifact {
+  /** Media type of the data; what kind of artifact it is. */
+  readonly artifactType: string;
+  readonly data: string | Uint8Array;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** The bytes of an artifact, by what names them. */
+export interface OciArtifactParts {
+  readonly manifest: OciDescriptor;
+  readonly blobs: readonly { readonly descriptor: OciDescriptor; readonly bytes: Uint8Array }[];
+}
+
 /**
- * Adds what belongs to an image (an SBOM, an attestation) to a layout folder: a manifest with the image's as its
- * `subject`, which registries list as a referrer.
+ * An artifact as a manifest with the image's as its `subject`, which registries list as a referrer. It is made when an image
+ * is pushed and is not in the layout: with a second manifest beside the image's, tools would ask which one is meant.
  */
-export async function addOciArtifact(
-  layout: string,
-  subject: OciDescriptor,
-  artifact: {
-    readonly artifactType: string;
-    readonly data: string | Uint8Array;
-    readonly annotations?: Readonly<Record<string, string>>;
-  },
-): Promise<OciDescriptor> {
+export function ociArtifact(subject: OciDescriptor, artifact: OciArtifact): OciArtifactParts {
   const { artifactType, annotations } = artifact;
-  const config = await writeBlob(layout, mediaTypes.empty, '{}');
-  const layer = await writeBlob(layout, artifactType, artifact.data);
-  const { platform: _, annotations: __, ...plain } = subject;
-  const manifest = await writeJson(layout, mediaTypes.manifest, {
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    artifactType,
-    config,
-    layers: [layer],
-    subject: plain,
-    annotations,
-  });
-  return { ...manifest, artifactType };
+  const { mediaType, digest, size } = subject;
+  const blob = (type: string, data: string | Uint8Array): OciArtifactParts['blobs'][number] => {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    return { descriptor: { mediaType: type, digest: `sha256:${sha256(bytes)}`, size: bytes.length }, bytes };
+  };
+  const config = blob(mediaTypes.empty, '{}');
+  const layer = blob(artifactType, artifact.data);
+  const manifest = blob(
+    mediaTypes.manifest,
+    canonicalJson({
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      artifactType,
+      config: config.descriptor,
+      layers: [layer.descriptor],
+      subject: { mediaType, digest, size },
+      ...(annotations === undefined ? {} : { annotations }),
+    }),
+  );
+  return {
+    manifest: { ...manifest.descriptor, artifactType, ...(annotations === undefined ? {} : { annotations }) },
+    blobs: [config, layer, manifest],
+  };
 }
 
 /**
  * Writes `index.json` and `oci-layout`. One image a platform makes a multi-arch image: in the layout's index stands then
  * an index of the images, so that one name gives them all.
  * @param name what the image is called in the layout, such as `4.0`
- * @param artifacts manifests from `addOciArtifact`
  * @returns the descriptor that the name stands for
  */
 export async function writeOciIndex(
   layout: string,
   name: string,
   images: readonly OciDescriptor[],
-  artifacts: readonly OciDescriptor[] = [],
 ): Promise<OciDescriptor> {
   const [first] = images;
   if (first === undefined) throw new TypeError('an OCI index without images');
@@ -163,7 +177,7 @@ export async function writeOciIndex(
   });
   const named = images.length === 1 ? first : await writeJson(layout, mediaTypes.index, index(images));
   const annotations = { 'org.opencontainers.image.ref.name': name };
-  const whole = index([{ ...named, annotations }, ...artifacts]);
+  const whole = index([{ ...named, annotations }]);
   await writeAtomic(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   await writeAtomic(join(layout, 'index.json'), canonicalJson(whole));
   return named;

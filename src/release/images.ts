@@ -117,16 +117,6 @@ export async function imageStage(
     });
     stage.update('writing the image');
     const record = await replaceFolder(dir, async (temporary) => {
-      const { details, digests } = await render(
-        workspace,
-        toolbox,
-        image,
-        definition,
-        packages,
-        tree,
-        temporary,
-        inputs,
-      );
       const osRelease = await osReleaseOf(workspace, tree);
       const contents = await imageContents(
         workspace,
@@ -137,6 +127,8 @@ export async function imageStage(
       );
       await writeFile(join(temporary, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
+      const source = { image, definition, packages, tree };
+      const { details, digests } = await render(workspace, toolbox, source, temporary, inputs);
       const made: ImageRecord = {
         name: image.name,
         kind: definition.kind,
@@ -228,13 +220,18 @@ interface Rendered {
   readonly digests: ReadonlyMap<string, Digest>;
 }
 
+/** What an image is rendered from. */
+interface RenderSource {
+  readonly image: Image;
+  readonly definition: WeirImage;
+  readonly packages: readonly RepoPackage[];
+  readonly tree: Tree;
+}
+
 async function render(
   workspace: Workspace,
   toolbox: Toolbox,
-  image: Image,
-  definition: WeirImage,
-  packages: readonly RepoPackage[],
-  tree: Tree,
+  { image, definition, packages, tree }: RenderSource,
   dir: string,
   seed: Digest,
 ): Promise<Rendered> {

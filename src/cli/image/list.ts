@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { imageShape } from '../../release/describe.ts';
+import { imageFolder, readImage } from '../../release/published.ts';
+import { megabytes } from '../megabytes.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
+import { workspaceFor } from '../workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .option('--out <dir>', 'where the images were built to')
+    .addHelpText('after', examples(['weir image list', 'weir image list --json']))
+    .action(async (options: { out?: string }) => {
+      const settings = globals();
+      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const rows = [];
+      for (const image of workspace.project.images.values()) {
+        const record = await readImage(workspace, image.name);
+        const { kind, formats } = imageShape(image);
+        const { name, description } = image;
+        const built = record && {
+          snapshot: record.snapshot,
+          packages: record.packages.length,
+          installedSize: record.installedSize,
+          dir: imageFolder(workspace, name),
+        };
+        rows.push({ name, description, kind, formats, built });
+      }
+      const cells = rows.map(({ name, kind, formats, built }) => [
+        name,
+        kind,
+        formats.join(' '),
+        built === undefined ? 'not built' : `${built.packages} packages, ${megabytes(built.installedSize)}`,
+      ]);
+      printResult(settings, rows, table(['IMAGE', 'KIND', 'FORMATS', 'BUILT'], cells, 'no images'));
+    });
+}

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { inStage } from '../base/progress.ts';
+import { type PushReport, parseReference, pushLayout } from '../image/registry.ts';
+import { builtImage, imageFolder } from './published.ts';
+import type { Workspace } from './workspace.ts';
+
+/**
+ * Pushes a container image that was built to a registry, with its SBOMs as referrers.
+ * @param reference `registry/repository[:tag]`; without a tag it gets the release's version
+ * @throws WeirError `not-a-container`, `bad-reference`, and those of `builtImage` and `pushLayout`
+ */
+export async function pushImage(
+  workspace: Workspace,
+  name: string,
+  reference: string,
+  options: { readonly plainHttp: boolean },
+): Promise<PushReport> {
+  const to = parseReference(/:[^/]+$/.test(reference) ? reference : `${reference}:${workspace.release.version}`);
+  const record = await builtImage(workspace, name);
+  if (record.kind !== 'container') {
+    throw new WeirError('not-a-container', `${name} is a disk: registries take container images`, { exit: 2 });
+  }
+  return inStage(workspace.progress, 'push', async (stage) => {
+    const dir = imageFolder(workspace, name);
+    const artifacts = [
+      { artifactType: 'application/spdx+json', data: await readFile(join(dir, 'sbom.spdx.json')) },
+      { artifactType: 'application/vnd.cyclonedx+json', data: await readFile(join(dir, 'sbom.cdx.json')) },
+    ];
+    const result = await pushLayout(join(dir, 'oci'), to, artifacts, { ...options, onProgress: stage.update });
+    const { uploaded, there } = result.blobs;
+    return { result, summary: `${uploaded} blobs sent, ${there} were there`, cached: uploaded === 0 };
+  });
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listenOnLoopback } from '../../src/boot/loopback.ts';
+import { openStore, putBytes } from '../../src/engine/store.ts';
+import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
+import { parseReference, pushLayout } from '../../src/image/registry.ts';
+
+describe('the name of an image in a registry', () => {
+  test.each([
+    ['registry.example.org/weir/base:4.0', 'registry.example.org', 'weir/base', '4.0'],
+    ['localhost:5000/base', 'localhost:5000', 'base', 'latest'],
+    ['127.0.0.1:5000/a/b-c/d__e.f:x', '127.0.0.1:5000', 'a/b-c/d__e.f', 'x'],
+    ['[::1]:5000/base:1', '[::1]:5000', 'base', '1'],
+    ['build:5000/base', 'build:5000', 'base', 'latest'],
+  ])('%s', (text, registry, repository, tag) => {
+    expect(parseReference(text)).toEqual({ registry, repository, tag });
+  });
+
+  test.each([
+    'base',
+    'weir/base',
+    'registry.example.org/Weir/base',
+    'registry.example.org/a//b',
+    'r.example.org/a:b:c',
+    '',
+  ])('not %j', (text) => {
+    expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'bad-reference', exit: 2 }));
+  });
+});
+
+/** A registry in memory that does what the specification asks, and what real ones do on bad days. */
+interface Behaviour {
+  /** Answers this many requests with 503 first. */
+  failures: number;
+  /** Wants a token. */
+  token?: string;
+  /** Knows the referrers API. */
+  referrers: boolean;
+  /** Refuses all writes. */
+  denied?: boolean;
+}
+
+let dir: string;
+let layout: string;
+let server: Server;
+let port: number;
+let behaviour: Behaviour;
+const blobs = new Map<string, Buffer>();
+const manifests = new Map<string, { type: string; bytes: Buffer }>();
+let uploads = 0;
+
+async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url!, 'http://registry');
+  const body = await buffer(request);
+  const end = (status: number, headers: Record<string, string> = {}, data = ''): void =>
+    void response.writeHead(status, headers).end(data);
+  if (url.pathname === '/token') {
+    expect(url.searchParams.get('scope')).toBe('repository:weir/base:pull,push');
+    return end(200, {}, JSON.stringify({ token: behaviour.token }));
+  }
+  if (behaviour.failures > 0) {
+    behaviour.failures--;
+    return end(503);
+  }
+  if (behaviour.token !== undefined && request.headers.authorization !== `Bearer ${behaviour.token}`) {
+    return end(401, { 'www-authenticate': `Bearer realm="http://127.0.0.1:${port}/token",service="test"` });
+  }
+  if (behaviour.denied === true && request.method !== 'HEAD') return end(403, {}, '{"errors":[{"code":"DENIED"}]}');
+  const [, kind, name] = /^\/v2\/weir\/base\/(blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
+  if (kind === 'blobs' && name === 'uploads/' && request.method === 'POST') {
+    return end(202, { location: `/v2/weir/base/blobs/uploads/${++uploads}?state=x` });
+  }
+  if (kind === 'blobs' && name!.startsWith('uploads/')) {
+    const digest = url.searchParams.get('digest')!;
+    const right = `sha256:${createHash('sha256').update(body).digest('hex')}` === digest;
+    const known = request.headers['content-length'] !== undefined && url.searchParams.get('state') === 'x';
+    if (right && known) blobs.set(digest, body);
+    return end(right && known ? 201 : 400);
+  }
+  if (kind === 'blobs') return end(blobs.has(name!) ? 200 : 404);
+  if (request.method === 'PUT') {
+    manifests.set(name!, { type: request.headers['content-type']!, bytes: body });
+    const { subject } = JSON.parse(body.toString()) as { subject?: { digest: string } };
+    return end(201, behaviour.referrers && subject !== undefined ? { 'oci-subject': subject.digest } : {});
+  }
+  const found = manifests.get(name!);
+  return found === undefined ? end(404) : end(200, {}, found.bytes.toString());
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-registry-'));
+  layout = join(dir, 'oci');
+  await mkdir(layout);
+  const store = await openStore(join(dir, 'store'));
+  const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [] };
+  const made = await addOciImage(
+    store,
+    layout,
+    {
+      packages: [],
+      entries: [
+        { ...base, kind: 'directory', path: '/' },
+        { ...base, kind: 'file', path: '/hello', ...(await putBytes(store, 'hello')) },
+      ],
+    },
+    {
+      architecture: 'amd64',
+      settings: { entrypoint: [], cmd: [], env: {}, labels: {} },
+      annotations: {},
+      sourceOf: (name) => name,
+      epoch: 1_790_000_000,
+    },
+  );
+  await writeOciIndex(layout, 'base:4.0', [made.manifest]);
+  behaviour = { failures: 0, referrers: true };
+  blobs.clear();
+  manifests.clear();
+  server = createServer((request, response) => void serve(request, response));
+  port = await listenOnLoopback(server);
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+  await rm(dir, { recursive: true, force: true });
+});
+
+const sbom = { artifactType: 'application/spdx+json', data: '{"spdxVersion":"SPDX-2.3"}' };
+const push = (artifacts = [sbom]) =>
+  pushLayout(layout, parseReference(`127.0.0.1:${port}/weir/base:4.0`), artifacts, { wait: async () => {} });
+
+describe('pushing', () => {
+  test('sends blobs, then manifests, and sends nothing twice', async () => {
+    const first = await push();
+    expect(first.blobs).toMatchObject({ there: 0, uploaded: blobs.size });
+    expect(manifests.get('4.0')?.bytes).toEqual(manifests.get(first.digest)?.bytes);
+    expect([...manifests.keys()].at(-1)).toBe('4.0');
+    expect((await push()).blobs).toEqual({ uploaded: 0, there: first.blobs.uploaded, bytes: 0 });
+  });
+
+  test('an SBOM refers to its image, and no tag stands in where the registry lists referrers itself', async () => {
+    const { digest, referrers } = await push();
+    const referrer = JSON.parse(manifests.get(referrers[0]!)!.bytes.toString());
+    expect(referrer.subject.digest).toBe(digest);
+    expect(blobs.get(referrer.layers[0].digest)?.toString()).toBe(sbom.data);
+    expect(manifests.has(digest.replace(':', '-'))).toBe(false);
+  });
+
+  test('a registry that knows no referrers gets a list under a tag, to which later ones are added', async () => {
+    behaviour.referrers = false;
+    const { digest } = await push();
+    await push([{ ...sbom, data: '{}' }]);
+    await push();
+    const list = JSON.parse(manifests.get(digest.replace(':', '-'))!.bytes.toString());
+    expect(list.manifests).toHaveLength(2);
+    expect(list.manifests[0]).toMatchObject({ artifactType: 'application/spdx+json' });
+  });
+
+  test('a registry that wants a token gets one', async () => {
+    behaviour.token = 'secret';
+    await push();
+    expect(manifests.has('4.0')).toBe(true);
+  });
+
+  test('a server that fails for a while is asked again', async () => {
+    behaviour.failures = 3;
+    await push();
+    expect(manifests.has('4.0')).toBe(true);
+  });
+
+  test('a refusal is an error that says how to log in, and the tag is not set', async () => {
+    behaviour.denied = true;
+    await expect(push()).rejects.toMatchObject({
+      code: 'registry-denied',
+      hint: expect.stringContaining('skopeo login'),
+      details: ['{"errors":[{"code":"DENIED"}]}'],
+    });
+    expect(manifests.size).toBe(0);
+  });
+
+  test('a server that stays away is an error after four attempts', async () => {
+    behaviour.failures = 100;
+    await expect(push()).rejects.toMatchObject({ code: 'registry-failed', message: expect.stringContaining('503') });
+    // Two blobs are asked for side by side.
+    expect(behaviour.failures).toBe(100 - 2 * 4);
+  });
+
+  test('a registry that is not there', async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    await expect(push()).rejects.toMatchObject({ code: 'no-registry' });
+    server = createServer();
+    await listenOnLoopback(server);
+  });
+
+  test('a folder that is no layout', async () => {
+    await writeFile(join(layout, 'index.json'), '{"manifests":[]}');
+    await expect(push()).rejects.toMatchObject({ code: 'not-a-layout' });
+  });
+});
