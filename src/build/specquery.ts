@@ -1,11 +1,15 @@
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
-import { perform } from '../engine/action.ts';
+import { type Engine, perform } from '../engine/action.ts';
 import { runSandboxed, withScratch } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
+import type { Spec } from '../spec/parse.ts';
+import { patches, sources } from '../spec/query.ts';
+import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import type { BuildContext, Buildroot } from './buildroot.ts';
+import { type MacroUses, macroUses, unknownMark, withNames } from './unknown-macros.ts';
 
 /** A component that is ready to build: its rendered spec and every source file, in the content store. */
 export interface BuildInput {
@@ -86,4 +90,205 @@ function parseFacts(output: string): SpecFacts {
     packages: unique(of('P')),
     provides: unique([...of('P'), ...of('D')]),
   };
+}
+
+/** A spec in a folder with the files that macros in it can read. */
+export interface SpecFolder {
+  readonly component: string;
+  readonly spec: Spec;
+  /** Holds `<component>.spec` and the files beside it; only read. */
+  readonly dir: string;
+  /** File name → SHA-256, of all that is in `dir`. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The distribution's macro files, in the order of loading: path → SHA-256. */
+  readonly macros: readonly { readonly path: string; readonly sha256: string }[];
+  /** RPM architecture. */
+  readonly arch: string;
+  /** seconds since 1970, for specs that ask for the time */
+  readonly clock: number;
+  /** Macros that files beside the spec define. */
+  readonly defined: ReadonlySet<string>;
+}
+
+/** A dependency with what it is for: `post` for a scriptlet, `manual` for all else that a tag says. */
+export interface Dependency {
+  readonly name: string;
+  readonly types: readonly string[];
+}
+
+/** A binary package as rpm would build it. */
+export interface DescribedPackage {
+  readonly name: string;
+  readonly epoch: string | undefined;
+  readonly version: string;
+  readonly release: string;
+  readonly arch: string;
+  readonly nevra: string;
+  readonly summary: string;
+  readonly requires: readonly Dependency[];
+  readonly provides: readonly string[];
+  readonly recommends: readonly string[];
+  readonly suggests: readonly string[];
+  readonly supplements: readonly string[];
+  readonly enhances: readonly string[];
+  readonly conflicts: readonly string[];
+  readonly obsoletes: readonly string[];
+}
+
+/** A spec with every macro expanded that rpm knows here. */
+export interface SpecDescription {
+  readonly name: string;
+  readonly epoch: string | undefined;
+  readonly version: string;
+  readonly release: string;
+  readonly summary: string;
+  readonly license: string;
+  readonly url: string | undefined;
+  readonly exclusiveArch: readonly string[];
+  readonly excludeArch: readonly string[];
+  /** Those that would be built; without the ones that rpmbuild adds for debugging. */
+  readonly packages: readonly DescribedPackage[];
+  readonly buildRequires: readonly string[];
+  readonly sources: readonly { readonly number: number; readonly url: string }[];
+  readonly patches: readonly { readonly number: number; readonly url: string }[];
+  /** Macros that nothing here defines: what they stand for is missing, or shown as `%{name}`. */
+  readonly unknown: readonly string[];
+  /** What rpm said meanwhile. */
+  readonly messages: readonly string[];
+}
+
+/**
+ * Asks rpmspec in the toolbox. Macros that neither rpm nor the given macro files define do not stop it: a call on a
+ * line of its own then makes nothing, in a value it stays as it is, in an `%if` it counts as 0.
+ * @throws WeirError `bad-spec` where rpm cannot read the spec all the same
+ */
+export async function describeSpec(engine: Engine, toolbox: Toolbox, input: SpecFolder): Promise<SpecDescription> {
+  const result = await perform(engine, {
+    kind: 'describe-spec',
+    version: 1,
+    inputs: {
+      toolbox: toolbox.digest,
+      arch: input.arch,
+      clock: input.clock,
+      component: input.component,
+      files: input.files,
+      macros: input.macros.map((file) => file.sha256),
+    },
+    run: async (work) => ({ value: await describe(toolbox, input, work) }),
+  });
+  return result.value as SpecDescription;
+}
+
+async function describe(toolbox: Toolbox, input: SpecFolder, work: string): Promise<SpecDescription> {
+  const uses = macroUses(input.spec, input.defined);
+  await writeFile(join(work, 'probe'), [...uses.keys()].map((name) => `%{!?${name}:${name}}`).join('\n'));
+  for (const [index, { path }] of input.macros.entries()) await copyFile(path, join(work, `macros.${index}`));
+  const loads = input.macros.map((_, index) => `--load /tmp/query/macros.${index}`).join(' ');
+  const files = (list: readonly { readonly number: number }[], kind: string): string[] =>
+    [...new Set(list.map(({ number }) => number))].map((number) => `@${kind}${number}@%{${kind}URL${number}}`);
+  const urls = [...files(sources(input.spec), 'SOURCE'), ...files(patches(input.spec), 'PATCH')];
+  await writeFile(join(work, 'urls'), urls.map((line) => `${line}\n`).join(''));
+  await writeFile(join(work, 'describe'), describeScript);
+  const stubs = await tool(toolbox, input, work, ['probe', loads]);
+  const unknown = stubs.stdout.split(/\s+/).filter((name) => uses.has(name));
+  await writeFile(join(work, 'stubs'), unknown.map((name) => stub(name, uses)).join(''));
+  const result = await tool(toolbox, input, work, ['query', `${loads} --load /tmp/query/stubs`]);
+  if (result.code !== 0) throw badSpec(input, result.stderr);
+  return parseDescription(result.stdout, unknown, result.stderr);
+}
+
+function tool(toolbox: Toolbox, input: SpecFolder, work: string, argv: readonly string[]): ReturnType<typeof tryTool> {
+  return tryTool(toolbox, {
+    argv: ['sh', '/tmp/query/describe', ...argv, input.arch, `${input.component}.spec`],
+    binds: [
+      { from: input.dir, to: '/tmp/sources' },
+      { from: work, to: '/tmp/query' },
+    ],
+    env: { SOURCE_DATE_EPOCH: String(input.clock) },
+  });
+}
+
+function stub(name: string, uses: MacroUses): string {
+  const use = uses.get(name);
+  return `%${name}(-) ${use === 'call' ? '%{nil}' : use === 'expression' ? '0' : unknownMark(name)}\n`;
+}
+
+function badSpec(input: SpecFolder, said: string): WeirError {
+  const line = /line (\d+)/.exec(said)?.[1];
+  return new WeirError('bad-spec', `rpm cannot read ${input.component}.spec`, {
+    where: {
+      component: input.component,
+      ...(line === undefined ? {} : { file: `${input.component}.spec`, line: Number(line) }),
+    },
+    details: lastLines(said, 6),
+  });
+}
+
+// One letter a record, then a tab. The shell's own prompt and echo are told from its answers by what they begin with.
+const describeScript = `set -e
+cd /tmp/sources
+if test "$1" = probe; then
+  rpm --define '_sourcedir /tmp/sources' $2 --eval "$(cat /tmp/query/probe)"
+  exit
+fi
+ask() { rpmspec "$@"; }
+set -- $2 --target "$3" --define '_sourcedir /tmp/sources' "$4"
+ask -q --srpm --qf 'N\t%{NAME}\nE\t%|EPOCH?{%{EPOCH}}|\nV\t%{VERSION}\nR\t%{RELEASE}\ns\t%{SUMMARY}\nl\t%{LICENSE}\nu\t%|URL?{%{URL}}|\n[x\t%{EXCLUSIVEARCH}\n][X\t%{EXCLUDEARCH}\n]' "$@"
+ask -q --srpm --qf '[B\t%{REQUIRENEVRS}\n]' "$@"
+ask -q --builtrpms --qf 'P\t%{NAME}\t%|EPOCH?{%{EPOCH}}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{NEVRA}\t%{SUMMARY}\n[1\t%{REQUIRENEVRS}\t%{REQUIREFLAGS:deptype}\n][2\t%{PROVIDENEVRS}\n][3\t%{RECOMMENDNEVRS}\n][4\t%{SUGGESTNEVRS}\n][5\t%{SUPPLEMENTNEVRS}\n][6\t%{ENHANCENEVRS}\n][7\t%{CONFLICTNEVRS}\n][8\t%{OBSOLETENEVRS}\n]' "$@"
+test ! -s /tmp/query/urls || ask --shell "$@" < /tmp/query/urls
+`;
+
+function parseDescription(output: string, unknown: readonly string[], said: string): SpecDescription {
+  const records = output
+    .split('\n')
+    .filter((line) => /^\w\t/.test(line))
+    .map((line) => withNames(line, unknown).split('\t'));
+  const all = (key: string): string[] => records.filter(([first]) => first === key).map((fields) => fields[1] ?? '');
+  const one = (key: string): string => all(key)[0] ?? '';
+  const optional = (text: string): string | undefined => (text === '' ? undefined : text);
+  const sorted = (values: readonly string[]): string[] =>
+    [...new Set(values)].filter((value) => !value.startsWith('rpmlib(')).sort();
+  const packages: DescribedPackage[] = [];
+  const starts = records.flatMap(([first], index) => (first === 'P' ? [index] : []));
+  for (const [index, start] of starts.entries()) {
+    const [, name = '', epoch = '', version = '', release = '', arch = '', nevra = '', summary = ''] = records[start]!;
+    const own = records.slice(start + 1, starts[index + 1]);
+    const of = (key: string): string[] => sorted(own.filter(([first]) => first === key).map((fields) => fields[1]!));
+    const types = new Map<string, Set<string>>();
+    for (const [first, dependency, type] of own) {
+      if (first !== '1' || dependency!.startsWith('rpmlib(')) continue;
+      const known = types.get(dependency!) ?? new Set();
+      for (const each of (type ?? '').split(',')) known.add(each);
+      types.set(dependency!, known);
+    }
+    packages.push({
+      ...{ name, epoch: optional(epoch), version, release, arch, nevra, summary },
+      requires: [...types].map(([dependency, set]) => ({ name: dependency, types: [...set].sort() })).sort(byName),
+      ...{ provides: of('2'), recommends: of('3'), suggests: of('4'), supplements: of('5'), enhances: of('6') },
+      ...{ conflicts: of('7'), obsoletes: of('8') },
+    });
+  }
+  const files = (kind: string): { number: number; url: string }[] => {
+    const found = new Map<number, string>();
+    for (const line of output.split('\n')) {
+      const match = new RegExp(`^(?:> )?@${kind}(\\d+)@(.*)$`).exec(line);
+      if (match === null || match[2] === `%{${kind}URL${match[1]}}`) continue;
+      found.set(Number(match[1]), withNames(match[2]!, unknown));
+    }
+    return [...found].map(([number, url]) => ({ number, url })).sort((a, b) => a.number - b.number);
+  };
+  return {
+    ...{ name: one('N'), epoch: optional(one('E')), version: one('V'), release: one('R') },
+    ...{ summary: one('s'), license: one('l'), url: optional(one('u')) },
+    ...{ exclusiveArch: all('x'), excludeArch: all('X'), packages, buildRequires: sorted(all('B')) },
+    ...{ sources: files('SOURCE'), patches: files('PATCH'), unknown: [...unknown].sort() },
+    messages: [
+      ...new Set(said.split('\n').filter((line) => line.trim() !== '' && !/^RPM version .* macro shell$/.test(line))),
+    ].slice(0, 20),
+  };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { cacheRoot } from '../base/paths.ts';
+import { exists, writeAtomic } from '../base/files.ts';
+import { cacheRoot, installRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import type { Engine } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
@@ -93,7 +96,7 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
     const report = await openToolbox(engine, {
       set,
       cache,
-      lock: join(project.root, '..', 'toolbox.lock'),
+      lock: await toolboxLock(workspace),
       openApt: () =>
         openApt(join(cache, 'apt', `${project.toolbox.suite}-${sourceSuite}-${host}`), {
           suite: project.toolbox.suite,
@@ -114,4 +117,16 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
       cached: !report.unpacked,
     };
   });
+}
+
+/**
+ * The lock beside the project's folder. A project without a release, such as one written for azldev, keeps none: it has
+ * the tools that this Weir comes with, by a copy of its lock in the cache.
+ */
+async function toolboxLock({ project, cache }: ProjectWorkspace): Promise<string> {
+  if (project.release !== undefined) return join(project.root, '..', 'toolbox.lock');
+  const own = await readFile(join(installRoot, 'toolbox.lock'), 'utf8');
+  const path = join(cache, `toolbox-${valueDigest(own).slice(0, 16)}.lock`);
+  if (!(await exists(path))) await writeAtomic(path, own);
+  return path;
 }

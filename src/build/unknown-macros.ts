@@ -1,0 +1,67 @@
+import type { Spec } from '../spec/parse.ts';
+
+/** Where a macro stands: it begins a line, is in a conditional's expression, or is within a value. */
+export type MacroUse = 'call' | 'expression' | 'value';
+
+export type MacroUses = ReadonlyMap<string, MacroUse>;
+
+/** Set by rpm while it reads a spec, so not known before. */
+const ownNames =
+  /^(?:name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
+const definePattern = /%(?:define|global|bcond|bcond_with|bcond_without|undefine)\s+([A-Za-z_]\w*)/g;
+/** A use that needs the macro: `%x`, `%{x}` or `%{x word}`, but not `%{?x}`, and not a built-in one as `%{x:y}`. */
+const usePattern = /(?<!%)%(?:\{([A-Za-z_]\w*)(?=[}\s])|([A-Za-z_]\w{2,}))/g;
+/** Sections that say what a spec makes. In the others an unknown macro is text, and no query asks for that. */
+const saying = /^%(?:package|patchlist|sourcelist)$/;
+
+/**
+ * The macros that a spec needs to say what it makes, and that it does not define itself.
+ * @param defined those that files beside it define
+ */
+export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
+  const own = new Set(defined);
+  for (const { text } of spec.lines) for (const [, name] of text.matchAll(definePattern)) own.add(name!);
+  for (const { text } of spec.lines)
+    for (const [, name] of text.matchAll(/rpm\.define\(\s*["'[]+(\w+)/g)) own.add(name!);
+  const uses = new Map<string, MacroUse>();
+  for (const section of spec.sections) {
+    const says = saying.test(section.key);
+    let setting = false;
+    for (let line = Math.max(0, section.header); line < section.end; line++) {
+      const role = spec.roles[line];
+      if (spec.joined[line] !== true) setting = /^\s*%(?:define|global)\b/.test(spec.lines[line]!.text);
+      const conditional = role === 'if' || role === 'branch' || role === 'endif';
+      if (role === 'comment' || role === 'dnl' || (role === 'text' && !says && !setting)) continue;
+      // The word that the line is known by is none of the spec's macros.
+      const whole = spec.lines[line]!.text;
+      const isHeader = line === section.header && section.maker === undefined;
+      const text = conditional || isHeader ? whole.replace(/^\s*%\w+/, '') : whole;
+      for (const match of text.matchAll(usePattern)) {
+        const name = (match[1] ?? match[2])!;
+        if (own.has(name) || ownNames.test(name)) continue;
+        const begins = role === 'text' && !setting && text.slice(0, match.index).trim() === '';
+        const use: MacroUse = begins ? 'call' : conditional ? 'expression' : 'value';
+        if (use !== 'value' || !uses.has(name)) uses.set(name, use);
+      }
+    }
+  }
+  return uses;
+}
+
+/** The macros that a file of macros defines. */
+export function definedIn(text: string): string[] {
+  return [...text.matchAll(/^\s*%(?:define\s+|global\s+)?([A-Za-z_]\w*)/gm)].map((match) => match[1]!);
+}
+
+/** Stands in a value for a macro that nothing defines: rpm refuses a dependency with a `%` in it. */
+export function unknownMark(name: string): string {
+  return `weir_unknown_${name}_end`;
+}
+
+/** A text of rpm's with the names of macros instead of their marks. */
+export function withNames(text: string, unknown: readonly string[]): string {
+  let result = text;
+  if (!text.includes('weir_unknown_')) return text;
+  for (const name of unknown) result = result.replaceAll(unknownMark(name), `%{${name}}`);
+  return result;
+}
