@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { mapLimit } from '../base/files.ts';
+import { isOffline } from '../base/network.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, planBuildroot } from '../build/buildroot.ts';
 import { buildOrder, inOrder } from '../build/order.ts';
@@ -22,6 +23,7 @@ import { sources as specSources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { archiveTools } from './archive-tools.ts';
+import { scriptRunner } from './scripts.ts';
 import { ensureRepository, type SeedRepository } from './seed.ts';
 import { type ProjectWorkspace, seedApt, type Workspace } from './workspace.ts';
 
@@ -66,16 +68,24 @@ export async function prepareComponents(
   );
 }
 
-/** Where a workspace's sources come from: its caches, and the seed's tarballs where the project has one. */
+/**
+ * Where a workspace's sources come from: its caches, the seed's tarballs where the project has one, and a sandbox for scripts.
+ * Nothing is fetched where `WEIR_OFFLINE` is set; lookasides in `WEIR_LOOKASIDE`, apart by blanks, are asked after the
+ * distro's own.
+ */
 export async function sourceContext(workspace: ProjectWorkspace): Promise<SourceContext> {
   const { project, engine, cache } = workspace;
   const seedDir = join(project.root, '..', 'seed');
   const tarballs = await loadLookaside(
     project.seed?.mappings[0] === undefined ? seedDir : dirname(project.seed.mappings[0]),
   );
+  const runScript = scriptRunner(workspace);
   return {
     store: engine.store,
     cache,
+    offline: isOffline(),
+    mirrors: (process.env.WEIR_LOOKASIDE ?? '').split(/\s+/).filter((template) => template !== ''),
+    ...(runScript === undefined ? {} : { runScript }),
     lookaside: async ({ filename }) => {
       const tarball = tarballs.get(filename);
       if (tarball === undefined || project.seed === undefined) return undefined;
