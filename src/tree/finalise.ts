@@ -21,6 +21,8 @@ export interface FinaliseOptions {
   readonly selinux: boolean;
   /** Write the RPM database. */
   readonly rpmdb: boolean;
+  /** Write the lists of packages that scanners read where they know no RPM database (`/var/lib/rpmmanifest`). */
+  readonly rpmManifest?: boolean;
   /** Enable and disable units as the presets in the tree say. */
   readonly presets: boolean;
   /** Units enabled and disabled beyond the presets. */
@@ -36,6 +38,18 @@ export interface Finalised {
 
 /** Where the RPM database lies in every tree. */
 export const rpmdbPath = '/usr/lib/sysimage/rpm';
+
+/** Where scanners look for lists of packages. */
+const manifestPath = '/var/lib/rpmmanifest';
+
+/**
+ * The two lists, as Mariner's distroless images have had them and Trivy, Syft and others read them: `rpm -qa`, and a line of
+ * ten fields a package. A missing value is rpm's `(none)`.
+ */
+const manifestQueries: Readonly<Record<string, string>> = {
+  'container-manifest-1': '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n',
+  'container-manifest-2': `${['NAME', 'VERSION}-%{RELEASE', 'INSTALLTIME', 'BUILDTIME', 'VENDOR', 'EPOCH', 'SIZE', 'ARCH', 'EPOCHNUM', 'SOURCERPM'].map((field) => `%{${field}}`).join('\\t')}\\n`,
+};
 
 /** The finalised tree; an action, so an unchanged tree is read back. */
 export async function finaliseTree(
@@ -185,6 +199,10 @@ async function writeRpmdb(
         env: { SOURCE_DATE_EPOCH: String(options.clock) },
       });
       const db = `${treeMount}${rpmdbPath}`;
+      for (const [name, format] of Object.entries(options.rpmManifest === true ? manifestQueries : {})) {
+        const query = `mkdir -p "$1" && rpm --root ${treeMount} --dbpath ${rpmdbPath} -qa --qf '${format}' | sort > "$1/$2"`;
+        await run({ argv: ['bash', '-o', 'pipefail', '-c', query, 'bash', `${treeMount}${manifestPath}`, name] });
+      }
       await run({
         argv: [
           'sh',
