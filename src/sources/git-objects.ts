@@ -236,10 +236,15 @@ function entryMode(octal: string): TreeEntry['mode'] | undefined {
   if (!/^[0-7]+$/.test(octal)) return undefined;
   const bits = Number.parseInt(octal, 8);
   if ((bits & 0o170000) === 0o100000) return (bits & 0o100) === 0 ? 'file' : 'executable';
-  return kinds[bits & 0o170000];
+  return kinds.get(bits & 0o170000);
 }
 
-const kinds: Readonly<Record<number, TreeEntry['mode']>> = { 9604: 'folder', 21609: 'link', 31213: 'submodule' };
+// No object: the formatter turns octal keys into other numbers.
+const kinds = new Map<number, TreeEntry['mode']>([
+  [0o040000, 'folder'],
+  [0o120000, 'link'],
+  [0o160000, 'submodule'],
+]);
 
 /** Reads a tree object. @throws WeirError `git-failed` where it is none */
 export function parseTree(object: GitObject): TreeEntry[] {
