@@ -1,44 +1,98 @@
-import { dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { run } from '../base/process.ts';
-import type { Project, ResolvedComponent } from '../project/model.ts';
-import { type HistoryCommit, historyOf } from '../sources/git.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import type { FetchedSources } from '../sources/fetch.ts';
+import type { Patience } from '../sources/git-run.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
 import { sectionsOf, tags, tagValue } from '../spec/query.ts';
-import { prependLines, replaceLines, updateTag } from './spec-edits.ts';
+import {
+  type ChangelogEntry,
+  changelogItems,
+  entryTime,
+  formatEntry,
+  magicComments,
+  withoutMacros,
+} from './changelog.ts';
+import { appendLines, prependLines, replaceLines, updateTag } from './spec-edits.ts';
+import { type SpecFacts, specFacts } from './spec-facts.ts';
+import { evrOf, type ProjectChange, type UpstreamRelease, upstreamRelease } from './upstream-history.ts';
 
 /** What release numbers and changelogs are made of. */
 export interface ReleaseHistory {
   /** Commits of the project that changed the component, newest first. */
-  readonly commits: readonly HistoryCommit[];
-  /** Upstream commits since its Version last changed; 1 where upstream has no git. */
-  readonly upstreamCommits?: number;
+  readonly commits: readonly ProjectChange[];
+  /** What upstream's git says, with the project's commits among its own; where upstream has one and it is asked for. */
+  readonly upstream?: UpstreamRelease;
   /** Changelog entries from before, as dist-git's `changelog` file has them. */
   readonly changelog?: string;
 }
 
 const autorelease = /%(?:\{\??autorelease(?:[}\s]|$)|autorelease(?:\s|$))/;
 const staticRelease = /^(\d+)(%\{\??dist\})?$/;
+const autochangelog = /^\s*%(\{\??autochangelog\}|autochangelog)\s*$/;
 
 /** Whether a Release value calls rpmautospec's macro, in any of its forms. */
 export function usesAutorelease(release: string): boolean {
   return autorelease.test(release);
 }
 
+/** What of rpmautospec a spec uses. One that rpmautospec has been over already, which defines the macro, uses nothing. */
+function features(spec: Spec): { readonly autorelease: boolean; readonly autochangelog: boolean } {
+  const text = printSpec(spec);
+  const uses = autorelease.test(text.replace(/^\s*(#|%dnl).*$/gm, ''));
+  const changelogs = sectionsOf(spec, '%changelog', undefined);
+  const lines = changelogs.flatMap(({ start, end }) => spec.lines.slice(start, end));
+  // A spec that leaves the number to rpmautospec and has no changelog at all leaves that to it too.
+  const wants = lines.some(({ text: line }) => autochangelog.test(line)) || (uses && changelogs.length === 0);
+  return {
+    autorelease: uses && !/^\s*%(?:define|global)\s+autorelease\s*\(/m.test(text),
+    autochangelog: wants,
+  };
+}
+
 /**
- * Gives a spec its release number. `static`: the number is raised by the project's commits. `autorelease`: the macro is
- * defined so that it counts upstream's and the project's commits. `auto`: what the spec's Release asks for. `manual`:
- * nothing. `%autochangelog` is written out wherever it stands.
+ * The history that a spec's release number and changelog need; upstream's git is only read where the spec asks for it.
+ * @param changelog the `changelog` file after overlays
+ * @throws WeirError `git-failed`, `offline`
+ */
+export async function releaseHistory(
+  spec: Spec,
+  component: ResolvedComponent,
+  fetched: FetchedSources,
+  commits: readonly ProjectChange[],
+  changelog: string | undefined,
+  patience: Patience = {},
+): Promise<ReleaseHistory> {
+  const text = changelog === undefined ? {} : { changelog };
+  const uses = features(spec);
+  const { repository, commit } = fetched.origin;
+  if (component.release.calculation === 'manual' || !(uses.autorelease || uses.autochangelog))
+    return { commits, ...text };
+  if (repository === undefined || commit === undefined || component.spec?.type !== 'upstream')
+    return { commits, ...text };
+  const upstream = await upstreamRelease(repository, commit, `${component.spec.name}.spec`, {
+    ...patience,
+    changes: commits,
+    changelog: uses.autochangelog,
+    final: specFacts(printSpec(spec)),
+    finalChangelog: changelog ?? null,
+  });
+  return { commits, upstream, ...text };
+}
+
+/**
+ * Gives a spec its release number. `static`: the number is raised by the project's commits, and its changelog says by which.
+ * `autorelease`: the macro is defined so that it counts upstream's and the project's commits. `auto`: what the spec's Release
+ * asks for. `manual`: nothing. `%autochangelog` is written out wherever it stands.
  * @throws WeirError `release-form` where the Release can't be raised
  */
 export function applyRelease(spec: Spec, component: ResolvedComponent, history: ReleaseHistory): Spec {
   const { calculation } = component.release;
   if (calculation === 'manual') return spec;
   const release = tagValue(spec, 'Release');
-  const usesMacro = autorelease.test(printSpec(spec).replace(/^\s*(#|%dnl).*$/gm, ''));
+  const uses = features(spec);
   let result = spec;
   if (release !== undefined && calculation !== 'autorelease' && !usesAutorelease(release)) {
-    result = raise(spec, component, release, history.commits.length);
+    result = raise(spec, component, release, history.commits);
   } else if (release !== undefined && calculation === 'static') {
     throw new WeirError('release-form', `the Release of ${component.name} is %autorelease, not a number`, {
       where: { component: component.name, file: component.origin.file, line: component.origin.line },
@@ -46,16 +100,18 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
       exit: 2,
     });
   }
-  result = writeChangelog(result, history);
-  if (usesMacro) {
-    const number = (history.upstreamCommits ?? 1) + history.commits.length;
+  const facts = uses.autorelease || uses.autochangelog ? specFacts(printSpec(spec)) : undefined;
+  if (uses.autochangelog) result = writeChangelog(result, facts!, history);
+  if (uses.autorelease) {
+    // Where upstream has no git, what it has is one commit.
+    const number = history.upstream?.number ?? 1 + history.commits.length;
     result = prependLines(result, [autoreleaseMacro(number)], {});
   }
   return result;
 }
 
-function raise(spec: Spec, component: ResolvedComponent, release: string, by: number): Spec {
-  if (by === 0) return spec;
+function raise(spec: Spec, component: ResolvedComponent, release: string, changes: readonly ProjectChange[]): Spec {
+  if (changes.length === 0) return spec;
   const match = staticRelease.exec(release);
   if (match === null || tags(spec, { name: 'Release', package: '' }).length > 1) {
     throw new WeirError('release-form', `the Release of ${component.name}, ${release}, can't be raised by itself`, {
@@ -64,7 +120,9 @@ function raise(spec: Spec, component: ResolvedComponent, release: string, by: nu
       exit: 2,
     });
   }
-  return updateTag(spec, 'Release', `${BigInt(match[1]!) + BigInt(by)}${match[2] ?? ''}`);
+  const before = BigInt(match[1]!);
+  const raised = updateTag(spec, 'Release', `${before + BigInt(changes.length)}${match[2] ?? ''}`);
+  return addEntries(raised, specFacts(printSpec(spec)), before, changes);
 }
 
 /** The macro with rpmautospec's options: `-p` pre-release, `-e` extra version, `-s` snapshot, `-b` base, `-n` no dist. */
@@ -75,72 +133,66 @@ function autoreleaseMacro(number: number): string {
   );
 }
 
-const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-/** A changelog entry's date, in UTC. */
-function changelogDate(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  const day = String(date.getUTCDate()).padStart(2, '0');
-  return `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${day} ${date.getUTCFullYear()}`;
+/** Entries of the project's commits, newest first; none is older than what is below them. */
+function entriesOf(
+  changes: readonly ProjectChange[],
+  notBefore: number,
+  evr: (nth: number) => string | undefined,
+): string[] {
+  let newest = notBefore;
+  const entries: string[] = [];
+  for (const [index, { time, author, email, message }] of changes.toReversed().entries()) {
+    if (magicComments(message).skipChangelog) continue;
+    newest = Math.max(newest, time);
+    const made = evr(index + 1);
+    const entry: ChangelogEntry = {
+      time: newest,
+      author: withoutMacros(`${author} <${email}>`),
+      items: changelogItems(message),
+      ...(made === undefined ? {} : { evr: made }),
+    };
+    entries.push(formatEntry(entry));
+  }
+  return entries.reverse();
 }
 
-/** `%autochangelog` as entries of the project's commits, then those from before. */
-function writeChangelog(spec: Spec, history: ReleaseHistory): Spec {
-  const plain = (text: string): string => text.replaceAll('%', '%%');
-  const entries = history.commits.map(
-    (commit) =>
-      `* ${changelogDate(commit.time)} ${plain(commit.author)} <${plain(commit.email)}>\n- ${plain(commit.subject)}`,
+/** Puts an entry for each raise on top of a changelog that is written by hand; where there is none, none is begun. */
+function addEntries(spec: Spec, facts: SpecFacts, before: bigint, changes: readonly ProjectChange[]): Spec {
+  const [section] = sectionsOf(spec, '%changelog', undefined);
+  if (section === undefined) return spec;
+  const lines = spec.lines.slice(section.start, section.end).map(({ text }) => text);
+  if (lines.some((line) => autochangelog.test(line))) return spec;
+  const top = lines.find((line) => line.startsWith('*')) ?? '';
+  const known = facts.version !== undefined && !facts.version.includes('%');
+  const entries = entriesOf(changes, entryTime(top) ?? Number.NEGATIVE_INFINITY, (nth) =>
+    known ? `${facts.version}-${before + BigInt(nth)}` : undefined,
   );
-  const before = history.changelog?.trim() ?? '';
-  if (before !== '') entries.push(before);
+  if (entries.length === 0) return spec;
+  return replaceLines(spec, section.start, section.start, [entries.join('\n\n').concat('\n')].flatMap(toLines));
+}
+
+function toLines(text: string): string[] {
+  return text.split('\n');
+}
+
+/** `%autochangelog` as the entries of commits. */
+function writeChangelog(spec: Spec, facts: SpecFacts, history: ReleaseHistory): Spec {
+  const text = (history.upstream?.changelog ?? ownChangelog(facts, history)).join('\n\n');
+  const lines = text === '' ? [] : toLines(text);
+  const sections = sectionsOf(spec, '%changelog', undefined);
+  if (sections.length === 0) return appendLines(spec, ['', '%changelog', ...lines], {});
   let result = spec;
-  for (const section of sectionsOf(spec, '%changelog', undefined).toReversed()) {
+  for (const section of sections.toReversed()) {
     for (let line = section.end - 1; line >= section.start; line--) {
-      if (!/^\s*%(\{\??autochangelog\}|autochangelog)\s*$/.test(spec.lines[line]!.text)) continue;
-      result = replaceLines(result, line, line + 1, entries.length === 0 ? [] : [entries.join('\n\n')]);
+      if (autochangelog.test(spec.lines[line]!.text)) result = replaceLines(result, line, line + 1, lines);
     }
   }
   return result;
 }
 
-/** Gives the commits of the project that changed a component; the caller may put its own in place. */
-export type HistorySource = (component: ResolvedComponent) => Promise<readonly HistoryCommit[]>;
-
-/** A source of histories that knows none: release numbers stay as upstream has them. */
-export const noHistory: HistorySource = () => Promise.resolve([]);
-
-/**
- * Reads histories from the project's git repository. What belongs to a component: its local spec's folder, the sources of its
- * overlays, and configuration files that name no other component. In a shared file a change can't be told to be one
- * component's, so it counts for none.
- */
-export async function gitHistory(project: Project): Promise<HistorySource> {
-  const found = await run(['git', '-C', project.root, 'rev-parse', '--absolute-git-dir', '--show-toplevel']).catch(
-    () => undefined,
-  );
-  const [gitDir, top] = found?.code === 0 ? found.stdout.trim().split('\n') : [];
-  if (gitDir === undefined || top === undefined) return noHistory;
-  const owners = new Map<string, number>();
-  for (const component of project.components.values()) {
-    for (const file of configurationFiles(component)) owners.set(file, (owners.get(file) ?? 0) + 1);
-  }
-  return async (component) => {
-    const paths = [...configurationFiles(component)].filter((file) => owners.get(file) === 1 && file !== project.file);
-    if (component.spec?.type === 'local') paths.push(dirname(component.spec.path));
-    for (const overlay of component.overlays) if ('source' in overlay) paths.push(overlay.source);
-    const inside = paths.filter((path) => path.startsWith(`${top}/`)).map((path) => path.slice(top.length + 1));
-    if (inside.length === 0) return [];
-    return (
-      (await historyOf(
-        gitDir,
-        'HEAD',
-        [...new Set(inside)].map((path) => `:(top,literal)${path}`),
-      )) ?? []
-    );
-  };
-}
-
-function configurationFiles(component: ResolvedComponent): Set<string> {
-  return new Set([component.origin.file, ...component.overlays.map((overlay) => overlay.origin.file)]);
+/** Where upstream has no git: the project's commits, then the `changelog` file. */
+function ownChangelog(facts: SpecFacts, { commits, changelog = '' }: ReleaseHistory): string[] {
+  const before = changelog.trim();
+  const entries = entriesOf(commits, entryTime(before) ?? Number.NEGATIVE_INFINITY, (nth) => evrOf(facts, 1 + nth));
+  return before === '' ? entries : [...entries, before];
 }

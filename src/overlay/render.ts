@@ -6,6 +6,7 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
+import type { Patience } from '../sources/git-run.ts';
 import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
 import { decodeText } from '../spec/lines.ts';
 import { type Spec, specBytes } from '../spec/parse.ts';
@@ -21,7 +22,7 @@ import {
 } from './apply.ts';
 import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
-import { applyRelease, type ReleaseHistory } from './release.ts';
+import { applyRelease, type ReleaseHistory, releaseHistory } from './release.ts';
 import { insertTag, prependLines } from './spec-edits.ts';
 
 /** Stands at the top of every rendered spec. */
@@ -41,7 +42,10 @@ export type PrepareStep =
     };
 
 export interface RenderOptions {
-  readonly history?: ReleaseHistory;
+  /** The project's commits that changed the component. */
+  readonly history?: Pick<ReleaseHistory, 'commits'>;
+  /** How upstream's history is asked for, where what is there is not enough. */
+  readonly patience?: Patience;
   readonly tools?: ArchiveTools;
   /** Told of each step that changed something, in order. */
   readonly observe?: (step: PrepareStep) => void;
@@ -82,15 +86,11 @@ export async function prepareComponent(
     spec = after;
   };
   if (component.build.check.skip) changed('check-skip', skipCheck(spec, component));
-  const upstreamCommits = fetched.origin.commitsSinceVersion;
-  const changelog = overlaid.files.get('changelog');
-  const history = {
-    ...(upstreamCommits === undefined ? {} : { upstreamCommits }),
-    ...(changelog === undefined || changelog.kind === 'link'
-      ? {}
-      : { changelog: decodeText(await readEntry(changelog)).text }),
-    ...(options.history ?? { commits: [] }),
-  };
+  const listing = overlaid.files.get('changelog');
+  const isFile = listing !== undefined && listing.kind !== 'link';
+  const changelog = isFile ? decodeText(await readEntry(listing)).text : undefined;
+  const commits = options.history?.commits ?? [];
+  const history = await releaseHistory(spec, component, fetched, commits, changelog, options.patience);
   changed('release', applyRelease(spec, component, history));
   changed('header', prependLines(spec, renderedHeader, {}));
   return {

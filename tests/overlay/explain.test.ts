@@ -138,7 +138,7 @@ describe('explaining', () => {
       build: { ...build, with: ['tls'], check: { skip: true, skipReason: 'needs network' } },
       release: { calculation: 'static' },
     });
-    const commits = [{ commit: 'a'.repeat(40), time: 0, author: 'A', email: 'a@b.example', subject: 's' }];
+    const commits = [{ commit: 'a'.repeat(40), time: 0, author: 'A', email: 'a@b.example', message: 's' }];
     const { steps } = await explainComponent(demo, await fetched(), { history: { commits } });
     expect(steps.map(({ kind, description, changes }) => [kind, description, changes.map(({ path }) => path)])).toEqual(
       [

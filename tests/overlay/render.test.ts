@@ -1,11 +1,8 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { sha256 } from '../../src/base/digest.ts';
-import { WeirError } from '../../src/base/errors.ts';
 import { runOk } from '../../src/base/process.ts';
-import { applyRelease, gitHistory, usesAutorelease } from '../../src/overlay/release.ts';
 import {
   checkRendered,
   macrosFile,
@@ -16,10 +13,8 @@ import {
   writePrepared,
   writeRendered,
 } from '../../src/overlay/render.ts';
-import type { Project, ReleaseCalculation, ResolvedComponent } from '../../src/project/model.ts';
+import type { ProjectChange } from '../../src/overlay/upstream-history.ts';
 import type { FetchedSources } from '../../src/sources/fetch.ts';
-import type { HistoryCommit } from '../../src/sources/git.ts';
-import { parseSpec, printSpec } from '../../src/spec/parse.ts';
 import { component, folder, overlay } from './fixture.ts';
 
 const upstream = `Name:    Demo
@@ -50,12 +45,12 @@ function texts(rendered: RenderedComponent): Record<string, string> {
   return Object.fromEntries([...rendered.files].map(([name, file]) => [name, Buffer.from(file.bytes).toString()]));
 }
 
-const commit = (number: number): HistoryCommit => ({
+const commit = (number: number): ProjectChange => ({
   commit: String(number).repeat(40),
   time: 1_700_000_000 + number * 86_400,
   author: 'A B',
   email: 'a@b.example',
-  subject: `Change ${number}: 100%`,
+  message: `Change ${number}: 100%`,
 });
 
 describe('a rendered component', () => {
@@ -97,6 +92,12 @@ exit 0
 make check
 
 %changelog
+* Thu Nov 16 2023 A B <a@b.example> - 1.2-5
+- Change 2: 100%%
+
+* Wed Nov 15 2023 A B <a@b.example> - 1.2-4
+- Change 1: 100%%
+
 `,
       'Demo.weir.macros': `# Written by Weir from the build options of the component.
 # Do not edit it: change the component and render again.
@@ -216,119 +217,5 @@ describe('writing', () => {
     expect(await orphanedFolders(root, new Set())).toEqual(['d/Demo']);
     expect(await orphanedFolders(root, new Set(['Demo']))).toEqual([]);
     expect(await orphanedFolders(join(root, 'none'), new Set())).toEqual([]);
-  });
-});
-
-describe('release', () => {
-  const calculate = (
-    text: string,
-    calculation: ReleaseCalculation,
-    commits: number,
-    upstreamCommits?: number,
-  ): string =>
-    printSpec(
-      applyRelease(parseSpec(text), component({ release: { calculation } }), {
-        commits: Array.from({ length: commits }, (_, index) => commit(commits - index)),
-        ...(upstreamCommits === undefined ? {} : { upstreamCommits }),
-      }),
-    );
-
-  it.each<[string, ReleaseCalculation, number, string]>([
-    ['Release: 3%{?dist}\n', 'auto', 2, 'Release: 5%{?dist}\n'],
-    ['Release: 3\n', 'static', 1, 'Release: 4\n'],
-    ['Release: 3.1%{?dist}\n', 'static', 0, 'Release: 3.1%{?dist}\n'],
-    ['Release: 3.1%{?dist}\n', 'manual', 2, 'Release: 3.1%{?dist}\n'],
-    ['Release: 3%{?dist}\n', 'autorelease', 2, 'Release: 3%{?dist}\n'],
-    ['Name: no-release\n', 'auto', 2, 'Name: no-release\n'],
-    ['# %autorelease\nRelease: 1\n', 'auto', 1, '# %autorelease\nRelease: 2\n'],
-  ])('of %j by %s and %i commits', (text, calculation, commits, expected) => {
-    expect(calculate(text, calculation, commits)).toBe(expected);
-  });
-
-  it.each<[string, ReleaseCalculation]>([
-    ['Release: 3.1%{?dist}\n', 'auto'],
-    ['Release: %{rel}\n', 'static'],
-    ['Release: %autorelease\n', 'static'],
-    ['%if 0\nRelease: 1\n%else\nRelease: 2\n%endif\n', 'auto'],
-  ])('of %j by %s is an error', (text, calculation) => {
-    try {
-      calculate(text, calculation, 1);
-      expect.unreachable();
-    } catch (error) {
-      expect((error as WeirError).code).toBe('release-form');
-      expect(error).toBeInstanceOf(WeirError);
-    }
-  });
-
-  it('counts upstream and project for %autorelease, and writes %autochangelog', () => {
-    const text = 'Release: %autorelease -b 3\n%changelog\n%autochangelog\n';
-    expect(
-      calculate(text, 'auto', 2, 4),
-    ).toBe(`%define autorelease(e:s:pb:n) %{?-p:0.}%[6 + %{?-b*}%{!?-b:1} - 1]%{?-e:.%{-e*}}%{?-s:.%{-s*}}%{!?-n:%{?dist}}
-Release: %autorelease -b 3
-%changelog
-* Thu Nov 16 2023 A B <a@b.example>
-- Change 2: 100%%
-
-* Wed Nov 15 2023 A B <a@b.example>
-- Change 1: 100%%
-`);
-  });
-
-  it.each([
-    ['%autorelease', true],
-    ['%{autorelease}', true],
-    ['%{autorelease -e asan}', true],
-    ['%{?autorelease}', true],
-    ['%autoreleases', false],
-    ['1%{?dist}', false],
-  ])('knows %s', (value, expected) => {
-    expect(usesAutorelease(value)).toBe(expected);
-  });
-
-  it('counts the commits of what belongs to the component alone', async () => {
-    const root = await folder({});
-    const git = (...args: string[]): Promise<unknown> =>
-      runOk(['git', '-c', 'user.name=A', '-c', 'user.email=a@b.example', '-C', root, ...args]);
-    const change = async (name: string): Promise<void> => {
-      await mkdir(dirname(join(root, name)), { recursive: true });
-      await writeFile(join(root, name), sha256(String(Math.random())));
-      await git('add', '-A');
-      await git('commit', '-q', '-m', name);
-    };
-    await git('init', '-q');
-    for (const name of ['own.toml', 'shared.toml', 'p/a.patch', 'spec/a.spec', 'other/x', 'own.toml'])
-      await change(name);
-    const origin = (file: string): { file: string; line: number } => ({ file: join(root, file), line: 1 });
-    const own: ResolvedComponent = component({
-      name: 'own',
-      origin: origin('own.toml'),
-      spec: { type: 'local', path: join(root, 'spec/a.spec') },
-      overlays: [
-        {
-          ...overlay({ type: 'patch-add', source: join(root, 'p/a.patch'), file: 'a.patch' }),
-          origin: origin('own.toml'),
-        },
-      ],
-    });
-    const project = {
-      root,
-      file: join(root, 'weir.toml'),
-      components: new Map([
-        ['own', own],
-        ['b', component({ name: 'b', origin: origin('shared.toml') })],
-        ['c', component({ name: 'c', origin: origin('shared.toml') })],
-      ]),
-    } as unknown as Project;
-    const history = await gitHistory(project);
-    expect((await history(own)).map((one) => one.subject)).toEqual([
-      'own.toml',
-      'spec/a.spec',
-      'p/a.patch',
-      'own.toml',
-    ]);
-    expect(await history(project.components.get('b')!)).toEqual([]);
-    const nowhere = await gitHistory({ ...project, root: join(root, 'none') });
-    expect(await nowhere(own)).toEqual([]);
   });
 });
