@@ -5,12 +5,17 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   list: 'list overlays with their reasons, in the order in which they apply',
   explain: 'show, overlay by overlay, why it is there and the change that it makes',
+  check: 'warn of overlays without a reason, without effect, or that upstream has taken in',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
   command.addHelpText(
     'after',
-    examples(['weir overlay list', 'weir overlay list chrony --json', 'weir overlay explain chrony']),
+    examples([
+      'weir overlay list chrony --json',
+      'weir overlay explain chrony',
+      'weir overlay check --fail-on taken-in',
+    ]),
   );
   return registerVerbs(command, globals, asked, verbs);
 }

@@ -1,0 +1,95 @@
+import { relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { parseDays } from '../../audit/divergence.ts';
+import { closest, WeirError } from '../../base/errors.ts';
+import { type FindingKind, findingKinds } from '../../overlay/check.ts';
+import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { checkOverlays } from '../../release/overlay-check.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
+import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+interface Options extends SelectionOptions {
+  /** False with `--no-sources`, true where neither is given. */
+  readonly sources: string | boolean;
+  readonly offline?: boolean;
+  readonly olderThan?: string;
+  readonly failOn?: string;
+}
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  const kinds = Object.entries(findingKinds).map(([kind, means]) => `  ${kind.padEnd(16)}${means}`);
+  addSelection(command, 'components; all where none is named')
+    .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
+    .option('--no-sources', 'look at the configuration alone')
+    .option('--offline', 'fetch nothing: what is not in the cache is not checked')
+    .option('--older-than <age>', 'find backports older than this, such as 180d, 26w or 1y')
+    .option('--fail-on <kinds>', 'exit 1 where one of these was found, with commas between them')
+    .addHelpText('after', `\nFindings:\n${kinds.join('\n')}`)
+    .addHelpText(
+      'after',
+      examples([
+        'weir overlay check',
+        'weir overlay check chrony --older-than 180d',
+        'weir overlay check --no-sources --fail-on no-description,no-metadata',
+        'weir overlay check --fail-on fails,no-effect,taken-in',
+      ]),
+    )
+    .action(async (names: string[], options: Options) => {
+      const settings = globals();
+      const failOn = kindsOf(options.failOn);
+      const olderThanDays = daysOf(options.olderThan);
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings));
+      const { project } = workspace;
+      const selection = selectionOf(names, options);
+      const chosen = isEmptySelection(selection)
+        ? [...project.components.values()]
+        : selectComponents(project, selection);
+      const report = await checkOverlays(workspace, chosen, {
+        offline: options.offline === true,
+        withoutSources: options.sources === false,
+        ...(typeof options.sources === 'string' ? { sources: resolve(options.sources) } : {}),
+        ...(olderThanDays === undefined ? {} : { olderThanDays }),
+      });
+      const findings = report.findings.map(({ origin, ...finding }) => ({
+        ...finding,
+        place: `${relative(project.root, origin.file)}:${origin.line}`,
+      }));
+      const cells = findings.map((one) => [
+        one.kind,
+        one.component,
+        one.overlay === undefined ? '-' : String(one.overlay),
+        one.place,
+        `${one.message}: ${one.advice}`,
+      ]);
+      const heading = ['FINDING', 'COMPONENT', 'NO', 'PLACE', 'WHAT TO DO'];
+      printResult(settings, { ...report, findings }, table(heading, cells, 'nothing found'));
+      const failed = findings.filter(({ kind }) => failOn.has(kind));
+      if (failed.length === 0) return;
+      const found = [...failOn].filter((kind) => failed.some((one) => one.kind === kind));
+      const findingWord = failed.length === 1 ? 'finding' : 'findings';
+      process.stderr.write(`error: ${failed.length} ${findingWord} that must not be: ${found.join(', ')}\n`);
+      process.exitCode = 1;
+    });
+}
+
+function kindsOf(text: string | undefined): Set<FindingKind> {
+  const known = Object.keys(findingKinds);
+  const names = text === undefined ? [] : text.split(',').map((name) => name.trim());
+  for (const name of names) {
+    if (Object.hasOwn(findingKinds, name)) continue;
+    const near = closest(name, known)[0];
+    throw new WeirError('unknown-finding', `there is no finding "${name}"`, {
+      hint: near === undefined ? `the findings: ${known.join(', ')}` : `did you mean ${near}?`,
+      exit: 2,
+    });
+  }
+  return new Set(names as FindingKind[]);
+}
+
+function daysOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const days = parseDays(text);
+  if (days !== undefined) return days;
+  throw new WeirError('bad-age', `${text} is no age`, { hint: 'such as 180d, 26w or 1y', exit: 2 });
+}
