@@ -133,11 +133,20 @@ type Failure = {
 type Done = { readonly kind: 'done'; readonly digest: Digest; readonly file: LookasideFile };
 type Outcome = Done | Failure;
 
+const findOut =
+  'the file was changed where it is kept, or the hash in the configuration is wrong: find out which before changing the hash';
+
 /** The error for content that is not what its hash says. @param more further lines for the user */
-export function wrongHash(file: LookasideFile, got: string, place: string, more: readonly string[] = []): WeirError {
+export function wrongHash(
+  file: LookasideFile,
+  got: string,
+  place: string,
+  more: readonly string[] = [],
+  hint = findOut,
+): WeirError {
   return new WeirError('wrong-hash', `${file.filename} has the wrong ${file.hashType} hash`, {
     details: [`expected ${file.hash}`, `got      ${got}`, `from     ${place}`, ...more],
-    hint: 'the file was changed where it is kept, or the hash in the configuration is wrong: find out which before changing the hash',
+    hint,
   });
 }
 

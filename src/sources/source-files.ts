@@ -235,9 +235,13 @@ export async function makeFile(
   const made = await context.runScript({ component: component.name, filename, script, packages, inputs });
   const got = await fileDigest(made, hashType.toLowerCase());
   if (wanted.file !== undefined && got !== wanted.file.hash) {
-    throw wrongHash(wanted.file, got, `the script ${script}`, [
-      'the script, its inputs or its packages have changed since the hash was written down',
-    ]);
+    throw wrongHash(
+      wanted.file,
+      got,
+      `the script ${script}`,
+      [],
+      'the script, its inputs or its packages have changed since the hash was written down: if all is as it should be, set the new one',
+    );
   }
   const file: LookasideFile = { filename, hashType, hash: got };
   const blob = await takeIn(file, made, script, context);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, writeAtomic } from '../base/files.ts';
+import { refuseOffline } from '../base/network.ts';
 import { lastLines, type RunResult, run } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
@@ -93,6 +94,7 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
 
 /** Fetches the package lists. @throws WeirError `lists-expired`, `no-network`, `bad-signature` */
 export async function updateApt(apt: Apt): Promise<void> {
+  refuseOffline('the package lists would have to be fetched');
   await needSpace(apt.dir, listsSpace);
   const result = await aptRun(apt, ['apt-get', 'update', '-q', '--error-on=any']);
   if (result.code === 0) {
@@ -171,6 +173,7 @@ export async function downloadDebs(
 ): Promise<void> {
   const missing = await missingDebs(engine, packages);
   if (missing.length === 0) return;
+  refuseOffline(`${missing.length} of ${packages.length} packages are not in the cache`);
   // apt fetches from one host over one connection; a few side by side use the line better. Large packages are dealt
   // out first so that no batch ends long after the others.
   const lanes = 4;
@@ -249,6 +252,7 @@ export interface SourceFile {
 
 /** Downloads one file of a Debian source package into `dir`, verified by apt against the signed lists. */
 export async function downloadSource(apt: Apt, source: string, dir: string): Promise<void> {
+  refuseOffline(`the source package ${source} is not in the cache`);
   const result = await aptRun(
     apt,
     ['apt-get', 'source', '--download-only', '--tar-only', '-qq', '--only-source', source],
