@@ -5,6 +5,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   list: 'list components: where the spec comes from, overlays, channel',
   show: 'show a component with everything it inherits',
+  add: "add components to the project's configuration",
   prepare: "write a component's buildable sources into a folder",
   update: 'find the upstream commit of components and keep it in their locks',
   render: 'write the rendered specs that the project keeps in git',

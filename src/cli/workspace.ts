@@ -35,19 +35,28 @@ export async function configurationFor(globals: GlobalOptions): Promise<Configur
   return warned(globals, await inProjectFolder(globals, ({ directory, load }) => loadConfiguration(directory, load)));
 }
 
+/** The same for commands that change the project's files: never that of the distribution that Weir comes with, unasked. */
+export async function ownConfigurationFor(globals: GlobalOptions): Promise<Configuration> {
+  return warned(globals, await loadConfiguration(globals.directory ?? process.cwd(), loadOptions(globals)));
+}
+
 interface ProjectPlace {
   readonly directory: string;
   readonly load: LoadOptions;
 }
 
 async function inProjectFolder<T>(globals: GlobalOptions, open: (place: ProjectPlace) => Promise<T>): Promise<T> {
-  const load = { configFiles: globals.configFiles, permissive: globals.permissive };
+  const load = loadOptions(globals);
   try {
     return await open({ directory: globals.directory ?? process.cwd(), load });
   } catch (error) {
     if (globals.directory !== undefined || !(error instanceof WeirError) || error.code !== 'no-project') throw error;
     return open({ directory: join(installRoot, 'distro'), load });
   }
+}
+
+function loadOptions({ configFiles, permissive }: GlobalOptions): LoadOptions {
+  return { configFiles, permissive };
 }
 
 /** Says what the load of a project warns of. */

@@ -19,7 +19,7 @@ export class Problems {
 
   /** What a load can do without and the user should still know of. */
   get warnings(): readonly WeirError[] {
-    return [...this.#warnings.values()];
+    return inOrder([...this.#warnings.values()]);
   }
 
   /** Runs a step and keeps its error of configuration. @returns undefined where it failed */
@@ -56,9 +56,7 @@ export class Problems {
 
   /** @throws WeirError the first of the errors, by file and line, with the others behind it */
   throwIfAny(): void {
-    const files = [...new Set([...this.#found.values()].map((error) => error.where?.file))];
-    const rank = ({ where }: WeirError): number[] => [files.indexOf(where?.file), where?.line ?? 0, where?.column ?? 0];
-    const [first, ...others] = [...this.#found.values()].toSorted((a, b) => compare(rank(a), rank(b)));
+    const [first, ...others] = inOrder([...this.#found.values()]);
     if (first === undefined) return;
     throw together(first, others);
   }
@@ -94,6 +92,13 @@ function put(into: Map<string, WeirError>, error: WeirError): void {
   const { file, line, column } = error.where ?? {};
   const key = [file, line, column, error.code, error.message].join('\0');
   if (!into.has(key)) into.set(key, error);
+}
+
+/** By file, in the order of the first errors of each, then by line and column. */
+function inOrder(errors: readonly WeirError[]): WeirError[] {
+  const files = [...new Set(errors.map((error) => error.where?.file))];
+  const rank = ({ where }: WeirError): number[] => [files.indexOf(where?.file), where?.line ?? 0, where?.column ?? 0];
+  return errors.toSorted((a, b) => compare(rank(a), rank(b)));
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {

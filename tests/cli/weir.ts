@@ -21,12 +21,12 @@ export interface Answer {
 /** Runs the real launcher to its end; its cache is a folder of this test file's own. */
 export function weir(
   argv: readonly string[],
-  options: { readonly cwd?: string; readonly program?: string } = {},
+  options: { readonly cwd?: string; readonly program?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Answer {
   const { status, stdout, stderr } = spawnSync(options.program ?? launcher, argv, {
     encoding: 'utf8',
     cwd: options.cwd ?? import.meta.dirname,
-    env: { PATH: process.env.PATH ?? '', HOME: folder({}), NO_COLOR: '1' },
+    env: { PATH: process.env.PATH ?? '', HOME: folder({}), NO_COLOR: '1', ...options.env },
   });
   return { code: status, stdout, stderr };
 }
