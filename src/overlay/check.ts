@@ -300,9 +300,11 @@ async function alreadyThere(
   if (error.code !== 'overlay-no-match') return undefined;
   switch (overlay.type) {
     case 'spec-search-replace':
+      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
       if (!tells(overlay.replacement)) return undefined;
-      return scopeText(spec, overlay).includes(overlay.replacement) ? 'its replacement is there already' : undefined;
+      return scopeText(spec, overlay).includes(overlay.replacement) ? replacementThere : undefined;
     case 'file-search-replace': {
+      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
       if (!tells(overlay.replacement) || overlay.archive !== undefined) return undefined;
       for (const [name, entry] of files) {
         if (entry.kind === 'link' || !error.message.includes(name)) continue;
@@ -325,6 +327,9 @@ async function alreadyThere(
       return undefined;
   }
 }
+
+/** Nothing is even like it: had upstream changed what was to be deleted, something would be. */
+const nothingToDelete = 'what it deletes is gone';
 
 function scopeText(spec: Spec, scope: { readonly section?: string; readonly package?: string }): string {
   return sectionsOf(spec, scope.section, scope.package)
@@ -360,10 +365,35 @@ async function withoutEffect(step: OverlayStep, name: string): Promise<string | 
       const there = overlay.section === undefined ? printSpec(before.spec) : text;
       return hasLines(there, wanted) ? 'its lines are there already' : undefined;
     }
+    case 'spec-search-replace':
+      return addsNone(overlay.replacement, printSpec(before.spec), printSpec(after.spec));
+    case 'file-search-replace': {
+      const [old, fresh] = inside === undefined ? [before.files, after.files] : [inside.before, inside.after];
+      const changed = [...fresh].filter(([path, entry]) => old.get(path) !== entry);
+      for (const [path, entry] of changed) {
+        const was = old.get(path);
+        if (was === undefined || was.kind === 'link' || entry.kind === 'link') return undefined;
+        const texts = [decodeText(await readEntry(was)).text, decodeText(await readEntry(entry)).text] as const;
+        if (addsNone(overlay.replacement, ...texts) === undefined) return undefined;
+      }
+      return replacementThere;
+    }
     default:
       return undefined;
   }
 }
+
+/**
+ * Whether a replacement stood in the text before, as often as it does now: a search for `x` that puts `x and y` in its place
+ * matches again where that was done already.
+ */
+function addsNone(replacement: string, before: string, after: string): string | undefined {
+  const count = (text: string): number => text.split(replacement).length - 1;
+  if (!tells(replacement) || count(before) === 0 || count(after) > count(before)) return undefined;
+  return replacementThere;
+}
+
+const replacementThere = 'its replacement is there already';
 
 /** Whether a text is long enough that its being there says something. */
 function tells(text: string): boolean {

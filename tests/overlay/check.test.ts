@@ -168,6 +168,26 @@ describe('overlays without effect', () => {
       { type: 'file-search-replace', file: 'a.conf', regex: 'zwei', replacement: 'one\ntwo' },
       'its replacement is in a.conf already',
     ],
+    [
+      'a search whose replacement holds what it looks for, and is there',
+      { type: 'spec-search-replace', regex: '%autosetup', replacement: '%autosetup\nsed -i s/a/b/ configure' },
+      'its replacement is there already',
+    ],
+    [
+      'such a search in files',
+      { type: 'file-search-replace', file: '*.conf', regex: '(?m)^one$', replacement: 'one\ntwo' },
+      'its replacement is there already',
+    ],
+    [
+      'a search for what is to be deleted, and nothing like it is there',
+      { type: 'spec-search-replace', regex: '.*girepository.*', replacement: '' },
+      'what it deletes is gone',
+    ],
+    [
+      'such a search in files',
+      { type: 'file-search-replace', file: '*.conf', regex: 'girepository', replacement: '' },
+      'what it deletes is gone',
+    ],
     ['a tag to remove that is gone', { type: 'spec-remove-tag', tag: 'Vendor' }, 'what it removes is gone'],
     ['a section to remove that is gone', { type: 'spec-remove-section', section: '%check' }, 'what it removes is gone'],
     ['a package to remove that is gone', { type: 'spec-remove-subpackage', package: 'doc' }, 'what it removes is gone'],
