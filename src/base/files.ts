@@ -13,12 +13,19 @@ export function temporaryName(path: string): string {
   return join(dirname(path), `.${owner}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
+/** Whether a name is one of `temporaryName`. */
+export function isTemporary(name: string): boolean {
+  return temporaryPattern.test(name);
+}
+
+const temporaryPattern = /^\.([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/;
+
 /**
  * Whether a name is that of a temporary whose process is gone. Processes in other containers can share a cache and can't be
  * asked for, so theirs have a day.
  */
 export function isAbandoned(name: string, mtimeMs: number): boolean {
-  const [, pid, counted] = /^\.([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+  const [, pid, counted] = temporaryPattern.exec(name) ?? [];
   if (pid === undefined) return false;
   if (counted !== namespace) return Date.now() - mtimeMs > 86_400_000;
   return !existsSync(`/proc/${Number.parseInt(pid, 36)}`);

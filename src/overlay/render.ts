@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Dirent } from 'node:fs';
-import { chmod, copyFile, link, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
@@ -285,100 +284,4 @@ function listedNames(spec: Spec): Set<string> | undefined {
     names.add(name);
   }
   return names;
-}
-
-/** What `writeRendered` did, paths relative to the rendered specs' folder. */
-export interface RenderOutcome {
-  readonly written: readonly string[];
-  readonly removed: readonly string[];
-}
-
-/** A file of the rendered folder that is not as it should be. */
-export interface StaleFile {
-  /** Relative to the rendered specs' folder. */
-  readonly path: string;
-  readonly state: 'missing' | 'changed' | 'extra';
-}
-
-/** Writes what differs and removes what no longer belongs into the component's folder. @param root the rendered specs' folder */
-export async function writeRendered(root: string, rendered: RenderedComponent): Promise<RenderOutcome> {
-  const written: string[] = [];
-  const removed: string[] = [];
-  for (const { path, state } of await checkRendered(root, rendered)) {
-    if (state === 'extra') {
-      await rm(join(root, path));
-      removed.push(path);
-      await removeEmpty(dirname(join(root, path)), join(root, rendered.dir));
-      continue;
-    }
-    const file = rendered.files.get(path.slice(rendered.dir.length + 1))!;
-    const mode = file.executable ? 0o755 : 0o644;
-    await writeAtomic(join(root, path), file.bytes, mode);
-    await chmod(join(root, path), mode);
-    written.push(path);
-  }
-  return { written, removed };
-}
-
-async function removeEmpty(dir: string, top: string): Promise<void> {
-  let current = dir;
-  while (current.length > top.length && (await readdir(current)).length === 0) {
-    await rmdir(current);
-    current = dirname(current);
-  }
-}
-
-/** Compares the rendered folder with what it should be; nothing is written. For CI. */
-export async function checkRendered(root: string, rendered: RenderedComponent): Promise<StaleFile[]> {
-  const stale: StaleFile[] = [];
-  const dir = join(root, rendered.dir);
-  const there = new Set(await filesBelow(dir));
-  for (const [name, file] of rendered.files) {
-    const path = `${rendered.dir}/${name}`;
-    if (!there.delete(name)) {
-      stale.push({ path, state: 'missing' });
-      continue;
-    }
-    const executable = ((await stat(join(dir, name))).mode & 0o100) !== 0;
-    const same = executable === file.executable && (await readFile(join(dir, name))).equals(file.bytes);
-    if (!same) stale.push({ path, state: 'changed' });
-  }
-  for (const name of there) stale.push({ path: `${rendered.dir}/${name}`, state: 'extra' });
-  // Extra files first: one may stand where a folder has to be.
-  const order = { extra: 0, changed: 1, missing: 2 };
-  return stale.sort((a, b) => order[a.state] - order[b.state] || (a.path < b.path ? -1 : 1));
-}
-
-/** Rendered folders of components that the project no longer has, relative to the rendered specs' folder. */
-export async function orphanedFolders(root: string, names: ReadonlySet<string>): Promise<string[]> {
-  const found: string[] = [];
-  for (const letter of await list(root)) {
-    if (!letter.isDirectory() || letter.name.length !== 1) continue;
-    for (const entry of await list(join(root, letter.name))) {
-      if (!entry.isDirectory() || names.has(entry.name)) continue;
-      const spec = await readFile(join(root, letter.name, entry.name, `${entry.name}.spec`), 'utf8').catch(() => '');
-      // Only what Weir wrote is ever called an orphan.
-      if (spec.includes(renderedHeader[0]!)) found.push(`${letter.name}/${entry.name}`);
-    }
-  }
-  return found.sort();
-}
-
-async function list(dir: string): Promise<Dirent[]> {
-  try {
-    return await readdir(dir, { withFileTypes: true });
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function filesBelow(dir: string, below = ''): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await list(join(dir, below))) {
-    const name = below === '' ? entry.name : `${below}/${entry.name}`;
-    if (entry.isDirectory()) found.push(...(await filesBelow(dir, name)));
-    else found.push(name);
-  }
-  return found;
 }

@@ -4,7 +4,7 @@ import { closest, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/lock.ts';
 import { inStage } from '../base/progress.ts';
 import { sweep } from '../engine/engine.ts';
-import { orphanedFolders, writeRendered } from '../overlay/render.ts';
+import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/rendered-folder.ts';
 import type { Image } from '../project/model.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
@@ -73,25 +73,18 @@ export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<Sign
   });
 }
 
-/** Folder of the rendered specs, which the project keeps in git. */
-export function renderedSpecsDir(workspace: Pick<Workspace, 'project'>): string {
-  const { project } = workspace;
-  return project.project.renderedSpecsDir ?? join(project.root, 'specs');
-}
-
 /** Fetches sources, applies overlays, and writes the rendered specs that changed. */
 export async function renderStage(workspace: Workspace, key: SigningKey): Promise<ReadyComponent[]> {
   return inStage(workspace.progress, 'specs', async (stage) => {
     stage.update(`rendering ${workspace.project.components.size} components`);
     const ready = await prepareComponents(workspace, key);
-    const root = renderedSpecsDir(workspace);
+    const root = renderedSpecsDir(workspace.project);
     let written = 0;
     for (const { rendered } of ready) {
-      const outcome = await writeRendered(root, rendered);
-      if (outcome.written.length + outcome.removed.length > 0) written++;
+      if (writeRendered(root, rendered).stale.length > 0) written++;
       for (const warning of rendered.warnings) stage.note(`${rendered.name}: ${warning}`);
     }
-    const orphans = await orphanedFolders(root, new Set(workspace.project.components.keys()));
+    const orphans = orphanedFolders(root, new Set(workspace.project.components.keys()));
     for (const orphan of orphans)
       stage.note(`${orphan} is rendered but no component; weir component render --clean removes it`);
     return {

@@ -1,102 +1,285 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { exists, mapLimit } from '../base/files.ts';
-import { run } from '../base/process.ts';
-import { inStage } from '../base/progress.ts';
-import { removeTree, withScratch } from '../engine/sandbox.ts';
-import { checkRendered, orphanedFolders, type RenderedComponent, writeRendered } from '../overlay/render.ts';
-import { findComponent } from '../project/select.ts';
+import { exists } from '../base/files.ts';
+import { installRoot } from '../base/paths.ts';
+import { inStage, type Stage } from '../base/progress.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import { renderComponent, renderedDir } from '../overlay/render.ts';
+import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../overlay/rendered-folder.ts';
+import { unifiedDiff } from '../overlay/unified-diff.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources } from '../sources/fetch.ts';
-import { renderedSpecsDir } from './build.ts';
-import { prepareComponents } from './components.ts';
+import { glanceAt, localGitDir, localPath, openGitStore } from '../sources/git.ts';
+import { type ComponentLock, readLocks } from '../sources/lock.ts';
+import { upstreamOf } from '../sources/upstream.ts';
+import { decodeText } from '../spec/lines.ts';
+import { archiveTools } from './archive-tools.ts';
+import { sourceContext } from './components.ts';
+import { componentInputs, fileDigests, type InputContext } from './inputs.ts';
+import { needsLookaside, type RenderedOne, type RenderSite, renderOne } from './render-one.ts';
+import { renderOnThreads } from './render-pool.ts';
+import { type RenderRecord, RenderRecords } from './render-record.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
 /** What rendering did, paths relative to the rendered specs' folder. */
 export interface RenderReport {
   readonly components: number;
+  /** Of them: those whose inputs and files are as they were, so that nothing had to be done. */
+  readonly unchanged: number;
   /** Files written or removed; with `check`, those that are not as they should be. */
   readonly changed: readonly { readonly path: string; readonly state: 'missing' | 'changed' | 'extra' | 'orphan' }[];
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
 }
 
+export interface RenderSettings {
+  /** Writes nothing. */
+  readonly check?: boolean;
+  /** Removes rendered folders without a component. */
+  readonly clean?: boolean;
+  /** Whether the components are all that there are: only then are rendered folders without a component looked for. */
+  readonly all?: boolean;
+  /** Nothing is asked of upstream. */
+  readonly offline?: boolean;
+}
+
+/** With fewer components, starting threads takes longer than rendering. */
+const fewestForThreads = 12;
+
 /**
- * Renders components into the folder that the project keeps in git; one that fails does not keep the others from it.
- * @param names all components where none is named; only then are rendered folders without a component looked for
+ * Renders components into the folder that the project keeps in git; one that fails does not keep the others from it. What
+ * was rendered from the same inputs before, and lies there as it was written, is not rendered again.
  */
 export async function renderComponents(
   workspace: ProjectWorkspace,
-  names: readonly string[],
-  options: { /** Writes nothing. */ readonly check?: boolean /** Removes orphans. */; readonly clean?: boolean } = {},
+  components: readonly ResolvedComponent[],
+  settings: RenderSettings = {},
 ): Promise<RenderReport> {
-  const { project, progress } = workspace;
-  const root = renderedSpecsDir(workspace);
-  const chosen = names.length === 0 ? [...project.components.keys()] : [...new Set(names)];
-  for (const name of chosen) findComponent(project, name);
-  return inStage(progress, 'specs', async (stage) => {
-    const changed: RenderReport['changed'][number][] = [];
-    const warnings: RenderReport['warnings'][number][] = [];
-    const failed: RenderReport['failed'][number][] = [];
-    let done = 0;
-    await mapLimit(chosen, 4, async (name) => {
-      try {
-        const rendered = await renderOne(workspace, name);
-        warnings.push(...rendered.warnings.map((warning) => ({ component: name, warning })));
-        changed.push(...(await checkRendered(root, rendered)));
-        if (options.check !== true) await writeRendered(root, rendered);
-      } catch (error) {
-        if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
-        failed.push({ component: name, error });
-      }
-      stage.update(`${++done} of ${chosen.length}`);
-    });
-    if (names.length === 0) {
-      for (const path of await orphanedFolders(root, new Set(project.components.keys()))) {
-        if (options.check === true || options.clean === true) changed.push({ path, state: 'orphan' });
+  const { project, cache } = workspace;
+  const root = renderedSpecsDir(project);
+  return inStage(workspace.progress, 'specs', async (stage) => {
+    const records = new RenderRecords(join(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
+    const plan = await planRendering(workspace, components, records, root);
+    const run = new Run(plan, records, stage, components.length, settings.check !== true);
+    const site = await siteOf(workspace, root, settings);
+    try {
+      await renderAll(workspace, site, plan.due, run);
+    } finally {
+      await records.close();
+    }
+    if (settings.all === true) {
+      for (const path of orphanedFolders(root, new Set(project.components.keys()))) {
+        if (settings.check === true || settings.clean === true) run.changed.push({ path, state: 'orphan' });
         else stage.note(`${path} is rendered but no component; --clean removes it`);
-        if (options.check !== true && options.clean === true) await removeTree(join(root, path));
+        if (settings.check !== true && settings.clean === true) removeOrphan(root, path);
       }
     }
-    const byName = <T extends { readonly component: string }>(list: T[]): T[] =>
-      list.sort((a, b) => (a.component < b.component ? -1 : a.component > b.component ? 1 : 0));
-    const word = options.check === true ? 'stale' : 'written';
+    const { changed, warnings, failed } = run;
+    const unchanged = components.length - plan.due.length;
+    const word = settings.check === true ? 'stale' : 'written';
+    const count = failed.length === 0 ? '' : `, ${failed.length} failed`;
     return {
       result: {
-        components: chosen.length,
+        components: components.length,
+        unchanged,
         changed: changed.sort((a, b) => (a.path < b.path ? -1 : 1)),
-        warnings: byName(warnings),
-        failed: byName(failed),
+        warnings: byComponent(warnings),
+        failed: byComponent(failed),
       },
-      summary: `${chosen.length} components, ${changed.length} files ${word}${failed.length === 0 ? '' : `, ${failed.length} failed`}`,
-      cached: false,
+      summary: `${components.length} components, ${unchanged} as before, ${changed.length} files ${word}${count}`,
+      cached: plan.due.length === 0,
     };
   });
 }
 
-async function renderOne(workspace: ProjectWorkspace, name: string): Promise<RenderedComponent> {
-  const [ready] = await prepareComponents(workspace, undefined, [name]);
-  return ready!.rendered;
+function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
+  return list.sort((a, b) => (a.component < b.component ? -1 : a.component > b.component ? 1 : 0));
+}
+
+/** What a record of the coming rendering will say of its inputs. */
+type Known = Pick<RenderRecord, 'inputs' | 'commit' | 'refs'>;
+
+interface Plan {
+  readonly due: readonly ResolvedComponent[];
+  readonly known: ReadonlyMap<string, Known>;
+  readonly warnings: readonly { readonly component: string; readonly warning: string }[];
+}
+
+/** Finds out which components are to be rendered, without asking git or upstream. */
+async function planRendering(
+  workspace: ProjectWorkspace,
+  components: readonly ResolvedComponent[],
+  records: RenderRecords,
+  root: string,
+): Promise<Plan> {
+  const { project, cache } = workspace;
+  const locks = await readLocks(project);
+  // At once: with thousands of components, waiting for each answer costs more than the answers.
+  const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
+  const context: InputContext = { project, locks, files };
+  const renderer = rendererDigest();
+  const due: ResolvedComponent[] = [];
+  const known = new Map<string, Known>();
+  const warnings: { component: string; warning: string }[] = [];
+  for (const component of components) {
+    const { name } = component;
+    const now = await knownInputs(component, context, locks.get(name), renderer, cache);
+    known.set(name, now);
+    const record = records.get(name);
+    const stamps = isCurrent(record, now) ? asStamped(join(root, renderedDir(name)), record.files) : undefined;
+    if (record === undefined || stamps === undefined) {
+      due.push(component);
+      continue;
+    }
+    if (stamps !== record.files || record.refs !== now.refs) records.add({ ...record, ...now, files: stamps });
+    for (const warning of record.warnings) warnings.push({ component: name, warning });
+  }
+  return { due, known, warnings };
+}
+
+function isCurrent(record: RenderRecord | undefined, now: Known): record is RenderRecord {
+  if (record === undefined || record.inputs !== now.inputs) return false;
+  // Without either, only upstream can tell.
+  if (now.commit !== undefined) return record.commit === now.commit;
+  return now.refs !== undefined && record.refs === now.refs;
+}
+
+async function knownInputs(
+  component: ResolvedComponent,
+  context: InputContext,
+  lock: ComponentLock | undefined,
+  renderer: Digest,
+  cache: string,
+): Promise<Known> {
+  const inputs = sha256(`${renderer} ${(await componentInputs(component, context)).digest}`);
+  let upstream: ReturnType<typeof upstreamOf>;
+  try {
+    upstream = upstreamOf(component, context.project, lock);
+  } catch (error) {
+    // Rendering says it.
+    if (error instanceof WeirError) return { inputs };
+    throw error;
+  }
+  // A folder's files are among the inputs.
+  if (upstream === undefined) return { inputs, refs: 'none' };
+  const { name, uri, wish } = upstream;
+  const local = localPath(uri);
+  if (local === undefined) return { inputs, ...glanceAt(openGitStore(cache), uri, wish) };
+  const folder = [local, join(local, name)].find((each) => localGitDir(each) !== undefined);
+  if (folder === undefined) return { inputs, refs: 'none' };
+  return { inputs, ...glanceAt(openGitStore(cache), folder, wish) };
+}
+
+/** Of the code that renders: another Weir may render otherwise, and costs one rendering where it does not. */
+function rendererDigest(): Digest {
+  const texts = ['overlay', 'spec', 'sources'].flatMap((room) => {
+    const dir = join(installRoot, 'src', room);
+    const names = readdirSync(dir).filter((name) => name.endsWith('.ts'));
+    return names.sort().map((name) => `${room}/${name}\n${readFileSync(join(dir, name), 'utf8')}`);
+  });
+  return sha256(texts.join('\0'));
+}
+
+/** A rendering while it goes on. */
+class Run {
+  readonly changed: { path: string; state: 'missing' | 'changed' | 'extra' | 'orphan' }[] = [];
+  readonly warnings: { component: string; warning: string }[];
+  readonly failed: { component: string; error: WeirError }[] = [];
+  readonly #plan: Plan;
+  readonly #records: RenderRecords;
+  readonly #stage: Stage;
+  readonly #total: number;
+  readonly #write: boolean;
+  #done: number;
+
+  constructor(plan: Plan, records: RenderRecords, stage: Stage, total: number, write: boolean) {
+    this.#plan = plan;
+    this.#records = records;
+    this.#stage = stage;
+    this.#total = total;
+    this.#write = write;
+    this.#done = total - plan.due.length;
+    this.warnings = [...plan.warnings];
+  }
+
+  settle(name: string, outcome: RenderedOne | WeirError): void {
+    this.#stage.update(`${++this.#done} of ${this.#total}`);
+    if (outcome instanceof WeirError) {
+      if (outcome.code === 'interrupted') throw outcome;
+      this.failed.push({ component: name, error: outcome });
+      return;
+    }
+    const { stale, stamps, warnings, commit } = outcome;
+    this.changed.push(...stale);
+    for (const warning of warnings) this.warnings.push({ component: name, warning });
+    if (stale.length > 0 && !this.#write) return;
+    const known = this.#plan.known.get(name)!;
+    this.#records.add({
+      component: name,
+      ...known,
+      ...(commit === undefined ? {} : { commit }),
+      warnings,
+      files: sortedByName(stamps),
+    });
+  }
+}
+
+function sortedByName<T extends { readonly name: string }>(list: readonly T[]): T[] {
+  return list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function siteOf(workspace: ProjectWorkspace, root: string, settings: RenderSettings): Promise<RenderSite> {
+  const { project, engine, cache } = workspace;
+  const write = settings.check !== true;
+  if (write) await mkdir(root, { recursive: true });
+  const none: ReadonlyMap<string, never> = new Map<string, never>();
+  // A thread gets a copy: of the project only what sources are found by.
+  const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
+  const sources = { store: engine.store, cache, ...(settings.offline === true ? { offline: true } : {}) };
+  return { project: small, sources, scratch: engine.scratch, root, write };
+}
+
+/** Many on threads; a few, and those that need more than a thread can have, here. */
+async function renderAll(
+  workspace: ProjectWorkspace,
+  site: RenderSite,
+  due: readonly ResolvedComponent[],
+  run: Run,
+): Promise<void> {
+  const threaded = due.length < fewestForThreads ? [] : due.filter((component) => !needsLookaside(component));
+  const rest = due.filter((component) => threaded.length === 0 || needsLookaside(component));
+  await renderOnThreads(site, threaded, (name, outcome) => run.settle(name, outcome));
+  if (rest.length === 0) return;
+  const here = { ...site, sources: { ...(await sourceContext(workspace)), ...site.sources } };
+  const tools = archiveTools(workspace);
+  for (const component of rest) {
+    let outcome: RenderedOne | WeirError;
+    try {
+      outcome = await renderOne(here, component, { tools });
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error;
+      outcome = error;
+    }
+    run.settle(component.name, outcome);
+  }
 }
 
 /** What the distribution changes in a component: upstream's files against the rendered ones, as a unified diff. */
-export async function diffComponent(workspace: ProjectWorkspace, name: string): Promise<string> {
-  const { project, engine, cache } = workspace;
-  const component = findComponent(project, name);
-  const rendered = await renderOne(workspace, name);
-  return withScratch(engine.scratch, async (work) => {
-    const upstream = join(work, 'upstream');
-    await fetchSources(component, project, { store: engine.store, cache, withLookaside: false }, upstream);
+export async function diffComponent(workspace: ProjectWorkspace, component: ResolvedComponent): Promise<string> {
+  const context = { ...(await sourceContext(workspace)), withLookaside: needsLookaside(component) };
+  return withScratch(workspace.engine.scratch, async (work) => {
+    const upstream = join(work, 'sources');
+    const fetched = await fetchSources(component, workspace.project, context, upstream);
+    const rendered = await renderComponent(component, fetched, { tools: archiveTools(workspace) });
     let text = '';
     for (const [file, { bytes }] of rendered.files) {
-      const [before, after] = [join(upstream, file), join(work, 'rendered', file)];
-      await mkdir(dirname(after), { recursive: true });
-      await writeFile(after, bytes);
-      const there = await exists(before);
-      const labels = ['--label', there ? `upstream/${file}` : '/dev/null', '--label', `rendered/${file}`];
-      const result = await run(['diff', '-u', ...labels, there ? before : '/dev/null', after]);
-      if (result.code > 1) throw new WeirError('tool-failed', 'diff failed', { details: [result.stderr.trim()] });
-      text += result.stdout;
+      const there = await exists(join(upstream, file));
+      const before = there ? decodeText(await readFile(join(upstream, file))).text : '';
+      const labels = [there ? `upstream/${file}` : '/dev/null', `rendered/${file}`] as const;
+      text += unifiedDiff(before, decodeText(bytes).text, labels);
     }
     return text;
   });

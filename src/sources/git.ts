@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
-import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+import { exists, temporaryName, writeAtomic } from '../base/files.ts';
 import { fetchMissing, fetchRefs } from './git-fetch.ts';
 import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
 import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
@@ -65,6 +65,15 @@ export function localGitDir(folder: string): string | undefined {
   // A submodule's or a further work tree's `.git` is a file, which git reads as well as a folder.
   if (isThere(join(folder, '.git'))) return join(folder, '.git');
   return isThere(join(folder, 'HEAD')) && isThere(join(folder, 'objects')) ? folder : undefined;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function isThere(path: string): boolean {
@@ -144,7 +153,7 @@ export async function resolveCommit(
     const there = await readCommit(repository, wish.commit.toLowerCase());
     if (there !== undefined) return there.id;
   }
-  const pinned = patience.fresh === true ? undefined : await readPin(repository, wish);
+  const pinned = patience.fresh === true ? undefined : readPin(repository, wish);
   if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
   if (patience.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
@@ -245,9 +254,9 @@ function pinPath(repository: GitRepository, wish: GitWish): string | undefined {
   return join(repository.gitDir, 'weir-pins', sha256(`${wish.branch ?? 'HEAD'}\0${seconds}`).slice(0, 32));
 }
 
-async function readPin(repository: GitRepository, wish: GitWish): Promise<string | undefined> {
+function readPin(repository: GitRepository, wish: GitWish): string | undefined {
   const path = pinPath(repository, wish);
-  const text = path === undefined ? undefined : (await readIfExists(path))?.trim();
+  const text = path === undefined ? undefined : textOf(path);
   return text !== undefined && /^[0-9a-f]{40,64}$/.test(text) ? text : undefined;
 }
 
@@ -257,19 +266,19 @@ async function writePin(repository: GitRepository, wish: GitWish, commit: string
 }
 
 /**
- * What a run knows of a wish before it asks git or upstream: `commit` where the wish can mean no other one any more, and for a
+ * What a run knows of a wish before it asks git or upstream, at once: `commit` where the wish can mean no other one any more, and for a
  * repository on this machine a text that is another one once its refs are (undefined where that can't be told).
  */
-export async function glanceAt(
+export function glanceAt(
   store: GitStore,
   url: string,
   wish: GitWish,
-): Promise<{ readonly commit?: string; readonly refs?: string }> {
+): { readonly commit?: string; readonly refs?: string } {
   if (wish.commit !== undefined && wish.commit.length >= 40) return { commit: wish.commit.toLowerCase() };
   const local = localPath(url);
   if (local === undefined) {
     const gitDir = join(store.dir, sha256(url).slice(0, 32));
-    const commit = await readPin({ url, gitDir, remote: true }, wish);
+    const commit = readPin({ url, gitDir, remote: true }, wish);
     return commit === undefined ? {} : { commit };
   }
   const gitDir = localGitDir(local);
@@ -284,7 +293,7 @@ export async function glanceAt(
   }
   const paths = ['HEAD', 'packed-refs', 'shallow'];
   if (wish.branch === undefined) {
-    const head = /^ref: (refs\/.*)$/.exec((await readIfExists(join(gitDir, 'HEAD')))?.trim() ?? '')?.[1];
+    const head = /^ref: (refs\/.*)$/.exec(textOf(join(gitDir, 'HEAD')) ?? '')?.[1];
     if (head !== undefined) paths.push(head);
   } else {
     paths.push(...localHeads(wish.branch));

@@ -1,17 +1,14 @@
-import { chmod, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
 import {
-  checkRendered,
   macrosFile,
-  orphanedFolders,
   prepareComponent,
   type RenderedComponent,
   renderComponent,
   writePrepared,
-  writeRendered,
 } from '../../src/overlay/render.ts';
 import type { ProjectChange } from '../../src/overlay/upstream-history.ts';
 import type { FetchedSources } from '../../src/sources/fetch.ts';
@@ -192,30 +189,5 @@ describe('macros', () => {
     const text = macrosFile({ ...build, with: ['b', 'a'], defines: { _with_b: '2', z: '3' }, undefines: ['z'] });
     expect(text?.split('\n').slice(2)).toEqual(['%_with_a 1', '%_with_b 2', '']);
     expect(macrosFile({ ...build, undefines: ['x'] })).toBeUndefined();
-  });
-});
-
-describe('writing', () => {
-  it('touches only what differs, prunes, and tells what is stale', async () => {
-    const sources = await fetched(demoFiles);
-    await chmod(join(sources.dir, 'fix.patch'), 0o755);
-    const rendered = await renderComponent(component({ name: 'Demo' }), sources);
-    const root = await folder({ 'd/Demo/old/x': 'x', 'd/Other/Other.spec': 'Name: x\n', 'd/Demo/fix.patch': 'other' });
-    expect(await checkRendered(root, rendered)).toEqual([
-      { path: 'd/Demo/old/x', state: 'extra' },
-      { path: 'd/Demo/fix.patch', state: 'changed' },
-      { path: 'd/Demo/Demo.spec', state: 'missing' },
-    ]);
-    expect(await writeRendered(root, rendered)).toEqual({
-      written: ['d/Demo/fix.patch', 'd/Demo/Demo.spec'],
-      removed: ['d/Demo/old/x'],
-    });
-    expect((await stat(join(root, 'd/Demo/fix.patch'))).mode & 0o777).toBe(0o755);
-    await expect(stat(join(root, 'd/Demo/old'))).rejects.toThrow();
-    expect(await checkRendered(root, rendered)).toEqual([]);
-    expect(await writeRendered(root, rendered)).toEqual({ written: [], removed: [] });
-    expect(await orphanedFolders(root, new Set())).toEqual(['d/Demo']);
-    expect(await orphanedFolders(root, new Set(['Demo']))).toEqual([]);
-    expect(await orphanedFolders(join(root, 'none'), new Set())).toEqual([]);
   });
 });

@@ -1,16 +1,36 @@
 import type { Command } from 'commander';
+import { WeirError } from '../../base/errors.ts';
+import { isEmptySelection, selectComponents } from '../../project/select.ts';
 import { diffComponent } from '../../release/render.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
+import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  command
-    .argument('<name>', 'name of the component')
-    .addHelpText('after', examples(['weir component diff less', 'weir component diff less | less']))
-    .action(async (name: string) => {
+  addSelection(command)
+    .addHelpText('after', examples(['weir component diff less', "weir component diff -p 'python-*' | less"]))
+    .action(async (names: string[], options: SelectionOptions) => {
       const settings = globals();
+      const selection = selectionOf(names, options);
+      if (isEmptySelection(selection)) {
+        throw new WeirError('no-selection', 'no component is named', {
+          hint: 'name some, or say -a for all of them',
+          exit: 2,
+        });
+      }
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
-      const text = await diffComponent(workspace, name);
-      printResult(settings, { component: name, diff: text }, text.trimEnd());
+      const chosen = selectComponents(workspace.project, selection);
+      const diffs: { component: string; diff: string }[] = [];
+      for (const component of chosen) {
+        diffs.push({ component: component.name, diff: await diffComponent(workspace, component) });
+      }
+      printResult(
+        settings,
+        diffs,
+        diffs
+          .map(({ diff }) => diff)
+          .join('')
+          .trimEnd(),
+      );
     });
 }

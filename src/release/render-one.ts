@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { withScratch } from '../engine/sandbox.ts';
+import { archiveOf } from '../overlay/apply.ts';
+import { type RenderOptions, renderComponent } from '../overlay/render.ts';
+import { checkRendered, type FolderState, writeRendered } from '../overlay/rendered-folder.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+import { fetchSources, type SourceContext } from '../sources/fetch.ts';
+
+/** Where components are rendered; plain data, so that threads can have it. */
+export interface RenderSite {
+  /** What sources need of it: its components, groups and images may be left out. */
+  readonly project: Project;
+  readonly sources: SourceContext;
+  readonly scratch: string;
+  /** The rendered specs' folder. */
+  readonly root: string;
+  /** Whether it is written; else only compared. */
+  readonly write: boolean;
+}
+
+/** What became of a component's folder. */
+export interface RenderedOne extends FolderState {
+  readonly commit?: string;
+  readonly warnings: readonly string[];
+}
+
+/** Whether rendering needs files of the lookaside: archives that overlays change, source files without a known hash. */
+export function needsLookaside(component: ResolvedComponent): boolean {
+  return (
+    component.overlays.some((overlay) => archiveOf(overlay) !== undefined) ||
+    component.sourceFiles.some((file) => file.hash === undefined && file.origin.type !== 'overlay')
+  );
+}
+
+/** Fetches, renders and writes one component. @throws WeirError as `fetchSources`, `renderComponent` and `writeRendered` */
+export function renderOne(
+  site: RenderSite,
+  component: ResolvedComponent,
+  options: RenderOptions = {},
+): Promise<RenderedOne> {
+  return withScratch(site.scratch, async (work) => {
+    const context = { ...site.sources, withLookaside: needsLookaside(component) };
+    const fetched = await fetchSources(component, site.project, context, join(work, 'sources'));
+    const rendered = await renderComponent(component, fetched, options);
+    const state = site.write ? writeRendered(site.root, rendered) : checkRendered(site.root, rendered);
+    const { commit } = fetched.origin;
+    return { ...state, warnings: rendered.warnings, ...(commit === undefined ? {} : { commit }) };
+  });
+}

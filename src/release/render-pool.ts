@@ -1,0 +1,114 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { type Place, WeirError } from '../base/errors.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import type { RenderedOne, RenderSite } from './render-one.ts';
+
+export type ToWorker = { readonly component: ResolvedComponent } | { readonly stop: NodeJS.Signals };
+
+/** A WeirError as a message carries it. */
+export interface PlainError {
+  readonly code: string;
+  readonly message: string;
+  readonly where: Place | undefined;
+  readonly hint: string | undefined;
+  readonly details: readonly string[];
+  readonly exit: 1 | 2;
+  readonly stack: string | undefined;
+}
+
+export type FromWorker = { readonly component: string } & (
+  | { readonly rendered: RenderedOne }
+  | { readonly failed: PlainError }
+  | { readonly bug: unknown }
+);
+
+/** Components that a thread works on at a time: while git reads for one, another is rendered. */
+const atATime = 4;
+
+/**
+ * Renders components on threads, one a processor.
+ * @param settle told of each as it is done, in any order
+ * @throws WeirError `interrupted`; what is no WeirError, from wherever it comes
+ */
+export async function renderOnThreads(
+  site: RenderSite,
+  components: readonly ResolvedComponent[],
+  settle: (name: string, outcome: RenderedOne | WeirError) => void,
+): Promise<void> {
+  const queue = components.values();
+  const count = Math.min(availableParallelism(), 16, Math.ceil(components.length / atATime));
+  const threads: Thread[] = [];
+  let stopped: NodeJS.Signals | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    stopped = signal;
+    for (const { worker } of threads) worker.postMessage({ stop: signal } satisfies ToWorker);
+  };
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    await Promise.all(
+      Array.from({ length: count }, () => {
+        const thread = new Thread(site);
+        threads.push(thread);
+        return thread.work(() => (stopped === undefined ? queue.next().value : undefined), settle);
+      }),
+    );
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
+  }
+  if (stopped !== undefined) throw new WeirError('interrupted', 'rendering was stopped');
+}
+
+class Thread {
+  readonly worker: Worker;
+  #busy = 0;
+
+  constructor(site: RenderSite) {
+    this.worker = new Worker(new URL('./render-worker.ts', import.meta.url), { workerData: site });
+  }
+
+  /** Until there is no next one. */
+  async work(
+    next: () => ResolvedComponent | undefined,
+    settle: (name: string, outcome: RenderedOne | WeirError) => void,
+  ): Promise<void> {
+    const { worker } = this;
+    const send = (): void => {
+      const component = next();
+      if (component === undefined) return;
+      this.#busy++;
+      worker.postMessage({ component } satisfies ToWorker);
+    };
+    await new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('exit', () => reject(new Error('a rendering thread ended by itself')));
+      worker.on('message', (message: FromWorker) => {
+        this.#busy--;
+        if ('bug' in message) return reject(message.bug);
+        try {
+          settle(message.component, 'rendered' in message ? message.rendered : revived(message.failed));
+        } catch (error) {
+          return reject(error);
+        }
+        send();
+        if (this.#busy === 0) resolve();
+      });
+      for (let slot = 0; slot < atATime; slot++) send();
+      if (this.#busy === 0) resolve();
+    });
+  }
+}
+
+function revived(plain: PlainError): WeirError {
+  const { code, message, where, hint, details, exit, stack } = plain;
+  const error = new WeirError(code, message, {
+    details,
+    exit,
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,32 @@
+// A thread that renders components; started by render-pool.ts.
+
+import { enableCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { WeirError } from '../base/errors.ts';
+import { stopChildren } from '../base/process.ts';
+import type { RenderSite } from './render-one.ts';
+import type { FromWorker, PlainError, ToWorker } from './render-pool.ts';
+
+enableCompileCache();
+const { renderOne } = await import('./render-one.ts');
+const site = workerData as RenderSite;
+
+parentPort!.on('message', (message: ToWorker) => {
+  if ('stop' in message) {
+    stopChildren(message.stop);
+    return;
+  }
+  const { component } = message;
+  const answer = (result: FromWorker): void => parentPort!.postMessage(result);
+  renderOne(site, component).then(
+    (rendered) => answer({ component: component.name, rendered }),
+    (error: unknown) => answer({ component: component.name, ...plain(error) }),
+  );
+});
+
+/** An error as a message can carry it. */
+function plain(error: unknown): { readonly failed: PlainError } | { readonly bug: unknown } {
+  if (!(error instanceof WeirError)) return { bug: error };
+  const { code, message, where, hint, details, exit, stack } = error;
+  return { failed: { code, message, where, hint, details, exit, stack } };
+}
