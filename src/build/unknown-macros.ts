@@ -1,13 +1,15 @@
+import { sectionNames } from '../spec/header.ts';
 import type { Spec } from '../spec/parse.ts';
+import { tagValue } from '../spec/query.ts';
 
 /** Where a macro stands: it begins a line, is in a conditional's expression, or is within a value. */
 export type MacroUse = 'call' | 'expression' | 'value';
 
 export type MacroUses = ReadonlyMap<string, MacroUse>;
 
-/** Set by rpm while it reads a spec, so not known before. */
+/** Words of specs that are no macros, and macros that rpm sets while it reads one. */
 const ownNames =
-  /^(?:name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
+  /^(?:if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif|include|name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
 const definePattern = /%(?:define|global|bcond|bcond_with|bcond_without|undefine)\s+([A-Za-z_]\w*)/g;
 /** A use that needs the macro: `%x`, `%{x}` or `%{x word}`, but not `%{?x}`, and not a built-in one as `%{x:y}`. */
 const usePattern = /(?<!%)%(?:\{([A-Za-z_]\w*)(?=[}\s])|([A-Za-z_]\w{2,}))/g;
@@ -23,7 +25,15 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
   for (const { text } of spec.lines) for (const [, name] of text.matchAll(definePattern)) own.add(name!);
   for (const { text } of spec.lines)
     for (const [, name] of text.matchAll(/rpm\.define\(\s*["'[]+(\w+)/g)) own.add(name!);
+  // One that the spec asks for has to stay undefined, for the answer to be right.
+  for (const { text } of spec.lines) for (const [, name] of text.matchAll(/%\{?[?!]+([A-Za-z_]\w*)/g)) own.add(name!);
   const uses = new Map<string, MacroUse>();
+  const system = tagValue(spec, 'BuildSystem');
+  if (system !== undefined && /^\w+$/.test(system)) {
+    for (const part of ['prep', 'conf', 'generate_buildrequires', 'build', 'install', 'check', 'clean']) {
+      uses.set(`buildsystem_${system}_${part}`, 'call');
+    }
+  }
   for (const section of spec.sections) {
     const says = saying.test(section.key);
     let setting = false;
@@ -38,7 +48,7 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
       const text = conditional || isHeader ? whole.replace(/^\s*%\w+/, '') : whole;
       for (const match of text.matchAll(usePattern)) {
         const name = (match[1] ?? match[2])!;
-        if (own.has(name) || ownNames.test(name)) continue;
+        if (own.has(name) || ownNames.test(name) || sectionNames.has(`%${name.toLowerCase()}`)) continue;
         const begins = role === 'text' && !setting && text.slice(0, match.index).trim() === '';
         const use: MacroUse = begins ? 'call' : conditional ? 'expression' : 'value';
         if (use !== 'value' || !uses.has(name)) uses.set(name, use);

@@ -139,7 +139,7 @@ function isConditional(spec: Spec, line: number): boolean {
 }
 
 const settingPattern = /^\s*%(?:\{[?!]+\w+\s*:\s*%)?(global|define|bcond|bcond_with|bcond_without)\s+([A-Za-z_]\w*)/;
-const usePattern = /(?:%[{[(]?[?!]*|[?!]|macros\.|\bwith(?:out)?[ _])([A-Za-z_]\w*)/g;
+const usePatterns = [/(?:%[{[(]?[?!]*|[?!]|macros\.)([A-Za-z_]\w*)/g, /\bwith(?:out)?[ _]([A-Za-z_]\w*)/g];
 
 /**
  * Keeps what sets a macro that is used in lines that stay, and the macros that such a one uses itself: without them the
@@ -158,7 +158,9 @@ function keepDefines(spec: Spec, gone: Uint8Array): void {
   if (sets.size === 0) return;
   const used: string[] = [];
   const use = (line: number): void => {
-    for (const [, name] of spec.lines[line]!.text.matchAll(usePattern)) if (sets.has(name!)) used.push(name!);
+    const { text } = spec.lines[line]!;
+    for (const pattern of usePatterns)
+      for (const [, name] of text.matchAll(pattern)) if (sets.has(name!)) used.push(name!);
   };
   for (let line = 0; line < spec.lines.length; line++) if (gone[line] !== 1) use(line);
   for (const name of sets.keys()) if (name.startsWith('_') || name === 'debug_package') used.push(name);

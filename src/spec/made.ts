@@ -175,7 +175,7 @@ export class SectionMacros {
   private called(peeled: Peeled): MadeSections | undefined {
     const call = callPattern.exec(peeled.text);
     if (call === null || !this.makes(call[3]!)) return undefined;
-    const sections = this.sectionsOfCall(call, 4);
+    const sections = this.sectionsOfCall(call, 5);
     if (sections.length === 0) return undefined;
     const name = call[3]!;
     const certain = peeled.certain && call[2] === '' && (this.own.get(name) ?? knownMacros[name]!).certain;
@@ -212,7 +212,8 @@ export class SectionMacros {
     const end = brace === '' ? rest!.length : closingBrace(`{${rest}`, 0) - 1;
     const given = (end < 0 ? rest! : rest!.slice(0, end)).replaceAll('\\\n', ' ').replace(/^\s*--\s/, ' ');
     const own = this.own.get(name!);
-    if (this.budget.left <= 0) return [parseHeader('%package -n *')!];
+    // Too deep or too much to follow: something is made, and what cannot be told.
+    if (depth === 0 || this.budget.left <= 0) return [parseHeader('%package -n *')!];
     if (own === undefined) {
       const known = knownMacros[name!]!;
       const call = parseCall(expandCall(given, undefined, this.values, this.budget), known.options);
@@ -237,7 +238,7 @@ export class SectionMacros {
         continue;
       }
       const inner = callPattern.exec(expandCall(text.replace(/^\s*%/, '%%'), call, values, this.budget));
-      if (inner !== null && depth > 0 && this.makes(inner[3]!)) found.push(...this.sectionsOfCall(inner, depth - 1));
+      if (inner !== null && this.makes(inner[3]!)) found.push(...this.sectionsOfCall(inner, depth - 1));
     }
     return found;
   }

@@ -20,7 +20,8 @@ export function nameFitter(spec: Spec): (section: SectionHeader, packageName: st
     for (const name of [wanted, `${main}-${wanted}`]) {
       if (parts.length === 1 ? parts[0] === name : matchesParts(name, parts)) {
         if (parts.length === 1) return 'exact';
-        return parts.some((part) => /[A-Za-z0-9]/.test(part)) ? 'like' : 'any';
+        const own = literalParts(expandPlain(section.package, macros));
+        return own.some((part) => /[A-Za-z0-9]/.test(part)) ? 'like' : 'any';
       }
     }
     return undefined;
