@@ -94,12 +94,19 @@ export async function readLock(project: LockedProject, name: string): Promise<Co
   return text === undefined ? undefined : parseLock(text, file);
 }
 
-/** All locks of a project by component, those without a component too. Files that are no locks stop nothing. */
+/**
+ * All locks of a project by component, those without a component too. Files that can't be read as locks lock nothing: who
+ * works on their component is told by `readLock`.
+ */
 export async function readLocks(project: LockedProject): Promise<Map<string, ComponentLock>> {
   const locks = new Map<string, ComponentLock>();
   await mapLimit(await lockNames(project), 32, async (name) => {
-    const lock = await readLock(project, name);
-    if (lock !== undefined) locks.set(name, lock);
+    try {
+      const lock = await readLock(project, name);
+      if (lock !== undefined) locks.set(name, lock);
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error;
+    }
   });
   return new Map([...locks].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

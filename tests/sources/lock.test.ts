@@ -115,10 +115,16 @@ it('keeps a folder of locks: reads, writes only what changed, removes', async ()
   const lock: ComponentLock = { manualBump: 1, upstreamCommit: commitA };
   expect(await writeLock(project, 'a', lock)).toBe(true);
   expect(await writeLock(project, 'a', lock)).toBe(false);
+  await writeFile(lockPath(project, 'Cargo'), '[[package]]\n');
   expect([...(await readLocks(project)).keys()]).toEqual(['a', 'b']);
   expect(await readFile(lockPath(project, 'a'), 'utf8')).toBe(formatLock(lock));
   await removeLock(project, 'b');
-  expect((await readdir(join(project.root, 'locks'))).sort()).toEqual(['.hidden.lock', 'README', 'a.lock']);
+  expect((await readdir(join(project.root, 'locks'))).sort()).toEqual([
+    '.hidden.lock',
+    'Cargo.lock',
+    'README',
+    'a.lock',
+  ]);
   expect(await lockNames({ root: join(project.root, 'none'), project: {} })).toEqual([]);
   expect(lockPath({ root: '/p', project: { lockDir: '/l' } }, 'a')).toBe('/l/a.lock');
 });
