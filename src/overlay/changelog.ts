@@ -29,10 +29,9 @@ export function changelogItems(message: string): string[] {
   let at = lines.findIndex((line) => line !== '');
   if (at < 0) return [''];
   const items: string[][] = [[]];
-  for (; at < lines.length && lines[at] !== ''; at++) {
-    const line = lines[at]!;
-    items[0]!.push(items[0]!.length === 0 ? line.replace(/^-\s*/, '') : line);
-  }
+  // A bullet is left out, and where that was all, so is what would go on with it.
+  lines[at] = lines[at]!.replace(/^-\s*/, '');
+  for (; at < lines.length && lines[at] !== ''; at++) items[0]!.push(lines[at]!);
   while (at < lines.length && lines[at] === '') at++;
   const more = ellipsis.exec(lines[at] ?? '')?.[1];
   if (more !== undefined) {
@@ -109,8 +108,8 @@ const pieces = new RegExp(
  * does, which rpmautospec uses; a word that is longer than a line is cut.
  */
 function wrap(text: string): string[] {
-  const chunks = text
-    .replace(/[\t\n\v\f\r]/g, ' ')
+  const chunks = withoutTabs(text)
+    .replace(/[\n\v\f\r]/g, ' ')
     .split(pieces)
     .filter((chunk) => chunk !== '')
     .map((chunk) => [...chunk])
@@ -136,6 +135,18 @@ function wrap(text: string): string[] {
     if (line.length > 0) lines.push(indent + line.flat().join(''));
   }
   return lines;
+}
+
+/** Blanks up to the next column of eight for each tab. */
+function withoutTabs(text: string): string {
+  let column = 0;
+  return [...text]
+    .map((character) => {
+      const made = character === '\t' ? ' '.repeat(8 - (column % 8)) : character;
+      column += character === '\t' ? made.length : 1;
+      return made;
+    })
+    .join('');
 }
 
 function isBlank(chunk: readonly string[]): boolean {

@@ -22,6 +22,8 @@ describe('a commit in a changelog', () => {
     ['Update\n\n… goes on\n\n- not any more\n', ['Update goes on']],
     ['Update\n\n....\n', ['Update ']],
     ['Use %{name} at 100%', ['Use %%{name} at 100%%']],
+    ['-\n\n...goes on\n', ['goes on']],
+    ['-\nnot this\n', ['']],
     ['', ['']],
   ])('%j is %j', (message, items) => {
     expect(changelogItems(message)).toEqual(items);
