@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv } from 'ajv';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { folder, launcher, weir } from './weir.ts';
@@ -69,7 +69,7 @@ describe('the distribution that Weir comes with', () => {
   it('is valid by the schema that weir prints', () => {
     const { code, stdout } = weir(['schema']);
     expect(code).toBe(0);
-    const validate = new Ajv2020({ strict: false }).compile(JSON.parse(stdout) as object);
+    const validate = new Ajv({ strict: false }).compile(JSON.parse(stdout) as object);
     const files = readdirSync(distro, { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.toml') && !name.startsWith('specs/'),
     );

@@ -1,7 +1,7 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv } from 'ajv';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
-import { projectJsonSchema } from '../../src/project/schema/file.ts';
+import { overlayFileJsonSchema, projectJsonSchema } from '../../src/project/schema/file.ts';
 
 const schema = projectJsonSchema();
 
@@ -22,7 +22,7 @@ function* properties(
 }
 
 describe('the JSON Schema', () => {
-  const validate = new Ajv2020({ strict: false }).compile(schema);
+  const validate = new Ajv({ strict: false }).compile(schema);
 
   it.each([
     ['', true],
@@ -33,6 +33,26 @@ describe('the JSON Schema', () => {
     ['[release]\nsnapshot = "yesterday"', false],
   ])('judges as the loader does: %j', (toml, good) => {
     expect(validate(parse(toml))).toBe(good);
+  });
+
+  it('is of a kind that editors know, and holds for what azldev writes too', () => {
+    expect(schema.$schema).toBe('http://json-schema.org/draft-07/schema#');
+    expect(validate(parse('"$schema" = "https://example.org/azldev.schema.json"\n'))).toBe(true);
+    // Patterns are read by other engines as well: nothing but what ECMAScript with the flag "u" and Rust both know.
+    for (const [path, { pattern }] of properties(schema, '')) {
+      if (typeof pattern !== 'string') continue;
+      expect(() => new RegExp(pattern, 'u'), path).not.toThrow();
+      expect(pattern, path).not.toMatch(/\\[0-9]|\(\?<[=!]|\\x/);
+    }
+  });
+
+  it('of overlay files judges as the loader does', () => {
+    const file = new Ajv({ strict: false }).compile(overlayFileJsonSchema());
+    const metadata = '[metadata]\ncategory = "azl-pruning"\nupstream-status = "unknown"\n';
+    const overlay = '[[overlays]]\ntype = "file-remove"\nfile = "x"\n';
+    expect(
+      [metadata + overlay, metadata, overlay, `x = 1\n${metadata}${overlay}`].map((toml) => file(parse(toml))),
+    ).toEqual([true, false, false, false]);
   });
 
   it('says of every key what it is', () => {

@@ -88,7 +88,7 @@ const templateSchema = z
           name: repositoryNameSchema.describe("Name; with the set's prefix before it, that of the repository"),
           subpath: z
             .string()
-            .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\s?#\0]+$/, 'must be a relative path without "..", "?" and "#"')
+            .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\s?#\p{Cc}]+$/u, 'must be a relative path without "..", "?" and "#"')
             .describe("Path below the set's base URI, with $basearch"),
           kind: z.enum(['', 'binary', 'debug', 'source']).optional().describe('What it holds; by default "binary"'),
         }),

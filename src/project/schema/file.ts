@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { componentGroupSchema, componentSchema, packageConfigSchema, packageGroupSchema } from './component.ts';
+import {
+  componentGroupSchema,
+  componentSchema,
+  overlayFileSchema,
+  packageConfigSchema,
+  packageGroupSchema,
+} from './component.ts';
 import { distroSchema, projectSchema, resourcesSchema } from './distro.ts';
 import { imageSchema, testSuiteSchema, toolsSchema } from './image.ts';
 import { lifecycleSchema, releaseSchema, seedSchema, signingSchema, toolboxSchema } from './release.ts';
@@ -31,8 +37,15 @@ export const fileSchema = z
 
 export type RawFile = z.output<typeof fileSchema>;
 
-/** The JSON Schema (2020-12) of a project file, for editors and for `weir schema`. */
+/**
+ * The JSON Schema of a project file, for editors and for `weir schema`. It is of draft-07, which editors' TOML plugins
+ * know.
+ */
 export function projectJsonSchema(): Record<string, unknown> {
-  const schema = z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-2020-12' });
-  return { ...schema, title: 'Weir project file' };
+  return { ...z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }), title: 'Weir project file' };
+}
+
+/** The JSON Schema of an overlay file, one that `overlay-files` names. */
+export function overlayFileJsonSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(overlayFileSchema, { io: 'input', target: 'draft-7' }), title: 'Weir overlay file' };
 }

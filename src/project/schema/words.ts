@@ -28,7 +28,7 @@ export const repositoryNameSchema = z
 export const line = (description: string) =>
   z
     .string()
-    .regex(/^[^\0\r\n\u2028\u2029]*$/, 'must be one line')
+    .regex(/^([^\p{Cc}\u2028\u2029]|\t)*$/u, 'must be one line')
     .optional()
     .describe(description);
 
@@ -38,7 +38,7 @@ export const channelSchema = z
   .regex(/^(?!\.\.?$)[^/\\]*$/, 'a channel is the name of one folder: no slash, not "." or ".."');
 export const channel = (description: string) => channelSchema.optional().describe(description);
 
-const fileName = /^(?!\.\.?$)[^/\\\0\s]+$/;
+const fileName = /^(?!\.\.?$)[^/\\\s\p{Cc}]+$/u;
 
 /** Whether a text is a base name, not a path. */
 export function isFileName(text: string): boolean {
