@@ -10,6 +10,7 @@ import {
   addFile,
   nameMatcher,
   prependToFiles,
+  readEntry,
   readTree,
   removeFiles,
   renameFile,
@@ -135,22 +136,27 @@ export async function applyArchiveOverlays(
   }
   if (open.size === 0) return { ...sources, applied, warnings: [] };
   const files = new Map(sources.files);
-  const warnings: string[] = [];
   for (const [name, archive] of open) {
-    const bytes = packArchive(archive);
     const entry = files.get(name);
-    files.set(name, { kind: 'bytes', bytes, executable: entry?.kind !== 'link' && entry?.executable === true });
-    const drift = archiveDrift(component, name, bytes);
-    if (drift !== undefined) warnings.push(`${component.name}: ${drift}`);
+    const executable = entry?.kind !== 'link' && entry?.executable === true;
+    files.set(name, { kind: 'bytes', bytes: packArchive(archive), executable });
   }
-  return { spec: sources.spec, files, applied, warnings };
+  return { spec: sources.spec, files, applied, warnings: [] };
 }
 
 /** What is to say where the project names a hash for an archive after its overlays, and that is not the hash it has. */
-function archiveDrift(component: ResolvedComponent, name: string, bytes: Uint8Array): string | undefined {
+export async function archiveDrift(
+  component: ResolvedComponent,
+  name: string,
+  files: SourceTree,
+): Promise<string | undefined> {
+  const entry = files.get(name);
   const source = component.sourceFiles.find((one) => one.filename === name && one.origin.type === 'overlay');
   if (source?.hash === undefined || source.hashType === undefined) return undefined;
-  const hash = createHash(source.hashType.toLowerCase()).update(bytes).digest('hex');
+  if (entry === undefined || entry.kind === 'link') return undefined;
+  const hash = createHash(source.hashType.toLowerCase())
+    .update(await readEntry(entry))
+    .digest('hex');
   if (hash === source.hash.toLowerCase()) return undefined;
   return `${name} has the ${source.hashType} ${hash} after its overlays, not the one that its source-files entry names`;
 }

@@ -9,6 +9,7 @@ import { sectionsOf, tags } from '../spec/query.ts';
 import {
   applyArchiveOverlays,
   applyPlainOverlays,
+  archiveDrift,
   archiveOf,
   type ComponentSources,
   type OverlayStep,
@@ -157,18 +158,11 @@ async function checkEffects(
   const archives = await applyArchiveOverlays(upstream, component, apply);
   current = archives;
   await applyPlainOverlays(archives, component, apply);
-  for (const warning of archives.warnings) {
-    const archive = component.sourceFiles.find((one) => warning.includes(`${one.filename} has the`));
-    const place = component.overlays.findIndex((overlay) => archiveOf(overlay) === archive?.filename);
-    if (place >= 0) {
-      add(
-        place + 1,
-        component.overlays[place]!,
-        'archive-hash',
-        warning,
-        'write the new hash into the source-files entry',
-      );
-    }
+  for (const archive of new Set(component.overlays.map(archiveOf))) {
+    const drift = archive === undefined ? undefined : await archiveDrift(component, archive, archives.files);
+    if (drift === undefined) continue;
+    const first = component.overlays.findIndex((overlay) => archiveOf(overlay) === archive);
+    add(first + 1, component.overlays[first]!, 'archive-hash', drift, 'write the new hash into the source-files entry');
   }
   const told = new Set<number>();
   for (const { number, overlay } of numbered(component)) {

@@ -5,7 +5,7 @@ import type { FetchedSources } from '../sources/fetch.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec } from '../spec/parse.ts';
 import { tagValue } from '../spec/query.ts';
-import type { ComponentSources } from './apply.ts';
+import { archiveDrift, archiveOf, type ComponentSources } from './apply.ts';
 import { readEntry, type SourceEntry, type SourceTree } from './files.ts';
 import { inheritedFrom } from './inherited.ts';
 import { macrosFileName, type PrepareStep, prepareComponent, type RenderOptions } from './render.ts';
@@ -59,11 +59,16 @@ export async function explainComponent(
   options: Omit<RenderOptions, 'observe'> = {},
 ): Promise<Explanation> {
   const seen: PrepareStep[] = [];
-  let warnings: readonly string[] = [];
+  const warnings: string[] = [];
   let error: WeirError | undefined;
   try {
-    const prepared = await prepareComponent(component, fetched, { ...options, observe: (step) => seen.push(step) });
-    warnings = prepared.warnings;
+    const observed = { ...options, observe: (step: PrepareStep) => seen.push(step) };
+    const prepared = await prepareComponent(withoutOverlaidHashes(component), fetched, observed);
+    warnings.push(...prepared.warnings);
+    for (const archive of new Set(component.overlays.map(archiveOf))) {
+      const drift = archive === undefined ? undefined : await archiveDrift(component, archive, prepared.files);
+      if (drift !== undefined) warnings.push(`${component.name}: ${drift}`);
+    }
   } catch (thrown) {
     if (!(thrown instanceof WeirError) || thrown.code === 'interrupted') throw thrown;
     error = thrown;
@@ -73,6 +78,15 @@ export async function explainComponent(
   // The header is on every rendered spec and differs from nothing.
   for (const step of seen) if (step.kind !== 'header') steps.push(await explained(component, step, files));
   return { component: component.name, steps, warnings, ...(error === undefined ? {} : { error }) };
+}
+
+/** Who writes an overlay into an archive wants to see what it does before its hash is known. */
+function withoutOverlaidHashes(component: ResolvedComponent): ResolvedComponent {
+  const sourceFiles = component.sourceFiles.map((file) => {
+    const { hash: _hash, hashType: _type, ...rest } = file;
+    return file.origin.type === 'overlay' ? rest : file;
+  });
+  return { ...component, sourceFiles };
 }
 
 /** @param files texts of configuration files that were read already */

@@ -5,7 +5,6 @@ import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath } from '../engine/store.ts';
-import { archiveOf } from '../overlay/apply.ts';
 import { openArchive } from '../overlay/archive.ts';
 import { type CheckEvidence, checkComponent, type Finding, type UpstreamCommit } from '../overlay/check.ts';
 import type { ArchiveTools } from '../overlay/compression.ts';
@@ -16,6 +15,7 @@ import { knownBlob } from '../sources/download.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { readCommit } from '../sources/git.ts';
 import { archiveTools } from './archive-tools.ts';
+import { needsLookaside } from './render-one.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
@@ -85,7 +85,7 @@ async function evidenceFor(
   if (options.withoutSources === true) return { evidence: {}, unchecked: [] };
   try {
     const from: UpstreamOptions = {
-      lookaside: component.overlays.some((overlay) => archiveOf(overlay) !== undefined),
+      lookaside: needsLookaside(component),
       offline: options.offline === true,
       ...(options.sources === undefined ? {} : { sources: options.sources }),
     };

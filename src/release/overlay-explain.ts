@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { withScratch } from '../engine/sandbox.ts';
-import { archiveOf } from '../overlay/apply.ts';
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { archiveTools } from './archive-tools.ts';
+import { needsLookaside } from './render-one.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
@@ -14,8 +14,8 @@ export function explainOverlays(
   options: UpstreamOptions = {},
 ): Promise<Explanation> {
   return withScratch(workspace.engine.scratch, async (work) => {
-    const lookaside = component.overlays.some((overlay) => archiveOf(overlay) !== undefined);
-    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), { ...options, lookaside });
+    const from = { ...options, lookaside: needsLookaside(component) };
+    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
     return explainComponent(component, fetched, { tools: archiveTools(workspace) });
   });
 }

@@ -112,7 +112,19 @@ describe('explaining', () => {
         overlay({ type: 'file-search-replace', file: '*', regex: 'bad', replacement: 'good', archive: 'a.tar.gz' }),
       ],
     });
-    expect(await changesOf(demo, await fetched({ 'a.tar.gz': gzipSync(tar) }))).toEqual([
+    const source = {
+      filename: 'a.tar.gz',
+      origin: { type: 'overlay' },
+      replaceUpstream: true,
+      hash: '0'.repeat(64),
+      hashType: 'SHA256',
+    } as const;
+    const sources = await fetched({ 'a.tar.gz': gzipSync(tar) });
+    const { warnings } = await explainComponent({ ...demo, sourceFiles: [source] }, sources);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^demo: a\.tar\.gz has the SHA256 [0-9a-f]{64} after its overlays/),
+    ]);
+    expect(await changesOf(demo, sources)).toEqual([
       [
         {
           path: 'gone',
