@@ -6,7 +6,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
-import { loadProject } from '../project/load.ts';
+import { type LoadOptions, loadProject } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
 import { parseLock } from '../sources/lock.ts';
 import type { ContentReader, FileTree, TreeFile } from '../sources/repository.ts';
@@ -28,9 +28,12 @@ export function placeOf(project: Pick<Project, 'root'>, top: string, rendered: s
   return { folder, except: specs === '' || specs.startsWith('..') ? [] : [specs] };
 }
 
-/** Whether the configuration is made of a file: its TOML, and the names of specs, which groups find by globs. */
+/**
+ * Whether loading looks at a file: TOML; specs, which groups find by globs; and what tells of which azldev the project is,
+ * which is that there are locks, or a file that says so.
+ */
 export function isConfiguration(path: string): boolean {
-  return path.endsWith('.toml') || path.endsWith('.spec');
+  return /\.(toml|spec|lock)$/.test(path) || basename(path) === '.azldev-version';
 }
 
 /** The files of a tree that belong to the project. */
@@ -63,12 +66,19 @@ export async function layOut(layout: Layout, files: ReadonlyMap<string, string>)
   });
 }
 
-/** What the files of a commit's configuration say, specs only by their names. */
+/** What the files of a commit's configuration say: specs and locks only by their names, and of locks one a folder. */
 export async function configurationOf(tree: FileTree, contents: ContentReader): Promise<Map<string, string>> {
-  const paths = [...tree.keys()].filter(isConfiguration);
+  const locked = new Set<string>();
+  const paths = [...tree.keys()].filter((path) => {
+    if (!isConfiguration(path)) return false;
+    if (!path.endsWith('.lock')) return true;
+    const first = !locked.has(dirname(path));
+    locked.add(dirname(path));
+    return first;
+  });
   const texts = await Promise.all(
     paths.map(async (path) => {
-      if (path.endsWith('.spec')) return '';
+      if (/\.(spec|lock)$/.test(path)) return '';
       const file = await behindLinks(tree, path, contents);
       return file === undefined ? '' : (await contents.read(file.oid)).toString();
     }),
@@ -151,7 +161,12 @@ export async function locksIn(
  * @param name of the commit, as messages call it
  * @throws WeirError `no-project-at` where the commit has none at that place, `project-at` with what is wrong with it
  */
-export async function loadLaidOut(layout: Layout, place: ProjectPlace, name: string): Promise<Project> {
+export async function loadLaidOut(
+  layout: Layout,
+  place: ProjectPlace,
+  name: string,
+  options: LoadOptions = {},
+): Promise<Project> {
   const root = join(layout.top, place.folder);
   const files = ['weir.toml', 'azldev.toml'].map((file) => (place.folder === '' ? file : `${place.folder}/${file}`));
   if (!files.some((file) => layout.written.has(file))) {
@@ -160,7 +175,7 @@ export async function loadLaidOut(layout: Layout, place: ProjectPlace, name: str
     });
   }
   try {
-    return await loadProject(root);
+    return await loadProject(root, options);
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
     const { file, ...where } = error.where ?? {};

@@ -6,6 +6,7 @@ import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { renderedDir } from '../overlay/render.ts';
+import type { LoadOptions } from '../project/load.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { type Selection, selectComponents } from '../project/select.ts';
 import { readLocks } from '../sources/lock.ts';
@@ -66,6 +67,8 @@ export interface ChangedOptions {
   readonly to: string;
   readonly selection: Selection;
   readonly unchanged?: boolean;
+  /** How the project was loaded; the states at commits are loaded the same way. */
+  readonly load?: LoadOptions;
 }
 
 /** One state of the project: a commit's, or the working tree's. */
@@ -101,7 +104,12 @@ export async function changedComponents(
       const open = (name: string, commit: string, folder: string): Promise<State> =>
         commit === workingTree
           ? workingState(repository, project)
-          : committedState(repository, contents, project, name, commit, join(dir, folder));
+          : committedState(
+              { repository, contents, project, load: options.load ?? {} },
+              name,
+              commit,
+              join(dir, folder),
+            );
       const [before, after] = await Promise.all([open(options.from, from, 'from'), open(options.to, to, 'to')]);
       return { from, to, components: await compareStates(before, after, options) };
     });
@@ -110,10 +118,15 @@ export async function changedComponents(
   }
 }
 
+interface Place {
+  readonly repository: Repository;
+  readonly contents: ContentReader;
+  readonly project: Project;
+  readonly load: LoadOptions;
+}
+
 async function committedState(
-  repository: Repository,
-  contents: ContentReader,
-  project: Project,
+  { repository, contents, project, load }: Place,
   name: string,
   commit: string,
   dir: string,
@@ -123,7 +136,7 @@ async function committedState(
   const tree = withoutExcepted(whole, place);
   const layout: Layout = { top: dir, written: new Map() };
   await layOut(layout, await configurationOf(tree, contents));
-  const loaded = await loadLaidOut(layout, place, name);
+  const loaded = await loadLaidOut(layout, place, name, load);
   const rendered = relative(dir, renderedSpecsDir(loaded));
   return {
     context: await contextAt(layout, loaded, tree, contents),

@@ -35,6 +35,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         to: options.to,
         selection: isEmptySelection(selection) ? { ...selection, all: true } : selection,
         unchanged: options.includeUnchanged === true,
+        load: { configFiles: settings.configFiles, permissive: settings.permissive },
       });
       printResult(settings, report, changedText(report));
       const drifted = report.components.filter((each) => each.drifted).map((each) => each.component);
