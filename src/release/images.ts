@@ -1,5 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { cyclonedxDocument } from '../audit/cyclonedx.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
@@ -16,6 +18,7 @@ import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
+import { printListing } from '../tree/listing.ts';
 import { withEntries } from '../tree/overlay.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
 import type { BuiltComponents } from './components.ts';
@@ -62,7 +65,10 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 6;
+const imageVersion = 7;
+
+/** The image's tree, an entry a line: what `weir image diff` compares. */
+export const treeFile = 'tree.jsonl.gz';
 
 /** Makes one image out of the published repository; left alone where it is there and nothing changed. */
 export async function imageStage(
@@ -127,6 +133,7 @@ export async function imageStage(
       );
       await writeFile(join(temporary, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
+      await writeFile(join(temporary, treeFile), await promisify(gzip)(printListing(tree)));
       const source = { image, definition, packages, tree };
       const { details, digests } = await render(workspace, toolbox, source, temporary, inputs);
       const made: ImageRecord = {
