@@ -1,4 +1,4 @@
-import { readdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatError, WeirError } from '../../src/base/errors.ts';
@@ -77,7 +77,291 @@ describe('overlays on files', () => {
     expect(error.hint).toContain('(?m)');
   });
 
+  // A file that was there: its name; what it is after: the text, or undefined where it is gone.
+  it.each<[what: string, data: OverlayData, after: Readonly<Record<string, string | undefined>>]>([
+    [
+      'lines before those of a file',
+      { type: 'file-prepend-lines', file: 'b.conf', lines: ['x', 'y'] },
+      { 'b.conf': 'x\ny\ntwo\n' },
+    ],
+    [
+      'a line that ends as one',
+      { type: 'file-prepend-lines', file: 'b.conf', lines: ['x\n'] },
+      { 'b.conf': 'x\ntwo\n' },
+    ],
+    [
+      'several lines in one text',
+      { type: 'file-prepend-lines', file: 'b.conf', lines: ['x\ny'] },
+      { 'b.conf': 'x\ny\ntwo\n' },
+    ],
+    ['lines of an empty file', { type: 'file-prepend-lines', file: 'empty', lines: ['x'] }, { empty: 'x\n' }],
+    [
+      'lines of a file of Windows',
+      { type: 'file-prepend-lines', file: 'win.ini', lines: ['x'] },
+      { 'win.ini': 'x\r\na\r\nb\r\n' },
+    ],
+    [
+      'lines of every file that matches',
+      { type: 'file-prepend-lines', file: '**/*.conf', lines: ['x'] },
+      { 'b.conf': 'x\ntwo\n', 'conf/a.conf': 'x\none\ntwo\n' },
+    ],
+    [
+      'lines of one of many',
+      { type: 'file-prepend-lines', file: 'conf/*', lines: ['x'] },
+      { 'conf/a.conf': 'x\none\ntwo\n' },
+    ],
+    ['text', { type: 'file-search-replace', file: 'b.conf', regex: 'two', replacement: '2' }, { 'b.conf': '2\n' }],
+    [
+      'text by nothing',
+      { type: 'file-search-replace', file: 'b.conf', regex: 'wo', replacement: '' },
+      { 'b.conf': 't\n' },
+    ],
+    [
+      'by a pattern',
+      { type: 'file-search-replace', file: 'v.txt', regex: '\\d+\\.\\d+', replacement: '9' },
+      { 'v.txt': 'v9, 9\n' },
+    ],
+    [
+      'by text that looks like a group',
+      { type: 'file-search-replace', file: 'b.conf', regex: '(t)(wo)', replacement: '$2\\1$0' },
+      { 'b.conf': '$2\\1$0\n' },
+    ],
+    [
+      'over the end of a line',
+      { type: 'file-search-replace', file: 'conf/a.conf', regex: 'one\\ntwo', replacement: 'both' },
+      { 'conf/a.conf': 'both\n' },
+    ],
+    [
+      'at the end of the text',
+      { type: 'file-search-replace', file: 'conf/a.conf', regex: '\\n$', replacement: '' },
+      { 'conf/a.conf': 'one\ntwo' },
+    ],
+    [
+      'at every line',
+      { type: 'file-search-replace', file: 'conf/a.conf', regex: '(?m)^', replacement: '> ' },
+      { 'conf/a.conf': '> one\n> two\n> ' },
+    ],
+    [
+      'without regard to case',
+      { type: 'file-search-replace', file: 'b.conf', regex: '(?i)TWO', replacement: '2' },
+      { 'b.conf': '2\n' },
+    ],
+    [
+      'with a dot for line ends',
+      { type: 'file-search-replace', file: 'conf/a.conf', regex: '(?s)o.*o', replacement: '0' },
+      { 'conf/a.conf': '0\n' },
+    ],
+    [
+      'a class of characters',
+      { type: 'file-search-replace', file: 'v.txt', regex: '[[:digit:]]', replacement: '' },
+      { 'v.txt': 'v., .\n' },
+    ],
+    [
+      'letters of any script',
+      { type: 'file-search-replace', file: 'uni', regex: '\\pL+', replacement: 'x' },
+      { uni: 'x x\n' },
+    ],
+    [
+      'only where it matches',
+      { type: 'file-search-replace', file: '**/*.conf', regex: 'one', replacement: '1' },
+      { 'conf/a.conf': '1\ntwo\n' },
+    ],
+    [
+      'bytes that are no UTF-8',
+      { type: 'file-search-replace', file: 'latin', regex: 'b', replacement: 'é' },
+      { latin: 'a\uFFFDé\n' },
+    ],
+    ['but not specs', { type: 'file-search-replace', file: '*', regex: 'two', replacement: '2' }, { 'b.conf': '2\n' }],
+    ['a file', { type: 'file-remove', file: 'b.conf' }, { 'b.conf': undefined }],
+    ['a file in a folder', { type: 'file-remove', file: 'conf/a.conf' }, { 'conf/a.conf': undefined }],
+    ['files', { type: 'file-remove', file: '{empty,*.ini}' }, { empty: undefined, 'win.ini': undefined }],
+    ['files everywhere', { type: 'file-remove', file: '**/*.conf' }, { 'b.conf': undefined, 'conf/a.conf': undefined }],
+    ['files of a folder', { type: 'file-remove', file: 'conf/**' }, { 'conf/a.conf': undefined }],
+    ['files with a dot before', { type: 'file-remove', file: '.gitignore' }, { '.gitignore': undefined }],
+    ['files whose folder is called git', { type: 'file-remove', file: 'git/*' }, { 'git/config': undefined }],
+    [
+      'a file by another name',
+      { type: 'file-rename', file: 'b.conf', replacement: 'c.conf' },
+      { 'b.conf': undefined, 'c.conf': 'two\n' },
+    ],
+    [
+      'in its folder',
+      { type: 'file-rename', file: 'conf/*.conf', replacement: 'z' },
+      { 'conf/a.conf': undefined, 'conf/z': 'one\ntwo\n' },
+    ],
+    ['a new file', { type: 'file-add', source: 'SOURCE', file: 'new' }, { new: 'source\n' }],
+    ['a new file in a new folder', { type: 'file-add', source: 'SOURCE', file: 'a/b/new' }, { 'a/b/new': 'source\n' }],
+    [
+      'a patch under its own name',
+      { type: 'patch-add', source: 'SOURCE', file: 'my.patch' },
+      { 'my.patch': 'source\n' },
+    ],
+    ['a patch that is gone', { type: 'patch-remove', file: '*.patch' }, { 'old.patch': undefined }],
+  ])('%s', async (_what, data, after) => {
+    const dir = await demo({
+      empty: '',
+      'win.ini': 'a\r\nb\r\n',
+      'v.txt': 'v1.20, 3.4\n',
+      uni: 'żółć Ω\n',
+      latin: Buffer.from('a\xe9b\n', 'latin1'),
+      '.gitignore': 'x\n',
+      'git/config': 'x\n',
+    });
+    const source = join(await folder({ s: 'source\n' }), 's');
+    const before = await contents(await apply(dir));
+    const result = await apply(dir, 'source' in data ? { ...data, source } : data);
+    const now = await contents(result);
+    const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+      (name) => before[name] !== now[name],
+    );
+    expect(Object.fromEntries(changed.map((name) => [name, now[name]]))).toEqual(after);
+    expect([...result.applied[0]!.files].sort()).toEqual(Object.keys(after).sort());
+  });
+
+  it('keep the mode of files, and take that of sources', async () => {
+    const dir = await demo({ run: '#!/bin/sh\n' });
+    await chmod(join(dir, 'run'), 0o755);
+    const sources = await folder({ tool: 'x' });
+    await chmod(join(sources, 'tool'), 0o755);
+    const { files } = await apply(
+      dir,
+      { type: 'file-prepend-lines', file: 'run', lines: ['#!/bin/bash'] },
+      { type: 'file-search-replace', file: '{run,b.conf}', regex: 'two|bash', replacement: 'x' },
+      { type: 'file-add', source: join(sources, 'tool'), file: 'tool' },
+      { type: 'file-rename', file: 'run', replacement: 'start' },
+    );
+    const executable = [...files]
+      .filter(([, entry]) => entry.kind !== 'link' && entry.executable)
+      .map(([name]) => name);
+    expect(executable.sort()).toEqual(['start', 'tool']);
+  });
+
+  it.each<[what: string, spec: string, data: OverlayData, after: string]>([
+    [
+      'the first patch',
+      'Name: x\nSource0: y\n',
+      { type: 'patch-add', source: 'S', file: 'n.patch' },
+      'Patch0: n.patch\n',
+    ],
+    [
+      'the next number',
+      'Name: x\nPatch0: a\nPatch1: b\n',
+      { type: 'patch-add', source: 'S', file: 'n.patch' },
+      'Patch1: b\nPatch2: n.patch\n',
+    ],
+    [
+      'behind the highest, whatever is missing before',
+      'Name: x\nPatch7: b\nPatch2: a\n',
+      { type: 'patch-add', source: 'S', file: 'n.patch' },
+      'Patch8: n.patch\n',
+    ],
+    [
+      'in the list',
+      'Name: x\n%patchlist\na.patch\n',
+      { type: 'patch-add', source: 'S', file: 'n.patch' },
+      '%patchlist\na.patch\nn.patch\n',
+    ],
+  ])('patch-add: %s', async (_what, text, data, after) => {
+    const dir = await folder({ 'demo.spec': text });
+    const source = join(await folder({ s: '' }), 's');
+    expect(printSpec((await apply(dir, { ...data, source } as OverlayData)).spec)).toContain(after);
+  });
+
+  it.each<[what: string, spec: string, file: string, after: string, gone: readonly string[]]>([
+    ['one tag', 'Name: x\nPatch0: a.patch\nPatch1: b.patch\n', 'a.patch', 'Name: x\nPatch1: b.patch\n', ['a.patch']],
+    [
+      'one line of the list',
+      'Name: x\n%patchlist\na.patch\nb.patch\n',
+      'b.patch',
+      'Name: x\n%patchlist\na.patch\n',
+      ['b.patch'],
+    ],
+    [
+      'both',
+      'Name: x\nPatch0: a.patch\n%patchlist\na.patch\nb.patch\n',
+      'a.patch',
+      'Name: x\n%patchlist\nb.patch\n',
+      ['a.patch'],
+    ],
+    [
+      'several tags by a glob',
+      'Name: x\nPatch0: CVE-1.patch\nPatch1: b.patch\nPatch2: CVE-2.patch\n',
+      'CVE-*.patch',
+      'Name: x\nPatch1: b.patch\n',
+      ['CVE-1.patch', 'CVE-2.patch'],
+    ],
+    [
+      'several lines by a glob',
+      'Name: x\n%patchlist\nCVE-1.patch\nb.patch\nCVE-2.patch\n',
+      'CVE-?.patch',
+      'Name: x\n%patchlist\nb.patch\n',
+      ['CVE-1.patch', 'CVE-2.patch'],
+    ],
+  ])('patch-remove: %s', async (_what, text, file, after, gone) => {
+    const all = ['a.patch', 'b.patch', 'CVE-1.patch', 'CVE-2.patch'];
+    const dir = await folder({ 'demo.spec': text, ...Object.fromEntries(all.map((name) => [name, ''])) });
+    const result = await apply(dir, { type: 'patch-remove', file });
+    expect(printSpec(result.spec)).toBe(after);
+    expect(all.filter((name) => !result.files.has(name))).toEqual(gone);
+  });
+
+  it.each<[name: string, there: boolean]>([
+    ['.git/HEAD', false],
+    ['.git/objects/pack/p.idx', false],
+    ['sub/.git/config', false],
+    ['.gitignore', true],
+    ['.gitattributes', true],
+    ['git/config', true],
+    ['my.gitconfig', true],
+  ])('of %s are there: %s', async (name, there) => {
+    const dir = await demo({ [name]: 'x' });
+    const overlay: OverlayData = { type: 'file-search-replace', file: '**', regex: 'x', replacement: 'y' };
+    if (there) expect((await apply(dir, overlay)).applied[0]!.files).toEqual([name]);
+    else expect((await failure(apply(dir, overlay))).code).toBe('overlay-no-match');
+  });
+
   it.each<{ data: OverlayData; code: string }>([
+    { data: { type: 'file-prepend-lines', file: 'c.conf', lines: ['x'] }, code: 'overlay-no-match' },
+    { data: { type: 'file-prepend-lines', file: '*.spec', lines: ['x'] }, code: 'overlay-invalid' },
+    { data: { type: 'file-prepend-lines', file: 'demo.spe?', lines: ['x'] }, code: 'overlay-no-match' },
+    { data: { type: 'file-prepend-lines', file: 'link', lines: ['x'] }, code: 'overlay-invalid' },
+    { data: { type: 'file-prepend-lines', file: 'link/passwd', lines: ['x'] }, code: 'overlay-no-match' },
+    { data: { type: 'file-search-replace', file: 'c.conf', regex: 'x', replacement: '' }, code: 'overlay-no-match' },
+    {
+      data: { type: 'file-search-replace', file: 'b.conf', regex: 'three', replacement: '' },
+      code: 'overlay-no-match',
+    },
+    {
+      data: { type: 'file-search-replace', file: 'b.conf', regex: 'two', replacement: 'two' },
+      code: 'overlay-no-match',
+    },
+    { data: { type: 'file-search-replace', file: 'demo.spec', regex: 'x', replacement: '' }, code: 'overlay-invalid' },
+    { data: { type: 'file-search-replace', file: 'link', regex: 'x', replacement: '' }, code: 'overlay-invalid' },
+    { data: { type: 'file-search-replace', file: 'b.conf', regex: 'a(?=b)', replacement: '' }, code: 'bad-regex' },
+    { data: { type: 'file-search-replace', file: 'b.conf', regex: '(a)\\1', replacement: '' }, code: 'bad-regex' },
+    { data: { type: 'file-search-replace', file: '[b.conf', regex: 'x', replacement: '' }, code: 'bad-glob' },
+    { data: { type: 'file-remove', file: '*.bak' }, code: 'overlay-no-match' },
+    { data: { type: 'file-remove', file: 'conf' }, code: 'overlay-no-match' },
+    { data: { type: 'file-remove', file: '../**' }, code: 'overlay-no-match' },
+    { data: { type: 'file-remove', file: '/etc/passwd' }, code: 'overlay-no-match' },
+    { data: { type: 'file-remove', file: 'link/*' }, code: 'overlay-no-match' },
+    { data: { type: 'file-rename', file: 'c.conf', replacement: 'x' }, code: 'overlay-no-match' },
+    { data: { type: 'file-rename', file: 'demo.spec', replacement: 'x' }, code: 'overlay-invalid' },
+    { data: { type: 'file-rename', file: 'link', replacement: 'x' }, code: 'overlay-invalid' },
+    { data: { type: 'file-rename', file: 'b.conf', replacement: 'b.conf' }, code: 'overlay-exists' },
+    { data: { type: 'file-rename', file: 'b.conf', replacement: 'conf' }, code: 'overlay-exists' },
+    { data: { type: 'file-rename', file: 'b.conf', replacement: '.git' }, code: 'overlay-invalid' },
+    { data: { type: 'file-rename', file: 'b.conf', replacement: '' }, code: 'overlay-invalid' },
+    { data: { type: 'file-add', source: import.meta.filename, file: 'a//b' }, code: 'overlay-invalid' },
+    { data: { type: 'file-add', source: import.meta.filename, file: './x' }, code: 'overlay-invalid' },
+    { data: { type: 'file-add', source: import.meta.filename, file: 'sub/.git/x' }, code: 'overlay-invalid' },
+    { data: { type: 'file-add', source: import.meta.filename, file: 'conf' }, code: 'overlay-exists' },
+    { data: { type: 'file-add', source: import.meta.dirname, file: 'n' }, code: 'overlay-source' },
+    { data: { type: 'patch-add', source: '/nowhere/x.patch', file: 'x.patch' }, code: 'overlay-source' },
+    { data: { type: 'patch-add', source: import.meta.filename, file: 'demo.spec' }, code: 'overlay-invalid' },
+    { data: { type: 'patch-add', source: import.meta.filename, file: '../x.patch' }, code: 'overlay-invalid' },
+    { data: { type: 'patch-remove', file: 'ghost.patch' }, code: 'overlay-no-match' },
+    { data: { type: 'patch-remove', file: '{old' }, code: 'bad-glob' },
     { data: { type: 'file-remove', file: 'c.conf' }, code: 'overlay-no-match' },
     { data: { type: 'file-remove', file: '*.spec' }, code: 'overlay-invalid' },
     { data: { type: 'file-remove', file: 'link' }, code: 'overlay-invalid' },
@@ -110,6 +394,39 @@ describe('overlays on files', () => {
     const dir = await folder({ 'demo.spec': spec });
     expect((await failure(apply(dir, { type: 'patch-remove', file: 'old.patch' }))).code).toBe('overlay-no-match');
   });
+});
+
+it.each<[file: string, closest: string | undefined]>([
+  ['conf/a.cnf', 'conf/a.conf'],
+  ['etc/conf/a.conf', 'conf/a.conf'],
+  ['old.path', 'old.patch'],
+  ['nothing-like-it', undefined],
+])('for %s the closest is %s', async (file, closest) => {
+  const error = await failure(apply(await demo(), { type: 'file-remove', file }));
+  expect(error.message).toBe(`no file of the sources matches ${file}`);
+  expect(error.details).toEqual(closest === undefined ? [] : [`closest: ${closest}`]);
+});
+
+it('an overlay without a reason is told by its number and type', async () => {
+  const dir = await demo();
+  const bare = { ...overlay({ type: 'file-remove', file: 'none' }), description: '' };
+  const demoComponent = component({ overlays: [bare] });
+  const error = await failure(
+    applyOverlays({ component: demoComponent, filesDir: dir, specPath: join(dir, 'demo.spec') }),
+  );
+  expect(error.where).toMatchObject({ overlay: '1 (file-remove)' });
+});
+
+it('with failures told, the overlays behind one that fails are still applied', async () => {
+  const dir = await demo();
+  const overlays = [overlay({ type: 'file-remove', file: 'none' }), overlay({ type: 'file-remove', file: 'b.conf' })];
+  const failed: unknown[] = [];
+  const result = await applyOverlays(
+    { component: component({ overlays }), filesDir: dir, specPath: join(dir, 'demo.spec') },
+    { failed: (number, { type }, error) => failed.push([number, type, error.code]) },
+  );
+  expect(failed).toEqual([[1, 'file-remove', 'overlay-no-match']]);
+  expect([...result.files.keys()]).toEqual(['conf/a.conf', 'old.patch']);
 });
 
 it('a failing overlay says which it is and leaves the sources untouched', async () => {
