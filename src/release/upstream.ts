@@ -30,9 +30,11 @@ export async function upstreamSources(
     withLookaside: options.lookaside === true,
     ...(options.offline === true ? { offline: true } : {}),
   };
-  if (options.sources === undefined) return fetchSources(component, workspace.project, context, into);
-  const path = await specIn(options.sources, component);
-  return fetchSources({ ...component, spec: { type: 'local', path } }, workspace.project, context, into);
+  // An archive that overlays change is wanted as upstream has it; the hash that it has after them may not be known yet.
+  const sourceFiles = component.sourceFiles.filter((file) => file.origin.type !== 'overlay');
+  const local = options.sources === undefined ? undefined : await specIn(options.sources, component);
+  const spec = local === undefined ? component.spec : ({ type: 'local', path: local } as const);
+  return fetchSources({ ...component, spec, sourceFiles }, workspace.project, context, into);
 }
 
 /** The component's spec in a folder of sources: in it, in the component's folder, or below the first letter. */
