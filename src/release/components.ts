@@ -23,6 +23,7 @@ import { sources as specSources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { archiveTools } from './archive-tools.ts';
+import { releaseOptions } from './history.ts';
 import { scriptRunner } from './scripts.ts';
 import { ensureRepository, type SeedRepository } from './seed.ts';
 import { type ProjectWorkspace, seedApt, type Workspace } from './workspace.ts';
@@ -53,10 +54,14 @@ export async function prepareComponents(
   const context = await sourceContext(workspace);
   const tools = archiveTools(workspace);
   const components = names.map((name) => findComponent(project, name));
+  const release = await releaseOptions(workspace, components);
   return mapLimit(components, 4, (component) =>
     withScratch(engine.scratch, async (work) => {
       const fetched = await fetchSources(component, project, context, join(work, 'sources'));
-      const prepared = await prepareComponent(component, fetched, { tools });
+      const prepared = await prepareComponent(component, fetched, {
+        ...{ tools, patience: context },
+        ...release.of(component.name),
+      });
       const rendered = await renderPrepared(component, prepared);
       return {
         component,

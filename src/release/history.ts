@@ -5,6 +5,7 @@ import { sha256, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
 import { withScratch } from '../engine/sandbox.ts';
+import type { RenderOptions } from '../overlay/render.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { readLocks } from '../sources/lock.ts';
@@ -29,6 +30,7 @@ import {
 } from './at-commit.ts';
 import { applyChanges, type Candidates, HistoryIndex } from './history-index.ts';
 import { type ComponentInputs, componentInputs, fileDigests, type InputContext, inputsFormat } from './inputs.ts';
+import type { ProjectWorkspace } from './workspace.ts';
 
 /** Who made a commit of the project, and when. */
 export interface ProjectCommit {
@@ -398,6 +400,16 @@ export async function releaseChanges(
     changes.set(component.name, await countedChanges(component, history?.states ?? [], context));
   }
   return { changes };
+}
+
+/** What rendering components needs of the project's history. */
+export async function releaseOptions(
+  workspace: Pick<ProjectWorkspace, 'project' | 'engine' | 'cache'>,
+  components: Iterable<ResolvedComponent>,
+): Promise<{ readonly of: (name: string) => Pick<RenderOptions, 'history'>; readonly warning?: string }> {
+  const { project, engine, cache } = workspace;
+  const { changes, ...warning } = await releaseChanges(project, components, { scratch: engine.scratch, cache });
+  return { of: (name) => ({ history: { commits: changes.get(name) ?? [] } }), ...warning };
 }
 
 async function countedChanges(

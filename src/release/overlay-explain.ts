@@ -3,6 +3,7 @@ import { withScratch } from '../engine/sandbox.ts';
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { archiveTools } from './archive-tools.ts';
+import { releaseOptions } from './history.ts';
 import { needsLookaside } from './render-one.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 import type { ProjectWorkspace } from './workspace.ts';
@@ -16,6 +17,7 @@ export function explainOverlays(
   return withScratch(workspace.engine.scratch, async (work) => {
     const from = { ...options, lookaside: needsLookaside(component) };
     const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
-    return explainComponent(component, fetched, { tools: archiveTools(workspace) });
+    const release = (await releaseOptions(workspace, [component])).of(component.name);
+    return explainComponent(component, fetched, { tools: archiveTools(workspace), patience: options, ...release });
   });
 }

@@ -12,6 +12,7 @@ import type { ResolvedComponent } from '../project/model.ts';
 import { type FetchedSources, fetchSources, type SourceContext } from '../sources/fetch.ts';
 import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
 import { specBytes } from '../spec/parse.ts';
+import { releaseOptions } from './history.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
 export interface PrepareOptions extends RenderOptions {
@@ -60,7 +61,9 @@ export async function prepareFolder(
       const fetched = await fetchSources(component, project, sources, join(work, 'sources'));
       const overlays = component.overlays.filter((overlay) => archiveOf(overlay) === undefined);
       const plain = options.skipSources === true ? { ...component, overlays } : component;
-      const prepared = options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, options);
+      const release = (await releaseOptions(workspace, [component])).of(component.name);
+      const overlaying = { ...options, patience: context, ...release };
+      const prepared = options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, overlaying);
       const files = await place(target, component.name, fetched, prepared);
       const { commit } = fetched.origin;
       return {

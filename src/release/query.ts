@@ -14,6 +14,7 @@ import type { Spec } from '../spec/parse.ts';
 import { expandPlain, imbalances, patches, plainMacros, requirements, sources, type Tag, tags } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { archiveTools } from './archive-tools.ts';
+import { releaseOptions } from './history.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
@@ -51,7 +52,9 @@ export function preparedSpec<T>(
   return withScratch(workspace.engine.scratch, async (work) => {
     const lookaside = component.overlays.some((overlay) => archiveOf(overlay) !== undefined);
     const fetched = await upstreamSources(workspace, component, join(work, 'sources'), { ...options, lookaside });
-    return use(await prepareComponent(component, fetched, { tools: archiveTools(workspace) }), work);
+    const release = (await releaseOptions(workspace, [component])).of(component.name);
+    const prepare = { tools: archiveTools(workspace), patience: options, ...release };
+    return use(await prepareComponent(component, fetched, prepare), work);
   });
 }
 

@@ -3,6 +3,7 @@ import { withScratch } from '../engine/sandbox.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { type RenderOptions, renderComponent } from '../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../overlay/rendered-folder.ts';
+import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources, type SourceContext } from '../sources/fetch.ts';
 
@@ -16,6 +17,8 @@ export interface RenderSite {
   readonly root: string;
   /** Whether it is written; else only compared. */
   readonly write: boolean;
+  /** Component → the project's commits that its release number counts, newest first. */
+  readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
 }
 
 /** What became of a component's folder. */
@@ -41,7 +44,8 @@ export function renderOne(
   return withScratch(site.scratch, async (work) => {
     const context = { ...site.sources, withLookaside: needsLookaside(component) };
     const fetched = await fetchSources(component, site.project, context, join(work, 'sources'));
-    const rendered = await renderComponent(component, fetched, options);
+    const history = { commits: site.changes.get(component.name) ?? [] };
+    const rendered = await renderComponent(component, fetched, { ...options, history, patience: site.sources });
     const state = site.write ? writeRendered(site.root, rendered) : checkRendered(site.root, rendered);
     const { commit } = fetched.origin;
     return { ...state, warnings: rendered.warnings, ...(commit === undefined ? {} : { commit }) };

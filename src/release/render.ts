@@ -18,6 +18,7 @@ import { upstreamOf } from '../sources/upstream.ts';
 import { decodeText } from '../spec/lines.ts';
 import { archiveTools } from './archive-tools.ts';
 import { sourceContext } from './components.ts';
+import { releaseChanges, releaseOptions } from './history.ts';
 import { componentInputs, fileDigests, type InputContext } from './inputs.ts';
 import { needsLookaside, type RenderedOne, type RenderSite, renderOne } from './render-one.ts';
 import { renderOnThreads } from './render-pool.ts';
@@ -62,9 +63,12 @@ export async function renderComponents(
   const root = renderedSpecsDir(project);
   return inStage(workspace.progress, 'specs', async (stage) => {
     const records = new RenderRecords(join(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
-    const plan = await planRendering(workspace, components, records, root);
+    const scratch = workspace.engine.scratch;
+    const { changes, warning } = await releaseChanges(project, components, { scratch, cache });
+    if (warning !== undefined) stage.note(warning);
+    const plan = await planRendering(workspace, components, records, root, changes);
     const run = new Run(plan, records, stage, components.length, settings.check !== true);
-    const site = await siteOf(workspace, root, settings);
+    const site = await siteOf(workspace, root, settings, changes);
     try {
       await renderAll(workspace, site, plan.due, run);
     } finally {
@@ -114,6 +118,7 @@ async function planRendering(
   components: readonly ResolvedComponent[],
   records: RenderRecords,
   root: string,
+  changes: RenderSite['changes'],
 ): Promise<Plan> {
   const { project, cache } = workspace;
   const locks = await readLocks(project);
@@ -126,7 +131,9 @@ async function planRendering(
   const warnings: { component: string; warning: string }[] = [];
   for (const component of components) {
     const { name } = component;
-    const now = await knownInputs(component, context, locks.get(name), renderer, cache);
+    // The release number counts the commits, and a changelog names them.
+    const counted = sha256(`${renderer} ${(changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
+    const now = await knownInputs(component, context, locks.get(name), counted, cache);
     known.set(name, now);
     const record = records.get(name);
     const stamps = isCurrent(record, now) ? asStamped(join(root, renderedDir(name)), record.files) : undefined;
@@ -231,7 +238,12 @@ function sortedByName<T extends { readonly name: string }>(list: readonly T[]): 
   return list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function siteOf(workspace: ProjectWorkspace, root: string, settings: RenderSettings): Promise<RenderSite> {
+async function siteOf(
+  workspace: ProjectWorkspace,
+  root: string,
+  settings: RenderSettings,
+  changes: RenderSite['changes'],
+): Promise<RenderSite> {
   const { project, engine, cache } = workspace;
   const write = settings.check !== true;
   if (write) await mkdir(root, { recursive: true });
@@ -239,7 +251,7 @@ async function siteOf(workspace: ProjectWorkspace, root: string, settings: Rende
   // A thread gets a copy: of the project only what sources are found by.
   const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
   const sources = { store: engine.store, cache, ...(settings.offline === true ? { offline: true } : {}) };
-  return { project: small, sources, scratch: engine.scratch, root, write };
+  return { project: small, sources, scratch: engine.scratch, root, write, changes };
 }
 
 /** Many on threads; a few, and those that need more than a thread can have, here. */
@@ -273,7 +285,9 @@ export async function diffComponent(workspace: ProjectWorkspace, component: Reso
   return withScratch(workspace.engine.scratch, async (work) => {
     const upstream = join(work, 'sources');
     const fetched = await fetchSources(component, workspace.project, context, upstream);
-    const rendered = await renderComponent(component, fetched, { tools: archiveTools(workspace) });
+    const release = (await releaseOptions(workspace, [component])).of(component.name);
+    const options = { tools: archiveTools(workspace), patience: context, ...release };
+    const rendered = await renderComponent(component, fetched, options);
     let text = '';
     for (const [file, { bytes }] of rendered.files) {
       const there = await exists(join(upstream, file));
