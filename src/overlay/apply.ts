@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import { basename, relative, sep } from 'node:path';
-import { systemCode, WeirError } from '../base/errors.ts';
+import { closest, systemCode, WeirError } from '../base/errors.ts';
 import type { Overlay, ResolvedComponent } from '../project/model.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
 import { editArchive, type OpenArchive, openArchive, packArchive } from './archive.ts';
@@ -253,7 +253,11 @@ async function applyOne(sources: ComponentSources, overlay: Overlay): Promise<Ou
       const tree = new Map(files);
       const names = removed.names.filter((name) => tree.delete(name));
       if (names.length === 0) {
-        throw new WeirError('overlay-no-match', `no file of the sources is one of ${removed.names.join(', ')}`, {
+        const near = removed.names.flatMap((name) => closest(name, files.keys()))[0];
+        const listed = removed.names.join(', ');
+        throw new WeirError('overlay-no-match', `the spec lists ${listed}, but the sources have no such file`, {
+          details: near === undefined ? [] : [`closest: ${near}`],
+          hint: 'take the patch out of the spec with spec-remove-tag or spec-search-replace',
           exit: 2,
         });
       }

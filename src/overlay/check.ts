@@ -5,7 +5,7 @@ import type { Origin, Overlay, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
-import { sectionsOf, tags } from '../spec/query.ts';
+import { fileNameOf, patches, sectionsOf, tags } from '../spec/query.ts';
 import {
   applyArchiveOverlays,
   applyPlainOverlays,
@@ -17,7 +17,7 @@ import {
 } from './apply.ts';
 import type { ArchiveTools } from './compression.ts';
 import { changesBetween } from './explain.ts';
-import { readEntry } from './files.ts';
+import { nameMatcher, readEntry } from './files.ts';
 
 /** What can be said of an overlay, with what it means. */
 export const findingKinds = {
@@ -311,10 +311,14 @@ async function alreadyThere(
       const name = overlay.replacement;
       return [...files.keys()].some((one) => basename(one) === name) ? `${name} is there already` : undefined;
     }
+    case 'patch-remove': {
+      const matches = nameMatcher(overlay.file);
+      const listed = patches(spec).some((patch) => matches(fileNameOf(patch.value)));
+      return listed ? undefined : `no patch is named ${overlay.file} any more`;
+    }
     case 'spec-remove-tag':
     case 'spec-remove-section':
     case 'spec-remove-subpackage':
-    case 'patch-remove':
     case 'file-remove':
       return `what it removes is gone: ${[error.message, ...error.details].join('; ')}`;
     default:

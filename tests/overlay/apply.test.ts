@@ -391,8 +391,13 @@ describe('overlays on files', () => {
   });
 
   it('a patch that is listed but has no file', async () => {
-    const dir = await folder({ 'demo.spec': spec });
-    expect((await failure(apply(dir, { type: 'patch-remove', file: 'old.patch' }))).code).toBe('overlay-no-match');
+    const dir = await folder({ 'demo.spec': spec, 'old-1.patch': '' });
+    const error = await failure(apply(dir, { type: 'patch-remove', file: 'old.patch' }));
+    expect([error.code, error.message]).toEqual([
+      'overlay-no-match',
+      'the spec lists old.patch, but the sources have no such file',
+    ]);
+    expect(error.details).toEqual(['closest: old-1.patch']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -191,7 +192,11 @@ describe('overlays without effect', () => {
     ['a tag to remove that is gone', { type: 'spec-remove-tag', tag: 'Vendor' }, 'what it removes is gone'],
     ['a section to remove that is gone', { type: 'spec-remove-section', section: '%check' }, 'what it removes is gone'],
     ['a package to remove that is gone', { type: 'spec-remove-subpackage', package: 'doc' }, 'what it removes is gone'],
-    ['a patch to remove that is gone', { type: 'patch-remove', file: 'old.patch' }, 'what it removes is gone'],
+    [
+      'a patch to remove that is gone',
+      { type: 'patch-remove', file: 'old*.patch' },
+      'no patch is named old*.patch any more',
+    ],
     ['a file to remove that is gone', { type: 'file-remove', file: 'old.conf' }, 'what it removes is gone'],
     [
       'a file renamed upstream',
@@ -225,6 +230,14 @@ describe('overlays that fail', () => {
     [{ type: 'file-rename', file: '*', replacement: 'x' }, 'matches'],
   ])('%j', async (data, message) => {
     expect(await check([data], { fetched: await fetched() })).toEqual([['fails', 1, expect.stringContaining(message)]]);
+  });
+
+  it('a patch to remove that the spec lists still, without a file', async () => {
+    const sources = await fetched();
+    await rm(join(sources.dir, 'upstream.patch'));
+    expect(await check([{ type: 'patch-remove', file: 'up*.patch' }], { fetched: sources })).toEqual([
+      ['fails', 1, expect.stringContaining('the spec lists upstream.patch')],
+    ]);
   });
 
   it('keep the ones behind them from nothing', async () => {
