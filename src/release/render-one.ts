@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { mapLimit } from '../base/files.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { type RenderOptions, renderComponent } from '../overlay/render.ts';
@@ -6,6 +7,8 @@ import { checkRendered, type FolderState, writeRendered } from '../overlay/rende
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources, type SourceContext } from '../sources/fetch.ts';
+import { readTogether } from '../sources/git.ts';
+import { upstreamOf } from '../sources/upstream.ts';
 
 /** Where components are rendered; plain data, so that threads can have it. */
 export interface RenderSite {
@@ -50,4 +53,41 @@ export function renderOne(
     const { commit } = fetched.origin;
     return { ...state, warnings: rendered.warnings, ...(commit === undefined ? {} : { commit }) };
   });
+}
+
+export type LotOutcome = { readonly rendered: RenderedOne } | { readonly error: unknown };
+
+/**
+ * Renders several components, some at a time: while git reads for one, another is rendered.
+ * @param settle told of each as it is done; never throws
+ */
+export async function renderLot(
+  site: RenderSite,
+  components: readonly ResolvedComponent[],
+  settle: (name: string, outcome: LotOutcome) => void,
+): Promise<void> {
+  const git = readTogether(components.flatMap((component) => addressOf(component, site.project)));
+  try {
+    await mapLimit(components, 4, async (component) => {
+      let outcome: LotOutcome;
+      try {
+        outcome = { rendered: await renderOne(site, component) };
+      } catch (error) {
+        outcome = { error };
+      }
+      settle(component.name, outcome);
+    });
+  } finally {
+    git.done();
+  }
+}
+
+function addressOf(component: ResolvedComponent, project: Project): string[] {
+  try {
+    const upstream = upstreamOf(component, project, undefined);
+    return upstream === undefined ? [] : [upstream.uri];
+  } catch {
+    // Rendering says what is wrong.
+    return [];
+  }
 }

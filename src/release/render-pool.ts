@@ -4,7 +4,8 @@ import { type Place, WeirError } from '../base/errors.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 
-export type ToWorker = { readonly component: ResolvedComponent } | { readonly stop: NodeJS.Signals };
+/** Components come in lots, so that one git can read for all of a lot. */
+export type ToWorker = { readonly components: readonly ResolvedComponent[] } | { readonly stop: NodeJS.Signals };
 
 /** A WeirError as a message carries it. */
 export interface PlainError {
@@ -23,8 +24,7 @@ export type FromWorker = { readonly component: string } & (
   | { readonly bug: unknown }
 );
 
-/** Components that a thread works on at a time: while git reads for one, another is rendered. */
-const atATime = 4;
+const lotSize = 16;
 
 /**
  * Renders components on threads, one a processor.
@@ -36,8 +36,14 @@ export async function renderOnThreads(
   components: readonly ResolvedComponent[],
   settle: (name: string, outcome: RenderedOne | WeirError) => void,
 ): Promise<void> {
-  const queue = components.values();
-  const count = Math.min(availableParallelism(), 16, Math.ceil(components.length / atATime));
+  let taken = 0;
+  const next = (): readonly ResolvedComponent[] => {
+    if (stopped !== undefined) return [];
+    const lot = components.slice(taken, taken + lotSize);
+    taken += lot.length;
+    return lot;
+  };
+  const count = Math.min(availableParallelism(), 16, Math.ceil(components.length / lotSize));
   const threads: Thread[] = [];
   let stopped: NodeJS.Signals | undefined;
   const stop = (signal: NodeJS.Signals): void => {
@@ -51,7 +57,7 @@ export async function renderOnThreads(
       Array.from({ length: count }, () => {
         const thread = new Thread(site);
         threads.push(thread);
-        return thread.work(() => (stopped === undefined ? queue.next().value : undefined), settle);
+        return thread.work(next, settle);
       }),
     );
   } finally {
@@ -69,17 +75,17 @@ class Thread {
     this.worker = new Worker(new URL('./render-worker.ts', import.meta.url), { workerData: site });
   }
 
-  /** Until there is no next one. */
+  /** Until there is no next lot. */
   async work(
-    next: () => ResolvedComponent | undefined,
+    next: () => readonly ResolvedComponent[],
     settle: (name: string, outcome: RenderedOne | WeirError) => void,
   ): Promise<void> {
     const { worker } = this;
     const send = (): void => {
-      const component = next();
-      if (component === undefined) return;
-      this.#busy++;
-      worker.postMessage({ component } satisfies ToWorker);
+      const components = next();
+      if (components.length === 0) return;
+      this.#busy += components.length;
+      worker.postMessage({ components } satisfies ToWorker);
     };
     await new Promise<void>((resolve, reject) => {
       worker.on('error', reject);
@@ -92,10 +98,12 @@ class Thread {
         } catch (error) {
           return reject(error);
         }
-        send();
+        // There is always a lot waiting, so that the thread never is.
+        if (this.#busy <= lotSize) send();
         if (this.#busy === 0) resolve();
       });
-      for (let slot = 0; slot < atATime; slot++) send();
+      send();
+      send();
       if (this.#busy === 0) resolve();
     });
   }

@@ -8,7 +8,7 @@ import type { RenderSite } from './render-one.ts';
 import type { FromWorker, PlainError, ToWorker } from './render-pool.ts';
 
 enableCompileCache();
-const { renderOne } = await import('./render-one.ts');
+const { renderLot } = await import('./render-one.ts');
 const site = workerData as RenderSite;
 
 parentPort!.on('message', (message: ToWorker) => {
@@ -16,12 +16,11 @@ parentPort!.on('message', (message: ToWorker) => {
     stopChildren(message.stop);
     return;
   }
-  const { component } = message;
-  const answer = (result: FromWorker): void => parentPort!.postMessage(result);
-  renderOne(site, component).then(
-    (rendered) => answer({ component: component.name, rendered }),
-    (error: unknown) => answer({ component: component.name, ...plain(error) }),
-  );
+  void renderLot(site, message.components, (component, outcome) => {
+    const result: FromWorker =
+      'rendered' in outcome ? { component, ...outcome } : { component, ...plain(outcome.error) };
+    parentPort!.postMessage(result);
+  });
 });
 
 /** An error as a message can carry it. */

@@ -4,7 +4,6 @@ import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { checkOut, resolveCommit } from './git.ts';
-import { commitsSinceVersion } from './git-history.ts';
 import type { GitRepository } from './git-run.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
 import { type ComponentLock, lockNames, lockProblem, readLock } from './lock.ts';
@@ -38,8 +37,6 @@ export interface FetchedSources {
     readonly commit?: string;
     /** For git: where its history can be read. */
     readonly repository?: GitRepository;
-    /** For git: the commits since the Version last changed, that one too; `%autorelease` counts them. */
-    readonly commitsSinceVersion?: number;
   };
   /** The component's lock, where it has one. */
   readonly lock?: ComponentLock;
@@ -165,8 +162,7 @@ async function fetchDistGit(
   const { repository } = distGit;
   const commit = await resolveCommit(repository, upstream.wish, context);
   await checkOut(repository, commit, into, context);
-  const commitsSince = await commitsSinceVersion(repository, commit, spec, context);
-  return { kind: 'git', from: repository.url, commit, repository, commitsSinceVersion: commitsSince };
+  return { kind: 'git', from: repository.url, commit, repository };
 }
 
 /** Copies a component's folder; other specs and the project's own TOML beside it stay behind. */

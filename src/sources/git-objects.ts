@@ -28,16 +28,29 @@ interface Request {
   readonly reject: (error: Error) => void;
 }
 
-/** Starts reading a repository. It does not keep the process alive while nothing is asked of it. */
-export function openReader(gitDir: string): GitReader {
+/**
+ * Starts reading a repository. It does not keep the process alive while nothing is asked of it.
+ * @param others `objects` folders of further repositories whose objects it finds as well
+ */
+export function openReader(gitDir: string, others: readonly string[] = []): GitReader {
   const argv = gitArgv(gitDir, ['cat-file', '--batch']);
-  const child = converse(argv, { env: gitEnvironment() });
+  const env = gitEnvironment();
+  const more = others.length === 0 ? {} : { GIT_ALTERNATE_OBJECT_DIRECTORIES: others.join(':') };
+  const child = converse(argv, { env: { ...env, ...more } });
   const waiting: Request[] = [];
   const output = new Chunks();
   let header: { readonly id: string; readonly type: string; readonly size: number } | undefined;
   let said = '';
   let ended: Error | undefined;
   let closing = false;
+  let unsent = '';
+
+  // Names that are asked for together go together: a write for each costs more than git's answer.
+  const send = (): void => {
+    child.stdin!.write(unsent);
+    unsent = '';
+    if (closing) child.stdin!.end();
+  };
 
   const settle = (act: (request: Request) => void): void => {
     act(waiting.shift()!);
@@ -88,11 +101,12 @@ export function openReader(gitDir: string): GitReader {
       return new Promise((resolve, reject) => {
         if (waiting.length === 0) hold(child, true);
         waiting.push({ name, resolve, reject });
-        child.stdin!.write(`${name}\n`);
+        if (unsent === '') queueMicrotask(send);
+        unsent += `${name}\n`;
       });
     },
     close: () => {
-      if (!closing) child.stdin!.end();
+      if (!closing && unsent === '') child.stdin!.end();
       closing = true;
     },
   };

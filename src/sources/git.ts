@@ -113,8 +113,75 @@ function readerOf(repository: GitRepository): GitReader {
   return reader;
 }
 
-/** @throws WeirError `ambiguous-commit`, `git-failed` */
+/** One process that reads the objects of several repositories. */
+interface SharedReader {
+  readonly reader: GitReader;
+  readonly gitDirs: readonly string[];
+}
+
+const shared = new Map<string, SharedReader>();
+
+/**
+ * Has one process read the objects of these repositories on this machine until `done` is called: with thousands of them,
+ * starting one for each takes longer than all else. An object is its name's content wherever it lies, so that it does not
+ * matter which repository gives it; names that are no ids are still looked up in their own.
+ * @param urls as for `openRepository`; others than plain repositories on this machine are left out
+ */
+export function readTogether(urls: readonly string[]): { readonly done: () => void } {
+  const gitDirs = [...new Set(urls.flatMap((url) => plainGitDir(url) ?? []))];
+  const [first, ...rest] = gitDirs;
+  if (first === undefined || rest.length === 0) return { done: () => {} };
+  const objects = rest.map((gitDir) => join(gitDir, 'objects'));
+  const group: SharedReader = { reader: openReader(first, objects), gitDirs };
+  for (const gitDir of gitDirs) shared.set(gitDir, group);
+  return { done: () => part(group) };
+}
+
+function part(group: SharedReader): void {
+  for (const gitDir of group.gitDirs) if (shared.get(gitDir) === group) shared.delete(gitDir);
+  group.reader.close();
+}
+
+/** Where a repository's objects lie beside its refs, in a folder that can stand in a list. */
+function plainGitDir(url: string): string | undefined {
+  const local = localPath(url);
+  const gitDir = local === undefined ? undefined : localGitDir(local);
+  return gitDir !== undefined && isThere(join(gitDir, 'objects')) && !/[:"\n]/.test(gitDir) ? gitDir : undefined;
+}
+
+const wholeId = /^[0-9a-f]{40}$/;
+
+/** The object from the shared process; undefined where that does not have it, or there is none. */
+async function readShared(gitDir: string, name: string): Promise<GitObject | undefined> {
+  const group = shared.get(gitDir);
+  if (group === undefined) return undefined;
+  const id = wholeId.test(name) ? name : idOfRef(gitDir, name);
+  if (id === undefined) return undefined;
+  try {
+    return await group.reader.read(id);
+  } catch (error) {
+    // A damaged repository among them: each is read by itself then, and only that one fails.
+    part(group);
+    if (error instanceof WeirError && error.code === 'git-failed') return undefined;
+    throw error;
+  }
+}
+
+/** The id that a ref has in its own file, which is where a repository that is not large has it. */
+function idOfRef(gitDir: string, ref: string): string | undefined {
+  if (ref !== 'HEAD' && !ref.startsWith('refs/heads/')) return undefined;
+  const text = textOf(join(gitDir, ref));
+  const symbolic = ref === 'HEAD' && text !== undefined ? /^ref: (refs\/heads\/.*)$/.exec(text)?.[1] : undefined;
+  const found = symbolic === undefined ? text : textOf(join(gitDir, symbolic));
+  return found !== undefined && wholeId.test(found) ? found : undefined;
+}
+
+/** An object by its id or another name. @throws WeirError `ambiguous-commit`, `git-failed` */
 export async function readObject(repository: GitRepository, name: string): Promise<GitObject | undefined> {
+  return (await readShared(repository.gitDir, name)) ?? (await readOwn(repository, name));
+}
+
+async function readOwn(repository: GitRepository, name: string): Promise<GitObject | undefined> {
   try {
     return await readerOf(repository).read(name);
   } catch (error) {
@@ -124,9 +191,15 @@ export async function readObject(repository: GitRepository, name: string): Promi
   }
 }
 
-/** The commit that a name means, or undefined. */
+/** The commit that a ref, or another commit of the repository, names; undefined where there is none. */
 export async function readCommit(repository: GitRepository, name: string): Promise<CommitData | undefined> {
-  const object = await readObject(repository, `${name}^{commit}`);
+  const object = await readShared(repository.gitDir, name);
+  return object?.type === 'commit' ? parseCommit(object) : findCommit(repository, name);
+}
+
+/** A commit by a name that came from outside: it has to be this repository's. */
+async function findCommit(repository: GitRepository, name: string): Promise<CommitData | undefined> {
+  const object = await readOwn(repository, `${name}^{commit}`);
   return object === undefined ? undefined : parseCommit(object);
 }
 
@@ -150,7 +223,7 @@ export async function resolveCommit(
   }
   const ref = refOf(wish.branch);
   if (wish.commit !== undefined) {
-    const there = await readCommit(repository, wish.commit.toLowerCase());
+    const there = await findCommit(repository, wish.commit.toLowerCase());
     if (there !== undefined) return there.id;
   }
   const pinned = patience.fresh === true ? undefined : readPin(repository, wish);
@@ -201,7 +274,7 @@ async function findWished(
   before: number | undefined,
   heads: readonly string[],
 ): Promise<string | undefined> {
-  if (wish.commit !== undefined) return (await readCommit(repository, wish.commit.toLowerCase()))?.id;
+  if (wish.commit !== undefined) return (await findCommit(repository, wish.commit.toLowerCase()))?.id;
   for (const head of heads) {
     let commit = await readCommit(repository, head);
     if (commit === undefined) continue;
@@ -354,38 +427,6 @@ export async function checkOut(
   patience: Patience = {},
 ): Promise<void> {
   await writeFiles(await commitFiles(repository, commit, patience), dir);
-}
-
-/** A commit of a history, for release numbers and changelogs. */
-export interface HistoryCommit {
-  readonly commit: string;
-  /** When it was committed, in seconds since 1970. */
-  readonly time: number;
-  readonly author: string;
-  readonly email: string;
-  readonly subject: string;
-}
-
-/** The first-parent history of some paths in a repository (its `.git` or a bare one), newest first. */
-export async function historyOf(
-  gitDir: string,
-  commit: string,
-  paths: readonly string[],
-): Promise<HistoryCommit[] | undefined> {
-  const format = '--format=%H%x00%ct%x00%an%x00%ae%x00%s%x1e';
-  const result = await runGit(gitDir, ['log', '--first-parent', format, commit, '--', ...paths]);
-  if (result.code !== 0) return undefined;
-  return result.stdout
-    .split('\x1e')
-    .map((record) => record.trim().split('\0'))
-    .filter((fields) => fields.length === 5)
-    .map(([hash, time, author, email, subject]) => ({
-      commit: hash!,
-      time: Number(time),
-      author: author!,
-      email: email!,
-      subject: subject!,
-    }));
 }
 
 /** Contents of files by id, in their order; what a partial clone lacks is fetched in one go. @throws WeirError `offline`, `git-failed` */

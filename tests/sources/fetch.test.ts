@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Project, ResolvedComponent } from '../../src/project/model.ts';
-import { historyOf } from '../../src/sources/git.ts';
 import { type ComponentLock, writeLock } from '../../src/sources/lock.ts';
 import { failure } from '../base/failure.ts';
 import { component } from '../overlay/fixture.ts';
@@ -108,7 +107,7 @@ describe('a dist-git that is git', () => {
 
   it('is taken at the head, the commit, the beginning of one, or the snapshot', async () => {
     const fetched = await at.fetch(upstream(), of, { withLookaside: false });
-    expect(fetched.origin).toMatchObject({ kind: 'git', commit: commits[3], commitsSinceVersion: 2 });
+    expect(fetched.origin).toMatchObject({ kind: 'git', commit: commits[3] });
     expect(await commitOf({ commit: commits[1] })).toBe(commits[1]);
     expect(await commitOf({ commit: commits[2]!.slice(0, 9) })).toBe(commits[2]);
     expect(await commitOf(snapshot)).toBe(commits[1]);
@@ -195,18 +194,5 @@ describe('a dist-git that is git', () => {
     const error = await failure(at.fetch(upstream(), served, { wait, attempts: 5 }));
     expect(error.code).toBe('git-failed');
     expect(waits).toEqual([1, 2]);
-  });
-
-  it('tells the history of paths', async () => {
-    const history = await historyOf(join(at.root, 'git/demo/.git'), 'HEAD', ['demo.spec']);
-    expect(history?.length).toBe(4);
-    expect(history?.[3]).toEqual({
-      commit: commits[0],
-      time: 1_600_000_000,
-      author: 'A B',
-      email: 'a@b.example',
-      subject: 'change 0',
-    });
-    expect(await historyOf(join(at.root, 'nowhere'), 'HEAD', [])).toBeUndefined();
   });
 });
