@@ -73,6 +73,7 @@ export async function makeProgram(asked: readonly string[], version: string): Pr
       gather,
     )
     .option('--permissive-config', 'warn of unknown keys in the configuration, go on without them')
+    .option('--offline', 'ask nothing of the network: what is not in the cache is an error')
     .option('--json', 'results and progress as JSON')
     .option('-q, --quiet', 'no progress, errors only')
     .option('-v, --verbose', 'stack traces with errors')
@@ -80,6 +81,10 @@ export async function makeProgram(asked: readonly string[], version: string): Pr
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command...]', 'show help')
     .configureHelp({ showGlobalOptions: true })
+    .hook('preAction', (root) => {
+      // All that asks the network looks there, in worker threads and children too.
+      if (root.opts().offline === true) process.env.WEIR_OFFLINE = '1';
+    })
     .exitOverride()
     .showHelpAfterError('hint: add --help to see what there is')
     .addHelpText(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
+import { isOffline } from '../base/network.ts';
 import { installRoot } from '../base/paths.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
@@ -250,7 +251,7 @@ async function siteOf(
   const none: ReadonlyMap<string, never> = new Map<string, never>();
   // A thread gets a copy: of the project only what sources are found by.
   const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
-  const sources = { store: engine.store, cache, ...(settings.offline === true ? { offline: true } : {}) };
+  const sources = { store: engine.store, cache, offline: settings.offline === true || isOffline() };
   return { project: small, sources, scratch: engine.scratch, root, write, changes };
 }
 

@@ -23,6 +23,8 @@ describe('help', () => {
     ['boot', ['help', 'boot']],
     ['component', ['component', '--help']],
     ['component-render', ['help', 'component', 'render']],
+    ['component-update', ['help', 'component', 'update']],
+    ['component-prepare', ['help', 'component', 'prepare']],
     ['overlay', ['overlay', '--help']],
     ['package', ['package', '--help']],
     ['repo', ['repo', '--help']],

@@ -11,7 +11,6 @@ import { projectWorkspaceFor } from '../workspace.ts';
 interface QueryCommandOptions extends SelectionOptions {
   readonly spec?: boolean;
   readonly sources?: string;
-  readonly offline?: boolean;
   readonly macros?: readonly string[];
 }
 
@@ -21,7 +20,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .option('--spec', 'print the spec as it is rendered, instead of what it says; for one component')
     .option('--macros <file>', 'macro file of the distribution to load (may be repeated)', collect)
     .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
-    .option('--offline', 'fetch nothing: what is not in the cache is an error')
     .addHelpText(
       'after',
       examples([
@@ -43,7 +41,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const components = selectComponents(workspace.project, selection);
       const upstream = {
-        offline: options.offline === true,
         ...(options.sources === undefined ? {} : { sources: resolve(options.sources) }),
       };
       if (options.spec === true) {

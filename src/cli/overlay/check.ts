@@ -2,6 +2,7 @@ import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { parseDays } from '../../audit/divergence.ts';
 import { closest, WeirError } from '../../base/errors.ts';
+import { isOffline } from '../../base/network.ts';
 import { type FindingKind, findingKinds } from '../../overlay/check.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
 import { checkOverlays } from '../../release/overlay-check.ts';
@@ -12,7 +13,6 @@ import { projectWorkspaceFor } from '../workspace.ts';
 interface Options extends SelectionOptions {
   /** False with `--no-sources`, true where neither is given. */
   readonly sources: string | boolean;
-  readonly offline?: boolean;
   readonly olderThan?: string;
   readonly failOn?: string;
 }
@@ -22,7 +22,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   addSelection(command, 'components; all where none is named')
     .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
     .option('--no-sources', 'look at the configuration alone')
-    .option('--offline', 'fetch nothing: what is not in the cache is not checked')
     .option('--older-than <age>', 'find backports older than this, such as 180d, 26w or 1y')
     .option('--fail-on <kinds>', 'exit 1 where one of these was found, with commas between them')
     .addHelpText('after', `\nFindings:\n${kinds.join('\n')}`)
@@ -46,7 +45,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         ? [...project.components.values()]
         : selectComponents(project, selection);
       const report = await checkOverlays(workspace, chosen, {
-        offline: options.offline === true,
+        offline: isOffline(),
         withoutSources: options.sources === false,
         ...(typeof options.sources === 'string' ? { sources: resolve(options.sources) } : {}),
         ...(olderThanDays === undefined ? {} : { olderThanDays }),

@@ -11,7 +11,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<component>', 'name of the component')
     .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
-    .option('--offline', 'fetch nothing: what is not in the cache is an error')
     .addHelpText(
       'after',
       examples([
@@ -20,13 +19,12 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         'weir overlay explain chrony --sources ~/dist-git/chrony',
       ]),
     )
-    .action(async (name: string, options: { sources?: string; offline?: boolean }) => {
+    .action(async (name: string, options: { sources?: string }) => {
       const settings = globals();
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const component = findComponent(workspace.project, name);
       const { error, steps, ...rest } = await explainOverlays(workspace, component, {
         ...(options.sources === undefined ? {} : { sources: resolve(options.sources) }),
-        offline: options.offline === true,
       });
       const place = ({ origin }: ExplainedStep): string =>
         `${relative(workspace.project.root, origin.file)}:${origin.line}`;
