@@ -109,21 +109,19 @@ function madeLike(spec: Spec, scope: Scope): MadeLike {
   const exact = fitted.filter(({ fit }) => fit === 'exact').map(({ section }) => section);
   const found = exact[0] ?? fitted.find(({ fit }) => fit === 'like')?.section;
   const details = fitted
-    .filter(({ fit, section }) => fit === 'any' && spec.sections.indexOf(section) >= 0)
+    .filter(({ fit }) => fit === 'any')
     .map(({ section }) => section)
     .filter((section, index, all) => all[index - 1]?.header !== section.header)
     .slice(0, 3)
     .map((section) => `${callPlace(spec, section)} makes sections of packages that only rpm can tell`);
-  const open = exact.find((section) => section.maker!.certain && isLastOfCall(spec, section));
+  // The last one that a call makes goes on behind it.
+  const lasts = new Set(callsOf(spec).map((call) => call.at(-1)!));
+  const open = exact.find((section) => section.maker!.certain && lasts.has(section));
   return {
     open,
     error: found === undefined ? undefined : macroMade(spec, scope, found, exact.length > 0),
     details: [...details, ...unseen(spec)],
   };
-}
-
-function isLastOfCall(spec: Spec, section: Section): boolean {
-  return spec.sections[spec.sections.indexOf(section) + 1]?.header !== section.header;
 }
 
 function callPlace(spec: Spec, section: Section): string {

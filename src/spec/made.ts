@@ -135,7 +135,7 @@ const luaHeader = /(?:^[ \t]*|["']|\[\[|\\n)%{1,2}([A-Za-z_]+)(?![A-Za-z0-9_])([
 export class SectionMacros {
   private readonly own = new Map<string, OwnMacro>();
   private readonly values = new Map<string, string>();
-  private readonly budget: Budget = { left: 4_000_000 };
+  private readonly budget: Budget = { left: 800_000 };
 
   /** Takes in a `%define` or `%global`. @param text the logical line @param conditional whether it is inside an `%if` */
   define(text: string, conditional: boolean): void {
@@ -217,7 +217,9 @@ export class SectionMacros {
     if (own === undefined) {
       const known = knownMacros[name!]!;
       const call = parseCall(expandCall(given, undefined, this.values, this.budget), known.options);
-      return known.headers(call).map((header) => parseHeader(header)!);
+      const headers = known.headers(call).slice(0, 1000);
+      this.budget.left -= headers.length * 20;
+      return headers.map((header) => parseHeader(header)!);
     }
     const call = own.options === undefined ? undefined : parseCall(given, own.options);
     const local = new Map<string, string>();

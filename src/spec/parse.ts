@@ -94,9 +94,10 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   const strays: number[] = [];
   let tagsAllowed = true;
   let inChangelog = false;
+  // Inside of braces that began before, a line goes on behind a backslash only; the whole would be taken over and over.
   const logicalEnd = (line: number): number => {
     let end = line + 1;
-    while (joined[end] === true) end++;
+    while (joined[end] === true && (joined[line] !== true || lines[end - 1]!.text.endsWith('\\'))) end++;
     return end;
   };
   for (const [index, { text }] of lines.entries()) {
@@ -157,7 +158,9 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   const all = [{ line: -1, start: 0, section: preamble, maker: undefined }, ...marks];
   for (const [index, { line, start, section, maker }] of all.entries()) {
     const next = all[index + 1]?.line ?? lines.length;
-    sections.push({ ...section, header: line, start, end: next === line ? start : next, maker });
+    // A header may stand on a line that continues a call's.
+    const end = next === line ? start : next;
+    sections.push({ ...section, header: line, start: Math.min(start, end), end, maker });
   }
   return { encoding, lines, roles, joined, depths, sections, conditionals, strays };
 }

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sectionNames } from '../../src/spec/header.ts';
-import { parseSpec, printSpec, specBytes } from '../../src/spec/parse.ts';
+import { parseSpec, parseTag } from '../../src/spec/parse.ts';
+import { branchesAround, imbalances } from '../../src/spec/query.ts';
 
 /** Sections as `%name package` lines, for short expectations. */
 function outline(text: string): string[] {
@@ -110,73 +110,80 @@ describe('lines', () => {
   });
 });
 
-const piece = fc.oneof(
-  fc.constantFrom(
-    ...[
-      '%if 1',
-      '%else',
-      '%elif 0',
-      '%endif',
-      '%package a',
-      ' %files -n b',
-      '%build',
-      '%description',
-      '%{lua:',
-      '}',
-      '%(',
-    ],
-    ...[
-      ')',
-      '%define x \\',
-      'Name: a',
-      'Patch0: b',
-      '%{?x:',
-      '\\',
-      '%%',
-      '%[',
-      '# %{',
-      '%dnl',
-      '',
-      '\ufeffName: x',
-      '\r',
-    ],
-  ),
-  fc.string({ unit: 'binary', maxLength: 30 }),
-);
-const anySpec = fc
-  .array(fc.tuple(piece, fc.constantFrom('\n', '\r\n', '')), { maxLength: 60 })
-  .map((parts) => parts.map(([text, end]) => text + end).join(''));
-
-describe('parse and print', () => {
-  it('give every text back', () => {
-    fc.assert(fc.property(anySpec, (text) => printSpec(parseSpec(text)) === text));
+describe('the model of conditionals', () => {
+  const spec = parseSpec(
+    [
+      ...[
+        '%if A',
+        'a',
+        '%ifarch x86_64 %{arm}',
+        'b',
+        '%elifarch i686',
+        'c',
+        '%else',
+        'd',
+        '%endif',
+        '%elif B',
+        'e',
+        '%endif',
+      ],
+      ...['f', '%ifos linux', 'g', '%endif'],
+    ].join('\n'),
+  );
+  it('is a tree', () => {
+    expect(spec.conditionals).toEqual([
+      { open: 0, branches: [9], close: 11, parent: -1 },
+      { open: 2, branches: [4, 6], close: 8, parent: 0 },
+      { open: 13, branches: [], close: 15, parent: -1 },
+    ]);
   });
 
-  it('give every byte back, valid UTF-8 or not', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-        expect(Buffer.from(specBytes(parseSpec(bytes)))).toEqual(Buffer.from(bytes));
-      }),
+  it.each<[number, string[]]>([
+    [0, []],
+    [1, ['if A']],
+    [2, ['if A']],
+    [3, ['if A', 'ifarch x86_64 %{arm}']],
+    [4, ['if A']],
+    [5, ['if A', 'elifarch i686']],
+    [7, ['if A', 'else']],
+    [8, ['if A']],
+    [10, ['elif B']],
+    [12, []],
+    [14, ['ifos linux']],
+  ])('says what is around line %i', (line, expected) => {
+    expect(branchesAround(spec, line).map(({ word, expression }) => `${word} ${expression}`.trim())).toEqual(expected);
+  });
+
+  it('names what does not match, by line', () => {
+    const broken = parseSpec(
+      ['%endif', '%if A', '%else', '%elif B', '%else', '%endif', '%else', '%ifarch x', 'text'].join('\n'),
     );
+    expect(imbalances(broken)).toEqual([
+      { line: 0, problem: '%endif without %if' },
+      { line: 3, problem: '%elif after %else' },
+      { line: 4, problem: '%else after %else' },
+      { line: 6, problem: '%else without %if' },
+      { line: 7, problem: '%ifarch without %endif' },
+    ]);
+    expect(imbalances(spec)).toEqual([]);
   });
+});
 
-  it('tile the file with sections', () => {
-    fc.assert(
-      fc.property(anySpec, (text) => {
-        const spec = parseSpec(text);
-        let next = 0;
-        for (const section of spec.sections) {
-          expect(section.start).toBe(section.header < 0 ? 0 : next + 1);
-          next = section.end;
-        }
-        expect(next).toBe(spec.lines.length);
-        for (const list of [spec.roles, spec.joined, spec.depths]) expect(list.length).toBe(spec.lines.length);
-      }),
-    );
-  });
-
-  it('take time in proportion to the file, however many brackets are open', () => {
-    const spec = parseSpec('%{ %( %[ \\\n%if\n'.repeat(50_000));
-    expect(spec.lines.length).toBe(100_000);
+describe('tags', () => {
+  it.each<[string, string | undefined, string | undefined]>([
+    ['Requires(post,preun): a', 'Requires(post,preun)', 'a'],
+    ['Requires( post , preun ): a', 'Requires( post , preun )', 'a'],
+    ['Summary(de):  Hallo : Welt  ', 'Summary(de)', 'Hallo : Welt'],
+    ['  BuildRequires : a', 'BuildRequires', 'a'],
+    ['Source0:', 'Source0', ''],
+    ['Recommends:\ta', 'Recommends', 'a'],
+    ['X-Vendor-Tag: 1', 'X-Vendor-Tag', '1'],
+    ['%{?x:Name: y}', undefined, undefined],
+    ['Name y', undefined, undefined],
+    [': y', undefined, undefined],
+    ['1Name: y', undefined, undefined],
+    ['a b: c', undefined, undefined],
+  ])('%j', (text, name, value) => {
+    expect(parseTag(text)).toEqual(name === undefined ? undefined : { name, value });
   });
 });
