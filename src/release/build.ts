@@ -10,8 +10,9 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
 import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
 import { type BuiltImage, imageStage } from './images.ts';
+import { checkLockstep } from './lockstep.ts';
 import { claimOutput, markOutput } from './output.ts';
-import { writeReleaseRecord } from './record.ts';
+import { releaseImages, writeReleaseRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { repositoryStage } from './repository.ts';
 import { seedStage } from './seed.ts';
@@ -41,6 +42,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
       images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));
     }
     const release = { workspace, toolbox, key, seed, built, repository, images };
+    checkLockstep(await releaseImages(release));
     await writeReleaseRecord(release);
     return release;
   });

@@ -20,6 +20,7 @@ import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
 import { printListing } from '../tree/listing.ts';
 import { withEntries } from '../tree/overlay.ts';
+import { treeBytes } from '../tree/size.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
@@ -49,7 +50,7 @@ export interface ImageRecord {
     readonly nevra: string;
   })[];
   readonly files: readonly ImageFile[];
-  /** Sum of file sizes in the tree, bytes. */
+  /** Sum of file sizes in the tree, bytes; hard links count once. */
   readonly installedSize: number;
   readonly osRelease: Readonly<Record<string, string>>;
   /** Kind-specific facts: kernel and command line, or manifest digest. */
@@ -143,7 +144,7 @@ export async function imageStage(
         snapshot: repository.snapshot.name,
         packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),
         files: await describeFiles(temporary, digests),
-        installedSize: tree.entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
+        installedSize: treeBytes(tree.entries),
         osRelease,
         details,
         log,

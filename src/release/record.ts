@@ -47,7 +47,7 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
         ...debianOrigin(seed, pkg),
       })),
     })),
-    images: (await currentImages(release)).map((record) => ({
+    images: (await releaseImages(release)).map((record) => ({
       name: record.name,
       kind: record.kind,
       inputs: record.inputs,
@@ -62,13 +62,14 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
 }
 
 /** The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. */
-async function currentImages({ workspace, images, repository }: Release): Promise<ImageRecord[]> {
+export async function releaseImages({ workspace, images, repository }: Release): Promise<ImageRecord[]> {
   const made = new Map(images.map(({ record }) => [record.name, record]));
   const published = new Set(repository.snapshot.channels.flatMap((channel) => channel.packages.map((pkg) => pkg.rpm)));
   const records: ImageRecord[] = [];
   for (const name of workspace.project.images.keys()) {
     const record = made.get(name) ?? (await readImage(workspace, name));
-    if (record?.packages.every((pkg) => published.has(pkg.rpm)) === true) records.push(record);
+    if (record === undefined) continue;
+    if (made.has(name) || record.packages.every((pkg) => published.has(pkg.rpm))) records.push(record);
   }
   return records;
 }

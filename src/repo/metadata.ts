@@ -33,6 +33,16 @@ export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'rel
   return `${pkg.name}-${pkg.epoch === 0 ? '' : `${pkg.epoch}:`}${pkg.version}-${pkg.release}.${pkg.arch}`;
 }
 
+/** What `nevra` wrote; undefined where the text is not that. */
+export function parseNevra(
+  text: string,
+): Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> | undefined {
+  const match = /^(.+)-(?:(\d+):)?([^-:]+)-([^-]+)\.([^-.]+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, name, epoch, version, release, arch] = match;
+  return { name: name!, epoch: Number(epoch ?? 0), version: version!, release: release!, arch: arch! };
+}
+
 /** Name of the source package that a package was built from; its own where none is said. */
 export function sourceName(pkg: Pick<RepoPackage, 'name' | 'sourceRpm'>): string {
   return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(pkg.sourceRpm)?.[1] ?? pkg.name;

@@ -8,37 +8,52 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** An entry without its time: every rebuild moves times, and none of them says that something differs. */
 export type ListedEntry = Without<Entry, 'mtime'>;
 
-/**
- * The tree's entries, one JSON object a line, in the tree's order: the same tree gives the same text. Keys stand in a fixed
- * order, those that say nothing are left out: `path`, `kind` (`file`, `directory`, `symlink`), `mode` (octal, four digits),
- * `user`, `group`, `size` (bytes), `sha256`, `hardlink` (the first path of the set), `capabilities`, `target`, `label`,
- * `packages`.
- */
+/** An entry as the file has it; keys that say nothing are left out. */
+export interface ListingLine {
+  readonly path: string;
+  readonly kind: Entry['kind'];
+  /** Permission bits as four octal digits: `0755`, `4755`. */
+  readonly mode: string;
+  readonly user: string;
+  readonly group: string;
+  /** bytes, of files */
+  readonly size?: number;
+  readonly sha256?: string;
+  /** First path of the hard-link set, for its other members. */
+  readonly hardlink?: string;
+  /** File capabilities as text (`cap_net_raw=ep`). */
+  readonly capabilities?: string;
+  /** What a symbolic link says. */
+  readonly target?: string;
+  /** SELinux context. */
+  readonly label?: string;
+  /** Names of the packages that own the path. */
+  readonly packages?: readonly string[];
+}
+
+/** The tree's entries, one JSON object a line, in the tree's order: the same tree gives the same text. */
 export function printListing(tree: Pick<Tree, 'entries'>): string {
   let text = '';
-  for (const entry of tree.entries) {
-    const { path, kind, mode, user, group, label, packages } = entry;
-    const line = {
-      path,
-      kind,
-      mode: formatMode(mode),
-      user,
-      group,
-      ...(entry.kind === 'file'
-        ? { size: entry.size, sha256: entry.digest, hardlink: entry.hardlink, capabilities: entry.capabilities }
-        : {}),
-      ...(entry.kind === 'symlink' ? { target: entry.target } : {}),
-      label,
-      ...(packages.length === 0 ? {} : { packages }),
-    };
-    text += `${JSON.stringify(line)}\n`;
-  }
+  for (const entry of tree.entries) text += `${JSON.stringify(listingLine(entry))}\n`;
   return text;
 }
 
-/** Permission bits as four octal digits: `0755`. */
-export function formatMode(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
+/** An entry as its line says it, keys in the order in which they stand. */
+export function listingLine(entry: ListedEntry): ListingLine {
+  const { path, kind, mode, user, group, label, packages } = entry;
+  return {
+    path,
+    kind,
+    mode: mode.toString(8).padStart(4, '0'),
+    user,
+    group,
+    ...(entry.kind === 'file' ? { size: entry.size, sha256: entry.digest } : {}),
+    ...(entry.kind === 'file' && entry.hardlink !== undefined ? { hardlink: entry.hardlink } : {}),
+    ...(entry.kind === 'file' && entry.capabilities !== undefined ? { capabilities: entry.capabilities } : {}),
+    ...(entry.kind === 'symlink' ? { target: entry.target } : {}),
+    ...(label === undefined ? {} : { label }),
+    ...(packages.length === 0 ? {} : { packages }),
+  };
 }
 
 /**

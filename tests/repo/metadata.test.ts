@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { nevra, parseNevra } from '../../src/repo/metadata.ts';
+
+const part = fc.stringMatching(/^[A-Za-z0-9._+~^]{1,8}$/);
+
+test('a NEVRA is read back as the package that it was written for', () => {
+  const anyPackage = fc.record({
+    name: fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('-')),
+    epoch: fc.nat(12),
+    version: part,
+    release: part,
+    arch: fc.constantFrom('x86_64', 'noarch', 'src'),
+  });
+  fc.assert(
+    fc.property(anyPackage, (pkg) => {
+      expect(parseNevra(nevra(pkg))).toEqual(pkg);
+    }),
+  );
+});
+
+test.each(['bash', 'bash-5.3', 'bash-5.3-1', ''])('%j is none', (text) => expect(parseNevra(text)).toBeUndefined());
