@@ -14,7 +14,7 @@ import { unifiedDiff } from '../overlay/unified-diff.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources } from '../sources/fetch.ts';
 import { glanceAt, localGitDir, localPath, openGitStore } from '../sources/git.ts';
-import { type ComponentLock, readLocks } from '../sources/lock.ts';
+import { type ComponentLock, lockProblem, readLocks } from '../sources/lock.ts';
 import { upstreamOf } from '../sources/upstream.ts';
 import { decodeText } from '../spec/lines.ts';
 import { archiveTools } from './archive-tools.ts';
@@ -46,6 +46,8 @@ export interface RenderSettings {
   readonly all?: boolean;
   /** Nothing is asked of upstream. */
   readonly offline?: boolean;
+  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  readonly skipLockValidation?: boolean;
 }
 
 /** With fewer components, starting threads takes longer than rendering. */
@@ -67,7 +69,7 @@ export async function renderComponents(
     const scratch = workspace.engine.scratch;
     const { changes, warning } = await releaseChanges(project, components, { scratch, cache });
     if (warning !== undefined) stage.note(warning);
-    const plan = await planRendering(workspace, components, records, root, changes);
+    const plan = await planRendering(workspace, components, records, root, changes, settings);
     const run = new Run(plan, records, stage, components.length, settings.check !== true);
     const site = await siteOf(workspace, root, settings, changes);
     try {
@@ -120,6 +122,7 @@ async function planRendering(
   records: RenderRecords,
   root: string,
   changes: RenderSite['changes'],
+  settings: RenderSettings,
 ): Promise<Plan> {
   const { project, cache } = workspace;
   const locks = await readLocks(project);
@@ -134,10 +137,15 @@ async function planRendering(
     const { name } = component;
     // The release number counts the commits, and a changelog names them.
     const counted = sha256(`${renderer} ${(changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
-    const now = await knownInputs(component, context, locks.get(name), counted, cache);
+    const lock = locks.get(name);
+    const now = await knownInputs(component, context, lock, counted, cache);
     known.set(name, now);
     const record = records.get(name);
-    const stamps = isCurrent(record, now) ? asStamped(join(root, renderedDir(name)), record.files) : undefined;
+    // A lock that contradicts the configuration is told by rendering, though what is there was made from the same commit.
+    const checked = settings.skipLockValidation !== true && locks.size > 0 && now.refs !== 'none';
+    const doubtful = checked && lockProblem(component, lock) !== undefined;
+    const stamps =
+      !doubtful && isCurrent(record, now) ? asStamped(join(root, renderedDir(name)), record.files) : undefined;
     if (record === undefined || stamps === undefined) {
       due.push(component);
       continue;
@@ -251,7 +259,8 @@ async function siteOf(
   const none: ReadonlyMap<string, never> = new Map<string, never>();
   // A thread gets a copy: of the project only what sources are found by.
   const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
-  const sources = { store: engine.store, cache, offline: settings.offline === true || isOffline() };
+  const { offline = isOffline(), skipLockValidation = false } = settings;
+  const sources = { store: engine.store, cache, offline, skipLockValidation };
   return { project: small, sources, scratch: engine.scratch, root, write, changes };
 }
 

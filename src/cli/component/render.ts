@@ -9,12 +9,14 @@ import { projectWorkspaceFor } from '../workspace.ts';
 interface RenderCommandOptions extends SelectionOptions {
   readonly check?: boolean;
   readonly clean?: boolean;
+  readonly skipLockValidation?: boolean;
 }
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   addSelection(command, 'components; all where none is named')
     .option('--check', 'write nothing; exit 1 where a file is stale, and name it')
     .option('--clean', 'remove rendered folders that no component has any more')
+    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
     .addHelpText(
       'after',
       examples([
@@ -30,8 +32,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const asked = selectionOf(names, options);
       const all = asked.all || isEmptySelection(asked);
       const components = selectComponents(workspace.project, { ...asked, all });
-      const { check = false, clean = false } = options;
-      const report = await renderComponents(workspace, components, { check, clean, all });
+      const { check = false, clean = false, skipLockValidation = false } = options;
+      const report = await renderComponents(workspace, components, { check, clean, all, skipLockValidation });
       const failed = report.failed.map(({ component, error }) => ({ component, ...errorJson(error) }));
       const gone = (state: string): boolean => state === 'extra' || state === 'orphan';
       const lines = report.changed.map(
