@@ -10,23 +10,48 @@ export interface GitServer {
   readonly asked: readonly { readonly method: string; readonly path: string; readonly protocol: string | undefined }[];
   /** HTTP status codes that the next requests get instead of an answer. */
   readonly fail: (...codes: readonly number[]) => void;
+  /** The next pack is sent only to its middle, and nothing after that. @returns once it has come to that */
+  readonly stall: () => Promise<void>;
+}
+
+export interface GitServerOptions {
+  /** Git's configuration on the server, over what `serveGit` says. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Whether it knows nothing of protocol version 2. */
+  readonly old?: boolean;
 }
 
 /**
  * Serves a folder's repositories over HTTP by `git http-backend` (git-http-backend(1)), with partial clones and single
  * commits on request, as the large hosts allow them. Ends with the test.
  */
-export async function serveGit(root: string): Promise<GitServer> {
+export async function serveGit(root: string, options: GitServerOptions = {}): Promise<GitServer> {
   const asked: { method: string; path: string; protocol: string | undefined }[] = [];
   const failures: number[] = [];
+  let stalled: (() => void) | undefined;
   const url = await listen((request, response) => {
     const protocol = request.headers['git-protocol']?.toString();
     asked.push({ method: request.method ?? '', path: request.url ?? '', protocol });
     const code = failures.shift();
-    if (code === undefined) backend(root, request, response);
-    else response.writeHead(code).end();
+    if (code !== undefined) return void response.writeHead(code).end();
+    backend(root, request, response, options, (chunk) => {
+      const pack = stalled === undefined ? -1 : chunk.indexOf('PACK');
+      if (pack < 0) return chunk;
+      stalled!();
+      return chunk.subarray(0, pack + 24);
+    });
   });
-  return { url, asked, fail: (...codes) => void failures.push(...codes) };
+  return {
+    url,
+    asked,
+    fail: (...codes) => void failures.push(...codes),
+    stall: () =>
+      new Promise<void>((resolve) => {
+        stalled = resolve;
+      }).then(() => {
+        stalled = undefined;
+      }),
+  };
 }
 
 const settings = {
@@ -35,10 +60,17 @@ const settings = {
   'safe.directory': '*',
 };
 
-/** One request as CGI (RFC 3875). */
-function backend(root: string, request: IncomingMessage, response: ServerResponse): void {
+/** One request as CGI (RFC 3875). @param pass gives what of a chunk is sent; less than all of it is the end */
+function backend(
+  root: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: GitServerOptions,
+  pass: (chunk: Buffer) => Buffer,
+): void {
   const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
-  const config = Object.entries(settings).flatMap(([key, value], index) => [
+  const all = { ...settings, ...options.settings };
+  const config = Object.entries(all).flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
@@ -49,14 +81,14 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_PROJECT_ROOT: root,
       GIT_HTTP_EXPORT_ALL: '1',
-      GIT_CONFIG_COUNT: String(Object.keys(settings).length),
+      GIT_CONFIG_COUNT: String(Object.keys(all).length),
       ...Object.fromEntries(config),
       REQUEST_METHOD: request.method,
       PATH_INFO: decodeURIComponent(pathname),
       QUERY_STRING: search.slice(1),
       CONTENT_TYPE: request.headers['content-type'],
       HTTP_CONTENT_ENCODING: request.headers['content-encoding'],
-      GIT_PROTOCOL: request.headers['git-protocol']?.toString(),
+      GIT_PROTOCOL: options.old === true ? undefined : request.headers['git-protocol']?.toString(),
       REMOTE_ADDR: '127.0.0.1',
     },
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -65,8 +97,15 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
   child.stdin.on('error', () => {});
   request.pipe(child.stdin);
   let head = Buffer.alloc(0);
+  let cut = false;
+  const send = (chunk: Buffer): void => {
+    if (cut) return;
+    const passed = pass(chunk);
+    cut = passed.length < chunk.length;
+    response.write(passed);
+  };
   child.stdout.on('data', (chunk: Buffer) => {
-    if (response.headersSent) return void response.write(chunk);
+    if (response.headersSent) return send(chunk);
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) return;
@@ -76,8 +115,10 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
       else response.setHeader(name, value);
     }
     response.flushHeaders();
-    response.write(head.subarray(end + 4));
+    send(head.subarray(end + 4));
   });
-  child.stdout.on('end', () => response.end());
+  child.stdout.on('end', () => {
+    if (!cut) response.end();
+  });
   response.on('close', () => child.kill());
 }
