@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { folder, weir } from './weir.ts';
+
+let root: string;
+let project: string;
+let head: string;
+
+beforeEach(() => {
+  root = folder({
+    'git/a/a.spec': 'Name: a\nVersion: 1\nRelease: 1\n',
+    'git/a/sources': `SHA512 (a.tgz) = ${'0'.repeat(128)}\n`,
+  });
+  project = folder({
+    'weir.toml': `
+[project]
+description = "p"
+default-distro = { name = "ours", version = "1" }
+[distros.ours.versions.1.default-component-config]
+spec = { type = "upstream", upstream-distro = { name = "up", version = "1" } }
+[distros.up]
+dist-git-base-uri = "${root}/git/$pkg"
+lookaside-base-uri = "http://127.0.0.1:1/$filename"
+[distros.up.versions.1]
+[components.a]
+[components.c]
+spec = { type = "local", path = "c.spec" }
+`,
+    'c.spec': 'Name: c\n',
+  });
+  const git = (...args: string[]): string =>
+    spawnSync('git', ['-C', join(root, 'git/a'), '-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args], {
+      encoding: 'utf8',
+    }).stdout.trim();
+  git('init', '-q');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'x');
+  head = git('rev-parse', 'HEAD');
+});
+
+describe('weir component update', () => {
+  const update = (...args: string[]): ReturnType<typeof weir> => weir(['-C', project, 'component', 'update', ...args]);
+
+  it('says what it wrote, and nothing of what is as it was', () => {
+    const short = head.slice(0, 12);
+    expect(update('-a')).toMatchObject({
+      code: 0,
+      stdout: `COMPONENT  STATE  COMMIT        BEFORE\na          new    ${short}\n`,
+    });
+    expect(update('-a')).toMatchObject({ code: 0, stdout: '' });
+    expect(update('--bump', 'a', 'c').stdout.split('\n').slice(1)).toEqual([
+      `a          bumped  ${short}  manual-bump 1`,
+      'c          bumped  -             manual-bump 1',
+      '',
+    ]);
+    expect(readdirSync(join(project, 'locks'))).toEqual(['a.lock', 'c.lock']);
+  });
+
+  it('checks with exit code 1 where something is stale', () => {
+    const stale = update('-a', '--check-only');
+    expect(stale.code).toBe(1);
+    expect(stale.stderr).toContain('error: locks are stale\nhint: the same command without --check-only writes them\n');
+    expect(existsSync(join(project, 'locks'))).toBe(false);
+    update('-a');
+    expect(update('-a', '--check-only').code).toBe(0);
+  });
+
+  it('answers in JSON', () => {
+    const { code, stdout } = update('-a', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      kept: 'locks',
+      folder: join(project, 'locks'),
+      components: [
+        { component: 'a', state: 'new', commit: head },
+        { component: 'c', state: 'skipped', reason: "its spec is the project's own" },
+      ],
+      orphans: [],
+      stale: true,
+    });
+    const failed = update('-p', '*', '--bump', '--json', '--upstream-commits-dir', 'pins');
+    expect(failed.code).toBe(2);
+  });
+
+  it.each([
+    [[], 'no component is named'],
+    [['-a', '--bump', '--check-only'], 'contradict each other'],
+    [['x'], 'no component x'],
+    [['-p', 'x*'], 'no component matches x*'],
+  ])('%j is wrong use', (args, message) => {
+    const { code, stdout, stderr } = update(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+});
+
+describe('weir component prepare', () => {
+  it('writes a folder and names what is in it', () => {
+    const out = join(folder({}), 'out');
+    const { code, stdout } = weir(['-C', project, 'component', 'prepare', 'a', '-o', out, '--skip-sources']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${out}/a.spec\n${out}/sources\n` });
+    expect(readFileSync(join(out, 'a.spec'), 'utf8')).toContain('Version: 1');
+  });
+
+  it('does not ask the network when it is told not to', () => {
+    const out = join(folder({}), 'out');
+    const { code, stderr } = weir(['-C', project, '--offline', 'component', 'prepare', 'a', '-o', out]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('error: component a: a.tgz is not in the cache, and this run is offline\n');
+    expect(stderr).toContain('  not asked: http://127.0.0.1:1/a.tgz\n');
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('needs a folder', () => {
+    const { code, stderr } = weir(['-C', project, 'component', 'prepare', 'a']);
+    expect(code).toBe(2);
+    expect(stderr).toContain("required option '-o, --output <dir>' not specified");
+  });
+});
