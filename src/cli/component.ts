@@ -12,6 +12,7 @@ const verbs: Readonly<Record<string, string>> = {
   query: 'what a spec says after its overlays, macros expanded: packages, dependencies, sources; or the spec itself',
   diff: "show what the overlays change: upstream's files against the rendered ones",
   changed: 'say which components changed between two commits of the project, and which part of them',
+  history: 'show which commits of the project changed a component, and what of it',
   build: 'build components, and before them only what they wait for; nothing is published',
   log: "print the log of a component's last build",
 };

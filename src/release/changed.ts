@@ -247,3 +247,26 @@ export function describePart({ part, change, before, after, where }: PartChange)
         : `: ${after ?? before}`;
   return `${change} ${part}${values}${at}`;
 }
+
+/** What changed, components with the very same story under one heading. */
+export function changedText(report: ChangedReport): string {
+  const stories = new Map<string, { readonly heading: string; readonly lines: string[]; readonly names: string[] }>();
+  for (const { component, change, parts, sourcesChanged, drifted } of report.components) {
+    const lines = parts.map((part) => `  ${describePart(part)}`);
+    const sources = drifted ? ', rendered sources drifted' : sourcesChanged ? ', rendered sources changed' : '';
+    const heading = `${change}${sources}`;
+    const key = [heading, ...lines].join('\n');
+    const story = stories.get(key) ?? { heading, lines, names: [] };
+    story.names.push(component);
+    stories.set(key, story);
+  }
+  if (stories.size === 0) return 'no component changed';
+  return [...stories.values()]
+    .map(({ heading, lines, names }) => [`${listed(names)}: ${heading}`, ...lines].join('\n'))
+    .join('\n');
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length <= 5) return names.join(', ');
+  return `${names.slice(0, 3).join(', ')} and ${names.length - 3} more components`;
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
 import type { Selection } from '../../src/project/select.ts';
-import { type ChangedReport, changedComponents, describePart } from '../../src/release/changed.ts';
+import { type ChangedReport, changedComponents, changedText, describePart } from '../../src/release/changed.ts';
 import { failure } from '../base/failure.ts';
 import { folder } from '../project/fixture.ts';
 import { type ProjectRepository, projectRepository } from './project-repository.ts';
@@ -104,7 +104,13 @@ it('knows what a component inherits', async () => {
   repository.commit('move on', { 'weir.toml': root.replace('2026-01-02', '2026-02-03') });
   const change = 'changed upstream snapshot: 2026-01-02T00:00:00Z → 2026-02-03T00:00:00Z';
   // less has a commit of its own, and own is local.
-  expect(told(await changed(repository, 'HEAD~1'))).toEqual({ a: ['changed', change], b: ['changed', change] });
+  const report = await changed(repository, 'HEAD~1');
+  expect(told(report)).toEqual({ a: ['changed', change], b: ['changed', change] });
+  // Those with the same story are told of once.
+  expect(changedText(report)).toBe(`a, b: changed\n  ${change}`);
+  const many = Array.from({ length: 7 }, (_, index) => ({ ...report.components[0]!, component: `c${index}` }));
+  expect(changedText({ ...report, components: many })).toBe(`c0, c1, c2 and 4 more components: changed\n  ${change}`);
+  expect(changedText({ ...report, components: [] })).toBe('no component changed');
 });
 
 it('compares with the working tree, untracked files too', async () => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatError, WeirError } from '../../base/errors.ts';
 import { isEmptySelection } from '../../project/select.ts';
-import { type ChangedReport, changedComponents, describePart } from '../../release/changed.ts';
+import { changedComponents, changedText } from '../../release/changed.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
@@ -43,29 +43,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       process.stderr.write(`${formatError(driftError(drifted))}\n`);
       process.exitCode = 1;
     });
-}
-
-/** What changed, components with the very same story under one heading. */
-export function changedText(report: ChangedReport): string {
-  const stories = new Map<string, { readonly heading: string; readonly lines: string[]; readonly names: string[] }>();
-  for (const { component, change, parts, sourcesChanged, drifted } of report.components) {
-    const lines = parts.map((part) => `  ${describePart(part)}`);
-    const sources = drifted ? ', rendered sources drifted' : sourcesChanged ? ', rendered sources changed' : '';
-    const heading = `${change}${sources}`;
-    const key = [heading, ...lines].join('\n');
-    const story = stories.get(key) ?? { heading, lines, names: [] };
-    story.names.push(component);
-    stories.set(key, story);
-  }
-  if (stories.size === 0) return 'no component changed';
-  return [...stories.values()]
-    .map(({ heading, lines, names }) => [`${listed(names)}: ${heading}`, ...lines].join('\n'))
-    .join('\n');
-}
-
-function listed(names: readonly string[]): string {
-  if (names.length <= 5) return names.join(', ');
-  return `${names.slice(0, 3).join(', ')} and ${names.length - 3} more components`;
 }
 
 function driftError(names: readonly string[]): WeirError {

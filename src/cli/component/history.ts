@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { type HistoryRow, historyReport, storyText } from '../../release/history-report.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
+import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+interface Options extends SelectionOptions {
+  readonly includeBare?: boolean;
+}
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  addSelection(command, 'components; of one, what each commit changed; all where none is named')
+    .option('--include-bare', 'show components that have nothing but what they inherit, too')
+    .addHelpText(
+      'after',
+      examples([
+        'weir component history bash',
+        "weir component history -p 'python-*'",
+        "weir component history --json | jq '.[:10][] | [.component, .changes]'",
+      ]),
+    )
+    .action(async (names: string[], options: Options) => {
+      const settings = globals();
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings));
+      const selection = selectionOf(names, options);
+      const everything = isEmptySelection(selection) ? { ...selection, all: true } : selection;
+      const components = selectComponents(workspace.project, everything);
+      const rows = await historyReport(workspace, components);
+      const named = new Set(names);
+      const shown = rows.filter(
+        ({ component, customizations }) =>
+          customizations.length > 0 || options.includeBare === true || named.has(component) || rows.length === 1,
+      );
+      const [row] = shown;
+      const text = row?.commits === undefined ? rowsText(shown) : storyText(row, row.commits);
+      printResult(settings, shown, text);
+    });
+}
+
+function rowsText(rows: readonly HistoryRow[]): string {
+  const cells = rows.map((row) => [
+    row.component,
+    String(row.changes),
+    String(row.customizations.length),
+    `${row.tomlCommits}${row.tomlShared ? ' (shared)' : ''}`,
+    row.last?.slice(0, 10) ?? '-',
+  ]);
+  const heading = ['COMPONENT', 'CHANGES', 'CUSTOMIZATIONS', 'TOML COMMITS', 'LAST'];
+  return table(heading, cells, 'no component has anything but what it inherits; --include-bare shows them');
+}
