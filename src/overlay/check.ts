@@ -1,11 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { WeirError } from '../base/errors.ts';
 import type { Origin, Overlay, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
-import { decodeText } from '../spec/lines.ts';
-import { printSpec, type Spec } from '../spec/parse.ts';
-import { fileNameOf, patches, sectionsOf, tags } from '../spec/query.ts';
 import {
   applyArchiveOverlays,
   applyPlainOverlays,
@@ -16,8 +11,8 @@ import {
   readSources,
 } from './apply.ts';
 import type { ArchiveTools } from './compression.ts';
-import { changesBetween } from './explain.ts';
-import { nameMatcher, readEntry } from './files.ts';
+import { alreadyThere, withoutEffect } from './effect.ts';
+import { dateOf, takenIn, type UpstreamEvidence } from './taken-in.ts';
 
 /** What can be said of an overlay, with what it means. */
 export const findingKinds = {
@@ -49,24 +44,11 @@ export interface Finding {
   readonly advice: string;
 }
 
-/** A commit of the upstream history that the pinned one ends. */
-export interface UpstreamCommit {
-  readonly id: string;
-  /** When it was committed, in seconds since 1970. */
-  readonly time: number;
-  /** The whole message. */
-  readonly message: string;
-}
-
 /** What an overlay is held against. What is not there is not looked at. */
-export interface CheckEvidence {
+export interface CheckEvidence extends UpstreamEvidence {
   readonly fetched?: FetchedSources;
-  /** Newest first: the first is the pinned commit. */
-  readonly history?: readonly UpstreamCommit[];
   /** When the overlay came into the project, in seconds since 1970. */
   readonly introduced?: (overlay: Overlay) => number | undefined;
-  /** The archive among the unpacked sources that has the change of a patch already. */
-  readonly patchedArchive?: (patch: Uint8Array) => Promise<string | undefined>;
 }
 
 export interface CheckOptions {
@@ -215,196 +197,4 @@ async function checkEffects(
 
 function numbered(component: ResolvedComponent): { readonly number: number; readonly overlay: Overlay }[] {
   return component.overlays.map((overlay, index) => ({ number: index + 1, overlay }));
-}
-
-function dateOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
-}
-
-/** Whether upstream has the change, and by what that is known. */
-async function takenIn(
-  overlay: Overlay,
-  upstream: ComponentSources,
-  evidence: CheckEvidence,
-): Promise<string | undefined> {
-  const patch = overlay.type === 'patch-add' ? await readPatch(overlay.source) : undefined;
-  const commits = new Set((overlay.metadata?.commits ?? []).flatMap(commitOfUrl));
-  for (const id of patch === undefined ? [] : commitsOfPatch(patch)) commits.add(id);
-  for (const id of commits) {
-    const found = evidence.history?.find((one) => one.id.startsWith(id) || mentions(one.message, id));
-    if (found !== undefined) {
-      const how = found.id.startsWith(id) ? 'is' : 'is named in';
-      return `commit ${id.slice(0, 12)} ${how} ${found.id.slice(0, 12)} of the dist-git, from ${dateOf(found.time)}`;
-    }
-  }
-  for (const [name, entry] of upstream.files) {
-    if (entry.kind === 'link' || !/\.(patch|diff)$/.test(name)) continue;
-    const bytes = await readEntry(entry);
-    if (patch !== undefined && Buffer.from(bytes).equals(patch)) return `upstream's ${name} is the same patch`;
-    const id = [...commits].find((wanted) => commitsOfPatch(bytes).some((one) => sameCommit(one, wanted)));
-    if (id !== undefined) return `upstream's ${name} brings commit ${id.slice(0, 12)}`;
-  }
-  if (patch === undefined || evidence.patchedArchive === undefined) return undefined;
-  const archive = await evidence.patchedArchive(patch);
-  return archive === undefined ? undefined : `${archive} has what the patch changes already`;
-}
-
-function readPatch(path: string): Promise<Buffer | undefined> {
-  // That it is missing is told by the overlay, which fails.
-  return readFile(path).catch(() => undefined);
-}
-
-/** The commit that a URL of a forge is about. */
-export function commitOfUrl(url: string): string[] {
-  const path = url.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/\.(patch|diff)$/, '');
-  const words = path.match(/(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])/g) ?? [];
-  // A number of seven digits is one of a bug or a merge request.
-  return words.filter((word) => word.length >= 12 || /[a-f]/.test(word)).slice(-1);
-}
-
-/** The commits that a patch says it is, or was picked from. */
-export function commitsOfPatch(patch: Uint8Array): string[] {
-  const { text } = decodeText(patch);
-  const found = [...text.matchAll(/^From ([0-9a-f]{40}) |\(cherry picked from commit ([0-9a-f]{7,40})\)/gm)];
-  return [...new Set(found.map((match) => (match[1] ?? match[2])!))].filter((id) => !/^0+$/.test(id));
-}
-
-function sameCommit(a: string, b: string): boolean {
-  return a.startsWith(b) || b.startsWith(a);
-}
-
-function mentions(message: string, id: string): boolean {
-  const words = message.match(/(?<![0-9a-z])[0-9a-f]{8,40}(?![0-9a-z])/g) ?? [];
-  return words.some((word) => sameCommit(word, id));
-}
-
-/** For an overlay that failed: what it wanted to bring about, where that is so already. */
-async function alreadyThere(
-  overlay: Overlay,
-  sources: ComponentSources,
-  error: WeirError,
-): Promise<string | undefined> {
-  const { spec, files } = sources;
-  if (error.code === 'overlay-exists' && (overlay.type === 'file-add' || overlay.type === 'patch-add')) {
-    const entry = files.get(overlay.file);
-    const own = await readPatch(overlay.source);
-    if (entry === undefined || entry.kind === 'link' || own === undefined) return undefined;
-    return own.equals(await readEntry(entry)) ? `upstream has the same ${overlay.file}` : undefined;
-  }
-  if (error.code !== 'overlay-no-match') return undefined;
-  switch (overlay.type) {
-    case 'spec-search-replace':
-      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
-      if (!tells(overlay.replacement)) return undefined;
-      return scopeText(spec, overlay).includes(overlay.replacement) ? replacementThere : undefined;
-    case 'file-search-replace': {
-      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
-      if (!tells(overlay.replacement) || overlay.archive !== undefined) return undefined;
-      for (const [name, entry] of files) {
-        if (entry.kind === 'link' || !error.message.includes(name)) continue;
-        const { text } = decodeText(await readEntry(entry));
-        if (text.includes(overlay.replacement)) return `its replacement is in ${name} already`;
-      }
-      return undefined;
-    }
-    case 'file-rename': {
-      const name = overlay.replacement;
-      return [...files.keys()].some((one) => basename(one) === name) ? `${name} is there already` : undefined;
-    }
-    case 'patch-remove': {
-      const matches = nameMatcher(overlay.file);
-      const listed = patches(spec).some((patch) => matches(fileNameOf(patch.value)));
-      return listed ? undefined : `no patch is named ${overlay.file} any more`;
-    }
-    case 'spec-remove-tag':
-    case 'spec-remove-section':
-    case 'spec-remove-subpackage':
-    case 'file-remove':
-      return `what it removes is gone: ${[error.message, ...error.details].join('; ')}`;
-    default:
-      return undefined;
-  }
-}
-
-/** Nothing is even like it: had upstream changed what was to be deleted, something would be. */
-const nothingToDelete = 'what it deletes is gone';
-
-function scopeText(spec: Spec, scope: { readonly section?: string; readonly package?: string }): string {
-  return sectionsOf(spec, scope.section, scope.package)
-    .map(({ start, end }) =>
-      spec.lines
-        .slice(start, end)
-        .map((line) => line.text)
-        .join('\n'),
-    )
-    .join('\n');
-}
-
-/** For an overlay that applied: why it need not have. */
-async function withoutEffect(step: OverlayStep, name: string): Promise<string | undefined> {
-  const { overlay, before, after, inside } = step;
-  if (inside === undefined && (await changesBetween(name, before, after)).length === 0) {
-    return 'it changes nothing';
-  }
-  switch (overlay.type) {
-    case 'spec-add-tag':
-    case 'spec-insert-tag': {
-      const same = tags(before.spec, { name: overlay.tag, package: overlay.package ?? '' }).find(
-        (tag) => words(tag.value) === words(overlay.value),
-      );
-      return same === undefined
-        ? undefined
-        : `line ${same.line + 1} of the spec has ${same.name}: ${same.value} already`;
-    }
-    case 'spec-append-lines':
-    case 'spec-prepend-lines': {
-      const wanted = overlay.lines.flatMap((line) => line.split('\n')).map((line) => line.trim());
-      const text = scopeText(before.spec, { ...overlay, package: overlay.package ?? '' });
-      const there = overlay.section === undefined ? printSpec(before.spec) : text;
-      return hasLines(there, wanted) ? 'its lines are there already' : undefined;
-    }
-    case 'spec-search-replace':
-      return addsNone(overlay.replacement, printSpec(before.spec), printSpec(after.spec));
-    case 'file-search-replace': {
-      const [old, fresh] = inside === undefined ? [before.files, after.files] : [inside.before, inside.after];
-      const changed = [...fresh].filter(([path, entry]) => old.get(path) !== entry);
-      for (const [path, entry] of changed) {
-        const was = old.get(path);
-        if (was === undefined || was.kind === 'link' || entry.kind === 'link') return undefined;
-        const texts = [decodeText(await readEntry(was)).text, decodeText(await readEntry(entry)).text] as const;
-        if (addsNone(overlay.replacement, ...texts) === undefined) return undefined;
-      }
-      return replacementThere;
-    }
-    default:
-      return undefined;
-  }
-}
-
-/**
- * Whether a replacement stood in the text before, as often as it does now: a search for `x` that puts `x and y` in its place
- * matches again where that was done already.
- */
-function addsNone(replacement: string, before: string, after: string): string | undefined {
-  const count = (text: string): number => text.split(replacement).length - 1;
-  if (!tells(replacement) || count(before) === 0 || count(after) > count(before)) return undefined;
-  return replacementThere;
-}
-
-const replacementThere = 'its replacement is there already';
-
-/** Whether a text is long enough that its being there says something. */
-function tells(text: string): boolean {
-  return text.trim().length > 3;
-}
-
-function words(value: string): string {
-  return value.replace(/\s+/g, ' ').trim();
-}
-
-/** Whether the lines stand in the text, one after the other; blank ones and comments alone say nothing. */
-function hasLines(text: string, wanted: readonly string[]): boolean {
-  if (!wanted.some((line) => line.length > 3 && !line.startsWith('#'))) return false;
-  const lines = text.split('\n').map((line) => line.trim());
-  return lines.some((_, at) => wanted.every((line, index) => lines[at + index] === line));
 }

@@ -6,10 +6,11 @@ import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath } from '../engine/store.ts';
 import { openArchive } from '../overlay/archive.ts';
-import { type CheckEvidence, checkComponent, type Finding, type UpstreamCommit } from '../overlay/check.ts';
+import { type CheckEvidence, checkComponent, type Finding } from '../overlay/check.ts';
 import type { ArchiveTools } from '../overlay/compression.ts';
 import type { SourceTree } from '../overlay/files.ts';
 import { isPatched } from '../overlay/patched.ts';
+import type { UpstreamCommit } from '../overlay/taken-in.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { knownBlob } from '../sources/download.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
@@ -22,7 +23,6 @@ import type { ProjectWorkspace } from './workspace.ts';
 export interface OverlayCheckOptions {
   /** A folder with upstream's sources, instead of fetching them. */
   readonly sources?: string;
-  readonly offline?: boolean;
   /** Looks at the configuration alone. */
   readonly withoutSources?: boolean;
   readonly olderThanDays?: number;
@@ -86,7 +86,6 @@ async function evidenceFor(
   try {
     const from: UpstreamOptions = {
       lookaside: needsLookaside(component),
-      offline: options.offline === true,
       ...(options.sources === undefined ? {} : { sources: options.sources }),
     };
     const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);

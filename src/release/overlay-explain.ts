@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isOffline } from '../base/network.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
 import type { ResolvedComponent } from '../project/model.ts';
@@ -18,6 +19,10 @@ export function explainOverlays(
     const from = { ...options, lookaside: needsLookaside(component) };
     const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
     const release = (await releaseOptions(workspace, [component])).of(component.name);
-    return explainComponent(component, fetched, { tools: archiveTools(workspace), patience: options, ...release });
+    return explainComponent(component, fetched, {
+      tools: archiveTools(workspace),
+      patience: { offline: isOffline() },
+      ...release,
+    });
   });
 }

@@ -5,11 +5,10 @@ import {
   type CheckEvidence,
   type CheckOptions,
   checkComponent,
-  commitOfUrl,
-  commitsOfPatch,
   type FindingKind,
   findingKinds,
 } from '../../src/overlay/check.ts';
+import { commitOfUrl, commitsOfPatch } from '../../src/overlay/taken-in.ts';
 import type { Overlay, OverlayMetadata, SourceFile } from '../../src/project/model.ts';
 import type { FetchedSources } from '../../src/sources/fetch.ts';
 import { component, folder, type OverlayData, overlay } from './fixture.ts';
@@ -18,6 +17,9 @@ const spec = `Name: demo
 Version: 1
 URL: https://demo.example
 BuildRequires:  gcc
+%if 0%{?clang}
+BuildRequires: clang
+%endif
 Patch0: upstream.patch
 
 %description
@@ -116,6 +118,8 @@ describe('overlays with an effect', () => {
     { type: 'spec-remove-tag', tag: 'URL' },
     { type: 'spec-set-tag', tag: 'URL', value: 'x' },
     { type: 'spec-add-tag', tag: 'BuildRequires', value: 'make' },
+    // Upstream has it under a condition only.
+    { type: 'spec-add-tag', tag: 'BuildRequires', value: 'clang' },
     { type: 'spec-append-lines', section: '%prep', lines: ['true'] },
     { type: 'spec-append-lines', section: '%prep', lines: ['', '# note'] },
     { type: 'spec-prepend-lines', lines: ['%global x 1'] },
@@ -224,7 +228,7 @@ describe('overlays without effect', () => {
 describe('overlays that fail', () => {
   it.each<[data: Given, message: string]>([
     [{ type: 'spec-update-tag', tag: 'Vershun', value: '2' }, 'closest: line 2: Version: 1'],
-    [{ type: 'spec-search-replace', regex: 'autosetop', replacement: '' }, 'closest: line 11: %autosetup'],
+    [{ type: 'spec-search-replace', regex: 'autosetop', replacement: '' }, 'closest: line 14: %autosetup'],
     [{ type: 'spec-search-replace', regex: 'nothing', replacement: 'fi' }, 'nothing changes'],
     [{ type: 'patch-add', source: '/nowhere/x.patch', file: 'x.patch' }, 'is not there'],
     [{ type: 'file-rename', file: '*', replacement: 'x' }, 'matches'],

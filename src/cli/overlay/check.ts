@@ -2,7 +2,6 @@ import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { parseDays } from '../../audit/divergence.ts';
 import { closest, WeirError } from '../../base/errors.ts';
-import { isOffline } from '../../base/network.ts';
 import { type FindingKind, findingKinds } from '../../overlay/check.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
 import { checkOverlays } from '../../release/overlay-check.ts';
@@ -45,7 +44,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         ? [...project.components.values()]
         : selectComponents(project, selection);
       const report = await checkOverlays(workspace, chosen, {
-        offline: isOffline(),
         withoutSources: options.sources === false,
         ...(typeof options.sources === 'string' ? { sources: resolve(options.sources) } : {}),
         ...(olderThanDays === undefined ? {} : { olderThanDays }),

@@ -1,0 +1,148 @@
+import { basename } from 'node:path';
+import type { WeirError } from '../base/errors.ts';
+import type { Overlay } from '../project/model.ts';
+import { decodeText } from '../spec/lines.ts';
+import { printSpec, type Spec } from '../spec/parse.ts';
+import { fileNameOf, patches, sectionsOf, tags } from '../spec/query.ts';
+import type { ComponentSources, OverlayStep } from './apply.ts';
+import { changesBetween } from './explain.ts';
+import { nameMatcher, readEntry } from './files.ts';
+import { readPatch } from './taken-in.ts';
+
+/** For an overlay that failed: what it wanted to bring about, where that is so already. */
+export async function alreadyThere(
+  overlay: Overlay,
+  sources: ComponentSources,
+  error: WeirError,
+): Promise<string | undefined> {
+  const { spec, files } = sources;
+  if (error.code === 'overlay-exists' && (overlay.type === 'file-add' || overlay.type === 'patch-add')) {
+    const entry = files.get(overlay.file);
+    const own = await readPatch(overlay.source);
+    if (entry === undefined || entry.kind === 'link' || own === undefined) return undefined;
+    return own.equals(await readEntry(entry)) ? `upstream has the same ${overlay.file}` : undefined;
+  }
+  if (error.code !== 'overlay-no-match') return undefined;
+  switch (overlay.type) {
+    case 'spec-search-replace':
+      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
+      if (!tells(overlay.replacement)) return undefined;
+      return scopeText(spec, overlay).includes(overlay.replacement) ? replacementThere : undefined;
+    case 'file-search-replace': {
+      if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
+      if (!tells(overlay.replacement) || overlay.archive !== undefined) return undefined;
+      for (const [name, entry] of files) {
+        if (entry.kind === 'link' || !error.message.includes(name)) continue;
+        const { text } = decodeText(await readEntry(entry));
+        if (text.includes(overlay.replacement)) return `its replacement is in ${name} already`;
+      }
+      return undefined;
+    }
+    case 'file-rename': {
+      const name = overlay.replacement;
+      return [...files.keys()].some((one) => basename(one) === name) ? `${name} is there already` : undefined;
+    }
+    case 'patch-remove': {
+      const matches = nameMatcher(overlay.file);
+      const listed = patches(spec).some((patch) => matches(fileNameOf(patch.value)));
+      return listed ? undefined : `no patch is named ${overlay.file} any more`;
+    }
+    case 'spec-remove-tag':
+    case 'spec-remove-section':
+    case 'spec-remove-subpackage':
+    case 'file-remove':
+      return `what it removes is gone: ${[error.message, ...error.details].join('; ')}`;
+    default:
+      return undefined;
+  }
+}
+
+/** Nothing is even like it: had upstream changed what was to be deleted, something would be. */
+const nothingToDelete = 'what it deletes is gone';
+
+function scopeText(spec: Spec, scope: { readonly section?: string; readonly package?: string }): string {
+  return sectionsOf(spec, scope.section, scope.package)
+    .map(({ start, end }) =>
+      spec.lines
+        .slice(start, end)
+        .map((line) => line.text)
+        .join('\n'),
+    )
+    .join('\n');
+}
+
+/** For an overlay that applied: why it need not have. */
+export async function withoutEffect(step: OverlayStep, name: string): Promise<string | undefined> {
+  const { overlay, before, after, inside } = step;
+  if (inside === undefined && (await changesBetween(name, before, after)).length === 0) {
+    return 'it changes nothing';
+  }
+  switch (overlay.type) {
+    case 'spec-add-tag':
+    case 'spec-insert-tag': {
+      const same = tags(before.spec, { name: overlay.tag, package: overlay.package ?? '' }).find(
+        (tag) => words(tag.value) === words(overlay.value) && isCertain(before.spec, tag.line),
+      );
+      return same === undefined
+        ? undefined
+        : `line ${same.line + 1} of the spec has ${same.name}: ${same.value} already`;
+    }
+    case 'spec-append-lines':
+    case 'spec-prepend-lines': {
+      const wanted = overlay.lines.flatMap((line) => line.split('\n')).map((line) => line.trim());
+      const text = scopeText(before.spec, { ...overlay, package: overlay.package ?? '' });
+      const there = overlay.section === undefined ? printSpec(before.spec) : text;
+      return hasLines(there, wanted) ? 'its lines are there already' : undefined;
+    }
+    case 'spec-search-replace':
+      return addsNone(overlay.replacement, printSpec(before.spec), printSpec(after.spec));
+    case 'file-search-replace': {
+      const [old, fresh] = inside === undefined ? [before.files, after.files] : [inside.before, inside.after];
+      const changed = [...fresh].filter(([path, entry]) => old.get(path) !== entry);
+      for (const [path, entry] of changed) {
+        const was = old.get(path);
+        if (was === undefined || was.kind === 'link' || entry.kind === 'link') return undefined;
+        const texts = [decodeText(await readEntry(was)).text, decodeText(await readEntry(entry)).text] as const;
+        if (addsNone(overlay.replacement, ...texts) === undefined) return undefined;
+      }
+      return replacementThere;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Whether a replacement stood in the text before, as often as it does now: a search for `x` that puts `x and y` in its place
+ * matches again where that was done already.
+ */
+function addsNone(replacement: string, before: string, after: string): string | undefined {
+  const count = (text: string): number => text.split(replacement).length - 1;
+  if (!tells(replacement) || count(before) === 0 || count(after) > count(before)) return undefined;
+  return replacementThere;
+}
+
+const replacementThere = 'its replacement is there already';
+
+/** Whether a text is long enough that its being there says something. */
+function tells(text: string): boolean {
+  return text.trim().length > 3;
+}
+
+function words(value: string): string {
+  return value.replace(/\s+/g, ' ').trim();
+}
+
+/** Whether a line of a section does not hang on a condition within it. */
+function isCertain(spec: Spec, line: number): boolean {
+  const section = spec.sections.find(({ start, end }) => line >= start && line < end);
+  const outside = section === undefined || section.header < 0 ? 0 : spec.depths[section.header]!;
+  return spec.depths[line]! <= outside;
+}
+
+/** Whether the lines stand in the text, one after the other; blank ones and comments alone say nothing. */
+function hasLines(text: string, wanted: readonly string[]): boolean {
+  if (!wanted.some((line) => line.length > 3 && !line.startsWith('#'))) return false;
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.some((_, at) => wanted.every((line, index) => lines[at + index] === line));
+}
