@@ -5,6 +5,8 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   list: 'list images: kind, formats, and what is built',
   show: 'show an image that was built: packages, files, digests',
+  lint: 'check an image that was built, or any disk or container image, against the rules of where it is to run',
+  diff: 'compare two images or two releases: packages, files, sizes',
   push: 'push a container image and its SBOMs to a registry',
 };
 

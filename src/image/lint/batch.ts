@@ -1,0 +1,28 @@
+/**
+ * Gathers what is asked for one by one and answers it together: all that is asked until the event loop comes round goes
+ * into one call of `answer`, which costs a process and so should be asked for much at once.
+ * @param answer gives the answers in the order of the questions
+ */
+export function batched<Q, A>(answer: (questions: readonly Q[]) => Promise<readonly A[]>): (question: Q) => Promise<A> {
+  interface Waiting {
+    readonly question: Q;
+    readonly resolve: (value: A) => void;
+    readonly reject: (error: unknown) => void;
+  }
+  let waiting: Waiting[] = [];
+  const flush = async (): Promise<void> => {
+    const now = waiting;
+    waiting = [];
+    try {
+      const answers = await answer(now.map(({ question }) => question));
+      for (const [index, { resolve }] of now.entries()) resolve(answers[index]!);
+    } catch (error) {
+      for (const { reject } of now) reject(error);
+    }
+  };
+  return (question) =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push({ question, resolve, reject });
+    });
+}

@@ -1,0 +1,126 @@
+import { mkdtemp, open, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../../base/errors.ts';
+import { lastLines } from '../../base/process.ts';
+import { fileReader } from '../../seed/tar-reader.ts';
+import { runTool, type Toolbox, tryTool } from '../../toolbox/tool.ts';
+import type { Target } from '../disk.ts';
+import type { DiskFormat, DiskReaders, OpenDisk } from './disk-facts.ts';
+import { ext4Files } from './ext4-files.ts';
+import { fatFiles } from './fat-files.ts';
+import { unreadable } from './rule.ts';
+
+/**
+ * The format of a disk by its first and last bytes; without any it is a raw disk, or a VHD where the name says so.
+ * @returns `dynamic`: it has to be converted before it can be read
+ * @throws WeirError `unknown-format`
+ */
+export function diskFormat(
+  path: string,
+  first: Buffer,
+  last: Buffer,
+): { readonly format: DiskFormat; readonly qemu: 'qcow2' | 'vpc' | undefined } {
+  const starts = (magic: string) => first.toString('latin1', 0, magic.length) === magic;
+  if (starts('QFI\xfb')) return { format: 'qcow2', qemu: 'qcow2' };
+  // All kinds but the fixed one have a copy of the footer in front.
+  if (starts('conectix')) return { format: 'vhd', qemu: 'vpc' };
+  if (starts('vhdxfile')) {
+    throw new WeirError('unknown-format', 'a VHDX is none of the formats that can be checked', {
+      where: { file: path },
+      hint: 'raw, qcow2 and fixed VHD disks can be, and folders with an OCI layout',
+      exit: 2,
+    });
+  }
+  const vhd = last.toString('latin1', 0, 8) === 'conectix' || /\.vhd$/i.test(path);
+  return { format: vhd ? 'vhd' : 'raw', qemu: undefined };
+}
+
+/** Opens a disk for the time of `work`. @param scratch a folder of its own, for what has to be converted */
+export async function withDisk<T>(
+  toolbox: Toolbox,
+  path: string,
+  scratch: string,
+  work: (disk: OpenDisk, readers: DiskReaders) => Promise<T>,
+): Promise<T> {
+  const { size: fileSize } = await stat(path);
+  const ends = await readEnds(path, fileSize);
+  const { format, qemu } = diskFormat(path, ends.first, ends.last);
+  let raw = path;
+  if (qemu !== undefined) {
+    raw = join(scratch, 'disk.raw');
+    await runTool(toolbox, {
+      argv: ['qemu-img', 'convert', '-f', qemu, '-O', 'raw', path, raw],
+      binds: [{ from: scratch, writable: true }, { from: path }],
+    });
+  }
+  const handle = await open(raw);
+  try {
+    const whole = (await handle.stat()).size;
+    const size = format === 'vhd' && qemu === undefined ? Math.max(0, whole - 512) : whole;
+    const read = fileReader(handle.fd, 0, size);
+    const disk = { format, fileSize, size, read, ...(format === 'vhd' ? { footer: ends.last } : {}) };
+    return await work(disk, toolReaders(toolbox, raw, scratch));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readEnds(path: string, size: number): Promise<{ first: Buffer; last: Buffer }> {
+  const handle = await open(path);
+  try {
+    const read = fileReader(handle.fd);
+    return { first: read(0, 512), last: read(Math.max(0, size - 512), 512) };
+  } finally {
+    await handle.close();
+  }
+}
+
+function toolReaders(toolbox: Toolbox, file: string, scratch: string): DiskReaders {
+  const target = (offset: number, size: number): Target => ({ file, offset, size });
+  const folder = async (name: string) => mkdtemp(join(scratch, `${name}-`));
+  return {
+    fat: async (offset, size) => fatFiles(toolbox, target(offset, size), await folder('fat')),
+    ext4: async (offset, size) => ext4Files(toolbox, target(offset, size), await folder('ext4')),
+    checkExt4: async (offset) => {
+      const argv = ['e2fsck', '-f', '-n', `${file}?offset=${offset}`];
+      const { code, stdout, stderr } = await tryTool(toolbox, { argv, binds: [{ from: file }] });
+      // Its passes are announced, and the end is a summary: what is between is wrong.
+      const said = [stdout, stderr].join('\n').split('\n');
+      const problems = said.filter(
+        (line) => line !== '' && !/^(Pass \d|e2fsck \d)|\d+ files \(|^\/?.*: \d+\/\d+/.test(line),
+      );
+      return code === 0 ? [] : problems.slice(0, 5);
+    },
+    packages: packageReader(toolbox, scratch),
+    decompress: decompressor(toolbox, scratch),
+  };
+}
+
+/** Names of the packages in an RPM database, by rpm itself on a copy: it wants to write beside it. */
+export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['packages'] {
+  return async (database) => {
+    const dir = await mkdtemp(join(scratch, 'rpmdb-'));
+    await writeFile(join(dir, 'rpmdb.sqlite'), database);
+    const { code, stdout, stderr } = await tryTool(toolbox, {
+      argv: ['rpm', '--dbpath', dir, '-qa', '--qf', '%{NAME}\\n'],
+      binds: [{ from: dir, writable: true }],
+    });
+    if (code !== 0)
+      throw unreadable(`rpm cannot read the RPM database: ${lastLines(stderr, 1)[0] ?? `exit code ${code}`}`);
+    return stdout.split('\n').filter((name) => name !== '' && name !== 'gpg-pubkey');
+  };
+}
+
+export function decompressor(toolbox: Toolbox, scratch: string): DiskReaders['decompress'] {
+  return async (kind, packed) => {
+    if (kind === 'lz4') throw unreadable('the initrd is compressed with lz4, which the toolbox does not have');
+    const dir = await mkdtemp(join(scratch, 'xz-'));
+    await writeFile(join(dir, 'data.xz'), packed);
+    const { code } = await tryTool(toolbox, {
+      argv: ['xz', '--decompress', '--keep', join(dir, 'data.xz')],
+      binds: [{ from: dir, writable: true }],
+    });
+    if (code !== 0) throw unreadable('the initrd does not decompress');
+    return readFile(join(dir, 'data'));
+  };
+}

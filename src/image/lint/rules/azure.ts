@@ -1,0 +1,152 @@
+import { posix } from 'node:path';
+import type { DiskFacts } from '../disk-facts.ts';
+import { below, type Files, readText, settingLines } from '../files.ts';
+import { azureError, type Complaint, type Rule } from '../rule.ts';
+import { hasUnit, isEnabled } from '../units.ts';
+import { shellSettings } from './root.ts';
+
+const packages: Rule<DiskFacts> = {
+  id: 'azure-packages',
+  appliesTo: azureError,
+  why: "Azure's agents give a machine its name and keys, tell the platform that it runs, and name its disks.",
+  check: async (facts) => {
+    const installed = new Set(await facts.packages());
+    return ['azure-vm-utils', 'hyperv-daemons', 'WALinuxAgent', 'cloud-init']
+      .filter((name) => !installed.has(name))
+      .map((name) => ({ message: `${name} is not installed` }));
+  },
+};
+
+const cloudInit: Rule<DiskFacts> = {
+  id: 'cloud-init-azure',
+  appliesTo: azureError,
+  why: 'cloud-init that looks for other clouds first waits for them at every start, and believes whoever answers.',
+  check: async ({ root }) => {
+    const files = await root();
+    const base = '/etc/cloud/cloud.cfg';
+    const parts = below(files, '/etc/cloud/cloud.cfg.d').map(([path]) => path);
+    let list: { readonly names: readonly string[]; readonly where: string } | undefined;
+    // The last one counts, as cloud-init reads them.
+    for (const where of [base, ...parts.filter((path) => path.endsWith('.cfg')).sort()]) {
+      const names = datasourceList((await readText(files, where)) ?? '');
+      if (names !== undefined) list = { names, where };
+    }
+    const complaints: Complaint[] = [];
+    if (list === undefined) {
+      const hint = 'datasource_list: [ Azure ] in a file of /etc/cloud/cloud.cfg.d';
+      complaints.push({ message: 'nothing sets datasource_list', where: base, hint });
+    } else if (list.names.join(' ') !== 'Azure') {
+      complaints.push({ message: `datasource_list is [ ${list.names.join(', ')} ], not [ Azure ]`, where: list.where });
+    }
+    const off = '/etc/cloud/cloud-init.disabled';
+    if (files.nodes.has(off)) complaints.push({ message: 'cloud-init is turned off', where: off });
+    return complaints;
+  },
+};
+
+/** The list in a file of cloud-init's, in both of YAML's forms; undefined where it is not in it. */
+export function datasourceList(text: string): readonly string[] | undefined {
+  const [, after] = /^datasource_list:(.*)$/ms.exec(text) ?? [];
+  if (after === undefined) return undefined;
+  const [, flow] = /^\s*\[(.*?)\]/s.exec(after) ?? [];
+  const names =
+    flow === undefined ? (/^[^\n]*\n((?:\s*-[^\n]*\n?)*)/.exec(after)?.[1] ?? '').split('\n') : flow.split(',');
+  return names.map((name) => name.replace(/^\s*-/, '').replace(/["']/g, '').trim()).filter((name) => name !== '');
+}
+
+const agentSettings = {
+  'Provisioning.Agent': 'cloud-init',
+  'ResourceDisk.Format': 'n',
+  'ResourceDisk.EnableSwap': 'n',
+};
+
+const agent: Rule<DiskFacts> = {
+  id: 'waagent-settings',
+  appliesTo: azureError,
+  why: 'cloud-init makes the accounts and the temporary disk; an agent that does it too undoes its work.',
+  check: async ({ root }) => {
+    const where = '/etc/waagent.conf';
+    const text = await readText(await root(), where);
+    if (text === undefined) return [{ message: 'there is no such file', where }];
+    const settings = shellSettings(text);
+    return Object.entries(agentSettings)
+      .filter(([key, value]) => settings.get(key)?.toLowerCase() !== value)
+      .map(([key, value]) => ({
+        message: `${key} is ${settings.get(key) ?? 'not set'}`,
+        where,
+        hint: `${key}=${value}`,
+      }));
+  },
+};
+
+/** Each with the names that distributions give its unit. */
+const services: Readonly<Record<string, readonly string[]>> = {
+  "Azure's agent": ['waagent.service', 'walinuxagent.service'],
+  'cloud-init': ['cloud-init.service', 'cloud-init-network.service', 'cloud-init-local.service', 'cloud-init.target'],
+  chrony: ['chronyd.service', 'chrony.service'],
+};
+
+const agentServices: Rule<DiskFacts> = {
+  id: 'azure-services',
+  appliesTo: azureError,
+  why: 'An agent that is installed but does not start is none: the machine is told failed after twenty minutes.',
+  check: async ({ root }) => {
+    const files = await root();
+    return Object.entries(services).flatMap(([name, units]) => {
+      if (units.some((unit) => isEnabled(files, unit))) return [];
+      const there = units.find((unit) => hasUnit(files, unit));
+      return [{ message: there === undefined ? `${name} has no unit` : `${there} does not start with the system` }];
+    });
+  },
+};
+
+const chrony: Rule<DiskFacts> = {
+  id: 'chrony-hyperv-clock',
+  appliesTo: azureError,
+  why: "The host's clock, which Hyper-V gives as a PTP device, is better than any over the network, and there without one.",
+  check: async ({ root }) => {
+    const files = await root();
+    const wanted = 'refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0';
+    const clocks = (await chronyLines(files)).filter(
+      ({ words }) => words.slice(0, 3).join(' ') === 'refclock PHC /dev/ptp_hyperv',
+    );
+    const [clock] = clocks;
+    if (clock === undefined)
+      return [{ message: 'the clock of the host is not used', where: '/etc/chrony.conf', hint: wanted }];
+    const text = ` ${clock.words.join(' ')} `;
+    return ['poll 3', 'dpoll -2', 'offset 0']
+      .filter((option) => !text.includes(` ${option} `))
+      .map((option) => ({ message: `the host's clock has no ${option}`, where: clock.where, hint: wanted }));
+  },
+};
+
+interface Directive {
+  readonly words: readonly string[];
+  readonly where: string;
+}
+
+/** The directives of chrony.conf(5) and of the folders of such files that it names. */
+async function chronyLines(files: Files): Promise<Directive[]> {
+  const lines: Directive[] = [];
+  const add = async (where: string): Promise<void> => {
+    for (const line of settingLines((await readText(files, where)) ?? '')) {
+      const words = line.split(/\s+/);
+      lines.push({ words, where });
+      const [directive, ...folders] = words;
+      if (directive === 'include' && folders[0] !== undefined)
+        await addAll(posix.dirname(folders[0]), posix.basename(folders[0]));
+      if (directive === 'confdir') for (const folder of folders) await addAll(folder, '*.conf');
+    }
+  };
+  const addAll = async (folder: string, glob: string): Promise<void> => {
+    for (const [path] of below(files, folder)) {
+      if (posix.matchesGlob(posix.basename(path), glob)) await add(path);
+    }
+  };
+  await add('/etc/chrony.conf');
+  await add('/etc/chrony/chrony.conf');
+  return lines;
+}
+
+/** Rules that only Azure has. */
+export const azureRules: readonly Rule<DiskFacts>[] = [packages, agentServices, cloudInit, agent, chrony];

@@ -1,0 +1,175 @@
+import { posix } from 'node:path';
+import { type ContainerFacts, isDebug, isDistroless } from '../container-facts.ts';
+import { rpmDatabases } from '../disk-facts.ts';
+import { findFile, readText } from '../files.ts';
+import type { Complaint, Rule } from '../rule.ts';
+import { accounts } from './leftovers.ts';
+
+const container = { container: 'error' } as const;
+
+const layout: Rule<ContainerFacts> = {
+  id: 'oci-blobs',
+  appliesTo: container,
+  why: 'Every blob is named by its digest; a runtime refuses an image with one that is missing or is something else.',
+  check: ({ image }) => image.problems,
+};
+
+/** Programs that need to be root for everybody; others are looked at twice. */
+const expectedSetuid = new Set([
+  'chage',
+  'chfn',
+  'chsh',
+  'crontab',
+  'dbus-daemon-launch-helper',
+  'expiry',
+  'fusermount',
+  'fusermount3',
+  'gpasswd',
+  'mount',
+  'newgidmap',
+  'newgrp',
+  'newuidmap',
+  'pam_timestamp_check',
+  'passwd',
+  'pkexec',
+  'polkit-agent-helper-1',
+  'ssh-keysign',
+  'su',
+  'sudo',
+  'umount',
+  'unix_chkpwd',
+  'unix_update',
+  'utempter',
+  'write',
+]);
+
+const noSetuid: Rule<ContainerFacts> = {
+  id: 'no-setuid-surprises',
+  appliesTo: { container: 'warning' },
+  why: "A program that is root for everybody is a way around the container's user; distroless images need none.",
+  check: (facts) =>
+    [...facts.image.root.nodes].flatMap(([where, { kind, mode }]) => {
+      if (kind !== 'file' || (mode & 0o6000) === 0) return [];
+      if (!isDistroless(facts) && expectedSetuid.has(posix.basename(where))) return [];
+      return [{ message: `it is ${(mode & 0o4000) === 0 ? 'setgid' : 'setuid'} (${mode.toString(8)})`, where }];
+    }),
+};
+
+const noDevices: Rule<ContainerFacts> = {
+  id: 'no-device-nodes',
+  appliesTo: container,
+  why: "The runtime makes a container's devices; one in an image cannot be unpacked without root, and is a way out with it.",
+  check: ({ image }) =>
+    [...image.root.nodes]
+      .filter(([, { kind }]) => kind === 'other')
+      .map(([where]) => ({ message: 'it is a device node or a pipe', where })),
+};
+
+const inventory: Rule<ContainerFacts> = {
+  id: 'package-inventory',
+  appliesTo: container,
+  why: 'Scanners find packages by the RPM database or by the two manifests; an image with neither looks empty and safe.',
+  check: async ({ image, packages }) => {
+    const { root } = image;
+    const database = rpmDatabases.find((path) => findFile(root, path) !== undefined);
+    const complaints = await manifestProblems(root);
+    if (complaints.length > 0) return complaints;
+    if (database !== undefined) {
+      return (await packages()).length > 0 ? [] : [{ message: 'the RPM database has no packages', where: database }];
+    }
+    if (findFile(root, `${manifests}/container-manifest-2`) !== undefined) return [];
+    return [{ message: 'there is neither an RPM database nor a list of packages', where: manifests }];
+  },
+};
+
+const manifests = '/var/lib/rpmmanifest';
+
+/** Scanners stop at the first line that has not ten fields. */
+async function manifestProblems(root: ContainerFacts['image']['root']): Promise<Complaint[]> {
+  const where = `${manifests}/container-manifest-2`;
+  const text = await readText(root, where);
+  if (text === undefined) return [];
+  const lines = text.split('\n').filter((line) => line !== '');
+  if (lines.length === 0) return [{ message: 'it lists no packages', where }];
+  return lines.flatMap((line, index) => {
+    const count = line.split('\t').length;
+    return count === 10 ? [] : [{ message: `line ${index + 1} has ${count} fields, not 10`, where }];
+  });
+}
+
+const shells = ['sh', 'bash', 'dash', 'ash', 'ksh', 'zsh', 'fish', 'tcsh', 'csh', 'busybox', 'toybox'];
+const managers = [
+  'rpm',
+  'dnf',
+  'dnf5',
+  'microdnf',
+  'tdnf',
+  'yum',
+  'zypper',
+  'apk',
+  'apt',
+  'apt-get',
+  'dpkg',
+  'pip',
+  'pip3',
+  'npm',
+];
+const programFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin', '/usr/libexec'];
+
+function programs({ image }: ContainerFacts, names: readonly string[]): string[] {
+  return [...image.root.nodes].flatMap(([path, { kind }]) =>
+    kind !== 'directory' && programFolders.includes(posix.dirname(path)) && names.includes(posix.basename(path))
+      ? [path]
+      : [],
+  );
+}
+
+const noShell: Rule<ContainerFacts> = {
+  id: 'distroless-no-shell',
+  appliesTo: container,
+  why: 'A shell is what most attacks start with; who says distroless promises that there is none.',
+  when: (facts) => isDistroless(facts) && !isDebug(facts),
+  check: (facts) => programs(facts, shells).map((where) => ({ message: 'there is a shell', where })),
+};
+
+const noManager: Rule<ContainerFacts> = {
+  id: 'distroless-no-package-manager',
+  appliesTo: container,
+  why: 'Nothing is to be added to a distroless image while it runs.',
+  when: isDistroless,
+  check: (facts) => programs(facts, managers).map((where) => ({ message: 'there is a package manager', where })),
+};
+
+const distrolessAccounts = [
+  { name: 'root', uid: 0 },
+  { name: 'nobody', uid: 65_534 },
+  { name: 'nonroot', uid: 65_532 },
+];
+
+const distrolessUsers: Rule<ContainerFacts> = {
+  id: 'distroless-users',
+  appliesTo: container,
+  why: 'Other images and Kubernetes policies count on these three accounts, and on nobody being able to log in as one.',
+  when: isDistroless,
+  check: async (facts) => {
+    const where = '/etc/passwd';
+    const there = accounts((await readText(facts.image.root, where)) ?? '');
+    const missing = distrolessAccounts
+      .filter(({ name, uid }) => !there.some((each) => each.name === name && each.uid === uid))
+      .map(({ name, uid }) => ({ message: `there is no ${name} with the number ${uid}`, where }));
+    if (isDebug(facts)) return missing;
+    const open = there.filter(({ shell }) => shell !== '' && !/\/(nologin|false|shutdown|halt|sync)$/.test(shell));
+    return [...missing, ...open.map(({ name, shell }) => ({ message: `${name} has the shell ${shell}`, where }))];
+  },
+};
+
+/** Rules that only containers have. */
+export const containerOnlyRules: readonly Rule<ContainerFacts>[] = [
+  layout,
+  inventory,
+  noDevices,
+  noSetuid,
+  noShell,
+  noManager,
+  distrolessUsers,
+];

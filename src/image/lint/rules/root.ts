@@ -1,0 +1,163 @@
+import { type DiskFacts, partitionName, rpmDatabases } from '../disk-facts.ts';
+import { type Files, findFile, readText, resolvePath, settingLines } from '../files.ts';
+import { azureErrorElseWarning, type Complaint, diskError, type Rule } from '../rule.ts';
+import { isEnabled } from '../units.ts';
+import { isOnDisk } from './boot.ts';
+
+const rootFileSystem: Rule<DiskFacts> = {
+  id: 'root-file-system',
+  appliesTo: diskError,
+  why: 'A root that its own checker complains of loses files, or is mounted read-only.',
+  check: async (facts) => {
+    const where = partitionName(facts.rootPartition());
+    return (await facts.rootProblems()).map((message) => ({ message, where }));
+  },
+};
+
+const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
+  id: 'os-release',
+  appliesTo: { ...diskError, container: 'error' },
+  why: 'Scanners, agents and cloud-init know a system by os-release, and take what has none for unknown.',
+  check: async ({ root }) => {
+    const where = '/etc/os-release';
+    const text = await readText(await root(), where);
+    if (text === undefined) return [{ message: 'there is no such file', where }];
+    const keys = new Set(settingLines(text).map((line) => line.replace(/=.*$/, '')));
+    return ['ID', 'VERSION_ID', 'NAME', 'PRETTY_NAME']
+      .filter((key) => !keys.has(key))
+      .map((key) => ({ message: `${key} is missing`, where }));
+  },
+};
+
+const rpmDatabase: Rule<DiskFacts> = {
+  id: 'rpm-database',
+  appliesTo: diskError,
+  why: 'Without the RPM database nothing can be updated, and scanners see no packages.',
+  check: async ({ packages, root }) => {
+    const files = await root();
+    const where = rpmDatabases.find((path) => findFile(files, path) !== undefined);
+    if (where === undefined) return [{ message: 'there is none', where: rpmDatabases[0]! }];
+    return (await packages()).length > 0 ? [] : [{ message: 'it has no packages', where }];
+  },
+};
+
+/** A line of fstab(5). */
+interface Mount {
+  readonly device: string;
+  readonly type: string;
+  readonly line: string;
+}
+
+async function mounts(files: Files): Promise<Mount[]> {
+  const lines = settingLines((await readText(files, '/etc/fstab')) ?? '');
+  return lines.map((line) => {
+    const [device = '', , type = ''] = line.split(/\s+/);
+    return { device, type, line };
+  });
+}
+
+const noSwapInFstab: Rule<DiskFacts> = {
+  id: 'no-swap-in-fstab',
+  appliesTo: azureErrorElseWarning,
+  why: 'Swap belongs on the temporary disk of a machine, which an agent sets up, and not on the system disk.',
+  check: async ({ root }) =>
+    (await mounts(await root()))
+      .filter(({ type }) => type === 'swap')
+      .map(({ line }) => ({ message: `there is swap: ${line}`, where: '/etc/fstab' })),
+};
+
+const fstabOnDisk: Rule<DiskFacts> = {
+  id: 'fstab-on-disk',
+  appliesTo: diskError,
+  why: 'A file system that fstab names and that is not there stops the start for a minute and a half, then for good.',
+  check: async (facts) =>
+    (await mounts(await facts.root()))
+      .filter(({ device, line }) => !/[\s,]nofail\b/.test(line) && !isOnDisk(facts, device))
+      .map(({ device }) => ({ message: `${device} is not on this disk`, where: '/etc/fstab' })),
+};
+
+const selinux: Rule<DiskFacts> = {
+  id: 'selinux-enforcing',
+  appliesTo: azureErrorElseWarning,
+  why: 'SELinux confines each service; a system that starts without it has to be relabelled before it can be turned on.',
+  check: async ({ root, bootEntries }) => {
+    const files = await root();
+    const where = '/etc/selinux/config';
+    const text = await readText(files, where);
+    if (text === undefined) return [{ message: 'SELinux is not set up', where }];
+    const settings = shellSettings(text);
+    const complaints: Complaint[] = [];
+    if (settings.get('SELINUX') !== 'enforcing') {
+      complaints.push({
+        message: `SELINUX is ${settings.get('SELINUX') ?? 'not set'}`,
+        where,
+        hint: 'SELINUX=enforcing',
+      });
+    }
+    const policy = `/etc/selinux/${settings.get('SELINUXTYPE') ?? 'targeted'}/policy`;
+    const policies = [...files.nodes.keys()].filter((path) => path.startsWith(`${policy}/policy.`));
+    if (policies.length === 0) complaints.push({ message: 'there is no policy', where: policy });
+    for (const entry of await bootEntries()) {
+      for (const word of ['selinux=0', 'enforcing=0']) {
+        if (entry.commandLine.includes(word))
+          complaints.push({ message: `the command line has ${word}`, where: entry.where });
+      }
+    }
+    if (files.nodes.has('/.autorelabel')) {
+      complaints.push({ message: 'the first start would relabel everything and start again', where: '/.autorelabel' });
+    }
+    return complaints;
+  },
+};
+
+const selinuxLabels: Rule<DiskFacts> = {
+  id: 'selinux-labels',
+  appliesTo: azureErrorElseWarning,
+  why: 'What has no context is unlabeled_t to the policy, which no service may read.',
+  check: async ({ root }) => {
+    const files = await root();
+    if (resolvePath(files, '/etc/selinux/config') === undefined) return [];
+    const bare = [...files.nodes].filter(([path, { labelled }]) => labelled === false && path !== '/lost+found');
+    const [first] = bare;
+    return first === undefined
+      ? []
+      : [{ message: `${bare.length} folders and links have no SELinux context`, where: first[0] }];
+  },
+};
+
+const sshd: Rule<DiskFacts> = {
+  id: 'sshd-enabled',
+  appliesTo: azureErrorElseWarning,
+  why: 'The secure shell is the way into a cloud machine; one without it cannot be reached.',
+  check: async ({ root }) => {
+    const files = await root();
+    const units = ['sshd.service', 'sshd.socket', 'ssh.service', 'ssh.socket'];
+    return units.some((unit) => isEnabled(files, unit))
+      ? []
+      : [{ message: 'neither sshd.service nor sshd.socket starts with the system', where: '/etc/systemd/system' }];
+  },
+};
+
+/** `KEY=value` lines, quotes taken off, the last one counts. */
+export function shellSettings(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    settingLines(text).flatMap((line): [string, string][] => {
+      const [, key, value] = /^([\w.]+)\s*=\s*(.*)$/.exec(line) ?? [];
+      return key === undefined ? [] : [[key, value!.replace(/\s+#.*$/, '').replace(/^(["'])(.*)\1$/, '$2')]];
+    }),
+  );
+}
+
+/** Rules on the system in the root of a disk. */
+export const rootRules: readonly Rule<DiskFacts>[] = [
+  rootFileSystem,
+  osRelease,
+  rpmDatabase,
+  fstabOnDisk,
+  noSwapInFstab,
+  selinux,
+  selinuxLabels,
+  sshd,
+];
+
+export { osRelease };

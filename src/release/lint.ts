@@ -1,0 +1,58 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { closest, WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import { withScratch } from '../engine/sandbox.ts';
+import { lintArtefact } from '../image/lint/lint.ts';
+import type { LintReport, Target } from '../image/lint/rule.ts';
+import { builtImage, imageFolder } from './published.ts';
+import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
+
+/** What an image can be checked for. */
+export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2'] as const satisfies readonly Target[];
+
+/**
+ * Checks a built image of the project in all its formats (for Azure only the VHD, where there is one), or a file or folder
+ * by its path. The project's definition of the image is not looked at, only what was made of it.
+ * @throws WeirError `no-image`, and those of `builtImage` and `lintArtefact`
+ */
+export async function lintImage(
+  workspace: ProjectWorkspace,
+  subject: string,
+  target: (typeof lintTargets)[number],
+): Promise<LintReport[]> {
+  const paths = await artefacts(workspace, subject, target);
+  const toolbox = await toolboxStage(workspace, 'core');
+  return inStage(workspace.progress, 'lint', async (stage) => {
+    const result: LintReport[] = [];
+    for (const path of paths) {
+      stage.update(path);
+      const reports = await withScratch(workspace.engine.scratch, async (scratch) =>
+        // A symlink would lead out of what the tools see.
+        lintArtefact(toolbox, await realpath(path), target, scratch),
+      );
+      result.push(...reports);
+    }
+    const rules = result.reduce((sum, { verdicts }) => sum + verdicts.length, 0);
+    return { result, summary: `${rules} rules checked`, cached: false };
+  });
+}
+
+async function artefacts(workspace: ProjectWorkspace, subject: string, target: string): Promise<string[]> {
+  const { images } = workspace.project;
+  if (!images.has(subject)) {
+    if (await exists(subject)) return [subject];
+    const near = closest(subject, images.keys())[0];
+    throw new WeirError('no-image', `${subject} is neither an image of the project nor a file`, {
+      hint: near === undefined ? 'weir image list shows the images' : `did you mean ${near}?`,
+      exit: 2,
+    });
+  }
+  const record = await builtImage(workspace, subject);
+  const folder = imageFolder(workspace, subject);
+  if (record.kind === 'container') return [join(folder, 'oci')];
+  const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd)$/.test(path));
+  const vhds = disks.filter((path) => path.endsWith('.vhd'));
+  return (target !== 'generic' && vhds.length > 0 ? vhds : disks).map((path) => join(folder, path));
+}
