@@ -369,9 +369,9 @@ export interface ReleaseChanges {
 }
 
 /**
- * The commits by which release numbers are raised: those that changed a component's inputs since it has a lock (as with
- * azldev, a project without locks leaves release numbers to upstream), or, where its calculation is `static`, since it is there.
- * What is not committed yet counts as one more commit, of the project's `default-author-email`, as old as the newest.
+ * The commits by which release numbers are raised: those that changed a component's inputs since it has a lock, that which
+ * brought the lock too. As with azldev, what has no lock keeps the release number of its spec. What is not committed yet
+ * counts as one more commit, of the project's `default-author-email`, as old as the newest.
  * @throws WeirError (exit 2) `shallow-history` where the clone is too shallow to count
  */
 export async function releaseChanges(
@@ -380,9 +380,7 @@ export async function releaseChanges(
   options: Pick<HistoryOptions, 'scratch' | 'cache' | 'onProgress'>,
 ): Promise<ReleaseChanges> {
   const locks = await readLocks(project);
-  const counted = [...components].filter(
-    ({ name, release }) => release.calculation === 'static' || (release.calculation !== 'manual' && locks.has(name)),
-  );
+  const counted = [...components].filter(({ name, release }) => release.calculation !== 'manual' && locks.has(name));
   if (counted.length === 0) return { changes: new Map() };
   const histories = await componentHistories(project, {
     ...options,
@@ -417,10 +415,8 @@ async function countedChanges(
   states: readonly ComponentState[],
   context: InputContext,
 ): Promise<readonly ProjectChange[]> {
-  const always = component.release.calculation === 'static';
   const counts = (state: ComponentState, before: ComponentState | undefined): boolean =>
-    state.digest !== undefined &&
-    (always ? state.digest !== before?.digest : state.locked && (state.digest !== before?.digest || !before?.locked));
+    state.digest !== undefined && state.locked && (state.digest !== before?.digest || !before?.locked);
   const found: ProjectChange[] = states
     .filter((state, index) => counts(state, states[index - 1]))
     .map(({ changedBy, upstream }) => ({ ...changedBy, ...(upstream === undefined ? {} : { upstream }) }));

@@ -288,13 +288,14 @@ it('release numbers count from the first lock on', async () => {
   expect((await counted({ ...repository, dir: clone })).changes).toEqual(changes);
 });
 
-it('release numbers count static components from their beginning, manual ones not at all', async () => {
-  const calculation = (name: string): string => `release = { calculation = "${name}" }`;
-  const repository = projectRepository({ ...start, 'less/less.comp.toml': less(calculation('static')) });
-  repository.commit('patch', { 'less/fix.patch': '2\n' });
-  expect((await counted(repository)).messages).toEqual({ less: ['patch', begin] });
-  repository.commit('by hand', { 'less/less.comp.toml': less(calculation('manual')), 'locks/less.lock': lock('a') });
+it('release numbers of manual components are not counted, nor those of removed ones', async () => {
+  const repository = projectRepository({ ...start, 'locks/less.lock': lock('a'), 'locks/own.lock': 'version = 1\n' });
+  repository.commit('by hand', { 'less/less.comp.toml': less('release = { calculation = "manual" }') });
+  repository.commit('gone', { 'own/own.comp.toml': null });
   expect((await counted(repository)).messages).toEqual({});
+  // Who comes back has a higher number than before.
+  repository.commit('back', { 'own/own.comp.toml': start['own/own.comp.toml'] });
+  expect((await counted(repository)).messages).toEqual({ own: ['back', begin] });
 });
 
 it('what is not committed yet is one commit more, without a time of its own', async () => {
