@@ -36,8 +36,8 @@ export function defaultVersion(collected: Collected): VersionEntry | undefined {
   return versionOf(collected, referenceOf(reference ?? {}), (part) => {
     const path = ['project', 'default-distro', part];
     const says = (file: ConfigDocument): boolean => filled(file.data.project?.['default-distro']?.[part]) !== undefined;
-    const document = collected.documents.findLast(says);
-    return { document: document ?? collected.documents[0]!, path };
+    // The name was said by some file, or there would be nothing to look up.
+    return { document: collected.documents.findLast(says)!, path };
   }).entry;
 }
 
@@ -76,7 +76,16 @@ export function versionOf(
   const entry = distro.versions.get(name);
   if (entry === undefined) {
     const hint = suggestion(name, distro.versions.keys());
-    throw fail('version', 'unknown-version', `${reference.name} has no version "${name}"`, hint);
+    const message = `${reference.name} has no version "${name}"`;
+    if (reference.version !== undefined) throw fail('version', 'unknown-version', message, hint);
+    const { document, path } = distro;
+    throw problem(
+      document,
+      [...path, 'default-version'],
+      'unknown-version',
+      message,
+      hint === undefined ? {} : { hint },
+    );
   }
   return { name, entry };
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
@@ -106,7 +107,16 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
       cause: error,
     });
   }
-  return parseDocument(path, bytes.toString('utf8'), schema, reading);
+  const text = bytes.toString('utf8');
+  if (!isUtf8(bytes)) {
+    // Where the first bytes are that became the replacement character.
+    const before = text.slice(0, Math.max(0, text.indexOf('\uFFFD'))).split('\n');
+    throw new WeirError('toml-syntax', 'this is not TOML: the file is not UTF-8 text', {
+      where: { file: path, line: before.length, column: before.at(-1)!.length + 1 },
+      exit: 2,
+    });
+  }
+  return parseDocument(path, text, schema, reading);
 }
 
 /** `readDocument` for text that is already at hand; `path` is for messages and relative paths. */
@@ -173,8 +183,12 @@ function removeKeys(data: Record<string, unknown>, path: TomlPath, keys: readonl
 function parseToml(source: Source): Record<string, unknown> {
   const text = source.text.startsWith('\uFEFF') ? source.text.slice(1) : source.text;
   try {
-    return parse(text);
+    const data = parse(text);
+    if (isDeeper(data, deepest)) throw tooDeep(source);
+    return data;
   } catch (error) {
+    // The parser follows the nesting by calling itself.
+    if (error instanceof RangeError) throw tooDeep(source);
     if (!(error instanceof TomlError)) throw error;
     const said = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
     throw new WeirError('toml-syntax', `this is not TOML: ${said}`, {
@@ -184,6 +198,25 @@ function parseToml(source: Source): Record<string, unknown> {
       cause: error,
     });
   }
+}
+
+/** No table of the format is half as deep; what is deeper could end in a stack overflow further on. */
+const deepest = 50;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  if (Array.isArray(value)) return value.some((inner) => isDeeper(inner, levels - 1));
+  for (const key in value) if (isDeeper((value as Record<string, unknown>)[key], levels - 1)) return true;
+  return false;
+}
+
+function tooDeep({ path }: Source): WeirError {
+  return new WeirError('toml-syntax', `tables are nested more than ${deepest} deep`, {
+    where: { file: path },
+    hint: 'no key of the format is that deep',
+    exit: 2,
+  });
 }
 
 /** A line of a text with a mark below the column. Of a long line, the part around the column. */

@@ -17,7 +17,7 @@ export function isGlob(pattern: string): boolean {
 export function expandGlob(pattern: string, dir: string): string[] {
   const parts = pattern.split('/').filter((part) => part !== '' && part !== '.');
   const found = new Set<string>();
-  walk(pattern.startsWith('/') ? '/' : dir, parts, found);
+  walk(pattern.startsWith('/') ? '/' : dir, parts, found, new Set());
   return [...found];
 }
 
@@ -52,21 +52,25 @@ function escapeGlob(path: string): string {
   return path.replaceAll(/[\\*?[\]{}()!+@]/g, '\\$&');
 }
 
-function walk(dir: string, parts: readonly string[], found: Set<string>): void {
+/** @param seen folders in which a `**` was followed, with what came after it: several of them lead to the same ones */
+function walk(dir: string, parts: readonly string[], found: Set<string>, seen: Set<string>): void {
   const [part, ...rest] = parts;
   if (part === undefined) return;
   if (part === '**') {
+    const visit = `${rest.length}\0${dir}`;
+    if (seen.has(visit)) return;
+    seen.add(visit);
     // A trailing ** means every file below.
-    walk(dir, rest.length === 0 ? ['*'] : rest, found);
+    walk(dir, rest.length === 0 ? ['*'] : rest, found, seen);
     for (const entry of entries(dir)) {
       // Links to folders are not followed here: they can lead round in circles.
-      if (entry.isDirectory()) walk(join(dir, entry.name), parts, found);
+      if (entry.isDirectory()) walk(join(dir, entry.name), parts, found, seen);
     }
     return;
   }
   if (!/[*?[{(\\!+@]/.test(part)) {
     const path = join(dir, part);
-    if (rest.length > 0) walk(path, rest, found);
+    if (rest.length > 0) walk(path, rest, found, seen);
     else if (kind(path) === 'file') found.add(path);
     return;
   }
@@ -75,7 +79,7 @@ function walk(dir: string, parts: readonly string[], found: Set<string>): void {
     if (!matches(entry.name)) continue;
     const path = join(dir, entry.name);
     const isWhat = entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : kind(path);
-    if (rest.length > 0 && isWhat === 'folder') walk(path, rest, found);
+    if (rest.length > 0 && isWhat === 'folder') walk(path, rest, found, seen);
     else if (rest.length === 0 && isWhat === 'file') found.add(path);
   }
 }

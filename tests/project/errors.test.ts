@@ -151,6 +151,13 @@ const cases: readonly Case[] = [
     at: '2:20',
   },
   {
+    name: 'a default version that is none',
+    toml: '[project]\ndefault-distro = { name = "x" }\n[distros.x]\ndefault-version = "4"\n[distros.x.versions.43]\n',
+    code: 'unknown-version',
+    at: '4:1',
+    hint: /"43"/,
+  },
+  {
     name: 'check skipped without reason',
     toml: '[components.a.build]\ncheck = { skip = true }\n',
     code: 'reason-missing',
