@@ -22,10 +22,16 @@ export interface ReleaseRecord {
     readonly packages: readonly {
       readonly nevra: string;
       readonly sha256: string;
+      /** SHA-256 of the same file before it was signed, where it was. */
+      readonly unsigned?: string;
       readonly origin: string;
       readonly debian?: string;
     }[];
   }[];
+  readonly images: readonly (Pick<ImageRecord, 'name' | 'kind' | 'inputs' | 'installedSize'> & {
+    /** NEVRAs */
+    readonly packages: readonly string[];
+  })[];
 }
 
 /** The record of the last release that was built, or undefined. */

@@ -1,0 +1,159 @@
+import { type Command, Option } from 'commander';
+import { diffBuilt } from '../../release/compared.ts';
+import type { FileChange, ImageDiff, PackageFiles, ReleaseDiff, SizeChange } from '../../release/image-diff.ts';
+import { type PackageChange, packageChangeKinds } from '../../release/package-diff.ts';
+import type { ListingLine } from '../../tree/listing.ts';
+import { megabytes } from '../megabytes.ts';
+import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+/** Rows of the table of sizes; the JSON has them all. */
+const largest = 12;
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  const what = 'name of an image that was built, folder of an image, or folder or release.json of a release';
+  command
+    .argument('<a>', what)
+    .argument('<b>', 'the same')
+    .addOption(new Option('--packages', 'packages only: works for images without a tree too').conflicts('files'))
+    .option('--files', 'list each file, also those of packages whose version changed')
+    .option('--out <dir>', 'where images that are named were built to')
+    .addHelpText(
+      'after',
+      examples([
+        'weir image diff container-base vm-base',
+        'weir image diff ../yesterday/images/vm-base vm-base',
+        'weir image diff --packages ../yesterday/release.json out/release.json',
+        "weir image diff old/out out --json | jq '.images.compared[].files.listed[]'",
+      ]),
+    )
+    .action(async (a: string, b: string, options: { packages?: boolean; files?: boolean; out?: string }) => {
+      const settings = globals();
+      const diff = await diffBuilt(() => projectWorkspaceFor(settings, progressFor(settings), options.out), a, b, {
+        packagesOnly: options.packages === true,
+        allFiles: options.files === true,
+      });
+      printResult(settings, diff, (diff.type === 'image' ? imageText(diff) : releaseText(diff)).join('\n\n'));
+    });
+}
+
+function releaseText({ a, b, channels, images }: ReleaseDiff): string[] {
+  const facts = [a, b].map(({ version, snapshot, place }, index) => ['AB'[index]!, version, snapshot, place]);
+  return [
+    table(['', 'VERSION', 'SNAPSHOT', 'RELEASE'], facts, ''),
+    ...channels.map(({ name, packages }) => packagesText(`channel ${name}`, packages)),
+    ...images.removed.map((name) => `image ${name}: only in A`),
+    ...images.added.map((name) => `image ${name}: only in B`),
+    ...images.compared.flatMap((image) => [`== ${image.a.name}`, ...imageText(image)]),
+  ];
+}
+
+function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
+  const facts = [a, b].map((image, index) => [
+    'AB'[index]!,
+    image.name,
+    image.snapshot,
+    String(image.packages),
+    String(image.files ?? '-'),
+    megabytes(image.installedSize),
+    image.place,
+  ]);
+  const heading = table(['', 'IMAGE', 'SNAPSHOT', 'PACKAGES', 'FILES', 'INSTALLED', 'FOLDER'], facts, '');
+  if (packages.length === 0 && (files === undefined || files.listed.length === 0)) {
+    return [heading, files === undefined ? 'packages: the same' : 'the same packages, files and sizes'];
+  }
+  const labels = { both: [], neither: [], a: ['only A has'], b: ['only B has'] } as const;
+  return [
+    heading,
+    ...(files === undefined ? [] : labels[files.labelled].map((who) => `${who} SELinux labels: they are not compared`)),
+    ...(files === undefined ? [] : filesText(files.listed)),
+    packagesText('packages', packages, files?.byPackage),
+    ...(sizes === undefined ? [] : [sizesText(b.installedSize - a.installedSize, sizes)]),
+  ];
+}
+
+const reasons: Readonly<Record<FileChange['reason'], string>> = {
+  'unchanged-package': 'differ although the version of their package did not change',
+  'no-package': 'differ and belong to no package',
+  privilege: 'have got set-user-ID, set-group-ID or capabilities',
+  'changed-package': 'differ with their package',
+};
+
+function filesText(listed: readonly FileChange[]): string[] {
+  return (Object.keys(reasons) as FileChange['reason'][]).flatMap((reason) => {
+    const own = listed.filter((file) => file.reason === reason);
+    if (own.length === 0) return [];
+    const rows = own.map((file) => [signs[file.change], file.path, ownersText(file), fileText(file)]);
+    const columns = rows.map((row) => (reason === 'no-package' ? row.filter((_, index) => index !== 2) : row));
+    const heading = ['', 'PATH', ...(reason === 'no-package' ? [] : ['PACKAGE']), 'DIFFERENCE'];
+    return [`files: ${own.length} ${reasons[reason]}\n${table(heading, columns, '')}`];
+  });
+}
+
+const signs = { added: '+', removed: '-', changed: '~' } as const;
+
+function ownersText({ before, after }: FileChange): string {
+  return (after ?? before)?.packages?.join(', ') ?? '-';
+}
+
+function fileText({ change, aspects, before, after }: FileChange): string {
+  if (before === undefined || after === undefined) {
+    const entry = (after ?? before)!;
+    const more = [entry.size === undefined ? undefined : `${entry.size} bytes`, entry.capabilities, entry.target];
+    const owner = `${entry.user}:${entry.group}`;
+    const attributes = [entry.kind, entry.mode, ...(owner === 'root:root' ? [] : [owner])].join(' ');
+    return `${change}: ${[attributes, ...more].filter((each) => each !== undefined).join(', ')}`;
+  }
+  return aspects.map((aspect) => aspectText(aspect, before, after)).join(', ');
+}
+
+function aspectText(aspect: FileChange['aspects'][number], before: ListingLine, after: ListingLine): string {
+  if (aspect === 'content') return 'content';
+  const of = (line: ListingLine): string => {
+    const value = { ...line, type: line.kind, owner: line.user }[aspect];
+    return (typeof value === 'object' ? value.join('+') : value?.toString()) || 'none';
+  };
+  return `${aspect === 'hardlink' ? 'hard link' : aspect} ${of(before)} → ${of(after)}`;
+}
+
+function packagesText(what: string, changes: readonly PackageChange[], files?: readonly PackageFiles[]): string {
+  if (changes.length === 0) return `${what}: the same`;
+  const counts = packageChangeKinds.flatMap((kind) => {
+    const count = changes.filter(({ change }) => change === kind).length;
+    return count === 0 ? [] : [`${count} ${kind}`];
+  });
+  const rows = changes.map(({ name, change, before, after }) => {
+    const arch = before !== undefined && after !== undefined && before.arch !== after.arch;
+    const version = (side: typeof before): string =>
+      side === undefined ? '-' : `${side.evr}${arch ? `.${side.arch}` : ''}`;
+    const row = [name, change, version(before), version(after)];
+    return files === undefined ? row : [...row, filesOf(files.find((each) => each.package === name))];
+  });
+  const heading = ['PACKAGE', 'CHANGE', 'A', 'B', ...(files === undefined ? [] : ['FILES'])];
+  return `${what}: ${counts.join(', ')}\n${table(heading, rows, '')}`;
+}
+
+function filesOf(files: PackageFiles | undefined): string {
+  if (files === undefined) return '-';
+  return (['added', 'removed', 'changed'] as const)
+    .flatMap((change) => (files[change] === 0 ? [] : [`${signs[change]}${files[change]}`]))
+    .join(' ');
+}
+
+function sizesText(difference: number, sizes: readonly SizeChange[]): string {
+  const rows = sizes
+    .slice(0, largest)
+    .map((size) => [
+      size.package ?? '(no package)',
+      signed(size.after - size.before),
+      megabytes(size.before),
+      megabytes(size.after),
+    ]);
+  const more = sizes.length > largest ? [`and ${sizes.length - largest} more, each less`] : [];
+  const heading = ['PACKAGE', 'DIFFERENCE', 'A', 'B'];
+  return [`size: ${signed(difference)}`, ...(rows.length === 0 ? [] : [table(heading, rows, '')]), ...more].join('\n');
+}
+
+function signed(bytes: number): string {
+  return bytes < 0 ? `-${megabytes(-bytes)}` : `+${megabytes(bytes)}`;
+}
