@@ -377,20 +377,23 @@ export interface ReleaseChanges {
 export async function releaseChanges(
   project: Project,
   components: Iterable<ResolvedComponent>,
-  options: Pick<HistoryOptions, 'scratch' | 'cache' | 'onProgress'>,
+  options: Pick<HistoryOptions, 'scratch' | 'cache' | 'onProgress'> & {
+    /** With the project's locks; made where it is not given. */
+    readonly context?: InputContext;
+  },
 ): Promise<ReleaseChanges> {
-  const locks = await readLocks(project);
+  const { context = { project, locks: await readLocks(project), files: fileDigests() }, ...how } = options;
+  const { locks = new Map() } = context;
   const counted = [...components].filter(({ name, release }) => release.calculation !== 'manual' && locks.has(name));
   if (counted.length === 0) return { changes: new Map() };
   const histories = await componentHistories(project, {
-    ...options,
+    ...how,
     names: new Set(counted.map(({ name }) => name)),
   });
   if (histories === undefined) {
     const warning = 'the project is in no git repository, so release numbers are those of upstream';
     return { changes: new Map(), warning };
   }
-  const context: InputContext = { project, locks, files: fileDigests() };
   const changes = new Map<string, readonly ProjectChange[]>();
   for (const component of counted) {
     const history = histories.get(component.name);

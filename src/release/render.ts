@@ -19,7 +19,7 @@ import { upstreamOf } from '../sources/upstream.ts';
 import { decodeText } from '../spec/lines.ts';
 import { archiveTools } from './archive-tools.ts';
 import { sourceContext } from './components.ts';
-import { releaseChanges, releaseOptions } from './history.ts';
+import { type ReleaseChanges, releaseChanges, releaseOptions } from './history.ts';
 import { componentInputs, fileDigests, type InputContext } from './inputs.ts';
 import { needsLookaside, type RenderedOne, type RenderSite, renderOne } from './render-one.ts';
 import { renderOnThreads } from './render-pool.ts';
@@ -66,12 +66,10 @@ export async function renderComponents(
   const root = renderedSpecsDir(project);
   return inStage(workspace.progress, 'specs', async (stage) => {
     const records = new RenderRecords(join(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
-    const scratch = workspace.engine.scratch;
-    const { changes, warning } = await releaseChanges(project, components, { scratch, cache });
-    if (warning !== undefined) stage.note(warning);
-    const plan = await planRendering(workspace, components, records, root, changes, settings);
+    const plan = await planRendering(workspace, components, records, root, settings);
+    if (plan.release.warning !== undefined) stage.note(plan.release.warning);
     const run = new Run(plan, records, stage, components.length, settings.check !== true);
-    const site = await siteOf(workspace, root, settings, changes);
+    const site = await siteOf(workspace, root, settings, plan.release.changes);
     try {
       await renderAll(workspace, site, plan.due, run);
     } finally {
@@ -110,6 +108,7 @@ function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
 type Known = Pick<RenderRecord, 'inputs' | 'commit' | 'refs'>;
 
 interface Plan {
+  readonly release: ReleaseChanges;
   readonly due: readonly ResolvedComponent[];
   readonly known: ReadonlyMap<string, Known>;
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
@@ -121,14 +120,14 @@ async function planRendering(
   components: readonly ResolvedComponent[],
   records: RenderRecords,
   root: string,
-  changes: RenderSite['changes'],
   settings: RenderSettings,
 ): Promise<Plan> {
-  const { project, cache } = workspace;
+  const { project, cache, engine } = workspace;
   const locks = await readLocks(project);
   // At once: with thousands of components, waiting for each answer costs more than the answers.
   const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
   const context: InputContext = { project, locks, files };
+  const release = await releaseChanges(project, components, { scratch: engine.scratch, cache, context });
   const renderer = rendererDigest();
   const due: ResolvedComponent[] = [];
   const known = new Map<string, Known>();
@@ -136,7 +135,7 @@ async function planRendering(
   for (const component of components) {
     const { name } = component;
     // The release number counts the commits, and a changelog names them.
-    const counted = sha256(`${renderer} ${(changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
+    const counted = sha256(`${renderer} ${(release.changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
     const lock = locks.get(name);
     const now = await knownInputs(component, context, lock, counted, cache);
     known.set(name, now);
@@ -153,7 +152,7 @@ async function planRendering(
     if (stamps !== record.files || record.refs !== now.refs) records.add({ ...record, ...now, files: stamps });
     for (const warning of record.warnings) warnings.push({ component: name, warning });
   }
-  return { due, known, warnings };
+  return { due, known, warnings, release };
 }
 
 function isCurrent(record: RenderRecord | undefined, now: Known): record is RenderRecord {
