@@ -1,5 +1,6 @@
 import { chmod, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatError, WeirError } from '../../src/base/errors.ts';
 import { applyOverlays, type OverlaidSources } from '../../src/overlay/apply.ts';
@@ -461,4 +462,59 @@ it('a pattern that would run away elsewhere takes time in proportion to the text
     apply(dir, { type: 'file-search-replace', file: 'a', regex: '(a*)*(a|aa)*b', replacement: '' }),
   );
   expect(error.code).toBe('overlay-no-match');
+});
+
+it('no overlay makes anything but a result or a WeirError, and none leaves the sources', {
+  timeout: 60_000,
+}, async () => {
+  const dir = await demo({ 'c d': '\uFFFE', '.x/y': '' });
+  await symlink('/etc', join(dir, 'link'));
+  const text = fc.oneof(
+    fc.string({ maxLength: 8, unit: fc.constantFrom(...'ab./*?[]{},\\$^()|+\n %-é'.split('')) }),
+    fc.constantFrom(
+      'b.conf',
+      'conf/a.conf',
+      '**',
+      '*.patch',
+      'two',
+      '%prep',
+      'demo.spec',
+      '../x',
+      'link/passwd',
+      '.git/x',
+    ),
+  );
+  const source = fc.constantFrom(import.meta.filename, '/nowhere', dir, join(dir, 'link'));
+  const lines = fc.array(text, { maxLength: 3 });
+  const overlays: fc.Arbitrary<OverlayData> = fc.oneof(
+    fc.record({ type: fc.constant('file-add' as const), file: text, source }),
+    fc.record({ type: fc.constant('patch-add' as const), file: text, source }),
+    fc.record({ type: fc.constantFrom('file-remove' as const, 'patch-remove' as const), file: text }),
+    fc.record({ type: fc.constant('file-remove' as const), file: text, archive: text }),
+    fc.record({ type: fc.constant('file-rename' as const), file: text, replacement: text }),
+    fc.record({ type: fc.constant('file-prepend-lines' as const), file: text, lines }),
+    fc.record({ type: fc.constant('file-search-replace' as const), file: text, regex: text, replacement: text }),
+    fc.record({ type: fc.constant('spec-search-replace' as const), regex: text, replacement: text }),
+    fc.record({ type: fc.constant('spec-append-lines' as const), section: text, lines }),
+    fc.record({ type: fc.constant('spec-set-tag' as const), tag: text, value: text }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(overlays, { minLength: 1, maxLength: 4 }), async (data) => {
+      try {
+        const { files, applied } = await apply(dir, ...data);
+        expect(applied).toHaveLength(data.length);
+        for (const name of files.keys()) {
+          const parts = name.split('/');
+          expect(parts.some((part) => part === '' || part === '.' || part === '..' || part === '.git')).toBe(false);
+          expect(name.endsWith('.spec')).toBe(false);
+          // Nothing lies below the link, so that nothing is ever written through it.
+          expect(name.startsWith('link/')).toBe(false);
+        }
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        expect(error.exit).toBe(2);
+      }
+    }),
+    { numRuns: 400 },
+  );
 });
