@@ -4,7 +4,7 @@ import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import type { SourceContext } from '../sources/fetch.ts';
-import { resolveCommit } from '../sources/git.ts';
+import { readTogether, resolveCommit } from '../sources/git.ts';
 import {
   type ComponentLock,
   formatLock,
@@ -64,7 +64,9 @@ export interface UpdateReport {
 interface Keeper {
   readonly kind: 'locks' | 'pins';
   readonly folder: string;
-  readonly update: (component: ResolvedComponent) => Promise<UpdatedComponent>;
+  /** What needs no look at upstream; undefined where that has to tell. */
+  readonly known: (component: ResolvedComponent) => Promise<UpdatedComponent | undefined>;
+  readonly resolve: (component: ResolvedComponent) => Promise<UpdatedComponent>;
   readonly names: () => Promise<readonly string[]>;
   /** Whether a name may have one. */
   readonly belongs: (name: string) => boolean;
@@ -90,11 +92,23 @@ export async function updateComponents(
   const keeper =
     pinFolder === undefined ? locks(project, context, options) : pins(project, context, options, pinFolder);
   return inStage(progress, 'upstream', async (stage) => {
-    let done = 0;
-    const updated = await mapLimit(components, 8, async (component) => {
-      const outcome = await attempt(component, keeper);
-      stage.update(`${++done} of ${components.length}`);
-      return outcome;
+    const updated: UpdatedComponent[] = [];
+    const due: ResolvedComponent[] = [];
+    await mapLimit(components, 32, async (component) => {
+      const outcome = await attempt(component, keeper.known);
+      if (outcome === undefined) due.push(component);
+      else updated.push(outcome);
+    });
+    await mapLimit(inLots(due, 16), 2, async (lot) => {
+      const git = readTogether(lot.flatMap((component) => addressOf(component, project)));
+      try {
+        await mapLimit(lot, 8, async (component) => {
+          updated.push(await attempt(component, keeper.resolve));
+          stage.update(`${updated.length} of ${components.length}`);
+        });
+      } finally {
+        git.done();
+      }
     });
     const failed = updated.filter(({ state }) => state === 'failed').length;
     const orphans: string[] = [];
@@ -129,9 +143,25 @@ export async function updateComponents(
   });
 }
 
-async function attempt(component: ResolvedComponent, keeper: Keeper): Promise<UpdatedComponent> {
+function inLots<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, lot) => items.slice(lot * size, (lot + 1) * size));
+}
+
+function addressOf(component: ResolvedComponent, project: Project): string[] {
   try {
-    return await keeper.update(component);
+    return [upstreamOf(component, project, undefined)?.uri ?? []].flat();
+  } catch {
+    // Resolving it says what is wrong.
+    return [];
+  }
+}
+
+async function attempt<T extends UpdatedComponent | undefined>(
+  component: ResolvedComponent,
+  work: (component: ResolvedComponent) => Promise<T>,
+): Promise<T | UpdatedComponent> {
+  try {
+    return await work(component);
   } catch (error) {
     if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
     const where = { ...error.where, component: component.name };
@@ -168,6 +198,7 @@ async function configuredCommit(
   return resolveCommit(distGit.repository, upstream.wish, { ...context, fresh });
 }
 
+const ownSpec = "its spec is the project's own";
 const plainFolder = 'its dist-git is a plain folder, which has no commits';
 
 function locks(project: Project, context: SourceContext, options: UpdateOptions): Keeper {
@@ -192,17 +223,22 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
     const commit = lock?.upstreamCommit;
     return { component: name, state: 'bumped', manualBump, ...(commit === undefined ? {} : { commit }) };
   };
-  const update = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
+  const known = async (component: ResolvedComponent): Promise<UpdatedComponent | undefined> => {
     const { name, spec } = component;
     const lock = await readLock(project, name);
     if (spec?.type !== 'upstream') return withoutUpstream(component, lock);
     const hash = resolutionInputHash(component, project);
-    const previous = lock?.upstreamCommit;
+    const commit = lock?.upstreamCommit;
     // A branch's head moves by itself; all else is found by what the digest is of.
     const fixed = spec.commit !== undefined || spec.distro.snapshot !== undefined;
-    if (previous !== undefined && fixed && lock?.resolutionInputHash === hash && options.force !== true) {
-      return { component: name, state: 'unchanged', commit: previous };
-    }
+    const holds = fixed && lock?.resolutionInputHash === hash && options.force !== true;
+    return commit !== undefined && holds ? { component: name, state: 'unchanged', commit } : undefined;
+  };
+  const resolve = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
+    const { name } = component;
+    const lock = await readLock(project, name);
+    const hash = resolutionInputHash(component, project);
+    const previous = lock?.upstreamCommit;
     const commit = await configuredCommit(component, project, context, options.force === true);
     if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
     await write(name, lock, {
@@ -222,7 +258,7 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
   ): Promise<UpdatedComponent> => {
     const { name } = component;
     if (lock?.upstreamCommit === undefined) {
-      return { component: name, state: 'skipped', reason: "its spec is the project's own" };
+      return { component: name, state: 'skipped', reason: ownSpec };
     }
     const { upstreamCommit: previous, importCommit: _, resolutionInputHash: __, ...rest } = lock;
     await write(name, lock, rest);
@@ -231,7 +267,8 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
   return {
     kind: 'locks',
     folder: lockFolder(project),
-    update: options.bump === true ? bump : update,
+    known: options.bump === true ? bump : known,
+    resolve,
     names: () => lockNames(project),
     belongs: (name) => project.components.has(name),
     read: (name) => readLock(project, name),
@@ -253,20 +290,22 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
   return {
     kind: 'pins',
     folder,
-    update: async (component) => {
+    known: async (component) => {
       const { name, spec } = component;
       if (isLeft(component)) return { component: name, state: 'skipped', reason: 'nothing but its pin is left of it' };
+      if (spec?.type === 'upstream') return undefined;
       const previous = await readPin(folder, name);
-      if (spec?.type !== 'upstream') {
-        if (previous === undefined)
-          return { component: name, state: 'skipped', reason: "its spec is the project's own" };
-        if (options.checkOnly !== true) await removePin(folder, name);
-        return { component: name, state: 'removed', previous };
-      }
+      if (previous === undefined) return { component: name, state: 'skipped', reason: ownSpec };
+      if (options.checkOnly !== true) await removePin(folder, name);
+      return { component: name, state: 'removed', previous };
+    },
+    resolve: async (component) => {
+      const { name, spec } = component;
+      if (spec?.type !== 'upstream') throw new TypeError('not an upstream component');
+      const previous = await readPin(folder, name);
       // What the configuration has as the commit may be the pin itself, which would then never move.
       const { commit: _, ...unpinned } = spec;
-      const free = { ...component, spec: unpinned };
-      const commit = await configuredCommit(free, project, context, options.force === true);
+      const commit = await configuredCommit({ ...component, spec: unpinned }, project, context, options.force === true);
       if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
       if (options.checkOnly !== true) await writePin(folder, name, commit);
       if (previous === commit) return { component: name, state: 'unchanged', commit };
