@@ -52,13 +52,22 @@ export async function checkOverlays(
   };
   return inStage(progress, 'overlays', async (stage) => {
     let done = 0;
+    // Where upstream can't be reached, the next component finds it no better: it does not ask again and again.
+    let patience: Pick<UpstreamOptions, 'attempts'> = {};
     const found = await mapLimit(chosen, 4, (component) =>
       withScratch(workspace.engine.scratch, async (work) => {
         const introduced: CheckEvidence['introduced'] = (overlay) => {
           const time = times.get(overlay);
           return time === 'uncommitted' ? fixed.now : time;
         };
-        const { evidence, unchecked } = await evidenceFor(workspace, component, work, options, tools);
+        const { evidence, unchecked } = await evidenceFor(
+          workspace,
+          component,
+          work,
+          { ...options, ...patience },
+          tools,
+        );
+        if (unchecked.length > 0) patience = { attempts: 1 };
         const findings = await checkComponent(component, { introduced, ...evidence }, fixed);
         stage.update(`${++done} of ${chosen.length}`);
         return [...findings, ...unchecked];
@@ -79,7 +88,7 @@ async function evidenceFor(
   workspace: ProjectWorkspace,
   component: ResolvedComponent,
   work: string,
-  options: OverlayCheckOptions,
+  options: OverlayCheckOptions & Pick<UpstreamOptions, 'attempts'>,
   tools: ArchiveTools,
 ): Promise<{ readonly evidence: CheckEvidence; readonly unchecked: readonly Finding[] }> {
   if (options.withoutSources === true) return { evidence: {}, unchecked: [] };
@@ -87,6 +96,7 @@ async function evidenceFor(
     const from: UpstreamOptions = {
       lookaside: needsLookaside(component),
       ...(options.sources === undefined ? {} : { sources: options.sources }),
+      ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
     };
     const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
     const history = await historyFor(fetched);

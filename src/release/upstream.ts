@@ -13,6 +13,8 @@ export interface UpstreamOptions {
   readonly lookaside?: boolean;
   /** Nothing is fetched. */
   readonly offline?: boolean;
+  /** How often the network is asked; see `DownloadContext`. */
+  readonly attempts?: number;
 }
 
 /**
@@ -29,6 +31,7 @@ export async function upstreamSources(
     ...(await sourceContext(workspace)),
     withLookaside: options.lookaside === true,
     ...(options.offline === true ? { offline: true } : {}),
+    ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
   };
   // An archive that overlays change is wanted as upstream has it; the hash that it has after them may not be known yet.
   const sourceFiles = component.sourceFiles.filter((file) => file.origin.type !== 'overlay');
