@@ -1,5 +1,6 @@
 import { closest, WeirError } from '../base/errors.ts';
-import type { Project, RepositoryInput, RpmRepoSet, Subrepo } from './model.ts';
+import type { Repository as ExpandedRepository, Project, RepositoryInput, Subrepo } from './model.ts';
+import { namesOf } from './resources.ts';
 
 /** One RPM repository with its address; sets and templates are expanded. */
 export interface Repository {
@@ -16,68 +17,48 @@ export interface Repository {
 
 /** What the inputs of a distro's version name, in their order. A repository that comes twice is there once. */
 export function repositoriesOf(
-  project: Pick<Project, 'resources'>,
+  { resources }: Pick<Project, 'resources'>,
   inputs: readonly RepositoryInput[],
 ): readonly Repository[] {
-  const found = new Map<string, Repository>();
-  for (const input of inputs) {
-    for (const repository of 'set' in input ? setOf(project, input.set) : [repoOf(project, input.repo)]) {
-      found.set(repository.id, repository);
-    }
-  }
-  return [...found.values()];
-}
-
-/** The repositories below one address that follow a template's layout; their ids are the template's. */
-export function repositoriesBelow(
-  project: Pick<Project, 'resources'>,
-  template: string,
-  baseUri: string,
-): readonly Repository[] {
-  return subreposOf(project, template).map((subrepo) => below(baseUri, subrepo, '', undefined, []));
-}
-
-function repoOf({ resources }: Pick<Project, 'resources'>, name: string): Repository {
+  const names = new Set(inputs.flatMap((input) => namesOf(resources, input)));
   // The loader has checked the names that inputs have.
-  const repo = resources.rpmRepos.get(name)!;
-  const address = repo.metalink === undefined ? { baseUri: repo.baseUri ?? '' } : { metalink: repo.metalink };
+  return [...names].map((name) => addressed(resources.repositories.get(name)!));
+}
+
+function addressed(repository: ExpandedRepository): Repository {
+  const { name, metalink, baseUri = '', kind, disableGpgCheck, gpgKey, arches } = repository;
   return {
     id: name,
-    address,
-    kind: 'binary',
-    gpgKey: repo.disableGpgCheck ? undefined : repo.gpgKey,
-    arches: repo.arches,
+    address: metalink === undefined ? { baseUri } : { metalink },
+    kind,
+    gpgKey: disableGpgCheck ? undefined : gpgKey,
+    arches,
   };
 }
 
-function setOf(project: Pick<Project, 'resources'>, name: string): Repository[] {
-  const set: RpmRepoSet = project.resources.rpmRepoSets.get(name)!;
-  return subreposOf(project, set.template)
-    .filter((subrepo) => set.subrepos.length === 0 || set.subrepos.includes(subrepo.name))
-    .map((subrepo) =>
-      below(set.baseUri, subrepo, set.namePrefix, set.disableGpgCheck ? undefined : set.gpgKey, set.arches),
-    );
-}
-
-function below(
+/**
+ * The repositories below one address that follow a template's layout; their ids are the template's.
+ * @throws WeirError `unknown-template`
+ */
+export function repositoriesBelow(
+  { resources }: Pick<Project, 'resources'>,
+  template: string,
   baseUri: string,
-  subrepo: Subrepo,
-  prefix: string,
-  gpgKey: string | undefined,
-  arches: readonly string[],
-): Repository {
-  const address = { baseUri: `${baseUri.replace(/\/+$/, '')}/${subrepo.subpath.replace(/^\/+/, '')}` };
-  return { id: `${prefix}${subrepo.name}`, address, kind: subrepo.kind, gpgKey, arches };
-}
-
-/** @throws WeirError `unknown-template` */
-function subreposOf({ resources }: Pick<Project, 'resources'>, name: string): readonly Subrepo[] {
-  const template = resources.rpmRepoSetTemplates.get(name);
-  if (template !== undefined) return template.subrepos;
-  const names = [...resources.rpmRepoSetTemplates.keys()];
-  const near = closest(name, names)[0];
-  throw new WeirError('unknown-template', `there is no repository template ${name}`, {
-    hint: near === undefined ? `there are: ${names.join(', ')}` : `did you mean ${near}?`,
-    exit: 2,
-  });
+): readonly Repository[] {
+  const layout = resources.rpmRepoSetTemplates.get(template);
+  if (layout === undefined) {
+    const names = [...resources.rpmRepoSetTemplates.keys()];
+    const near = closest(template, names)[0];
+    throw new WeirError('unknown-template', `there is no repository template ${template}`, {
+      hint: near === undefined ? `there are: ${names.join(', ')}` : `did you mean ${near}?`,
+      exit: 2,
+    });
+  }
+  return layout.subrepos.map(({ name, subpath, kind }) => ({
+    id: name,
+    address: { baseUri: `${baseUri.replace(/\/+$/, '')}/${subpath}` },
+    kind,
+    gpgKey: undefined,
+    arches: [],
+  }));
 }

@@ -2,7 +2,6 @@ import { type Collected, type Entry, uriIn } from './collect.ts';
 import { defined, filled } from './defined.ts';
 import { originOf, problem, suggestion } from './document.ts';
 import type {
-  DistroVersion,
   Repository,
   RepositoryInput,
   Resources,
@@ -54,17 +53,6 @@ function kept<E, T>(entries: ReadonlyMap<string, E>, problems: Problems, read: (
 export function namesOf(resources: Pick<Resources, 'repositories'>, input: RepositoryInput): string[] {
   if ('repo' in input) return [input.repo];
   return [...resources.repositories.values()].filter(({ set }) => set === input.set).map(({ name }) => name);
-}
-
-/** The repositories that a distro's version is built from, sets expanded, in their order. */
-export function inputRepositories(
-  resources: Pick<Resources, 'repositories'>,
-  version: Pick<DistroVersion, 'inputs'>,
-  use: keyof DistroVersion['inputs'],
-): Repository[] {
-  return version.inputs[use].flatMap((input) =>
-    namesOf(resources, input).map((name) => resources.repositories.get(name)!),
-  );
 }
 
 function templateOf({ raw, document, path }: TemplateEntry): RpmRepoSetTemplate {

@@ -170,7 +170,7 @@ describe('a damaged project', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
     expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['loads', 'toml-syntax', 'unknown-key']));
   }, 60_000);
@@ -219,7 +219,7 @@ describe('a damaged project', () => {
           for (const code of await damaged(dir, name, stringify(root), permissive)) outcomes.add(code);
         },
       ),
-      { numRuns: 700 },
+      { numRuns: 400 },
     );
     // Nearly all of what can be wrong in the tables that the files have.
     expect(outcomes.size).toBeGreaterThan(12);
@@ -231,7 +231,7 @@ describe('a damaged project', () => {
       fc.asyncProperty(fc.constantFrom(...names), fc.uint8Array({ maxLength: 200 }), async (name, bytes) => {
         await damaged(dir, name, bytes);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
     const half = Buffer.concat([
       Buffer.from('[components.a]\nbuild.with = ["'),

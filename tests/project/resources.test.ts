@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { inputRepositories } from '../../src/project/resources.ts';
+import type { Project } from '../../src/project/model.ts';
+import { repositoriesOf } from '../../src/project/repositories.ts';
 import { failure, load } from './fixture.ts';
 
 const template = `[resources.rpm-repo-set-templates.t]
@@ -77,29 +78,19 @@ describe('repository sets', () => {
 });
 
 describe('inputs of a version', () => {
+  const named = (project: Project, use: 'rpmBuild' | 'imageBuild'): string[] =>
+    repositoriesOf(project, project.distros.get('d')!.versions.get('1')!.inputs[use]).map(({ id }) => id);
   const inputs = (list: string): string =>
     `${template}${set('s', 'disable-gpg-check = true\nname-prefix = "s-"')}[resources.rpm-repos.r]\nbase-uri = "https://r/"\ndisable-gpg-check = true\n[distros.d.versions.1.inputs]\nrpm-build = ${list}\nimage-build = [{ set = "s" }]\n`;
 
   it('are repositories and sets, in their order', async () => {
-    const { distros, resources } = await load(inputs('[{ repo = "r" }, { set = "s" }]'));
-    const version = distros.get('d')?.versions.get('1');
-    expect(inputRepositories(resources, version!, 'rpmBuild').map(({ name }) => name)).toEqual([
-      'r',
-      's-binary',
-      's-debug',
-      's-src',
-    ]);
-    expect(inputRepositories(resources, version!, 'imageBuild').map(({ name }) => name)).toEqual([
-      's-binary',
-      's-debug',
-      's-src',
-    ]);
+    const project = await load(inputs('[{ repo = "r" }, { set = "s" }]'));
+    expect(named(project, 'rpmBuild')).toEqual(['r', 's-binary', 's-debug', 's-src']);
+    expect(named(project, 'imageBuild')).toEqual(['s-binary', 's-debug', 's-src']);
   });
 
   it('may name a repository that a set makes', async () => {
-    const { distros, resources } = await load(inputs('[{ repo = "s-src" }]'));
-    const [only] = inputRepositories(resources, distros.get('d')!.versions.get('1')!, 'rpmBuild');
-    expect(only).toMatchObject({ name: 's-src', baseUri: 'https://x/s/src', kind: 'source' });
+    expect(named(await load(inputs('[{ repo = "s-src" }]')), 'rpmBuild')).toEqual(['s-src']);
   });
 
   it.each([
