@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { folder, weir } from './weir.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { run } from '../../src/base/process.ts';
+import { serveFiles } from '../sources/server.ts';
+import { folder, launcher, weir } from './weir.ts';
 
 let root: string;
 let project: string;
@@ -111,6 +115,38 @@ describe('weir component prepare', () => {
     expect(stderr).toContain('error: component a: a.tgz is not in the cache, and this run is offline\n');
     expect(stderr).toContain('  not asked: http://127.0.0.1:1/a.tgz\n');
     expect(existsSync(out)).toBe(false);
+  });
+
+  it('goes through the proxy, to the lookaside and then to those of WEIR_LOOKASIDE', async () => {
+    const { url, asked } = await serveFiles({ '/second/a.tgz': 'wrong' });
+    const proxied: string[] = [];
+    const proxy = createServer().on('connect', (request, socket: Socket) => {
+      proxied.push(request.url ?? '');
+      const to = connect(Number(new URL(url).port), '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        socket.pipe(to).pipe(socket);
+      });
+      socket.on('error', () => to.destroy());
+      to.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void proxy.close());
+    const home = folder({});
+    const file = join(project, 'weir.toml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('http://127.0.0.1:1/', 'http://lookaside.invalid/first/'));
+    const result = await run([launcher, '-C', project, 'component', 'prepare', 'a', '-o', join(home, 'out')], {
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: home,
+        http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+        WEIR_LOOKASIDE: 'http://mirror.invalid/second/$filename',
+      },
+    });
+    expect(result.code).toBe(1);
+    expect(proxied).toEqual(['lookaside.invalid:80', 'mirror.invalid:80']);
+    expect(asked.map(({ path }) => path)).toEqual(['/first/a.tgz', '/second/a.tgz']);
+    expect(result.stderr).toContain('error: component a: a.tgz has the wrong SHA512 hash\n');
+    expect(result.stderr).toContain('  http://lookaside.invalid/first/a.tgz: HTTP 404 Not Found\n');
   });
 
   it('needs a folder', () => {
