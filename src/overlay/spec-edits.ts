@@ -1,7 +1,7 @@
 import { WeirError } from '../base/errors.ts';
 import { asStored, joinLines, lineEnd, type SpecLine, splitLines } from '../spec/lines.ts';
 import { nameFitter } from '../spec/names.ts';
-import { parseLines, type Section, type Spec } from '../spec/parse.ts';
+import { countBrackets, parseLines, type Section, type Spec } from '../spec/parse.ts';
 import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, type Tag, tagKey, tags } from '../spec/query.ts';
 import { nearestLine, nearestName } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
@@ -179,7 +179,18 @@ function sectionTail(spec: Spec, section: Section): number {
     else if (role === 'text' && !definePattern.test(spec.lines[line]!.text)) break;
   }
   while (at > section.start && spec.roles[at - 1] === 'blank' && spec.joined[at] !== true) at--;
-  return free(spec, at);
+  return before(spec, at, section.start);
+}
+
+/** The last place up to `at`, but not before `first`, that is not inside a logical line. */
+function before(spec: Spec, at: number, first: number): number {
+  if (spec.joined[at] !== true) return free(spec, at);
+  const start = logicalStart(spec, at);
+  if (start >= first) return start;
+  // The braces began before the section: its lines are all inside of them.
+  let place = at;
+  while (place > first && spec.lines[place - 1]!.text.endsWith('\\')) place--;
+  return place;
 }
 
 const definePattern = /^\s*%(global|define)\b/;
@@ -191,11 +202,16 @@ function logicalStart(spec: Spec, line: number): number {
   return start;
 }
 
-/** The first place from `at` on that is not inside a logical line. */
+/**
+ * The first place from `at` on that is not inside a logical line; before the last one where that goes on behind the end
+ * of the file, as it would take in what is added.
+ */
 function free(spec: Spec, at: number): number {
   let place = at;
   while (spec.joined[place] === true) place++;
-  return place;
+  const last = spec.lines.length - 1;
+  const dangles = place > last && last >= 0 && countBrackets(spec.lines[last]!.text, { brace: 0, paren: 0, square: 0 });
+  return dangles ? logicalStart(spec, last) : place;
 }
 
 export function addTag(spec: Spec, tag: string, value: string, packageName = ''): Spec {
@@ -211,6 +227,7 @@ export function insertTag(spec: Spec, tag: string, value: string, packageName = 
   const after = own.findLast((one) => family(one.name) === family(tag)) ?? own.at(-1);
   if (after === undefined) return addTag(spec, tag, value, packageName);
   let at = free(spec, after.end);
+  if (at > section.end) at = before(spec, section.end, section.start);
   const outside = section.header < 0 ? 0 : spec.depths[section.header]!;
   if (spec.depths[after.line]! > outside) {
     for (let line = at; line < section.end; line++) {
@@ -329,7 +346,8 @@ export function prependLines(spec: Spec, lines: readonly string[], scope: Scope)
 /** At the end of every such section; without a section, at the end of the file. */
 export function appendLines(spec: Spec, lines: readonly string[], scope: Scope): Spec {
   const sections = targetSections(spec, scope, true);
-  const places = sections === undefined ? [spec.lines.length] : sections.map((one) => sectionTail(spec, one));
+  const places =
+    sections === undefined ? [free(spec, spec.lines.length)] : sections.map((one) => sectionTail(spec, one));
   return insertLines(spec, lines, places);
 }
 
