@@ -1,18 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
-import { collect } from '../../src/project/collect.ts';
+import { type Collected, collect } from '../../src/project/collect.ts';
 import { componentsOf } from '../../src/project/component.ts';
 import { originOf, parseDocument } from '../../src/project/document.ts';
+import type { ConfigDocument } from '../../src/project/include.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
 import { isZero, override } from '../../src/project/merge.ts';
+import type { Project } from '../../src/project/model.ts';
 import { lineIndex, locate } from '../../src/project/place.ts';
 import { Problems } from '../../src/project/problems.ts';
 import type { RawComponent } from '../../src/project/schema/component.ts';
 import { fileSchema } from '../../src/project/schema/file.ts';
+import { load } from './fixture.ts';
 
 const word = fc.constantFrom('a', 'b', 'c');
 const words = fc.array(word, { maxLength: 3 });
+type Generated<A> = A extends fc.Arbitrary<infer T> ? T : never;
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 
 const rawComponent: fc.Arbitrary<RawComponent> = fc.record(
@@ -87,6 +91,137 @@ describe('merging components', () => {
         expect(merged.packages).toMatchObject(b.packages);
         expect(merged.overlayFiles).toEqual(b.overlayFiles ?? a.overlayFiles);
       }),
+    );
+  });
+});
+
+describe('merging files', () => {
+  const part = fc.record(
+    {
+      project: fc.record({ description: fc.constantFrom('', 'x', 'y'), 'log-dir': fc.constantFrom('', 'l') }),
+      distros: fc.dictionary(
+        word,
+        fc.record(
+          {
+            description: fc.constantFrom('', 'd', 'e'),
+            repos: fc.array(
+              word.map((uri) => ({ 'base-uri': uri })),
+              { maxLength: 2 },
+            ),
+            versions: fc.dictionary(word, fc.record({ 'release-ver': word }, { requiredKeys: [] }), { maxKeys: 2 }),
+          },
+          { requiredKeys: [] },
+        ),
+        { maxKeys: 2 },
+      ),
+      components: fc.dictionary(word, rawComponent, { maxKeys: 2 }),
+      'default-component-config': rawComponent,
+      'default-package-config': fc.record({
+        publish: fc.record({ 'rpm-channel': word, channel: word }, { requiredKeys: [] }),
+      }),
+      resources: fc.record({
+        'rpm-repos': fc.dictionary(
+          word,
+          fc.oneof(
+            word.map((name) => ({ 'base-uri': `https://${name}/`, 'disable-gpg-check': true })),
+            word.map((name) => ({ metalink: `https://${name}/`, 'gpg-key': 'https://k/' })),
+          ),
+        ),
+      }),
+    },
+    { requiredKeys: [] },
+  );
+  const document = (data: Generated<typeof part>, index: number): ConfigDocument => ({
+    ...parseDocument(`/p/${index}.toml`, '', fileSchema),
+    data: fileSchema.parse(data),
+    read: { path: `/p/${index}.toml`, from: 'root' },
+  });
+  const parts = fc.array(part, { minLength: 1, maxLength: 4 });
+  const collected = (list: readonly Generated<typeof part>[]): Collected => collect(list.map(document));
+
+  it('later wins: a value is that of the last file that sets it', () => {
+    fc.assert(
+      fc.property(parts, (list) => {
+        const { project, distros, repos } = collected(list);
+        const last = (pick: (one: (typeof list)[number]) => string | undefined): string | undefined =>
+          list.map(pick).findLast((text) => text !== undefined && text !== '');
+        expect(project.description || undefined).toBe(last((one) => one.project?.description));
+        for (const name of ['a', 'b', 'c']) {
+          const of = (one: (typeof list)[number]) => one.distros?.[name];
+          expect(distros.get(name)?.raw.description || undefined).toBe(last((one) => of(one)?.description));
+          const repositories = list.map((one) => of(one)?.repos ?? []).findLast((uris) => uris.length > 0);
+          expect(distros.get(name)?.raw.repos ?? []).toEqual(repositories ?? []);
+          for (const version of ['a', 'b', 'c']) {
+            const whole = list.findLast((one) => of(one)?.versions?.[version] !== undefined);
+            expect(distros.get(name)?.versions.get(version)?.raw).toEqual(whole && of(whole)?.versions?.[version]);
+          }
+          const repo = list.findLast((one) => one.resources?.['rpm-repos'][name] !== undefined);
+          expect(repos.get(name)?.raw).toEqual(repo?.resources?.['rpm-repos'][name]);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('lists of components append, in the order of the files', () => {
+    fc.assert(
+      fc.property(parts, (list) => {
+        const { components, defaults } = collected(list);
+        const all = (of: (one: (typeof list)[number]) => RawComponent | undefined): readonly string[] =>
+          list.flatMap((one) => of(one)?.build?.with ?? []);
+        expect(defaults.build.with ?? []).toEqual(all((one) => one['default-component-config']));
+        for (const [name, { layer: own, documents }] of components) {
+          expect(own.build.with ?? []).toEqual(all((one) => one.components?.[name]));
+          expect(documents.map(({ path }) => path)).toEqual(
+            list.flatMap((one, index) => (one.components?.[name] === undefined ? [] : [`/p/${index}.toml`])),
+          );
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('a file that is read again changes no value that is not a list', () => {
+    fc.assert(
+      fc.property(parts, (list) => {
+        const once = collected(list);
+        const twice = collected([...list, ...list.slice(-1)]);
+        expect(twice.project).toEqual(once.project);
+        expect(twice.defaultPackage).toEqual(once.defaultPackage);
+        const distro = (of: Collected): unknown => [...of.distros].map(([name, { raw }]) => [name, raw]);
+        expect(distro(twice)).toEqual(distro(once));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('how files are spread over includes does not matter, only the order in which they are read', async () => {
+    const toml = fc.array(fc.tuple(word, fc.constantFrom('', 'x', 'y')), { minLength: 2, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(toml, fc.array(fc.boolean(), { maxLength: 5 }), async (contents, nested) => {
+        const text = ([name, value]: readonly [string, string]): string =>
+          `[project]\ndescription = "${value}"\n[components.${name}]\nbuild = { with = ["w${value}"], defines = { d = "${value}" } }\n`;
+        const names = contents.map((_, index) => `${index}.toml`);
+        const flat = Object.fromEntries(contents.map((one, index) => [names[index]!, text(one)]));
+        // The same files, some of them included by the one before instead of by the root.
+        const deep = { ...flat };
+        const roots = [names[0]!];
+        for (const [index, name] of names.entries()) {
+          if (index === 0) continue;
+          if (nested[index - 1] === true)
+            deep[names[index - 1]!] = `includes = ["${name}"]\n${deep[names[index - 1]!]}`;
+          else roots.push(name);
+        }
+        const quoted = (list: readonly string[]): string => list.map((name) => `"${name}"`).join(', ');
+        const one = await load({ 'weir.toml': `includes = [${quoted(names)}]\n`, ...flat });
+        const other = await load({ 'weir.toml': `includes = [${quoted(roots)}]\n`, ...deep });
+        const shown = ({ project, components }: Project): unknown => [
+          project.description,
+          [...components.values()].map(({ name, build }) => [name, build]),
+        ];
+        expect(shown(other)).toEqual(shown(one));
+      }),
+      { numRuns: 40 },
     );
   });
 });
