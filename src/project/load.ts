@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
-import { collect, projectOf } from './collect.ts';
+import { collect } from './collect.ts';
 import { componentsOf } from './component.ts';
 import { defaultsFor } from './defaults.ts';
 import { dialectOf } from './dialect.ts';
@@ -57,9 +57,7 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
   const read = roots.flatMap((root) => readWithIncludes(root, reading));
   const documents = [defaultsFor(file, isAzldev), ...read];
   const dialect: Dialect =
-    options.dialect === undefined
-      ? dialectOf(file, projectOf(documents)['lock-dir'] ?? '')
-      : { name: options.dialect, because: 'it was asked for' };
+    options.dialect === undefined ? dialectOf(file) : { name: options.dialect, because: 'it was asked for' };
   const collected = collect(documents, dialect.name !== 'azldev 0.3');
   // What refers to other tables is looked at only where these are all there.
   problems.throwIfAny();

@@ -457,8 +457,8 @@ export interface ConfigFile {
 }
 
 /**
- * Whose rules the files follow. azldev up to 0.3 refuses a component that two files define and keeps lock files; from 0.4
- * on, and in Weir, such tables merge.
+ * Whose rules the files follow. azldev up to 0.3 refuses a component that two files define; from 0.4 on, and in Weir, such
+ * tables merge.
  */
 export interface Dialect {
   readonly name: 'weir' | 'azldev 0.3' | 'azldev 1.0';
