@@ -68,17 +68,21 @@ export async function checkComponent(
   options: CheckOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const add = (number: number, overlay: Overlay, kind: FindingKind, message: string, advice: string): void => {
-    const { type, origin } = overlay;
-    findings.push({ kind, component: component.name, overlay: number, type, origin, message, advice });
-  };
+  const applied = evidence.fetched === undefined ? undefined : await applyAll(component, evidence.fetched, options);
   for (const [index, overlay] of component.overlays.entries()) {
-    checkWords(overlay, evidence, options, (...finding) => add(index + 1, overlay, ...finding));
+    const { type, origin } = overlay;
+    const report: Report = (kind, message, advice) => {
+      findings.push({ kind, component: component.name, overlay: index + 1, type, origin, message, advice });
+    };
+    checkWords(overlay, evidence, options, report);
+    if (applied === undefined) continue;
+    await checkEffect(overlay, component.name, applied, applied.outcomes.get(index + 1), evidence, report);
+    const archive = archiveOf(overlay);
+    const isFirst = component.overlays.findIndex((other) => archiveOf(other) === archive) === index;
+    const drift = archive !== undefined && isFirst ? await archiveDrift(component, archive, applied.files) : undefined;
+    if (drift !== undefined) report('archive-hash', drift, 'write the new hash into the source-files entry');
   }
-  if (evidence.fetched !== undefined) {
-    await checkEffects(component, evidence.fetched, evidence, options, add, findings);
-  }
-  return findings.sort((a, b) => (a.overlay ?? 0) - (b.overlay ?? 0));
+  return findings;
 }
 
 type Report = (kind: FindingKind, message: string, advice: string) => void;
@@ -112,89 +116,81 @@ function checkWords(overlay: Overlay, evidence: CheckEvidence, options: CheckOpt
   }
 }
 
-async function checkEffects(
+/** What became of an overlay: what it did, or why it failed on the sources as the ones before it left them. */
+type Outcome =
+  | { readonly step: OverlayStep; readonly error?: undefined }
+  | { readonly error: WeirError; readonly on: ComponentSources };
+
+interface Applied {
+  readonly upstream: ComponentSources;
+  /** With the archives that overlays changed. */
+  readonly files: ComponentSources['files'];
+  /** By the overlay's number. */
+  readonly outcomes: ReadonlyMap<number, Outcome>;
+}
+
+/** Applies the overlays one after the other, past those that fail. */
+async function applyAll(
   component: ResolvedComponent,
   fetched: FetchedSources,
-  evidence: CheckEvidence,
   options: CheckOptions,
-  add: (number: number, overlay: Overlay, ...finding: Parameters<Report>) => void,
-  findings: Finding[],
-): Promise<void> {
+): Promise<Applied> {
   const upstream = await readSources(fetched.dir, fetched.specPath);
-  const steps: OverlayStep[] = [];
-  const failures: { readonly number: number; readonly overlay: Overlay; readonly error: WeirError }[] = [];
-  // What a failing overlay was to see: the sources as the one before it left them.
+  const outcomes = new Map<number, Outcome>();
   let current: ComponentSources = upstream;
-  const seen = new Map<number, ComponentSources>();
   const apply = {
     ...(options.tools === undefined ? {} : { tools: options.tools }),
     observe: (step: OverlayStep) => {
-      steps.push(step);
+      outcomes.set(step.number, { step });
       current = step.after;
     },
-    failed: (number: number, overlay: Overlay, error: WeirError) => {
-      failures.push({ number, overlay, error });
-      seen.set(number, current);
+    failed: (number: number, _overlay: Overlay, error: WeirError) => {
+      outcomes.set(number, { error, on: current });
     },
   };
   const archives = await applyArchiveOverlays(upstream, component, apply);
   current = archives;
   await applyPlainOverlays(archives, component, apply);
-  for (const archive of new Set(component.overlays.map(archiveOf))) {
-    const drift = archive === undefined ? undefined : await archiveDrift(component, archive, archives.files);
-    if (drift === undefined) continue;
-    const first = component.overlays.findIndex((overlay) => archiveOf(overlay) === archive);
-    add(first + 1, component.overlays[first]!, 'archive-hash', drift, 'write the new hash into the source-files entry');
-  }
-  const told = new Set<number>();
-  for (const { number, overlay } of numbered(component)) {
-    const taken = await takenIn(overlay, upstream, evidence);
-    if (taken === undefined) continue;
-    told.add(number);
-    add(number, overlay, 'taken-in', taken, 'remove the overlay');
-  }
-  for (const { number, overlay, error } of failures) {
-    if (told.has(number)) continue;
-    told.add(number);
-    const already = await alreadyThere(overlay, seen.get(number) ?? upstream, error);
-    if (already !== undefined) add(number, overlay, 'no-effect', already, 'remove the overlay');
-    else
-      add(number, overlay, 'fails', [error.message, ...error.details].join('; '), error.hint ?? 'change the overlay');
-  }
-  for (const step of steps) {
-    if (told.has(step.number)) continue;
-    const reason = await withoutEffect(step, component.name);
-    if (reason === undefined) continue;
-    told.add(step.number);
-    add(step.number, step.overlay, 'no-effect', reason, 'remove the overlay');
-  }
-  for (const { number, overlay } of numbered(component)) {
-    if (told.has(number) || overlay.metadata?.upstreamStatus !== 'upstreamed') continue;
-    const since = evidence.introduced?.(overlay);
-    const pinned = evidence.history?.[0]?.time;
-    if (since !== undefined && pinned !== undefined && pinned > since) {
-      add(
-        number,
-        overlay,
-        'moved-since',
-        `upstream has it, and the component has moved to ${dateOf(pinned)} since it was written on ${dateOf(since)}`,
-        'see whether the sources have it now, and remove it or correct its upstream status',
-      );
-    } else {
-      const from = pinned === undefined ? '' : `, from ${dateOf(pinned)}`;
-      add(
-        number,
-        overlay,
-        'update-due',
-        `upstream has it, the pinned sources${from} do not`,
-        'move the component to an upstream version that has it, and remove it',
-      );
-    }
-  }
-  // Those of one overlay stand together, whatever found them.
-  findings.sort((a, b) => (a.overlay ?? 0) - (b.overlay ?? 0));
+  return { upstream, files: archives.files, outcomes };
 }
 
-function numbered(component: ResolvedComponent): { readonly number: number; readonly overlay: Overlay }[] {
-  return component.overlays.map((overlay, index) => ({ number: index + 1, overlay }));
+/** What the sources tell: the first of these that holds. */
+async function checkEffect(
+  overlay: Overlay,
+  name: string,
+  { upstream }: Applied,
+  outcome: Outcome | undefined,
+  evidence: CheckEvidence,
+  report: Report,
+): Promise<void> {
+  const taken = await takenIn(overlay, upstream, evidence);
+  if (taken !== undefined) return report('taken-in', taken, 'remove the overlay');
+  if (outcome?.error !== undefined) {
+    const { error, on } = outcome;
+    const already = await alreadyThere(overlay, on, error);
+    if (already !== undefined) return report('no-effect', already, 'remove the overlay');
+    return report('fails', [error.message, ...error.details].join('; '), error.hint ?? 'change the overlay');
+  }
+  const nothing = outcome === undefined ? undefined : await withoutEffect(outcome.step, name);
+  if (nothing !== undefined) return report('no-effect', nothing, 'remove the overlay');
+  if (overlay.metadata?.upstreamStatus === 'upstreamed') checkPin(overlay, evidence, report);
+}
+
+/** For a change that upstream has but the pinned sources, as far as can be told, do not. */
+function checkPin(overlay: Overlay, evidence: CheckEvidence, report: Report): void {
+  const since = evidence.introduced?.(overlay);
+  const pinned = evidence.history?.[0]?.time;
+  if (since !== undefined && pinned !== undefined && pinned > since) {
+    report(
+      'moved-since',
+      `upstream has it, and the component has moved to ${dateOf(pinned)} since it was written on ${dateOf(since)}`,
+      'see whether the sources have it now, and remove it or correct its upstream status',
+    );
+  } else {
+    report(
+      'update-due',
+      `upstream has it, the pinned sources${pinned === undefined ? '' : `, from ${dateOf(pinned)},`} do not`,
+      'move the component to an upstream version that has it, and remove it',
+    );
+  }
 }

@@ -312,7 +312,7 @@ describe('overlays that upstream has taken in', () => {
 
   it.each<[since: number | undefined, pinned: boolean, kind: FindingKind, message: string]>([
     [40, true, 'moved-since', 'has moved to 2025-12-22 since it was written on 2025-11-22'],
-    [5, true, 'update-due', 'the pinned sources, from 2025-12-22 do not'],
+    [5, true, 'update-due', 'the pinned sources, from 2025-12-22, do not'],
     [undefined, true, 'update-due', 'upstream has it'],
     [40, false, 'update-due', 'upstream has it, the pinned sources do not'],
   ])('or has it by its status, written %s days ago', async (since, pinned, kind, message) => {
