@@ -4,7 +4,7 @@ import type { Overlay } from '../project/model.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
 import { fileNameOf, patches, sectionsOf, tags } from '../spec/query.ts';
-import type { ComponentSources, OverlayStep } from './apply.ts';
+import { archiveOf, type ComponentSources, type OverlayStep } from './apply.ts';
 import { changesBetween } from './explain.ts';
 import { nameMatcher, readEntry } from './files.ts';
 import { readPatch } from './taken-in.ts';
@@ -23,6 +23,9 @@ export async function alreadyThere(
     return own.equals(await readEntry(entry)) ? `upstream has the same ${overlay.file}` : undefined;
   }
   if (error.code !== 'overlay-no-match') return undefined;
+  // Without the archive, nothing is known of what is in it.
+  const archive = archiveOf(overlay);
+  if (archive !== undefined && !files.has(archive)) return undefined;
   switch (overlay.type) {
     case 'spec-search-replace':
       if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
@@ -30,9 +33,10 @@ export async function alreadyThere(
       return scopeText(spec, overlay).includes(overlay.replacement) ? replacementThere : undefined;
     case 'file-search-replace': {
       if (overlay.replacement === '' && error.details.length === 0) return nothingToDelete;
-      if (!tells(overlay.replacement) || overlay.archive !== undefined) return undefined;
+      if (!tells(overlay.replacement) || archive !== undefined) return undefined;
+      const matches = nameMatcher(overlay.file);
       for (const [name, entry] of files) {
-        if (entry.kind === 'link' || !error.message.includes(name)) continue;
+        if (entry.kind === 'link' || !matches(name)) continue;
         const { text } = decodeText(await readEntry(entry));
         if (text.includes(overlay.replacement)) return `its replacement is in ${name} already`;
       }

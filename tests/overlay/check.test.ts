@@ -232,6 +232,7 @@ describe('overlays that fail', () => {
     [{ type: 'spec-search-replace', regex: 'nothing', replacement: 'fi' }, 'nothing changes'],
     [{ type: 'patch-add', source: '/nowhere/x.patch', file: 'x.patch' }, 'is not there'],
     [{ type: 'file-rename', file: '*', replacement: 'x' }, 'matches'],
+    [{ type: 'file-remove', file: 'x', archive: 'none.tar' }, 'the sources have no archive none.tar'],
   ])('%j', async (data, message) => {
     expect(await check([data], { fetched: await fetched() })).toEqual([['fails', 1, expect.stringContaining(message)]]);
   });
