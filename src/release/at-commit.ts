@@ -6,8 +6,9 @@ import { basename, dirname, join, relative } from 'node:path';
 import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
-import { type LoadOptions, loadProject } from '../project/load.ts';
+import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
+import type { Configuration } from '../project/resolve.ts';
 import { parseLock } from '../sources/lock.ts';
 import type { ContentReader, FileTree, TreeFile } from '../sources/repository.ts';
 import type { FileDigests, InputContext, LockedInputs } from './inputs.ts';
@@ -166,7 +167,7 @@ export async function loadLaidOut(
   place: ProjectPlace,
   name: string,
   options: LoadOptions = {},
-): Promise<Project> {
+): Promise<Configuration> {
   const root = join(layout.top, place.folder);
   const files = ['weir.toml', 'azldev.toml'].map((file) => (place.folder === '' ? file : `${place.folder}/${file}`));
   if (!files.some((file) => layout.written.has(file))) {
@@ -175,7 +176,7 @@ export async function loadLaidOut(
     });
   }
   try {
-    return await loadProject(root, options);
+    return await loadConfiguration(root, options);
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
     const { file, ...where } = error.where ?? {};

@@ -6,8 +6,9 @@ import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { renderedDir } from '../overlay/render.ts';
-import type { LoadOptions } from '../project/load.ts';
+import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { Configuration } from '../project/resolve.ts';
 import { type Selection, selectComponents } from '../project/select.ts';
 import { readLocks } from '../sources/lock.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type Repository,
 } from '../sources/repository.ts';
 import { configurationOf, contextAt, type Layout, layOut, loadLaidOut, placeOf, withoutExcepted } from './at-commit.ts';
+import { placed } from './input-places.ts';
 import { type ComponentInputs, compareInputs, componentInputs, fileDigests, type InputContext } from './inputs.ts';
 
 function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
@@ -74,6 +76,7 @@ export interface ChangedOptions {
 /** One state of the project: a commit's, or the working tree's. */
 interface State {
   readonly context: InputContext;
+  readonly configuration: Configuration;
   /** Gives an id of the content of a component's rendered `sources`; undefined where there is none. */
   readonly renderedSources: (name: string) => Promise<string | undefined>;
 }
@@ -103,7 +106,7 @@ export async function changedComponents(
     return await withScratch(scratch, async (dir) => {
       const open = (name: string, commit: string, folder: string): Promise<State> =>
         commit === workingTree
-          ? workingState(repository, project)
+          ? workingState(repository, project, options.load)
           : committedState(
               { repository, contents, project, load: options.load ?? {} },
               name,
@@ -136,18 +139,21 @@ async function committedState(
   const tree = withoutExcepted(whole, place);
   const layout: Layout = { top: dir, written: new Map() };
   await layOut(layout, await configurationOf(tree, contents));
-  const loaded = await loadLaidOut(layout, place, name, load);
+  const configuration = await loadLaidOut(layout, place, name, load);
+  const loaded = configuration.project;
   const rendered = relative(dir, renderedSpecsDir(loaded));
   return {
     context: await contextAt(layout, loaded, tree, contents),
+    configuration,
     renderedSources: (component) => Promise.resolve(whole.get(`${rendered}/${renderedDir(component)}/sources`)?.oid),
   };
 }
 
-async function workingState(repository: Repository, project: Project): Promise<State> {
+async function workingState(repository: Repository, project: Project, load: LoadOptions = {}): Promise<State> {
   const rendered = renderedSpecsDir(project);
   return {
     context: { project, locks: await readLocks(project), files: fileDigests() },
+    configuration: await loadConfiguration(project.root, load),
     renderedSources: async (component) => {
       const path = join(rendered, renderedDir(component), 'sources');
       // Most are not there, which costs less to see this way.
@@ -186,12 +192,17 @@ async function compareComponent(name: string, before: State, after: State): Prom
   return {
     component: name,
     change,
-    parts: old === undefined || now === undefined ? [] : partChanges(old, now),
+    parts: change === 'changed' ? partChanges(withPlaces(old!, before), withPlaces(now!, after)) : [],
     sourcesChanged,
     drifted: change === 'unchanged' && sourcesChanged && isSettled(now!),
     ...(old === undefined ? {} : { before: old.digest }),
     ...(now === undefined ? {} : { after: now.digest }),
   };
+}
+
+function withPlaces(inputs: ComponentInputs, { configuration, context }: State): ComponentInputs {
+  const { component: name } = inputs;
+  return placed(inputs, configuration, context.project.components.get(name)!, context.locks?.get(name));
 }
 
 /** Whether the inputs say which sources they mean; the newest of a branch is another one every day. */

@@ -8,6 +8,7 @@ import { withScratch } from '../engine/sandbox.ts';
 import type { RenderOptions } from '../overlay/render.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { Configuration } from '../project/resolve.ts';
 import { readLocks } from '../sources/lock.ts';
 import {
   type ChangingCommit,
@@ -29,6 +30,7 @@ import {
   placeOf,
 } from './at-commit.ts';
 import { applyChanges, type Candidates, HistoryIndex } from './history-index.ts';
+import { placed } from './input-places.ts';
 import { type ComponentInputs, componentInputs, fileDigests, type InputContext, inputsFormat } from './inputs.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
@@ -123,6 +125,14 @@ export async function componentHistories(
   }
 }
 
+/** The project at a commit, or the part of it that was wanted. */
+interface Loaded {
+  readonly configuration: Configuration;
+  readonly context: InputContext;
+  /** Whether a file, named as the project does, was loaded as it is. */
+  readonly isWhole: (file: string) => boolean;
+}
+
 interface WalkOptions {
   readonly names: ReadonlySet<string> | undefined;
   readonly withInputs: boolean;
@@ -171,18 +181,20 @@ class Walker {
     const touched = this.#index.advance(changes, (path) => texts.get(path) ?? '');
     const candidates = this.#wanted(union(touched, this.#pending));
     if (candidates !== 'all' && candidates.size === 0) return;
-    const context = await this.#load(candidates, commit);
-    if (context === undefined) {
+    const loaded = await this.#load(candidates, commit);
+    if (loaded === undefined) {
       this.#pending = candidates;
       return;
     }
     this.#pending = new Set();
     const { names } = this.#options;
     const evaluated =
-      candidates === 'all' ? new Set([...context.project.components.keys(), ...this.#states.keys()]) : candidates;
+      candidates === 'all'
+        ? new Set([...loaded.context.project.components.keys(), ...this.#states.keys()])
+        : candidates;
     for (const name of evaluated) {
       if (names !== undefined && !names.has(name)) continue;
-      this.#note(name, await this.#stateOf(name, context, commit));
+      this.#note(name, await this.#stateOf(name, loaded, commit));
     }
   }
 
@@ -201,15 +213,20 @@ class Walker {
     return new Set(candidates === 'all' ? names : [...candidates].filter((name) => names.has(name)));
   }
 
-  async #load(candidates: Candidates, { commit }: ProjectCommit): Promise<InputContext | undefined> {
+  async #load(candidates: Candidates, { commit }: ProjectCommit): Promise<Loaded | undefined> {
     const paths = new Map([...this.#tree].filter(([path]) => isConfiguration(path)));
     const whole = await configurationOf(paths, this.#contents);
     await layOut(this.#layout, this.#index.restricted(whole, candidates));
     try {
       // What a user has at home must not change what the project's history says.
-      const project = await loadLaidOut(this.#layout, this.#place, commit, { env: {} });
-      const wanted = candidates === 'all' ? {} : { wanted: candidates };
-      return await contextAt(this.#layout, project, this.#tree, this.#contents, { known: this.#known, ...wanted });
+      const configuration = await loadLaidOut(this.#layout, this.#place, commit, { env: {} });
+      const options = { known: this.#known, ...(candidates === 'all' ? {} : { wanted: candidates }) };
+      const context = await contextAt(this.#layout, configuration.project, this.#tree, this.#contents, options);
+      const isWhole = (file: string): boolean => {
+        const path = join(this.#place.folder, file);
+        return whole.get(path) === this.#layout.written.get(path);
+      };
+      return { configuration, context, isWhole };
     } catch (error) {
       if (error instanceof WeirError && (error.code === 'project-at' || error.code === 'no-project-at'))
         return undefined;
@@ -217,8 +234,9 @@ class Walker {
     }
   }
 
-  async #stateOf(name: string, context: InputContext, commit: ChangingCommit): Promise<ComponentState> {
+  async #stateOf(name: string, loaded: Loaded, commit: ChangingCommit): Promise<ComponentState> {
     const { changes: _, ...changedBy } = commit;
+    const { context, configuration, isWhole } = loaded;
     const component = context.project.components.get(name);
     if (component === undefined) return { locked: false, changedBy };
     const inputs = await componentInputs(component, context);
@@ -228,7 +246,9 @@ class Walker {
       locked: context.locks?.has(name) === true,
       changedBy,
       ...(upstream === undefined ? {} : { upstream }),
-      ...(this.#options.withInputs ? { inputs } : {}),
+      ...(this.#options.withInputs
+        ? { inputs: placed(inputs, configuration, component, context.locks?.get(name), isWhole) }
+        : {}),
     };
   }
 

@@ -28,7 +28,7 @@ export interface InputPart {
   readonly digest: Digest;
   /** What it is, in one short line; where the digest is of more than that, it says which by its first digits. */
   readonly value?: string;
-  /** file:line relative to the project, where it is known; not a part of the digest. */
+  /** file:line relative to the project, where an overlay is written; not a part of the digest. See `placed` for others. */
   readonly where?: string;
 }
 

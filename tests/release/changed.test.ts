@@ -85,8 +85,8 @@ replacement = "y"
   expect(told(report)).toEqual({
     less: [
       'changed',
-      'changed define with_foo: 0 → 1',
-      `changed upstream commit: ${'a'.repeat(40)} → ${'b'.repeat(40)}`,
+      'changed define with_foo: 0 → 1 [less/less.comp.toml:5]',
+      `changed upstream commit: ${'a'.repeat(40)} → ${'b'.repeat(40)} [less/less.comp.toml:3]`,
       'changed overlay 1 (patch-add): fix.patch (2c8b08da5ce6) → fix.patch (27dd8ed44a83) [less/less.comp.toml:6]',
       'added overlay 2 (spec-search-replace): /x/ → y [less/less.comp.toml:11]',
     ],
@@ -102,7 +102,7 @@ replacement = "y"
 it('knows what a component inherits', async () => {
   const repository = projectRepository(start);
   repository.commit('move on', { 'weir.toml': root.replace('2026-01-02', '2026-02-03') });
-  const change = 'changed upstream snapshot: 2026-01-02T00:00:00Z → 2026-02-03T00:00:00Z';
+  const change = 'changed upstream snapshot: 2026-01-02T00:00:00Z → 2026-02-03T00:00:00Z [weir.toml:11]';
   // less has a commit of its own, and own is local.
   const report = await changed(repository, 'HEAD~1');
   expect(told(report)).toEqual({ a: ['changed', change], b: ['changed', change] });
@@ -111,6 +111,40 @@ it('knows what a component inherits', async () => {
   const many = Array.from({ length: 7 }, (_, index) => ({ ...report.components[0]!, component: `c${index}` }));
   expect(changedText({ ...report, components: many })).toBe(`c0, c1, c2 and 4 more components: changed\n  ${change}`);
   expect(changedText({ ...report, components: [] })).toBe('no component changed');
+});
+
+it('says where what changed is written, in whatever file', async () => {
+  const repository = projectRepository(start);
+  repository.commit('many places', {
+    'weir.toml':
+      `${root.replace('release-ver = "1"', 'release-ver = "2"').replace('"f43"', '"f44"').replace('example.org', 'example.net')}
+[default-component-config.build]
+with = [
+  "tls",
+]
+[component-groups.g]
+components = ["a"]
+default-component-config = { release = { calculation = "manual" }, build = { without = ["x"] } }
+[components.a.build]
+check = { skip = true, skip_reason = "why" }
+[[components.a.source-files]]
+filename = "more.txt"
+hash = "${'0'.repeat(64)}"
+hash-type = "SHA256"
+origin = { type = "download", uri = "https://example.org/more.txt" }
+`.replace('[components.a]\n', ''),
+  });
+  const { components } = await changed(repository, 'HEAD~1', 'HEAD', { selection: { names: ['a'] } });
+  expect(Object.fromEntries(components[0]!.parts.map(({ part, where }) => [part, where]))).toEqual({
+    'check.skip': 'weir.toml:27',
+    'dist-git': 'weir.toml:14',
+    'dist-git branch': 'weir.toml:16',
+    'distro version': 'weir.toml:9',
+    'release.calculation': 'weir.toml:25',
+    'source file more.txt': 'weir.toml:28',
+    'with tls': 'weir.toml:20',
+    'without x': 'weir.toml:25',
+  });
 });
 
 it('compares with the working tree, untracked files too', async () => {
@@ -170,10 +204,12 @@ it('takes the commits that locks name', async () => {
   });
   repository.commit('rebuild', { 'locks/a.lock': lock('d'.repeat(40), 'manual-bump = 1\n') });
   expect(told(await changed(repository, 'HEAD~3', 'HEAD~2'))).toEqual({
-    a: ['changed', `changed upstream commit: ${'c'.repeat(40)} → ${'d'.repeat(40)}`],
+    a: ['changed', `changed upstream commit: ${'c'.repeat(40)} → ${'d'.repeat(40)} [locks/a.lock]`],
   });
   expect(told(await changed(repository, 'HEAD~2', 'HEAD~1'))).toEqual({});
-  expect(told(await changed(repository, 'HEAD~1', '.'))).toEqual({ a: ['changed', 'added manual bump: 1'] });
+  expect(told(await changed(repository, 'HEAD~1', '.'))).toEqual({
+    a: ['changed', 'added manual bump: 1 [locks/a.lock]'],
+  });
 });
 
 it('tells rendered sources that changed with their component from those that drifted', async () => {

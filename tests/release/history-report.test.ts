@@ -87,7 +87,7 @@ it('tells of one component what each commit changed, and what is not committed y
     expect.stringMatching(/ away$/),
     '  removed',
     expect.stringMatching(/ define$/),
-    '  changed define x: 1 → 2',
+    '  changed define x: 1 → 2 [own.toml:4]',
   ]);
 });
 
