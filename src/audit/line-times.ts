@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { run } from '../base/process.ts';
+import { gitEnvironment } from '../sources/git-run.ts';
 
 /** When a line came in, in seconds since 1970; undefined where that can't be told. */
 export type LineTime = number | 'uncommitted' | undefined;
@@ -15,8 +16,11 @@ export async function lineTimes(
   root: string,
   files: readonly string[],
 ): Promise<ReadonlyMap<string, readonly LineTime[]>> {
+  // The user's own settings must not change what is printed.
+  const settings = ['core.quotePath=false', 'log.follow=false', 'log.showSignature=false'];
+  const fixed = settings.flatMap((setting) => ['-c', setting]);
   const git = (args: readonly string[]) =>
-    run(['git', '-C', root, '-c', 'core.quotePath=false', ...args]).catch(() => undefined);
+    run(['git', '-C', root, ...fixed, ...args], { env: gitEnvironment() }).catch(() => undefined);
   const asked = await git(['rev-parse', '--show-toplevel', '--is-shallow-repository']);
   const [top, shallow] = asked?.code === 0 ? asked.stdout.split('\n') : [];
   const times = new Map<string, LineTime[]>();
@@ -24,7 +28,15 @@ export async function lineTimes(
   const here = await realpath(root);
   const names = new Map(files.map((file) => [relative(top, join(here, relative(root, file))), file]));
   const inside = [...names.keys()].filter((name) => !name.startsWith('..'));
-  const format = ['-U0', '--no-renames', '--no-color', '--no-ext-diff', '--no-textconv', '--no-prefix'];
+  const format = [
+    '-U0',
+    '--inter-hunk-context=0',
+    '--no-renames',
+    '--no-color',
+    '--no-ext-diff',
+    '--no-textconv',
+    '--no-prefix',
+  ];
   const paths = inside.map((name) => `:(top,literal)${name}`);
   const log = ['log', '--first-parent', '-m', '--reverse', '-p', ...format, '--format=%x01%ct %P', 'HEAD'];
   for (let at = 0; at < paths.length; at += 1000) {

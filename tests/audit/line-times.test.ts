@@ -31,6 +31,26 @@ describe('the times of lines', () => {
     expect(await timesOf(dir, 'b.toml')).toBeUndefined();
   });
 
+  it('do not depend on settings of git', async () => {
+    const { dir, commit, git } = await repository();
+    for (const [key, value] of [
+      ['diff.interHunkContext', '9'],
+      ['diff.mnemonicPrefix', 'true'],
+      ['diff.context', '5'],
+      ['diff.renames', 'copies'],
+      ['log.follow', 'true'],
+      ['log.showSignature', 'true'],
+      ['log.diffMerges', 'off'],
+      ['color.ui', 'always'],
+      ['core.quotePath', 'true'],
+    ]) {
+      await git('config', key!, value!);
+    }
+    await commit(100, { 'é.toml': 'a\nb\nc\nd\n' });
+    await commit(200, { 'é.toml': 'A\nb\nc\nD\n' });
+    expect(await timesOf(dir, 'é.toml')).toEqual([200, 100, 100, 200]);
+  });
+
   it('begin anew for a file that was gone', async () => {
     const { dir, commit } = await repository();
     await commit(100, { 'a.toml': 'a\nb\n' });
