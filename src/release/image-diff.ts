@@ -43,10 +43,10 @@ export interface FileDiff {
 }
 
 /**
- * Why a file is shown, in the order of showing: its package is the same in both images; no package has it; it has got set-user-ID,
- * set-group-ID or capabilities; its package changed, so that nobody wonders.
+ * Why a file is shown, in the order of showing: the version of its package is the same in both images; it has got set-user-ID,
+ * set-group-ID or capabilities; no package has it; its package changed, so that nobody wonders.
  */
-export const fileReasons = ['unchanged-package', 'no-package', 'privilege', 'changed-package'] as const;
+export const fileReasons = ['unchanged-package', 'privilege', 'no-package', 'changed-package'] as const;
 
 export interface FileChange {
   readonly path: string;
@@ -56,6 +56,8 @@ export interface FileChange {
   readonly aspects: readonly Aspect[];
   readonly before?: ListingLine;
   readonly after?: ListingLine;
+  /** What a folder took along that is not listed by itself, such as the store of a policy. */
+  readonly below?: { readonly entries: number; readonly bytes: number };
 }
 
 export interface PackageFiles {
@@ -116,7 +118,9 @@ function compareFiles(
   }
   return {
     labelled,
-    listed: listed.sort((x, y) => fileReasons.indexOf(x.reason) - fileReasons.indexOf(y.reason) || byPath(x, y)),
+    listed: (allFiles ? listed : foldFolders(listed)).sort(
+      (x, y) => fileReasons.indexOf(x.reason) - fileReasons.indexOf(y.reason) || byPath(x, y),
+    ),
     byPackage: [...counts].sort(([x], [y]) => (x < y ? -1 : 1)).map(([name, count]) => ({ package: name, ...count })),
   };
 }
@@ -125,9 +129,9 @@ function compareFiles(
 function told(diff: TreeDiff, labels: boolean, moved: ReadonlySet<string>): FileChange[] {
   const reasonOf = (before: ListedEntry | undefined, after: ListedEntry | undefined): FileChange['reason'] => {
     const owners = [...(before?.packages ?? []), ...(after?.packages ?? [])];
-    if (owners.length === 0) return 'no-package';
-    if (!owners.some((name) => moved.has(name))) return 'unchanged-package';
-    return gainsPrivilege(before, after) ? 'privilege' : 'changed-package';
+    if (owners.length > 0 && !owners.some((name) => moved.has(name))) return 'unchanged-package';
+    if (gainsPrivilege(before, after)) return 'privilege';
+    return owners.length === 0 ? 'no-package' : 'changed-package';
   };
   const changed = (change: EntryChange): FileChange[] => {
     const { before, after } = change;
@@ -171,6 +175,46 @@ function gainsPrivilege(before: ListedEntry | undefined, after: ListedEntry | un
   const old = before?.kind === 'file' ? before : undefined;
   const bits = after.mode & 0o6000 & ~(old?.mode ?? 0);
   return bits !== 0 || (after.capabilities !== undefined && after.capabilities !== old?.capabilities);
+}
+
+/** Folders of no package with more in them than this, added or removed as a whole, are told as one. */
+const foldedFrom = 16;
+
+function foldFolders(files: readonly FileChange[]): FileChange[] {
+  const folds = ({ change, reason }: FileChange): boolean => change !== 'changed' && reason === 'no-package';
+  const folders = new Map<string, FileChange>();
+  for (const file of files) {
+    if (folds(file) && (file.after ?? file.before)?.kind === 'directory') folders.set(file.path, file);
+  }
+  const topOf = (file: FileChange): FileChange | undefined => {
+    let top: FileChange | undefined;
+    for (let cut = file.path.lastIndexOf('/'); cut > 0; cut = file.path.lastIndexOf('/', cut - 1)) {
+      const parent = folders.get(file.path.slice(0, cut));
+      if (parent?.change !== file.change) break;
+      top = parent;
+    }
+    return top;
+  };
+  const below = new Map<FileChange, FileChange[]>();
+  for (const file of files) {
+    const top = folds(file) ? topOf(file) : undefined;
+    if (top !== undefined)
+      below
+        .set(top, below.get(top) ?? [])
+        .get(top)!
+        .push(file);
+  }
+  const folded = [...below].filter(([, inner]) => inner.length > foldedFrom);
+  const gone = new Set(folded.flatMap(([, inner]) => inner));
+  const sums = new Map(
+    folded.map(([top, inner]) => {
+      const bytes = inner.reduce((sum, { after, before }) => sum + ((after ?? before)?.size ?? 0), 0);
+      return [top, { entries: inner.length, bytes }] as const;
+    }),
+  );
+  return files
+    .filter((file) => !gone.has(file))
+    .map((file) => (sums.has(file) ? { ...file, below: sums.get(file)! } : file));
 }
 
 function ownersOf({ before, after }: FileChange): string[] {

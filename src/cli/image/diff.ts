@@ -1,6 +1,13 @@
 import { type Command, Option } from 'commander';
 import { diffBuilt } from '../../release/compared.ts';
-import type { FileChange, ImageDiff, PackageFiles, ReleaseDiff, SizeChange } from '../../release/image-diff.ts';
+import {
+  type FileChange,
+  fileReasons,
+  type ImageDiff,
+  type PackageFiles,
+  type ReleaseDiff,
+  type SizeChange,
+} from '../../release/image-diff.ts';
 import { type PackageChange, packageChangeKinds } from '../../release/package-diff.ts';
 import type { ListingLine } from '../../tree/listing.ts';
 import { megabytes } from '../megabytes.ts';
@@ -59,13 +66,14 @@ function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
     image.place,
   ]);
   const heading = table(['', 'IMAGE', 'SNAPSHOT', 'PACKAGES', 'FILES', 'INSTALLED', 'FOLDER'], facts, '');
-  if (packages.length === 0 && (files === undefined || files.listed.length === 0)) {
-    return [heading, files === undefined ? 'packages: the same' : 'the same packages, files and sizes'];
-  }
   const labels = { both: [], neither: [], a: ['only A has'], b: ['only B has'] } as const;
+  const who = files === undefined ? [] : labels[files.labelled];
+  const head = [heading, ...who.map((side) => `${side} SELinux labels: they are not compared`)];
+  if (packages.length === 0 && (files === undefined || files.listed.length === 0)) {
+    return [...head, files === undefined ? 'packages: the same' : 'the same packages, files and sizes'];
+  }
   return [
-    heading,
-    ...(files === undefined ? [] : labels[files.labelled].map((who) => `${who} SELinux labels: they are not compared`)),
+    ...head,
     ...(files === undefined ? [] : filesText(files.listed)),
     packagesText('packages', packages, files?.byPackage),
     ...(sizes === undefined ? [] : [sizesText(b.installedSize - a.installedSize, sizes)]),
@@ -73,20 +81,25 @@ function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
 }
 
 const reasons: Readonly<Record<FileChange['reason'], string>> = {
-  'unchanged-package': 'differ although the version of their package did not change',
-  'no-package': 'differ and belong to no package',
-  privilege: 'have got set-user-ID, set-group-ID or capabilities',
-  'changed-package': 'differ with their package',
+  'unchanged-package': 'files that differ although the version of their package does not',
+  privilege: 'files that have got set-user-ID, set-group-ID or capabilities',
+  'no-package': 'files of no package',
+  'changed-package': 'files of packages whose version differs',
 };
 
 function filesText(listed: readonly FileChange[]): string[] {
-  return (Object.keys(reasons) as FileChange['reason'][]).flatMap((reason) => {
+  return fileReasons.flatMap((reason) => {
     const own = listed.filter((file) => file.reason === reason);
     if (own.length === 0) return [];
-    const rows = own.map((file) => [signs[file.change], file.path, ownersText(file), fileText(file)]);
-    const columns = rows.map((row) => (reason === 'no-package' ? row.filter((_, index) => index !== 2) : row));
-    const heading = ['', 'PATH', ...(reason === 'no-package' ? [] : ['PACKAGE']), 'DIFFERENCE'];
-    return [`files: ${own.length} ${reasons[reason]}\n${table(heading, columns, '')}`];
+    const owned = reason !== 'no-package';
+    const rows = own.map((file) => [
+      signs[file.change],
+      file.path,
+      ...(owned ? [ownersText(file)] : []),
+      fileText(file),
+    ]);
+    const heading = ['', 'PATH', ...(owned ? ['PACKAGE'] : []), 'DIFFERENCE'];
+    return [`${reasons[reason]}: ${own.length}\n${table(heading, rows, '')}`];
   });
 }
 
@@ -96,13 +109,18 @@ function ownersText({ before, after }: FileChange): string {
   return (after ?? before)?.packages?.join(', ') ?? '-';
 }
 
-function fileText({ change, aspects, before, after }: FileChange): string {
+function fileText({ aspects, before, after, below }: FileChange): string {
   if (before === undefined || after === undefined) {
     const entry = (after ?? before)!;
-    const more = [entry.size === undefined ? undefined : `${entry.size} bytes`, entry.capabilities, entry.target];
+    const more = [
+      entry.size === undefined ? undefined : `${entry.size} bytes`,
+      entry.capabilities,
+      entry.target,
+      below === undefined ? undefined : `and ${below.entries} entries below it, ${megabytes(below.bytes)}`,
+    ];
     const owner = `${entry.user}:${entry.group}`;
     const attributes = [entry.kind, entry.mode, ...(owner === 'root:root' ? [] : [owner])].join(' ');
-    return `${change}: ${[attributes, ...more].filter((each) => each !== undefined).join(', ')}`;
+    return [attributes, ...more].filter((each) => each !== undefined).join(', ');
   }
   return aspects.map((aspect) => aspectText(aspect, before, after)).join(', ');
 }
@@ -126,7 +144,9 @@ function packagesText(what: string, changes: readonly PackageChange[], files?: r
     const arch = before !== undefined && after !== undefined && before.arch !== after.arch;
     const version = (side: typeof before): string =>
       side === undefined ? '-' : `${side.evr}${arch ? `.${side.arch}` : ''}`;
-    const row = [name, change, version(before), version(after)];
+    const own = (after ?? before)!.arch;
+    const several = changes.filter((each) => each.name === name).length > 1;
+    const row = [several || own === 'src' ? `${name}.${own}` : name, change, version(before), version(after)];
     return files === undefined ? row : [...row, filesOf(files.find((each) => each.package === name))];
   });
   const heading = ['PACKAGE', 'CHANGE', 'A', 'B', ...(files === undefined ? [] : ['FILES'])];
