@@ -92,6 +92,7 @@ export type LineIndex = (path: TomlPath) => number | undefined;
 const bareOrQuoted = String.raw`(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')`;
 const dotted = String.raw`${bareOrQuoted}(?:\s*\.\s*${bareOrQuoted})*`;
 const headerLine = new RegExp(String.raw`^\s*\[(\[)?\s*(${dotted})\s*\]`);
+const plainHeader = /^\[([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\]$/;
 const keyLine = new RegExp(String.raw`^\s*(${dotted})\s*=`);
 const arrayOpens = /=\s*\[\s*(\{?)/;
 const keyPart = new RegExp(bareOrQuoted, 'g');
@@ -114,6 +115,17 @@ export function lineIndex(text: string): LineIndex {
   let line = 0;
   for (const content of text.split('\n')) {
     line++;
+    // Most lines of a large project are such headers, or nothing.
+    const plain = array === undefined ? plainHeader.exec(content) : null;
+    if (plain !== null && counts.size === 0) {
+      const [, first, second] = plain as unknown as readonly [string, string, string];
+      if (!lines.has(first)) lines.set(first, line);
+      const both = `${first}\0${second}`;
+      if (!lines.has(both)) lines.set(both, line);
+      table = [first, second];
+      continue;
+    }
+    if (content === '' || content.startsWith('#')) continue;
     const header = headerLine.exec(content);
     if (header !== null && array === undefined) {
       const keys = splitKey(header[2]!);
