@@ -25,7 +25,7 @@ export async function isPatched(files: SourceTree, patch: Uint8Array, scratch: s
       await mkdir(dirname(join(dir, name)), { recursive: true });
       await writeFile(join(dir, name), await readEntry(entry));
     }
-    const { code } = await run(['git', 'apply', '--reverse', '--check', `-p${strip}`, '-'], {
+    const { code } = await run(['git', 'apply', '--reverse', '--check', '--whitespace=nowarn', `-p${strip}`, '-'], {
       cwd: dir,
       input: patch,
       // Else a repository around the folder would have a say.

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, link, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -478,14 +479,15 @@ describe('compression', () => {
     expect(bytes.equals(await decompress(store(bytes, 'zstd'), 'zstd', 'x', {}))).toBe(true);
   });
 
-  it.each(['gzip', 'xz', 'zstd'] as const)('what is stored as %s is what the tool itself reads', async (kind) => {
-    const bytes = Buffer.alloc(200_001, 'weir');
-    const dir = await folder({ packed: store(bytes, kind) });
-    const result = await run(['sh', '-c', `${kind} -dc < "$1" > "$2"`, 'sh', join(dir, 'packed'), join(dir, 'out')]);
-    // A host without the tool can't say anything.
-    if (result.code === 127) return;
-    expect(result.stderr).toBe('');
-    expect((await readFile(join(dir, 'out'))).equals(bytes)).toBe(true);
+  describe.each(['gzip', 'xz', 'zstd'] as const)('what is stored as %s', (kind) => {
+    const isHere = spawnSync(kind, ['--version']).status === 0;
+    it.skipIf(!isHere)('is what the tool itself reads', async () => {
+      const bytes = Buffer.alloc(200_001, 'weir');
+      const dir = await folder({ packed: store(bytes, kind) });
+      const result = await run(['sh', '-c', `${kind} -dc < "$1" > "$2"`, 'sh', join(dir, 'packed'), join(dir, 'out')]);
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+      expect((await readFile(join(dir, 'out'))).equals(bytes)).toBe(true);
+    });
   });
 
   it('xz is unpacked by the tool that is given, and only then', async () => {
