@@ -258,7 +258,8 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
   ): Promise<UpdatedComponent> => {
     const { name } = component;
     if (lock?.upstreamCommit === undefined) {
-      return { component: name, state: 'skipped', reason: ownSpec };
+      const reason = component.spec === undefined ? 'nothing says where its spec comes from' : ownSpec;
+      return { component: name, state: 'skipped', reason };
     }
     const { upstreamCommit: previous, importCommit: _, resolutionInputHash: __, ...rest } = lock;
     await write(name, lock, rest);

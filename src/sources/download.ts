@@ -1,13 +1,14 @@
 import { createWriteStream } from 'node:fs';
 import { copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 import { hasBlob, putFile, type Store } from '../engine/store.ts';
+import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
 /** Where downloads go and how patient they are. */
@@ -364,16 +365,20 @@ async function once(place: string, partial: string, context: DownloadContext): P
     timer = setTimeout(stalled, stallSeconds * 1000);
   };
   try {
-    const response = await fetch(place, { headers, signal: abort.signal });
+    const answer = await askFor(place, headers, abort.signal);
     alive();
-    if (!response.ok || response.body === null) {
-      await response.body?.cancel();
-      return refused(response);
+    if (answer.status !== 200 && answer.status !== 206) {
+      answer.body.destroy();
+      return refused(answer);
     }
-    const resumed = start > 0 && response.status === 206;
-    const size = wholeSize(response, resumed, start);
+    const resumed = answer.status === 206;
+    if (resumed && start === 0) {
+      answer.body.destroy();
+      return { kind: 'failed', message: 'the server sent a part although the whole was asked for', restart: false };
+    }
+    const size = wholeSize(answer, start);
     if (resumed && (size === undefined || (note?.size !== undefined && size !== note.size))) {
-      await response.body.cancel();
+      answer.body.destroy();
       return {
         kind: 'failed',
         message: size === undefined ? 'the server sent another part than asked for' : 'the file changed meanwhile',
@@ -381,10 +386,10 @@ async function once(place: string, partial: string, context: DownloadContext): P
       };
     }
     if (!resumed) {
-      const etag = response.headers.get('etag');
+      const etag = answer.header('etag');
       const fresh: PartNote = {
         place,
-        ...(etag === null || etag.startsWith('W/') ? {} : { etag }),
+        ...(etag === undefined || etag.startsWith('W/') ? {} : { etag }),
         ...(size === undefined ? {} : { size }),
       };
       // Emptied first: a note must never stand beside a part that it is not of.
@@ -404,11 +409,11 @@ async function once(place: string, partial: string, context: DownloadContext): P
       },
     });
     const out = createWriteStream(partial, { flags: resumed ? 'a' : 'w' });
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), measure, out);
+    await pipeline(answer.body, measure, out);
     if (size !== undefined && received !== size) {
       return { kind: 'failed', message: `${received} of ${size} bytes arrived`, restart: received > size };
     }
-    return { kind: 'complete', resumed, page: /^text\/html\b/i.test(response.headers.get('content-type') ?? '') };
+    return { kind: 'complete', resumed, page: /^text\/html\b/i.test(answer.header('content-type') ?? '') };
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES' || code === 'EROFS') {
@@ -420,23 +425,21 @@ async function once(place: string, partial: string, context: DownloadContext): P
   }
 }
 
-/** The bytes of the whole file, as a response says; undefined where it does not, or sends another part than asked for. */
-function wholeSize(response: Response, resumed: boolean, start: number): number | undefined {
-  if (resumed) {
-    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
+/** The bytes of the whole file, as an answer says; undefined where it does not, or is another part than asked for. */
+function wholeSize(answer: Answer, start: number): number | undefined {
+  if (answer.status === 206) {
+    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.header('content-range') ?? '') ?? [];
     return from !== undefined && Number(from) === start ? Number(total) : undefined;
   }
-  // Where the server packs the body, its length is not the file's.
-  const length = response.headers.get('content-encoding') === null ? response.headers.get('content-length') : null;
-  return length === null ? undefined : Number(length);
+  const length = answer.header('content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
-function refused(response: Response): Transfer {
-  const { status } = response;
-  const message = `HTTP ${status}${response.statusText === '' ? '' : ` ${response.statusText}`}`;
+function refused(answer: Answer): Transfer {
+  const { status, line: message } = answer;
   if (status === 416) return { kind: 'failed', message, restart: true };
   if (status >= 500 || status === 408 || status === 425 || status === 429) {
-    const after = Number(response.headers.get('retry-after') ?? Number.NaN);
+    const after = Number(answer.header('retry-after') ?? Number.NaN);
     return { kind: 'failed', message, restart: false, ...(after > 0 ? { askedSeconds: after } : {}) };
   }
   return { kind: 'not-found', message };
@@ -454,9 +457,8 @@ async function fromDisk(place: string, partial: string): Promise<Transfer> {
   }
 }
 
-/** The innermost message: fetch wraps what really happened. */
+/** What a connection failed of. Where a name has several addresses, one error holds those of all. */
 function reason(error: unknown): string {
-  let current = error;
-  while (current instanceof Error && current.cause instanceof Error) current = current.cause;
-  return current instanceof Error ? current.message : String(current);
+  if (error instanceof AggregateError) return [...new Set(error.errors.map(reason))].join(', ');
+  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import { blobPath, openStore } from '../../src/engine/store.ts';
@@ -162,6 +163,14 @@ describe('fetchVerified', () => {
     }
   });
 
+  it('takes no part for the whole', async () => {
+    const server = await serve();
+    server.always(otherRange);
+    const error = await failure(fetchVerified(wanted(), [server.place], { ...context, attempts: 2 }));
+    expect(error.details[1]).toContain('the server sent a part although the whole was asked for');
+    expect(server.asked.length).toBe(2);
+  });
+
   it('takes a whole part for what it is, without asking again', async () => {
     await mkdir(join(context.cache, 'partial'), { recursive: true });
     const server = await serve();
@@ -285,12 +294,34 @@ describe('fetchVerified', () => {
     expect(order).toEqual([`a.tar.gz: ${down.place}: HTTP 503 Service Unavailable (asked 2 times)`]);
   });
 
-  it('follows redirections', async () => {
-    const server = await serve();
-    server.next(status(302, { location: '/b' }));
-    server.files.set('/b', content);
+  it('follows redirections, to other servers and when it goes on too, but not for ever', async () => {
+    const [server, other] = [await serve(), await serve(cutAt(100_000))];
+    const away = status(302, { location: other.place });
+    server.next(status(301, { location: '/b' }), away, away);
+    server.always(away);
     await fetchVerified(wanted(), [server.place], context);
-    expect(server.asked.map((one) => one.path)).toEqual(['/a', '/b']);
+    expect(server.asked.map((one) => one.path)).toEqual(['/a', '/b', '/a']);
+    expect(ranges(other)).toEqual([undefined, 'bytes=100000-']);
+    server.always(status(302, { location: '/a' }));
+    const options = { ...context, attempts: 1 };
+    const error = await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [server.place], options));
+    expect(error.details[1]).toBe(`${server.place}: more than 10 redirections`);
+    server.always(status(302, { location: 'file:///etc/passwd' }));
+    const away2 = await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [server.place], options));
+    expect(away2.details[1]).toBe(`${server.place}: file: is not http, https or file`);
+  });
+
+  it('takes a packed file as it is, whatever the server calls that', async () => {
+    const packed = gzipSync(content);
+    const server = await serveFiles({ '/a.tar.gz': packed });
+    server.always((request, response, file) => {
+      response.setHeader('content-encoding', 'x-gzip');
+      whole(request, response, file);
+    });
+    const hash = createHash('sha512').update(packed).digest('hex');
+    const file: LookasideFile = { filename: 'a.tar.gz', hashType: 'SHA512', hash };
+    const digest = await fetchVerified(file, [`${server.url}/a.tar.gz`], context);
+    expect((await readFile(blobPath(context.store, digest))).equals(packed)).toBe(true);
   });
 
   it('says why a server cannot be reached', async () => {

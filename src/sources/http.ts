@@ -1,0 +1,49 @@
+import { get as getHttp, type IncomingMessage } from 'node:http';
+import { get as getHttps } from 'node:https';
+
+/** A server's answer, its body exactly as it was sent. */
+export interface Answer {
+  readonly status: number;
+  /** `HTTP 404 Not Found` */
+  readonly line: string;
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** To be read, or destroyed. */
+  readonly body: IncomingMessage;
+}
+
+const mostRedirections = 10;
+
+/**
+ * Asks for a URL and follows redirections. Unlike `fetch`, it never unpacks a body: there are servers that send a `.tar.gz` as
+ * what it is and call that its encoding, whatever was asked for, and hashes are of the packed file.
+ * @throws Error with what went wrong with the connection
+ */
+export async function askFor(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Answer> {
+  let at = new URL(url);
+  for (let count = 0; count <= mostRedirections; count++) {
+    const body = await once(at, headers, signal);
+    const status = body.statusCode ?? 0;
+    const header = (name: string): string | undefined => body.headers[name]?.toString();
+    const to = [301, 302, 303, 307, 308].includes(status) ? header('location') : undefined;
+    if (to === undefined) {
+      const text = body.statusMessage === undefined || body.statusMessage === '' ? '' : ` ${body.statusMessage}`;
+      return { status, line: `HTTP ${status}${text}`, header, body };
+    }
+    body.destroy();
+    at = new URL(to, at);
+  }
+  throw new Error(`more than ${mostRedirections} redirections`);
+}
+
+function once(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+  const get = { 'http:': getHttp, 'https:': getHttps }[url.protocol];
+  if (get === undefined) return Promise.reject(new Error(`${url.protocol} is not http, https or file`));
+  return new Promise((resolve, reject) => {
+    get(url, { headers, signal }, resolve).on('error', reject);
+  });
+}
