@@ -65,8 +65,7 @@ export async function releaseHistory(
   const text = changelog === undefined ? {} : { changelog };
   const uses = features(spec);
   const { repository, commit } = fetched.origin;
-  if (component.release.calculation === 'manual' || !(uses.autorelease || uses.autochangelog))
-    return { commits, ...text };
+  if (!(uses.autorelease || uses.autochangelog)) return { commits, ...text };
   if (repository === undefined || commit === undefined || component.spec?.type !== 'upstream')
     return { commits, ...text };
   const upstream = await upstreamRelease(repository, commit, `${component.spec.name}.spec`, {
@@ -81,17 +80,18 @@ export async function releaseHistory(
 
 /**
  * Gives a spec its release number. `static`: the number is raised by the project's commits, and its changelog says by which.
- * `autorelease`: the macro is defined so that it counts upstream's and the project's commits. `auto`: what the spec's Release
- * asks for. `manual`: nothing. `%autochangelog` is written out wherever it stands.
+ * `auto`: what the spec's Release asks for. `autorelease` and `manual`: it is raised by nobody. Where the spec uses
+ * `%autorelease`, the macro is defined so that it counts upstream's and the project's commits, and `%autochangelog` is
+ * written out, as without rpmautospec nobody else does.
  * @throws WeirError `release-form` where the Release can't be raised
  */
 export function applyRelease(spec: Spec, component: ResolvedComponent, history: ReleaseHistory): Spec {
   const { calculation } = component.release;
-  if (calculation === 'manual') return spec;
   const release = tagValue(spec, 'Release');
   const uses = features(spec);
   let result = spec;
-  if (release !== undefined && calculation !== 'autorelease' && !usesAutorelease(release)) {
+  const raises = calculation === 'auto' || calculation === 'static';
+  if (release !== undefined && raises && !usesAutorelease(release)) {
     result = raise(spec, component, release, history.commits);
   } else if (release !== undefined && calculation === 'static') {
     throw new WeirError('release-form', `the Release of ${component.name} is %autorelease, not a number`, {
