@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { mapLimit } from '../base/files.ts';
+import { exists, mapLimit } from '../base/files.ts';
+import { isOffline } from '../base/network.ts';
 import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
 import { definedIn } from '../build/unknown-macros.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { archiveOf } from '../overlay/apply.ts';
 import { type PreparedComponent, prepareComponent, writePrepared } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { Spec } from '../spec/parse.ts';
@@ -15,6 +15,7 @@ import { expandPlain, imbalances, patches, plainMacros, requirements, sources, t
 import type { Toolbox } from '../toolbox/tool.ts';
 import { archiveTools } from './archive-tools.ts';
 import { releaseOptions } from './history.ts';
+import { needsLookaside } from './render-one.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
@@ -42,20 +43,33 @@ export interface QueriedComponent extends SpecDescription {
   readonly macroMade: readonly MacroMade[];
 }
 
+type Release = Awaited<ReturnType<typeof releaseOptions>>;
+
 /** A component as rendering leaves it, without the files of the lookaside that no overlay needs. */
-export function preparedSpec<T>(
+function withPrepared<T>(
   workspace: ProjectWorkspace,
   component: ResolvedComponent,
+  release: Release,
   options: UpstreamOptions,
   use: (prepared: PreparedComponent, work: string) => Promise<T>,
 ): Promise<T> {
   return withScratch(workspace.engine.scratch, async (work) => {
-    const lookaside = component.overlays.some((overlay) => archiveOf(overlay) !== undefined);
-    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), { ...options, lookaside });
-    const release = (await releaseOptions(workspace, [component])).of(component.name);
-    const prepare = { tools: archiveTools(workspace), patience: options, ...release };
-    return use(await prepareComponent(component, fetched, prepare), work);
+    const from = { ...options, lookaside: needsLookaside(component) };
+    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
+    const tools = archiveTools(workspace);
+    const patience = { offline: isOffline() };
+    return use(await prepareComponent(component, fetched, { tools, patience, ...release.of(component.name) }), work);
   });
+}
+
+/** A component's spec as rendering writes it. */
+export async function renderedSpec(
+  workspace: ProjectWorkspace,
+  component: ResolvedComponent,
+  options: UpstreamOptions = {},
+): Promise<Spec> {
+  const release = await releaseOptions(workspace, [component]);
+  return withPrepared(workspace, component, release, options, async (prepared) => prepared.spec);
 }
 
 /** A query's answer: what each component's spec says, and those of which it cannot be said. */
@@ -70,15 +84,16 @@ export async function queryComponents(
   components: readonly ResolvedComponent[],
   options: QueryOptions = {},
 ): Promise<QueryReport> {
-  const toolbox = await toolboxStage(workspace, 'core');
   const macros = await macroFiles(workspace, options.macros ?? []);
+  const toolbox = await toolboxStage(workspace, 'core');
+  const release = await releaseOptions(workspace, components);
   return inStage(workspace.progress, 'query', async (stage) => {
     const found: QueriedComponent[] = [];
     const failed: QueryReport['failed'][number][] = [];
     let done = 0;
     await mapLimit(components, 4, async (component) => {
       try {
-        found.push(await queryOne(workspace, toolbox, component, macros, options));
+        found.push(await queryOne(workspace, toolbox, component, { macros, release, options }));
       } catch (error) {
         if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
         failed.push({ component: component.name, error });
@@ -102,6 +117,7 @@ async function macroFiles(workspace: ProjectWorkspace, named: readonly string[])
     const spec = project.components.get(name)?.spec;
     if (spec?.type !== 'local') continue;
     const dir = dirname(spec.path);
+    if (!(await exists(dir))) continue;
     for (const file of (await readdir(dir)).sort()) if (/^macros\./.test(file)) paths.push(join(dir, file));
   }
   const files: MacroFile[] = [];
@@ -122,10 +138,10 @@ function queryOne(
   workspace: ProjectWorkspace,
   toolbox: Toolbox,
   component: ResolvedComponent,
-  macros: readonly MacroFile[],
-  options: QueryOptions,
+  given: { readonly macros: readonly MacroFile[]; readonly release: Release; readonly options: QueryOptions },
 ): Promise<QueriedComponent> {
-  return preparedSpec(workspace, component, options, async (prepared, work) => {
+  const { macros, release, options } = given;
+  return withPrepared(workspace, component, release, options, async (prepared, work) => {
     const dir = join(work, 'prepared');
     await writePrepared(prepared, dir);
     const names = (await readdir(dir, { withFileTypes: true }))

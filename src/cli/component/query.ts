@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errorJson, formatError, WeirError } from '../../base/errors.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
-import { preparedSpec, type QueriedComponent, queryComponents } from '../../release/query.ts';
+import { type QueriedComponent, queryComponents, renderedSpec } from '../../release/query.ts';
 import { printSpec, specBytes } from '../../spec/parse.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
@@ -48,7 +48,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         if (component === undefined || components.length > 1) {
           throw new WeirError('one-component', `--spec is for one component, not ${components.length}`, { exit: 2 });
         }
-        const spec = await preparedSpec(workspace, component, upstream, async (prepared) => prepared.spec);
+        const spec = await renderedSpec(workspace, component, upstream);
         if (settings.json) printResult(settings, { component: component.name, spec: printSpec(spec) }, '');
         else process.stdout.write(specBytes(spec));
         return;
