@@ -34,9 +34,15 @@ export interface DiskReaders {
   readonly decompress: Decompress;
 }
 
-/** What rules ask of a disk. All but the first is read when it is asked for; what cannot be read throws `unreadable`. */
+/**
+ * What rules ask of a disk. All but the first is read when it is asked for; what cannot be read throws `unreadable`, but for
+ * the two that `when` may ask: the copies of the partition table, and the architecture.
+ */
 export interface DiskFacts {
   readonly disk: OpenDisk;
+  /** Both copies of the partition table, however damaged. */
+  readonly copies: () => Gpt;
+  /** A partition table with something in it. */
   readonly gpt: () => Gpt;
   readonly architecture: () => 'x86_64' | 'aarch64';
   /** The EFI system partition's files; undefined where there is no such partition. */
@@ -65,11 +71,11 @@ export const otherTypes = {
 const rootTypes: readonly string[] = [partitionTypes.rootX86_64, partitionTypes.rootArm64];
 
 export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
-  const gpt = once(() => {
-    const table = readGpt(disk.read, disk.size);
-    if (table === undefined) throw unreadable('the disk has no partition table that can be read');
-    return table;
-  });
+  const copies = once(() => readGpt(disk.read, disk.size));
+  const gpt = (): Gpt => {
+    if (copies().partitions.length === 0) throw unreadable('the disk has no partition table that can be read');
+    return copies();
+  };
   const partition = (type: string) => gpt().partitions.find((each) => each.type === type);
   const rootPartition = once(() => {
     const { partitions } = gpt();
@@ -98,11 +104,13 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
   };
   return {
     disk,
+    copies,
     gpt,
     rootPartition,
     root,
     esp,
-    architecture: () => (rootPartition().type === partitionTypes.rootArm64 ? 'aarch64' : 'x86_64'),
+    architecture: () =>
+      copies().partitions.some(({ type }) => type === partitionTypes.rootArm64) ? 'aarch64' : 'x86_64',
     rootProblems: once(async () => {
       const { offset, size } = rootPartition();
       await root();

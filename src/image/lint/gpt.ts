@@ -37,17 +37,17 @@ export interface GptCopy {
 export interface Gpt {
   readonly primary: GptCopy;
   readonly backup: GptCopy;
-  /** Of the copy that firmware would take: the first unless it is damaged. */
+  /** Of the copy that firmware would take: the first unless it is damaged. Empty where neither says anything. */
   readonly partitions: readonly GptPartition[];
 }
 
-/** Reads both copies of the table. @param size bytes of the disk @returns undefined where neither says anything */
-export function readGpt(read: ReadAt, size: number): Gpt | undefined {
-  const last = Math.floor(size / sector) - 1;
+/** Reads both copies of the table. @param size bytes of the disk */
+export function readGpt(read: ReadAt, size: number): Gpt {
+  // Two sectors at least, so that even an empty file can be asked.
+  const last = Math.max(1, Math.floor(size / sector) - 1);
   const primary = readCopy(read, 1, last, last);
   const backup = readCopy(read, last, 1, last);
   const usable = [primary, backup].find((copy) => copy.problems.length === 0) ?? primary;
-  if (usable.partitions.length === 0 && usable.problems.length > 0) return undefined;
   return { primary, backup, partitions: usable.partitions };
 }
 

@@ -165,8 +165,10 @@ const provisioningModules: Rule<DiskFacts> = {
   check: (facts) =>
     eachEntry(facts, async ({ release }) => {
       const index = release === undefined ? undefined : await facts.modules(release);
+      // That there are no modules at all is told by kernel-modules.
+      if (index === undefined) return [];
       return ['udf', 'vfat']
-        .filter((name) => index?.builtin.has(name) !== true && index?.modules.has(name) !== true)
+        .filter((name) => !index.builtin.has(name) && !index.modules.has(name))
         .map((name) => `the kernel has no ${name}, neither as a module nor built in`);
     }),
 };

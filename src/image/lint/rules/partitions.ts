@@ -68,15 +68,15 @@ const gptPrimary: Rule<DiskFacts> = {
   id: 'gpt-primary',
   appliesTo: diskError,
   why: 'Firmware reads the partition table by its header and CRCs, and treats a damaged one as none.',
-  check: ({ gpt }) => copyComplaints(gpt().primary),
+  check: ({ copies }) => copyComplaints(copies().primary),
 };
 
 const gptBackup: Rule<DiskFacts> = {
   id: 'gpt-backup',
   appliesTo: diskError,
   why: 'The copy in the last sector is what is left when the first one is damaged; a disk that grew without it moving is told damaged by many tools.',
-  check: ({ gpt }) => {
-    const { primary, backup } = gpt();
+  check: ({ copies }) => {
+    const { primary, backup } = copies();
     const complaints = copyComplaints(backup);
     if (complaints.length > 0 || primary.problems.length > 0) return complaints;
     const same = primary.entriesCrc === backup.entriesCrc && primary.diskUuid === backup.diskUuid;
