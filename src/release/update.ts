@@ -8,6 +8,7 @@ import { readTogether, resolveCommit } from '../sources/git.ts';
 import {
   type ComponentLock,
   formatLock,
+  hasLocks,
   lockFolder,
   lockNames,
   readLock,
@@ -181,7 +182,7 @@ async function attempt<T extends UpdatedComponent | undefined>(
 async function pinFolderOf(project: Project, options: UpdateOptions): Promise<string | undefined> {
   if (options.pinFolder !== undefined) return resolve(project.root, options.pinFolder);
   const folder = join(project.root, defaultPinFolder);
-  return (await exists(folder)) && (await lockNames(project)).length === 0 ? folder : undefined;
+  return (await exists(folder)) && !(await hasLocks(project)) ? folder : undefined;
 }
 
 /** The commit that the configuration alone means. @returns undefined where the dist-git is a folder without commits */

@@ -6,7 +6,7 @@ import type { Project, ResolvedComponent } from '../project/model.ts';
 import { checkOut, resolveCommit } from './git.ts';
 import type { GitRepository } from './git-run.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
-import { type ComponentLock, lockNames, lockProblem, readLock } from './lock.ts';
+import { type ComponentLock, hasLocks, lockProblem, readLock } from './lock.ts';
 import {
   makeFile,
   type Shelves,
@@ -157,7 +157,7 @@ async function fetchDistGit(
   if (context.skipLockValidation !== true) {
     const problem = lockProblem(component, lock);
     // A project that has no lock at all does not use them.
-    if (problem !== undefined && (lock !== undefined || (await lockNames(project)).length > 0)) throw problem;
+    if (problem !== undefined && (lock !== undefined || (await hasLocks(project)))) throw problem;
   }
   const { repository } = distGit;
   const commit = await resolveCommit(repository, upstream.wish, context);

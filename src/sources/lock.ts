@@ -111,6 +111,19 @@ export async function readLocks(project: LockedProject): Promise<Map<string, Com
   return new Map([...locks].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Whether a project uses locks: it has at least one that can be read. */
+export async function hasLocks(project: LockedProject): Promise<boolean> {
+  for (const name of await lockNames(project)) {
+    try {
+      if ((await readLock(project, name)) !== undefined) return true;
+    } catch (error) {
+      // Other programs have files of that ending too.
+      if (!(error instanceof WeirError)) throw error;
+    }
+  }
+  return false;
+}
+
 /** Names of the files in the lock folder, without their ending, sorted. */
 export async function lockNames(project: LockedProject): Promise<string[]> {
   try {

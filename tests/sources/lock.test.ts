@@ -9,6 +9,7 @@ import type { Distro, ResolvedComponent } from '../../src/project/model.ts';
 import {
   type ComponentLock,
   formatLock,
+  hasLocks,
   type LockedProject,
   lockNames,
   lockPath,
@@ -115,6 +116,8 @@ it('keeps a folder of locks: reads, writes only what changed, removes', async ()
   const lock: ComponentLock = { manualBump: 1, upstreamCommit: commitA };
   expect(await writeLock(project, 'a', lock)).toBe(true);
   expect(await writeLock(project, 'a', lock)).toBe(false);
+  expect(await hasLocks(project)).toBe(true);
+  expect(await hasLocks(await locksIn({ 'Cargo.lock': '[[package]]\n' }))).toBe(false);
   await writeFile(lockPath(project, 'Cargo'), '[[package]]\n');
   expect([...(await readLocks(project)).keys()]).toEqual(['a', 'b']);
   expect(await readFile(lockPath(project, 'a'), 'utf8')).toBe(formatLock(lock));
