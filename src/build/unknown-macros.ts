@@ -9,7 +9,7 @@ export type MacroUses = ReadonlyMap<string, MacroUse>;
 
 /** Words of specs that are no macros, and macros that rpm sets while it reads one. */
 const ownNames =
-  /^(?:if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif|include|name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
+  /^(?:if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif|include|define|global|undefine|bcond|bcond_with|bcond_without|load|dnl|name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
 const definePattern = /%(?:define|global|bcond|bcond_with|bcond_without|undefine)\s+([A-Za-z_]\w*)/g;
 /** A use that needs the macro: `%x`, `%{x}` or `%{x word}`, but not `%{?x}`, and not a built-in one as `%{x:y}`. */
 const usePattern = /(?<!%)%(?:\{([A-Za-z_]\w*)(?=[}\s])|([A-Za-z_]\w{2,}))/g;
