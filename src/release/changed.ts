@@ -192,7 +192,7 @@ async function compareComponent(name: string, before: State, after: State): Prom
   return {
     component: name,
     change,
-    parts: change === 'changed' ? partChanges(withPlaces(old!, before), withPlaces(now!, after)) : [],
+    parts: change === 'changed' ? placedChanges(old!, before, now!, after) : [],
     sourcesChanged,
     drifted: change === 'unchanged' && sourcesChanged && isSettled(now!),
     ...(old === undefined ? {} : { before: old.digest }),
@@ -200,9 +200,14 @@ async function compareComponent(name: string, before: State, after: State): Prom
   };
 }
 
-function withPlaces(inputs: ComponentInputs, { configuration, context }: State): ComponentInputs {
-  const { component: name } = inputs;
-  return placed(inputs, configuration, context.project.components.get(name)!, context.locks?.get(name));
+function placedChanges(old: ComponentInputs, before: State, now: ComponentInputs, after: State): PartChange[] {
+  const wanted = new Set(partChanges(old, now).map(({ part }) => part));
+  const places = (inputs: ComponentInputs, { configuration, context }: State): ComponentInputs => {
+    const { component: name } = inputs;
+    const component = context.project.components.get(name)!;
+    return placed(inputs, configuration, component, context.locks?.get(name), { wanted });
+  };
+  return partChanges(places(old, before), places(now, after));
 }
 
 /** Whether the inputs say which sources they mean; the newest of a branch is another one every day. */

@@ -247,7 +247,7 @@ class Walker {
       changedBy,
       ...(upstream === undefined ? {} : { upstream }),
       ...(this.#options.withInputs
-        ? { inputs: placed(inputs, configuration, component, context.locks?.get(name), isWhole) }
+        ? { inputs: placed(inputs, configuration, component, context.locks?.get(name), { isWhole }) }
         : {}),
     };
   }

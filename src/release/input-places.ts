@@ -1,7 +1,7 @@
 // Where the parts of a component's inputs are written: often not in its own table, but in one that it inherits from.
 
 import { relative } from 'node:path';
-import { tablesOf, whoSaid } from '../project/inherit.ts';
+import { type InheritedTable, tablesOf, whoSaid } from '../project/inherit.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { TomlPath } from '../project/place.ts';
 import type { Configuration } from '../project/resolve.ts';
@@ -22,8 +22,14 @@ const keys: Readonly<Record<string, TomlPath>> = {
   'build.emit-upstream-provenance': ['build', 'emit-upstream-provenance'],
 };
 
+export interface PlacedOptions {
+  readonly wanted?: ReadonlySet<string>;
+  readonly isWhole?: (file: string) => boolean;
+}
+
 /**
  * The inputs with the places of their parts, as far as they are known: file:line relative to the project.
+ * @param wanted names of the parts that it matters of; by default all
  * @param isWhole whether a file was loaded as it is; else its lines are not those that people see, and only it is named
  */
 export function placed(
@@ -31,10 +37,12 @@ export function placed(
   configuration: Configuration,
   component: ResolvedComponent,
   lock: LockedInputs | undefined,
-  isWhole: (file: string) => boolean = () => true,
+  { wanted, isWhole = () => true }: PlacedOptions = {},
 ): ComponentInputs {
   const { root } = configuration.project;
+  const tables = tablesOf(configuration.collected, component.name, component.groups);
   const parts = inputs.parts.map((part) => {
+    if (wanted?.has(part.name) === false) return part;
     const known = part.where === undefined ? undefined : /^(.*):(\d+)$/.exec(part.where);
     if (known != null) return isWhole(known[1]!) ? part : { ...part, where: known[1]! };
     if (
@@ -43,7 +51,7 @@ export function placed(
     ) {
       return { ...part, where: relative(root, lockPath(configuration.project, component.name)) };
     }
-    const source = sourceOfPart(configuration, component, part.name);
+    const source = sourceOfPart(configuration, tables, component, part.name);
     if (source === undefined || source.line === 0) return part;
     const file = relative(root, source.file);
     return { ...part, where: isWhole(file) ? `${file}:${source.line}` : file };
@@ -51,15 +59,18 @@ export function placed(
   return { ...inputs, parts };
 }
 
-function sourceOfPart(configuration: Configuration, component: ResolvedComponent, part: string): Source | undefined {
-  const { collected } = configuration;
-  const tables = tablesOf(collected, component.name, component.groups);
+function sourceOfPart(
+  configuration: Configuration,
+  tables: readonly InheritedTable[],
+  component: ResolvedComponent,
+  part: string,
+): Source | undefined {
   const said = (path: TomlPath): Source | undefined => {
     const table = whoSaid(tables, path);
     return table === undefined ? undefined : sourceOf(table.document, [...table.path, ...path], table.path);
   };
   const inList =
-    (path: TomlPath, list: (raw: (typeof tables)[number]['raw']) => readonly string[] | undefined) =>
+    (path: TomlPath, list: (raw: InheritedTable['raw']) => readonly string[] | undefined) =>
     (item: string): Source | undefined => {
       const table = tables.findLast(({ raw }) => list(raw)?.includes(item));
       const at = table === undefined ? -1 : list(table.raw)!.indexOf(item);
