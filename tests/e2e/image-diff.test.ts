@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { runOk } from '../../src/base/process.ts';
 import type { ImageDiff, ReleaseDiff } from '../../src/release/image-diff.ts';
 import { treeFile } from '../../src/release/images.ts';
 import { parseListing } from '../../src/tree/listing.ts';
 import { contentBytes } from '../../src/tree/size.ts';
-import { expectError, imageRecord, shared, weir } from './weir.ts';
+import { expectError, imageRecord, newFolder, shared, weir } from './weir.ts';
 
 async function diff<T>(...args: readonly string[]): Promise<T> {
   const result = await weir(['-C', shared.project, 'image', 'diff', ...args, '--out', shared.out, '--json']);
@@ -68,4 +69,24 @@ test('a release does not differ from itself', async () => {
 test('an image that is not there is one error', async () => {
   const result = await weir(['-C', shared.project, 'image', 'diff', 'container-bas', 'vm-base', '--out', shared.out]);
   expectError(result, { exit: 2, says: /no image container-bas/, hint: /container-base/ });
+});
+
+test('a release whose images are out of step fails, and the record of the last one stays', async () => {
+  const out = join(await newFolder('lockstep'), 'out');
+  await runOk(['cp', '-al', shared.out, out]);
+  const before = await readFile(join(out, 'release.json'), 'utf8');
+  // As if the machine had been made from a repository with two versions of bash in it.
+  const file = join(out, 'images', 'vm-base', 'image.json');
+  const record = await imageRecord('vm-base');
+  const packages = record.packages.map((pkg) => (pkg.name === 'bash' ? { ...pkg, release: '99' } : pkg));
+  await rm(file);
+  await writeFile(file, JSON.stringify({ ...record, packages }));
+  const result = await weir(['-C', shared.project, 'build', '--image', 'container-base', '--out', out]);
+  expectError(result, {
+    exit: 1,
+    says: /hold different versions of bash$/,
+    details: /^ {2}bash: \S+-\d+ in container-base; \S+-99 in vm-base$/m,
+    hint: /without a version/,
+  });
+  expect(await readFile(join(out, 'release.json'), 'utf8')).toBe(before);
 });
