@@ -2,8 +2,9 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
+import type { ResolvedComponent } from '../../src/project/model.ts';
 import { formatSourcesFile, parseSourcesFile } from '../../src/sources/listing.ts';
-import { formatLock, lockNames, lockPath, parseLock } from '../../src/sources/lock.ts';
+import { formatLock, lockNames, lockPath, parseLock, resolutionInputHash } from '../../src/sources/lock.ts';
 
 const checkout = process.env.WEIR_AZURELINUX;
 
@@ -35,4 +36,14 @@ it.skipIf(checkout === undefined)('writes every lock in $WEIR_AZURELINUX byte fo
     expect(formatLock(parseLock(text, name))).toBe(text);
   }
   console.info(`${names.length} locks`);
+});
+
+it.skipIf(checkout === undefined)('finds commits by what azldev finds them by', async () => {
+  const project = await loadProject(checkout!);
+  const ant = project.components.get('ant')!;
+  const moved = { ...ant.spec, distro: { name: 'fedora', version: '43', snapshot: '2026-02-24T00:00:00-08:00' } };
+  // As the project's own lock of ant has it, from May 2026 on.
+  expect(resolutionInputHash({ ...ant, spec: moved as ResolvedComponent['spec'] }, project)).toBe(
+    'sha256:466421704711c4fd3c71f0b2ed715a0e61d49e3e26f3a2637fee755795849c8e',
+  );
 });
