@@ -56,7 +56,9 @@ export async function withDisk<T>(
   const handle = await open(raw);
   try {
     const whole = (await handle.stat()).size;
-    const size = format === 'vhd' && qemu === undefined ? Math.max(0, whole - 512) : whole;
+    // Where the partition table's backup is last, the footer is missing; its rule says so, and no other has to.
+    const footless = ends.last.toString('latin1', 0, 8) === 'EFI PART';
+    const size = format === 'vhd' && qemu === undefined && !footless ? Math.max(0, whole - 512) : whole;
     const read = fileReader(handle.fd, 0, size);
     const disk = { format, fileSize, size, read, ...(format === 'vhd' ? { footer: ends.last } : {}) };
     return await work(disk, toolReaders(toolbox, raw, scratch));

@@ -1,0 +1,167 @@
+import { open, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { copySparse } from '../../src/image/disk.ts';
+import { allRules } from '../../src/image/lint/lint.ts';
+import type { LintReport, Verdict } from '../../src/image/lint/rule.ts';
+import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
+import { expectError, newFolder, shared, tools, weir } from './weir.ts';
+
+interface Answer {
+  readonly ok: boolean;
+  readonly reports: readonly LintReport[];
+}
+
+async function lint(...args: string[]): Promise<Answer & { readonly code: number }> {
+  const result = await weir(['-C', shared.project, 'image', 'lint', ...args, '--out', shared.out, '--json']);
+  expect(result.stdout, result.stderr).toMatch(/^\{/);
+  return { code: result.code, ...(JSON.parse(result.stdout) as Answer) };
+}
+
+const notHolding = (verdicts: readonly Verdict[]): string[] =>
+  verdicts.filter(({ status }) => status !== 'holds').map(({ rule }) => rule);
+const findings = (reports: readonly LintReport[]) =>
+  reports.flatMap(({ subject, verdicts }) =>
+    verdicts.flatMap((each) => each.findings.map((one) => ({ subject, ...one }))),
+  );
+
+test('vm-base is well in every format, and all formats have the same', async () => {
+  const { code, reports } = await lint('vm-base');
+  expect(findings(reports)).toEqual([]);
+  expect(code).toBe(0);
+  expect(reports.map(({ format }) => format)).toEqual(expect.arrayContaining(['raw', 'qcow2', 'vhd']));
+  for (const { verdicts } of reports) expect(verdicts.length).toBeGreaterThan(25);
+});
+
+test('vm-base has not what Azure wants beyond a bootable disk, and nothing else is wrong', async () => {
+  const { code, reports } = await lint('vm-base', '--for', 'azure-gen2');
+  expect(reports.map(({ format }) => format)).toEqual(['vhd']);
+  const agents = ['azure-packages', 'azure-services', 'cloud-init-azure', 'waagent-settings', 'chrony-hyperv-clock'];
+  expect(new Set(notHolding(reports[0]!.verdicts))).toEqual(new Set(agents));
+  expect(findings(reports).map(({ message }) => message)).toContain('WALinuxAgent is not installed');
+  expect(code).toBe(1);
+});
+
+test('container-base is well, and is not for a machine', async () => {
+  const { code, reports } = await lint('container-base');
+  expect(findings(reports)).toEqual([]);
+  expect(code).toBe(0);
+  expect(reports).toMatchObject([{ format: 'oci', target: 'container' }]);
+  const wrong = await weir([
+    '-C',
+    shared.project,
+    'image',
+    'lint',
+    'container-base',
+    '--for',
+    'azure-gen1',
+    '--out',
+    shared.out,
+  ]);
+  expectError(wrong, { exit: 2, says: /a container image cannot be checked for azure-gen1/ });
+});
+
+describe('a damaged copy', () => {
+  let toolbox: Toolbox;
+  let folder: string;
+  let disk: string;
+  const image = (name: string) => join(shared.out, 'images/vm-base', name);
+  const tool = (...argv: string[]) => runTool(toolbox, { argv, binds: [{ from: folder, writable: true }] });
+  /** Where partitions lie in every disk that Weir makes is in its table. */
+  const partition = async (index: number): Promise<number> => {
+    const table = JSON.parse((await tool('sfdisk', '--json', disk)).stdout) as {
+      partitiontable: { partitions: readonly { start: number }[] };
+    };
+    return table.partitiontable.partitions[index]!.start * 512;
+  };
+
+  beforeAll(async () => {
+    toolbox = await tools();
+    folder = await newFolder('lint');
+    disk = join(folder, 'damaged.raw');
+  });
+
+  test('what is added to the root is found, by the real debugfs', async () => {
+    await copySparse(toolbox, image('vm-base.raw'), disk);
+    const secret = join(folder, 'secret');
+    await writeFile(secret, 'a secret');
+    const long = `/${'x'.repeat(80)}`;
+    const script = join(folder, 'script');
+    const commands = [
+      `write ${secret} /etc/ssh/ssh_host_ed25519_key`,
+      'mkdir /root/.ssh',
+      `write ${secret} /root/.ssh/authorized_keys`,
+      `write ${secret} /var/log/messages`,
+      'rm /etc/machine-id',
+      // A target that has a block of its own.
+      `symlink /etc/machine-id ${long}`,
+      `write ${secret} ${long}`,
+    ];
+    await writeFile(script, `${commands.join('\n')}\n`);
+    const offset = await partition(1);
+    await tool('debugfs', '-w', '-f', script, `${disk}?offset=${offset}`);
+    const { code, reports } = await lint(disk);
+    // What debugfs makes has no context.
+    const rules = ['selinux-labels', 'no-ssh-host-keys', 'no-authorized-keys', 'machine-id', 'no-logs'];
+    expect(notHolding(reports[0]!.verdicts)).toEqual(rules);
+    expect(findings(reports).find(({ rule }) => rule === 'machine-id')?.message).toBe('it is a secret already');
+    expect(code).toBe(1);
+  });
+
+  test('a boot loader that is gone, and a file system that is not in order', async () => {
+    await copySparse(toolbox, image('vm-base.raw'), disk);
+    const [esp, root] = [await partition(0), await partition(1)];
+    await tool('mdel', '-i', `${disk}@@${esp}`, '::/EFI/BOOT/BOOTX64.EFI');
+    await tool('debugfs', '-w', '-R', 'set_super_value free_blocks_count 1', `${disk}?offset=${root}`);
+    await tool('debugfs', '-w', '-R', 'clri /usr/bin/sudo', `${disk}?offset=${root}`);
+    const { reports } = await lint(disk);
+    expect(notHolding(reports[0]!.verdicts)).toEqual(['boot-loader', 'root-file-system']);
+  });
+
+  test('a root that is overwritten cannot be checked, which is no pass', async () => {
+    await copySparse(toolbox, image('vm-base.raw'), disk);
+    const root = await partition(1);
+    const handle = await open(disk, 'r+');
+    // All but the superblock, whose number alone makes it look like a file system.
+    await handle.write(Buffer.alloc(8 << 20, 0xa5), 0, 8 << 20, root + 4096);
+    await handle.close();
+    const { code, reports } = await lint(disk);
+    const status = (rule: string) => reports[0]!.verdicts.find((verdict) => verdict.rule === rule)?.status;
+    expect(['gpt-primary', 'boot-loader'].map(status)).toEqual(['holds', 'holds']);
+    expect(['os-release', 'no-passwords', 'root-file-system'].map(status)).toEqual([
+      'unchecked',
+      'unchecked',
+      'unchecked',
+    ]);
+    expect(code).toBe(1);
+  });
+
+  test('a VHD without its footer, and a dynamic one', async () => {
+    const vhd = join(folder, 'cut.vhd');
+    await copySparse(toolbox, image('vm-base.vhd'), vhd);
+    await truncate(vhd, (await stat(vhd)).size - 512);
+    expect(notHolding((await lint(vhd)).reports[0]!.verdicts)).toEqual(['vhd-footer']);
+    await rm(vhd);
+    const dynamic = join(folder, 'dynamic.vhd');
+    await tool('qemu-img', 'create', '-f', 'vpc', '-o', 'subformat=dynamic', dynamic, '64M');
+    const { reports } = await lint(dynamic, '--for', 'azure-gen2');
+    expect(findings(reports).map(({ message }) => message)).toContain('the disk is dynamic, not fixed');
+  });
+});
+
+test('every rule says why it is there', async () => {
+  const { code, stdout } = await weir(['image', 'lint', '--rules', '--json']);
+  expect(code).toBe(0);
+  const rules = JSON.parse(stdout) as ReturnType<typeof allRules>;
+  expect(rules.map(({ id }) => id)).toEqual(allRules().map(({ id }) => id));
+  for (const { id, why } of rules) expect(why, id).toMatch(/^\S.{30,}\.$/);
+});
+
+test('what is neither an image nor a file is an error with the nearest name', async () => {
+  const result = await weir(['-C', shared.project, 'image', 'lint', 'vm-bsae']);
+  expectError(result, {
+    exit: 2,
+    says: /vm-bsae is neither an image of the project nor a file/,
+    hint: /did you mean vm-base/,
+  });
+});
