@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
+import { channelOf } from '../project/publish.ts';
 
 /** Where a component's spec comes from, in few words. */
 export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {
@@ -14,7 +15,7 @@ export interface ComponentRow {
   readonly name: string;
   readonly spec: string;
   readonly overlays: number;
-  /** Channel of its packages, or undefined where they are not published. */
+  /** Channel of the package of its name, or undefined where that is not published. */
   readonly channel: string | undefined;
   readonly groups: readonly string[];
 }
@@ -29,14 +30,10 @@ export function componentRows(
       name: component.name,
       spec: specOrigin(project, component.spec),
       overlays: component.overlays.length,
-      channel: published(component.publish.rpmChannel ?? project.defaultPublish.rpmChannel),
+      channel: channelOf(project, component, component.name),
       groups: component.groups,
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function published(channel: string | undefined): string | undefined {
-  return channel === 'none' || channel === '' ? undefined : channel;
 }
 
 /** One overlay as a list shows it. */
