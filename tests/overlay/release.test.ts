@@ -1,12 +1,14 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay/release.ts';
 import { autoreleaseOptions, specFacts } from '../../src/overlay/spec-facts.ts';
-import type { ProjectChange } from '../../src/overlay/upstream-history.ts';
+import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-history.ts';
 import type { ReleaseCalculation } from '../../src/project/model.ts';
-import { openGitStore, openRepository } from '../../src/sources/git.ts';
+import { openGitStore, openRepository, resolveCommit } from '../../src/sources/git.ts';
 import { parseSpec, printSpec } from '../../src/spec/parse.ts';
 import { projectRepository } from '../release/project-repository.ts';
+import { serveGit } from '../sources/git-server.ts';
 import { component, folder } from './fixture.ts';
 
 const day = 86_400;
@@ -198,7 +200,7 @@ function distGit() {
     );
     return history.upstream!;
   };
-  return { up, made, git: repository.git };
+  return { up, made, git: repository.git, dir: repository.dir };
 }
 
 const author = 'Ann Author <ann@example.org>';
@@ -301,6 +303,27 @@ describe("upstream's history", () => {
     expect((await made()).number).toBe(41);
     expect((await made()).changelog).toHaveLength(41);
   });
+});
+
+it("reads upstream's history from a partial clone in a few fetches, and then offline", async () => {
+  const { up, made, git, dir } = distGit();
+  for (let at = 0; at < 40; at++)
+    up(`Commit ${at}`, { 'demo.spec': spec(`1.${at >> 3}`, '%autorelease', `# ${at}\n`) });
+  const root = await folder({});
+  git('clone', '-q', '--bare', dir, join(root, 'demo.git'));
+  const { url, asked } = await serveGit(root);
+  const head = git('rev-parse', 'HEAD');
+  const store = openGitStore(await folder({}));
+  const repository = await openRepository(store, `${url}/demo.git`);
+  await resolveCommit(repository, { commit: head });
+  const options = { changes: [], changelog: true };
+  const before = asked.length;
+  const release = await upstreamRelease(repository, head, 'demo.spec', options);
+  expect(release).toEqual(await made());
+  expect(release.number).toBe(8);
+  // The commits are there; the specs of forty come in batches that double.
+  expect(asked.slice(before).filter(({ method }) => method === 'POST').length).toBeLessThanOrEqual(8);
+  expect(await upstreamRelease(repository, head, 'demo.spec', { ...options, offline: true })).toEqual(release);
 });
 
 describe("the project's commits among upstream's", () => {
