@@ -161,6 +161,7 @@ function filesOf(files: PackageFiles | undefined): string {
 }
 
 function sizesText(difference: number, sizes: readonly SizeChange[]): string {
+  if (sizes.length === 0) return 'size: the same';
   const rows = sizes
     .slice(0, largest)
     .map((size) => [
@@ -171,9 +172,10 @@ function sizesText(difference: number, sizes: readonly SizeChange[]): string {
     ]);
   const more = sizes.length > largest ? [`and ${sizes.length - largest} more, each less`] : [];
   const heading = ['PACKAGE', 'DIFFERENCE', 'A', 'B'];
-  return [`size: ${signed(difference)}`, ...(rows.length === 0 ? [] : [table(heading, rows, '')]), ...more].join('\n');
+  return [`size: ${signed(difference)}`, table(heading, rows, ''), ...more].join('\n');
 }
 
 function signed(bytes: number): string {
-  return bytes < 0 ? `-${megabytes(-bytes)}` : `+${megabytes(bytes)}`;
+  const size = Math.abs(bytes);
+  return `${bytes < 0 ? '-' : '+'}${size < 10_000 ? `${size} bytes` : megabytes(size)}`;
 }
