@@ -35,6 +35,8 @@ export interface HistoryRow {
   readonly customizations: readonly { readonly name: string; readonly value?: string; readonly where?: string }[];
   /** When it was last changed, ISO 8601. */
   readonly last?: string;
+  /** Whether a shallow clone begins after the component did, so that more commits changed it than are known. */
+  readonly cutOff: boolean;
   /** Newest first; only where one component was asked for. */
   readonly commits?: readonly HistoryEntry[];
 }
@@ -81,6 +83,7 @@ export async function historyReport(
       tomlShared: (definitions.get(component.origin.file) ?? 0) > 1,
       customizations: inputs.parts.filter(isCustomization).map(({ digest: _, ...part }) => part),
       ...(last === undefined ? {} : { last: isoDate(last) }),
+      cutOff: histories.get(component.name)?.cutOff === true,
       ...(one ? { commits: entries(states, inputs) } : {}),
     });
   }
@@ -149,6 +152,7 @@ export function storyText(row: HistoryRow, commits: readonly HistoryEntry[]): st
     ...(commit !== undefined && change !== 'changed' ? [`  ${change}`] : []),
     ...parts.map((part) => `  ${describePart(part)}`),
   ]);
+  if (row.cutOff) lines.push('what was before is not known: the clone is shallow (git fetch --unshallow)');
   if (lines.length === 0) return `${row.component} is in no commit`;
   return lines.join('\n');
 }

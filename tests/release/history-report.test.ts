@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { createProgress } from '../../src/base/progress.ts';
 import { selectComponents } from '../../src/project/select.ts';
@@ -89,6 +91,26 @@ it('tells of one component what each commit changed, and what is not committed y
     expect.stringMatching(/ define$/),
     '  changed define x: 1 → 2 [own.toml:4]',
   ]);
+});
+
+it('says where a shallow clone hides what was before', async () => {
+  const repository = projectRepository(files);
+  repository.commit('define', { 'own.toml': own('2') });
+  repository.commit('new', {
+    'weir.toml': `${root}[components.c]\nspec = { type = "local", path = "c/c.spec" }\n`,
+    'c/c.spec': 'Name: c\n',
+  });
+  const dir = join(folder({}), 'shallow');
+  execFileSync('git', ['clone', '-q', '--depth', '2', `file://${repository.dir}`, dir]);
+  const rows = await report(dir, []);
+  expect(Object.fromEntries(rows.map(({ component, cutOff }) => [component, cutOff]))).toEqual({
+    a: true,
+    b: true,
+    c: false,
+    own: true,
+  });
+  const [row] = await report(dir, ['own']);
+  expect(storyText(row!, row!.commits!).split('\n').at(-1)).toMatch(/^what was before is not known/);
 });
 
 it('needs a history', async () => {

@@ -41,7 +41,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 function rowsText(rows: readonly HistoryRow[]): string {
   const cells = rows.map((row) => [
     row.component,
-    String(row.changes),
+    `${row.changes}${row.cutOff ? ' or more' : ''}`,
     String(row.customizations.length),
     `${row.tomlCommits}${row.tomlShared ? ' (shared)' : ''}`,
     row.last?.slice(0, 10) ?? '-',
