@@ -56,3 +56,10 @@ export function presentTime(): number {
   const epoch = process.env.SOURCE_DATE_EPOCH ?? '';
   return /^\d+$/.test(epoch) ? Number(epoch) : Math.floor(Date.now() / 1000);
 }
+
+/** What is to say where a limit on ages was asked for and some are not known: of those it says nothing. */
+export function unknownAges(overlays: number): string[] {
+  if (overlays === 0) return [];
+  const these = overlays === 1 ? 'one overlay' : `${overlays} overlays`;
+  return [`the age of ${these} is not known: the project is in no git repository, or in a shallow clone`];
+}

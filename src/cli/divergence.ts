@@ -71,6 +71,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const text =
         options.markdown === true ? ledgerMarkdown(report, 'Divergence from upstream') : asText(report, options);
       printResult(settings, report, text);
+      for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
       for (const { condition, entries } of report.failed) {
         process.stderr.write(`error: ${entries.length} of what differs: ${condition}\n`);
         for (const entry of entries.slice(0, 10)) {

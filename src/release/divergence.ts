@@ -1,10 +1,11 @@
 import { type Divergence, type DivergenceLedger, divergenceOf, type FailCondition } from '../audit/divergence.ts';
-import { overlayTimes, presentTime } from '../audit/overlay-age.ts';
+import { overlayTimes, presentTime, unknownAges } from '../audit/overlay-age.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 
 export interface DivergenceReport extends DivergenceLedger {
   /** Entries that a condition of the caller's holds for, by its words. */
   readonly failed: readonly { readonly condition: string; readonly entries: readonly Divergence[] }[];
+  readonly warnings: readonly string[];
 }
 
 /** The ledger of some components, ages from the project's git, and what of it must not be. */
@@ -23,5 +24,7 @@ export async function divergenceReport(
   const failed = conditions
     .map(({ words, matches }) => ({ condition: words, entries: ledger.entries.filter(matches) }))
     .filter(({ entries }) => entries.length > 0);
-  return { ...ledger, failed };
+  const needsAges = conditions.some(({ words }) => words.includes('older-than'));
+  const warnings = needsAges ? unknownAges(ledger.totals.age.unknown ?? 0) : [];
+  return { ...ledger, failed, warnings };
 }

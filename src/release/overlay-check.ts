@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { overlayTimes, presentTime } from '../audit/overlay-age.ts';
+import { overlayTimes, presentTime, unknownAges } from '../audit/overlay-age.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
@@ -33,6 +33,7 @@ export interface OverlayCheckReport {
   readonly components: number;
   readonly overlays: number;
   readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
 }
 
 /** Holds the overlays of components against upstream's sources and history. */
@@ -74,8 +75,11 @@ export async function checkOverlays(
       }),
     );
     const findings = found.flat();
-    const overlays = chosen.reduce((total, component) => total + component.overlays.length, 0);
-    const report = { components: chosen.length, overlays, findings };
+    const all = chosen.flatMap((component) => component.overlays);
+    const overlays = all.length;
+    const ageless = all.filter((overlay) => !times.has(overlay)).length;
+    const warnings = options.olderThanDays === undefined ? [] : unknownAges(ageless);
+    const report = { components: chosen.length, overlays, findings, warnings };
     return {
       result: report,
       summary: `${overlays} of ${chosen.length} components, ${findings.length} findings`,

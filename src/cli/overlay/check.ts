@@ -61,6 +61,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       ]);
       const heading = ['FINDING', 'COMPONENT', 'NO', 'PLACE', 'WHAT TO DO'];
       printResult(settings, { ...report, findings }, table(heading, cells, 'nothing found'));
+      for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
       const failed = findings.filter(({ kind }) => failOn.has(kind));
       if (failed.length === 0) return;
       const found = [...failOn].filter((kind) => failed.some((one) => one.kind === kind));
