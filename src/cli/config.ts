@@ -28,8 +28,12 @@ function addShow(command: Command, globals: () => GlobalOptions): void {
   command
     .command('show')
     .description('show the project in short and which files it was read from; with --json all of it, as resolved')
-    .addHelpText('after', examples(['weir config show', "weir config show --json | jq '.components | keys'"]))
-    .action(async () => {
+    .option('--files', 'every file, also where one file includes many')
+    .addHelpText(
+      'after',
+      examples(['weir config show', 'weir config show --files', "weir config show --json | jq '.components | keys'"]),
+    )
+    .action(async (options: { files?: boolean }) => {
       const settings = globals();
       const project = await projectFor(settings);
       const summary = projectSummary(project);
@@ -53,7 +57,7 @@ function addShow(command: Command, globals: () => GlobalOptions): void {
         `inputs      ${summary.inputs.join(', ') || 'none'}`,
         `toolbox     ${summary.toolbox}`,
         `signing     ${summary.signing}`,
-        ...fileLines(project, settings.verbose),
+        ...fileLines(project, options.files === true),
       ];
       printResult(settings, plainValue(project), lines.join('\n'));
     });
@@ -77,7 +81,7 @@ function fileLines({ root, configFiles }: Project, all: boolean): string[] {
     const isLast = by !== undefined && configFiles[index + 1]?.by !== by;
     const why = from === 'user' ? "  the user's" : from === 'option' ? '  --config-file' : '';
     if (all || row <= 3) lines.push(`${margin(depth)}${name(path)}${why}`);
-    else if (isLast) lines.push(`${margin(depth)}… and ${row - 3} more (-v shows them)`);
+    else if (isLast) lines.push(`${margin(depth)}… and ${row - 3} more (--files shows them)`);
   }
   return lines.map((line, index) => (index === 0 ? `files${line.slice(5)}` : line));
 }

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { errorJson, WeirError } from '../base/errors.ts';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
 import { channelOf } from '../project/publish.ts';
 
@@ -116,6 +117,7 @@ export function plainValue(value: unknown): unknown {
   if (value instanceof Map)
     return Object.fromEntries([...value].map(([key, inner]) => [String(key), plainValue(inner)]));
   if (Array.isArray(value)) return value.map(plainValue);
+  if (value instanceof WeirError) return errorJson(value).error;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
 }

@@ -100,6 +100,8 @@ describe('further configuration', () => {
     const { code, stdout, stderr } = weir(['component', 'list', '--permissive-config', '--json'], { cwd: dir });
     expect([code, JSON.parse(stdout)]).toEqual([0, [expect.objectContaining({ name: 'a' })]]);
     expect(stderr).toMatch(/^warning: .*:2:1.*unknown key "spek".*\nhint: .*"spec".*\nwarning: .*:3:11.*"wiht"/);
+    const shown = JSON.parse(weir(['config', 'show', '--json', '--permissive-config'], { cwd: dir }).stdout) as object;
+    expect(shown).toMatchObject({ warnings: [{ code: 'unknown-key', message: expect.stringContaining('spek') }, {}] });
     expect(weir(['component', 'list', '--permissive-config', '-q'], { cwd: dir }).stderr).toBe('');
   });
 });
