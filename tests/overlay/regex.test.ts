@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compileReplacer, patternWords } from '../../src/overlay/regex.ts';
+import { failure } from '../base/failure.ts';
+
+describe('search and replace by RE2', () => {
+  it.each<[string, string, string]>([
+    // Expectations are of Go's regexp.ReplaceAllLiteralString.
+    ['a*', 'baaac', 'XbXcX'],
+    ['', 'ab', 'XaXbX'],
+    ['x*', 'ü', 'XüX'],
+    ['$', 'ab', 'abX'],
+    ['(?m)^', 'a\nb', 'Xa\nXb'],
+    ['(?m)$', 'a\nb\n', 'aX\nbX\nX'],
+    ['^b', 'a\nb', 'a\nb'],
+    ['\\b', 'ab cd', 'XabX XcdX'],
+    ['a|ab', 'ab', 'Xb'],
+    ['(?U)a+', 'aaa', 'XXX'],
+    ['(?i)k', '\u212a', 'X'],
+    ['(?i:A)b', 'abAB', 'XAB'],
+    ['.', 'a\n😀', 'X\nX'],
+    ['(?s).', 'a\n😀', 'XXX'],
+    ['[^a]', '😀', 'X'],
+    ['\\w+', 'aé1', 'XéX'],
+    ['\\s', '\u00a0 ', '\u00a0X'],
+    ['\\d', '٣3', '٣X'],
+    ['\\pN', '٣3', 'XX'],
+    ['\\p{Greek}+', 'aλμb', 'aXb'],
+    ['\\P{L}', 'a1', 'aX'],
+    ['[[:alpha:]]+[[:^digit:]]', 'ab-1', 'X1'],
+    ['(?P<n>a)(?<m>b)', 'ab', 'X'],
+    ['\\Q.+\\E', 'a.+', 'aX'],
+    ['\\x{1F600}|\\x41', '😀A', 'XX'],
+    ['a{2}', 'aaa', 'Xa'],
+    ['\\Aa|b\\z', 'aab', 'XaX'],
+  ])('%j on %j', (regex, text, expected) => {
+    expect(compileReplacer(regex, 'X')(text)).toBe(expected);
+  });
+
+  it('takes the replacement as it is', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string({ unit: fc.constantFrom(...'ab$1\\{}&') }), (replacement, text) => {
+        expect(compileReplacer('a', replacement)(text)).toBe(text.split('a').join(replacement));
+      }),
+    );
+  });
+
+  it('finds what JavaScript finds, where both mean the same', () => {
+    const atom = fc.constantFrom('a', 'b', '[ab]', '.', '\\d', '(a|b)', '(?:ab)', '[^a]', '\\w');
+    const part = fc.tuple(atom, fc.constantFrom('', '', '*', '+', '?', '{2}', '*?', '+?')).map((both) => both.join(''));
+    const pattern = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(pattern, fc.string({ unit: fc.constantFrom(...'ab1 c'), maxLength: 12 }), (regex, text) => {
+        let end = 0;
+        // Go's rule for empty matches is the one difference.
+        const expected = text.replace(new RegExp(regex, 'g'), (match, ...rest) => {
+          const at = rest.at(-2) as number;
+          const skip = match === '' && at === end && at > 0;
+          end = at + match.length;
+          return skip ? '' : 'X';
+        });
+        expect(compileReplacer(regex, 'X')(text)).toBe(expected);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('what RE2 does not have', () => {
+  it.each<[string, string]>([
+    ['a(?=b)', 'look-around'],
+    ['a(?!b)', 'look-around'],
+    ['(?<=a)b', 'look-around'],
+    ['(?<!a)b', 'look-around'],
+    ['(a)\\1', 'back-references'],
+    ['(?P<n>a)(?P=n)', 'back-references'],
+    ['(?<n>a)\\k<n>', 'back-references'],
+    ['(?>a)', 'atomic'],
+    ['a++', 'possessive'],
+    ['(', 're2/wiki/Syntax'],
+    ['[b-a]', 're2/wiki/Syntax'],
+    ['a{1001}', 're2/wiki/Syntax'],
+    ['((a{100}){100}){100}', 're2/wiki/Syntax'],
+    ['[[:nope:]]', 're2/wiki/Syntax'],
+    ['\\p{Nope}', 're2/wiki/Syntax'],
+    ['\\C', 're2/wiki/Syntax'],
+  ])('%j is told', async (regex, hint) => {
+    const error = await failure(Promise.resolve().then(() => compileReplacer(regex, '')));
+    expect([error.code, error.exit]).toEqual(['bad-regex', 2]);
+    expect(error.message).toContain(JSON.stringify(regex));
+    expect(error.details).toHaveLength(1);
+    expect(error.hint).toContain(hint);
+  });
+});
+
+it('the words of a pattern are what it looks for', () => {
+  expect(patternWords('^\\s*%configure\\s+(?:--with-(?P<x>foo))[^a]*\\.so\\b$')).toBe('%configure --with- foo so');
+});
