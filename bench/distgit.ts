@@ -11,10 +11,10 @@ export interface RepositoryFile {
 }
 
 /**
- * Writes a bare repository with a branch of two commits that have these files. By its documented format
+ * Writes a bare repository with a branch of two commits that have these files, and gives the newer one. By its documented format
  * (gitformat-pack(5) and the Pro Git book on objects), without running git: there are thousands of them.
  */
-export function writeRepository(dir: string, branch: string, files: readonly RepositoryFile[]): void {
+export function writeRepository(dir: string, branch: string, files: readonly RepositoryFile[]): string {
   for (const folder of ['objects', 'refs/heads']) mkdirSync(join(dir, folder), { recursive: true });
   const entries = files
     .map(({ name, bytes, executable }) => ({
@@ -42,6 +42,7 @@ export function writeRepository(dir: string, branch: string, files: readonly Rep
   writeFileSync(join(dir, 'HEAD'), `ref: refs/heads/${branch}\n`);
   writeFileSync(join(dir, 'refs/heads', branch), `${commit}\n`);
   writeFileSync(join(dir, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n');
+  return commit!;
 }
 
 function put(dir: string, type: string, bytes: Uint8Array): string {
@@ -53,7 +54,7 @@ function put(dir: string, type: string, bytes: Uint8Array): string {
   return id;
 }
 
-/** The files of a folder of rendered specs, as upstream would have them. @param macros the name of the macros file */
+/** The files of a folder of rendered specs, as upstream would have them. @param spec its name there */
 export function upstreamFiles(dir: string, spec: string, upstreamSpec: string): RepositoryFile[] {
   const macros = /\.azl\.macros$/;
   return readdirSync(dir, { withFileTypes: true })

@@ -36,14 +36,33 @@ export async function copyProject(home: string, place: Place): Promise<void> {
   }
 }
 
-/** Runs `weir` to its end; the time is from start to end of the launcher. @throws Error with what it said where it fails */
-export async function weir(place: Place, args: readonly string[], measured = true): Promise<Run> {
+/**
+ * Runs `weir` to its end; the time is from start to end of the launcher.
+ * @param codes exit codes that are no failure
+ * @throws Error with what it said where it fails
+ */
+export function weir(
+  place: Place,
+  args: readonly string[],
+  measured = true,
+  codes: readonly number[] = [0],
+): Promise<Run> {
+  return runMeasured(place, [place.launcher, ...args], measured, codes);
+}
+
+/** Runs a program of Node's to its end, as `weir` does. */
+export async function runMeasured(
+  place: Place,
+  argv: readonly string[],
+  measured = true,
+  codes: readonly number[] = [0],
+): Promise<Run> {
   const usageFile = join(place.scratch, 'usage.json');
   await mkdir(place.scratch, { recursive: true });
   await rm(usageFile, { force: true });
   const preload = `--import=${pathToFileURL(join(import.meta.dirname, 'usage.ts')).href}`;
   const started = performance.now();
-  const child = spawn(place.launcher, args, {
+  const child = spawn(argv[0]!, argv.slice(1), {
     cwd: place.scratch,
     env: {
       ...process.env,
@@ -65,7 +84,8 @@ export async function weir(place: Place, args: readonly string[], measured = tru
     child.on('close', resolve);
   });
   const wallSeconds = (performance.now() - started) / 1000;
-  if (code !== 0) throw new Error(`weir ${args.join(' ')} ended with ${code}:\n${stderr.slice(-2000)}`);
+  if (code === null || !codes.includes(code))
+    throw new Error(`${argv.join(' ')} ended with ${code}:\n${stderr.slice(-2000)}`);
   const none = { ownSeconds: 0, childSeconds: 0, peakMegabytes: 0 };
   const usage = measured ? (JSON.parse(await readFile(usageFile, 'utf8')) as typeof none) : none;
   return { wallSeconds, ...usage, stdout };

@@ -43,11 +43,19 @@ export interface FileStamp {
   readonly look: string;
 }
 
+/** A component's folder as it was when all of it was known to be right. */
+export interface FolderStamp {
+  /** Sorted by name. */
+  readonly files: readonly FileStamp[];
+  /** What the folder itself looked like, which is something else once a file comes or goes; not where it has folders. */
+  readonly look?: string;
+}
+
 /** A component's folder beside what it should be. */
 export interface FolderState {
   readonly stale: readonly StaleFile[];
-  /** Of all files, where they are as they should be. */
-  readonly stamps: readonly FileStamp[];
+  /** Of the files that are as they should be. */
+  readonly stamp: FolderStamp;
 }
 
 /** Compares a component's folder with what it should be; nothing is written. @param root the rendered specs' folder */
@@ -71,7 +79,7 @@ export function checkRendered(root: string, rendered: RenderedComponent): Folder
   // Extra files first: one may stand where a folder has to be.
   const order = { extra: 0, changed: 1, missing: 2 };
   stale.sort((a, b) => order[a.state] - order[b.state] || (a.path < b.path ? -1 : 1));
-  return { stale, stamps };
+  return { stale, stamp: folderStamp(dir, stamps) };
 }
 
 /**
@@ -80,7 +88,7 @@ export function checkRendered(root: string, rendered: RenderedComponent): Folder
  * @throws WeirError `not-writable`, `no-space`
  */
 export function writeRendered(root: string, rendered: RenderedComponent): FolderState {
-  const { stale, stamps } = checkRendered(root, rendered);
+  const { stale, stamp } = checkRendered(root, rendered);
   const written: FileStamp[] = [];
   const top = join(root, rendered.dir);
   for (const { path, state } of stale) {
@@ -97,7 +105,7 @@ export function writeRendered(root: string, rendered: RenderedComponent): Folder
       throw diskError(error, target);
     }
   }
-  return { stale, stamps: [...stamps, ...written] };
+  return { stale, stamp: stale.length === 0 ? stamp : folderStamp(top, [...stamp.files, ...written]) };
 }
 
 function replaceFile(target: string, name: string, file: RenderedFile): FileStamp {
@@ -128,23 +136,39 @@ function replaceFile(target: string, name: string, file: RenderedFile): FileStam
 
 /**
  * Whether a component's folder has these files and no others, as they were. @param dir the component's folder
- * @returns the stamps as they are now, or undefined where anything differs
+ * @returns the stamp as it is now, the same one where nothing is other than it says; undefined where a file differs
  */
-export function asStamped(dir: string, stamps: readonly FileStamp[]): readonly FileStamp[] | undefined {
-  const there = filesBelow(dir);
-  if (there.length !== stamps.length) return undefined;
-  let current: readonly FileStamp[] = stamps;
-  for (const [index, stamp] of stamps.entries()) {
-    const path = join(dir, stamp.name);
-    const info = lstatSync(path, { throwIfNoEntry: false });
-    if (info?.isFile() !== true || isExecutable(info) !== stamp.executable) return undefined;
-    const look = lookOf(info);
-    if (look === stamp.look) continue;
-    // Copied, checked out or touched: its content says whether that was all.
-    if (sha256(readFileSync(path)) !== stamp.digest) return undefined;
-    current = current.with(index, { ...stamp, look });
+export function asStamped(dir: string, stamp: FolderStamp): FolderStamp | undefined {
+  // A folder in which nothing came or went need not be listed.
+  const folderLook = lookOfFolder(dir);
+  if (folderLook === undefined || folderLook !== stamp.look) {
+    const there = new Set(filesBelow(dir));
+    if (there.size !== stamp.files.length || stamp.files.some(({ name }) => !there.has(name))) return undefined;
   }
-  return current;
+  let { files } = stamp;
+  for (const [index, file] of files.entries()) {
+    const path = join(dir, file.name);
+    const info = lstatSync(path, { throwIfNoEntry: false });
+    if (info?.isFile() !== true || isExecutable(info) !== file.executable) return undefined;
+    const look = lookOf(info);
+    if (look === file.look) continue;
+    // Copied, checked out or touched: its content says whether that was all.
+    if (sha256(readFileSync(path)) !== file.digest) return undefined;
+    files = files.with(index, { ...file, look });
+  }
+  if (files === stamp.files && (stamp.look === undefined || stamp.look === folderLook)) return stamp;
+  return { files, ...(stamp.look === undefined || folderLook === undefined ? {} : { look: folderLook }) };
+}
+
+function folderStamp(dir: string, stamps: readonly FileStamp[]): FolderStamp {
+  const files = stamps.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const look = files.some(({ name }) => name.includes('/')) ? undefined : lookOfFolder(dir);
+  return { files, ...(look === undefined ? {} : { look }) };
+}
+
+function lookOfFolder(dir: string): string | undefined {
+  const info = lstatSync(dir, { throwIfNoEntry: false });
+  return info === undefined ? undefined : `${info.ino} ${info.mtimeMs}`;
 }
 
 function stampOf(name: string, file: RenderedFile, info: Stats): FileStamp {

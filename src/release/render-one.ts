@@ -1,14 +1,16 @@
 import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { archiveOf } from '../overlay/apply.ts';
-import { type RenderOptions, renderComponent } from '../overlay/render.ts';
+import { type RenderedComponent, type RenderOptions, renderComponent } from '../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../overlay/rendered-folder.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources, type SourceContext } from '../sources/fetch.ts';
 import { readTogether } from '../sources/git.ts';
 import { upstreamOf } from '../sources/upstream.ts';
+import { type PlainError, plainError } from './plain-error.ts';
 
 /** Where components are rendered; plain data, so that threads can have it. */
 export interface RenderSite {
@@ -28,6 +30,8 @@ export interface RenderSite {
 export interface RenderedOne extends FolderState {
   readonly commit?: string;
   readonly warnings: readonly string[];
+  /** Why it can't be rendered, where the same inputs will always say so; the folder is left as it is. */
+  readonly failed?: PlainError;
 }
 
 /** Whether rendering needs files of the lookaside: archives that overlays change, source files without a known hash. */
@@ -48,10 +52,17 @@ export function renderOne(
     const context = { ...site.sources, withLookaside: needsLookaside(component) };
     const fetched = await fetchSources(component, site.project, context, join(work, 'sources'));
     const history = { commits: site.changes.get(component.name) ?? [] };
-    const rendered = await renderComponent(component, fetched, { ...options, history, patience: site.sources });
+    const commit = fetched.origin.commit === undefined ? {} : { commit: fetched.origin.commit };
+    let rendered: RenderedComponent;
+    try {
+      rendered = await renderComponent(component, fetched, { ...options, history, patience: site.sources });
+    } catch (error) {
+      // What the configuration is to blame for, and not a network, a disk or a tool.
+      if (!(error instanceof WeirError) || error.exit !== 2 || needsLookaside(component)) throw error;
+      return { stale: [], stamp: { files: [] }, warnings: [], failed: plainError(error), ...commit };
+    }
     const state = site.write ? writeRendered(site.root, rendered) : checkRendered(site.root, rendered);
-    const { commit } = fetched.origin;
-    return { ...state, warnings: rendered.warnings, ...(commit === undefined ? {} : { commit }) };
+    return { ...state, warnings: rendered.warnings, ...commit };
   });
 }
 

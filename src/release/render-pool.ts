@@ -1,22 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { type Place, WeirError } from '../base/errors.ts';
+import { WeirError } from '../base/errors.ts';
 import type { ResolvedComponent } from '../project/model.ts';
+import { type PlainError, revivedError } from './plain-error.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 
 /** Components come in lots, so that one git can read for all of a lot. */
 export type ToWorker = { readonly components: readonly ResolvedComponent[] } | { readonly stop: NodeJS.Signals };
-
-/** A WeirError as a message carries it. */
-export interface PlainError {
-  readonly code: string;
-  readonly message: string;
-  readonly where: Place | undefined;
-  readonly hint: string | undefined;
-  readonly details: readonly string[];
-  readonly exit: 1 | 2;
-  readonly stack: string | undefined;
-}
 
 export type FromWorker = { readonly component: string } & (
   | { readonly rendered: RenderedOne }
@@ -94,7 +84,7 @@ class Thread {
         this.#busy--;
         if ('bug' in message) return reject(message.bug);
         try {
-          settle(message.component, 'rendered' in message ? message.rendered : revived(message.failed));
+          settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
         } catch (error) {
           return reject(error);
         }
@@ -107,16 +97,4 @@ class Thread {
       if (this.#busy === 0) resolve();
     });
   }
-}
-
-function revived(plain: PlainError): WeirError {
-  const { code, message, where, hint, details, exit, stack } = plain;
-  const error = new WeirError(code, message, {
-    details,
-    exit,
-    ...(where === undefined ? {} : { where }),
-    ...(hint === undefined ? {} : { hint }),
-  });
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }

@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { systemCode } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
-import type { FileStamp } from '../overlay/rendered-folder.ts';
+import type { FolderStamp } from '../overlay/rendered-folder.ts';
+import type { PlainError } from './plain-error.ts';
 
 /** What a component was rendered from, and what came of it. */
 export interface RenderRecord {
@@ -15,7 +16,12 @@ export interface RenderRecord {
   /** For a dist-git on this machine: what its refs looked like; while they do, the commit is the same. */
   readonly refs?: string;
   readonly warnings: readonly string[];
-  readonly files: readonly FileStamp[];
+  readonly folder: FolderStamp;
+  /** Where rendering fails by what the configuration says, as it will each time. */
+  readonly failed?: PlainError & {
+    /** Of the places in the configuration that the error may name. */
+    readonly places: Digest;
+  };
 }
 
 /**
@@ -98,7 +104,7 @@ function append(path: string, text: string): void {
 function parseRecord(line: string): RenderRecord | undefined {
   try {
     const record = JSON.parse(line) as RenderRecord;
-    return typeof record.component === 'string' && Array.isArray(record.files) ? record : undefined;
+    return typeof record.component === 'string' && Array.isArray(record.folder?.files) ? record : undefined;
   } catch {
     return undefined;
   }

@@ -4,8 +4,9 @@ import { enableCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { WeirError } from '../base/errors.ts';
 import { stopChildren } from '../base/process.ts';
+import { type PlainError, plainError } from './plain-error.ts';
 import type { RenderSite } from './render-one.ts';
-import type { FromWorker, PlainError, ToWorker } from './render-pool.ts';
+import type { FromWorker, ToWorker } from './render-pool.ts';
 
 enableCompileCache();
 const { renderLot } = await import('./render-one.ts');
@@ -25,7 +26,5 @@ parentPort!.on('message', (message: ToWorker) => {
 
 /** An error as a message can carry it. */
 function plain(error: unknown): { readonly failed: PlainError } | { readonly bug: unknown } {
-  if (!(error instanceof WeirError)) return { bug: error };
-  const { code, message, where, hint, details, exit, stack } = error;
-  return { failed: { code, message, where, hint, details, exit, stack } };
+  return error instanceof WeirError ? { failed: plainError(error) } : { bug: error };
 }

@@ -21,6 +21,7 @@ import { archiveTools } from './archive-tools.ts';
 import { sourceContext } from './components.ts';
 import { type ReleaseChanges, releaseChanges, releaseOptions } from './history.ts';
 import { componentInputs, fileDigests, type InputContext } from './inputs.ts';
+import { revivedError } from './plain-error.ts';
 import { needsLookaside, type RenderedOne, type RenderSite, renderOne } from './render-one.ts';
 import { renderOnThreads } from './render-pool.ts';
 import { type RenderRecord, RenderRecords } from './render-record.ts';
@@ -83,7 +84,7 @@ export async function renderComponents(
       }
     }
     const { changed, warnings, failed } = run;
-    const unchanged = components.length - plan.due.length;
+    const unchanged = components.length - plan.due.length - plan.failed.length;
     const word = settings.check === true ? 'stale' : 'written';
     const count = failed.length === 0 ? '' : `, ${failed.length} failed`;
     return {
@@ -112,6 +113,8 @@ interface Plan {
   readonly due: readonly ResolvedComponent[];
   readonly known: ReadonlyMap<string, Known>;
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
+  /** What failed before and will again. */
+  readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
 }
 
 /** Finds out which components are to be rendered, without asking git or upstream. */
@@ -132,6 +135,7 @@ async function planRendering(
   const due: ResolvedComponent[] = [];
   const known = new Map<string, Known>();
   const warnings: { component: string; warning: string }[] = [];
+  const failed: { component: string; error: WeirError }[] = [];
   for (const component of components) {
     const { name } = component;
     // The release number counts the commits, and a changelog names them.
@@ -143,23 +147,38 @@ async function planRendering(
     // A lock that contradicts the configuration is told by rendering, though what is there was made from the same commit.
     const checked = settings.skipLockValidation !== true && locks.size > 0 && now.refs !== 'none';
     const doubtful = checked && lockProblem(component, lock) !== undefined;
-    const stamps =
-      !doubtful && isCurrent(record, now) ? asStamped(join(root, renderedDir(name)), record.files) : undefined;
-    if (record === undefined || stamps === undefined) {
+    if (record === undefined || doubtful || !isCurrent(record, now)) {
       due.push(component);
       continue;
     }
-    if (stamps !== record.files || record.refs !== now.refs) records.add({ ...record, ...now, files: stamps });
+    if (record.failed !== undefined) {
+      if (record.failed.places === placesOf(component))
+        failed.push({ component: name, error: revivedError(record.failed) });
+      else due.push(component);
+      continue;
+    }
+    const folder = asStamped(join(root, renderedDir(name)), record.folder);
+    if (folder === undefined) {
+      due.push(component);
+      continue;
+    }
+    if (folder !== record.folder || record.refs !== now.refs) records.add({ ...record, ...now, folder });
     for (const warning of record.warnings) warnings.push({ component: name, warning });
   }
-  return { due, known, warnings, release };
+  return { due, known, warnings, failed, release };
 }
 
-function isCurrent(record: RenderRecord | undefined, now: Known): record is RenderRecord {
-  if (record === undefined || record.inputs !== now.inputs) return false;
+function isCurrent(record: RenderRecord, now: Known): boolean {
+  if (record.inputs !== now.inputs) return false;
   // Without either, only upstream can tell.
   if (now.commit !== undefined) return record.commit === now.commit;
   return now.refs !== undefined && record.refs === now.refs;
+}
+
+/** Of what an error may tell of a component that is no input: where things are written, and why they are. */
+function placesOf(component: ResolvedComponent): Digest {
+  const overlays = component.overlays.map(({ origin, description }) => [origin, description]);
+  return sha256(JSON.stringify([component.origin, overlays]));
 }
 
 async function knownInputs(
@@ -202,7 +221,7 @@ function rendererDigest(): Digest {
 class Run {
   readonly changed: { path: string; state: 'missing' | 'changed' | 'extra' | 'orphan' }[] = [];
   readonly warnings: { component: string; warning: string }[];
-  readonly failed: { component: string; error: WeirError }[] = [];
+  readonly failed: { component: string; error: WeirError }[];
   readonly #plan: Plan;
   readonly #records: RenderRecords;
   readonly #stage: Stage;
@@ -218,32 +237,30 @@ class Run {
     this.#write = write;
     this.#done = total - plan.due.length;
     this.warnings = [...plan.warnings];
+    this.failed = [...plan.failed];
   }
 
-  settle(name: string, outcome: RenderedOne | WeirError): void {
+  settle(component: ResolvedComponent, outcome: RenderedOne | WeirError): void {
     this.#stage.update(`${++this.#done} of ${this.#total}`);
     if (outcome instanceof WeirError) {
       if (outcome.code === 'interrupted') throw outcome;
-      this.failed.push({ component: name, error: outcome });
+      this.failed.push({ component: component.name, error: outcome });
       return;
     }
-    const { stale, stamps, warnings, commit } = outcome;
+    const { stale, stamp, warnings, commit, failed } = outcome;
     this.changed.push(...stale);
-    for (const warning of warnings) this.warnings.push({ component: name, warning });
+    for (const warning of warnings) this.warnings.push({ component: component.name, warning });
+    if (failed !== undefined) this.failed.push({ component: component.name, error: revivedError(failed) });
     if (stale.length > 0 && !this.#write) return;
-    const known = this.#plan.known.get(name)!;
     this.#records.add({
-      component: name,
-      ...known,
+      component: component.name,
+      ...this.#plan.known.get(component.name)!,
       ...(commit === undefined ? {} : { commit }),
       warnings,
-      files: sortedByName(stamps),
+      folder: stamp,
+      ...(failed === undefined ? {} : { failed: { ...failed, places: placesOf(component) } }),
     });
   }
-}
-
-function sortedByName<T extends { readonly name: string }>(list: readonly T[]): T[] {
-  return list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 async function siteOf(
@@ -272,7 +289,8 @@ async function renderAll(
 ): Promise<void> {
   const threaded = due.length < fewestForThreads ? [] : due.filter((component) => !needsLookaside(component));
   const rest = due.filter((component) => threaded.length === 0 || needsLookaside(component));
-  await renderOnThreads(site, threaded, (name, outcome) => run.settle(name, outcome));
+  const byName = new Map(threaded.map((component) => [component.name, component]));
+  await renderOnThreads(site, threaded, (name, outcome) => run.settle(byName.get(name)!, outcome));
   if (rest.length === 0) return;
   const here = { ...site, sources: { ...(await sourceContext(workspace)), ...site.sources } };
   const tools = archiveTools(workspace);
@@ -284,7 +302,7 @@ async function renderAll(
       if (!(error instanceof WeirError)) throw error;
       outcome = error;
     }
-    run.settle(component.name, outcome);
+    run.settle(component, outcome);
   }
 }
 

@@ -6,6 +6,7 @@ import { type RenderedComponent, renderedHeader } from '../../src/overlay/render
 import {
   asStamped,
   checkRendered,
+  type FolderStamp,
   orphanedFolders,
   removeOrphan,
   writeRendered,
@@ -39,7 +40,7 @@ describe('writing', () => {
       { path: 'd/Demo/fix.patch', state: 'changed' },
       { path: 'd/Demo/Demo.spec', state: 'missing' },
     ];
-    expect(checkRendered(root, rendered)).toEqual({ stale, stamps: [] });
+    expect(checkRendered(root, rendered)).toMatchObject({ stale, stamp: { files: [] } });
     expect(writeRendered(root, rendered).stale).toEqual(stale);
     expect((await stat(join(root, 'd/Demo/fix.patch'))).mode & 0o777).toBe(0o755);
     await expect(stat(join(root, 'd/Demo/old'))).rejects.toThrow();
@@ -80,14 +81,29 @@ describe('stamps', () => {
   it('hold while nothing but times changes, and are told anew then', async () => {
     const root = await folder({});
     const dir = join(root, 'd/Demo');
-    const { stamps } = writeRendered(root, demo());
-    const sorted = stamps.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    expect(asStamped(dir, sorted)).toBe(sorted);
+    const { stamp } = writeRendered(root, demo());
+    expect(asStamped(dir, stamp)).toBe(stamp);
+    expect(writeRendered(root, demo()).stamp).toEqual(stamp);
     await utimes(join(dir, 'Demo.spec'), 1, 1);
-    const anew = asStamped(dir, sorted);
-    expect(anew).not.toBe(sorted);
-    expect(anew?.map(({ name, digest }) => [name, digest])).toEqual(sorted.map(({ name, digest }) => [name, digest]));
+    const anew = asStamped(dir, stamp);
+    expect(anew).not.toBe(stamp);
+    const content = ({ files }: FolderStamp): unknown => files.map(({ name, digest }) => [name, digest]);
+    expect(content(anew!)).toEqual(content(stamp));
     expect(asStamped(dir, anew!)).toBe(anew);
+    // A file that came and went.
+    await utimes(dir, 1, 1);
+    const later = asStamped(dir, anew!);
+    expect(later).toEqual({ ...anew, look: expect.not.stringMatching(`^${anew!.look}$`) });
+    expect(asStamped(dir, later!)).toBe(later);
+  });
+
+  it('of folders with folders hold as well', async () => {
+    const root = await folder({});
+    const { stamp } = writeRendered(root, demo({ 'sub/x': 'x' }));
+    expect(stamp.look).toBeUndefined();
+    expect(asStamped(join(root, 'd/Demo'), stamp)).toBe(stamp);
+    await writeFile(join(root, 'd/Demo/sub/y'), '');
+    expect(asStamped(join(root, 'd/Demo'), stamp)).toBeUndefined();
   });
 
   it.each([
@@ -98,9 +114,9 @@ describe('stamps', () => {
   ])('see %s', async (_, change) => {
     const root = await folder({});
     const dir = join(root, 'd/Demo');
-    const { stamps } = writeRendered(root, demo());
+    const { stamp } = writeRendered(root, demo());
     await change(dir);
-    expect(asStamped(dir, stamps)).toBeUndefined();
+    expect(asStamped(dir, stamp)).toBeUndefined();
     writeRendered(root, demo());
     expect(checkRendered(root, demo()).stale).toEqual([]);
   });

@@ -283,7 +283,10 @@ tag = "Epoch"
     expect(await readdir(join(root, 'specs/c'))).toEqual(many.filter((name) => name !== 'c07' && name !== 'c09'));
     const again = await render();
     expect(again).toMatchObject({ unchanged: 18, changed: [] });
-    expect(again.failed.length).toBe(2);
+    expect(again.failed.map(({ error }) => ({ ...error }))).toEqual(report.failed.map(({ error }) => ({ ...error })));
+    // What an error tells is where things stand now.
+    await put({ 'p/more.toml': `# one line more\n${await readFile(join(root, 'p/more.toml'), 'utf8')}` });
+    expect((await render()).failed[1]!.error.where).toMatchObject({ component: 'c09', line: 3 });
     upstream('c07');
     expect((await render()).failed.map(({ component }) => component)).toEqual(['c09']);
   });
