@@ -90,7 +90,9 @@ export function formatLock(lock: ComponentLock): string {
 /** The lock of a component, or undefined where it has none. @throws as `parseLock`, with the component's name */
 export async function readLock(project: LockedProject, name: string): Promise<ComponentLock | undefined> {
   const file = lockPath(project, name);
-  const text = await readIfExists(file);
+  const text = await readIfExists(file).catch((error: unknown) => {
+    throw folderError(error, project);
+  });
   return text === undefined ? undefined : parseLock(text, file);
 }
 
@@ -134,8 +136,18 @@ export async function lockNames(project: LockedProject): Promise<string[]> {
       .sort();
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+    throw folderError(error, project);
   }
+}
+
+function folderError(error: unknown, project: LockedProject): unknown {
+  if (systemCode(error) !== 'ENOTDIR') return error;
+  return new WeirError('not-a-folder', 'locks should be in a folder, and this is a file', {
+    where: { file: lockFolder(project) },
+    hint: 'name another one by [project] lock-dir',
+    exit: 2,
+    cause: error,
+  });
 }
 
 /** Writes a component's lock, where it says something else than before. @returns whether it wrote */
@@ -155,7 +167,7 @@ export async function removeLock(project: LockedProject, name: string): Promise<
 export function lockProblem(component: ResolvedComponent, lock: ComponentLock | undefined): WeirError | undefined {
   if (component.spec?.type !== 'upstream') return undefined;
   const where = { file: component.origin.file, line: component.origin.line, component: component.name };
-  const hint = `weir component update ${component.name} writes it; --skip-lock-validation goes on without`;
+  const hint = `weir component update ${component.name} writes it`;
   if (lock?.upstreamCommit === undefined) {
     const what = lock === undefined ? 'has no lock, while others have' : 'has a lock that names no upstream-commit';
     return new WeirError('no-lock', `the upstream component ${component.name} ${what}`, { where, hint, exit: 2 });
@@ -165,7 +177,7 @@ export function lockProblem(component: ResolvedComponent, lock: ComponentLock | 
   return new WeirError('stale-lock', `the lock of ${component.name} names another commit than its upstream-commit`, {
     where,
     details: [`configured ${pin}`, `locked     ${lock.upstreamCommit}`],
-    hint: hint.replace('goes on without', 'goes on with the locked one'),
+    hint,
     exit: 2,
   });
 }

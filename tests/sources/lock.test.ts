@@ -132,6 +132,15 @@ it('keeps a folder of locks: reads, writes only what changed, removes', async ()
   expect(lockPath({ root: '/p', project: { lockDir: '/l' } }, 'a')).toBe('/l/a.lock');
 });
 
+it('says when there is a file where the folder would be', async () => {
+  const { root } = await locksIn({});
+  await writeFile(join(root, 'file'), '');
+  const project = { root, project: { lockDir: join(root, 'file') } };
+  for (const work of [readLock(project, 'a'), lockNames(project)]) {
+    expect(await failure(work)).toMatchObject({ code: 'not-a-folder', exit: 2, where: { file: join(root, 'file') } });
+  }
+});
+
 describe('a lock is held against the configuration', () => {
   const upstream = (commit?: string): ResolvedComponent =>
     component({
