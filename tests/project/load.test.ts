@@ -366,6 +366,30 @@ describe('overlay files', () => {
     expect(project.components.get('off')?.overlays).toEqual([]);
   });
 
+  it('may be anywhere, and a pattern without a match is no obstacle for the next', async () => {
+    const dir = folder({ 'else/where.toml': file('w') });
+    const project = await load({
+      'weir.toml': `[components.c]\noverlay-files = ["none/*.toml", "${dir}/**/*.toml", "o/?.toml"]\n`,
+      'o/a.toml': file('a'),
+      'o/ab.toml': file('ab'),
+    });
+    const overlays = project.components.get('c')?.overlays ?? [];
+    expect(overlays.map((overlay) => ('source' in overlay ? overlay.source : ''))).toEqual([
+      join(dir, 'else/w.patch'),
+      join(project.root, 'o/a.patch'),
+    ]);
+  });
+
+  it('of a group may change an archive that the component replaces', async () => {
+    const source =
+      '[[components.c.source-files]]\nfilename = "a.tar.gz"\norigin = { type = "overlay" }\nreplace-upstream = true\nreplace-reason = "r"\n';
+    const group =
+      '[component-groups.g]\ncomponents = ["c"]\n[[component-groups.g.default-component-config.overlays]]\ntype = "file-remove"\narchive = "a.tar.gz"\nfile = "vendor/**"\ndescription = "d"\n';
+    const project = await load(group + source);
+    expect(project.components.get('c')?.overlays).toMatchObject([{ type: 'file-remove', archive: 'a.tar.gz' }]);
+    expect((await failure(`${group}[components.c]\n`)).code).toBe('overlay-archive');
+  });
+
   it.each([
     ['no metadata', file('a').slice(file('a').indexOf('[[overlays]]')), 'missing-key'],
     ['no overlays', file('a').replace(/\[\[overlays\]\][\s\S]*/, ''), 'missing-key'],
@@ -380,6 +404,48 @@ describe('overlay files', () => {
     const error = await failure({ 'weir.toml': '[components.c]\noverlay-files = ["*.o.toml"]\n', 'a.o.toml': content });
     expect([error.code, error.exit]).toEqual([code, 2]);
     expect(error.where?.file).toMatch(/a\.o\.toml$/);
+  });
+});
+
+it('test suites have all that their tools are run with', async () => {
+  const commit = 'ABCDEF0123456789ABCDEF0123456789ABCDEF01';
+  const project = await load(`
+[test-suites.p]
+type = "pytest"
+description = "P"
+pytest = { working-dir = "tests", test-paths = ["a", "b*"], extra-args = ["-x"], install = "pyproject" }
+[test-suites.q]
+type = "pytest"
+pytest = {}
+[test-suites.l]
+type = "lisa"
+[test-suites.l.lisa]
+framework = { git-url = "https://example.org/lisa", ref = "${commit}" }
+test-cases = ["t"]
+pip-pre-install = ["x"]
+pip-extras = ["azure"]
+extra-args = ["-v"]
+`);
+  expect(project.testSuites.get('p')).toEqual({
+    name: 'p',
+    description: 'P',
+    type: 'pytest',
+    pytest: {
+      workingDir: join(project.root, 'tests'),
+      testPaths: ['a', 'b*'],
+      extraArgs: ['-x'],
+      install: 'pyproject',
+    },
+    origin: { file: project.file, line: 2 },
+  });
+  expect(project.testSuites.get('q')?.pytest).toEqual({ testPaths: [], extraArgs: [], install: 'none' });
+  expect(project.testSuites.get('l')?.lisa).toEqual({
+    gitUrl: 'https://example.org/lisa',
+    ref: commit.toLowerCase(),
+    testCases: ['t'],
+    pipPreInstall: ['x'],
+    pipExtras: ['azure'],
+    extraArgs: ['-v'],
   });
 });
 

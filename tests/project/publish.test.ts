@@ -66,11 +66,48 @@ describe('the channel of a package', () => {
     ['bash-debuginfo', true],
     ['bash-debugsource', true],
     ['kernel-debuginfo-common', true],
+    ['glibc-debugsource-common', true],
+    ['foo-debuginfod-debuginfo', true],
+    ['curl', false],
+    ['texinfo', false],
+    ['debug-tools', false],
+    ['', false],
     ['debuginfo', false],
     ['bash-debuginfod', false],
     ['elfutils-debuginfod-client', false],
   ])('%s is a debug package: %s', (name, debug) => {
     expect(isDebugPackage(name)).toBe(debug);
+  });
+
+  it('of a whole project', async () => {
+    const project = await load(`
+[default-package-config.publish]
+rpm-channel = "sdk"
+[default-component-config.publish]
+debuginfo-channel = "debug"
+srpm-channel = "src"
+[component-groups.core]
+components = ["bash"]
+default-component-config.publish = { rpm-channel = "base" }
+[package-groups.docs]
+packages = ["bash-doc", "zsh-doc"]
+default-package-config.publish = { channel = "docs", debuginfo-channel = "none" }
+[components.bash]
+packages = { bash-tests.publish = { rpm-channel = "none" }, bash-doc.publish = { debuginfo-channel = "x" } }
+[components.zsh]
+publish = { srpm-channel = "none" }
+`);
+    const of = (component: string, name: string): string | undefined =>
+      channelOf(project, project.components.get(component)!, name);
+    expect(['bash', 'bash-doc', 'bash-tests', 'bash-debuginfo'].map((name) => of('bash', name))).toEqual([
+      'base',
+      'docs',
+      undefined,
+      'debug',
+    ]);
+    expect(['zsh', 'zsh-doc', 'zsh-debugsource'].map((name) => of('zsh', name))).toEqual(['sdk', 'docs', 'debug']);
+    expect(sourceChannelOf(project.components.get('bash')!)).toBe('src');
+    expect(sourceChannelOf(project.components.get('zsh')!)).toBeUndefined();
   });
 
   it('source packages have theirs', async () => {
