@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import type { Collected, ComponentEntry } from './collect.ts';
 import { defined, filled } from './defined.ts';
-import { defaultVersion, type Place, referenceOf, versionOf } from './distro.ts';
+import { defaultVersion, referenceOf, type SaidAt, versionOf } from './distro.ts';
 import { originOf, problem } from './document.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import { tablesOf, whoSaid } from './inherit.ts';
@@ -102,7 +102,7 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
 }
 
 /** Where it is said what a component has at a path: in its own table, or in the one that it inherits this from. */
-function placeOf(collected: Collected, { name, entry, member }: Subject, path: TomlPath): Place {
+function placeOf(collected: Collected, { name, entry, member }: Subject, path: TomlPath): SaidAt {
   const table = whoSaid(tablesOf(collected, name, member.groups), path);
   if (table !== undefined) {
     const shared = table.level === 'component' ? {} : { inherited: true };

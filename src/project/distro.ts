@@ -42,7 +42,7 @@ export function defaultVersion(collected: Collected): VersionEntry | undefined {
 }
 
 /** Where something is said, for an error. */
-export interface Place {
+export interface SaidAt {
   readonly document: Document;
   readonly path: TomlPath;
   /** Whether a component only inherits it, so that the error is not of that component. */
@@ -57,7 +57,7 @@ export interface Place {
 export function versionOf(
   collected: Collected,
   reference: DistroReference,
-  place: (part: 'name' | 'version') => Place,
+  place: (part: 'name' | 'version') => SaidAt,
 ): { readonly name: string; readonly entry: VersionEntry } {
   const fail = (part: 'name' | 'version', code: string, message: string, hint: string | undefined): Error => {
     const { document, path } = place(part);

@@ -2,6 +2,7 @@ import { closest, WeirError } from '../base/errors.ts';
 import type { Collected } from './collect.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
 import type { Overlay, Project, ResolvedComponent } from './model.ts';
+import type { TomlPath } from './place.ts';
 import type { RawFile } from './schema/file.ts';
 import {
   componentRule,
@@ -106,42 +107,38 @@ function resolvedComponent({ collected, project }: Configuration, component: Res
 function specTable(
   root: string,
   collected: Collected,
-  component: ResolvedComponent,
+  { spec }: ResolvedComponent,
   said: TracedTable,
   own: Source,
 ): TracedTable | undefined {
-  const { spec } = component;
   if (spec === undefined) return undefined;
-  const value = (key: string, text: string, by: Source): [string, Traced] => [
+  const value = (of: TracedTable | undefined, key: string, text: string, by: Source): [string, Traced] => [
     key,
-    said.entries.get(key) ?? single(text, by),
+    of?.entries.get(key) ?? single(text, by),
   ];
   if (spec.type === 'local') {
-    // Found by the globs of a group, where no table says the path.
-    const path =
-      said.entries.get('path') === undefined ? single(pathFrom(root, spec.path), own) : said.entries.get('path')!;
-    const type = said.entries.get('path') === undefined ? single('local', own) : said.entries.get('type')!;
-    return table([
-      ['type', type],
-      ['path', path],
-    ]);
+    // No table says the path of a spec that the globs of a group found.
+    const of = said.entries.has('path') ? said : undefined;
+    return table([value(of, 'type', 'local', own), value(of, 'path', pathFrom(root, spec.path), own)]);
   }
+  const { name, version = '', snapshot } = spec.distro;
   const reference = said.entries.get('upstream-distro') as TracedTable | undefined;
-  const project = (key: 'name'): Source => {
-    const path = ['project', 'default-distro', key];
-    const document = collected.documents.findLast((one) => one.data.project?.['default-distro']?.[key] !== undefined);
-    return document === undefined ? own : sourceOf(document, path, ['project']);
-  };
-  const distro = collected.distros.get(spec.distro.name);
-  const version =
-    distro === undefined ? own : sourceOf(distro.document, [...distro.path, 'default-version'], distro.path);
-  const entries = new Map<string, Traced>([
-    ['name', single(spec.distro.name, project('name'))],
-    ['version', single(spec.distro.version ?? '', version)],
-    ...(reference?.entries ?? []),
+  const distro = table([
+    value(reference, 'name', name, lastSaying(collected, ['project', 'default-distro', 'name']) ?? own),
+    value(reference, 'version', version, lastSaying(collected, ['distros', name, 'default-version']) ?? own),
+    ...(snapshot === undefined ? [] : [value(reference, 'snapshot', snapshot, own)]),
   ]);
   const rest = [...said.entries].filter(([key]) => key === 'upstream-name' || key === 'upstream-commit');
-  return table([value('type', 'upstream', own), ['upstream-distro', { kind: 'table', entries }], ...rest]);
+  return table([value(said, 'type', 'upstream', own), ['upstream-distro', distro], ...rest]);
+}
+
+/** The last file that says something at a path. */
+function lastSaying(collected: Collected, path: TomlPath): Source | undefined {
+  const document = collected.documents.findLast(({ data }) => {
+    const value = path.reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], data);
+    return value !== undefined && value !== '';
+  });
+  return document && sourceOf(document, path, path.slice(0, -1));
 }
 
 function overlayTable(root: string, overlay: Overlay): TracedTable {
@@ -179,14 +176,12 @@ function overlayTable(root: string, overlay: Overlay): TracedTable {
  * @throws WeirError (exit 2) `unknown-key` with what is nearest
  */
 export function partAt(tables: TracedTable, key: string): { readonly path: readonly string[]; readonly value: Traced } {
-  const words = key.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^."']+/g) ?? [];
-  const parts = words.map((word) => (/^["']/.test(word) ? word.slice(1, -1) : word));
+  const words = wordsOf(key);
   const path: string[] = [];
   let value: Traced = tables;
-  for (let at = 0; at < parts.length; ) {
+  for (let at = 0; at < words.length; ) {
     const entries: ReadonlyMap<string, Traced> = value.kind === 'table' ? value.entries : new Map();
-    const length = parts.slice(at).findIndex((_, index) => entries.has(parts.slice(at, at + index + 1).join('.'))) + 1;
-    const name = parts.slice(at, at + Math.max(1, length)).join('.');
+    const { name, length } = nameAt(words, at, entries);
     const found = entries.get(name);
     if (found === undefined) {
       const near = closest(name, entries.keys())[0];
@@ -203,15 +198,29 @@ export function partAt(tables: TracedTable, key: string): { readonly path: reado
   return { path, value };
 }
 
-/** Which components a key asks for: a name, all of them, or none. */
+/** The component that a key is in, or undefined: so that only this one need be resolved. */
 export function componentOfKey(project: Pick<Project, 'components'>, key: string): ResolvedComponent | undefined {
-  const rest = /^components\.(.+)$/s.exec(key)?.[1];
-  if (rest === undefined) return undefined;
-  const quoted = /^"((?:[^"\\]|\\.)*)"|^'([^']*)'/.exec(rest);
-  if (quoted !== null) return project.components.get(quoted[1] ?? quoted[2] ?? '');
-  const parts = rest.split('.');
-  const length = parts.findIndex((_, index) => project.components.has(parts.slice(0, index + 1).join('.'))) + 1;
-  return length === 0 ? undefined : project.components.get(parts.slice(0, length).join('.'));
+  const [table, ...words] = wordsOf(key);
+  return table === 'components' ? project.components.get(nameAt(words, 0, project.components).name) : undefined;
+}
+
+/** The parts of a key between its dots, quoted ones whole. */
+function wordsOf(key: string): string[] {
+  const words = key.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^."']+/g) ?? [];
+  return words.map((word) => (/^["']/.test(word) ? word.slice(1, -1) : word));
+}
+
+/** The name that begins at a word: as many words as make one that is there, else the first alone. */
+function nameAt(
+  words: readonly string[],
+  at: number,
+  known: ReadonlyMap<string, unknown>,
+): { readonly name: string; readonly length: number } {
+  for (let length = 1; at + length <= words.length; length++) {
+    const name = words.slice(at, at + length).join('.');
+    if (known.has(name)) return { name, length };
+  }
+  return { name: words[at] ?? '', length: 1 };
 }
 
 /** Short names of what a table says: its values' keys, those of list elements once. */
