@@ -3,6 +3,7 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import { parse, type TomlTable } from 'smol-toml';
 import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
@@ -29,12 +30,52 @@ export function placeOf(project: Pick<Project, 'root'>, top: string, rendered: s
   return { folder, except: specs === '' || specs.startsWith('..') ? [] : [specs] };
 }
 
+/** How the names of files end that can hold configuration: those of `.toml`, and of what patterns of the files ask for. */
+export type Endings = ReadonlySet<string>;
+
+export const tomlOnly: Endings = new Set(['.toml']);
+
+/** Whether a file can hold configuration. */
+export function isDocument(path: string, endings: Endings): boolean {
+  for (const ending of endings) if (path.endsWith(ending)) return true;
+  return false;
+}
+
 /**
- * Whether loading looks at a file: TOML; specs, which groups find by globs; and what tells of which azldev the project is,
- * which is that there are locks, or a file that says so.
+ * Whether loading looks at a file, beside those with configuration: at specs, which groups find by globs, and at what tells of
+ * which azldev the project is, which is that there are locks, or a file that says so.
  */
-export function isConfiguration(path: string): boolean {
-  return /\.(toml|spec|lock)$/.test(path) || basename(path) === '.azldev-version';
+function isLookedAt(path: string): boolean {
+  return /\.(spec|lock)$/.test(path) || basename(path) === '.azldev-version';
+}
+
+/** The endings of the files that a configuration file brings in: what it includes, and overlay files. */
+export function endingsIn(text: string): string[] {
+  if (!/includes|overlay-files/.test(text)) return [];
+  let table: TomlTable;
+  try {
+    table = parse(text);
+  } catch {
+    return [];
+  }
+  const found: string[] = [];
+  const visit = (value: unknown, key: string): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) {
+        if (typeof item !== 'string') visit(item, '');
+        else if (key === 'includes' || key === 'overlay-files') found.push(endingOf(item));
+      }
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [name, inner] of Object.entries(value)) visit(inner, name);
+    }
+  };
+  visit(table, '');
+  return found;
+}
+
+/** What stands behind the last wildcard: all that can be said of a name. */
+function endingOf(pattern: string): string {
+  return /[^*?\]})/]*$/.exec(pattern)![0];
 }
 
 /** The files of a tree that belong to the project. */
@@ -67,24 +108,39 @@ export async function layOut(layout: Layout, files: ReadonlyMap<string, string>)
   });
 }
 
-/** What the files of a commit's configuration say: specs and locks only by their names, and of locks one a folder. */
-export async function configurationOf(tree: FileTree, contents: ContentReader): Promise<Map<string, string>> {
+/**
+ * What the files of a commit's configuration say: specs and locks only by their names, and of locks one a folder.
+ * @param known the endings of its files, where they are known already
+ */
+export async function configurationOf(
+  tree: FileTree,
+  contents: ContentReader,
+  known?: Endings,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
   const locked = new Set<string>();
-  const paths = [...tree.keys()].filter((path) => {
-    if (!isConfiguration(path)) return false;
-    if (!path.endsWith('.lock')) return true;
-    const first = !locked.has(dirname(path));
-    locked.add(dirname(path));
-    return first;
-  });
-  const texts = await Promise.all(
-    paths.map(async (path) => {
-      if (/\.(spec|lock)$/.test(path)) return '';
-      const file = await behindLinks(tree, path, contents);
-      return file === undefined ? '' : (await contents.read(file.oid)).toString();
-    }),
-  );
-  return new Map(paths.map((path, index) => [path, texts[index]!]));
+  for (const path of tree.keys()) {
+    if (!isLookedAt(path)) continue;
+    if (path.endsWith('.lock') && locked.has(dirname(path))) continue;
+    if (path.endsWith('.lock')) locked.add(dirname(path));
+    found.set(path, basename(path) === '.azldev-version' ? await textAt(tree, path, contents) : '');
+  }
+  const endings = new Set(known ?? tomlOnly);
+  for (let count = 0; count < endings.size; ) {
+    count = endings.size;
+    const paths = [...tree.keys()].filter((path) => isDocument(path, endings) && !found.has(path));
+    const texts = await Promise.all(paths.map((path) => textAt(tree, path, contents)));
+    for (const [index, path] of paths.entries()) found.set(path, texts[index]!);
+    // What files of one ending say can bring in those of another.
+    if (known === undefined) for (const text of texts) for (const ending of endingsIn(text)) endings.add(ending);
+  }
+  return found;
+}
+
+/** The text of a file, behind links; empty where there is none. */
+export async function textAt(tree: FileTree, path: string, contents: ContentReader): Promise<string> {
+  const file = await behindLinks(tree, path, contents);
+  return file === undefined ? '' : (await contents.read(file.oid)).toString();
 }
 
 /** The file that a path means; undefined where it is none, or a link that leads out of the repository or nowhere. */

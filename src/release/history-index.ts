@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
 import { canonicalJson } from '../base/digest.ts';
 import type { FileTree, TreeFile } from '../sources/repository.ts';
+import { type Endings, endingsIn, isDocument, tomlOnly } from './at-commit.ts';
 
 /** What of one TOML file components can depend on. */
 interface FileIndex {
@@ -23,6 +24,8 @@ interface FileIndex {
   readonly owned: readonly (readonly [path: string, owner: Owner])[];
   /** Name upstream → components that are called otherwise. */
   readonly upstreamNames: readonly (readonly [name: string, component: string])[];
+  /** Endings of the files that it brings in. */
+  readonly endings: readonly string[];
 }
 
 type Owner = { readonly component: string } | 'overlay-files' | 'all';
@@ -61,11 +64,22 @@ export class HistoryIndex {
   #owners: ReadonlyMap<string, readonly Owner[]> | undefined;
   #upstreamNames: ReadonlyMap<string, readonly string[]> | undefined;
 
+  /** How the names of configuration files end. */
+  endings(): Endings {
+    return new Set([...tomlOnly, ...[...this.#files.values()].flatMap((file) => file?.endings ?? [])]);
+  }
+
   /**
    * Takes in what a commit changed.
-   * @param text gives the new content of a TOML file
+   * @param endings those of configuration files
+   * @param text gives the new content of a configuration file
    */
-  advance(changes: ReadonlyMap<string, TreeFile | undefined>, text: (path: string) => string): Candidates {
+  advance(
+    changes: ReadonlyMap<string, TreeFile | undefined>,
+    endings: Endings,
+    text: (path: string) => string,
+  ): Candidates {
+    const holds = (path: string): boolean => isDocument(path, endings);
     const found = new Set<string>();
     let all = false;
     const add = (candidates: Candidates): void => {
@@ -73,11 +87,11 @@ export class HistoryIndex {
       else for (const name of candidates) found.add(name);
     };
     // Owners as they were before, and as they are after: a file can come into use by the commit that changes it.
-    const plain = [...changes.keys()].filter((path) => !path.endsWith('.toml'));
+    const plain = [...changes.keys()].filter((path) => !holds(path) || path.endsWith('.spec'));
     for (const path of plain) add(this.#ownersOf(path));
     for (const [path, file] of changes) {
-      if (path.endsWith('.toml')) add(this.#replace(path, file === undefined ? null : text(path)));
-      else if (path.endsWith('.spec')) this.#noteSpec(path, file !== undefined);
+      if (path.endsWith('.spec')) this.#noteSpec(path, file !== undefined);
+      else if (holds(path)) add(this.#replace(path, file === undefined ? null : text(path)));
     }
     for (const path of plain) add(this.#ownersOf(path));
     return all ? 'all' : found;
@@ -101,7 +115,7 @@ export class HistoryIndex {
         if (names.has(basename(path, '.spec'))) files.set(path, text);
         continue;
       }
-      const index = path.endsWith('.toml') ? this.#files.get(path) : undefined;
+      const index = this.#files.get(path);
       files.set(path, index === undefined ? text : restrict(index, text, names));
     }
     return files;
@@ -214,6 +228,7 @@ const nothing: FileIndex = {
   inheritsOverlayFiles: false,
   owned: [],
   upstreamNames: [],
+  endings: [],
 };
 
 /** Undefined for what is no TOML. */
@@ -246,6 +261,7 @@ function indexFile(path: string, text: string): FileIndex | undefined {
       ...defaults.flatMap((each) => ownedBy(path, each, 'all')),
       ...ownedBy(path, { overlays: table.overlays ?? [] }, 'overlay-files'),
     ],
+    endings: endingsIn(text),
     upstreamNames: components.flatMap(([component, value]) => {
       const name = tableOf(tableOf(value).spec)['upstream-name'];
       return typeof name === 'string' ? [[name, component] as const] : [];

@@ -22,12 +22,13 @@ import {
 import {
   configurationOf,
   contextAt,
-  isConfiguration,
+  isDocument,
   type Layout,
   layOut,
   loadLaidOut,
   type ProjectPlace,
   placeOf,
+  textAt,
 } from './at-commit.ts';
 import { applyChanges, type Candidates, HistoryIndex } from './history-index.ts';
 import { placed } from './input-places.ts';
@@ -165,8 +166,7 @@ class Walker {
   /** Stands at the last of these commits, with what was known there. */
   async resume(commits: readonly ChangingCommit[], memory: Memory): Promise<void> {
     for (const { changes } of commits) applyChanges(this.#tree, changes);
-    const texts = await configurationOf(this.#tree, this.#contents);
-    this.#index.advance(this.#tree, (path) => texts.get(path) ?? '');
+    await this.#advance(this.#tree);
     for (const [name, { states }] of historiesOf(memory, undefined)) this.#states.set(name, [...states]);
     this.#pending = memory.pending === 'all' ? 'all' : new Set(memory.pending);
   }
@@ -174,11 +174,7 @@ class Walker {
   async step(commit: ChangingCommit): Promise<void> {
     const { changes } = commit;
     applyChanges(this.#tree, changes);
-    const texts = await configurationOf(
-      new Map([...changes].flatMap(([path, file]) => (file === undefined ? [] : [[path, file] as const]))),
-      this.#contents,
-    );
-    const touched = this.#index.advance(changes, (path) => texts.get(path) ?? '');
+    const touched = await this.#advance(changes);
     const candidates = this.#wanted(union(touched, this.#pending));
     if (candidates !== 'all' && candidates.size === 0) return;
     const loaded = await this.#load(candidates, commit);
@@ -198,6 +194,27 @@ class Walker {
     }
   }
 
+  /** Files of a new ending, which a configuration file asks for since this commit, are looked at for the first time. */
+  async #advance(changes: ReadonlyMap<string, TreeFile | undefined>): Promise<Candidates> {
+    let touched: Candidates = new Set();
+    let rest = changes;
+    while (rest.size > 0) {
+      const endings = this.#index.endings();
+      const paths = [...rest].flatMap(([path, file]) =>
+        file !== undefined && isDocument(path, endings) ? [path] : [],
+      );
+      const read = await Promise.all(paths.map((path) => textAt(this.#tree, path, this.#contents)));
+      const texts = new Map(paths.map((path, index) => [path, read[index]!]));
+      touched = union(
+        touched,
+        this.#index.advance(rest, endings, (path) => texts.get(path) ?? ''),
+      );
+      const fresh = new Set([...this.#index.endings()].filter((ending) => !endings.has(ending)));
+      rest = fresh.size === 0 ? new Map() : new Map([...this.#tree].filter(([path]) => isDocument(path, fresh)));
+    }
+    return touched;
+  }
+
   histories(cutOffAt: string | undefined): Map<string, ComponentHistory> {
     return new Map(
       [...this.#states].map(([name, states]) => [
@@ -214,8 +231,7 @@ class Walker {
   }
 
   async #load(candidates: Candidates, { commit }: ProjectCommit): Promise<Loaded | undefined> {
-    const paths = new Map([...this.#tree].filter(([path]) => isConfiguration(path)));
-    const whole = await configurationOf(paths, this.#contents);
+    const whole = await configurationOf(this.#tree, this.#contents, this.#index.endings());
     await layOut(this.#layout, this.#index.restricted(whole, candidates));
     try {
       // What a user has at home must not change what the project's history says.

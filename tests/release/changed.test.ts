@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
 import type { Selection } from '../../src/project/select.ts';
 import { type ChangedReport, changedComponents, changedText, describePart } from '../../src/release/changed.ts';
+import { componentHistories } from '../../src/release/history.ts';
 import { failure } from '../base/failure.ts';
 import { folder } from '../project/fixture.ts';
 import { type ProjectRepository, projectRepository } from './project-repository.ts';
@@ -145,6 +146,47 @@ origin = { type = "download", uri = "https://example.org/more.txt" }
     'with tls': 'weir.toml:20',
     'without x': 'weir.toml:25',
   });
+});
+
+it('knows configuration by whatever name it has', async () => {
+  const overlay = (tag: string): string => `
+[metadata]
+category = "azl-pruning"
+upstream-status = "inapplicable"
+[[overlays]]
+type = "spec-remove-tag"
+description = "why"
+tag = "${tag}"
+`;
+  const repository = projectRepository({
+    'weir.toml': 'includes = ["parts/*.conf"]\n',
+    'parts/a.conf': '[components.a]\nspec = { type = "local", path = "a/a.spec" }\noverlay-files = ["a*.overlay"]\n',
+    'parts/a/a.spec': 'Name: a\n',
+    'parts/a.overlay': overlay('Epoch'),
+    'parts/other.overlay': 'this is no TOML',
+  });
+  expect(told(await changed(repository, 'HEAD', '.'))).toEqual({});
+  repository.commit('overlay', { 'parts/a.overlay': overlay('URL') });
+  expect(told(await changed(repository, 'HEAD~1'))).toEqual({
+    a: ['changed', 'changed overlay 1 (spec-remove-tag): Epoch → URL [parts/a.overlay:5]'],
+  });
+  const histories = await componentHistories(await loadProject(repository.dir), { scratch: folder({}) });
+  expect(histories?.get('a')?.states.map(({ changedBy }) => changedBy.message)).toEqual([
+    'the project begins',
+    'overlay',
+  ]);
+  repository.commit('another kind', {
+    'parts/a.conf': '[components.a]\nspec = { type = "local", path = "a/a.spec" }\noverlay-files = ["a.patchwork"]\n',
+    'parts/a.patchwork': overlay('Vendor'),
+  });
+  repository.commit('and changed', { 'parts/a.patchwork': overlay('Group') });
+  const later = await componentHistories(await loadProject(repository.dir), { scratch: folder({}) });
+  expect(
+    later
+      ?.get('a')
+      ?.states.map(({ changedBy }) => changedBy.message)
+      .slice(2),
+  ).toEqual(['another kind', 'and changed']);
 });
 
 it('compares with the working tree, untracked files too', async () => {
