@@ -89,6 +89,7 @@ export async function sourceContext(workspace: ProjectWorkspace): Promise<Source
     store: engine.store,
     cache,
     offline: isOffline(),
+    skipLockValidation: workspace.skipLockValidation === true,
     mirrors: (process.env.WEIR_LOOKASIDE ?? '').split(/\s+/).filter((template) => template !== ''),
     ...(runScript === undefined ? {} : { runScript }),
     lookaside: async ({ filename }) => {

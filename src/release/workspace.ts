@@ -22,6 +22,8 @@ export interface ProjectWorkspace {
   readonly out: string;
   readonly arch: Architecture;
   readonly progress: Progress;
+  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  readonly skipLockValidation?: boolean;
 }
 
 /** Everything that a command works with: the project, the caches, the release with its clock, and the way to tools. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -98,6 +98,24 @@ describe('weir component update', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
   });
+});
+
+it.each([
+  ['diff', ['a']],
+  ['render', ['a']],
+  ['prepare', ['a', '--skip-sources', '-o']],
+])('weir component %s goes on over a stale lock where that is asked for', (verb, args) => {
+  mkdirSync(join(project, 'locks'));
+  writeFileSync(join(project, 'locks/a.lock'), `version = 1\nupstream-commit = '${head}'\n`);
+  const file = join(project, 'weir.toml');
+  const pinned = `[components.a]\nspec = { type = "upstream", upstream-commit = "${'f'.repeat(40)}" }`;
+  writeFileSync(file, readFileSync(file, 'utf8').replace('[components.a]', pinned));
+  const argv = ['-C', project, 'component', verb, ...args, ...(args.at(-1) === '-o' ? [join(folder({}), 'out')] : [])];
+  const stale = weir(argv);
+  expect(stale.code).toBe(verb === 'render' ? 1 : 2);
+  expect(stale.stderr).toContain('component a: the lock of a names another commit than its upstream-commit\n');
+  expect(stale.stderr).toContain('hint: weir component update a writes it\n');
+  expect(weir([...argv, '--skip-lock-validation']).code).toBe(0);
 });
 
 describe('weir component prepare', () => {

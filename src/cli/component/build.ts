@@ -6,11 +6,12 @@ import { workspaceFor } from '../workspace.ts';
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<names...>', 'names of components')
+    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
     .addHelpText('after', examples(['weir component build less', 'weir component build less gzip --json']))
-    .action(async (names: string[]) => {
+    .action(async (names: string[], { skipLockValidation = false }: { skipLockValidation?: boolean }) => {
       const settings = globals();
       const workspace = await workspaceFor(settings, progressFor(settings));
-      const built = await buildSelected(workspace, names);
+      const built = await buildSelected({ ...workspace, skipLockValidation }, names);
       const lines = built.flatMap((each) => [...each.packages, `${each.log} (log)`]);
       printResult(settings, built, lines.join('\n'));
     });

@@ -8,8 +8,9 @@ import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   addSelection(command)
+    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
     .addHelpText('after', examples(['weir component diff less', "weir component diff -p 'python-*' | less"]))
-    .action(async (names: string[], options: SelectionOptions) => {
+    .action(async (names: string[], options: SelectionOptions & { skipLockValidation?: boolean }) => {
       const settings = globals();
       const selection = selectionOf(names, options);
       if (isEmptySelection(selection)) {
@@ -18,7 +19,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
           exit: 2,
         });
       }
-      const workspace = await projectWorkspaceFor(settings, progressFor(settings));
+      const opened = await projectWorkspaceFor(settings, progressFor(settings));
+      const workspace = { ...opened, skipLockValidation: options.skipLockValidation === true };
       const chosen = selectComponents(workspace.project, selection);
       const diffs: { component: string; diff: string }[] = [];
       for (const component of chosen) {
