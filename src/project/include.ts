@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
 import { attempt, type Document, problem, type Reading, readDocument } from './document.ts';
@@ -50,15 +50,19 @@ export interface ConfigDocument extends Document<RawFile> {
 /**
  * A file and all that it includes, in the order in which they merge: a file before what it includes, depth first. A file
  * with errors is left out where the reading gathers errors; what it includes is read all the same.
+ * @param strict how it is read; a file `azldev.toml`, and what it includes, is read as azldev reads it all the same
  * @param seen files read so far, with the file that included each; the same file twice is an error
  * @throws WeirError `circular-include`, `include-not-found`, and those of `readDocument`
  */
 export function readWithIncludes(
   read: ConfigFile,
-  reading: Reading,
+  strict: Reading,
   seen: Map<string, string> = new Map(),
 ): ConfigDocument[] {
   const { path } = read;
+  // A project of Weir's may be built on one of azldev's, which stays as azldev has it.
+  const reading: Reading =
+    read.from === 'include' && basename(path) === 'azldev.toml' ? { ...strict, reasons: 'optional' } : strict;
   if (!seen.has(path)) seen.set(path, path);
   const whole = attempt(reading, () => readDocument(path, fileSchema, reading));
   const documents: ConfigDocument[] = whole === undefined ? [] : [{ ...whole, read }];
