@@ -1,12 +1,12 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { diskError, isAbandoned } from '../base/files.ts';
+import { diskError, isAbandoned, isTemporary } from '../base/files.ts';
 import type { Engine } from './action.ts';
 import { removeTree } from './sandbox.ts';
 import { openStore } from './store.ts';
 
 /** Folders of a cache in which things are made under temporary names. */
-const workshops = ['store/tmp', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys', 'partial'];
+const workshops = ['store/tmp', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys', 'partial', 'git', 'rendered'];
 
 /** Opens the engine under a cache root, after removing what killed runs left. @throws WeirError `not-writable`, `no-space` */
 export async function openEngine(cache: string): Promise<Engine> {
@@ -29,6 +29,7 @@ export async function openEngine(cache: string): Promise<Engine> {
 export async function sweep(folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {
+      if (!isTemporary(name)) continue;
       const info = await stat(join(folder, name)).catch(() => undefined);
       if (info !== undefined && isAbandoned(name, info.mtimeMs)) await removeTree(join(folder, name));
     }

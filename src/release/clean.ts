@@ -27,6 +27,7 @@ export const cacheParts: Readonly<Record<string, string>> = {
   apt: "apt's lists of packages",
   dnf: 'metadata of repositories that were queried',
   git: 'upstream git repositories',
+  rendered: 'what rendered specs were made from',
   hashes: 'digests of downloaded files under other algorithms',
   logs: 'logs of failed builds',
   scratch: 'work under way',

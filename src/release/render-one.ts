@@ -8,7 +8,7 @@ import { checkRendered, type FolderState, writeRendered } from '../overlay/rende
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources, type SourceContext } from '../sources/fetch.ts';
-import { readTogether } from '../sources/git.ts';
+import { openGitStore, readTogether } from '../sources/git.ts';
 import { upstreamOf } from '../sources/upstream.ts';
 import { type PlainError, plainError } from './plain-error.ts';
 
@@ -77,7 +77,10 @@ export async function renderLot(
   components: readonly ResolvedComponent[],
   settle: (name: string, outcome: LotOutcome) => void,
 ): Promise<void> {
-  const git = readTogether(components.flatMap((component) => addressOf(component, site.project)));
+  const git = readTogether(
+    openGitStore(site.sources.cache),
+    components.flatMap((component) => addressOf(component, site.project)),
+  );
   try {
     await mapLimit(components, 4, async (component) => {
       let outcome: LotOutcome;

@@ -4,7 +4,7 @@ import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import type { SourceContext } from '../sources/fetch.ts';
-import { readTogether, resolveCommit } from '../sources/git.ts';
+import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
 import {
   type ComponentLock,
   formatLock,
@@ -101,7 +101,10 @@ export async function updateComponents(
       else updated.push(outcome);
     });
     await mapLimit(inLots(due, 16), 2, async (lot) => {
-      const git = readTogether(lot.flatMap((component) => addressOf(component, project)));
+      const git = readTogether(
+        openGitStore(context.cache),
+        lot.flatMap((component) => addressOf(component, project)),
+      );
       try {
         await mapLimit(lot, 8, async (component) => {
           updated.push(await attempt(component, keeper.resolve));

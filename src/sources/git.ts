@@ -45,9 +45,13 @@ export async function openRepository(store: GitStore, url: string): Promise<GitR
     if (gitDir !== undefined) return { url, gitDir, remote: false };
     throw new WeirError('no-dist-git', `there is no git repository at ${local}`, { exit: 2 });
   }
-  const gitDir = join(store.dir, sha256(url).slice(0, 32));
+  const gitDir = clonePath(store, url);
   if (!(await exists(join(gitDir, 'HEAD')))) await createClone(store, url, gitDir);
   return { url, gitDir, remote: true };
+}
+
+function clonePath(store: GitStore, url: string): string {
+  return join(store.dir, sha256(url).slice(0, 32));
 }
 
 /** The path of an address on this machine; undefined for all others. @throws WeirError `no-dist-git` for `file://host/` */
@@ -122,13 +126,13 @@ interface SharedReader {
 const shared = new Map<string, SharedReader>();
 
 /**
- * Has one process read the objects of these repositories on this machine until `done` is called: with thousands of them,
- * starting one for each takes longer than all else. An object is its name's content wherever it lies, so that it does not
- * matter which repository gives it; names that are no ids are still looked up in their own.
- * @param urls as for `openRepository`; others than plain repositories on this machine are left out
+ * Has one process read the objects of these repositories until `done` is called: with thousands of them, starting one for
+ * each takes longer than all else. An object is its name's content wherever it lies, so that it does not matter which
+ * repository gives it; names that are no ids are still looked up in their own.
+ * @param urls as for `openRepository`; repositories that are not there yet, or in odd places, are left out
  */
-export function readTogether(urls: readonly string[]): { readonly done: () => void } {
-  const gitDirs = [...new Set(urls.flatMap((url) => plainGitDir(url) ?? []))];
+export function readTogether(store: GitStore, urls: readonly string[]): { readonly done: () => void } {
+  const gitDirs = [...new Set(urls.flatMap((url) => plainGitDir(store, url) ?? []))];
   const [first, ...rest] = gitDirs;
   if (first === undefined || rest.length === 0) return { done: () => {} };
   const objects = rest.map((gitDir) => join(gitDir, 'objects'));
@@ -143,9 +147,9 @@ function part(group: SharedReader): void {
 }
 
 /** Where a repository's objects lie beside its refs, in a folder that can stand in a list. */
-function plainGitDir(url: string): string | undefined {
+function plainGitDir(store: GitStore, url: string): string | undefined {
   const local = localPath(url);
-  const gitDir = local === undefined ? undefined : localGitDir(local);
+  const gitDir = local === undefined ? clonePath(store, url) : localGitDir(local);
   return gitDir !== undefined && isThere(join(gitDir, 'objects')) && !/[:"\n]/.test(gitDir) ? gitDir : undefined;
 }
 
@@ -169,7 +173,7 @@ async function readShared(gitDir: string, name: string): Promise<GitObject | und
 
 /** The id that a ref has in its own file, which is where a repository that is not large has it. */
 function idOfRef(gitDir: string, ref: string): string | undefined {
-  if (ref !== 'HEAD' && !ref.startsWith('refs/heads/')) return undefined;
+  if (ref !== 'HEAD' && !/^refs\/(?:heads|weir)\//.test(ref)) return undefined;
   const text = textOf(join(gitDir, ref));
   const symbolic = ref === 'HEAD' && text !== undefined ? /^ref: (refs\/heads\/.*)$/.exec(text)?.[1] : undefined;
   const found = symbolic === undefined ? text : textOf(join(gitDir, symbolic));
@@ -222,12 +226,15 @@ export async function resolveCommit(
     throw await notThere(repository, wish, localHeads(wish.branch));
   }
   const ref = refOf(wish.branch);
+  const pinned = patience.fresh === true && wish.commit === undefined ? undefined : readPin(repository, wish);
+  if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
   if (wish.commit !== undefined) {
     const there = await findCommit(repository, wish.commit.toLowerCase());
-    if (there !== undefined) return there.id;
+    if (there !== undefined) {
+      await writePin(repository, wish, there.id);
+      return there.id;
+    }
   }
-  const pinned = patience.fresh === true ? undefined : readPin(repository, wish);
-  if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
   if (patience.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
     const there = await findWished(repository, wish, before, [ref]);
@@ -319,12 +326,21 @@ function momentOf(snapshot: string): number {
   return Math.floor(time / 1000);
 }
 
-/** Where the commit of a snapshot is remembered, once the snapshot is in the past: then no later run asks upstream. */
+/**
+ * Where the commit of a wish is remembered once it can mean no other one: a commit that the repository has, or a snapshot
+ * in the past. Then no later run asks upstream.
+ */
 function pinPath(repository: GitRepository, wish: GitWish): string | undefined {
-  if (wish.commit !== undefined || wish.snapshot === undefined) return undefined;
-  const seconds = momentOf(wish.snapshot);
-  if (!(seconds * 1000 < Date.now())) return undefined;
-  return join(repository.gitDir, 'weir-pins', sha256(`${wish.branch ?? 'HEAD'}\0${seconds}`).slice(0, 32));
+  let key: string;
+  if (wish.commit !== undefined) {
+    key = `commit ${wish.commit.toLowerCase()}`;
+  } else {
+    if (wish.snapshot === undefined) return undefined;
+    const seconds = momentOf(wish.snapshot);
+    if (!(seconds * 1000 < Date.now())) return undefined;
+    key = `${wish.branch ?? 'HEAD'}\0${seconds}`;
+  }
+  return join(repository.gitDir, 'weir-pins', sha256(key).slice(0, 32));
 }
 
 function readPin(repository: GitRepository, wish: GitWish): string | undefined {
@@ -350,7 +366,7 @@ export function glanceAt(
   if (wish.commit !== undefined && wish.commit.length >= 40) return { commit: wish.commit.toLowerCase() };
   const local = localPath(url);
   if (local === undefined) {
-    const gitDir = join(store.dir, sha256(url).slice(0, 32));
+    const gitDir = clonePath(store, url);
     const commit = readPin({ url, gitDir, remote: true }, wish);
     return commit === undefined ? {} : { commit };
   }

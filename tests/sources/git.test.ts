@@ -153,6 +153,27 @@ describe('over HTTP', () => {
     expect(server.asked.length).toBe(before + 1);
   });
 
+  it('reads several clones together', async () => {
+    const commits = fiveCommits();
+    const other = repositoryAt(join(root, 'git/other')).commit({ 'other.spec': 'other' });
+    const server = await serveGit(join(root, 'git'));
+    const urls = [`${server.url}/demo`, `${server.url}/other`];
+    const [demo, second] = await Promise.all(urls.map((url) => openRepository(store, url)));
+    const snapshot = { branch, snapshot: '2020-09-16T12:26:40Z' };
+    await resolveCommit(demo!, snapshot);
+    await resolveCommit(second!, { branch });
+    const git = readTogether(store, urls);
+    expect(await resolveCommit(demo!, snapshot)).toBe(commits[3]);
+    expect(await text(demo!, commits[3]!, 'demo.spec')).toBe('Version: 4\n');
+    expect(await text(second!, other, 'other.spec')).toBe('other');
+    // Twice: what is known of a commit is remembered, but of this repository alone.
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await resolveCommit(demo!, { commit: commits[1]!.slice(0, 9), branch })).toBe(commits[1]);
+      expect((await failure(resolveCommit(demo!, { commit: other, branch }))).code).toBe('no-commit');
+    }
+    git.done();
+  });
+
   it('works from the store alone when offline, as far as that goes', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'));
@@ -207,6 +228,28 @@ describe('over HTTP', () => {
     expect(await text(repository, commits[4]!, 'demo.spec')).toBe('Version: 5\n');
     expect(await readdir(join(repository.gitDir, 'objects/pack'))).not.toContain('tmp_pack_abc');
     expect(existsSync(join(repository.gitDir, 'weir-lock'))).toBe(false);
+  });
+});
+
+describe('by other ways than HTTP', () => {
+  it.each([
+    ['ssh', (dir: string) => `ssh://git@example.org${dir}`],
+    ["ssh's short form", (dir: string) => `git@example.org:${dir}`],
+    ["git's own protocol", (dir: string) => `git://example.org${dir}`],
+  ])('fetches by %s', async (_, address) => {
+    const commits = fiveCommits();
+    upstream.git('config', 'uploadpack.allowFilter', 'true');
+    // What a login shell, or git's port, would run over there.
+    const scripts = { ssh: 'for last; do :; done\neval "$last"', daemon: 'exec git daemon --inetd --export-all' };
+    for (const [name, text] of Object.entries(scripts)) {
+      writeFileSync(join(root, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    }
+    writeFileSync(join(root, '.gitconfig'), `[core]\n\tgitProxy = ${join(root, 'daemon')}\n`);
+    const env = { PATH: process.env.PATH, HOME: root, GIT_SSH: join(root, 'ssh'), GIT_SSH_VARIANT: 'ssh' };
+    const url = address(upstream.dir);
+    const argv = [join(import.meta.dirname, 'fetch-once.ts'), join(root, 'cache'), url, branch];
+    expect(execFileSync(process.execPath, argv, { env, encoding: 'utf8' })).toBe(`${commits[4]}\n`);
+    expect(objects(await openRepository(store, url))).toEqual({ commit: 5, tree: 10, blob: 2 });
   });
 });
 
@@ -270,7 +313,7 @@ describe('on this machine', () => {
     const others = ['a', 'b', 'c'].map((name) => repositoryAt(join(root, 'git', name)));
     const commits = others.map((other, index) => other.commit({ 'demo.spec': `Name: ${index}\n`, 'sub/x': 'x' }));
     const urls = others.map(({ dir }) => dir);
-    const git = readTogether([...urls, 'https://example.org/x', join(root, 'nothing')]);
+    const git = readTogether(store, [...urls, 'https://example.org/x', join(root, 'nothing')]);
     for (const [index, url] of urls.entries()) {
       const repository = await openRepository(store, url);
       expect(await resolveCommit(repository, { branch })).toBe(commits[index]);
@@ -292,7 +335,10 @@ describe('on this machine', () => {
     const path = join(others[0]!.dir, '.git/objects', blob.slice(0, 2), blob.slice(2));
     chmodSync(path, 0o644);
     writeFileSync(path, 'no object');
-    const git = readTogether(others.map(({ dir }) => dir));
+    const git = readTogether(
+      store,
+      others.map(({ dir }) => dir),
+    );
     const [bad, good] = await Promise.all(others.map(({ dir }) => openRepository(store, dir)));
     expect((await failure(commitFiles(bad!, commits[0]!))).code).toBe('git-failed');
     expect(await text(good!, commits[1]!, 'demo.spec')).toBe('Name: 1\n');
