@@ -278,7 +278,11 @@ async function localUpstream(spec: Upstream, base: string, dir: string, parts: P
 }
 
 async function folderParts(dir: string, spec: string, parts: Parts): Promise<readonly InputPart[]> {
-  return [...(await parts.context.files.folder(dir, spec))].map(([path, digest]) => ({
+  const { files, project } = parts.context;
+  // What is made of the inputs is none of them, wherever it lies.
+  const rendered = `${project.project.renderedSpecsDir ?? join(project.root, 'specs')}/`;
+  const taken = [...(await files.folder(dir, spec))].filter(([path]) => !join(dir, path).startsWith(rendered));
+  return taken.map(([path, digest]) => ({
     // A component's spec is called after it, whatever the file is called.
     name: path === spec ? 'spec file' : `spec folder ${path}`,
     digest,
