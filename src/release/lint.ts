@@ -52,7 +52,7 @@ async function artefacts(workspace: ProjectWorkspace, subject: string, target: s
   const record = await builtImage(workspace, subject);
   const folder = imageFolder(workspace, subject);
   if (record.kind === 'container') return [join(folder, 'oci')];
-  const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd)$/.test(path));
+  const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd|wsl)$/.test(path));
   const vhds = disks.filter((path) => path.endsWith('.vhd'));
   return (target !== 'generic' && vhds.length > 0 ? vhds : disks).map((path) => join(folder, path));
 }

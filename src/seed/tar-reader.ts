@@ -20,6 +20,8 @@ export interface TarMember {
   readonly offset: number;
   /** Target of a symlink as it stands, of a hard link as a `path`. */
   readonly target: string;
+  /** Names of its extended attributes, such as `security.selinux`. */
+  readonly xattrs?: readonly string[];
 }
 
 /** Reads `length` bytes at `offset`; fewer only at the end. */
@@ -86,6 +88,7 @@ export function* readTar(read: ReadAt): Generator<TarMember> {
         size: kind === 'file' ? size : 0,
         offset: start,
         target: kind === 'hardlink' ? plain(link) : link,
+        ...xattrNames(pax),
       };
       longName = undefined;
       longLink = undefined;
@@ -102,6 +105,14 @@ const kinds: Readonly<Record<string, TarMember['kind']>> = {
   '2': 'symlink',
   '5': 'directory',
 };
+
+/** GNU tar, star and libarchive write attributes so. */
+const xattrKey = 'SCHILY.xattr.';
+
+function xattrNames(pax: ReadonlyMap<string, string>): Pick<TarMember, 'xattrs'> {
+  const names = [...pax.keys()].filter((key) => key.startsWith(xattrKey)).map((key) => key.slice(xattrKey.length));
+  return names.length === 0 ? {} : { xattrs: names };
+}
 
 function plain(name: string): string {
   return name

@@ -21,9 +21,7 @@ async function lint(...args: string[]): Promise<Answer & { readonly code: number
 const notHolding = (verdicts: readonly Verdict[]): string[] =>
   verdicts.filter(({ status }) => status !== 'holds').map(({ rule }) => rule);
 const findings = (reports: readonly LintReport[]) =>
-  reports.flatMap(({ subject, verdicts }) =>
-    verdicts.flatMap((each) => each.findings.map((one) => ({ subject, ...one }))),
-  );
+  reports.flatMap(({ file, verdicts }) => verdicts.flatMap((each) => each.findings.map((one) => ({ file, ...one }))));
 
 test('vm-base is well in every format, and all formats have the same', async () => {
   const { code, reports } = await lint('vm-base');

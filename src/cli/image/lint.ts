@@ -15,7 +15,10 @@ interface Options {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('[image]', 'name of an image that was built, a disk (raw, qcow2, vhd), or a folder with an OCI layout')
+    .argument(
+      '[image]',
+      'name of an image that was built, a disk (raw, qcow2, vhd), a .wsl, or a folder with an OCI layout',
+    )
     .addOption(new Option('--for <target>', 'what a disk is to run on').choices(lintTargets).default('generic'))
     .option('--rules', 'list all rules and why they are there')
     .option('--out <dir>', 'where the image was built to')
@@ -60,7 +63,7 @@ function targets(appliesTo: Readonly<Partial<Record<Target, string>>>): string {
 /** As many findings of one rule as a table shows. */
 const shown = 5;
 
-function asText({ subject, format, target, verdicts }: LintReport): string {
+function asText({ file, image, format, target, verdicts }: LintReport): string {
   const rows = verdicts.flatMap((verdict): string[][] => {
     const { rule, findings } = verdict;
     const [first = { message: '' }, ...rest] = findings;
@@ -82,17 +85,20 @@ function asText({ subject, format, target, verdicts }: LintReport): string {
   });
   const count = (status: Verdict['status'], severity?: string) =>
     verdicts.filter((each) => each.status === status && (severity === undefined || each.severity === severity)).length;
-  const [folder, ...name] = subject.split(' ');
   const sums = [
     `${count('holds')} of ${verdicts.length} rules hold`,
-    `${count('broken', 'error')} errors`,
-    `${count('broken', 'warning')} warnings`,
+    counted(count('broken', 'error'), 'error'),
+    counted(count('broken', 'warning'), 'warning'),
     ...(count('unchecked') === 0 ? [] : [`${count('unchecked')} could not be checked`]),
   ];
-  const title = `${[relative(process.cwd(), folder!) || '.', ...name].join(' ')} (${format}) for ${target}`;
+  const title = `${[relative(process.cwd(), file) || '.', ...(image === undefined ? [] : [image])].join(' ')} (${format}) for ${target}`;
   return [title, '', table(['RULE', 'RESULT', 'FINDING'], rows, 'no rules'), '', sums.join(', ')].join('\n');
 }
 
 function word({ status, severity }: Verdict): string {
   return status === 'holds' ? 'ok' : status === 'unchecked' ? 'unchecked' : severity;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -9,7 +9,7 @@ import { sha256 } from '../../base/digest.ts';
 import { systemCode, WeirError } from '../../base/errors.ts';
 import { fileReader, type ReadAt } from '../../seed/tar-reader.ts';
 import type { OpenImage } from './container-facts.ts';
-import { tarFiles } from './tar-files.ts';
+import { tarFiles, tarProblem } from './tar-files.ts';
 
 // All shapes are those of the OCI Image Format Specification 1.1; what another tool wrote may lack anything.
 
@@ -150,7 +150,10 @@ async function openImage(
     if (!read) continue;
     const handle = await open(unpacked);
     close.push(() => handle.close());
-    readers.push(fileReader(handle.fd));
+    const reader = fileReader(handle.fd);
+    const problem = tarProblem(reader);
+    if (problem === undefined) readers.push(reader);
+    else problems.push({ message: problem, where: layer.digest ?? 'a layer' });
   }
   const platform = [config.os, config.architecture].filter((part) => part !== undefined).join('/');
   return {

@@ -1,7 +1,7 @@
 import { WeirError } from '../../base/errors.ts';
 
-/** What an image is checked for: any hypervisor, one of Azure's two generations of machines, a container runtime. */
-export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container';
+/** What an image is checked for: any hypervisor, one of Azure's two generations of machines, a container runtime, WSL. */
+export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container' | 'wsl';
 
 export type Severity = 'error' | 'warning';
 
@@ -43,8 +43,10 @@ export interface Verdict {
 
 /** All verdicts over one artefact. */
 export interface LintReport {
-  /** What was read: a file, or a folder with the platform of the image in it. */
-  readonly subject: string;
+  /** The file or folder that was read. */
+  readonly file: string;
+  /** Which image in it, where it can hold several: its name and platform. */
+  readonly image?: string;
   readonly format: string;
   readonly target: Target;
   /** Whether no rule of severity `error` is broken and none is unchecked. */

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { WeirError } from '../../base/errors.ts';
 import { type ReadAt, readTar } from '../../seed/tar-reader.ts';
 import type { FileNode, Files } from './files.ts';
 
@@ -31,12 +32,17 @@ export function tarFiles(layers: readonly ReadAt[]): Files {
         if (to !== undefined) added.set(path, to);
       } else {
         const { kind, mode, uid, gid, size, target, offset } = member;
-        const node = { kind, mode, uid, gid, size, ...(kind === 'symlink' ? { target } : {}) };
+        const node: FileNode = {
+          ...{ kind, mode, uid, gid, size },
+          ...(kind === 'symlink' ? { target } : {}),
+          ...(member.xattrs?.includes('security.selinux') === true ? { labelled: true } : {}),
+        };
         added.set(path, { node, read: () => read(offset, size) });
       }
     }
     for (const [path, each] of added) {
-      if (each.node.kind !== 'directory') remove(path, true);
+      // What was in a folder goes with it.
+      if (each.node.kind !== 'directory' && placed.get(path)?.node.kind === 'directory') remove(path, true);
       placed.set(path, each);
     }
   }
@@ -45,4 +51,15 @@ export function tarFiles(layers: readonly ReadAt[]): Files {
     nodes: new Map(sorted.map(([path, { node }]) => [path, node])),
     read: async (path) => placed.get(path)!.read(),
   };
+}
+
+/** What makes an archive unreadable, or undefined. */
+export function tarProblem(read: ReadAt): string | undefined {
+  try {
+    for (const _ of readTar(read));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'bad-tar') throw error;
+    return error.message;
+  }
 }

@@ -289,6 +289,23 @@ const damages: readonly { rule: string; how: string; change: (parts: ContainerPa
     says: /mount: it is setuid/,
   },
   {
+    rule: 'oci-blobs',
+    how: 'no tar',
+    change: both(
+      (parts) => {
+        parts.layers.unshift({ '/x': '' });
+      },
+      afterwards((blob) => writeFile(blob(0), gzipSync('hello'))),
+    ),
+    says: /not a tar archive/,
+  },
+  {
+    rule: 'no-selinux-labels',
+    how: 'a label',
+    change: file('/etc/a', { xattr: 'security.selinux' }),
+    says: /\/etc\/a: 1 files/,
+  },
+  {
     rule: 'distroless-no-shell',
     how: 'bash',
     change: both(distroless, file('/usr/bin/bash')),

@@ -97,6 +97,17 @@ async function manifestProblems(root: ContainerFacts['image']['root']): Promise<
   });
 }
 
+export const noLabels: Rule<Pick<ContainerFacts, 'root'>> = {
+  id: 'no-selinux-labels',
+  appliesTo: { container: 'error', wsl: 'error' },
+  why: 'Only root on a host with SELinux can unpack contexts, and where there is a policy, it has its own for these files.',
+  check: async ({ root }) => {
+    const found = [...(await root()).nodes].filter(([, { labelled }]) => labelled === true);
+    const [first] = found;
+    return first === undefined ? [] : [{ message: `${found.length} files have an SELinux context`, where: first[0] }];
+  },
+};
+
 const shells = ['sh', 'bash', 'dash', 'ash', 'ksh', 'zsh', 'fish', 'tcsh', 'csh', 'busybox', 'toybox'];
 const managers = [
   'rpm',
@@ -169,6 +180,7 @@ export const containerOnlyRules: readonly Rule<ContainerFacts>[] = [
   inventory,
   noDevices,
   noSetuid,
+  noLabels,
   noShell,
   noManager,
   distrolessUsers,

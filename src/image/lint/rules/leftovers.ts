@@ -9,7 +9,7 @@ export interface RootFacts {
 
 type RootRule = Rule<RootFacts>;
 
-const everywhere = { ...diskError, container: 'error' } as const;
+const everywhere = { ...diskError, container: 'error', wsl: 'error' } as const;
 
 const noHostKeys: RootRule = {
   id: 'no-ssh-host-keys',
@@ -113,7 +113,8 @@ const noSharedSecrets: RootRule = {
 
 const noResolvConf: RootRule = {
   id: 'no-resolv-conf',
-  appliesTo: everywhere,
+  // WSL has a stricter rule of its own.
+  appliesTo: { ...diskError, container: 'error' },
   why: 'Name servers of the machine that built the image are not those of the machines that it makes.',
   check: async ({ root }) => {
     const { nodes, read } = await root();

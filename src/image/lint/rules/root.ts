@@ -14,9 +14,9 @@ const rootFileSystem: Rule<DiskFacts> = {
   },
 };
 
-const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
+export const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
   id: 'os-release',
-  appliesTo: { ...diskError, container: 'error' },
+  appliesTo: { ...diskError, container: 'error', wsl: 'error' },
   why: 'Scanners, agents and cloud-init know a system by os-release, and take what has none for unknown.',
   check: async ({ root }) => {
     const where = '/etc/os-release';
@@ -29,9 +29,9 @@ const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
   },
 };
 
-const rpmDatabase: Rule<DiskFacts> = {
+export const rpmDatabase: Rule<Pick<DiskFacts, 'root' | 'packages'>> = {
   id: 'rpm-database',
-  appliesTo: diskError,
+  appliesTo: { ...diskError, wsl: 'error' },
   why: 'Without the RPM database nothing can be updated, and scanners see no packages.',
   check: async ({ packages, root }) => {
     const files = await root();
@@ -159,5 +159,3 @@ export const rootRules: readonly Rule<DiskFacts>[] = [
   selinuxLabels,
   sshd,
 ];
-
-export { osRelease };

@@ -1,0 +1,55 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { systemCode } from '../../base/errors.ts';
+import { fileReader } from '../../seed/tar-reader.ts';
+import { unreadable } from './rule.ts';
+import { tarFiles, tarProblem } from './tar-files.ts';
+import type { OpenArchive } from './wsl-facts.ts';
+
+/** Whether a file is an archive and not a disk, by its first bytes or, without any, by its name. */
+export function isArchive(path: string, first: Buffer): boolean {
+  return compression(first) !== undefined || first.toString('latin1', 257, 262) === 'ustar' || path.endsWith('.wsl');
+}
+
+function compression(first: Buffer): OpenArchive['compression'] {
+  const magic = first.toString('hex', 0, 6);
+  if (magic.startsWith('1f8b')) return 'gzip';
+  if (magic === 'fd377a585a00') return 'xz';
+  return magic.startsWith('28b52ffd') ? 'zstd' : undefined;
+}
+
+/** Opens a root file system as WSL takes it, for the time of `work`. @param scratch a folder of its own */
+export async function withArchive<T>(
+  path: string,
+  first: Buffer,
+  scratch: string,
+  work: (archive: OpenArchive) => Promise<T>,
+): Promise<T> {
+  const packed = compression(first);
+  const plain = packed === 'gzip' ? join(scratch, 'root.tar') : path;
+  if (packed === 'gzip') {
+    try {
+      await pipeline(createReadStream(path), createGunzip(), createWriteStream(plain));
+    } catch (error) {
+      if (!/^Z_/.test(systemCode(error) ?? '')) throw error;
+      return work({ compression: packed, problem: 'it does not decompress', root: () => unreadableRoot() });
+    }
+  }
+  const handle = await open(plain);
+  try {
+    const read = fileReader(handle.fd);
+    const problem = packed === 'gzip' || packed === undefined ? tarProblem(read) : undefined;
+    const root =
+      packed === 'xz' || packed === 'zstd' || problem !== undefined ? unreadableRoot : () => tarFiles([read]);
+    return await work({ compression: packed, ...(problem === undefined ? {} : { problem }), root });
+  } finally {
+    await handle.close();
+  }
+}
+
+function unreadableRoot(): never {
+  throw unreadable('the archive cannot be read');
+}

@@ -1,0 +1,24 @@
+import { type DiskReaders, installedPackages } from './disk-facts.ts';
+import type { Files } from './files.ts';
+import { once } from './rule.ts';
+
+/** An archive with a root file system, as it was opened. */
+export interface OpenArchive {
+  readonly compression: 'gzip' | 'xz' | 'zstd' | undefined;
+  /** Why it is no archive. */
+  readonly problem?: string;
+  /** @throws WeirError `unreadable` */
+  readonly root: () => Files;
+}
+
+/** What rules ask of an image for WSL. */
+export interface WslFacts {
+  readonly archive: OpenArchive;
+  readonly root: () => Promise<Files>;
+  readonly packages: () => Promise<readonly string[]>;
+}
+
+export function wslFacts(archive: OpenArchive, packages: DiskReaders['packages']): WslFacts {
+  const root = once(async () => archive.root());
+  return { archive, root, packages: once(async () => installedPackages(await root(), packages)) };
+}
