@@ -27,8 +27,9 @@ export async function renderOnThreads(
   settle: (name: string, outcome: RenderedOne | WeirError) => void,
 ): Promise<void> {
   let taken = 0;
+  let failed = false;
   const next = (): readonly ResolvedComponent[] => {
-    if (stopped !== undefined) return [];
+    if (stopped !== undefined || failed) return [];
     const lot = components.slice(taken, taken + lotSize);
     taken += lot.length;
     return lot;
@@ -43,13 +44,15 @@ export async function renderOnThreads(
   const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.on(signal, stop);
   try {
-    await Promise.all(
-      Array.from({ length: count }, () => {
-        const thread = new Thread(site);
-        threads.push(thread);
-        return thread.work(next, settle);
-      }),
-    );
+    const work = Array.from({ length: count }, () => {
+      const thread = new Thread(site);
+      threads.push(thread);
+      return thread.work(next, settle).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    });
+    for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
   } finally {
     for (const signal of signals) process.off(signal, stop);
     await Promise.all(threads.map(({ worker }) => worker.terminate()));
@@ -77,20 +80,28 @@ class Thread {
       this.#busy += components.length;
       worker.postMessage({ components } satisfies ToWorker);
     };
+    let failure: { readonly reason: unknown } | undefined;
+    const take = (message: FromWorker): void => {
+      // After a failure the rest is waited for, so that nothing stays half-written, but counts no more.
+      if (failure !== undefined) return;
+      try {
+        if ('bug' in message) throw message.bug;
+        settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
+      } catch (reason) {
+        failure = { reason };
+      }
+    };
     await new Promise<void>((resolve, reject) => {
       worker.on('error', reject);
       worker.on('exit', () => reject(new Error('a rendering thread ended by itself')));
       worker.on('message', (message: FromWorker) => {
         this.#busy--;
-        if ('bug' in message) return reject(message.bug);
-        try {
-          settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
-        } catch (error) {
-          return reject(error);
-        }
+        take(message);
         // There is always a lot waiting, so that the thread never is.
-        if (this.#busy <= lotSize) send();
-        if (this.#busy === 0) resolve();
+        if (failure === undefined && this.#busy <= lotSize) send();
+        if (this.#busy > 0) return;
+        if (failure === undefined) resolve();
+        else reject(failure.reason);
       });
       send();
       send();
