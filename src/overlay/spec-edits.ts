@@ -124,7 +124,7 @@ function madeLike(spec: Spec, scope: Scope): MadeLike {
   };
 }
 
-function callPlace(spec: Spec, section: Section): string {
+function callPlace(spec: Spec, section: Pick<Section, 'header'>): string {
   return `line ${section.header + 1}: ${shortened(spec.lines[section.header]!.text.trim())}`;
 }
 
@@ -184,13 +184,22 @@ function sectionTail(spec: Spec, section: Section): number {
 
 /** The last place up to `at`, but not before `first`, that is not inside a logical line. */
 function before(spec: Spec, at: number, first: number): number {
-  if (spec.joined[at] !== true) return free(spec, at);
+  if (spec.joined[at] !== true) return free(spec, at, first);
   const start = logicalStart(spec, at);
   if (start >= first) return start;
   // The braces began before the section: its lines are all inside of them.
   let place = at;
   while (place > first && spec.lines[place - 1]!.text.endsWith('\\')) place--;
+  if (spec.lines[place - 1]!.text.endsWith('\\')) throw headerGoesOn(spec, place - 1);
   return place;
+}
+
+function headerGoesOn(spec: Spec, header: number): WeirError {
+  return new WeirError('overlay-interleaved', 'the header of the section goes on in the line behind it', {
+    details: [callPlace(spec, { header })],
+    hint: 'end the header without a backslash, with spec-search-replace',
+    exit: 2,
+  });
 }
 
 const definePattern = /^\s*%(global|define)\b/;
@@ -205,13 +214,17 @@ function logicalStart(spec: Spec, line: number): number {
 /**
  * The first place from `at` on that is not inside a logical line; before the last one where that goes on behind the end
  * of the file, as it would take in what is added.
+ * @param first the place must not be before this line
  */
-function free(spec: Spec, at: number): number {
+function free(spec: Spec, at: number, first = 0): number {
   let place = at;
   while (spec.joined[place] === true) place++;
   const last = spec.lines.length - 1;
-  const dangles = place > last && last >= 0 && countBrackets(spec.lines[last]!.text, { brace: 0, paren: 0, square: 0 });
-  return dangles ? logicalStart(spec, last) : place;
+  if (place <= last || last < 0) return place;
+  if (!countBrackets(spec.lines[last]!.text, { brace: 0, paren: 0, square: 0 })) return place;
+  const start = logicalStart(spec, last);
+  if (start >= first) return start;
+  throw headerGoesOn(spec, start);
 }
 
 export function addTag(spec: Spec, tag: string, value: string, packageName = ''): Spec {
@@ -226,7 +239,7 @@ export function insertTag(spec: Spec, tag: string, value: string, packageName = 
   const family = (name: string): string => name.replace(/\d+$/, '').toLowerCase();
   const after = own.findLast((one) => family(one.name) === family(tag)) ?? own.at(-1);
   if (after === undefined) return addTag(spec, tag, value, packageName);
-  let at = free(spec, after.end);
+  let at = free(spec, after.end, section.start);
   if (at > section.end) at = before(spec, section.end, section.start);
   const outside = section.header < 0 ? 0 : spec.depths[section.header]!;
   if (spec.depths[after.line]! > outside) {
@@ -340,7 +353,11 @@ function noSection(spec: Spec, scope: Scope, more: readonly string[] = []): Weir
 /** Behind the header of every such section; without a section, at the top of the file. */
 export function prependLines(spec: Spec, lines: readonly string[], scope: Scope): Spec {
   const sections = targetSections(spec, scope, false);
-  return insertLines(spec, lines, sections === undefined ? [0] : sections.map((one) => free(spec, one.start)));
+  return insertLines(
+    spec,
+    lines,
+    sections === undefined ? [0] : sections.map((one) => free(spec, one.start, one.start)),
+  );
 }
 
 /** At the end of every such section; without a section, at the end of the file. */

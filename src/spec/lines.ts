@@ -36,7 +36,7 @@ export function splitLines(text: string): SpecLine[] {
       lines.push({ text: text.slice(start), end: '' });
       break;
     }
-    const carriage = newline > start && text[newline - 1] === '\r';
+    const carriage = newline > start && text.charCodeAt(newline - 1) === 13;
     lines.push({ text: text.slice(start, carriage ? newline - 1 : newline), end: carriage ? '\r\n' : '\n' });
     start = newline + 1;
   }
@@ -44,7 +44,9 @@ export function splitLines(text: string): SpecLine[] {
 }
 
 export function joinLines(lines: readonly SpecLine[]): string {
-  return lines.map((line) => line.text + line.end).join('');
+  let text = '';
+  for (const line of lines) text += line.text + line.end;
+  return text;
 }
 
 /** The line end that new lines take: CRLF where most lines have it. */

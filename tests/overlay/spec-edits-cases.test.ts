@@ -99,6 +99,8 @@ cases('spec-add-tag', [
     '%{?x:|%package p|Summary: s|URL: v|%files p|}',
   ],
   ['Name: o|Requires: a, \\|%description', { tag: 'URL', value: 'v' }, 'Name: o|URL: v|Requires: a, \\|%description'],
+  ['Name: o|%package p \\', { tag: 'URL', value: 'v', package: 'p' }, 'overlay-interleaved'],
+  ['%package p \\|%if 1', { tag: 'URL', value: 'v', package: 'p' }, 'overlay-interleaved'],
   ['Name: o|%define x \\', { tag: 'URL', value: 'v' }, 'Name: o|URL: v|%define x \\'],
   ['Name: o||%fontpkg -a||%prep', { tag: 'Requires', value: 'v' }, 'Name: o|Requires: v||%fontpkg -a||%prep'],
   ['Name: o|%{?x:%package p}|Summary: s', { tag: 'URL', value: 'v' }, 'Name: o|URL: v|%{?x:%package p}|Summary: s'],

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { SpecLine } from '../../src/spec/lines.ts';
 
 /** Words that a spec's structure is made of, and things that look like it. */
 const words = [
@@ -150,3 +151,18 @@ export const worstCases: Readonly<Record<string, (size: number) => string>> = {
   'bare CR': (size) => '\r'.repeat(size),
   'bare percent signs': (size) => `${'%'.repeat(size)}\n`,
 };
+
+/** Lines that count how often one is looked at. */
+export function counted(lines: readonly SpecLine[]): {
+  readonly lines: readonly SpecLine[];
+  readonly looks: () => number;
+} {
+  let looks = 0;
+  const proxy = new Proxy(lines as SpecLine[], {
+    get: (target, key, receiver) => {
+      if (typeof key === 'string' && /^\d+$/.test(key)) looks++;
+      return Reflect.get(target, key, receiver) as unknown;
+    },
+  });
+  return { lines: proxy, looks: () => looks };
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { macroUses } from '../../src/build/unknown-macros.ts';
-import { type SpecLine, splitLines } from '../../src/spec/lines.ts';
+import { splitLines } from '../../src/spec/lines.ts';
 import { parseLines, parseSpec, printSpec, type Spec, specBytes } from '../../src/spec/parse.ts';
 import {
   branchesAround,
@@ -15,7 +15,7 @@ import {
   sources,
   tags,
 } from '../../src/spec/query.ts';
-import { mutated, nastySpec, worstCases } from './arbitrary.ts';
+import { counted, mutated, nastySpec, worstCases } from './arbitrary.ts';
 
 const seeds = ['b/bzip2', 'c/chrony', 'l/logrotate'].map((name) =>
   readFileSync(join(import.meta.dirname, `../../distro/specs/${name}/${name.slice(2)}.spec`), 'utf8'),
@@ -103,18 +103,6 @@ describe('any text is a spec', () => {
     askAll(spec);
   });
 });
-
-/** Lines that count how often one is looked at. */
-function counted(lines: readonly SpecLine[]): { readonly lines: readonly SpecLine[]; readonly looks: () => number } {
-  let looks = 0;
-  const proxy = new Proxy(lines as SpecLine[], {
-    get: (target, key, receiver) => {
-      if (typeof key === 'string' && /^\d+$/.test(key)) looks++;
-      return Reflect.get(target, key, receiver) as unknown;
-    },
-  });
-  return { lines: proxy, looks: () => looks };
-}
 
 describe('the work is in proportion to the text', () => {
   const looksAt = (text: string): number => {
