@@ -118,11 +118,12 @@ export async function withoutEffect(step: OverlayStep, name: string): Promise<st
 
 /**
  * Whether a replacement stood in the text before, as often as it does now: a search for `x` that puts `x and y` in its place
- * matches again where that was done already.
+ * matches again where that was done already. Where the text got shorter, what was around the replacement went: an effect.
  */
 function addsNone(replacement: string, before: string, after: string): string | undefined {
   const count = (text: string): number => text.split(replacement).length - 1;
   if (!tells(replacement) || count(before) === 0 || count(after) > count(before)) return undefined;
+  if (after.length < before.length) return undefined;
   return replacementThere;
 }
 

@@ -130,6 +130,8 @@ describe('overlays with an effect', () => {
     { type: 'file-remove', file: 'a.conf' },
     { type: 'file-rename', file: 'a.conf', replacement: 'b.conf' },
     { type: 'file-search-replace', file: '*.conf', regex: 'two', replacement: 'three' },
+    // What it puts there is a part of what it looks for.
+    { type: 'spec-search-replace', regex: '%autosetup', replacement: 'setup' },
   ])('$type is nothing to tell of', async (data) => {
     expect(await check([data], { fetched: await fetched() })).toEqual([]);
   });
