@@ -1,8 +1,11 @@
-import { open, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { cpioArchive } from '../../src/image/cpio.ts';
 import { copySparse } from '../../src/image/disk.ts';
+import { initrdFiles } from '../../src/image/lint/initrd-modules.ts';
 import { allRules } from '../../src/image/lint/lint.ts';
+import { decompressor } from '../../src/image/lint/open-disk.ts';
 import type { LintReport, Verdict } from '../../src/image/lint/rule.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { expectError, newFolder, shared, tools, weir } from './weir.ts';
@@ -134,6 +137,17 @@ describe('a damaged copy', () => {
     expect(code).toBe(1);
   });
 
+  test('a folder that holds itself is no endless search', async () => {
+    await copySparse(toolbox, image('vm-base.raw'), disk);
+    const offset = await partition(1);
+    await tool('debugfs', '-w', '-R', 'link /etc /etc/again', `${disk}?offset=${offset}`);
+    const { code, reports } = await lint(disk);
+    expect(findings(reports).find(({ rule }) => rule === 'os-release')?.message).toMatch(
+      /the folder \/etc\/again is in another/,
+    );
+    expect(code).toBe(1);
+  });
+
   test('a VHD without its footer, and a dynamic one', async () => {
     const vhd = join(folder, 'cut.vhd');
     await copySparse(toolbox, image('vm-base.vhd'), vhd);
@@ -153,6 +167,18 @@ test('every rule says why it is there', async () => {
   const rules = JSON.parse(stdout) as ReturnType<typeof allRules>;
   expect(rules.map(({ id }) => id)).toEqual(allRules().map(({ id }) => id));
   for (const { id, why } of rules) expect(why, id).toMatch(/^\S.{30,}\.$/);
+});
+
+test('an initrd with xz is read by the real one', async () => {
+  const toolbox = await tools();
+  const folder = await newFolder('lint-xz');
+  const files = [{ kind: 'file' as const, path: 'lib/hv_vmbus.ko', mode: 0o644, content: Buffer.from('module') }];
+  await writeFile(join(folder, 'initrd'), cpioArchive(files, 0));
+  await runTool(toolbox, { argv: ['xz', join(folder, 'initrd')], binds: [{ from: folder, writable: true }] });
+  const packed = await readFile(join(folder, 'initrd.xz'));
+  const read = (bytes: Buffer) => initrdFiles(bytes, decompressor(toolbox, folder));
+  expect(await read(packed)).toEqual([{ path: 'lib/hv_vmbus.ko', content: Buffer.from('module') }]);
+  await expect(read(packed.subarray(0, 40))).rejects.toMatchObject({ code: 'unreadable' });
 });
 
 test('what is neither an image nor a file is an error with the nearest name', async () => {

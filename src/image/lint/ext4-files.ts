@@ -37,11 +37,17 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
   };
 
   const listed: Listed[] = [{ inode: rootInode, path: '/', node: plainNode('040755', '0', '0', '') }];
+  const seen = new Set([rootInode]);
   let folders = listed.slice();
   while (folders.length > 0) {
     const found = parseListing(await ask(folders.map(({ inode }) => `ls -p <${inode}>`)), folders);
     listed.push(...found);
     folders = found.filter(({ node }) => node.kind === 'directory');
+    for (const { inode, path } of folders) {
+      // In a damaged file system a folder can hold itself.
+      if (seen.has(inode)) throw unreadable(`the folder ${path} is in another place too`);
+      seen.add(inode);
+    }
   }
   const looked = listed.filter(({ node }) => node.kind === 'symlink' || node.kind === 'directory');
   const details = parseDetails(await ask(looked.map(({ inode }) => `stat <${inode}>`)));

@@ -278,6 +278,12 @@ const damages: readonly { rule: string; how: string; change: (parts: ContainerPa
   },
   {
     rule: 'no-setuid-surprises',
+    how: 'a known name elsewhere',
+    change: file('/opt/su', { mode: 0o4755 }),
+    says: /\/opt\/su: it is setuid/,
+  },
+  {
+    rule: 'no-setuid-surprises',
     how: 'its group',
     change: file('/usr/bin/helper', { mode: 0o2755 }),
     says: /setgid \(2755\)/,

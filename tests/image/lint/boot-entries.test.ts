@@ -1,0 +1,110 @@
+import { zstdCompressSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { cpioArchive } from '../../../src/image/cpio.ts';
+import { type BootPlace, bootEntries } from '../../../src/image/lint/boot-entries.ts';
+import { tarFiles } from '../../../src/image/lint/tar-files.ts';
+import { bytesReader } from '../../../src/seed/tar-reader.ts';
+import { pe } from './good-disk.ts';
+import { type Content, tar } from './tar.ts';
+
+const noTool = async (): Promise<Buffer> => Promise.reject(new Error('no tool is needed'));
+const place = (name: string, folder: string, files: Record<string, Content>): BootPlace => ({
+  name,
+  folder,
+  files: tarFiles([bytesReader(tar(files))]),
+});
+const initrd = (...modules: string[]): Buffer =>
+  zstdCompressSync(
+    cpioArchive(
+      modules.map((name) => ({
+        kind: 'file',
+        path: `usr/lib/modules/1/kernel/${name}.ko.xz`,
+        mode: 0o644,
+        content: Buffer.from('packed'),
+      })),
+      0,
+    ),
+  );
+
+const grubEntry = [
+  'title Weir Linux (6.1-1.x86_64)',
+  'version 6.1-1.x86_64',
+  'linux /boot/vmlinuz-6.1-1.x86_64',
+  'initrd /boot/initramfs-6.1-1.x86_64.img $tuned_initrd',
+  'options root=UUID=1 ro console=ttyS0',
+  'options rd.shell=0 $tuned_params',
+  'grub_users $grub_users',
+].join('\n');
+
+test("a distribution's entry in /boot of the root, as GRUB reads it", async () => {
+  const [entry, ...more] = await bootEntries(
+    [
+      place('root', '/boot', {
+        '/boot/loader/entries/1.conf': grubEntry,
+        '/boot/vmlinuz-6.1-1.x86_64': 'kernel',
+        '/boot/initramfs-6.1-1.x86_64.img': initrd('hv_vmbus', 'hv-netvsc'),
+      }),
+    ],
+    noTool,
+  );
+  expect(more).toEqual([]);
+  expect(entry).toMatchObject({
+    where: 'root:/boot/loader/entries/1.conf',
+    commandLine: ['root=UUID=1', 'ro', 'console=ttyS0', 'rd.shell=0'],
+    release: '6.1-1.x86_64',
+    missing: [],
+  });
+  expect([...(await entry!.modules())].sort()).toEqual(['hv_netvsc', 'hv_vmbus']);
+});
+
+test('an entry beside its kernel on a partition of its own, with two initrds and in other letters', async () => {
+  const files = {
+    '/loader/entries/a.conf': 'linux /EFI/Weir/vmlinuz-6.1\ninitrd /efi/weir/ucode\ninitrd /EFI/weir/initrd\n',
+    '/EFI/weir/VMLINUZ-6.1': 'kernel',
+    '/EFI/weir/ucode': cpioArchive([{ kind: 'file', path: 'x', mode: 0o644, content: Buffer.from('m') }], 0),
+    '/EFI/weir/initrd': initrd('hv_storvsc'),
+  };
+  const [entry] = await bootEntries([place('boot', '', files)], noTool);
+  expect(entry).toMatchObject({ release: '6.1', missing: [], commandLine: [] });
+  expect([...(await entry!.modules())]).toEqual(['hv_storvsc']);
+});
+
+test('what an entry names and is not there is missing', async () => {
+  const [entry] = await bootEntries(
+    [place('esp', '', { '/loader/entries/a.conf': 'linux /vmlinuz-6.1\ninitrd /initrd\n', '/initrd': initrd('a') })],
+    noTool,
+  );
+  expect(entry?.missing).toEqual(['/vmlinuz-6.1']);
+  const [empty] = await bootEntries([place('esp', '', { '/loader/entries/a.conf': 'title nothing\n' })], noTool);
+  expect(empty?.missing).toEqual(['linux', 'initrd']);
+});
+
+test("a unified kernel image's addons have their part of its command line, others' have not", async () => {
+  const unified = (name: string) =>
+    pe({ '.linux': name, '.initrd': initrd('a'), '.cmdline': name, '.uname': '1' }, 0x8664);
+  const addon = (text: string) => pe({ '.cmdline': text }, 0x8664);
+  const entries = await bootEntries(
+    [
+      place('esp', '', {
+        '/EFI/Linux/one.efi': unified('one'),
+        '/EFI/Linux/two.efi': unified('two'),
+        '/EFI/Linux/one.efi.extra.d/slot.addon.efi': addon('verity=a'),
+        '/EFI/Linux/one.efi.extra.d/notes.txt': 'not an addon',
+        '/loader/addons/all.addon.efi': addon('fips=1'),
+      }),
+    ],
+    noTool,
+  );
+  expect(entries.map(({ commandLine }) => commandLine)).toEqual([
+    ['one', 'verity=a', 'fips=1'],
+    ['two', 'fips=1'],
+  ]);
+});
+
+test('a unified kernel image that is none is told', async () => {
+  const entries = bootEntries([place('esp', '', { '/EFI/Linux/x.efi': 'text' })], noTool);
+  await expect(entries).rejects.toMatchObject({
+    code: 'unreadable',
+    message: 'esp:/EFI/Linux/x.efi is no EFI program',
+  });
+});
