@@ -121,7 +121,7 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
 }
 
 /** The `[project]` tables of all files, merged, with absolute paths. */
-export function projectOf(documents: readonly ConfigDocument[]): RawProject {
+function projectOf(documents: readonly ConfigDocument[]): RawProject {
   return documents.reduce<RawProject>(
     (project, document) => override(project, projectPaths(document, document.data.project ?? {})),
     {},
