@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { cpioArchive } from '../../src/image/cpio.ts';
 import { copySparse } from '../../src/image/disk.ts';
 import { initrdFiles } from '../../src/image/lint/initrd-modules.ts';
-import { allRules } from '../../src/image/lint/lint.ts';
 import { decompressor } from '../../src/image/lint/open-disk.ts';
 import type { LintReport, Verdict } from '../../src/image/lint/rule.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
@@ -161,14 +160,6 @@ describe('a damaged copy', () => {
   });
 });
 
-test('every rule says why it is there', async () => {
-  const { code, stdout } = await weir(['image', 'lint', '--rules', '--json']);
-  expect(code).toBe(0);
-  const rules = JSON.parse(stdout) as ReturnType<typeof allRules>;
-  expect(rules.map(({ id }) => id)).toEqual(allRules().map(({ id }) => id));
-  for (const { id, why } of rules) expect(why, id).toMatch(/^\S.{30,}\.$/);
-});
-
 test('an initrd with xz is read by the real one', async () => {
   const toolbox = await tools();
   const folder = await newFolder('lint-xz');
@@ -179,13 +170,4 @@ test('an initrd with xz is read by the real one', async () => {
   const read = (bytes: Buffer) => initrdFiles(bytes, decompressor(toolbox, folder));
   expect(await read(packed)).toEqual([{ path: 'lib/hv_vmbus.ko', content: Buffer.from('module') }]);
   await expect(read(packed.subarray(0, 40))).rejects.toMatchObject({ code: 'unreadable' });
-});
-
-test('what is neither an image nor a file is an error with the nearest name', async () => {
-  const result = await weir(['-C', shared.project, 'image', 'lint', 'vm-bsae']);
-  expectError(result, {
-    exit: 2,
-    says: /vm-bsae is neither an image of the project nor a file/,
-    hint: /did you mean vm-base/,
-  });
 });
