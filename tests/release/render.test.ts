@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { writeRepository } from '../../bench/distgit.ts';
+import { runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import { type Selection, selectComponents } from '../../src/project/select.ts';
 import { diffComponent, type RenderReport, type RenderSettings, renderComponents } from '../../src/release/render.ts';
 import { openProjectWorkspace } from '../../src/release/workspace.ts';
 import { repositoryAt } from '../sources/git-repository.ts';
+import { serveFiles } from '../sources/server.ts';
 
 /** Enough that they are rendered on threads. */
 const many = Array.from({ length: 20 }, (_, index) => `c${String(index).padStart(2, '0')}`);
@@ -34,6 +37,7 @@ const withThreads = (): Promise<void> => put({ 'p/weir.toml': project(many) });
 function upstream(
   name: string,
   text = `Name: ${name}\nVersion: 1\nRelease: 1\nPatch0: ${name}.patch\nPatch1: run.sh\n`,
+  more: Readonly<Record<string, string>> = {},
 ): void {
   const file = (path: string, content: string, executable = false): Parameters<typeof writeRepository>[2][number] => ({
     name: path,
@@ -45,6 +49,7 @@ function upstream(
     file(`${name}.patch`, `patch of ${name}\n`),
     file('run.sh', '#!/bin/sh\n', true),
     file('unlisted', 'x'),
+    ...Object.entries(more).map(([path, content]) => file(path, content)),
   ]);
 }
 
@@ -169,6 +174,49 @@ describe('what is rendered', () => {
     expect(await changedBy(() => {})).toEqual([]);
   });
 
+  it('has the hashes of archives that overlays change, which alone are asked of the lookaside', async () => {
+    await withThreads();
+    await put({ 'tree/a-1/keep': 'keep', 'tree/a-1/drop': 'drop' });
+    await runOk(['tar', '-C', join(root, 'tree'), '-czf', join(root, 'a-1.tar.gz'), 'a-1']);
+    const archive = await readFile(join(root, 'a-1.tar.gz'));
+    const server = await serveFiles({ '/a-1.tar.gz': archive });
+    const listed = (bytes: Buffer): string =>
+      `SHA512 (a-1.tar.gz) = ${createHash('sha512').update(bytes).digest('hex')}\n`;
+    for (const name of ['c01', 'c02']) {
+      upstream(name, `Name: ${name}\nVersion: 1\nSource0: a-1.tar.gz\n`, { sources: listed(archive) });
+    }
+    const configured = (hash: string): Promise<void> =>
+      put({
+        'p/more.toml': `
+[distros.up]
+lookaside-base-uri = "${server.url}/$filename"
+[[components.c01.source-files]]
+filename = "a-1.tar.gz"
+hash = "${hash}"
+hash-type = "SHA512"
+origin = { type = "overlay" }
+replace-upstream = true
+replace-reason = "smaller"
+[[components.c01.overlays]]
+type = "file-remove"
+description = "not wanted"
+archive = "a-1.tar.gz"
+file = "drop"
+`,
+      });
+    await configured('0'.repeat(128));
+    const [wrong] = (await render()).failed;
+    expect(wrong).toMatchObject({ component: 'c01', error: { code: 'wrong-hash' } });
+    const [, got = ''] = /^got +([0-9a-f]{128})$/.exec(wrong!.error.details[1]!) ?? [];
+    expect(server.asked.map(({ path }) => path)).toEqual(['/a-1.tar.gz']);
+    await configured(got);
+    expect((await render()).changed.map(({ path }) => path)).toEqual(['c/c01/c01.spec', 'c/c01/sources']);
+    expect(await readFile(join(root, 'specs/c/c01/sources'), 'utf8')).toBe(`SHA512 (a-1.tar.gz) = ${got}\n`);
+    expect(await readFile(join(root, 'specs/c/c02/sources'), 'utf8')).toBe(listed(archive));
+    expect(await render()).toMatchObject({ unchanged: 20, changed: [] });
+    expect(server.asked.length).toBe(1);
+  });
+
   it('of a local component follows the files of its folder', async () => {
     await put({
       'p/local/demo.spec': 'Name: demo\nVersion: 1\nSource0: a.txt\n',
@@ -237,7 +285,8 @@ describe('the folder', () => {
     const script = `
       import { openProjectWorkspace } from ${JSON.stringify(join(import.meta.dirname, '../../src/release/workspace.ts'))};
       import { renderComponents } from ${JSON.stringify(join(import.meta.dirname, '../../src/release/render.ts'))};
-      import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../src/base/progress.ts'))};
+      import { runOk } from '../../src/base/process.ts';
+import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../src/base/progress.ts'))};
       const progress = createProgress('quiet', false, () => {});
       const workspace = await openProjectWorkspace({ directory: ${JSON.stringify(join(root, 'p'))}, progress });
       await renderComponents(workspace, [...workspace.project.components.values()], { all: true });
