@@ -153,6 +153,8 @@ export interface SpecDescription {
   readonly patches: readonly { readonly number: number; readonly url: string }[];
   /** Macros that nothing here defines: what they stand for is missing, or shown as `%{name}`. */
   readonly unknown: readonly string[];
+  /** Macros that tags take only where they are set, as `%{?dist}`, and that nothing here sets. */
+  readonly unset: readonly string[];
   /** What rpm said meanwhile. */
   readonly messages: readonly string[];
 }
@@ -165,7 +167,7 @@ export interface SpecDescription {
 export async function describeSpec(engine: Engine, toolbox: Toolbox, input: SpecFolder): Promise<SpecDescription> {
   const result = await perform(engine, {
     kind: 'describe-spec',
-    version: 1,
+    version: 2,
     inputs: {
       toolbox: toolbox.digest,
       arch: input.arch,
@@ -190,11 +192,13 @@ async function describe(toolbox: Toolbox, input: SpecFolder, work: string): Prom
   await writeFile(join(work, 'urls'), urls.map((line) => `${line}\n`).join(''));
   await writeFile(join(work, 'describe'), describeScript);
   const stubs = await tool(toolbox, input, work, ['probe', loads]);
-  const unknown = stubs.stdout.split(/\s+/).filter((name) => uses.has(name));
+  const missing = stubs.stdout.split(/\s+/).filter((name) => uses.has(name));
+  const unknown = missing.filter((name) => uses.get(name) !== 'optional');
+  const unset = missing.filter((name) => uses.get(name) === 'optional');
   await writeFile(join(work, 'stubs'), unknown.map((name) => stub(name, uses)).join(''));
   const result = await tool(toolbox, input, work, ['query', `${loads} --load /tmp/query/stubs`]);
   if (result.code !== 0) throw badSpec(input, result.stderr);
-  return parseDescription(result.stdout, unknown, result.stderr);
+  return { ...parseDescription(result.stdout, unknown, result.stderr), unset: unset.sort() };
 }
 
 function tool(toolbox: Toolbox, input: SpecFolder, work: string, argv: readonly string[]): ReturnType<typeof tryTool> {
@@ -239,7 +243,7 @@ ask -q --builtrpms --qf 'P\t%{NAME}\t%|EPOCH?{%{EPOCH}}|\t%{VERSION}\t%{RELEASE}
 test ! -s /tmp/query/urls || ask --shell "$@" < /tmp/query/urls
 `;
 
-function parseDescription(output: string, unknown: readonly string[], said: string): SpecDescription {
+function parseDescription(output: string, unknown: readonly string[], said: string): Omit<SpecDescription, 'unset'> {
   const records = output
     .split('\n')
     .filter((line) => /^\w\t/.test(line))

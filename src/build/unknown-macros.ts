@@ -2,8 +2,11 @@ import { sectionNames } from '../spec/header.ts';
 import type { Spec } from '../spec/parse.ts';
 import { tagValue } from '../spec/query.ts';
 
-/** Where a macro stands: it begins a line, is in a conditional's expression, or is within a value. */
-export type MacroUse = 'call' | 'expression' | 'value';
+/**
+ * Where a macro stands: it begins a line, is in a conditional's expression, or is within a value; `optional` where a tag
+ * has it as `%{?x}`, so that it may be missing.
+ */
+export type MacroUse = 'call' | 'expression' | 'value' | 'optional';
 
 export type MacroUses = ReadonlyMap<string, MacroUse>;
 
@@ -25,9 +28,16 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
   for (const { text } of spec.lines) for (const [, name] of text.matchAll(definePattern)) own.add(name!);
   for (const { text } of spec.lines)
     for (const [, name] of text.matchAll(/rpm\.define\(\s*["'[]+(\w+)/g)) own.add(name!);
-  // One that the spec asks for has to stay undefined, for the answer to be right.
-  for (const { text } of spec.lines) for (const [, name] of text.matchAll(/%\{?[?!]+([A-Za-z_]\w*)/g)) own.add(name!);
   const uses = new Map<string, MacroUse>();
+  const asked = new Set(own);
+  for (const [line, { text }] of spec.lines.entries()) {
+    // One that the spec asks for has to stay undefined, for the answer to be right.
+    for (const [, name] of text.matchAll(/%\{?[?!]+([A-Za-z_]\w*)/g)) asked.add(name!);
+    if (spec.roles[line] !== 'tag') continue;
+    for (const [, name] of text.matchAll(/%\{\?([A-Za-z_]\w*)\}/g)) {
+      if (!own.has(name!) && !ownNames.test(name!)) uses.set(name!, 'optional');
+    }
+  }
   const system = tagValue(spec, 'BuildSystem');
   if (system !== undefined && /^\w+$/.test(system)) {
     for (const part of ['prep', 'conf', 'generate_buildrequires', 'build', 'install', 'check', 'clean']) {
@@ -48,7 +58,7 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
       const text = conditional || isHeader ? whole.replace(/^\s*%\w+/, '') : whole;
       for (const match of text.matchAll(usePattern)) {
         const name = (match[1] ?? match[2])!;
-        if (own.has(name) || ownNames.test(name) || sectionNames.has(`%${name.toLowerCase()}`)) continue;
+        if (asked.has(name) || ownNames.test(name) || sectionNames.has(`%${name.toLowerCase()}`)) continue;
         const begins = role === 'text' && !setting && text.slice(0, match.index).trim() === '';
         const use: MacroUse = begins ? 'call' : conditional ? 'expression' : 'value';
         if (use !== 'value' || !uses.has(name)) uses.set(name, use);

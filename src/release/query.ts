@@ -248,7 +248,7 @@ function textDescription(spec: Spec): SpecDescription {
     ...{ summary: first('summary') ?? '', license: first('license') ?? '', url: first('url') },
     ...{ exclusiveArch: list('', 'exclusivearch'), excludeArch: list('', 'excludearch'), packages },
     buildRequires: list(undefined, 'buildrequires').sort(),
-    ...{ sources: files(sources(spec)), patches: files(patches(spec)), unknown: [] },
+    ...{ sources: files(sources(spec)), patches: files(patches(spec)), unknown: [], unset: [] },
     messages: imbalances(spec).map(({ line, problem }) => `line ${line + 1}: ${problem}`),
   };
 }

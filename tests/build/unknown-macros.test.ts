@@ -59,7 +59,7 @@ describe('macros that a spec needs from the system', () => {
           'Summary: %name %{version} %%eight',
         ],
       ),
-    ).toEqual({ three: 'value' });
+    ).toEqual({ dist: 'optional', three: 'value' });
   });
 
   it('are not in scripts, texts, comments or changelogs, but in what these set', () => {

@@ -93,6 +93,7 @@ describe('weir component query', () => {
       patches: [{ number: 5, url: 'demo-fix.patch' }],
       buildRequires: ['%{py3_dist}', 'gcc', 'make >= 4'],
       unknown: ['gometa', 'py3_dist', 'pyproject_extras_subpkg'],
+      unset: [],
     });
     expect(demo!.packages.map(({ nevra }) => nevra)).toEqual(['demo-2:3.1-4.d9.x86_64', 'demo-docs-2:3.1-4.d9.noarch']);
     const [main, docs] = demo!.packages;
@@ -114,7 +115,7 @@ describe('weir component query', () => {
 
   it('leaves to be seen what nothing here defines', async () => {
     const { found } = await query('demo');
-    expect(found[0]).toMatchObject({ release: '4', summary: 'Demo of %{site_name}' });
+    expect(found[0]).toMatchObject({ release: '4', summary: 'Demo of %{site_name}', unset: ['dist'] });
     expect(found[0]!.unknown).toContain('site_name');
   });
 

@@ -131,9 +131,10 @@ function details(found: QueriedComponent): string {
     }
   }
   const made = found.macroMade.map(({ macro, line, sections }) => `line ${line}: ${macro}: ${sections.join(', ')}`);
-  if (made.length + found.unknown.length + found.messages.length > 0) lines.push('');
+  if (made.length + found.unknown.length + found.unset.length + found.messages.length > 0) lines.push('');
   add('made by macros', made);
   add('unknown here', found.unknown.length === 0 ? [] : [found.unknown.map((name) => `%${name}`).join(' ')]);
+  add('not set here', found.unset.length === 0 ? [] : [found.unset.map((name) => `%{?${name}}`).join(' ')]);
   add('rpm says', found.messages);
   return lines.join('\n');
 }
