@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { removeTree } from '../../src/engine/sandbox.ts';
+import { type GitObject, openReader, parseCommit, parseTree } from '../../src/sources/git-objects.ts';
+import { failure } from '../base/failure.ts';
+import { type Repository, repositoryAt } from './git-repository.ts';
+
+function repository(): Repository {
+  const root = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  onTestFinished(() => removeTree(root));
+  return repositoryAt(join(root, 'r'));
+}
+
+const object = (type: GitObject['type'], bytes: string | Buffer): GitObject => ({
+  id: createHash('sha1').update(bytes).digest('hex'),
+  type,
+  bytes: Buffer.from(bytes),
+});
+
+describe('a commit', () => {
+  const head = (more = ''): string =>
+    `tree ${'a'.repeat(40)}\nparent ${'b'.repeat(40)}\nparent ${'c'.repeat(40)}\nauthor Ann <ann@x> 1600000000 +0200\ncommitter Carl C <> -5 -0700\n${more}\n`;
+
+  it('says who, when and why', () => {
+    expect(parseCommit(object('commit', `${head()}Subject\n\nBody: parent x\n`))).toMatchObject({
+      tree: 'a'.repeat(40),
+      parents: ['b'.repeat(40), 'c'.repeat(40)],
+      author: 'Ann',
+      email: 'ann@x',
+      authorTime: 1_600_000_000,
+      time: -5,
+      message: 'Subject\n\nBody: parent x\n',
+    });
+  });
+
+  it('may be signed, without a message, or by nobody', () => {
+    const signed = head('gpgsig -----BEGIN PGP SIGNATURE-----\n \n tree of lies\n -----END PGP SIGNATURE-----\n');
+    expect(parseCommit(object('commit', `${signed}x`))).toMatchObject({ tree: 'a'.repeat(40), message: 'x' });
+    expect(parseCommit(object('commit', head().trimEnd())).message).toBe('');
+    const nobody = `tree ${'a'.repeat(40)}\nauthor  <> 1 +0000\ncommitter  <> 2 +0000\n\n`;
+    expect(parseCommit(object('commit', nobody))).toMatchObject({ author: '', email: '', parents: [], time: 2 });
+  });
+
+  it('is read in the encoding that it names, and as UTF-8 in one that nobody knows', () => {
+    const latin = Buffer.from(`${head('encoding ISO-8859-1\n').replace('Ann', 'Andr\xe9')}d\xe9j\xe0\n`, 'latin1');
+    expect(parseCommit(object('commit', latin))).toMatchObject({ author: 'André', message: 'déjà\n' });
+    expect(parseCommit(object('commit', `${head('encoding klingon\n')}é`)).message).toBe('é');
+  });
+
+  it.each(['', 'nonsense', 'tree x\n\n', `author a <b> 1 +0000\n\n`])('that is none is refused: %j', (text) => {
+    expect(() => parseCommit(object('commit', text))).toThrow(expect.objectContaining({ code: 'git-failed' }));
+    expect(() => parseCommit(object('blob', head()))).toThrow(expect.objectContaining({ code: 'git-failed' }));
+  });
+});
+
+describe('a tree', () => {
+  const entry = (mode: string, name: string): Buffer =>
+    Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.alloc(20, 7)]);
+
+  it.each([
+    ['100644', 'file'],
+    ['100664', 'file'],
+    ['0100644', 'file'],
+    ['100755', 'executable'],
+    ['40000', 'folder'],
+    ['040000', 'folder'],
+    ['120000', 'link'],
+    ['160000', 'submodule'],
+  ])('has %s as %s', (mode, kind) => {
+    expect(parseTree(object('tree', Buffer.concat([entry(mode, 'a b'), entry(mode, 'c')])))).toEqual([
+      { mode: kind, name: Buffer.from('a b'), id: '07'.repeat(20) },
+      { mode: kind, name: Buffer.from('c'), id: '07'.repeat(20) },
+    ]);
+  });
+
+  it('that is cut off, or of other bytes, ends in a WeirError and nothing else', () => {
+    const whole = Buffer.concat([entry('100644', 'a'), entry('40000', 'b')]);
+    for (let length = 1; length < whole.length; length++) {
+      if (length === entry('100644', 'a').length) continue;
+      expect(() => parseTree(object('tree', whole.subarray(0, length)))).toThrow(
+        expect.objectContaining({ code: 'git-failed' }),
+      );
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        try {
+          parseTree(object('tree', Buffer.from(bytes)));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'git-failed' });
+        }
+      }),
+    );
+  });
+});
+
+describe('a reader', () => {
+  it('answers in order, whatever the sizes', async () => {
+    const made = repository();
+    const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${i}`, `${i}`.repeat(i ** 3)]));
+    made.commit(files);
+    const reader = openReader(join(made.dir, '.git'));
+    const names = Object.keys(files);
+    const read = await Promise.all(names.flatMap((name) => [`HEAD:${name}`, `HEAD:no-${name}`]).map(reader.read));
+    expect(read.map((one) => one?.bytes.toString())).toEqual(names.flatMap((name) => [files[name], undefined]));
+    expect(await reader.read('two\nlines')).toBeUndefined();
+    reader.close();
+    expect(await failure(reader.read('HEAD'))).toMatchObject({ code: 'git-failed' });
+  });
+
+  it('answers what was asked before it is closed', async () => {
+    const made = repository();
+    made.commit({ a: 'a' });
+    const reader = openReader(join(made.dir, '.git'));
+    const asked = [reader.read('HEAD:a'), reader.read('HEAD:b')];
+    reader.close();
+    expect((await Promise.all(asked)).map((one) => one?.type)).toEqual(['blob', undefined]);
+  });
+
+  it('says that a short name means two things, and goes on', async () => {
+    const made = repository();
+    made.commit({ a: 'a' });
+    const seen = new Map<string, string>();
+    let short = '';
+    for (let turn = 0; short === ''; turn++) {
+      const content = String(turn);
+      const start = object('blob', `blob ${content.length}\0${content}`).id.slice(0, 4);
+      const other = seen.get(start);
+      seen.set(start, content);
+      if (other === undefined) continue;
+      short = start;
+      made.commit({ b: content, c: other });
+    }
+    const reader = openReader(join(made.dir, '.git'));
+    expect((await failure(reader.read(short))).code).toBe('ambiguous-commit');
+    expect((await reader.read('HEAD:a'))?.bytes.toString()).toBe('a');
+    reader.close();
+  });
+
+  it('fails where there is no repository, and lacks a damaged object', async () => {
+    expect((await failure(openReader(join(tmpdir(), 'no-such-folder')).read('HEAD'))).code).toBe('git-failed');
+    const made = repository();
+    made.commit({ a: 'a' });
+    const id = made.git('rev-parse', 'HEAD:a');
+    const path = join(made.dir, '.git/objects', id.slice(0, 2), id.slice(2));
+    chmodSync(path, 0o644);
+    writeFileSync(path, 'x');
+    const reader = openReader(join(made.dir, '.git'));
+    expect(await reader.read('HEAD:a')).toBeUndefined();
+    expect((await reader.read('HEAD'))?.type).toBe('commit');
+    reader.close();
+  });
+});
