@@ -285,14 +285,13 @@ describe('the folder', () => {
     const script = `
       import { openProjectWorkspace } from ${JSON.stringify(join(import.meta.dirname, '../../src/release/workspace.ts'))};
       import { renderComponents } from ${JSON.stringify(join(import.meta.dirname, '../../src/release/render.ts'))};
-      import { runOk } from '../../src/base/process.ts';
-import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../src/base/progress.ts'))};
+      import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../src/base/progress.ts'))};
       const progress = createProgress('quiet', false, () => {});
       const workspace = await openProjectWorkspace({ directory: ${JSON.stringify(join(root, 'p'))}, progress });
       await renderComponents(workspace, [...workspace.project.components.values()], { all: true });
     `;
     const run = (): ReturnType<typeof spawn> =>
-      spawn(process.execPath, [join(root, 'run.mjs')], { stdio: 'ignore', env: process.env });
+      spawn(process.execPath, [join(root, 'run.mjs')], { stdio: ['ignore', 'ignore', 'inherit'], env: process.env });
     await put({ 'run.mjs': script });
     const both = [run(), run()].map(async (child) => (await once(child, 'close'))[0]);
     expect(await Promise.all(both)).toEqual([0, 0]);
