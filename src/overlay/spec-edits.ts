@@ -2,7 +2,17 @@ import { WeirError } from '../base/errors.ts';
 import { asStored, joinLines, lineEnd, type SpecLine, splitLines } from '../spec/lines.ts';
 import { nameFitter } from '../spec/names.ts';
 import { countBrackets, parseLines, type Section, type Spec } from '../spec/parse.ts';
-import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, type Tag, tagKey, tags } from '../spec/query.ts';
+import {
+  expandPlain,
+  fileNameOf,
+  mainNames,
+  patches,
+  plainMacros,
+  sectionsOf,
+  type Tag,
+  tagKey,
+  tags,
+} from '../spec/query.ts';
 import { nearestLine, nearestName } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
 import { removeSections } from './remove-sections.ts';
@@ -448,10 +458,10 @@ export function removeSection(spec: Spec, section: string, packageName = ''): Sp
  * Removes every section of a package that is not the main one, and calls of macros that make nothing else.
  */
 export function removeSubpackage(spec: Spec, packageName: string): Spec {
-  if (packageName === '') {
+  const written = sectionsOf(spec, undefined, packageName);
+  if (packageName === '' || (written.some((one) => one.wholeName) && mainNames(spec)(packageName))) {
     throw new WeirError('overlay-invalid', 'the main package cannot be removed', { exit: 2 });
   }
-  const written = sectionsOf(spec, undefined, packageName);
   const defined = written.some((one) => one.key === '%package');
   const fits = nameFitter(spec);
   const made: Section[] = [];

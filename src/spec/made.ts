@@ -123,7 +123,9 @@ interface OwnMacro {
   readonly certain: boolean;
 }
 
-const definitionPattern = /^\s*%(?:define|global)\s+([A-Za-z_]\w*)(?:\(([^)]*)\))?(?:\s+|$)/;
+/** A word that is one macro: its name. */
+const onlyMacro = /^%\{?\??([A-Za-z_]\w*)\}?$/;
+const definitionPattern = /^\s*%(?:define|global)\s+([A-Za-z_]\w*)(?:\(([^)]*)\))?(?:\s+|(?=\\)|$)/;
 const anyHeader = new RegExp(`%(?:${[...sectionNames].map((name) => name.slice(1)).join('|')})(?![A-Za-z0-9_])`, 'i');
 const callPattern = /^\s*%(\{?)\s*([?!]*)([A-Za-z_]\w*)(.*)$/s;
 const firstMacro = /^\s*%\{?\s*[?!]*\s*([A-Za-z_]\w*)/;
@@ -135,6 +137,8 @@ const luaHeader = /(?:^[ \t]*|["']|\[\[|\\n)%{1,2}([A-Za-z_]+)(?![A-Za-z0-9_])([
 export class SectionMacros {
   private readonly own = new Map<string, OwnMacro>();
   private readonly values = new Map<string, string>();
+  /** Macros that expand to lines of text, as descriptions that packages share. */
+  private readonly texts = new Set<string>();
   private readonly budget: Budget = { left: 800_000 };
 
   /** Takes in a `%define` or `%global`. @param text the logical line @param conditional whether it is inside an `%if` */
@@ -144,6 +148,8 @@ export class SectionMacros {
     const [head, name, options] = match;
     const body = text.slice(head.length);
     const simple = options === undefined && !body.includes('\n');
+    const same = simple ? onlyMacro.exec(body.trim())?.[1] : undefined;
+    if (/^(?:%\{expand:)?[ \t]*\\?\n/.test(body) || (same !== undefined && this.texts.has(same))) this.texts.add(name!);
     if (simple && (!conditional || !this.values.has(name!))) this.values.set(name!, body.trim());
     const lines = body.includes('\n') || body.includes('%') ? this.relevantLines(body) : [];
     const before = this.own.get(name!);
@@ -153,6 +159,21 @@ export class SectionMacros {
     } else if (before !== undefined) {
       this.own.set(name!, { ...before, certain: false });
     }
+  }
+
+  /**
+   * The header as rpm sees it where its bare word is a macro that stands for no name: `%description %{text}` with lines
+   * of text, `%files %{?with_x:-f list}`, or `%{?x}` with an `x` that the spec does not set, is of the main package.
+   */
+  settled(header: SectionHeader): SectionHeader {
+    if (header.wholeName || header.package[0] !== '%') return header;
+    const only = onlyMacro.exec(header.package);
+    const optional = /^%\{[?!]+\w+:(.*)\}$/s.exec(header.package)?.[1];
+    const none =
+      only === null
+        ? optional?.trimStart().startsWith('-') === true
+        : this.texts.has(only[1]!) || (/^%\{?\?/.test(header.package) && !this.values.has(only[1]!));
+    return none ? { ...header, package: '' } : header;
   }
 
   /** The sections that a line of the spec makes, without being a header itself. @param lines the logical line's */

@@ -113,7 +113,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
     const header = parseHeader(text);
     if (header !== undefined) {
       roles.push('header');
-      marks.push({ line: index, start: index + 1, section: header, maker: undefined });
+      marks.push({ line: index, start: index + 1, section: macros.settled(header), maker: undefined });
       tagsAllowed = header.key === '%package';
       inChangelog = header.key === '%changelog';
       continue;

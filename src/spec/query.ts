@@ -99,15 +99,33 @@ function listedFiles(spec: Spec, tag: 'patch' | 'source', list: string): ListedF
   return found;
 }
 
-/** Sections of a name (with its `%`, any case), of one package or of all, that the spec writes out. */
+/**
+ * Sections of a name (with its `%`, any case), of one package or of all, that the spec writes out. `''` is the main
+ * package, also where a header names it whole: `%files -n %{name}`.
+ */
 export function sectionsOf(spec: Spec, name: string | undefined, packageName: string | undefined): Section[] {
   const key = name?.toLowerCase();
-  return spec.sections.filter(
-    (section) =>
-      section.maker === undefined &&
-      (key === undefined || (section.key === key && section.header >= 0)) &&
-      (packageName === undefined || section.package === packageName),
+  const found = spec.sections.filter(
+    (section) => section.maker === undefined && (key === undefined || (section.key === key && section.header >= 0)),
   );
+  if (packageName === undefined) return found;
+  if (packageName !== '') return found.filter((section) => section.package === packageName);
+  const isMain = mainNames(spec, found);
+  return found.filter((section) => section.package === '' || (section.wholeName && isMain(section.package)));
+}
+
+/**
+ * Tells whether a whole name is that of the main package. One with a `%package` of its own is not, even where a branch
+ * sets the same name.
+ */
+export function mainNames(spec: Spec, sections: readonly Section[] = spec.sections): (name: string) => boolean {
+  if (!sections.some((section) => section.wholeName)) return () => false;
+  const macros = plainMacros(spec);
+  const main = macros.get('name');
+  if (main === undefined) return () => false;
+  const expanded = expandPlain(main, macros);
+  const own = new Set(spec.sections.filter(({ key }) => key === '%package').map((section) => section.package));
+  return (name) => !own.has(name) && (name === main || expandPlain(name, macros) === expanded);
 }
 
 /** One requirement, unexpanded: `name`, or `name op version`, or a rich one in parentheses, blanks made single. */

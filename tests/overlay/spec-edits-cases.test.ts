@@ -175,6 +175,16 @@ cases('spec-append-lines', [
     '%description -n p|d|a||%build|x',
   ],
   ['%files|x||%gopkgfiles||%changelog', { lines: ['y'], section: '%files' }, '%files|x|y||%gopkgfiles||%changelog'],
+  [
+    'Name: o|%files -n o|x|%files -n %{name}|y',
+    { lines: ['z'], section: '%files' },
+    'Name: o|%files -n o|x|z|%files -n %{name}|y|z',
+  ],
+  [
+    '%global d %{expand:|text}|%description %{d}|%build',
+    { lines: ['z'], section: '%description' },
+    '%global d %{expand:|text}|%description %{d}|z|%build',
+  ],
   ['%files|x|%lfs||%build', { lines: ['y'], section: '%files' }, '%files|x|%lfs|y||%build'],
   [
     '%define fl() %files std-%1|%fl arm|x||%fl x86|y',
@@ -244,6 +254,7 @@ cases('spec-remove-subpackage', [
   ['Name: a|%package -n p|Summary: s|%build', { package: 'p' }, 'Name: a|%build'],
   ['Name: a', { package: 'p' }, 'overlay-no-match'],
   ['Name: a', { package: '' }, 'overlay-invalid'],
+  ['Name: a|%files -n a|x', { package: 'a' }, 'overlay-invalid'],
   ['%post|a|%post p|b|%postun p|c|%files', { package: 'p' }, '%post|a|%files'],
 ]);
 

@@ -39,6 +39,25 @@ describe('sections', () => {
     ]);
   });
 
+  it('are of the main package where a macro stands for no name', () => {
+    const text = [
+      ...['%global text %{expand:', 'A text.}', '%global same %text', '%global more\\', 'More.', '%global name x'],
+      ...[
+        '%description %{text}',
+        '%description %same',
+        '%description %{?more}',
+        '%files %{?with_y:-f list}',
+        '%files %{?unset}',
+      ],
+      ...['%files %{name}', '%files %{unset}', '%files -n %{text}', '%files %{?with_y:sub}'],
+    ].join('\n');
+    expect(
+      parseSpec(text)
+        .sections.slice(1)
+        .map((section) => section.package),
+    ).toEqual(['', '', '', '', '', '%{name}', '%{unset}', '%{text}', '%{?with_y:sub}']);
+  });
+
   it.each([...sectionNames])('knows %s', (name) => {
     expect(outline(`${name}\nx`)).toEqual(['%package [] 0-0', `${name} [] 1-2`]);
   });
