@@ -6,10 +6,10 @@ import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Patience } from '../sources/git-run.ts';
-import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
+import { formatSourcesFile, type LookasideFile, parseSourcesFile } from '../sources/listing.ts';
 import { decodeText } from '../spec/lines.ts';
 import { type Spec, specBytes } from '../spec/parse.ts';
-import { expandPlain, fileNameOf, patches, plainMacros, sectionsOf, sources } from '../spec/query.ts';
+import { sectionsOf, sources } from '../spec/query.ts';
 import {
   type AppliedOverlay,
   applyArchiveOverlays,
@@ -21,6 +21,7 @@ import {
 } from './apply.ts';
 import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
+import { listedNames } from './listed-names.ts';
 import { applyRelease, type ReleaseHistory, releaseHistory } from './release.ts';
 import { insertTag, prependLines } from './spec-edits.ts';
 
@@ -244,11 +245,14 @@ export async function renderPrepared(
 ): Promise<RenderedComponent> {
   const files = new Map<string, RenderedFile>();
   files.set(`${component.name}.spec`, { bytes: specBytes(prepared.spec), executable: false });
-  if (prepared.listed.length > 0) {
-    files.set('sources', { bytes: Buffer.from(formatSourcesFile(prepared.listed)), executable: false });
-  }
+  const listing = await sourcesFile(prepared);
+  if (listing !== undefined) files.set('sources', { bytes: listing, executable: false });
   const fromLookaside = new Set(prepared.listed.map((file) => file.filename));
-  const wanted = component.render.skipFileFilter ? undefined : listedNames(prepared.spec);
+  const textOf = async (name: string): Promise<string | undefined> => {
+    const entry = prepared.files.get(name);
+    return entry === undefined || entry.kind === 'link' ? undefined : decodeText(await readEntry(entry)).text;
+  };
+  const wanted = component.render.skipFileFilter ? undefined : await listedNames(prepared.spec, textOf);
   for (const [name, entry] of prepared.files) {
     if (name === 'sources' || fromLookaside.has(name) || entry.kind === 'link') continue;
     if (wanted !== undefined && !wanted.has(name)) continue;
@@ -263,25 +267,18 @@ export async function renderPrepared(
   };
 }
 
+/** Upstream's own file, byte by byte, where it lists what the component has; it may be empty. */
+async function sourcesFile({ files, listed }: PreparedComponent): Promise<Uint8Array | undefined> {
+  const entry = files.get('sources');
+  if (entry !== undefined && entry.kind !== 'link') {
+    const bytes = await readEntry(entry);
+    const theirs = formatSourcesFile(parseSourcesFile(decodeText(bytes).text, 'sources'));
+    if (theirs === formatSourcesFile(listed)) return bytes;
+  }
+  return listed.length === 0 ? undefined : Buffer.from(formatSourcesFile(listed));
+}
+
 /** Where a component is rendered, relative to the rendered specs' folder. */
 export function renderedDir(name: string): string {
   return `${name.slice(0, 1).toLowerCase()}/${name}`;
-}
-
-/** Names that the spec lists or loads; undefined where the text alone does not tell all of them. */
-function listedNames(spec: Spec): Set<string> | undefined {
-  const macros = plainMacros(spec);
-  const values = [...sources(spec), ...patches(spec)].map((file) => file.value);
-  for (const { text } of spec.lines) {
-    const loaded = /^\s*%(?:include\s+|\{load:\s*)([^}\s]+(?:\}[^}\s]+)?)/.exec(text)?.[1];
-    // Most name their file by %{_sourcedir} or %{SOURCE1}: a Source that is listed anyway.
-    if (loaded !== undefined && !/%\{?(SOURCE|S:)/.test(loaded)) values.push(loaded.replace(/%\{?_sourcedir\}?\//, ''));
-  }
-  const names = new Set<string>();
-  for (const value of values) {
-    const name = fileNameOf(expandPlain(value, macros));
-    if (name.includes('%')) return undefined;
-    names.add(name);
-  }
-  return names;
 }

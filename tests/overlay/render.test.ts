@@ -111,7 +111,7 @@ b
     );
   });
 
-  it.each<{ name: string; spec: string; skipFileFilter?: boolean; names: string[] }>([
+  it.each<{ name: string; spec: string; skipFileFilter?: boolean; files?: Record<string, string>; names: string[] }>([
     { name: 'listed files only', spec: upstream, names: ['fix.patch'] },
     {
       name: 'all without the filter',
@@ -135,8 +135,38 @@ b
       spec: `%{load:%{SOURCE1}}\nSource1: README.md\n${upstream}`,
       names: ['README.md', 'fix.patch'],
     },
-  ])('has $name', async ({ spec, skipFileFilter, names }) => {
-    const sources = await fetched({ ...demoFiles, 'Demo.spec': spec });
+    {
+      name: 'a patch whose number stands apart',
+      spec: `Patch 7: README.md\n${upstream}`,
+      names: ['README.md', 'fix.patch'],
+    },
+    {
+      name: 'what a file lists that is included',
+      spec: `Source1: list\n%include %{SOURCE1}\n${upstream}`,
+      files: {
+        list: '# Patch9: no.patch\nPatch1: README.md\n%include %{_sourcedir}/more\n',
+        more: 'Source8: .gitignore\n',
+      },
+      names: ['.gitignore', 'README.md', 'fix.patch', 'list', 'more'],
+    },
+    ...[
+      ['a file to include that is not there', '%include %{SOURCE0}\n'],
+      ['a file that includes itself', 'Source1: list\n%include list\n', { list: '%include list\n' }],
+      ['patches that lua makes', "%{lua:for i=1,3 do\n  print(string.format('Patch%u: x-%u.patch\\n', i, i))\nend}\n"],
+      ['sources that a shell makes', '%(for i in 1 2; do echo "Source$i: x-$i"; done)\n'],
+    ].map(([name, text, files = {}]) => ({
+      name: `all where there is ${name as string}`,
+      spec: `${text as string}${upstream}`,
+      files: files as Record<string, string>,
+      names: ['.gitignore', 'README.md', 'fix.patch', ...Object.keys(files)],
+    })),
+    {
+      name: 'listed files only, whatever texts say',
+      spec: `${upstream}- Patch1: dropped\n%description -n x\nSource1: README.md\n%prep\n%include /usr/lib/rpm/x\n# Source%d: x\n`,
+      names: ['fix.patch'],
+    },
+  ])('has $name', async ({ spec, skipFileFilter, files, names }) => {
+    const sources = await fetched({ ...demoFiles, ...files, 'Demo.spec': spec });
     await symlink('/etc/passwd', join(sources.dir, 'link'));
     const one = component({ name: 'Demo', render: { skipFileFilter: skipFileFilter ?? false } });
     expect([...(await renderComponent(one, sources)).files.keys()]).toEqual(
@@ -159,6 +189,22 @@ b
     const rendered = await renderComponent(component({ name: 'Demo', overlays: [edit] }), sources);
     expect(texts(rendered).sources).toMatch(/^SHA512 \(Demo-1\.2\.tar\.gz\) = [0-9a-f]{128}\n$/);
     expect(texts(rendered).sources).not.toContain(tarball.hash);
+  });
+
+  it("has upstream's own sources file where it lists the same, and one in our form where not", async () => {
+    const old = `# by hand\n${'0'.repeat(32)}  d.tgz\n`;
+    const listed = { filename: 'd.tgz', hashType: 'MD5', hash: '0'.repeat(32) } as const;
+    const rendered = async (sources: string | undefined, files: FetchedSources['files']): Promise<unknown> => {
+      const from = await fetched({ ...demoFiles, ...(sources === undefined ? {} : { sources }) });
+      return texts(await renderComponent(component({ name: 'Demo' }), { ...from, files })).sources;
+    };
+    expect(await rendered(old, [listed])).toBe(old);
+    expect(await rendered('', [])).toBe('');
+    expect(await rendered(undefined, [])).toBeUndefined();
+    expect(await rendered(undefined, [listed])).toBe(`MD5 (d.tgz) = ${'0'.repeat(32)}\n`);
+    expect(await rendered(old, [listed, tarball])).toBe(
+      `MD5 (d.tgz) = ${'0'.repeat(32)}\nSHA512 (${tarball.filename}) = ${tarball.hash}\n`,
+    );
   });
 
   it('is an error where check.skip has no %check', async () => {

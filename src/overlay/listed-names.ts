@@ -1,0 +1,64 @@
+import type { Spec } from '../spec/parse.ts';
+import { expandPlain, fileNameOf, patches, plainMacros, sources } from '../spec/query.ts';
+
+/** `Patch 0: x` too, which rpm takes for a tag although it has a blank in it. */
+const written = /^\s*(?:source|patch)\s*\d*\s*:\s*(\S.*)$/i;
+/** What lua, a macro or a shell is to make a tag of: `Patch%u: …`, `Source%{n}:`. */
+const made = /(?:source|patch)[^\s:;,]{0,20}:(?!\/\/)/i;
+const included = /^\s*%(?:include\s+|\{load:\s*)([^}\s]+(?:\}[^}\s]+)?\}?)/;
+
+/**
+ * Names of the files that a spec lists as sources and patches, includes or loads, with those that included files list. Undefined
+ * where the text alone does not tell all of them: a name with a macro that the spec does not define, tags that are made,
+ * a file to include that is not there.
+ * @param textOf the content of a file beside the spec, undefined where there is none
+ */
+export async function listedNames(
+  spec: Spec,
+  textOf: (name: string) => Promise<string | undefined>,
+): Promise<Set<string> | undefined> {
+  const macros = plainMacros(spec);
+  const names = new Set<string>();
+  const add = (value: string): string | undefined => {
+    const name = fileNameOf(expandPlain(value, macros));
+    if (name.includes('%')) return undefined;
+    names.add(name);
+    return name;
+  };
+  for (const { value } of [...sources(spec), ...patches(spec)]) if (add(value) === undefined) return undefined;
+  const numbered = new Map(sources(spec).map((source) => [source.number, source.value]));
+
+  /** Whether the lines tell all that they list. @param tags whether tags can stand in them */
+  const scan = async (lines: readonly string[], tags: boolean, depth = 0): Promise<boolean> => {
+    for (const line of lines) {
+      if (/^\s*(?:#|%dnl\b)/.test(line)) continue;
+      const value = tags ? written.exec(line)?.[1] : undefined;
+      if (value !== undefined) {
+        if (add(value.trim()) === undefined) return false;
+        continue;
+      }
+      const path = included.exec(line)?.[1];
+      if (path === undefined) {
+        if (tags && made.test(line)) return false;
+        continue;
+      }
+      const number = /^%\{?(?:SOURCE|S:)(\d+)\}?$/.exec(path)?.[1];
+      const plain = number === undefined ? path.replace(/%\{?_sourcedir\}?\//, '').replace(/\}$/, '') : undefined;
+      // A file of the system's lists none of the component's.
+      if (plain?.startsWith('/')) continue;
+      const name = add(plain ?? numbered.get(Number(number)) ?? path);
+      const text = name === undefined ? undefined : await textOf(name);
+      if (text === undefined || depth === 5 || !(await scan(text.split(/\r?\n/), tags, depth + 1))) return false;
+    }
+    return true;
+  };
+
+  for (const { key, start, end } of spec.sections) {
+    const lines: string[] = [];
+    for (let line = start; line < end; line++) {
+      if (spec.roles[line] !== 'tag') lines.push(spec.lines[line]!.text);
+    }
+    if (!(await scan(lines, key === '%package'))) return undefined;
+  }
+  return names;
+}
