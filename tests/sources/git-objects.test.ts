@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -138,6 +139,30 @@ describe('a reader', () => {
     expect((await failure(reader.read(short))).code).toBe('ambiguous-commit');
     expect((await reader.read('HEAD:a'))?.bytes.toString()).toBe('a');
     reader.close();
+  });
+
+  it('keeps no process alive that has its answers, and is stopped with the other children', () => {
+    const made = repository();
+    made.commit({ a: 'a' });
+    const source = join(import.meta.dirname, '../../src');
+    const script = join(made.dir, 'script.mjs');
+    writeFileSync(
+      script,
+      `import { stopChildren } from '${source}/base/process.ts';
+       import { openReader } from '${source}/sources/git-objects.ts';
+       const git = '${join(made.dir, '.git')}';
+       const [idle, stopped] = [openReader(git), openReader(git)];
+       console.log((await idle.read('HEAD:a')).bytes.toString());
+       if (process.argv[2] === 'stop') {
+         stopChildren('SIGKILL');
+         await stopped.read('HEAD:a').catch((error) => console.log(error.code));
+         try { openReader(git); } catch (error) { console.log(error.code); }
+       }`,
+    );
+    const run = (...argv: string[]): string =>
+      execFileSync(process.execPath, [script, ...argv], { encoding: 'utf8', timeout: 20_000 });
+    expect(run()).toBe('a\n');
+    expect(run('stop')).toBe('a\ninterrupted\ninterrupted\n');
   });
 
   it('fails where there is no repository, and lacks a damaged object', async () => {
