@@ -66,7 +66,7 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 7;
+const imageVersion = 8;
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
 export const treeFile = 'tree.jsonl.gz';
@@ -118,6 +118,8 @@ export async function imageStage(
       clock,
       selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
       rpmdb: true,
+      // Where no rpm is to be asked, scanners look for the lists.
+      rpmManifest: !composed.entries.some((entry) => entry.path === '/usr/bin/rpm'),
       presets: definition.kind === 'disk',
       enable: definition.enabledServices,
       disable: definition.disabledServices,
