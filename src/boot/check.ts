@@ -28,8 +28,6 @@ export interface BootImage {
   /** `vhd`: fixed, a raw disk with a footer. */
   readonly format: 'raw' | 'qcow2' | 'vhd' | 'iso';
   readonly arch: MachineArch;
-  /** Default `uefi`. */
-  readonly firmware?: 'uefi' | 'bios';
   /** Starts this kernel instead of the image's own loader; the command line names the root. */
   readonly kernel?: { readonly path: string; readonly initrd?: string; readonly commandLine: string };
   /** UEFI variables with keys enrolled: starts with Secure Boot on. */
@@ -41,6 +39,8 @@ export interface MachineOptions {
   readonly memoryMiB?: number;
   /** Default 2. */
   readonly cpus?: number;
+  /** Default `uefi`; `bios` is what clouds call generation 1. */
+  readonly firmware?: 'uefi' | 'bios';
   /** How the guest sees the disk; NVMe by default, as on today's clouds. */
   readonly bus?: 'nvme' | 'virtio';
   /** The disk's size in bytes, where it shall be larger than the image. */
@@ -253,7 +253,7 @@ export async function prepareMachine(
       memoryMiB: options.memoryMiB ?? 2048,
       cpus: options.cpus ?? 2,
       ...(options.extraCommandLine === undefined ? {} : { extraCommandLine: options.extraCommandLine }),
-      firmware: await firmwareFor(toolbox, image, folder),
+      firmware: await firmwareFor(toolbox, image, options, folder),
       disks: [
         image.format === 'iso'
           ? { path: image.path, format: 'raw', bus: 'cdrom' }
@@ -282,12 +282,17 @@ async function vhdDiskSize(image: BootImage): Promise<number | undefined> {
   return (await stat(image.path)).size - 512;
 }
 
-async function firmwareFor(toolbox: Toolbox, image: BootImage, folder: string): Promise<Firmware> {
+async function firmwareFor(
+  toolbox: Toolbox,
+  image: BootImage,
+  options: MachineOptions,
+  folder: string,
+): Promise<Firmware> {
   if (image.kernel !== undefined) {
     const { path, initrd, commandLine } = image.kernel;
     return { kind: 'kernel', kernel: path, commandLine, ...(initrd === undefined ? {} : { initrd }) };
   }
-  if (image.firmware === 'bios') return { kind: 'bios' };
+  if (options.firmware === 'bios') return { kind: 'bios' };
   return uefiFirmware(toolbox, image.arch, folder, image.secureVariables);
 }
 

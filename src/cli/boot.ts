@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import { checkImage, runImage } from '../release/boot.ts';
@@ -8,6 +8,7 @@ import { workspaceFor } from './workspace.ts';
 interface BootOptions {
   readonly check?: boolean;
   readonly install?: string;
+  readonly firmware: 'uefi' | 'bios';
   readonly memory: string;
   readonly cpus: string;
   readonly sshKey?: string;
@@ -20,6 +21,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .argument('<image>', 'name of a disk image')
     .option('--check', 'ask the machine how it is, switch it off, and report')
     .option('--install <package>', 'what --check installs from the repository')
+    .addOption(
+      new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
+        .choices(['uefi', 'bios'])
+        .default('uefi'),
+    )
     .option('--memory <MiB>', 'memory of the machine', '2048')
     .option('--cpus <n>', 'processors of the machine', '2')
     .option('--ssh-key <file>', 'public key that may log in as root over SSH')
@@ -32,7 +38,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (image: string, options: BootOptions) => {
       const settings = globals();
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
-      const machine = { memoryMiB: number('--memory', options.memory), cpus: number('--cpus', options.cpus) };
+      const machine = {
+        firmware: options.firmware,
+        memoryMiB: number('--memory', options.memory),
+        cpus: number('--cpus', options.cpus),
+      };
       if (options.check === true) {
         const install = options.install === undefined ? {} : { install: options.install };
         const report = await checkImage(workspace, image, { ...machine, ...install });

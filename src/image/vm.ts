@@ -6,8 +6,9 @@ import { exists } from '../base/files.ts';
 import { blobPath, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
+import { grubConfiguration, installBios } from './bios.ts';
 import { dataExtents, hashSparse } from './digest.ts';
-import { copySparse, makeDisk, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
+import { copySparse, makeDisk, partitionTypes, rawToQcow2, rawToVhd, type Target } from './disk.ts';
 import { makeEsp } from './esp.ts';
 import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
 import { makeInitrd, rootModules } from './initrd.ts';
@@ -59,7 +60,7 @@ const architectures = {
 } as const;
 
 /**
- * A disk that boots by UEFI: systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
+ * A disk that boots by UEFI, and on x86-64 by BIOS too (GRUB, see `installBios`): systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
  * the one ext4 root. The tree must hold the kernel (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an
  * os-release; systemd-boot, its stub and busybox come from the tree where it has them, else from the toolbox. The root
  * grows to its disk at the first start when the tree says so (repart.d, fstab).
@@ -101,6 +102,7 @@ export async function makeVm(
   await mkdir(disks);
   await mkdir(join(work, 'uki'));
   await mkdir(join(work, 'initrd'));
+  await mkdir(join(work, 'bios'));
   const initrd = join(work, 'initrd.img');
   const busybox = await fromEither('/usr/bin/busybox', 'busybox-static');
   const stub = await fromEither(`/usr/lib/systemd/boot/efi/${names.stub}`, 'systemd-boot-efi');
@@ -121,7 +123,6 @@ export async function makeVm(
       epoch,
     });
     modules = made.modules;
-    const linux = fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!;
     await makeUki(toolbox, uki, { kernel: linux, release: kernel, initrd, commandLine, osRelease, stub, epoch });
   };
   const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
@@ -129,11 +130,37 @@ export async function makeVm(
   // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
   await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
 
+  const bios = options.arch === 'x86_64';
+  const volumeId = seededUuid(seed, 'esp volume').slice(0, 8);
+  const grub = join(work, 'grub.cfg');
+  const linux = fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!;
+  const biosFolder = `weir/${kernel}`;
+  await writeFile(
+    grub,
+    grubConfiguration({
+      title: options.name,
+      kernel: `${biosFolder}/linux`,
+      initrd: `${biosFolder}/initrd`,
+      commandLine,
+    }),
+  );
+
   const raw = join(disks, `${options.name}.raw`);
   const { size } = await makeDisk(toolbox, raw, {
     uuid: seededUuid(seed, 'disk'),
     size: options.size,
     partitions: [
+      ...(bios
+        ? [
+            {
+              name: 'bios',
+              type: partitionTypes.biosBoot,
+              uuid: seededUuid(seed, 'bios partition'),
+              size: 1 << 20,
+              fill: (target: Target) => installBios(toolbox, target, volumeId, join(work, 'bios')),
+            },
+          ]
+        : []),
       {
         name: 'esp',
         type: partitionTypes.esp,
@@ -143,13 +170,17 @@ export async function makeVm(
           await unifiedKernel();
           await makeEsp(toolbox, target, {
             label: 'ESP',
-            volumeId: seededUuid(seed, 'esp volume').slice(0, 8),
+            volumeId,
             epoch,
             files: {
               [`EFI/BOOT/${names.fallback}`]: loader,
               [`EFI/systemd/${names.boot}`]: loader,
               'loader/loader.conf': loaderConf,
               [`EFI/Linux/weir-${kernel}.efi`]: uki,
+              // GRUB cannot read a unified kernel image, so for the BIOS its parts lie beside it.
+              ...(bios
+                ? { 'grub/grub.cfg': grub, [`${biosFolder}/linux`]: linux, [`${biosFolder}/initrd`]: initrd }
+                : {}),
             },
           });
         },

@@ -66,7 +66,7 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 8;
+const imageVersion = 9;
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
 export const treeFile = 'tree.jsonl.gz';

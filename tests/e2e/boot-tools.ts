@@ -29,10 +29,11 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       const before = await fileDigest(path);
       const report = await bootCheck(
         toolbox,
-        { path, format: 'raw', arch: 'x86_64', firmware: 'bios' },
+        { path, format: 'raw', arch: 'x86_64' },
         {
           folder: join(folder, 'check'),
           memoryMiB: 64,
+          firmware: 'bios',
           accelerator: { accelerator: 'tcg', why: 'emulated: the test says so' },
           timeoutSeconds: 8,
         },
@@ -49,10 +50,11 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       await writeFile(path, Buffer.alloc(1 << 20));
       const start = bootCheck(
         toolbox,
-        { path, format: 'raw', arch: 'x86_64', firmware: 'bios' },
+        { path, format: 'raw', arch: 'x86_64' },
         {
           folder: join(folder, 'refused'),
           cpus: 100_000,
+          firmware: 'bios',
           accelerator: { accelerator: 'tcg', why: 'emulated: the test says so' },
           timeoutSeconds: 60,
         },

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
@@ -20,4 +21,14 @@ test('vm-base starts, is well under enforcing SELinux, and installs a signed pac
       expect(await fileDigest(join(shared.out, 'images', 'vm-base', file.path)), file.path).toBe(file.sha256);
     }
   }
+});
+
+test('the same disk starts by BIOS', async () => {
+  const words = ['-C', shared.project, 'boot', 'vm-base', '--firmware', 'bios', '--check', '--out', shared.out];
+  const result = await weir(words);
+  const report = JSON.parse(result.stdout) as BootReport;
+  expect(report.failures, result.stderr).toEqual([]);
+  expect(result.code).toBe(0);
+  const console = await readFile(join(shared.out, 'boot/vm-base/console.log'), 'utf8');
+  expect(console).toContain('BOOT_IMAGE=/weir/');
 });
