@@ -45,6 +45,8 @@ export interface MachineOptions {
   readonly bus?: 'nvme' | 'virtio';
   /** The disk's size in bytes, where it shall be larger than the image. */
   readonly diskSize?: number;
+  /** Further disks, raw; the guest may write them. */
+  readonly disks?: readonly string[];
   /** Further credentials for the guest. */
   readonly credentials?: readonly Credential[];
   /** Words added to the command line of a unified kernel image; not with Secure Boot. */
@@ -242,6 +244,7 @@ export async function prepareMachine(
 ): Promise<{ readonly machine: Omit<Machine, 'console'>; readonly binds: readonly Bind[]; readonly overlay: string }> {
   const overlay = await makeOverlayFor(toolbox, image, options, folder);
   const binds: Bind[] = [{ from: image.path }, { from: folder, writable: true }];
+  for (const disk of options.disks ?? []) binds.push({ from: disk, writable: true });
   if (image.kernel !== undefined) {
     binds.push({ from: image.kernel.path });
     if (image.kernel.initrd !== undefined) binds.push({ from: image.kernel.initrd });
@@ -258,6 +261,7 @@ export async function prepareMachine(
         image.format === 'iso'
           ? { path: image.path, format: 'raw', bus: 'cdrom' }
           : { path: overlay, format: 'qcow2', bus: options.bus ?? 'nvme' },
+        ...(options.disks ?? []).map((path) => ({ path, format: 'raw', bus: 'virtio' }) as const),
       ],
     },
     binds,

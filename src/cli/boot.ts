@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
@@ -9,6 +10,8 @@ interface BootOptions {
   readonly check?: boolean;
   readonly install?: string;
   readonly firmware: 'uefi' | 'bios';
+  readonly cloudInit?: string;
+  readonly append?: string;
   readonly memory: string;
   readonly cpus: string;
   readonly sshKey?: string;
@@ -26,6 +29,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         .choices(['uefi', 'bios'])
         .default('uefi'),
     )
+    .option('--cloud-init <dir>', "folder with cloud-init's user-data and meta-data, given to the machine as a disk")
+    .option('--append <words>', "words added to the kernel's command line; not with bios or Secure Boot")
     .option('--memory <MiB>', 'memory of the machine', '2048')
     .option('--cpus <n>', 'processors of the machine', '2')
     .option('--ssh-key <file>', 'public key that may log in as root over SSH')
@@ -40,6 +45,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
+        ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
+        ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
         memoryMiB: number('--memory', options.memory),
         cpus: number('--cpus', options.cpus),
       };

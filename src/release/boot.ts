@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
 import { exists, readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { type BootImage, type BootReport, bootCheck, type MachineOptions } from '../boot/check.ts';
+import { cloudSeedCommandLine, writeCloudSeed } from '../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../boot/console.ts';
+import { withScratch } from '../engine/sandbox.ts';
 import type { ImageRecord } from './images.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
 
@@ -35,22 +37,44 @@ export async function bootableImage(
   });
 }
 
+/** What can be given to a machine besides what the boot room knows. */
+export interface SeedOptions {
+  /** Folder with cloud-init's user-data and meta-data. */
+  readonly cloudSeed?: string;
+}
+
+/** The options with a disk for cloud-init, where one is asked for. @param folder where the disk is written */
+async function withCloudSeed<T extends MachineOptions & SeedOptions>(
+  workspace: Workspace,
+  options: T,
+  folder: string,
+): Promise<T> {
+  if (options.cloudSeed === undefined) return options;
+  const disk = join(folder, 'cidata.img');
+  await mkdir(folder, { recursive: true });
+  await writeCloudSeed(await toolboxStage(workspace, 'core'), options.cloudSeed, disk);
+  const words = [options.extraCommandLine, cloudSeedCommandLine].filter((word) => word !== undefined);
+  return { ...options, disks: [...(options.disks ?? []), disk], extraCommandLine: words.join(' ') };
+}
+
 /** Starts the very image a user would get and asks it how it is; see `bootCheck`. */
 export async function checkImage(
   workspace: Workspace,
   name: string,
-  options: MachineOptions & { readonly install?: string; readonly verifyPackages?: boolean } = {},
+  options: MachineOptions & SeedOptions & { readonly install?: string; readonly verifyPackages?: boolean } = {},
 ): Promise<BootReport> {
   const { image, record } = await bootableImage(workspace, name);
   const toolbox = await toolboxStage(workspace, 'boot');
   const root = join(workspace.out, 'repo', workspace.release.version, record.snapshot);
   const installed = new Set(record.packages.map((pkg) => pkg.name));
   const wanted = options.install ?? (await somethingToInstall(workspace, installed));
+  const folder = join(workspace.out, 'boot', name);
+  const machine = await withCloudSeed(workspace, options, folder);
   return inStage(workspace.progress, `boot ${name}`, async (stage) => {
     stage.update('starting');
     const report = await bootCheck(toolbox, image, {
-      ...options,
-      folder: join(workspace.out, 'boot', name),
+      ...machine,
+      folder,
       install: {
         folder: root,
         package: wanted,
@@ -87,7 +111,14 @@ async function somethingToInstall(workspace: Workspace, installed: ReadonlySet<s
 }
 
 /** Runs an image on the terminal. @returns QEMU's exit code */
-export async function runImage(workspace: Workspace, name: string, options: ConsoleOptions): Promise<number> {
+export async function runImage(
+  workspace: Workspace,
+  name: string,
+  options: ConsoleOptions & SeedOptions,
+): Promise<number> {
   const { image } = await bootableImage(workspace, name);
-  return bootInteractive(await toolboxStage(workspace, 'boot'), image, options);
+  const toolbox = await toolboxStage(workspace, 'boot');
+  return withScratch(workspace.engine.scratch, async (folder) =>
+    bootInteractive(toolbox, image, await withCloudSeed(workspace, options, folder)),
+  );
 }
