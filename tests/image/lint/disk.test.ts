@@ -26,6 +26,19 @@ test.each(targets)('every rule holds for a good disk: %s', async (target) => {
   expect(verdicts.length).toBeGreaterThan(25);
 });
 
+/** The clock as a program before chronyd writes it, with these options. */
+const helper = (options: string) => (parts: DiskParts) => {
+  delete parts.root['/etc/chrony.d/azure.conf'];
+  parts.root['/usr/lib/systemd/system/chronyd.service.d/50-clock.conf'] =
+    '[Service]\nExecStartPre=-+/usr/libexec/clock\n';
+  parts.root['/usr/libexec/clock'] =
+    `#!/bin/sh\nfor clock in /dev/ptp_hyperv; do\n  echo "refclock PHC $clock ${options}"\ndone\n`;
+};
+
+test('a clock that a program looks for before chronyd starts is a clock', async () => {
+  expect(notHolding(await lint(helper('poll 3 dpoll -2 offset 0'), 'azure-gen2'))).toEqual([]);
+});
+
 interface Damage {
   readonly rule: string;
   readonly how: string;
@@ -584,6 +597,7 @@ const damages: readonly Damage[] = [
     change: edit('/etc/chrony.d/azure.conf', 'dpoll -2', 'dpoll 2'),
     says: /no dpoll -2/,
   },
+  { rule: 'chrony-hyperv-clock', how: "a program's", change: helper('poll 3 offset 0'), says: /no dpoll -2/ },
   { rule: 'no-ssh-host-keys', how: 'a key', change: file('/etc/ssh/ssh_host_ed25519_key'), says: /host key/ },
   { rule: 'no-authorized-keys', how: "root's", change: file('/root/.ssh/authorized_keys'), says: /\/root\/.ssh/ },
   {

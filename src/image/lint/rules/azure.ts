@@ -145,6 +145,33 @@ async function chronyLines(files: Files): Promise<Directive[]> {
   };
   await add('/etc/chrony.conf');
   await add('/etc/chrony/chrony.conf');
+  lines.push(...(await clocksOfHelpers(files)));
+  return lines;
+}
+
+/**
+ * Clocks that a program writes into chrony's configuration before chronyd starts: chronyd ends where a clock of its
+ * configuration is not there, so an image that is for other machines too looks first.
+ */
+async function clocksOfHelpers(files: Files): Promise<Directive[]> {
+  const lines: Directive[] = [];
+  for (const unit of services.chrony ?? []) {
+    for (const folder of ['/usr/lib/systemd/system', '/etc/systemd/system']) {
+      for (const [path] of below(files, `${folder}/${unit}.d`)) {
+        const programs = ((await readText(files, path)) ?? '').matchAll(/^ExecStartPre=[-+!:@|]*(\/\S+)/gm);
+        for (const [, program] of programs) {
+          const text = (await readText(files, program!)) ?? '';
+          if (!text.includes('/dev/ptp_hyperv')) continue;
+          for (const [, options] of text.matchAll(/refclock PHC \S+ ([\w\t -]+)/g)) {
+            lines.push({
+              words: ['refclock', 'PHC', '/dev/ptp_hyperv', ...options!.trim().split(/\s+/)],
+              where: program!,
+            });
+          }
+        }
+      }
+    }
+  }
   return lines;
 }
 
