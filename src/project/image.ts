@@ -76,6 +76,7 @@ function definitionOf(entry: Entry<RawImage>, raw: RawDefinition): WeirImage | K
     packages: raw.packages,
     excludePackages: raw['exclude-packages'] ?? [],
     ...(raw.hostname === undefined ? {} : { hostname: raw.hostname }),
+    ...(raw['max-size'] === undefined ? {} : { maxSize: sizeInBytes(raw['max-size']) }),
     enabledServices: raw['enabled-services'] ?? [],
     disabledServices: raw['disabled-services'] ?? [],
   };

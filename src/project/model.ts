@@ -321,6 +321,8 @@ interface WeirImageBase {
   readonly excludePackages: readonly string[];
   readonly formats: readonly ImageFormat[];
   readonly hostname?: string;
+  /** What all files may come to, in bytes. */
+  readonly maxSize?: number;
   readonly selinux: SelinuxMode;
   /** systemd units enabled beyond the presets of the packages. */
   readonly enabledServices: readonly string[];

@@ -22,6 +22,7 @@ import { printListing } from '../tree/listing.ts';
 import { withEntries } from '../tree/overlay.ts';
 import { treeBytes } from '../tree/size.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
+import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
 import type { PublishedRepository } from './repository.ts';
@@ -124,6 +125,7 @@ export async function imageStage(
       enable: definition.enabledServices,
       disable: definition.disabledServices,
     });
+    if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
     stage.update('writing the image');
     const record = await replaceFolder(dir, async (temporary) => {
       const osRelease = await osReleaseOf(workspace, tree);

@@ -26,6 +26,9 @@ const weirFields = {
     .enum(['enforcing', 'permissive', 'disabled'])
     .optional()
     .describe('SELinux mode; by default "enforcing" for disks and "disabled" for containers'),
+  'max-size': sizeSchema
+    .optional()
+    .describe('What all files may come to, such as "25MiB"; a larger image is an error, with what is large in it'),
   'enabled-services': filledTexts("systemd units to enable beyond the packages' presets"),
   'disabled-services': filledTexts("systemd units to disable against the packages' presets"),
 };
