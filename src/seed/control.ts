@@ -94,7 +94,9 @@ export function rpmVersion(debian: string): PackageEvr {
   };
 }
 
+/** Nothing is `0`, as it is to dpkg. */
 function allowed(part: string): string {
+  if (part === '') return '0';
   return part.replaceAll(/[^A-Za-z0-9._+~^]/g, '.');
 }
 

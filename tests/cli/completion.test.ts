@@ -25,7 +25,7 @@ describe('candidates', () => {
       ['--color', ''],
       ['auto', 'always', 'never'],
     ],
-    [['boot', 'vm-'], ['vm-base']],
+    [['boot', 'vm-b'], ['vm-base']],
     [['component', 'list', '-p', 'bz'], ['bzip2']],
     [['completion', 'f'], ['fish']],
     [['build', '--out', '/'], []],

@@ -269,7 +269,12 @@ describe('the printer', () => {
   }));
 
   it('prints any tables so that they are read the same', () => {
-    const untouched = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+    // Copied by hand: V8's JSON.parse takes the key `"` for `\\` once an object with that key was there.
+    const untouched = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(untouched);
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, untouched(inner)]));
+    };
     fc.assert(
       fc.property(tree.table, fc.boolean(), (tables, origins) => {
         fc.pre(tables.kind === 'table' && !JSON.stringify(plain(tables)).includes('__proto__'));

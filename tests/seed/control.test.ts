@@ -63,8 +63,9 @@ describe('versions', () => {
       fc.property(fc.string({ minLength: 1, unit: 'binary-ascii' }), (text) => {
         const evr = rpmVersion(`1${text}`);
         expect(evr.version).toMatch(/^[A-Za-z0-9._+~^]+$/);
-        expect(evr.release).toMatch(/^[A-Za-z0-9._+~^]*$/);
+        expect(evr.release).toMatch(/^[A-Za-z0-9._+~^]+$/);
       }),
+      { examples: [[':'], ['-'], [':-']] },
     );
   });
 
