@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
@@ -97,8 +97,10 @@ export function check<T>({ problems }: Reading, step: () => T): T | undefined {
 export function readDocument<S extends z.ZodType>(path: string, schema: S, reading: Reading): Document<z.output<S>> {
   let bytes: Buffer;
   try {
+    checkFile(path);
     bytes = readFileSync(path);
   } catch (error) {
+    if (error instanceof WeirError) throw error;
     const code = systemCode(error);
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'this is a folder' : undefined;
     throw new WeirError('no-file', why ?? `the file can't be read (${code})`, {
@@ -117,6 +119,21 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
     });
   }
   return parseDocument(path, text, schema, reading);
+}
+
+/** Nobody writes more than this by hand, and a device has no end. */
+const mostBytes = 64 << 20;
+
+/** A device or a pipe would be read without end, or for ever. @throws WeirError `no-file` */
+function checkFile(path: string): void {
+  const info = statSync(path);
+  const why = info.isFile()
+    ? `the file has ${info.size} bytes: that is no configuration`
+    : info.isDirectory()
+      ? 'this is a folder'
+      : 'this is no ordinary file';
+  if (info.isFile() && info.size <= mostBytes) return;
+  throw new WeirError('no-file', why, { where: { file: path }, exit: 2 });
 }
 
 /** `readDocument` for text that is already at hand; `path` is for messages and relative paths. */

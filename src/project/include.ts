@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
@@ -16,7 +16,7 @@ export function findRootFile(dir: string): string {
   for (let folder = start; ; folder = dirname(folder)) {
     for (const name of rootFileNames) {
       const path = join(folder, name);
-      if (isFile(path)) return path;
+      if (isThere(path)) return path;
     }
     if (folder === dirname(folder)) break;
   }
@@ -37,6 +37,11 @@ export function userConfigFiles(azldev: boolean, env: NodeJS.ProcessEnv): string
   const folder = absolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : home;
   if (folder === undefined) return [];
   return (azldev ? ['azldev', 'weir'] : ['weir']).map((name) => join(folder, name, 'config.toml')).filter(isFile);
+}
+
+/** Whether something of that name is there, whatever it is: reading says what is wrong with it. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function isFile(path: string): boolean {

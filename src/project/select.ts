@@ -30,6 +30,12 @@ export function selectComponents(project: Searched, selection: Selection): Resol
   if (selection.all) for (const component of project.components.values()) chosen.add(component);
   for (const name of selection.names) chosen.add(findComponent(project, name));
   for (const pattern of selection.patterns) {
+    if (pattern === '') {
+      throw new WeirError('no-match', 'an empty pattern matches no component', {
+        hint: 'is a variable of the shell not set?',
+        exit: 2,
+      });
+    }
     const matches = picomatch(pattern, { dot: true });
     const found = [...project.components.values()].filter(({ name }) => name === pattern || matches(name));
     if (found.length === 0) throw unmatched(project, pattern);

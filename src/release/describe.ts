@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { errorJson, WeirError } from '../base/errors.ts';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
-import { channelOf } from '../project/publish.ts';
+import { channelOf, packageGroupOf } from '../project/publish.ts';
 
 /** Where a component's spec comes from, in few words. */
 export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {
@@ -120,4 +120,36 @@ export function plainValue(value: unknown): unknown {
   if (value instanceof WeirError) return errorJson(value).error;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
+}
+
+/** A binary package that the configuration names, and where it is published to. */
+export interface ConfiguredPackage {
+  readonly package: string;
+  /** The component whose table names it; undefined for one that a package group alone names. */
+  readonly component: string | undefined;
+  readonly group: string | undefined;
+  /** Undefined: not published. */
+  readonly channel: string | undefined;
+}
+
+/** The binary packages that components and package groups name, by name. What is built of others is not known before. */
+export function configuredPackages(project: Project): ConfiguredPackage[] {
+  const rows: ConfiguredPackage[] = [];
+  const named = new Set<string>();
+  const row = (name: string, component: ResolvedComponent | undefined): void => {
+    named.add(name);
+    rows.push({
+      package: name,
+      component: component?.name,
+      group: packageGroupOf(project, name)?.name,
+      channel: channelOf(project, component ?? { packages: {}, publish: {} }, name),
+    });
+  };
+  for (const component of project.components.values()) {
+    for (const name of Object.keys(component.packages)) row(name, component);
+  }
+  for (const group of project.packageGroups.values()) {
+    for (const name of group.packages) if (!named.has(name)) row(name, undefined);
+  }
+  return rows.sort((a, b) => (a.package < b.package ? -1 : a.package > b.package ? 1 : 0));
 }

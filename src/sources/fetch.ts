@@ -6,7 +6,7 @@ import type { Project, ResolvedComponent } from '../project/model.ts';
 import { checkOut, resolveCommit } from './git.ts';
 import type { GitRepository } from './git-run.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
-import { type ComponentLock, hasLocks, lockProblem, readLock } from './lock.ts';
+import { type ComponentLock, hasLocks, lockPath, lockProblem, readLock } from './lock.ts';
 import {
   makeFile,
   type Shelves,
@@ -160,9 +160,33 @@ async function fetchDistGit(
     if (problem !== undefined && (lock !== undefined || (await hasLocks(project)))) throw problem;
   }
   const { repository } = distGit;
-  const commit = await resolveCommit(repository, upstream.wish, context);
+  const commit = await resolveCommit(repository, upstream.wish, context).catch((error: unknown) => {
+    throw placed(error, component, project, upstream, lock);
+  });
   await checkOut(repository, commit, into, context);
   return { kind: 'git', from: repository.url, commit, repository };
+}
+
+/** An error about a commit with the file that names the commit. */
+function placed(
+  error: unknown,
+  component: ResolvedComponent,
+  project: Project,
+  { wish }: Upstream,
+  lock: ComponentLock | undefined,
+): unknown {
+  if (!(error instanceof WeirError) || error.code !== 'no-commit' || wish.commit === undefined) return error;
+  const locked = lock?.upstreamCommit === wish.commit;
+  const where = locked ? { file: lockPath(project, component.name) } : component.origin;
+  return new WeirError(error.code, error.message, {
+    where: { ...where, component: component.name },
+    details: error.details,
+    hint: locked
+      ? `weir component update ${component.name} --force writes the lock anew`
+      : 'correct its upstream-commit, or take it out',
+    exit: error.exit,
+    cause: error,
+  });
 }
 
 /** Copies a component's folder; other specs and the project's own TOML beside it stay behind. */

@@ -608,3 +608,20 @@ debuginfo-channel = "none"
     expect(small.release?.epoch).toBe(1795219200);
   });
 });
+
+describe('what is no ordinary file', () => {
+  it('is an error, and is not read', async () => {
+    const looping = folder({ 'a.toml': '' });
+    symlinkSync('weir.toml', join(looping, 'weir.toml'));
+    const directory = folder({ 'weir.toml/x': '' });
+    const device = folder({ 'weir.toml': 'includes = ["zero.toml"]\n' });
+    symlinkSync('/dev/zero', join(device, 'zero.toml'));
+    await expect(loadProject(looping)).rejects.toMatchObject({ code: 'no-file', exit: 2 });
+    await expect(loadProject(directory)).rejects.toMatchObject({ message: 'this is a folder' });
+    await expect(loadProject(device)).rejects.toMatchObject({ exit: 2 });
+    const plain = folder({ 'weir.toml': '' });
+    await expect(loadProject(plain, { configFiles: ['/dev/zero'] })).rejects.toMatchObject({
+      message: 'this is no ordinary file',
+    });
+  });
+});
