@@ -21,6 +21,19 @@ import {
 
 const first = JSON.parse(shared.built) as BuildResult;
 
+/** In the order of their files. */
+const images = [
+  'container-base',
+  'distroless-minimal',
+  'distroless-base',
+  'distroless-debug',
+  'python',
+  'nodejs',
+  'perl',
+  'vm-azure',
+  'vm-base',
+];
+
 describe('what a build leaves', () => {
   test('every stage has its line', () => {
     expect(first.stages.map((stage) => stage.name)).toEqual([
@@ -29,8 +42,7 @@ describe('what a build leaves', () => {
       'specs',
       'packages',
       'repository',
-      'container-base',
-      'vm-base',
+      ...images,
     ]);
     for (const stage of first.stages) expect(stage.summary).toMatch(/\d/);
   });
@@ -68,7 +80,7 @@ describe('what a build leaves', () => {
 
   test('release.json names every file of every image, by its digest', async () => {
     const record = await releaseRecord();
-    expect(record.images.map((image) => image.name)).toEqual(['container-base', 'vm-base']);
+    expect(record.images.map((image) => image.name)).toEqual(images);
     for (const image of record.images) {
       const dir = join(shared.out, 'images', image.name);
       expect(await filesBelow(dir)).toEqual([...image.files.map((file) => file.path), 'image.json'].sort());
