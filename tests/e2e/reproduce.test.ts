@@ -42,7 +42,7 @@ describe('building again elsewhere', () => {
   test('really builds', () => {
     const fresh = built.components.filter((component) => !component.cached).map((component) => component.name);
     expect(fresh.sort()).toEqual([...components].sort());
-    expect(built.images.map((image) => image.cached)).toEqual([false, false]);
+    expect(built.images.filter((image) => image.cached)).toEqual([]);
   });
 
   test('gives packages with the same bytes, binary, source and debuginfo, signed', async () => {
@@ -51,7 +51,10 @@ describe('building again elsewhere', () => {
     expect(again.snapshot).toBe(before.snapshot);
   });
 
-  test.each(['container-base', 'vm-base'])('gives %s with the same bytes in every format', async (name) => {
+  test.each([
+    ...['container-base', 'distroless-minimal', 'distroless-base', 'distroless-debug', 'python', 'nodejs', 'perl'],
+    ...['vm-azure', 'vm-base'],
+  ])('gives %s with the same bytes in every format', async (name) => {
     const [again, before] = await Promise.all([imageRecord(name, out), imageRecord(name)]);
     expect(again.files).toEqual(before.files);
   });
