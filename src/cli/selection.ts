@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Selection } from '../project/select.ts';
+import { isEmptySelection, type Selection } from '../project/select.ts';
 
 /** What commander gives for the options of `addSelection`. */
 export interface SelectionOptions {
@@ -26,4 +26,10 @@ export function selectionOf(names: readonly string[], options: SelectionOptions)
     groups: options.group ?? [],
     all: options.all === true,
   };
+}
+
+/** The same, where naming nothing means all. */
+export function selectionOrAll(names: readonly string[], options: SelectionOptions): Selection {
+  const selection = selectionOf(names, options);
+  return isEmptySelection(selection) ? { ...selection, all: true } : selection;
 }

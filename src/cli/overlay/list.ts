@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { selectComponents } from '../../project/select.ts';
 import { overlayRows } from '../../release/describe.ts';
 import { examples, type GlobalOptions, printResult, table } from '../program.ts';
-import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
@@ -14,10 +14,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (names: string[], options: SelectionOptions) => {
       const settings = globals();
       const project = await projectFor(settings);
-      const selection = selectionOf(names, options);
-      const chosen = isEmptySelection(selection)
-        ? [...project.components.values()]
-        : selectComponents(project, selection);
+      const chosen = selectComponents(project, selectionOrAll(names, options));
       const rows = overlayRows(project, chosen);
       const cells = rows.map((row) => [
         row.component,
