@@ -60,10 +60,11 @@ const architectures = {
 } as const;
 
 /**
- * A disk that boots by UEFI, and on x86-64 by BIOS too (GRUB, see `installBios`): systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
- * the one ext4 root. The tree must hold the kernel (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an
- * os-release; systemd-boot, its stub and busybox come from the tree where it has them, else from the toolbox. The root
- * grows to its disk at the first start when the tree says so (repart.d, fstab).
+ * A disk that boots by UEFI: systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
+ * the one ext4 root; on x86-64 by BIOS too (`installBios`). The tree must hold the kernel
+ * (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an os-release; systemd-boot, its stub and busybox come from
+ * the tree where it has them, else from the toolbox. The root grows to its disk at the first start when the tree says so
+ * (repart.d, fstab).
  * @param out folder that the files are written to
  * @param work scratch folder
  * @throws WeirError `no-kernel`, `no-boot-loader`, and what the parts throw

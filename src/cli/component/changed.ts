@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { formatError, WeirError } from '../../base/errors.ts';
-import { isEmptySelection } from '../../project/select.ts';
 import { changedComponents, changedText } from '../../release/changed.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
-import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
@@ -29,11 +28,10 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (names: string[], options: Options) => {
       const settings = globals();
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
-      const selection = selectionOf(names, options);
       const report = await changedComponents(workspace.project, workspace.engine.scratch, {
         from: options.from,
         to: options.to,
-        selection: isEmptySelection(selection) ? { ...selection, all: true } : selection,
+        selection: selectionOrAll(names, options),
         unchanged: options.includeUnchanged === true,
         load: { configFiles: settings.configFiles, permissive: settings.permissive },
       });

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { selectComponents } from '../../project/select.ts';
 import { type HistoryRow, historyReport, storyText } from '../../release/history-report.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
-import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
@@ -23,9 +23,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (names: string[], options: Options) => {
       const settings = globals();
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
-      const selection = selectionOf(names, options);
-      const everything = isEmptySelection(selection) ? { ...selection, all: true } : selection;
-      const components = selectComponents(workspace.project, everything);
+      const components = selectComponents(workspace.project, selectionOrAll(names, options));
       const rows = await historyReport(workspace, components);
       const named = new Set(names);
       const shown = rows.filter(

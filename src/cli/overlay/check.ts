@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { parseDays } from '../../audit/divergence.ts';
 import { closest, WeirError } from '../../base/errors.ts';
 import { type FindingKind, findingKinds } from '../../overlay/check.ts';
-import { isEmptySelection, selectComponents } from '../../project/select.ts';
+import { selectComponents } from '../../project/select.ts';
 import { checkOverlays } from '../../release/overlay-check.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
-import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
+import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
@@ -39,10 +39,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const olderThanDays = daysOf(options.olderThan);
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const { project } = workspace;
-      const selection = selectionOf(names, options);
-      const chosen = isEmptySelection(selection)
-        ? [...project.components.values()]
-        : selectComponents(project, selection);
+      const chosen = selectComponents(project, selectionOrAll(names, options));
       const report = await checkOverlays(workspace, chosen, {
         withoutSources: options.sources === false,
         ...(typeof options.sources === 'string' ? { sources: resolve(options.sources) } : {}),
