@@ -1,6 +1,7 @@
 import { type Collected, type Entry, pathIn } from './collect.ts';
 import { defined, filled } from './defined.ts';
 import { type Document, originOf, problem, suggestion } from './document.ts';
+import { extendedDefinition } from './image-extends.ts';
 import type {
   Image,
   ImageCapabilities,
@@ -46,7 +47,7 @@ function imageOf(collected: Collected, problems: Problems, name: string, entry: 
   return defined({
     name,
     description: filled(raw.description),
-    definition: raw.definition === undefined ? undefined : definitionOf(entry, raw.definition),
+    definition: raw.definition === undefined ? undefined : definitionOf(collected, entry, raw.definition),
     capabilities: capabilitiesOf(raw),
     testSuites,
     channels: raw.publish?.channels ?? [],
@@ -66,14 +67,20 @@ function capabilitiesOf(raw: RawImage): ImageCapabilities {
   });
 }
 
-function definitionOf(entry: Entry<RawImage>, raw: RawDefinition): WeirImage | KiwiImage {
-  if (raw.type === 'kiwi') {
-    return defined({ type: raw.type, path: pathIn(entry.document, raw.path), profile: filled(raw.profile) });
+function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefinition): WeirImage | KiwiImage {
+  if (own.type === 'kiwi') {
+    return defined({ type: own.type, path: pathIn(entry.document, own.path), profile: filled(own.profile) });
   }
-  checkPackages(entry, raw.packages, raw['exclude-packages'] ?? []);
+  checkPackages(entry, own.packages ?? [], own['exclude-packages'] ?? []);
+  const raw = extendedDefinition(collected, entry, own);
+  const packages = raw.packages ?? [];
+  if (packages.length === 0) {
+    const at = [...entry.path, 'definition', ...(own.packages === undefined ? [] : ['packages'])];
+    throw problem(entry.document, at, 'invalid-image', 'an image has one package at least');
+  }
   const common = {
     type: raw.type,
-    packages: raw.packages,
+    packages,
     excludePackages: raw['exclude-packages'] ?? [],
     ...(raw.hostname === undefined ? {} : { hostname: raw.hostname }),
     ...(raw['max-size'] === undefined ? {} : { maxSize: sizeInBytes(raw['max-size']) }),

@@ -548,6 +548,64 @@ pytest.working-dir = "tests"
     });
   });
 
+  it('an image goes on from the one that it extends', async () => {
+    const project = await load({
+      'weir.toml': `
+includes = ["base.toml"]
+[images.node.definition]
+type = "weir"
+kind = "disk"
+extends = "azure"
+packages = ["containerd", "vim"]
+disabled-services = ["cloud.service"]
+kernel.command-line = ["console=ttyS0"]
+[images.azure.definition]
+type = "weir"
+kind = "disk"
+extends = "vm"
+format = ["vhd"]
+packages = ["cloud-init", "bash"]
+exclude-packages = ["vim"]
+enabled-services = ["cloud.service"]
+disk = { size = "8GiB" }
+`,
+      'base.toml': `
+[images.vm.definition]
+type = "weir"
+kind = "disk"
+format = ["raw", "qcow2"]
+hostname = "vm"
+max-size = "1GiB"
+selinux = "permissive"
+packages = ["bash", "vim", "kernel"]
+enabled-services = ["sshd.service"]
+disk = { size = "5GiB", root-label = "weir" }
+kernel.command-line = ["console=tty0", "console=ttyS0"]
+`,
+    });
+    const azure = project.images.get('azure')?.definition;
+    expect(azure).toEqual({
+      type: 'weir',
+      kind: 'disk',
+      formats: ['vhd'],
+      selinux: 'permissive',
+      packages: ['bash', 'kernel', 'cloud-init'],
+      excludePackages: ['vim'],
+      enabledServices: ['sshd.service', 'cloud.service'],
+      disabledServices: [],
+      disk: { size: 8 * 2 ** 30, espSize: 200 * 2 ** 20, rootFs: 'ext4', rootLabel: 'weir' },
+      kernel: { commandLine: ['console=tty0', 'console=ttyS0'] },
+    });
+    expect(project.images.get('node')?.definition).toEqual({
+      ...azure,
+      packages: ['bash', 'kernel', 'cloud-init', 'containerd', 'vim'],
+      excludePackages: [],
+      enabledServices: ['sshd.service'],
+      disabledServices: ['cloud.service'],
+      kernel: { commandLine: ['console=tty0', 'console=ttyS0', 'console=ttyS0'] },
+    });
+  });
+
   it('the release, its lifecycle, the seed, the toolbox and the key', async () => {
     const project = await load({
       'weir.toml': `

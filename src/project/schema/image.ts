@@ -12,11 +12,16 @@ const kiwiSchema = z
 // What every image of Weir's own has; `format` differs by kind.
 const weirFields = {
   type: z.literal('weir'),
+  extends: text(
+    'Another image of the same kind to start from: lists go on from its lists, tables are merged, other values replace its values',
+  ),
   packages: z
     .array(z.string().min(1, 'must not be empty'))
-    .min(1, 'an image has one package at least')
+    .optional()
     .describe('Packages to install, by name; what they require comes with them'),
-  'exclude-packages': filledTexts('Packages that must not come in, not even as a weak dependency'),
+  'exclude-packages': filledTexts(
+    'Packages that must not come in, not even as a weak dependency; takes them out of the list of the image it extends',
+  ),
   hostname: z
     .string()
     .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name is made of letters, digits, "-" and "."')
@@ -168,5 +173,6 @@ export const toolsSchema = z
 
 export type RawImage = z.output<typeof imageSchema>;
 export type RawDefinition = z.output<typeof definitionSchema>;
+export type RawWeirDefinition = Extract<RawDefinition, { type: 'weir' }>;
 export type RawTestSuite = z.output<typeof testSuiteSchema>;
 export type RawTools = z.output<typeof toolsSchema>;
