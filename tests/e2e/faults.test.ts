@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { exists } from '../../src/base/files.ts';
 import type { RunResult } from '../../src/base/process.ts';
 import type { Edits } from './project-copy.ts';
-import { expectError, filesBelow, newFolder, projectWith, shared, weir } from './weir.ts';
+import { exitOf, expectError, filesBelow, newFolder, projectWith, shared, startWeir, weir } from './weir.ts';
 
 const less = 'distro/components/less/less.toml';
 const lineOf = (text: string, part: string): number => text.split('\n').findIndex((line) => line.includes(part)) + 1;
@@ -166,11 +166,16 @@ describe('two builds into one folder', () => {
   });
 
   test('the second is told of the first, which goes on', async () => {
-    const first = weir(['-C', shared.project, 'build', '--no-images', '--out', out]);
-    while (!(await exists(join(out, '.lock')))) await new Promise((done) => setTimeout(done, 20));
+    const first = startWeir(['-C', shared.project, 'build', '--no-images', '--out', out], {});
+    first.stdout!.resume();
+    first.stderr!.resume();
+    while (!(await exists(join(out, '.lock')))) await new Promise((done) => setTimeout(done, 5));
+    // Stopped while it holds the lock: with everything cached it could be done before the second looks.
+    first.kill('SIGSTOP');
     const second = await weir(['-C', shared.project, 'build', '--no-images', '--out', out]);
-    expectError(second, { exit: 1, says: /another weir \(process \d+\)/, hint: /--out/ });
-    expect((await first).code).toBe(0);
+    expectError(second, { exit: 1, says: new RegExp(`another weir \\(process ${first.pid}\\)`), hint: /--out/ });
+    first.kill('SIGCONT');
+    expect(await exitOf(first)).toBe(0);
     expect((await stat(join(out, 'repo/4.0/latest/RPM-GPG-KEY'))).size).toBeGreaterThan(0);
   });
 });
