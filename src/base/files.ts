@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { startTime } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
 
-const namespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0).toString(36);
-/** Whose a temporary is: the process, and the namespace that its number counts in. */
-const owner = `${process.pid.toString(36)}-${namespace}`;
+const namespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);
+/** Whose a temporary is: the process, the namespace that its number counts in, and its start, as numbers come again. */
+const owner = [process.pid, namespace, Number(startTime(process.pid))].map((each) => each.toString(36)).join('-');
 
 /** A fresh name beside `path`, on the same file system, so that a rename into place is atomic. */
 export function temporaryName(path: string): string {
@@ -18,17 +19,18 @@ export function isTemporary(name: string): boolean {
   return temporaryPattern.test(name);
 }
 
-const temporaryPattern = /^\.([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/;
+const temporaryPattern = /^\.([0-9a-z]+)-([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/;
 
 /**
  * Whether a name is that of a temporary whose process is gone. Processes in other containers can share a cache and can't be
  * asked for, so theirs have a day.
  */
 export function isAbandoned(name: string, mtimeMs: number): boolean {
-  const [, pid, counted] = temporaryPattern.exec(name) ?? [];
-  if (pid === undefined) return false;
+  const [, ...parts] = temporaryPattern.exec(name) ?? [];
+  if (parts.length === 0) return false;
+  const [pid, counted, started] = parts.map((part) => Number.parseInt(part, 36));
   if (counted !== namespace) return Date.now() - mtimeMs > 86_400_000;
-  return !existsSync(`/proc/${Number.parseInt(pid, 36)}`);
+  return startTime(pid!) !== String(started);
 }
 
 /** Writes a whole file so that a reader sees the old content or the new, never a part; parents are made. */

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { startTime } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
 import { diskError, readIfExists, temporaryName } from './files.ts';
 
@@ -10,7 +11,7 @@ import { diskError, readIfExists, temporaryName } from './files.ts';
  * @throws WeirError `locked` naming the process that holds it
  */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const own = `${process.pid} ${await startTime(process.pid)}\n`;
+  const own = `${process.pid} ${startTime(process.pid)}\n`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await take(path, own);
@@ -39,7 +40,7 @@ async function take(path: string, own: string): Promise<void> {
       const holder = await readIfExists(path);
       if (holder === undefined) continue;
       const [pid = '', started = ''] = holder.trim().split(' ');
-      if (tries >= 10 || (started !== '' && (await startTime(Number(pid))) === started)) {
+      if (tries >= 10 || (started !== '' && startTime(Number(pid)) === started)) {
         throw new WeirError('locked', `another weir (process ${pid}) works in the same folder`, {
           where: { file: path },
           hint: 'wait for it, or end it; with --out each can have a folder of its own',
@@ -88,10 +89,4 @@ function content(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** When a process started, in kernel ticks since boot; tells a living holder from a reused number. '' where it is gone. */
-export async function startTime(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
