@@ -6,6 +6,7 @@ import { canonicalJson } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { type OciArtifact, type OciDescriptor, ociArtifact } from './oci.ts';
+import { type SignatureManifest, signatureTag, signImage } from './signature.ts';
 
 // The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
 // authentication, which all public registries use.
@@ -24,6 +25,8 @@ export interface PushOptions {
   readonly attempts?: number;
   readonly wait?: (attempt: number) => Promise<void>;
   readonly onProgress?: (text: string) => void;
+  /** Signs the image with the key that it stands for. */
+  readonly sign?: (bytes: Uint8Array) => Uint8Array;
 }
 
 export interface PushReport {
@@ -34,9 +37,12 @@ export interface PushReport {
   readonly blobs: { readonly uploaded: number; readonly there: number; readonly bytes: number };
   /** Digests of SBOMs and other manifests that refer to the image. */
   readonly referrers: readonly string[];
+  /** Tag that its signatures are under, where it was signed. */
+  readonly signature?: string;
 }
 
 const indexType = 'application/vnd.oci.image.index.v1+json';
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /** @throws WeirError `bad-reference` (exit 2) */
@@ -54,7 +60,7 @@ export function parseReference(text: string): ImageReference {
 }
 
 /**
- * Pushes the image that a layout folder names, with what belongs to it as referrers. What the registry has already is not sent
+ * Pushes the image that a layout folder names, with what belongs to it as referrers, and signs it. What the registry has already is not sent
  * again; the tag is set last, so that nobody pulls half an image.
  * @param layout an OCI layout as `writeOciIndex` leaves it
  * @param artifacts SBOMs and the like
@@ -94,6 +100,19 @@ export async function pushLayout(
     await mapLimit(blobs, 3, (blob) => sendBlob(blob, () => openAsBlob(blobFile(layout, blob.digest))));
     await registry.putManifest(descriptor.digest, descriptor.mediaType, bytes);
   };
+  const signPushed = async (sign: (bytes: Uint8Array) => Uint8Array): Promise<string> => {
+    const there = await registry.getManifest<SignatureManifest>(signatureTag(named));
+    const { tag, manifest, mediaType, blobs } = signImage(
+      named,
+      `${to.registry}/${to.repository}:${to.tag}`,
+      sign,
+      there,
+    );
+    for (const { descriptor, bytes } of blobs)
+      await sendBlob(descriptor, async () => new Blob([new Uint8Array(bytes)]));
+    await registry.putManifest(tag, mediaType, manifest);
+    return tag;
+  };
   await sendImage(named);
   const referrers = artifacts.map((artifact) => ociArtifact(named, artifact));
   const unlisted: OciDescriptor[] = [];
@@ -105,6 +124,7 @@ export async function pushLayout(
     }
   }
   await registry.listReferrers(named, unlisted);
+  const signature = options.sign === undefined ? {} : { signature: await signPushed(options.sign) };
   await registry.putManifest(to.tag, named.mediaType, await readFile(blobFile(layout, named.digest)));
   return {
     pushed: `${to.registry}/${to.repository}@${named.digest}`,
@@ -112,6 +132,7 @@ export async function pushLayout(
     tag: to.tag,
     blobs: report,
     referrers: referrers.map(({ manifest }) => manifest.digest),
+    ...signature,
   };
 }
 
@@ -127,6 +148,8 @@ interface Registry {
   putBlob(blob: OciDescriptor, content: () => Promise<Blob>): Promise<void>;
   /** @returns whether the registry lists it as a referrer of its subject by itself */
   putManifest(name: string, mediaType: string, bytes: Uint8Array): Promise<boolean>;
+  /** A manifest by tag or digest, or undefined where there is none. */
+  getManifest<T>(name: string): Promise<T | undefined>;
   /** For registries without the referrers API: an index under a tag that is named after the subject. */
   listReferrers(subject: OciDescriptor, referrers: readonly OciDescriptor[]): Promise<void>;
 }
@@ -205,6 +228,16 @@ function openRegistry(to: ImageReference, options: PushOptions): Registry {
     return response.headers.get('oci-subject') !== null;
   };
 
+  const getManifest = async <T>(name: string): Promise<T | undefined> => {
+    const response = await request('GET', `${repository}/manifests/${name}`, () => ({
+      headers: { accept: `${indexType}, ${manifestType}` },
+    }));
+    if (response.ok) return (await response.json()) as T;
+    if (response.status !== 404) await expectOk(response, `the question for the manifest ${name}`);
+    await response.body?.cancel();
+    return undefined;
+  };
+
   return {
     hasBlob: async ({ digest }) => {
       const response = await request('HEAD', `${repository}/blobs/${digest}`);
@@ -229,14 +262,11 @@ function openRegistry(to: ImageReference, options: PushOptions): Registry {
       await response.body?.cancel();
     },
     putManifest,
+    getManifest,
     listReferrers: async (subject, referrers) => {
       if (referrers.length === 0) return;
       const tag = subject.digest.replace(':', '-');
-      const response = await request('GET', `${repository}/manifests/${tag}`, () => ({
-        headers: { accept: indexType },
-      }));
-      const there = response.ok ? ((await response.json()) as { manifests?: OciDescriptor[] }).manifests : [];
-      if (!response.ok) await response.body?.cancel();
+      const there = (await getManifest<{ readonly manifests?: readonly OciDescriptor[] }>(tag))?.manifests;
       const known = (there ?? []).filter((entry) => !referrers.some(({ digest }) => digest === entry.digest));
       const index = { schemaVersion: 2, mediaType: indexType, manifests: [...known, ...referrers] };
       await putManifest(tag, indexType, Buffer.from(canonicalJson(index)));

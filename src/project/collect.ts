@@ -113,7 +113,7 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     const seed = attempt(document, () => seedPaths(document, data.seed));
     collected.seed = overrideEntry(collected.seed, document, 'seed', seed);
     collected.toolbox = overrideEntry(collected.toolbox, document, 'toolbox', toolboxPaths(document, data.toolbox));
-    collected.signing = overrideEntry(collected.signing, document, 'signing', data.signing);
+    collected.signing = overrideEntry(collected.signing, document, 'signing', signingPaths(document, data.signing));
     collected.lifecycle = overrideEntry(collected.lifecycle, document, 'lifecycle', data.lifecycle);
     collected.release = overrideEntry(collected.release, document, 'release', data.release);
   }
@@ -189,6 +189,11 @@ function seedPaths(document: ConfigDocument, raw: RawSeed | undefined): RawSeed 
 function toolboxPaths(document: Document, raw: RawToolbox | undefined): RawToolbox | undefined {
   if (raw === undefined) return undefined;
   return { ...raw, root: pathIn(document, raw.root) };
+}
+
+function signingPaths(document: Document, raw: RawSigning | undefined): RawSigning | undefined {
+  if (raw === undefined) return undefined;
+  return { ...raw, 'image-key': pathIn(document, raw['image-key']) };
 }
 
 function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocument): void {

@@ -420,6 +420,8 @@ export interface ToolboxConfig {
 export interface Signing {
   /** OpenPGP fingerprint, upper-case hex. */
   readonly key?: string;
+  /** Path of the public half of the key for images, PEM. */
+  readonly imageKey?: string;
 }
 
 export interface Lifecycle {

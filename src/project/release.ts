@@ -29,7 +29,8 @@ export function toolboxOf(collected: Collected): ToolboxConfig {
 
 /** The `[signing]` table. */
 export function signingOf(collected: Collected): Signing {
-  return defined({ key: filled(collected.signing?.raw.key)?.toUpperCase() });
+  const raw = collected.signing?.raw ?? {};
+  return defined({ key: filled(raw.key)?.toUpperCase(), imageKey: filled(raw['image-key']) });
 }
 
 /** The `[lifecycle]` table. @throws WeirError (exit 2) `missing-key`, `invalid-value` */

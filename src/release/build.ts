@@ -8,6 +8,7 @@ import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/ren
 import type { Image } from '../project/model.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
+import { type ImageKeyOptions, imageKeyVariable, openImageKey } from '../trust/image-key.ts';
 import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
 import { type BuiltImage, imageStage } from './images.ts';
 import { checkLockstep } from './lockstep.ts';
@@ -32,6 +33,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');
     const key = await signingKey(workspace, toolbox);
+    const imageKey = await openImageKey(imageKeyOptions(workspace));
     const seed = await seedStage(workspace, toolbox);
     const ready = await renderStage(workspace, key);
     const built = await buildStage(workspace, toolbox, seed, ready);
@@ -39,9 +41,9 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     await markOutput(out);
     const images: BuiltImage[] = [];
     for (const image of chosen) {
-      images.push(await imageStage(workspace, toolbox, repository, { seed, built }, image));
+      images.push(await imageStage(workspace, toolbox, repository, { seed, built, key: imageKey }, image));
     }
-    const release = { workspace, toolbox, key, seed, built, repository, images };
+    const release = { workspace, toolbox, key, imageKey, seed, built, repository, images };
     checkLockstep(await releaseImages(release));
     await writeReleaseRecord(release);
     return release;
@@ -73,6 +75,11 @@ export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<Sign
     fingerprint: workspace.project.signing.key,
     userHome: process.env.GNUPGHOME ?? join(homedir(), '.gnupg'),
   });
+}
+
+/** Where the key for images is. */
+export function imageKeyOptions({ cache, project }: Pick<Workspace, 'cache' | 'project'>): ImageKeyOptions {
+  return { cache, publicKey: project.signing.imageKey, secret: process.env[imageKeyVariable] };
 }
 
 /** Fetches sources, applies overlays, and writes the rendered specs that changed. */

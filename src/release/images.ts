@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { cyclonedxDocument } from '../audit/cyclonedx.ts';
+import { provenanceStatement, type Subject } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
@@ -22,6 +23,8 @@ import { printListing } from '../tree/listing.ts';
 import { withEntries } from '../tree/overlay.ts';
 import { treeBytes } from '../tree/size.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
+import { signEnvelope, statementType } from '../trust/dsse.ts';
+import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
@@ -67,17 +70,20 @@ export interface BuiltImage {
 }
 
 /** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 9;
+const imageVersion = 10;
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
 export const treeFile = 'tree.jsonl.gz';
+
+/** Who made the image out of what, signed. */
+export const provenanceFile = 'provenance.dsse.json';
 
 /** Makes one image out of the published repository; left alone where it is there and nothing changed. */
 export async function imageStage(
   workspace: Workspace,
   toolbox: Toolbox,
   repository: PublishedRepository,
-  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
+  from: { readonly seed: SeedRepository; readonly built: BuiltComponents; readonly key: ImageKey },
   image: Image,
 ): Promise<BuiltImage> {
   const definition = image.definition;
@@ -105,6 +111,8 @@ export async function imageStage(
       clock,
       arch,
       release: workspace.project.lifecycle,
+      // It signs the image's provenance.
+      key: from.key.id,
     });
     const dir = join(out, 'images', image.name);
     const known = await knownImage(dir, inputs);
@@ -141,13 +149,24 @@ export async function imageStage(
       await writeFile(join(temporary, treeFile), await promisify(gzip)(printListing(tree)));
       const source = { image, definition, packages, tree };
       const { details, digests } = await render(workspace, toolbox, source, temporary, inputs);
+      const described = await describeFiles(temporary, digests);
+      const statement = provenanceStatement(contents, {
+        arch,
+        snapshot: repository.snapshot.name,
+        definition,
+        inputs,
+        toolbox: toolbox.digest,
+        subjects: provenanceSubjects(image.name, details, described),
+      });
+      const envelope = signEnvelope(from.key, statementType, Buffer.from(JSON.stringify(statement)));
+      await writeFile(join(temporary, provenanceFile), `${JSON.stringify(envelope)}\n`);
       const made: ImageRecord = {
         name: image.name,
         kind: definition.kind,
         inputs,
         snapshot: repository.snapshot.name,
         packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),
-        files: await describeFiles(temporary, digests),
+        files: [...described, await describeFile(temporary, provenanceFile)].sort(byPath),
         installedSize: treeBytes(tree.entries),
         osRelease,
         details,
@@ -158,6 +177,16 @@ export async function imageStage(
     });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
   });
+}
+
+/** What is handed out: the manifest of a container image, the files of any other. */
+function provenanceSubjects(
+  name: string,
+  { manifest }: Readonly<Record<string, unknown>>,
+  files: readonly ImageFile[],
+): Subject[] {
+  if (typeof manifest === 'string') return [{ name, sha256: manifest.replace('sha256:', '') as Digest }];
+  return files.filter(({ path }) => path.startsWith(`${name}.`)).map(({ path, sha256 }) => ({ name: path, sha256 }));
 }
 
 function summarise(record: ImageRecord): string {
@@ -312,12 +341,19 @@ async function packagedCommandLine(workspace: Workspace, tree: Tree): Promise<st
 
 async function describeFiles(dir: string, known: ReadonlyMap<string, Digest>): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
-  for (const path of (await readdir(dir, { recursive: true })).sort()) {
-    const info = await stat(join(dir, path));
-    if (!info.isFile()) continue;
-    files.push({ path, size: info.size, sha256: known.get(path) ?? (await fileDigest(join(dir, path))) });
+  for (const path of await readdir(dir, { recursive: true })) {
+    if ((await stat(join(dir, path))).isFile()) files.push(await describeFile(dir, path, known.get(path)));
   }
-  return files;
+  return files.sort(byPath);
+}
+
+async function describeFile(dir: string, path: string, known?: Digest): Promise<ImageFile> {
+  const { size } = await stat(join(dir, path));
+  return { path, size, sha256: known ?? (await fileDigest(join(dir, path))) };
+}
+
+function byPath(a: ImageFile, b: ImageFile): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
 /** Makes a folder beside and renames it into place; what was there goes only when the new one is whole. */

@@ -7,8 +7,11 @@ import { removeTree } from '../engine/sandbox.ts';
 /** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
 const marker = 'weir-output';
 
+/** The public half of the key that the images are signed with. */
+export const imageKeyFile = 'image-key.pem';
+
 /** What Weir makes in an output folder; besides these there are temporaries. */
-const results: readonly string[] = ['boot', 'images', 'release.json', 'repo'];
+const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.json', 'repo'];
 
 /**
  * Checks that an output folder is new, empty or Weir's; nothing is written.

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { inStage } from '../base/progress.ts';
 import { type PushReport, parseReference, pushLayout } from '../image/registry.ts';
+import { envelopeType } from '../trust/dsse.ts';
+import { openImageKey } from '../trust/image-key.ts';
+import { imageKeyOptions } from './build.ts';
+import { provenanceFile } from './images.ts';
 import { builtImage, imageFolder } from './published.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
- * Pushes a container image that was built to a registry, with its SBOMs as referrers.
+ * Pushes a container image that was built to a registry, signed, with its SBOMs and its provenance as referrers.
  * @param reference `registry/repository[:tag]`; without a tag it gets the release's version
  * @throws WeirError `not-a-container`, `bad-reference`, and those of `builtImage` and `pushLayout`
  */
@@ -27,8 +31,15 @@ export async function pushImage(
     const artifacts = [
       { artifactType: 'application/spdx+json', data: await readFile(join(dir, 'sbom.spdx.json')) },
       { artifactType: 'application/vnd.cyclonedx+json', data: await readFile(join(dir, 'sbom.cdx.json')) },
+      {
+        artifactType: envelopeType,
+        data: await readFile(join(dir, provenanceFile)),
+        // The words of cosign and of BuildKit, by which verifiers find it among others.
+        annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' },
+      },
     ];
-    const result = await pushLayout(join(dir, 'oci'), to, artifacts, { ...options, onProgress: stage.update });
+    const { sign } = await openImageKey(imageKeyOptions(workspace));
+    const result = await pushLayout(join(dir, 'oci'), to, artifacts, { ...options, sign, onProgress: stage.update });
     const { uploaded, there } = result.blobs;
     return { result, summary: `${uploaded} blobs sent, ${there} were there`, cached: uploaded === 0 };
   });

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { writeIfChanged } from '../base/files.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
 import type { ImageRecord } from './images.ts';
+import { imageKeyFile } from './output.ts';
 import { readImage } from './published.ts';
 import type { Release } from './release.ts';
 import type { SeedRepository } from './seed.ts';
 
-/** Writes `release.json`: every package, image, digest and input of the release, and how long each stage took. */
+/** Writes the public key of images, and `release.json`: every package, image, digest and input of the release, and how long each stage took. */
 export async function writeReleaseRecord(release: Release): Promise<void> {
-  const { workspace, repository, built, key, toolbox, seed } = release;
+  const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
   const { project, clock, arch, out, progress } = workspace;
   const evidence = {
     schema: 'https://weir.invalid/schema/release-1.json',
@@ -18,6 +19,7 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
     clock,
     arch,
     signingKey: { fingerprint: key.fingerprint, development: key.development },
+    imageKey: { id: imageKey.id, publicKey: imageKey.publicKey, development: imageKey.development },
     inputs: {
       toolbox: toolbox.digest,
       seed: { packages: seed.packages.size, demotions: seed.demotions },
@@ -58,6 +60,7 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
     })),
     stages: progress.finished,
   };
+  await writeIfChanged(join(out, imageKeyFile), imageKey.publicKey);
   await writeIfChanged(join(out, 'release.json'), `${JSON.stringify(evidence, null, 2)}\n`);
 }
 

@@ -35,6 +35,9 @@ export const signingSchema = z
       .regex(/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/, 'a fingerprint is 40 or 64 hex digits without spaces')
       .optional()
       .describe('Fingerprint of the OpenPGP key that signs; without it a development key is made on first use'),
+    'image-key': text(
+      'Public half of the key that signs images and statements about them: a PEM file with an Ed25519 or ECDSA P-256 key, relative to this file; without it a development key is made on first use',
+    ),
   })
   .describe('Who signs packages, repositories and images');
 

@@ -1,0 +1,35 @@
+import { type ImageKey, verifySignature } from './image-key.ts';
+
+// Dead Simple Signing Envelope 1.0 (secure-systems-lab): a payload, its type, and signatures over both.
+
+export interface Envelope {
+  readonly payloadType: string;
+  /** base64 */
+  readonly payload: string;
+  readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
+}
+
+/** Media type of an envelope as JSON. */
+export const envelopeType = 'application/vnd.dsse.envelope.v1+json';
+
+/** Media type of an in-toto statement, the payload of attestations. */
+export const statementType = 'application/vnd.in-toto+json';
+
+export function signEnvelope(key: ImageKey, payloadType: string, payload: Uint8Array): Envelope {
+  const sig = Buffer.from(key.sign(preAuthentication(payloadType, payload))).toString('base64');
+  return { payloadType, payload: Buffer.from(payload).toString('base64'), signatures: [{ keyid: key.id, sig }] };
+}
+
+/** The payload of an envelope that this key signed, or undefined. @param publicKey PEM */
+export function openEnvelope(publicKey: string, envelope: Envelope): Uint8Array | undefined {
+  const payload = Buffer.from(envelope.payload, 'base64');
+  const bytes = preAuthentication(envelope.payloadType, payload);
+  const signed = envelope.signatures.some(({ sig }) => verifySignature(publicKey, bytes, Buffer.from(sig, 'base64')));
+  return signed ? payload : undefined;
+}
+
+/** What is signed: `PAE` of the specification, lengths in bytes. */
+function preAuthentication(payloadType: string, payload: Uint8Array): Uint8Array {
+  const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.length} `;
+  return Buffer.concat([Buffer.from(head), payload]);
+}

@@ -1,0 +1,117 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+
+/** The key that images and statements about them are signed with: what cosign, podman and skopeo verify, which OpenPGP is not. */
+export interface ImageKey {
+  /** Ed25519: 64 bytes, the same each time. ECDSA P-256 with SHA-256: DER, different each time. */
+  readonly sign: (bytes: Uint8Array) => Uint8Array;
+  /** SubjectPublicKeyInfo, PEM. */
+  readonly publicKey: string;
+  /** SHA-256 of the public key's DER, hex. */
+  readonly id: string;
+  /** Made on first use, for development: nobody else should trust it. */
+  readonly development: boolean;
+}
+
+/** Names the file with the secret half of the key that a project names. */
+export const imageKeyVariable = 'WEIR_IMAGE_KEY';
+
+export interface ImageKeyOptions {
+  readonly cache: string;
+  /** Path of the public half, PEM. */
+  readonly publicKey: string | undefined;
+  /** Path of the secret half, PEM. */
+  readonly secret: string | undefined;
+}
+
+/**
+ * The key whose public half the project names, or the development key, made on first use.
+ * @throws WeirError `no-key` (exit 2)
+ */
+export async function openImageKey(options: ImageKeyOptions): Promise<ImageKey> {
+  if (options.publicKey === undefined) return keyOf(await developmentKey(options.cache), true);
+  const wanted = readKey(await needed(options.publicKey), createPublicKey, options.publicKey);
+  if (options.secret === undefined || options.secret === '') {
+    throw new WeirError('no-key', `the secret half of the image key is not there: ${imageKeyVariable} is not set`, {
+      where: { file: options.publicKey },
+      hint: `set ${imageKeyVariable} to the file with the private key (PEM, PKCS #8, no passphrase)`,
+      exit: 2,
+    });
+  }
+  const key = keyOf(readKey(await needed(options.secret), createPrivateKey, options.secret), false);
+  if (key.id !== keyId(wanted)) {
+    throw new WeirError('no-key', `this is not the secret half of ${options.publicKey}`, {
+      where: { file: options.secret },
+      hint: `set ${imageKeyVariable} to the key that [signing] image-key names`,
+      exit: 2,
+    });
+  }
+  return key;
+}
+
+/** @param publicKey PEM */
+export function verifySignature(publicKey: string, bytes: Uint8Array, signature: Uint8Array): boolean {
+  const key = createPublicKey(publicKey);
+  return verify(hashOf(key), bytes, key, signature);
+}
+
+function keyOf(secret: KeyObject, development: boolean): ImageKey {
+  const open = createPublicKey(secret);
+  return {
+    sign: (bytes) => sign(hashOf(secret), bytes, secret),
+    publicKey: open.export({ type: 'spki', format: 'pem' }).toString(),
+    id: keyId(open),
+    development,
+  };
+}
+
+function keyId(key: KeyObject): string {
+  return sha256(key.export({ type: 'spki', format: 'der' }));
+}
+
+/** Ed25519 hashes by itself. */
+function hashOf(key: KeyObject): 'sha256' | null {
+  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+}
+
+function readKey(pem: string, read: (pem: string) => KeyObject, file: string): KeyObject {
+  const hint = 'a key in PEM, Ed25519 or ECDSA P-256, without a passphrase: openssl genpkey -algorithm ed25519';
+  let key: KeyObject;
+  try {
+    key = read(pem);
+  } catch (cause) {
+    throw new WeirError('no-key', 'this is no key that can be read', { where: { file }, hint, exit: 2, cause });
+  }
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return key;
+  throw new WeirError('no-key', `a key of this kind is not taken: ${type}`, { where: { file }, hint, exit: 2 });
+}
+
+async function needed(file: string): Promise<string> {
+  const text = await readIfExists(file);
+  if (text !== undefined) return text;
+  throw new WeirError('no-key', 'there is no such key', { where: { file }, exit: 2 });
+}
+
+async function developmentKey(cache: string): Promise<KeyObject> {
+  const home = join(cache, 'keys', 'image-development');
+  const file = join(home, 'key.pem');
+  if (!(await exists(file))) {
+    const temporary = temporaryName(home);
+    await mkdir(temporary, { mode: 0o700, recursive: true });
+    try {
+      const { privateKey } = generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+      await writeAtomic(join(temporary, 'key.pem'), privateKey.toString(), 0o600);
+      await rename(temporary, home).catch(async (error: unknown) => {
+        if (!(await exists(file))) throw error;
+      });
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+  return readKey(await needed(file), createPrivateKey, file);
+}
