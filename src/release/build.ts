@@ -37,8 +37,9 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const seed = await seedStage(workspace, toolbox);
     const ready = await renderStage(workspace, key);
     const built = await buildStage(workspace, toolbox, seed, ready);
-    const repository = await repositoryStage(workspace, toolbox, key, seed, built);
+    // Before anything is written there, so that a run that is killed leaves a folder that the next one knows.
     await markOutput(out);
+    const repository = await repositoryStage(workspace, toolbox, key, seed, built);
     const images: BuiltImage[] = [];
     for (const image of chosen) {
       images.push(await imageStage(workspace, toolbox, repository, { seed, built, key: imageKey }, image));

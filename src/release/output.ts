@@ -20,11 +20,10 @@ const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.jso
 export async function claimOutput(out: string): Promise<void> {
   if (!(await exists(out)) || (await exists(join(out, marker)))) return;
   const names = (await readdir(out)).filter((name) => name !== '.lock' && !isTemporary(name)).sort();
-  if (names.length > 0 && !(await hasRepository(out)))
-    throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
+  if (names.length > 0) throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
 }
 
-/** Marks an output folder as Weir's, once there is something of Weir's in it. */
+/** Marks an output folder as Weir's, before anything of Weir's is written into it. */
 export async function markOutput(out: string): Promise<void> {
   if (await exists(join(out, marker))) return;
   await writeAtomic(
@@ -65,12 +64,4 @@ function notOutput(out: string, why: string): WeirError {
 
 function isTemporary(name: string): boolean {
   return /^\.[0-9a-z-]+\.tmp$/.test(name);
-}
-
-/** Whether snapshots were published here: what a build that was stopped before it could mark the folder leaves. */
-async function hasRepository(out: string): Promise<boolean> {
-  for (const version of await readdir(join(out, 'repo')).catch(() => [])) {
-    if (await exists(join(out, 'repo', version, 'latest'))) return true;
-  }
-  return false;
 }

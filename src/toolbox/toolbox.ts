@@ -61,7 +61,18 @@ export const toolSets = {
   ],
   boot: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'ovmf', 'qemu-system-x86', 'qemu-utils'],
   // What the container images are shown to by the end-to-end tests; no build needs it.
-  test: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'skopeo', 'umoci'],
+  test: [
+    'base-files',
+    'bash',
+    'bubblewrap',
+    'coreutils',
+    'dash',
+    'docker-registry',
+    'libc-bin',
+    'runc',
+    'skopeo',
+    'umoci',
+  ],
 } as const satisfies Record<string, readonly string[]>;
 
 export type ToolSet = keyof typeof toolSets;

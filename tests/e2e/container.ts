@@ -19,38 +19,48 @@ export interface Manifest {
   readonly layers: readonly Descriptor[];
 }
 
-export const layout = join(shared.out, 'images', 'container-base', 'oci');
+/** The OCI layout of a container image of the shared build. */
+export function layoutOf(name: string): string {
+  return join(shared.out, 'images', name, 'oci');
+}
 
-export function blobFile(digest: string): string {
-  return join(layout, 'blobs', ...digest.split(':'));
+export const layout = layoutOf('container-base');
+
+export function blobFile(digest: string, of = layout): string {
+  return join(of, 'blobs', ...digest.split(':'));
 }
 
 async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
 
-export function readIndex(): Promise<{ readonly manifests: readonly Descriptor[] }> {
-  return readJson(join(layout, 'index.json'));
+export function readIndex(of = layout): Promise<{ readonly manifests: readonly Descriptor[] }> {
+  return readJson(join(of, 'index.json'));
 }
 
-export async function readManifest(): Promise<Manifest> {
-  const [first] = (await readIndex()).manifests;
-  return readJson(blobFile(first!.digest));
+export async function readManifest(of = layout): Promise<Manifest> {
+  const [first] = (await readIndex(of)).manifests;
+  return readJson(blobFile(first!.digest, of));
 }
 
-export async function readConfig(): Promise<{
+export async function readConfig(of = layout): Promise<{
   readonly architecture: string;
   readonly rootfs: { readonly diff_ids: readonly string[] };
-  readonly config: { readonly Cmd?: readonly string[] };
+  readonly config: {
+    readonly Cmd?: readonly string[];
+    readonly Entrypoint?: readonly string[];
+    readonly User?: string;
+    readonly Env?: readonly string[];
+  };
 }> {
-  return readJson(blobFile((await readManifest()).config.digest));
+  return readJson(blobFile((await readManifest(of)).config.digest, of));
 }
 
 /** The container image's files in a folder, owned by who runs the tests. */
-export async function unpackContainer(toolbox: Toolbox): Promise<string> {
+export async function unpackContainer(toolbox: Toolbox, of = layout): Promise<string> {
   const root = await newFolder('root');
-  for (const layer of (await readManifest()).layers) {
-    const file = blobFile(layer.digest);
+  for (const layer of (await readManifest(of)).layers) {
+    const file = blobFile(layer.digest, of);
     await runTool(toolbox, {
       argv: ['tar', '-xzf', file, '-C', root, '--no-same-owner', '--keep-directory-symlink'],
       binds: [{ from: file }, { from: root, writable: true }],

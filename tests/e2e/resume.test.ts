@@ -85,6 +85,20 @@ describe('a run that is killed', () => {
     kills.push(`${stage} + ${delay} ms${killed ? '' : ': too late'}`);
   }
 
+  test('while it writes the first snapshot leaves a folder that the next run knows', async () => {
+    const root = join(out, 'repo/4.0');
+    const child = startWeir(args, { XDG_CACHE_HOME: cache });
+    child.stdout!.resume();
+    child.stderr!.resume();
+    const begun = async (): Promise<boolean> =>
+      (await readdir(root).catch(() => [])).some((name) => name.endsWith('.tmp'));
+    while (child.exitCode === null && !(await begun())) await new Promise((done) => setTimeout(done, 2));
+    child.kill('SIGKILL');
+    expect(await exitOf(child)).toBe('SIGKILL');
+    expect(await readdir(root)).toEqual([expect.stringMatching(/^\.[0-9a-z-]+\.tmp$/)]);
+    await expectWhole(out);
+  });
+
   test.each([
     ['seed', 3000],
     ['packages', 1500],
