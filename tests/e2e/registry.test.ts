@@ -76,7 +76,8 @@ async function pullSigned(reference: string, to: string, key: string): Promise<{
   const requirement = [{ type: 'sigstoreSigned', keyPath: key }];
   const policy = { default: [{ type: 'reject' }], transports: { docker: { [registry]: requirement } } };
   await writeFile(join(dir, 'policy.json'), JSON.stringify(policy));
-  const copy = ['copy', '--registries.d', lookaside, '--src-tls-verify=false', '--tmpdir', dir];
+  // A layout has no place for signatures.
+  const copy = ['copy', '--remove-signatures', '--registries.d', lookaside, '--src-tls-verify=false', '--tmpdir', dir];
   return tryTool(toolbox, {
     argv: ['skopeo', '--policy', join(dir, 'policy.json'), ...copy, `docker://${registry}/${reference}`, `oci:${to}:t`],
     binds: [{ from: dir, writable: true }, { from: shared.out }],

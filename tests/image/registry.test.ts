@@ -161,6 +161,34 @@ describe('pushing', () => {
     expect(list.manifests[0]).toMatchObject({ artifactType: 'application/spdx+json' });
   });
 
+  test('a signature is there before the tag is, one for each name, and a new one takes the place of an old one', async () => {
+    const signed = (tag: string, by = 'me') =>
+      pushLayout(layout, parseReference(`127.0.0.1:${port}/weir/base:${tag}`), [], {
+        sign: (bytes) => Buffer.from(`${by}: ${createHash('sha256').update(bytes).digest('hex')}`),
+      });
+    const { digest, signature } = await signed('4.0');
+    expect(signature).toBe(`${digest.replace(':', '-')}.sig`);
+    expect([...manifests.keys()].slice(-2)).toEqual([signature, '4.0']);
+    await signed('stable', 'another');
+    await signed('4.0', 'the new one');
+    const { layers } = JSON.parse(manifests.get(signature!)!.bytes.toString());
+    const claims = layers.map((layer: { digest: string; annotations: Record<string, string> }) => {
+      const bytes = blobs.get(layer.digest)!;
+      const { identity, image, type } = JSON.parse(bytes.toString()).critical;
+      expect(image).toEqual({ 'docker-manifest-digest': digest });
+      expect(type).toBe('cosign container image signature');
+      const [by, of] = Buffer.from(layer.annotations['dev.cosignproject.cosign/signature']!, 'base64')
+        .toString()
+        .split(': ');
+      expect(of).toBe(createHash('sha256').update(bytes).digest('hex'));
+      return [identity['docker-reference'].split(':').at(-1), by];
+    });
+    expect(claims).toEqual([
+      ['stable', 'another'],
+      ['4.0', 'the new one'],
+    ]);
+  });
+
   test('a registry that wants a token gets one', async () => {
     behaviour.token = 'secret';
     await push();
