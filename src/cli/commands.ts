@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, string>> = {
   divergence: 'list all that differs from upstream: by component, category, upstream status and age',
   package: 'list the packages of the release',
   repo: 'list the repositories of the release',
+  release: 'make a release: every image from one snapshot, all of them checked',
   image: 'list images and show what is in them',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',

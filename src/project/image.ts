@@ -110,6 +110,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     kind: 'disk',
     formats: raw.format ?? ['raw'],
     selinux: raw.selinux ?? 'enforcing',
+    platforms: raw.for ?? [],
     disk: {
       size: sizeInBytes(disk.size ?? '2GiB'),
       espSize: sizeInBytes(disk['esp-size'] ?? '200MiB'),

@@ -334,9 +334,14 @@ export type WeirImage =
   | (WeirImageBase & { readonly kind: 'container'; readonly container: ContainerSettings })
   | (WeirImageBase & {
       readonly kind: 'disk';
+      /** Platforms whose rules it must keep besides those for every disk. */
+      readonly platforms: readonly Platform[];
       readonly disk: DiskSettings;
       readonly kernel: { readonly commandLine: readonly string[] };
     });
+
+/** What disks can be made for. */
+export type Platform = 'azure-gen1' | 'azure-gen2';
 
 export interface KiwiImage {
   readonly type: 'kiwi';

@@ -6,37 +6,77 @@ import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { lintArtefact } from '../image/lint/lint.ts';
 import type { LintReport, Target } from '../image/lint/rule.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
 import { builtImage, imageFolder } from './published.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 /** What an image can be checked for. */
 export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2'] as const satisfies readonly Target[];
 
+export type LintTarget = (typeof lintTargets)[number];
+
 /**
  * Checks a built image of the project in all its formats (for Azure only the VHD, where there is one), or a file or folder
- * by its path. The project's definition of the image is not looked at, only what was made of it.
+ * by its path. What is checked is what was made, not the definition.
+ * @param target by default what the project says that the image is for, else any hypervisor
  * @throws WeirError `no-image`, and those of `builtImage` and `lintArtefact`
  */
 export async function lintImage(
   workspace: ProjectWorkspace,
   subject: string,
-  target: (typeof lintTargets)[number],
+  target?: LintTarget,
 ): Promise<LintReport[]> {
-  const paths = await artefacts(workspace, subject, target);
+  // Before anything is fetched: a misspelt name must not cost that.
+  const checks = await plannedChecks(workspace, subject, target);
   const toolbox = await toolboxStage(workspace, 'core');
   return inStage(workspace.progress, 'lint', async (stage) => {
-    const result: LintReport[] = [];
-    for (const path of paths) {
-      stage.update(path);
-      const reports = await withScratch(workspace.engine.scratch, async (scratch) =>
-        // A symlink would lead out of what the tools see.
-        lintArtefact(toolbox, await realpath(path), target, scratch),
-      );
-      result.push(...reports);
-    }
+    const result = await runChecks(workspace, toolbox, checks, stage.update);
     const rules = result.reduce((sum, { verdicts }) => sum + verdicts.length, 0);
     return { result, summary: `${rules} rules checked`, cached: false };
   });
+}
+
+/** One artefact, held against the rules of one target. */
+export interface PlannedCheck {
+  readonly path: string;
+  readonly target: LintTarget;
+}
+
+/** What `lintImage` looks at. @throws WeirError `no-image` */
+export async function plannedChecks(
+  workspace: ProjectWorkspace,
+  subject: string,
+  target?: LintTarget,
+): Promise<PlannedCheck[]> {
+  const checks: PlannedCheck[] = [];
+  for (const each of target === undefined ? targetsOf(workspace, subject) : [target]) {
+    for (const path of await artefacts(workspace, subject, each)) checks.push({ path, target: each });
+  }
+  return checks;
+}
+
+export async function runChecks(
+  { engine }: Pick<ProjectWorkspace, 'engine'>,
+  toolbox: Toolbox,
+  checks: readonly PlannedCheck[],
+  update: (text: string) => void,
+): Promise<LintReport[]> {
+  const result: LintReport[] = [];
+  for (const { path, target } of checks) {
+    update(path);
+    const reports = await withScratch(engine.scratch, async (scratch) =>
+      // A symlink would lead out of what the tools see.
+      lintArtefact(toolbox, await realpath(path), target, scratch),
+    );
+    result.push(...reports);
+  }
+  return result;
+}
+
+function targetsOf(workspace: ProjectWorkspace, subject: string): readonly LintTarget[] {
+  const definition = workspace.project.images.get(subject)?.definition;
+  const platforms = definition?.type === 'weir' && definition.kind === 'disk' ? definition.platforms : [];
+  return platforms.length === 0 ? ['generic'] : platforms;
 }
 
 async function artefacts(workspace: ProjectWorkspace, subject: string, target: string): Promise<string[]> {

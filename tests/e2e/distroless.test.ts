@@ -59,7 +59,7 @@ describe.each([
   test('scanners see every package, in the database and in both lists, and licences are there', async () => {
     const { packages } = await imageRecord(name);
     const named = packages.map((pkg) => pkg.name).sort();
-    const query = ['rpm', '--root', root, '-qa', '--qf', '%{NAME}\\n'];
+    const query = ['rpm', '--root', root, '--dbpath', '/usr/lib/sysimage/rpm', '-qa', '--qf', '%{NAME}\\n'];
     const { stdout } = await runTool(toolbox, { argv: query, binds: [{ from: root, writable: true }] });
     expect(stdout.trim().split('\n').sort()).toEqual(named);
 

@@ -51,7 +51,7 @@ const cases: readonly Case[] = [
     toml: '[signing]\nzzzzzzzz = 1\n',
     code: 'unknown-key',
     at: '2',
-    hint: 'known here: key',
+    hint: 'known here: image-key, key',
   },
   { name: '__proto__', toml: '[components.__proto__]\n', code: 'unknown-key', at: '1:13' },
   {

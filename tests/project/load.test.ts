@@ -480,6 +480,7 @@ describe("Weir's own tables", () => {
       kind: 'disk',
       formats: ['raw'],
       selinux: 'enforcing',
+      platforms: [],
       disk: { size: 2 ** 31, espSize: 200 * 2 ** 20, rootFs: 'ext4', rootLabel: 'root' },
       kernel: { commandLine: [] },
     });
@@ -564,6 +565,7 @@ type = "weir"
 kind = "disk"
 extends = "vm"
 format = ["vhd"]
+for = ["azure-gen2"]
 packages = ["cloud-init", "bash"]
 exclude-packages = ["vim"]
 enabled-services = ["cloud.service"]
@@ -589,6 +591,7 @@ kernel.command-line = ["console=tty0", "console=ttyS0"]
       kind: 'disk',
       formats: ['vhd'],
       selinux: 'permissive',
+      platforms: ['azure-gen2'],
       packages: ['bash', 'kernel', 'cloud-init'],
       excludePackages: ['vim'],
       enabledServices: ['sshd.service', 'cloud.service'],

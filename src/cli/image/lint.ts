@@ -3,12 +3,12 @@ import { type Command, Option } from 'commander';
 import { WeirError } from '../../base/errors.ts';
 import { allRules } from '../../image/lint/lint.ts';
 import type { LintReport, Target, Verdict } from '../../image/lint/rule.ts';
-import { lintImage, lintTargets } from '../../release/lint.ts';
+import { type LintTarget, lintImage, lintTargets } from '../../release/lint.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
 interface Options {
-  readonly for: (typeof lintTargets)[number];
+  readonly for?: LintTarget;
   readonly rules?: boolean;
   readonly out?: string;
 }
@@ -19,7 +19,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       '[image]',
       'name of an image that was built, a disk (raw, qcow2, vhd), a .wsl, or a folder with an OCI layout',
     )
-    .addOption(new Option('--for <target>', 'what a disk is to run on').choices(lintTargets).default('generic'))
+    .addOption(
+      new Option('--for <target>', "what a disk is to run on (default: what the image's definition says)").choices(
+        lintTargets,
+      ),
+    )
     .option('--rules', 'list all rules and why they are there')
     .option('--out <dir>', 'where the image was built to')
     .addHelpText(

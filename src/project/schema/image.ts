@@ -72,6 +72,10 @@ const diskSchema = z
       .array(z.enum(['raw', 'qcow2', 'vhd']))
       .optional()
       .describe('Formats to write, all from the same disk; by default ["raw"]'),
+    for: z
+      .array(z.enum(['azure-gen1', 'azure-gen2']))
+      .optional()
+      .describe('What it is to run on besides any hypervisor: "weir image lint" holds it against the rules of these'),
     disk: z
       .strictObject({
         size: sizeSchema.optional().describe('Size of the disk at least, such as "2GiB"; it grows with its content'),

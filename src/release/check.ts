@@ -1,0 +1,52 @@
+import { inStage } from '../base/progress.ts';
+import type { LintReport } from '../image/lint/rule.ts';
+import { buildRelease } from './build.ts';
+import { plannedChecks, runChecks } from './lint.ts';
+import type { Release } from './release.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What the linter's rules say of an image, over all its formats and all that it is meant to run on. */
+export interface ImageCheck {
+  /** How many rules were looked at. */
+  readonly rules: number;
+  /** Rules that are broken or could not be checked, with what was found. */
+  readonly broken: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface CheckedRelease {
+  readonly release: Release;
+  readonly checks: ReadonlyMap<string, ImageCheck>;
+  readonly ok: boolean;
+}
+
+/** Builds every image from one snapshot and holds each against the rules of what it is for. */
+export async function checkedRelease(workspace: Workspace): Promise<CheckedRelease> {
+  const release = await buildRelease(workspace);
+  const checks = await inStage(workspace.progress, 'check', async (stage) => {
+    const result = new Map<string, ImageCheck>();
+    for (const { record } of release.images) {
+      const planned = await plannedChecks(workspace, record.name);
+      result.set(record.name, summed(await runChecks(workspace, release.toolbox, planned, stage.update)));
+    }
+    const rules = [...result.values()].reduce((sum, check) => sum + check.rules, 0);
+    return { result, summary: `${result.size} images held against ${rules} rules`, cached: false };
+  });
+  return { release, checks, ok: [...checks.values()].every(({ broken }) => broken.length === 0) };
+}
+
+function summed(reports: readonly LintReport[]): ImageCheck {
+  const broken: string[] = [];
+  const warnings: string[] = [];
+  let rules = 0;
+  for (const { target, format, verdicts } of reports) {
+    rules += verdicts.length;
+    for (const { rule, severity, status, findings } of verdicts) {
+      if (status === 'holds') continue;
+      const found = findings.map(({ where, message }) => (where === undefined ? message : `${where}: ${message}`));
+      const said = `${rule} (${target}, ${format}): ${found.join('; ') || 'could not be checked'}`;
+      (severity === 'error' || status === 'unchecked' ? broken : warnings).push(said);
+    }
+  }
+  return { rules, broken, warnings };
+}
