@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { azureLinux, checkout } from './azurelinux.ts';
+import { boots } from './boot.ts';
 import { copyProject, forget, machine, type Place, type Run, weir } from './machine.ts';
 import { median, type Result, timed } from './result.ts';
 
@@ -15,7 +16,7 @@ interface BuildReport {
 
 const home = join(import.meta.dirname, '..');
 
-type Measure = (place: Place) => Promise<Result>;
+type Measure = (place: Place) => Promise<Result | readonly Result[]>;
 
 const measurements: Readonly<Record<string, Measure>> = {
   version: async (place) => {
@@ -72,6 +73,7 @@ const measurements: Readonly<Record<string, Measure>> = {
   'container-base-packed': (place) => image(place, 'container-base', 'packed', 3),
   'vm-base': (place) => image(place, 'vm-base', 'unpacked', 20),
   'vm-base-packed': (place) => image(place, 'vm-base', 'packed', 20),
+  boot: (place) => boots(place),
   seed: async (place) => {
     const before = await build(place, ['--no-images']);
     await forget(place, ['seed-control']);
@@ -189,9 +191,10 @@ async function main(): Promise<void> {
   const results: Result[] = [];
   say(heading);
   for (const name of chosen) {
-    const result = await all[name]!(place);
-    results.push(result);
-    say(line(result));
+    for (const result of [await all[name]!(place)].flat()) {
+      results.push(result);
+      say(line(result));
+    }
   }
   for (const result of memory(results)) {
     results.push(result);
