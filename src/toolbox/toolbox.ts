@@ -69,6 +69,7 @@ export const toolSets = {
     'dash',
     'docker-registry',
     'libc-bin',
+    'openssh-client',
     'runc',
     'skopeo',
     'umoci',
