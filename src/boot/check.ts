@@ -47,6 +47,8 @@ export interface MachineOptions {
   readonly diskSize?: number;
   /** Further disks, raw; the guest may write them. */
   readonly disks?: readonly string[];
+  /** Files that the guest reads as disks, /dev/disk/by-id/virtio-data1 and so on. */
+  readonly data?: readonly string[];
   /** Further credentials for the guest. */
   readonly credentials?: readonly Credential[];
   /** Words added to the command line of a unified kernel image; not with Secure Boot. */
@@ -70,6 +72,8 @@ export interface CheckOptions extends MachineOptions {
     /** Repository ids of the image, each with its path below the folder ('' for the folder itself). */
     readonly repositories: readonly { readonly id: string; readonly path: string }[];
   };
+  /** A shell script that root runs in the guest once everything else was asked; one that fails is a failure. */
+  readonly script?: string;
 }
 
 export interface BootReport {
@@ -162,7 +166,12 @@ function attemptFailures(attempt: Attempt, options: CheckOptions): string[] {
     );
   }
   if (attempt.machine.state !== undefined || attempt.finished) {
-    failures.push(...judge(attempt.machine, options.expect ?? {}, { install: options.install !== undefined }));
+    failures.push(
+      ...judge(attempt.machine, options.expect ?? {}, {
+        install: options.install !== undefined,
+        run: options.script !== undefined,
+      }),
+    );
     if (attempt.ssh === undefined && options.expect?.network !== false) failures.push('sshd did not answer');
   }
   return failures;
@@ -183,6 +192,7 @@ async function attemptBoot(
   const probe = probeCredentials({
     verifyPackages: options.verifyPackages !== false,
     settleSeconds: slow ? 240 : 60,
+    ...(options.script === undefined ? {} : { script: options.script }),
     ...(install === undefined || repoPort === undefined
       ? {}
       : {
@@ -245,6 +255,7 @@ export async function prepareMachine(
   const overlay = await makeOverlayFor(toolbox, image, options, folder);
   const binds: Bind[] = [{ from: image.path }, { from: folder, writable: true }];
   for (const disk of options.disks ?? []) binds.push({ from: disk, writable: true });
+  for (const disk of options.data ?? []) binds.push({ from: disk });
   if (image.kernel !== undefined) {
     binds.push({ from: image.kernel.path });
     if (image.kernel.initrd !== undefined) binds.push({ from: image.kernel.initrd });
@@ -262,6 +273,9 @@ export async function prepareMachine(
           ? { path: image.path, format: 'raw', bus: 'cdrom' }
           : { path: overlay, format: 'qcow2', bus: options.bus ?? 'nvme' },
         ...(options.disks ?? []).map((path) => ({ path, format: 'raw', bus: 'virtio' }) as const),
+        ...(options.data ?? []).map(
+          (path, index) => ({ path, format: 'raw', bus: 'virtio', readOnlyAs: `data${index + 1}` }) as const,
+        ),
       ],
     },
     binds,

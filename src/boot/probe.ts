@@ -15,6 +15,8 @@ export interface ProbeOptions {
   /** Checks every installed file against the package database; slow when emulated. */
   readonly verifyPackages: boolean;
   readonly install?: ProbeInstall;
+  /** A shell script of the user's, run as root after everything else that is asked. */
+  readonly script?: string;
   /** Seconds the guest gets to settle before it is asked. */
   readonly settleSeconds: number;
 }
@@ -24,7 +26,9 @@ export interface ProbeOptions {
  * unit (`systemd.extra-unit.*`) and wants it from multi-user.target (`systemd.unit-dropin.*`); see systemd-debug-generator(8).
  */
 export function probeCredentials(options: ProbeOptions): Credential[] {
+  const script = options.script === undefined ? [] : [{ name: 'weir.run', value: options.script }];
   return [
+    ...script,
     { name: 'systemd.extra-unit.weir-probe.service', value: probeUnit },
     { name: 'systemd.unit-dropin.multi-user.target', value: '[Unit]\nWants=weir-probe.service\n' },
     { name: 'weir.probe', value: probeScript(options) },
@@ -82,6 +86,7 @@ function probeScript(options: ProbeOptions): string {
   ];
   if (options.verifyPackages) lines.push('if command -v rpm >/dev/null; then ask verify rpm -Va; fi');
   if (options.install !== undefined) lines.push(...installLines(options.install));
+  if (options.script !== undefined) lines.push('ask run sh "$CREDENTIALS_DIRECTORY/weir.run"');
   lines.push(
     // Last, so that everything above is in it. dmesg has what came before auditd, the log what came after.
     'ask denials sh -c \'{ dmesg; cat /var/log/audit/audit.log; } 2>/dev/null | grep "avc: *denied"; :\'',

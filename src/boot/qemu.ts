@@ -17,11 +17,13 @@ export interface Credential {
 }
 
 export interface MachineDisk {
-  /** A file that QEMU may write: an overlay, never an image that is meant to be kept. */
+  /** A file that QEMU may write: an overlay, never an image that is meant to be kept; or one that is read only. */
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
   /** How the guest sees it. `cdrom` is read only. */
   readonly bus: 'nvme' | 'virtio' | 'cdrom';
+  /** For virtio: the guest may not write it, and finds it as /dev/disk/by-id/virtio-NAME. */
+  readonly readOnlyAs?: string;
 }
 
 /** How the machine starts: its firmware, or a kernel given from outside. */
@@ -104,6 +106,10 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
   const drive = `if=none,id=${id},format=${disk.format},cache=unsafe,discard=unmap,file=${option(disk.path)}`;
   if (disk.bus === 'nvme')
     return ['-drive', drive, '-device', `nvme,drive=${id},serial=weir${index},bootindex=${order}`];
+  if (disk.readOnlyAs !== undefined) {
+    const device = `virtio-blk-pci,drive=${id},serial=${disk.readOnlyAs}`;
+    return ['-drive', `${drive},readonly=on`, '-device', device];
+  }
   if (disk.bus === 'virtio') return ['-drive', drive, '-device', `virtio-blk-pci,drive=${id},bootindex=${order}`];
   const scsi = index === 0 ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
   return [

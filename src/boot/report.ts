@@ -44,6 +44,8 @@ export interface MachineState {
   /** The lines of `rpm -Va`, all of them. */
   readonly verify?: readonly string[];
   readonly install?: { readonly ok: boolean; readonly package: string; readonly output: readonly string[] };
+  /** A script of the user's: its exit code, and all that it said. */
+  readonly run?: { readonly code: number; readonly output: readonly string[] };
 }
 
 /** Makes a state of the probe's answers. */
@@ -60,6 +62,7 @@ export function machineState(answers: readonly ProbeAnswer[]): MachineState {
       .filter((line) => line.trim() !== '');
   const firstWords = (name: string): string[] => lines(name).map((line) => line.trim().split(/\s+/)[0]!);
   const install = texts.get('install');
+  const run = texts.get('run');
   const memory = readMemory(text('memory'));
   return {
     // Its exit code is not 0 where the word is not "running".
@@ -98,6 +101,7 @@ export function machineState(answers: readonly ProbeAnswer[]): MachineState {
               .slice(-30),
           },
     ),
+    ...optional('run', run === undefined ? undefined : { code: run.code, output: lines('run') }),
   };
 }
 
@@ -182,7 +186,11 @@ export interface Expectations {
 }
 
 /** What is wrong with a machine, one sentence each; empty where nothing is. */
-export function judge(state: MachineState, expected: Expectations, asked: { readonly install: boolean }): string[] {
+export function judge(
+  state: MachineState,
+  expected: Expectations,
+  asked: { readonly install: boolean; readonly run?: boolean },
+): string[] {
   const wrong: string[] = [];
   if (state.state !== 'running') wrong.push(`the system is ${state.state ?? 'silent'}, not running`);
   for (const unit of state.failedUnits) wrong.push(`${unit} failed`);
@@ -207,6 +215,13 @@ export function judge(state: MachineState, expected: Expectations, asked: { read
   }
   if (asked.install && state.install?.ok !== true) {
     wrong.push(`dnf could not install: ${state.install?.output.at(-1) ?? 'it was not asked'}`);
+  }
+  if (asked.run === true && state.run?.code !== 0) {
+    wrong.push(
+      state.run === undefined
+        ? 'the script was not run'
+        : `the script ended with ${state.run.code}: ${state.run.output.at(-1) ?? 'it said nothing'}`,
+    );
   }
   return wrong;
 }

@@ -9,6 +9,8 @@ import { workspaceFor } from './workspace.ts';
 interface BootOptions {
   readonly check?: boolean;
   readonly install?: string;
+  readonly run?: string;
+  readonly disk: readonly string[];
   readonly firmware: 'uefi' | 'bios';
   readonly cloudInit?: string;
   readonly append?: string;
@@ -24,6 +26,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .argument('<image>', 'name of a disk image')
     .option('--check', 'ask the machine how it is, switch it off, and report')
     .option('--install <package>', 'what --check installs from the repository')
+    .option('--run <script>', 'shell script that --check runs in the machine as root; its output is in the report')
+    .option('--disk <file>', 'file that the machine reads as a disk; repeatable', collect, [])
     .addOption(
       new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
         .choices(['uefi', 'bios'])
@@ -47,12 +51,14 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         firmware: options.firmware,
         ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
+        data: options.disk.map((path) => resolve(path)),
         memoryMiB: number('--memory', options.memory),
         cpus: number('--cpus', options.cpus),
       };
       if (options.check === true) {
         const install = options.install === undefined ? {} : { install: options.install };
-        const report = await checkImage(workspace, image, { ...machine, ...install });
+        const script = options.run === undefined ? {} : { script: await readScript(options.run) };
+        const report = await checkImage(workspace, image, { ...machine, ...install, ...script });
         printResult(settings.json ? settings : { ...settings, json: true }, report, '');
         for (const failure of report.failures) process.stderr.write(`error: ${image}: ${failure}\n`);
         process.exitCode = report.ok ? 0 : 1;
@@ -70,6 +76,23 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         },
       });
     });
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+/** What goes into a machine as a credential, and so through a table of its firmware. */
+const longestScript = 32 << 10;
+
+async function readScript(path: string): Promise<string> {
+  const text = await readIfExists(path);
+  if (text !== undefined && Buffer.byteLength(text) <= longestScript) return text;
+  throw new WeirError('bad-option', text === undefined ? 'there is no such file' : 'the script is too long', {
+    where: { file: path },
+    ...(text === undefined ? {} : { hint: 'at most 32 KiB; --disk takes in more' }),
+    exit: 2,
+  });
 }
 
 async function publicKey(path: string): Promise<string> {

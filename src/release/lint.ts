@@ -11,7 +11,7 @@ import { builtImage, imageFolder } from './published.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 /** What an image can be checked for. */
-export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2'] as const satisfies readonly Target[];
+export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2', 'kubernetes'] as const satisfies readonly Target[];
 
 export type LintTarget = (typeof lintTargets)[number];
 
@@ -94,5 +94,5 @@ async function artefacts(workspace: ProjectWorkspace, subject: string, target: s
   if (record.kind === 'container') return [join(folder, 'oci')];
   const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd|wsl)$/.test(path));
   const vhds = disks.filter((path) => path.endsWith('.vhd'));
-  return (target !== 'generic' && vhds.length > 0 ? vhds : disks).map((path) => join(folder, path));
+  return (target.startsWith('azure-') && vhds.length > 0 ? vhds : disks).map((path) => join(folder, path));
 }

@@ -11,6 +11,7 @@ import { checkRules, type LintReport, passes, type Rule, type Target, type Verdi
 import { azureRules } from './rules/azure.ts';
 import { bootRules } from './rules/boot.ts';
 import { containerOnlyRules, noLabels } from './rules/container.ts';
+import { kubernetesRules } from './rules/kubernetes.ts';
 import { leftoverRules } from './rules/leftovers.ts';
 import { partitionRules } from './rules/partitions.ts';
 import { osRelease, rootRules, rpmDatabase } from './rules/root.ts';
@@ -23,6 +24,7 @@ export const diskRules: readonly Rule<DiskFacts>[] = [
   ...bootRules,
   ...rootRules,
   ...azureRules,
+  ...kubernetesRules,
   ...leftoverRules,
 ];
 

@@ -1,7 +1,10 @@
 import { WeirError } from '../../base/errors.ts';
 
-/** What an image is checked for: any hypervisor, one of Azure's two generations of machines, a container runtime, WSL. */
-export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container' | 'wsl';
+/**
+ * What an image is checked for: any hypervisor, one of Azure's two generations of machines, a container runtime, WSL, a node
+ * of Kubernetes.
+ */
+export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container' | 'wsl' | 'kubernetes';
 
 export type Severity = 'error' | 'warning';
 
@@ -56,8 +59,8 @@ export interface LintReport {
 
 /** Severities of rules that are for several targets alike. */
 export const azureError = { 'azure-gen1': 'error', 'azure-gen2': 'error' } as const;
-export const diskError = { generic: 'error', ...azureError } as const;
-export const azureErrorElseWarning = { generic: 'warning', ...azureError } as const;
+export const diskError = { generic: 'error', ...azureError, kubernetes: 'error' } as const;
+export const azureErrorElseWarning = { generic: 'warning', ...azureError, kubernetes: 'warning' } as const;
 
 /** What a fact throws that cannot be had because the image is damaged or of a kind that is not known here. */
 export function unreadable(message: string, cause?: unknown): WeirError {

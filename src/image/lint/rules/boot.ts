@@ -28,7 +28,7 @@ const efiBoot: Rule<DiskFacts> = {
 
 const starts: Rule<DiskFacts> = {
   id: 'boot-loader',
-  appliesTo: { generic: 'error' },
+  appliesTo: { generic: 'error', kubernetes: 'error' },
   why: 'A disk that neither UEFI nor a BIOS finds a boot loader on starts nowhere.',
   check: async (facts) => {
     const efi = await efiBootProblems(facts);

@@ -163,7 +163,7 @@ function volumeSignature(start: Buffer): string | undefined {
 
 const noSwapPartition: Rule<DiskFacts> = {
   id: 'no-swap-partition',
-  appliesTo: azureErrorElseWarning,
+  appliesTo: { ...azureErrorElseWarning, kubernetes: 'error' },
   why: 'Swap belongs on the temporary disk of a machine, or nowhere: on the system disk it is slow and costs.',
   check: ({ gpt, disk }) =>
     gpt()

@@ -4,6 +4,9 @@ import { azureErrorElseWarning, type Complaint, diskError, type Rule } from '../
 import { isEnabled } from '../units.ts';
 import { isOnDisk } from './boot.ts';
 
+/** For a node of Kubernetes no less than for Azure. */
+const errorElseWarning = { ...azureErrorElseWarning, kubernetes: 'error' } as const;
+
 const rootFileSystem: Rule<DiskFacts> = {
   id: 'root-file-system',
   appliesTo: diskError,
@@ -58,8 +61,8 @@ async function mounts(files: Files): Promise<Mount[]> {
 
 const noSwapInFstab: Rule<DiskFacts> = {
   id: 'no-swap-in-fstab',
-  appliesTo: azureErrorElseWarning,
-  why: 'Swap belongs on the temporary disk of a machine, which an agent sets up, and not on the system disk.',
+  appliesTo: errorElseWarning,
+  why: 'Swap belongs on the temporary disk of a machine, which an agent sets up; the kubelet starts with none.',
   check: async ({ root }) =>
     (await mounts(await root()))
       .filter(({ type }) => type === 'swap')
@@ -78,7 +81,7 @@ const fstabOnDisk: Rule<DiskFacts> = {
 
 const selinux: Rule<DiskFacts> = {
   id: 'selinux-enforcing',
-  appliesTo: azureErrorElseWarning,
+  appliesTo: errorElseWarning,
   why: 'SELinux confines each service; a system that starts without it has to be relabelled before it can be turned on.',
   check: async ({ root, bootEntries }) => {
     const files = await root();
@@ -112,7 +115,7 @@ const selinux: Rule<DiskFacts> = {
 
 const selinuxLabels: Rule<DiskFacts> = {
   id: 'selinux-labels',
-  appliesTo: azureErrorElseWarning,
+  appliesTo: errorElseWarning,
   why: 'What has no context is unlabeled_t to the policy, which no service may read.',
   check: async ({ root }) => {
     const files = await root();

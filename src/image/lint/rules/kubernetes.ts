@@ -1,0 +1,229 @@
+import { posix } from 'node:path';
+import { parse, TomlError, type TomlTable } from 'smol-toml';
+import type { DiskFacts } from '../disk-facts.ts';
+import { below, type Files, readText, settingLines } from '../files.ts';
+import { type Complaint, type Rule, unreadable } from '../rule.ts';
+import { hasUnit, isEnabled } from '../units.ts';
+
+const kubernetes = { kubernetes: 'error' } as const;
+
+const wantedPackages = [
+  ...['containerd', 'runc', 'containernetworking-plugins', 'conntrack-tools', 'ethtool', 'ipset', 'iptables-nft'],
+  ...['nftables', 'socat', 'iscsi-initiator-utils', 'nfs-utils', 'cifs-utils', 'jq', 'psmisc', 'sysstat'],
+];
+
+const packages: Rule<DiskFacts> = {
+  id: 'kubernetes-packages',
+  appliesTo: kubernetes,
+  why: 'The kubelet and networks of pods start these programs on the node, some of them only when a volume asks for it.',
+  check: async (facts) => {
+    const installed = new Set(await facts.packages());
+    return wantedPackages
+      .filter((name) => !installed.has(name))
+      .map((name) => ({ message: `${name} is not installed` }));
+  },
+};
+
+const runtime: Rule<DiskFacts> = {
+  id: 'containerd-enabled',
+  appliesTo: kubernetes,
+  why: 'A kubelet whose runtime does not answer never joins its cluster.',
+  check: async ({ root }) => {
+    const files = await root();
+    const unit = 'containerd.service';
+    if (isEnabled(files, unit)) return [];
+    return [{ message: hasUnit(files, unit) ? `${unit} does not start with the system` : `there is no ${unit}` }];
+  },
+};
+
+const settings: Rule<DiskFacts> = {
+  id: 'containerd-settings',
+  appliesTo: kubernetes,
+  why: 'Two masters of control groups make a node unstable, and without SELinux one container reads the files of another.',
+  check: async ({ root }) => {
+    const { cgroup, selinux } = await containerdConfig(await root());
+    const complaints: Complaint[] = [];
+    if (cgroup !== true) complaints.push({ message: 'SystemdCgroup is not true', where: mainConfig });
+    if (selinux !== true) complaints.push({ message: 'enable_selinux is not true', where: mainConfig });
+    return complaints;
+  },
+};
+
+const pauseImage: Rule<DiskFacts> = {
+  id: 'pause-image-pinned',
+  appliesTo: kubernetes,
+  why: 'Every pod starts with this image: one that changes under its name, or is collected, stops all of them.',
+  check: async ({ root }) => {
+    const { pause } = await containerdConfig(await root());
+    if (pause === undefined) return [{ message: 'the image of the sandbox is not set', where: mainConfig }];
+    const [, tag] = /[^/]:([\w.-]+)$/.exec(pause) ?? [];
+    const pinned = pause.includes('@sha256:') || (tag !== undefined && tag !== 'latest');
+    return pinned ? [] : [{ message: `${pause} has neither a version nor a digest`, where: mainConfig }];
+  },
+};
+
+const mainConfig = '/etc/containerd/config.toml';
+
+interface ContainerdConfig {
+  readonly cgroup: unknown;
+  readonly selinux: unknown;
+  readonly pause: string | undefined;
+}
+
+/** What containerd takes from its configuration, with the files that it imports; versions 3 and 2 of the format. */
+async function containerdConfig(files: Files): Promise<ContainerdConfig> {
+  const main = await readToml(files, mainConfig);
+  const configs = [main];
+  for (const pattern of strings(main.imports)) {
+    const glob = posix.resolve(posix.dirname(mainConfig), pattern);
+    const paths = below(files, posix.dirname(glob)).map(([path]) => path);
+    for (const path of paths.filter((each) => posix.matchesGlob(each, glob)).sort()) {
+      configs.push(await readToml(files, path));
+    }
+  }
+  // The last word counts.
+  const find = (...path: readonly string[]): unknown =>
+    configs.map((config) => lookUp(config, ['plugins', ...path])).findLast((value) => value !== undefined);
+  const either = (...path: readonly string[]): unknown =>
+    find('io.containerd.cri.v1.runtime', ...path) ?? find('io.containerd.grpc.v1.cri', ...path);
+  const name = either('containerd', 'default_runtime_name') ?? 'runc';
+  const pause =
+    find('io.containerd.cri.v1.images', 'pinned_images', 'sandbox') ??
+    find('io.containerd.grpc.v1.cri', 'sandbox_image');
+  return {
+    cgroup: either('containerd', 'runtimes', String(name), 'options', 'SystemdCgroup'),
+    selinux: either('enable_selinux'),
+    pause: typeof pause === 'string' ? pause : undefined,
+  };
+}
+
+async function readToml(files: Files, path: string): Promise<TomlTable> {
+  const text = await readText(files, path);
+  if (text === undefined) return {};
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof TomlError) throw unreadable(`${path} is no TOML: ${error.message.split('\n')[0]}`, error);
+    throw error;
+  }
+}
+
+function lookUp(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>)[key] : undefined),
+    value,
+  );
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+/**
+ * The files of a folder such as `sysctl.d` in the order in which systemd reads them: by name, and of one name only that of
+ * the first place (sysctl.d(5), modules-load.d(5)).
+ */
+function dropIns(files: Files, folder: string): string[] {
+  const byName = new Map<string, string>();
+  for (const place of ['/etc', '/usr/local/lib', '/usr/lib']) {
+    for (const [path] of below(files, `${place}/${folder}`)) {
+      const name = posix.basename(path);
+      if (name.endsWith('.conf') && !byName.has(name)) byName.set(name, path);
+    }
+  }
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+}
+
+const wantedModules = ['overlay', 'br_netfilter'];
+
+const modules: Rule<DiskFacts> = {
+  id: 'kubernetes-modules',
+  appliesTo: kubernetes,
+  why: 'Without br_netfilter packets between pods of a node pass by the rules of services, and its settings cannot be set.',
+  check: async (facts) => {
+    const files = await facts.root();
+    const texts = await Promise.all(dropIns(files, 'modules-load.d').map((path) => readText(files, path)));
+    const loaded = new Set(texts.flatMap((text) => settingLines(text ?? '')));
+    const complaints: Complaint[] = wantedModules
+      .filter((name) => !loaded.has(name))
+      .map((name) => ({ message: `${name} is not loaded at the start`, where: '/usr/lib/modules-load.d' }));
+    for (const { release, where } of await facts.bootEntries()) {
+      const index = release === undefined ? undefined : await facts.modules(release);
+      // That there are no modules at all is told by kernel-modules.
+      if (index === undefined) continue;
+      for (const name of wantedModules) {
+        if (!index.builtin.has(name) && !index.modules.has(name)) {
+          complaints.push({ message: `the kernel has no ${name}`, where });
+        }
+      }
+    }
+    return complaints;
+  },
+};
+
+const wantedSettings: Readonly<Record<string, number>> = {
+  'net.bridge.bridge-nf-call-iptables': 1,
+  'net.bridge.bridge-nf-call-ip6tables': 1,
+  'net.ipv4.ip_forward': 1,
+  'vm.overcommit_memory': 1,
+  'kernel.panic': 10,
+  'kernel.panic_on_oops': 1,
+};
+
+/** What is fine above too. */
+const least: Readonly<Record<string, number>> = {
+  'fs.inotify.max_user_instances': 8192,
+  'fs.inotify.max_user_watches': 524288,
+};
+
+const sysctl: Rule<DiskFacts> = {
+  id: 'kubernetes-sysctl',
+  appliesTo: kubernetes,
+  why: 'The kubelet refuses a kernel with other settings, pods reach no services, or logs are no longer followed.',
+  check: async ({ root }) => {
+    const files = await root();
+    const found = new Map<string, { readonly value: string; readonly where: string }>();
+    for (const where of dropIns(files, 'sysctl.d')) {
+      for (const line of settingLines((await readText(files, where)) ?? '')) {
+        const [, key, value] = /^-?([^\s=]+)\s*=\s*(.*)$/.exec(line) ?? [];
+        // With a slash first, slashes part the words and dots are dots.
+        const name = key?.match(/[./]/)?.[0] === '/' ? key.replaceAll('/', '.') : key;
+        if (name !== undefined) found.set(name, { value: value!, where });
+      }
+    }
+    const wrong = (name: string, good: (value: number) => boolean, wanted: string): Complaint[] => {
+      const setting = found.get(name);
+      if (setting === undefined) return [{ message: `${name} is not set`, hint: wanted }];
+      if (setting.value !== '' && good(Number(setting.value))) return [];
+      return [{ message: `${name} is ${setting.value}`, where: setting.where, hint: wanted }];
+    };
+    return [
+      ...Object.entries(wantedSettings).flatMap(([name, value]) => wrong(name, (is) => is === value, `${value}`)),
+      ...Object.entries(least).flatMap(([name, value]) => wrong(name, (is) => is >= value, `at least ${value}`)),
+    ];
+  },
+};
+
+/** Words that bring back the old control groups, or switch off what pods are limited by. */
+const oldGroups = /^(systemd\.unified_cgroup_hierarchy=(0|no|off|false)|SYSTEMD_CGROUP_.*|cgroup_disable=.*)$/;
+
+const groups: Rule<DiskFacts> = {
+  id: 'cgroup-v2',
+  appliesTo: kubernetes,
+  why: 'The kubelet limits pods by the unified hierarchy of control groups, and no longer starts on the old one.',
+  check: async ({ bootEntries }) =>
+    (await bootEntries()).flatMap(({ where, commandLine }) =>
+      commandLine.filter((word) => oldGroups.test(word)).map((word) => ({ message: `${word} is on it`, where })),
+    ),
+};
+
+/** Rules for a node of Kubernetes. */
+export const kubernetesRules: readonly Rule<DiskFacts>[] = [
+  packages,
+  runtime,
+  settings,
+  pauseImage,
+  modules,
+  sysctl,
+  groups,
+];
