@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
-import { readIfExists } from '../base/files.ts';
+import { exists, readIfExists } from '../base/files.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
 import { workspaceFor } from './workspace.ts';
@@ -10,7 +10,7 @@ interface BootOptions {
   readonly check?: boolean;
   readonly install?: string;
   readonly run?: string;
-  readonly disk: readonly string[];
+  readonly disk?: readonly string[];
   readonly firmware: 'uefi' | 'bios';
   readonly cloudInit?: string;
   readonly append?: string;
@@ -27,7 +27,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .option('--check', 'ask the machine how it is, switch it off, and report')
     .option('--install <package>', 'what --check installs from the repository')
     .option('--run <script>', 'shell script that --check runs in the machine as root; its output is in the report')
-    .option('--disk <file>', 'file that the machine reads as a disk; repeatable', collect, [])
+    .option('--disk <file...>', 'files that the machine reads as disks')
     .addOption(
       new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
         .choices(['uefi', 'bios'])
@@ -46,12 +46,15 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     )
     .action(async (image: string, options: BootOptions) => {
       const settings = globals();
+      if (options.run !== undefined && options.check !== true) {
+        throw new WeirError('bad-option', '--run goes with --check only', { hint: 'add --check', exit: 2 });
+      }
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
         ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
-        data: options.disk.map((path) => resolve(path)),
+        data: await Promise.all((options.disk ?? []).map(existing)),
         memoryMiB: number('--memory', options.memory),
         cpus: number('--cpus', options.cpus),
       };
@@ -78,8 +81,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     });
 }
 
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
+async function existing(path: string): Promise<string> {
+  if (await exists(path)) return resolve(path);
+  throw new WeirError('bad-option', 'there is no such file', { where: { file: path }, exit: 2 });
 }
 
 /** What goes into a machine as a credential, and so through a table of its firmware. */

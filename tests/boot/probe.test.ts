@@ -30,6 +30,16 @@ test('nothing but credentials carries the probe, and the unit finds its script a
   expect(credentials.get('systemd.unit-dropin.multi-user.target')).toContain('Wants=weir-probe.service');
 });
 
+test("a script of the user's is a credential, and is run before what SELinux denied is asked for", () => {
+  const credentials = new Map(
+    probeCredentials({ ...options, script: 'echo "$0"\n' }).map(({ name, value }) => [name, String(value)]),
+  );
+  expect(credentials.get('weir.run')).toBe('echo "$0"\n');
+  const asked = [...credentials.get('weir.probe')!.matchAll(/^ask ([a-z-]+)/gm)].map(([, name]) => name);
+  expect(asked.slice(-3)).toEqual(['run', 'denials', 'end']);
+  expect(script()).not.toContain('weir.run');
+});
+
 describe('the script', () => {
   test('is a shell script', () => {
     execFileSync('sh', ['-n'], { input: script() });

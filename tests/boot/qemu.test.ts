@@ -48,6 +48,14 @@ describe('the command line', () => {
     ]);
   });
 
+  test('gives a disk that is only read a name, and nothing starts from it', () => {
+    const argv = qemuArgv({ ...machine, disks: [{ path: '/x', format: 'raw', bus: 'virtio', readOnlyAs: 'data1' }] });
+    expect(values(argv, '-drive')).toEqual([
+      'if=none,id=disk0,format=raw,cache=unsafe,discard=unmap,file=/x,readonly=on',
+    ]);
+    expect(values(argv, '-device')).toContain('virtio-blk-pci,drive=disk0,serial=data1');
+  });
+
   test('gives a CD read only', () => {
     const argv = qemuArgv({ ...machine, disks: [{ path: '/x.iso', format: 'raw', bus: 'cdrom' }] });
     expect(values(argv, '-drive')).toEqual(['if=none,id=disk0,format=raw,media=cdrom,readonly=on,file=/x.iso']);

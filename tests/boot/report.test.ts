@@ -103,6 +103,18 @@ describe('what is wrong is said', () => {
     expect(wrong({ verify }, { verifyAllowed: [/\/usr\/bin\//] })).toEqual([]);
   });
 
+  test('a script that failed, or was not run', () => {
+    const judged = (changes: Parameters<typeof answers>[0]) =>
+      judge(machineState(answers(changes)), {}, { install: false, run: true });
+    expect(judged({ run: 'a=1\nb=2' })).toEqual([]);
+    expect(machineState(answers({ run: 'a=1\n\nb=2\n' })).run).toEqual({ code: 0, output: ['a=1', 'b=2'] });
+    expect(judged({ run: { name: 'run', code: 3, text: 'no\nnot here' } })).toEqual([
+      'the script ended with 3: not here',
+    ]);
+    expect(judged({ run: { name: 'run', code: 1, text: '' } })).toEqual(['the script ended with 1: it said nothing']);
+    expect(judged({})).toEqual(['the script was not run']);
+  });
+
   test('an install that failed', () => {
     const failed = { name: 'install', code: 1, text: 'Loading\nSignature verification failed.' };
     expect(wrong({ install: failed }, {}, true)).toEqual(['dnf could not install: Signature verification failed.']);

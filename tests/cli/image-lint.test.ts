@@ -10,7 +10,7 @@ describe('image lint', () => {
     const ids = lines.map((line) => line.split(' ')[0]!);
     expect(new Set(ids).size).toBe(ids.length);
     expect(lines.find((line) => line.startsWith('serial-console '))).toMatch(
-      / generic \(warning\), azure-gen1, azure-gen2 +A cloud/,
+      / generic \(warning\), azure-gen1, azure-gen2, kubernetes \(warning\) +A cloud/,
     );
     for (const { id, why } of JSON.parse(weir(['image', 'lint', '--rules', '--json']).stdout) as {
       id: string;

@@ -41,13 +41,13 @@ export function call(method: string, message: Message): string {
     if (variable !== undefined) return `printf %s "$${variable}"`;
     return `printf '${[...part].map((char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`).join('')}'`;
   });
-  return `{ ${prints.join('; ')}; } | cri ${method}`;
+  return `{ ${prints.join('; ')}; } >/tmp/request; cri ${method}`;
 }
 
 /** What `call` needs before it. */
 export const criFunctions = `cri() {
   curl -sS --http2-prior-knowledge --unix-socket /run/containerd/containerd.sock -D /tmp/headers -o /tmp/answer \\
-    -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @- \\
+    -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @/tmp/request \\
     "http://localhost/runtime.v1.RuntimeService/$1" || exit 1
   grep -qi '^grpc-status: 0' /tmp/headers || { echo "$1:"; cat /tmp/headers; exit 1; }
 }

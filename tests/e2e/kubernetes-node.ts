@@ -58,7 +58,7 @@ const container: Message = [
 export const nodeScript = `say() { printf '%s=%s\\n' "$1" "$2"; }
 ${criFunctions}
 say containerd "$(systemctl is-active containerd) $(systemctl is-enabled containerd)"
-ctr -n k8s.io images import /dev/disk/by-id/virtio-data1 || exit 1
+ctr -n k8s.io images import /dev/disk/by-id/virtio-data1 >/tmp/import 2>&1 || { cat /tmp/import; exit 1; }
 mkdir -p /etc/cni/net.d
 cat > /etc/cni/net.d/10-pods.conflist <<'END'
 ${JSON.stringify(network)}
@@ -74,12 +74,13 @@ ${call('CreateContainer', [
 container=$(answered)
 ${call('StartContainer', [[1, id('container')]])}
 log=/var/log/pods/default_pod_uid/base/0.log
-n=0; until grep -q ' end$' "$log" || [ $n -ge 60 ]; do sleep 1; n=$((n+1)); done
+n=0; until grep -qs ' end$' "$log" || [ $n -ge 60 ]; do sleep 1; n=$((n+1)); done
 sed 's/^[^ ]* std\\(out\\|err\\) F /inside=/' "$log"
 pid=$(pgrep -xn sleep)
 say pause "$(cat /proc/$pid/attr/current | tr -d '\\0') $(cut -d: -f3 /proc/$pid/cgroup)"
 say engine "$(ps -o label= -C containerd)"
 say shim "$(ps -o label= -C containerd-shim | head -n 1)"
+say runc "$(stat -L -c %C /usr/bin/runc)"
 say files "$(stat -c %C /var/lib/containerd)"
 say cgroup "$(stat -f -c %T /sys/fs/cgroup)"
 say swap "$(swapon --show --noheadings | wc -l)"
@@ -90,5 +91,9 @@ for key in net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6table
 done
 ${call('StopPodSandbox', [[1, id('pod')]])}
 ${call('RemovePodSandbox', [[1, id('pod')]])}
+say iscsi "$(systemctl is-active iscsid.socket iscsid.service | tr '\\n' ' ')"
+systemctl start iscsid rpc-statd || exit 1
+say iscsi "$(stat -c %a /etc/iscsi/initiatorname.iscsi) $(grep -c '^InitiatorName=iqn' /etc/iscsi/initiatorname.iscsi)"
+say nfs "$(rpcinfo -p localhost | grep -c status)"
 say left "$(ctr -n k8s.io containers ls -q | wc -l)"
 `;

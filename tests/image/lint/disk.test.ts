@@ -6,7 +6,7 @@ import { checkRules, passes, type Target, type Verdict } from '../../../src/imag
 import { type DiskParts, factsOf, goodParts, mebibyte, pe, setChecksum, uuids, writeGpt } from './good-disk.ts';
 import { symlink } from './tar.ts';
 
-const targets = ['generic', 'azure-gen1', 'azure-gen2'] as const;
+const targets = ['generic', 'azure-gen1', 'azure-gen2', 'kubernetes'] as const;
 
 async function lint(change: (parts: DiskParts) => void, target: Target): Promise<Verdict[]> {
   const parts = goodParts();
@@ -598,6 +598,7 @@ const damages: readonly Damage[] = [
     says: /no dpoll -2/,
   },
   { rule: 'chrony-hyperv-clock', how: "a program's", change: helper('poll 3 offset 0'), says: /no dpoll -2/ },
+  ...nodeDamages(),
   { rule: 'no-ssh-host-keys', how: 'a key', change: file('/etc/ssh/ssh_host_ed25519_key'), says: /host key/ },
   { rule: 'no-authorized-keys', how: "root's", change: file('/root/.ssh/authorized_keys'), says: /\/root\/.ssh/ },
   {
@@ -672,6 +673,120 @@ const damages: readonly Damage[] = [
     says: /cloud-init's state/,
   },
 ];
+
+/** What makes a disk no node of Kubernetes. */
+function nodeDamages(): Damage[] {
+  const config = '/etc/containerd/conf.d/50-node.toml';
+  const settings = '/usr/lib/sysctl.d/70-node.conf';
+  const unit = '/usr/lib/systemd/system/containerd.service';
+  const damages: readonly Omit<Damage, 'target'>[] = [
+    {
+      rule: 'kubernetes-packages',
+      how: 'one less',
+      change: (parts) => {
+        parts.packages = parts.packages.filter((name) => name !== 'socat');
+      },
+      says: /socat is not installed/,
+    },
+    {
+      rule: 'containerd-enabled',
+      how: 'not wanted',
+      change: remove(service.replace('sshd', 'containerd')),
+      says: /not start/,
+    },
+    { rule: 'containerd-enabled', how: 'no unit', change: remove(unit), says: /there is no containerd/ },
+    {
+      rule: 'containerd-settings',
+      how: 'control groups',
+      change: edit(config, 'SystemdCgroup = true', ''),
+      says: /SystemdCgroup is not true/,
+    },
+    {
+      rule: 'containerd-settings',
+      how: 'a later file',
+      change: file(
+        '/etc/containerd/conf.d/60.toml',
+        '[plugins."io.containerd.cri.v1.runtime"]\nenable_selinux = false\n',
+      ),
+      says: /enable_selinux is not true/,
+    },
+    {
+      rule: 'containerd-settings',
+      how: 'another runtime',
+      change: edit(config, 'enable_selinux', 'containerd.default_runtime_name = "kata"\nenable_selinux'),
+      says: /SystemdCgroup/,
+    },
+    { rule: 'pause-image-pinned', how: 'no tag', change: edit(config, ':3.10', ''), says: /neither a version/ },
+    { rule: 'pause-image-pinned', how: 'latest', change: edit(config, ':3.10', ':latest'), says: /neither a version/ },
+    {
+      rule: 'pause-image-pinned',
+      how: 'a port is no tag',
+      change: edit(config, 'registry.example/pause:3.10', 'registry.example:5000/pause'),
+      says: /neither a version/,
+    },
+    { rule: 'pause-image-pinned', how: 'unset', change: edit(config, /sandbox = .*/, ''), says: /is not set/ },
+    {
+      rule: 'kubernetes-modules',
+      how: 'not loaded',
+      change: edit('/usr/lib/modules-load.d/node.conf', 'overlay\n', ''),
+      says: /overlay is not loaded/,
+    },
+    {
+      rule: 'kubernetes-modules',
+      how: 'masked',
+      change: file('/etc/modules-load.d/node.conf', ''),
+      says: /br_netfilter is not loaded/,
+    },
+    {
+      rule: 'kubernetes-modules',
+      how: 'not there',
+      change: (parts) => {
+        const path = moduleFile(parts, 'dep');
+        parts.root[path] = (parts.root[path] as string).replace('br_netfilter', 'other');
+      },
+      says: /the kernel has no br_netfilter/,
+    },
+    {
+      rule: 'kubernetes-sysctl',
+      how: 'unset',
+      change: edit(settings, /^vm.*$/m, ''),
+      says: /overcommit_memory is not set/,
+    },
+    {
+      rule: 'kubernetes-sysctl',
+      how: 'a later file',
+      change: file('/etc/sysctl.d/99-other.conf', 'net.ipv4.ip_forward = 0\n'),
+      says: /99-other.conf: net.ipv4.ip_forward is 0/,
+    },
+    {
+      rule: 'kubernetes-sysctl',
+      how: 'too few',
+      change: edit(settings, '1048576', '8192'),
+      says: /max_user_watches is 8192/,
+    },
+    { rule: 'cgroup-v2', how: 'the old one', change: word('systemd.unified_cgroup_hierarchy=0'), says: /hierarchy=0/ },
+    { rule: 'cgroup-v2', how: 'no memory', change: word('cgroup_disable=memory'), says: /cgroup_disable/ },
+  ];
+  return damages.map((damage) => ({ ...damage, target: 'kubernetes' }));
+}
+
+test('containerd is read in the second version of its format too, and a file that is no TOML is not passed', async () => {
+  const old = `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+enable_selinux = true
+sandbox_image = "registry.example/pause@sha256:00"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = true
+`;
+  const only = (text: string) => (parts: DiskParts) => {
+    file('/etc/containerd/config.toml', text)(parts);
+  };
+  expect(messages(await lint(only(old), 'kubernetes'))).toBe('');
+  const broken = await lint(only('version = '), 'kubernetes');
+  expect(notHolding(broken)).toEqual(['containerd-settings', 'pause-image-pinned']);
+  expect(messages(broken)).toMatch(/cannot be checked: \/etc\/containerd\/config.toml is no TOML/);
+  expect(passes(broken)).toBe(false);
+});
 
 function moduleFile(parts: DiskParts, which: 'dep' | 'builtin'): string {
   return Object.keys(parts.root).find((path) => path.endsWith(`modules.${which}`))!;

@@ -50,6 +50,26 @@ export interface DiskParts {
   patchFooter: (footer: Buffer) => void;
 }
 
+const nodeConfig = `version = 3
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "registry.example/pause:3.10"
+[plugins."io.containerd.cri.v1.runtime"]
+enable_selinux = true
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+SystemdCgroup = true
+`;
+
+const nodeSettings = `# node
+net.bridge.bridge-nf-call-iptables = 1
+net.bridge.bridge-nf-call-ip6tables=1
+-net/ipv4/ip_forward = 1
+vm.overcommit_memory = 1
+kernel.panic = 10
+kernel.panic_on_oops = 1
+fs.inotify.max_user_instances = 8192
+fs.inotify.max_user_watches = 1048576
+`;
+
 /** A disk that every rule for every target holds for. */
 export function goodParts(): DiskParts {
   return {
@@ -79,8 +99,9 @@ export function goodParts(): DiskParts {
       '/usr/lib/systemd/system/chronyd.service': '[Service]',
       '/usr/lib/systemd/system/waagent.service': '[Service]',
       '/usr/lib/systemd/system/cloud-init.service': '[Service]',
+      '/usr/lib/systemd/system/containerd.service': '[Service]',
       ...Object.fromEntries(
-        ['sshd', 'chronyd', 'waagent', 'cloud-init'].map((name) => [
+        ['sshd', 'chronyd', 'waagent', 'cloud-init', 'containerd'].map((name) => [
           `/etc/systemd/system/multi-user.target.wants/${name}.service`,
           symlink(`/usr/lib/systemd/system/${name}.service`),
         ]),
@@ -99,11 +120,20 @@ export function goodParts(): DiskParts {
         '# agent\nProvisioning.Agent=cloud-init\nResourceDisk.Format=n\nResourceDisk.EnableSwap=n # none\n',
       '/etc/chrony.conf': 'confdir /etc/chrony.d\nmakestep 1.0 3\n',
       '/etc/chrony.d/azure.conf': 'refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0 stratum 2\n',
+      '/etc/containerd/config.toml': 'version = 3\nimports = ["conf.d/*.toml"]\n',
+      '/etc/containerd/conf.d/50-node.toml': nodeConfig,
+      '/usr/lib/modules-load.d/node.conf': '# node\noverlay\nbr_netfilter\n',
+      '/usr/lib/sysctl.d/60-other.conf': 'net.ipv4.ip_forward = 0\nkernel.panic = 0\n',
+      '/usr/lib/sysctl.d/70-node.conf': nodeSettings,
       [`/usr/lib/modules/${release}/modules.dep`]:
-        'kernel/fs/udf/udf.ko.xz: kernel/lib/crc-itu-t.ko.xz\nkernel/lib/crc-itu-t.ko.xz:\n',
-      [`/usr/lib/modules/${release}/modules.builtin`]: 'kernel/fs/fat/vfat.ko\n',
+        'kernel/fs/udf/udf.ko.xz: kernel/lib/crc-itu-t.ko.xz\nkernel/lib/crc-itu-t.ko.xz:\nkernel/net/bridge/br_netfilter.ko.xz:\n',
+      [`/usr/lib/modules/${release}/modules.builtin`]: 'kernel/fs/fat/vfat.ko\nkernel/fs/overlayfs/overlay.ko\n',
     },
-    packages: ['bash', 'azure-vm-utils', 'hyperv-daemons', 'WALinuxAgent', 'cloud-init'],
+    packages: [
+      ...['bash', 'azure-vm-utils', 'hyperv-daemons', 'WALinuxAgent', 'cloud-init', 'containerd', 'runc', 'ipset'],
+      ...['containernetworking-plugins', 'conntrack-tools', 'ethtool', 'iptables-nft', 'nftables', 'socat', 'jq'],
+      ...['iscsi-initiator-utils', 'nfs-utils', 'cifs-utils', 'psmisc', 'sysstat'],
+    ],
     unlabelled: [],
     problems: [],
     patch: () => {},
