@@ -32,6 +32,7 @@ const images = [
   'perl',
   'vm-azure',
   'vm-base',
+  'vm-kubernetes',
 ];
 
 describe('what a build leaves', () => {

@@ -48,6 +48,16 @@ test.each(['azure-gen1', 'azure-gen2'])('vm-azure has all that %s wants', async 
   expect({ code, formats: reports.map(({ format }) => format) }).toEqual({ code: 0, formats: ['vhd'] });
 });
 
+test('vm-kubernetes has all that a node wants, in every format, and vm-base has not', async () => {
+  const { code, reports } = await lint('vm-kubernetes', '--for', 'kubernetes');
+  expect(findings(reports)).toEqual([]);
+  expect({ code, formats: reports.map(({ format }) => format).sort() }).toEqual({ code: 0, formats: ['qcow2', 'vhd'] });
+  const base = await lint(join(shared.out, 'images/vm-base/vm-base.raw'), '--for', 'kubernetes');
+  const node = ['kubernetes-packages', 'containerd-enabled', 'containerd-settings', 'pause-image-pinned'];
+  expect(notHolding(base.reports[0]!.verdicts)).toEqual([...node, 'kubernetes-modules', 'kubernetes-sysctl']);
+  expect(base.code).toBe(1);
+});
+
 test('container-base is well, and is not for a machine', async () => {
   const { code, reports } = await lint('container-base');
   expect(findings(reports)).toEqual([]);
