@@ -291,7 +291,8 @@ async function makeOverlayFor(
 ): Promise<string> {
   if (image.format === 'iso') return join(folder, 'disk.qcow2');
   const format = image.format === 'qcow2' ? 'qcow2' : 'raw';
-  return makeOverlay(toolbox, { path: image.path, format }, folder, options.diskSize ?? (await vhdDiskSize(image)));
+  const size = options.diskSize ?? (await vhdDiskSize(image));
+  return makeOverlay(toolbox, { path: image.path, format }, folder, size);
 }
 
 /** A fixed VHD's disk without its footer of 512 bytes, else undefined. */

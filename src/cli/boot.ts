@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists } from '../base/files.ts';
+import { sizeInBytes } from '../project/image.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
 import { workspaceFor } from './workspace.ts';
@@ -11,6 +12,7 @@ interface BootOptions {
   readonly install?: string;
   readonly run?: string;
   readonly disk?: readonly string[];
+  readonly diskSize?: string;
   readonly firmware: 'uefi' | 'bios';
   readonly cloudInit?: string;
   readonly append?: string;
@@ -28,6 +30,10 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .option('--install <package>', 'what --check installs from the repository')
     .option('--run <script>', 'shell script that --check runs in the machine as root; its output is in the report')
     .option('--disk <file...>', 'files that the machine reads as disks')
+    .option(
+      '--disk-size <size>',
+      "size of the machine's own disk, such as 20GiB, where it is to be larger than the image",
+    )
     .addOption(
       new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
         .choices(['uefi', 'bios'])
@@ -54,6 +60,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         firmware: options.firmware,
         ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
+        ...(options.diskSize === undefined ? {} : { diskSize: bytes('--disk-size', options.diskSize) }),
         data: await Promise.all((options.disk ?? []).map(existing)),
         memoryMiB: number('--memory', options.memory),
         cpus: number('--cpus', options.cpus),
@@ -104,6 +111,11 @@ async function publicKey(path: string): Promise<string> {
   if (text !== undefined && /^(ssh|ecdsa|sk)-\S+ /m.test(text)) return text;
   const message = text === undefined ? 'there is no such file' : 'this is no public key of SSH';
   throw new WeirError('bad-option', message, { where: { file: path }, hint: 'ssh-keygen makes one', exit: 2 });
+}
+
+function bytes(option: string, text: string): number {
+  if (/^\d+(\.\d+)? ?[MGT]iB$/.test(text)) return sizeInBytes(text);
+  throw new WeirError('bad-option', `${option} takes a size such as 20GiB, not ${text}`, { exit: 2 });
 }
 
 function number(option: string, text: string): number {

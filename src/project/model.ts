@@ -341,7 +341,7 @@ export type WeirImage =
     });
 
 /** What disks can be made for. */
-export type Platform = 'azure-gen1' | 'azure-gen2';
+export type Platform = 'azure-gen1' | 'azure-gen2' | 'kubernetes';
 
 export interface KiwiImage {
   readonly type: 'kiwi';

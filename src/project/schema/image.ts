@@ -73,7 +73,7 @@ const diskSchema = z
       .optional()
       .describe('Formats to write, all from the same disk; by default ["raw"]'),
     for: z
-      .array(z.enum(['azure-gen1', 'azure-gen2']))
+      .array(z.enum(['azure-gen1', 'azure-gen2', 'kubernetes']))
       .optional()
       .describe('What it is to run on besides any hypervisor: "weir image lint" holds it against the rules of these'),
     disk: z
