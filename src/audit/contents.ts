@@ -5,8 +5,8 @@ import type { RpmPackage } from '../rpm/types.ts';
 export interface ImageContents {
   readonly name: string;
   readonly version: string;
-  /** `container` for OCI images, `disk` (the default) for every other kind of file. */
-  readonly kind?: 'container' | 'disk';
+  /** `container` is an OCI image; the others, `disk` by default, are files. */
+  readonly kind?: 'container' | 'disk' | 'wsl';
   readonly distribution: Distribution;
   /** seconds since 1970: the release's one clock */
   readonly clock: number;

@@ -40,7 +40,7 @@ export function extendedDefinition(
 }
 
 function extend<T extends RawWeirDefinition>(base: T, next: T): T {
-  const { 'max-size': _size, hostname: _name, ...inherited } = base;
+  const { 'max-size': _size, ...inherited } = withoutHostname(base);
   const merged = {
     ...override(inherited as T, next),
     ...opposites('packages', 'exclude-packages', base, next),
@@ -50,6 +50,12 @@ function extend<T extends RawWeirDefinition>(base: T, next: T): T {
   // Words repeat on a command line with a meaning: `console=` twice is two consoles.
   const words = [...(base.kernel?.['command-line'] ?? []), ...(next.kernel?.['command-line'] ?? [])];
   return words.length === 0 ? merged : { ...merged, kernel: { 'command-line': words } };
+}
+
+function withoutHostname(base: RawWeirDefinition): RawWeirDefinition {
+  if (base.kind === 'wsl') return base;
+  const { hostname: _name, ...rest } = base;
+  return rest;
 }
 
 type ListKey = 'packages' | 'exclude-packages' | 'enabled-services' | 'disabled-services';

@@ -62,7 +62,7 @@ function capabilitiesOf(raw: RawImage): ImageCapabilities {
   return defined({
     machineBootable: said['machine-bootable'] ?? (kind === undefined ? undefined : kind === 'disk'),
     container: said.container ?? (kind === undefined ? undefined : kind === 'container'),
-    systemd: said.systemd ?? (kind === 'disk' ? true : undefined),
+    systemd: said.systemd ?? (kind === 'disk' || kind === 'wsl' ? true : undefined),
     runtimePackageManagement: said['runtime-package-management'],
   });
 }
@@ -82,15 +82,25 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     type: raw.type,
     packages,
     excludePackages: raw['exclude-packages'] ?? [],
-    ...(raw.hostname === undefined ? {} : { hostname: raw.hostname }),
     ...(raw['max-size'] === undefined ? {} : { maxSize: sizeInBytes(raw['max-size']) }),
     enabledServices: raw['enabled-services'] ?? [],
     disabledServices: raw['disabled-services'] ?? [],
   };
+  if (raw.kind === 'wsl') {
+    return {
+      ...common,
+      kind: 'wsl',
+      formats: raw.format ?? ['wsl'],
+      selinux: 'disabled',
+      wsl: defined({ url: raw.wsl?.url }),
+    };
+  }
+  const hostname = raw.hostname === undefined ? {} : { hostname: raw.hostname };
   if (raw.kind === 'container') {
     const settings = raw.container ?? {};
     return {
       ...common,
+      ...hostname,
       kind: 'container',
       formats: raw.format ?? ['oci'],
       selinux: raw.selinux ?? 'disabled',
@@ -107,6 +117,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
   const disk = raw.disk ?? {};
   return {
     ...common,
+    ...hostname,
     kind: 'disk',
     formats: raw.format ?? ['raw'],
     selinux: raw.selinux ?? 'enforcing',

@@ -291,7 +291,7 @@ export interface Resources {
   readonly rpmRepoSets: ReadonlyMap<string, RpmRepoSet>;
 }
 
-export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd';
+export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd' | 'wsl';
 export type SelinuxMode = 'enforcing' | 'permissive' | 'disabled';
 
 /** How an OCI runtime starts the image; the words of the OCI image configuration. */
@@ -311,6 +311,11 @@ export interface DiskSettings {
   readonly espSize: number;
   readonly rootFs: 'ext4';
   readonly rootLabel: string;
+}
+
+export interface WslSettings {
+  /** URL of the folder that the file is published in, with a slash at its end. */
+  readonly url?: string;
 }
 
 interface WeirImageBase {
@@ -338,7 +343,8 @@ export type WeirImage =
       readonly platforms: readonly Platform[];
       readonly disk: DiskSettings;
       readonly kernel: { readonly commandLine: readonly string[] };
-    });
+    })
+  | (WeirImageBase & { readonly kind: 'wsl'; readonly wsl: WslSettings });
 
 /** What disks can be made for. */
 export type Platform = 'azure-gen1' | 'azure-gen2' | 'kubernetes';

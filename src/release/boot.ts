@@ -31,7 +31,7 @@ export async function bootableImage(
     const path = join(dir, `${name}.${format}`);
     if (await exists(path)) return { image: { path, format, arch: workspace.arch }, record };
   }
-  throw new WeirError('not-bootable', `image ${name} is a ${record.kind}: it has no disk to start`, {
+  throw new WeirError('not-bootable', `image ${name} is of kind ${record.kind}: it has no disk to start`, {
     where: { file: dir },
     exit: 2,
   });

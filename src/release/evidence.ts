@@ -23,7 +23,7 @@ export async function osReleaseOf(workspace: Workspace, tree: Tree): Promise<Rea
 /** What an image holds and where it comes from, as the bills of materials tell it. */
 export async function imageContents(
   workspace: Workspace,
-  image: { readonly name: string; readonly kind: 'container' | 'disk' },
+  image: { readonly name: string; readonly kind: NonNullable<ImageContents['kind']> },
   osRelease: Readonly<Record<string, string>>,
   packages: readonly RepoPackage[],
   from: { readonly seed: SeedRepository; readonly built: BuiltComponents },

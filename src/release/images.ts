@@ -14,6 +14,7 @@ import { removeTree, withScratch } from '../engine/sandbox.ts';
 import { blobPath, putBytes } from '../engine/store.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
 import { makeVm, type VmFormat } from '../image/vm.ts';
+import { makeWsl } from '../image/wsl.ts';
 import type { Image, WeirImage } from '../project/model.ts';
 import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -129,7 +130,7 @@ export async function imageStage(
       rpmdb: true,
       // Where no rpm is to be asked, scanners look for the lists.
       rpmManifest: !composed.entries.some((entry) => entry.path === '/usr/bin/rpm'),
-      presets: definition.kind === 'disk',
+      presets: definition.kind !== 'container',
       enable: definition.enabledServices,
       disable: definition.disabledServices,
     });
@@ -147,7 +148,7 @@ export async function imageStage(
       await writeFile(join(temporary, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, treeFile), await promisify(gzip)(printListing(tree)));
-      const source = { image, definition, packages, tree };
+      const source = { image, definition, packages, tree, osRelease };
       const { details, digests } = await render(workspace, toolbox, source, temporary, inputs);
       const described = await describeFiles(temporary, digests);
       const statement = provenanceStatement(contents, {
@@ -195,7 +196,7 @@ function summarise(record: ImageRecord): string {
     record.kind === 'container'
       ? 'OCI layout'
       : record.files
-          .map((file) => /\.(raw|qcow2|vhd)$/.exec(file.path)?.[1])
+          .map((file) => /\.(raw|qcow2|vhd|wsl)$/.exec(file.path)?.[1])
           .filter(Boolean)
           .join(', ');
   return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;
@@ -238,6 +239,8 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
     await put('/etc/selinux/config', text.replace(/^SELINUX=.*$/m, `SELINUX=${definition.selinux}`));
   }
   if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
+  // Empty, so that each installation makes its own, but no first boot: nobody would answer systemd-firstboot's questions.
+  if (definition.kind === 'wsl') await put('/etc/machine-id', '', 0o444);
   if (definition.kind === 'disk') {
     // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and no host keys are made.
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
@@ -267,12 +270,13 @@ interface RenderSource {
   readonly definition: WeirImage;
   readonly packages: readonly RepoPackage[];
   readonly tree: Tree;
+  readonly osRelease: Readonly<Record<string, string>>;
 }
 
 async function render(
   workspace: Workspace,
   toolbox: Toolbox,
-  { image, definition, packages, tree }: RenderSource,
+  { image, definition, packages, tree, osRelease }: RenderSource,
   dir: string,
   seed: Digest,
 ): Promise<Rendered> {
@@ -308,7 +312,7 @@ async function render(
         makeVm(toolbox, engine.store, tree, dir, work, {
           name: image.name,
           arch,
-          formats: definition.formats.filter((format): format is VmFormat => format !== 'oci'),
+          formats: definition.formats.filter((format): format is VmFormat => format !== 'oci' && format !== 'wsl'),
           commandLine,
           size: definition.disk.size,
           espSize: definition.disk.espSize,
@@ -323,6 +327,16 @@ async function render(
         ([format, digest]) => [basename(files[format as VmFormat]!), digest] as const,
       );
       return { details, digests: new Map(known) };
+    }
+    case 'wsl': {
+      const made = await makeWsl(engine.store, tree, dir, {
+        name: image.name,
+        arch,
+        friendlyName: osRelease.PRETTY_NAME ?? image.name,
+        ...definition.wsl,
+        epoch: clock,
+      });
+      return { details: { defaultName: made.defaultName }, digests: new Map([[made.file, made.digest]]) };
     }
   }
 }

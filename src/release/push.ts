@@ -24,7 +24,11 @@ export async function pushImage(
   const to = parseReference(/:[^/]+$/.test(reference) ? reference : `${reference}:${workspace.release.version}`);
   const record = await builtImage(workspace, name);
   if (record.kind !== 'container') {
-    throw new WeirError('not-a-container', `${name} is a disk: registries take container images`, { exit: 2 });
+    throw new WeirError(
+      'not-a-container',
+      `${name} is a ${record.kind === 'disk' ? 'disk' : 'file for WSL'}: registries take container images`,
+      { exit: 2 },
+    );
   }
   return inStage(workspace.progress, 'push', async (stage) => {
     const dir = imageFolder(workspace, name);

@@ -30,7 +30,7 @@ const weirFields = {
   selinux: z
     .enum(['enforcing', 'permissive', 'disabled'])
     .optional()
-    .describe('SELinux mode; by default "enforcing" for disks and "disabled" for containers'),
+    .describe('SELinux mode; by default "enforcing" for disks and "disabled" for others'),
   'max-size': sizeSchema
     .optional()
     .describe('What all files may come to, such as "25MiB"; a larger image is an error, with what is large in it'),
@@ -96,8 +96,34 @@ const diskSchema = z
   })
   .describe('A bootable disk');
 
+const { selinux: _labels, hostname: _name, ...wslFields } = weirFields;
+
+// No labels: WSL's kernel has no SELinux. No host name: Windows gives its own.
+const wslSchema = z
+  .strictObject({
+    ...wslFields,
+    kind: z.literal('wsl'),
+    format: z
+      .array(z.enum(['wsl']))
+      .optional()
+      .describe('Formats to write; by default ["wsl"]'),
+    wsl: z
+      .strictObject({
+        url: z
+          .string()
+          .regex(/^(https?|file):\/\/.*\/$/, 'must be an http, https or file URL with a slash at its end')
+          .optional()
+          .describe(
+            "Folder that the .wsl is published in, with a slash at its end, for its entry in a manifest; by default the entry has the file's name alone",
+          ),
+      })
+      .optional()
+      .describe('How it is offered to Windows'),
+  })
+  .describe('A distribution for the Windows Subsystem for Linux');
+
 const definitionSchema = z
-  .discriminatedUnion('type', [kiwiSchema, z.discriminatedUnion('kind', [containerSchema, diskSchema])])
+  .discriminatedUnion('type', [kiwiSchema, z.discriminatedUnion('kind', [containerSchema, diskSchema, wslSchema])])
   .describe('How the image is made');
 
 export const imageSchema = z

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { iniSettings } from '../../../src/image/ini.ts';
 import { wslRules } from '../../../src/image/lint/lint.ts';
 import { isArchive, withArchive } from '../../../src/image/lint/open-archive.ts';
 import { checkRules, passes, type Verdict } from '../../../src/image/lint/rule.ts';
-import { iniSettings } from '../../../src/image/lint/rules/wsl.ts';
 import { wslFacts } from '../../../src/image/lint/wsl-facts.ts';
 import { type Content, symlink, tar } from './tar.ts';
 

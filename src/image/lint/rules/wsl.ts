@@ -1,5 +1,7 @@
 import { posix } from 'node:path';
-import { type Files, findFile, readBytes, readText, resolvePath, settingLines } from '../files.ts';
+import { iniSettings } from '../../ini.ts';
+import { distributionConf } from '../../wsl.ts';
+import { type Files, findFile, readBytes, readText, resolvePath } from '../files.ts';
 import type { Complaint, Rule } from '../rule.ts';
 import { hasUnit, isMasked } from '../units.ts';
 import type { WslFacts } from '../wsl-facts.ts';
@@ -9,7 +11,6 @@ import { accounts } from './leftovers.ts';
 
 const wsl = { wsl: 'error' } as const;
 const mebibyte = 1 << 20;
-const distributionConf = '/etc/wsl-distribution.conf';
 
 const archive: Rule<WslFacts> = {
   id: 'wsl-archive',
@@ -26,19 +27,6 @@ const archive: Rule<WslFacts> = {
       .map((path) => ({ message: `there is no ${path} at its top` }));
   },
 };
-
-/** `section.key` in small letters → value, as in an INI file. */
-export function iniSettings(text: string): ReadonlyMap<string, string> {
-  const settings = new Map<string, string>();
-  let section = '';
-  for (const line of settingLines(text)) {
-    const heading = /^\[(.*)\]$/.exec(line)?.[1];
-    if (heading !== undefined) section = heading.toLowerCase();
-    const [, key, value] = /^([^=[]+?)\s*=\s*(.*)$/.exec(line) ?? [];
-    if (key !== undefined) settings.set(`${section}.${key.toLowerCase()}`, value!);
-  }
-  return settings;
-}
 
 async function distribution({ root }: WslFacts): Promise<ReadonlyMap<string, string>> {
   return iniSettings((await readText(await root(), distributionConf)) ?? '');

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Digest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { diskError } from '../base/files.ts';
+import { blobPath, type Store } from '../engine/store.ts';
+import { treeTar } from '../tree/tar.ts';
+import type { Tree } from '../tree/tree.ts';
+import { gzip } from './gzip.ts';
+import { iniSettings } from './ini.ts';
+
+// Shapes are those of Microsoft's "Build a custom Linux distribution for WSL" (learn.microsoft.com) and of the manifest
+// that `wsl --install` reads.
+
+export interface WslOptions {
+  /** Base name of what is written: `<name>.wsl`, `<name>.manifest.json`. */
+  readonly name: string;
+  readonly arch: 'x86_64' | 'aarch64';
+  /** What people read in a list of distributions, such as `Weir Linux 4.0`. */
+  readonly friendlyName: string;
+  /** URL of the folder that the file is published in, with a slash at its end. */
+  readonly url?: string;
+  /** The image's clock, seconds since 1970. */
+  readonly epoch: number;
+}
+
+export interface WslImage {
+  /** What `wsl --install` calls it where the user says no name. */
+  readonly defaultName: string;
+  readonly file: string;
+  /** SHA-256 of the file. */
+  readonly digest: Digest;
+}
+
+/** Where the image says how it is set up at its first start. */
+export const distributionConf = '/etc/wsl-distribution.conf';
+
+/** gzip's middle way, as for container layers. */
+const level = 4;
+
+/**
+ * Writes `<name>.wsl`, one gzipped tar with the files at its top, and beside it `<name>.manifest.json` with the entry that a
+ * manifest of distributions has for it.
+ * @throws WeirError `not-for-wsl`, and what `treeTar` throws
+ */
+export async function makeWsl(store: Store, tree: Tree, dir: string, options: WslOptions): Promise<WslImage> {
+  const defaultName = await defaultNameOf(store, tree);
+  const file = `${options.name}.wsl`;
+  const hash = createHash('sha256');
+  const hashed = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    const tar = treeTar(store, tree, { epoch: options.epoch, xattrs: { capabilities: true } });
+    await pipeline(gzip(tar, level), hashed, createWriteStream(join(dir, file), { mode: 0o644 }));
+    const digest = hash.digest('hex');
+    const manifest = wslManifest(defaultName, { ...options, file, digest });
+    await writeFile(join(dir, `${options.name}.manifest.json`), `${JSON.stringify(manifest, null, 2)}\n`);
+    return { defaultName, file, digest };
+  } catch (error) {
+    throw diskError(error, dir);
+  }
+}
+
+/**
+ * A manifest with one distribution. WSL groups versions of a distribution under a name that theirs start with; one of them
+ * is the default.
+ */
+export function wslManifest(
+  name: string,
+  image: Pick<WslOptions, 'arch' | 'friendlyName' | 'url'> & Pick<WslImage, 'file' | 'digest'>,
+): Record<string, unknown> {
+  const architecture = image.arch === 'x86_64' ? 'Amd64Url' : 'Arm64Url';
+  const entry = {
+    Name: name,
+    FriendlyName: image.friendlyName,
+    Default: true,
+    [architecture]: { Url: `${image.url ?? ''}${image.file}`, Sha256: image.digest },
+  };
+  return { ModernDistributions: { [name.replace(/-[\d.]+$/, '')]: [entry] } };
+}
+
+async function defaultNameOf(store: Store, tree: Tree): Promise<string> {
+  const entry = tree.entries.find(({ path }) => path === distributionConf);
+  const text = entry?.kind === 'file' ? await readFile(blobPath(store, entry.digest), 'utf8') : '';
+  const name = iniSettings(text).get('oobe.defaultname') ?? '';
+  if (name !== '') return name;
+  throw new WeirError(
+    'not-for-wsl',
+    `${distributionConf} ${entry === undefined ? 'is missing' : 'has no defaultName'}`,
+    {
+      hint: 'install a package that has one, such as weir-wsl; without it WSL does not know what the distribution is called',
+    },
+  );
+}
