@@ -29,7 +29,8 @@ export function extendedDefinition(
     if (base === undefined) throw refuse(`there is no image "${name}"`, suggestion(name, collected.images.keys()));
     const definition = base.raw.definition;
     if (definition?.type !== 'weir') throw refuse(`image "${name}" is not defined for Weir`);
-    if (definition.kind !== own.kind) throw refuse(`image "${name}" is a ${definition.kind}, this one a ${own.kind}`);
+    if (definition.kind !== own.kind)
+      throw refuse(`image "${name}" is of kind ${definition.kind}, this one of kind ${own.kind}`);
     names.push(name);
     chain.push(definition);
     document = base.document;

@@ -33,6 +33,7 @@ const images = [
   'vm-azure',
   'vm-base',
   'vm-kubernetes',
+  'wsl',
 ];
 
 describe('what a build leaves', () => {

@@ -53,7 +53,7 @@ describe('building again elsewhere', () => {
 
   test.each([
     ...['container-base', 'distroless-minimal', 'distroless-base', 'distroless-debug', 'python', 'nodejs', 'perl'],
-    ...['vm-azure', 'vm-base', 'vm-kubernetes'],
+    ...['vm-azure', 'vm-base', 'vm-kubernetes', 'wsl'],
   ])('gives %s with the same bytes in every format', async (name) => {
     const [again, before] = await Promise.all([imageRecord(name, out), imageRecord(name)]);
     expect(again.files).toEqual(before.files);

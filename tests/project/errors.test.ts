@@ -407,7 +407,7 @@ const cases: readonly Case[] = [
     toml: `${image('kind = "disk"\nextends = "base"')}[images.base.definition]\ntype = "weir"\nkind = "container"\npackages = ["b"]\n`,
     code: 'invalid-image',
     at: '5:1',
-    says: /"base" is a container, this one a disk/,
+    says: /"base" is of kind container, this one of kind disk/,
   },
   {
     name: 'an image that extends one of KIWI',
@@ -428,6 +428,16 @@ const cases: readonly Case[] = [
     toml: image('kind = "container"\nformat = ["vhd"]'),
     code: 'invalid-value',
     at: '5:11',
+  },
+  { name: 'WSL as VHD', toml: image('kind = "wsl"\nformat = ["vhd"]'), code: 'invalid-value', at: '5:11' },
+  { name: 'WSL with a host name', toml: image('kind = "wsl"\nhostname = "a"'), code: 'unknown-key', at: '5:1' },
+  { name: 'WSL with SELinux', toml: image('kind = "wsl"\nselinux = "enforcing"'), code: 'unknown-key', at: '5:1' },
+  {
+    name: 'a folder for WSL without its slash',
+    toml: image('kind = "wsl"\nwsl.url = "https://x.example/weir"'),
+    code: 'invalid-value',
+    at: '5:5',
+    says: /slash at its end/,
   },
   { name: 'a disk with an entrypoint', toml: image('kind = "disk"\ncontainer = {}'), code: 'unknown-key', at: '5:1' },
   {

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
+import type { WeirImage } from '../../src/project/model.ts';
 import { distros, failure, folder, load } from './fixture.ts';
 
 describe('finding the project', () => {
@@ -463,7 +464,8 @@ describe("Weir's own tables", () => {
   it('images have defaults by kind', async () => {
     const project = await load(
       '[images.c]\ndefinition = { type = "weir", kind = "container", packages = ["bash"] }\n' +
-        '[images.d]\ndefinition = { type = "weir", kind = "disk", packages = ["bash"] }\n',
+        '[images.d]\ndefinition = { type = "weir", kind = "disk", packages = ["bash"] }\n' +
+        '[images.w]\ndefinition = { type = "weir", kind = "wsl", packages = ["bash"] }\n',
     );
     const common = { type: 'weir', packages: ['bash'], excludePackages: [], enabledServices: [], disabledServices: [] };
     expect(project.images.get('c')).toMatchObject({ capabilities: { container: true, machineBootable: false } });
@@ -484,6 +486,31 @@ describe("Weir's own tables", () => {
       disk: { size: 2 ** 31, espSize: 200 * 2 ** 20, rootFs: 'ext4', rootLabel: 'root' },
       kernel: { commandLine: [] },
     });
+    expect(project.images.get('w')?.capabilities).toEqual({ container: false, machineBootable: false, systemd: true });
+    const wsl = { kind: 'wsl', formats: ['wsl'], selinux: 'disabled', wsl: {} };
+    expect(project.images.get('w')?.definition).toEqual({ ...common, ...wsl });
+  });
+
+  it('an image for WSL goes on from another, with where it is published', async () => {
+    const project = await load(`
+[images.base.definition]
+type = "weir"
+kind = "wsl"
+max-size = "1GiB"
+packages = ["bash", "vim"]
+wsl.url = "https://x.example/weir/"
+[images.more.definition]
+type = "weir"
+kind = "wsl"
+extends = "base"
+packages = ["git"]
+exclude-packages = ["vim"]
+`);
+    const { maxSize, ...base } = project.images.get('base')!.definition as WeirImage;
+    expect(maxSize).toBe(2 ** 30);
+    expect(base).toMatchObject({ wsl: { url: 'https://x.example/weir/' } });
+    const more = { ...base, packages: ['bash', 'git'], excludePackages: ['vim'] };
+    expect(project.images.get('more')?.definition).toEqual(more);
   });
 
   it('images take every key', async () => {
