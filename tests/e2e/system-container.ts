@@ -111,7 +111,7 @@ export async function startSystem(root: string): Promise<SystemContainer | { rea
         if (!(await said.waitFor(prompt))) break;
         talk.stdin.write(answer);
       }
-      if (talk.exitCode === null && talk.signalCode === null) await once(talk, 'exit');
+      await said.waitForEnd();
       return { code: talk.exitCode ?? -1, stdout: said.text(), stderr: '' };
     },
     stop,
@@ -154,11 +154,13 @@ function reading(child: ChildProcess) {
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
         done(false);
-      }, 60_000);
+      }, 20_000);
       waiting.add(look);
       look();
     });
-  return { waitFor, text: () => all };
+  // Nothing that is printed matches this, so only the end or the time does.
+  const waitForEnd = () => waitFor(/(?!)/);
+  return { waitFor, waitForEnd, text: () => all };
 }
 
 /** Where this process is in the hierarchy of cgroup v2, which can stand beside one of v1. */

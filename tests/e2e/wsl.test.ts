@@ -169,12 +169,12 @@ describe('runs with its own systemd, as root on this host', () => {
     expect(atName.code, atName.stdout).toBe(130);
     const atPassword = await dialogue(firstRun, [
       [/Name: /, 'ana\n'],
-      [/New password: /, '\x03'],
+      [/Password, for sudo: /, '\x03'],
     ]);
     expect(atPassword.code, atPassword.stdout).toBe(130);
     expect(atPassword.stdout).toMatch(/No account was made/);
     const left = await inside(
-      'getent passwd 1000; grep ana /etc/passwd /etc/group /etc/shadow /etc/subuid; ls -A /home',
+      'getent passwd 1000; grep ^ana: /etc/passwd /etc/group /etc/shadow /etc/subuid; ls -A /home',
     );
     expect(left.stdout).toBe('');
   });
@@ -184,10 +184,12 @@ describe('runs with its own systemd, as root on this host', () => {
       [/Name: /, 'Ana\n'],
       [/small letters[\s\S]*Name: /, 'root\n'],
       [/account root already[\s\S]*Name: /, 'ana\n'],
-      [/New password: /, 'a-Weir-of-2026\n'],
-      [/Retype new password: /, 'a-Weir-of-2027\n'],
-      [/New password: /, 'a-Weir-of-2026\n'],
-      [/Retype new password: /, 'a-Weir-of-2026\n'],
+      [/Password, for sudo: /, '\n'],
+      [/Once more: /, '\n'],
+      [/needed[\s\S]*Password, for sudo: /, 'a-Weir:of 2026\n'],
+      [/Once more: /, 'a-Weir:of 2027\n'],
+      [/not the same[\s\S]*Password, for sudo: /, 'a-Weir:of 2026\n'],
+      [/Once more: /, 'a-Weir:of 2026\n'],
     ]);
     expect(code, stdout).toBe(0);
     expect(stdout).not.toMatch(/a-Weir/);
@@ -206,8 +208,8 @@ describe('runs with its own systemd, as root on this host', () => {
     async ({ run: inside, dialogue }) => {
       const { stdout } = await dialogue('login -f ana', [
         [/\$ /, 'echo "$USER $HOME $SHELL" session=$(systemctl --user is-system-running --wait)\n'],
-        [/ana \/home\/ana \/bin\/bash session=running/, 'sudo -k id -u\n'],
-        [/password for ana: /, 'a-Weir-of-2026\n'],
+        [/ana \/home\/ana \/bin\/bash session=running/, 'sudo id -u\n'],
+        [/password for ana: /, 'a-Weir:of 2026\n'],
         [/\n0\r?\n/, 'sudo -n true && echo remembered; exit\n'],
         [/\nremembered/, ''],
       ]);

@@ -5,6 +5,7 @@ interface Member {
   readonly content?: string | Uint8Array;
   readonly mode?: number;
   readonly uid?: number;
+  readonly gid?: number;
   readonly type?: string;
   readonly link?: string;
   /** Name of an extended attribute, whose value is `x`. */
@@ -40,7 +41,10 @@ function paxRecord(xattr: string): string {
   return `${rest.length + 2}${rest}`;
 }
 
-function block(name: string, { content = '', mode = 0o644, uid = 0, type = '0', link = '' }: Member): Buffer[] {
+function block(
+  name: string,
+  { content = '', mode = 0o644, uid = 0, gid = 0, type = '0', link = '' }: Member,
+): Buffer[] {
   const bytes = Buffer.from(content as string);
   const header = Buffer.alloc(512);
   const octal = (number: number, at: number, digits: number) =>
@@ -48,7 +52,7 @@ function block(name: string, { content = '', mode = 0o644, uid = 0, type = '0', 
   header.write(name, 0);
   octal(mode, 100, 7);
   octal(uid, 108, 7);
-  octal(0, 116, 7);
+  octal(gid, 116, 7);
   octal(bytes.length, 124, 11);
   octal(0, 136, 11);
   header.write(type, 156);

@@ -55,8 +55,11 @@ const conf: Rule<WslFacts> = {
     for (const key of settings.keys()) {
       if (!distributionKeys.includes(key)) complaints.push({ message: `${key} is no key of it`, where });
     }
-    if ((settings.get('oobe.defaultname') ?? '') === '')
-      complaints.push({ message: 'oobe.defaultName is missing', where });
+    const name = settings.get('oobe.defaultname') ?? '';
+    if (name === '') complaints.push({ message: 'oobe.defaultName is missing', where });
+    else if (!/^[A-Za-z0-9._-]+$/.test(name)) {
+      complaints.push({ message: `oobe.defaultName ${name} has more than letters, digits and . _ -`, where });
+    }
     const uid = settings.get('oobe.defaultuid');
     if (uid !== '1000') complaints.push({ message: `oobe.defaultUid is ${uid ?? 'missing'}, not 1000`, where });
     return complaints;
@@ -87,23 +90,46 @@ const appearance: Rule<WslFacts> = {
     const options = { modes: [0o644, 0o664], folders: ['/usr/lib/wsl/', '/usr/share/wsl/'], largest: mebibyte };
     const icon = settings.get('shortcut.icon');
     const profile = settings.get('windowsterminal.profiletemplate');
-    return [
-      ...(icon === undefined
-        ? [{ message: 'shortcut.icon is missing', where: distributionConf }]
-        : fileProblems(files, icon, options)),
-      ...(profile === undefined ? [] : fileProblems(files, profile, options)),
-    ];
+    const complaints: Complaint[] = [];
+    if (icon === undefined) complaints.push({ message: 'shortcut.icon is missing', where: distributionConf });
+    else {
+      complaints.push(...fileProblems(files, icon, options));
+      const bytes = await readBytes(files, icon);
+      if (bytes !== undefined && bytes.toString('hex', 0, 4) !== iconMagic) {
+        complaints.push({ message: 'it is no icon (ICO)', where: icon });
+      }
+    }
+    if (profile !== undefined) {
+      complaints.push(...fileProblems(files, profile, options));
+      const text = await readText(files, profile);
+      if (text !== undefined && !isJson(text)) complaints.push({ message: 'it is no JSON', where: profile });
+    }
+    return complaints;
   },
 };
+
+/** Two bytes of zero, and type 1. */
+const iconMagic = '00000100';
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 interface Wanted {
   readonly modes: readonly number[];
   readonly folders?: readonly string[];
   /** bytes */
   readonly largest?: number;
+  /** Whether it may belong to another group than root's. */
+  readonly anyGroup?: boolean;
 }
 
-function fileProblems(files: Files, where: string, { modes, folders, largest }: Wanted): Complaint[] {
+function fileProblems(files: Files, where: string, { modes, folders, largest, anyGroup }: Wanted): Complaint[] {
   const node = findFile(files, where);
   if (node === undefined) return [{ message: 'there is no such file', where }];
   const complaints: Complaint[] = [];
@@ -112,6 +138,8 @@ function fileProblems(files: Files, where: string, { modes, folders, largest }: 
     complaints.push({ message: `its mode is ${node.mode.toString(8).padStart(4, '0')}, not ${wanted}`, where });
   }
   if (node.uid !== 0) complaints.push({ message: `it belongs to ${node.uid}, not to root`, where });
+  if (anyGroup !== true && node.gid !== 0)
+    complaints.push({ message: `it belongs to group ${node.gid}, not to root`, where });
   if (folders?.some((folder) => where.startsWith(folder)) === false) {
     complaints.push({ message: `it is not in ${folders.join(' or ')}`, where });
   }
@@ -146,7 +174,7 @@ const wslAccounts: Rule<WslFacts> = {
     const files = await facts.root();
     const where = '/etc/passwd';
     const complaints = fileProblems(files, where, { modes: [0o644, 0o664] });
-    complaints.push(...fileProblems(files, '/etc/shadow', { modes: [0o640, 0o600, 0] }));
+    complaints.push(...fileProblems(files, '/etc/shadow', { modes: [0o640, 0o600, 0], anyGroup: true }));
     const byUid = new Map<number, string>();
     for (const { name, uid } of accounts((await readText(files, where)) ?? '')) {
       const other = byUid.get(uid);
