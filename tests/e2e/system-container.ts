@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type RunResult, run } from '../../src/base/process.ts';
 import { isRoot } from './weir.ts';
 
@@ -109,6 +110,8 @@ export async function startSystem(root: string): Promise<SystemContainer | { rea
       const said = reading(talk);
       for (const [prompt, answer] of answers) {
         if (!(await said.waitFor(prompt))) break;
+        // What is typed while a program prepares the terminal is lost, or comes before it waits for an interrupt.
+        await setTimeout(500);
         talk.stdin.write(answer);
       }
       await said.waitForEnd();
@@ -151,7 +154,7 @@ function reading(child: ChildProcess) {
           done(true);
         } else if (ended) done(false);
       };
-      const timer = setTimeout(() => {
+      const timer = globalThis.setTimeout(() => {
         child.kill('SIGKILL');
         done(false);
       }, 20_000);
@@ -181,7 +184,7 @@ async function removeCgroup(dir: string): Promise<void> {
       return await rmdir(dir);
     } catch (error) {
       if (tries === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await setTimeout(100);
     }
   }
 }

@@ -210,7 +210,7 @@ describe('runs with its own systemd, as root on this host', () => {
         [/\$ /, 'echo "$USER $HOME $SHELL" session=$(systemctl --user is-system-running --wait)\n'],
         [/ana \/home\/ana \/bin\/bash session=running/, 'sudo id -u\n'],
         [/password for ana: /, 'a-Weir:of 2026\n'],
-        [/\n0\r?\n/, 'sudo -n true && echo remembered; exit\n'],
+        [/\n0\r?\n[\s\S]*\$ /, 'sudo -n true && echo remembered; exit\n'],
         [/\nremembered/, ''],
       ]);
       expect(stdout).toMatch(/session=running[\s\S]*\n0\r?\n[\s\S]*\nremembered/);
