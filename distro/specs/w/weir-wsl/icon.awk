@@ -1,4 +1,4 @@
-# Draws the icon: water that falls over the step of a weir, on a round-cornered square. Writes an ICO with bitmaps of
+# Draws the icon: three waves on a square with round corners. Writes an ICO with bitmaps of
 # 32 bits a pixel. Only +, -, * and / are used, which are the same on every processor. Run with gawk -b, LC_ALL=C.
 BEGIN {
   count = split("16 32 48 64", sizes)
@@ -51,7 +51,7 @@ function point(u, v,    a, b, r, k, middle) {
   b = v < r ? r - v : v > 1 - r ? v - 1 + r : 0
   if (a * a + b * b > r * r) return 0
   for (k = 0; k < 3; k++) {
-    middle = 0.3 + 0.2 * k + wave(u * 2 + k / 2) * 0.05
+    middle = 0.3 + 0.2 * k + wave(u * 2) * 0.05
     if (u > 0.12 && u < 0.88 && v > middle - 0.045 && v < middle + 0.045) return 2
   }
   return 1
