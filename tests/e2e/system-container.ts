@@ -64,8 +64,8 @@ export async function startSystem(root: string): Promise<SystemContainer | { rea
   const child = spawn('sh', ['-c', join_, 'sh', cgroup, ...unshare], { stdio: ['pipe', 'pipe', 'pipe'] });
   let init: number | undefined;
   const stop = async (): Promise<void> => {
-    // With it goes everything that it started.
-    if (init !== undefined) process.kill(init, 'SIGKILL');
+    // With it goes everything that it started. It can be gone already.
+    if (init !== undefined) await run(['kill', '-KILL', String(init)]);
     child.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     await removeCgroup(cgroup);
