@@ -59,9 +59,9 @@ export async function startSystem(root: string): Promise<SystemContainer | { rea
   } catch (error) {
     return { refused: `needs a cgroup that may be written: ${(error as Error).message}` };
   }
-  const join_ = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
+  const joining = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
   const unshare = ['unshare', ...namespaces, '--fork', '--kill-child', 'sh', '-c', startScript, 'sh', root];
-  const child = spawn('sh', ['-c', join_, 'sh', cgroup, ...unshare], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('sh', ['-c', joining, 'sh', cgroup, ...unshare], { stdio: ['pipe', 'pipe', 'pipe'] });
   let init: number | undefined;
   const stop = async (): Promise<void> => {
     // With it goes everything that it started. It can be gone already.
@@ -75,8 +75,12 @@ export async function startSystem(root: string): Promise<SystemContainer | { rea
     await stop();
     return { refused: `needs namespaces: ${text()}` };
   }
-  await writeFile(`/proc/${child.pid}/gid_map`, '0 0 65536\n');
-  await writeFile(`/proc/${child.pid}/uid_map`, '0 0 65536\n');
+  try {
+    for (const map of ['gid_map', 'uid_map']) await writeFile(`/proc/${child.pid}/${map}`, '0 0 65536\n');
+  } catch (error) {
+    await stop();
+    return { refused: `needs users in namespaces: ${(error as Error).message}` };
+  }
   child.stdin.end('go\n');
   if (!(await waitFor(/started/))) {
     await stop();
