@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -73,6 +73,8 @@ const measurements: Readonly<Record<string, Measure>> = {
   'container-base-packed': (place) => image(place, 'container-base', 'packed', 3),
   'vm-base': (place) => image(place, 'vm-base', 'unpacked', 20),
   'vm-base-packed': (place) => image(place, 'vm-base', 'packed', 20),
+  family: (place) => family(place, 'unpacked'),
+  'family-packed': (place) => family(place, 'packed'),
   boot: (place) => boots(place),
   seed: async (place) => {
     const before = await build(place, ['--no-images']);
@@ -107,6 +109,36 @@ async function image(place: Place, name: string, state: 'packed' | 'unpacked', t
       : `${name} from cached packages, unpacked before`;
   const result = timed(state === 'packed' ? `${name}-packed` : name, what, target, run);
   return { ...result, measured: stage.seconds, notes: `whole run ${run.wallSeconds.toFixed(1)} s` };
+}
+
+/** Every image, with what is made of its packages and without; beside the whole, the slowest container and the slowest disk. */
+async function family(place: Place, state: 'packed' | 'unpacked'): Promise<Result[]> {
+  await build(place);
+  await rm(join(place.out, 'images'), { recursive: true, force: true });
+  await forget(place, state === 'packed' ? ['finalise-tree', 'unpack-rpm', 'selinux-policy'] : ['finalise-tree']);
+  const run = await build(place);
+  const suffix = state === 'packed' ? '-packed' : '';
+  const said = state === 'packed' ? 'none unpacked' : 'unpacked before';
+  const kinds = new Map<string, string>();
+  for (const { name } of run.report.images) {
+    const record = JSON.parse(await readFile(join(place.out, 'images', name, 'image.json'), 'utf8')) as {
+      kind: string;
+    };
+    kinds.set(name, record.kind);
+  }
+  const stages = run.report.stages.filter(({ name }) => kinds.has(name));
+  const each = stages.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)}`).join(', ');
+  const slowest = (kind: string, name: string, target: number): Result => {
+    const [most] = stages.filter((stage) => kinds.get(stage.name) === kind).sort((a, b) => b.seconds - a.seconds);
+    const what = `the slowest ${kind} of them`;
+    return { name: `${name}${suffix}`, what, target, measured: most!.seconds, unit: 's', notes: most!.name };
+  };
+  const whole = `all ${stages.length} images from cached packages, ${said}`;
+  return [
+    timed(`family${suffix}`, whole, 180, run, each),
+    slowest('container', 'any-container', 3),
+    slowest('disk', 'any-disk', 25),
+  ];
 }
 
 async function build(place: Place, args: readonly string[] = []): Promise<Run & { readonly report: BuildReport }> {
