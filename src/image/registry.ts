@@ -1,12 +1,9 @@
-import { openAsBlob } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { mapLimit, readIfExists } from '../base/files.ts';
-import { type OciArtifact, type OciDescriptor, ociArtifact } from './oci.ts';
-import { type SignatureManifest, signatureTag, signImage } from './signature.ts';
+import { readIfExists } from '../base/files.ts';
+import type { OciDescriptor } from './oci.ts';
 
 // The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
 // authentication, which all public registries use.
@@ -18,31 +15,16 @@ export interface ImageReference {
   readonly tag: string;
 }
 
-export interface PushOptions {
+export interface RegistryOptions {
   /** HTTP without TLS; loopback addresses always go without. */
   readonly plainHttp?: boolean;
   /** How often a request is tried that the network or the server failed. */
   readonly attempts?: number;
   readonly wait?: (attempt: number) => Promise<void>;
-  readonly onProgress?: (text: string) => void;
-  /** Signs the image with the key that it stands for. */
-  readonly sign?: (bytes: Uint8Array) => Uint8Array;
 }
 
-export interface PushReport {
-  /** `registry/repository@sha256:…` */
-  readonly pushed: string;
-  readonly digest: string;
-  readonly tag: string;
-  readonly blobs: { readonly uploaded: number; readonly there: number; readonly bytes: number };
-  /** Digests of SBOMs and other manifests that refer to the image. */
-  readonly referrers: readonly string[];
-  /** Tag that its signatures are under, where it was signed. */
-  readonly signature?: string;
-}
-
-const indexType = 'application/vnd.oci.image.index.v1+json';
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+export const indexType = 'application/vnd.oci.image.index.v1+json';
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /** @throws WeirError `bad-reference` (exit 2) */
@@ -59,91 +41,8 @@ export function parseReference(text: string): ImageReference {
   return { registry, repository, tag };
 }
 
-/**
- * Pushes the image that a layout folder names, with what belongs to it as referrers, and signs it. What the registry has already is not sent
- * again; the tag is set last, so that nobody pulls half an image.
- * @param layout an OCI layout as `writeOciIndex` leaves it
- * @param artifacts SBOMs and the like
- * @throws WeirError `registry-failed`, `registry-denied`, `no-registry`, `not-a-layout`
- */
-export async function pushLayout(
-  layout: string,
-  to: ImageReference,
-  artifacts: readonly OciArtifact[],
-  options: PushOptions = {},
-): Promise<PushReport> {
-  const { manifests } = await readManifest<{ manifests: readonly OciDescriptor[] }>(layout, 'index.json');
-  const named = manifests.find((entry) => entry.annotations?.['org.opencontainers.image.ref.name'] !== undefined);
-  if (named === undefined) {
-    throw new WeirError('not-a-layout', 'the layout names no image', { where: { file: join(layout, 'index.json') } });
-  }
-  const registry = openRegistry(to, options);
-  const report = { uploaded: 0, there: 0, bytes: 0 };
-  const sent = new Set<string>();
-  const sendBlob = async (blob: OciDescriptor, content: () => Promise<Blob>): Promise<void> => {
-    if (sent.has(blob.digest)) return;
-    sent.add(blob.digest);
-    if (await registry.hasBlob(blob)) {
-      report.there++;
-      return;
-    }
-    await registry.putBlob(blob, content);
-    report.uploaded++;
-    report.bytes += blob.size;
-    options.onProgress?.(`${report.uploaded} blobs sent`);
-  };
-  const sendImage = async (descriptor: OciDescriptor): Promise<void> => {
-    const bytes = await readFile(blobFile(layout, descriptor.digest));
-    const manifest = JSON.parse(bytes.toString()) as Manifest;
-    for (const inner of manifest.manifests ?? []) await sendImage(inner);
-    const blobs = [...(manifest.layers ?? []), ...(manifest.config === undefined ? [] : [manifest.config])];
-    await mapLimit(blobs, 3, (blob) => sendBlob(blob, () => openAsBlob(blobFile(layout, blob.digest))));
-    await registry.putManifest(descriptor.digest, descriptor.mediaType, bytes);
-  };
-  const signPushed = async (sign: (bytes: Uint8Array) => Uint8Array): Promise<string> => {
-    const there = await registry.getManifest<SignatureManifest>(signatureTag(named));
-    const { tag, manifest, mediaType, blobs } = signImage(
-      named,
-      `${to.registry}/${to.repository}:${to.tag}`,
-      sign,
-      there,
-    );
-    for (const { descriptor, bytes } of blobs)
-      await sendBlob(descriptor, async () => new Blob([new Uint8Array(bytes)]));
-    await registry.putManifest(tag, mediaType, manifest);
-    return tag;
-  };
-  await sendImage(named);
-  const referrers = artifacts.map((artifact) => ociArtifact(named, artifact));
-  const unlisted: OciDescriptor[] = [];
-  for (const { manifest, blobs } of referrers) {
-    for (const { descriptor, bytes } of blobs) {
-      const content = new Uint8Array(bytes);
-      if (descriptor.digest !== manifest.digest) await sendBlob(descriptor, async () => new Blob([content]));
-      else if (!(await registry.putManifest(descriptor.digest, descriptor.mediaType, content))) unlisted.push(manifest);
-    }
-  }
-  await registry.listReferrers(named, unlisted);
-  const signature = options.sign === undefined ? {} : { signature: await signPushed(options.sign) };
-  await registry.putManifest(to.tag, named.mediaType, await readFile(blobFile(layout, named.digest)));
-  return {
-    pushed: `${to.registry}/${to.repository}@${named.digest}`,
-    digest: named.digest,
-    tag: to.tag,
-    blobs: report,
-    referrers: referrers.map(({ manifest }) => manifest.digest),
-    ...signature,
-  };
-}
-
-/** Of an image, or of an index of images. */
-interface Manifest {
-  readonly config?: OciDescriptor;
-  readonly layers?: readonly OciDescriptor[];
-  readonly manifests?: readonly OciDescriptor[];
-}
-
-interface Registry {
+/** What pushing needs of a registry. */
+export interface Registry {
   hasBlob(blob: OciDescriptor): Promise<boolean>;
   putBlob(blob: OciDescriptor, content: () => Promise<Blob>): Promise<void>;
   /** @returns whether the registry lists it as a referrer of its subject by itself */
@@ -154,7 +53,7 @@ interface Registry {
   listReferrers(subject: OciDescriptor, referrers: readonly OciDescriptor[]): Promise<void>;
 }
 
-function openRegistry(to: ImageReference, options: PushOptions): Registry {
+export function openRegistry(to: ImageReference, options: RegistryOptions): Registry {
   const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(to.registry);
   const base = `${options.plainHttp === true || loopback ? 'http' : 'https'}://${to.registry}`;
   const repository = `${base}/v2/${to.repository}`;
@@ -319,16 +218,4 @@ async function credentialsFor(registry: string): Promise<string | undefined> {
     if (found !== undefined && found !== '') return found;
   }
   return undefined;
-}
-
-function blobFile(layout: string, digest: string): string {
-  return join(layout, 'blobs', digest.replace(':', '/'));
-}
-
-async function readManifest<T>(layout: string, path: string): Promise<T> {
-  const text = await readIfExists(join(layout, path));
-  if (text === undefined) {
-    throw new WeirError('not-a-layout', 'this is no OCI layout', { where: { file: join(layout, path) }, exit: 2 });
-  }
-  return JSON.parse(text) as T;
 }

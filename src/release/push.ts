@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { inStage } from '../base/progress.ts';
-import { type PushReport, parseReference, pushLayout } from '../image/registry.ts';
+import { type PushReport, pushLayout } from '../image/push.ts';
+import { parseReference } from '../image/registry.ts';
 import { envelopeType } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from './build.ts';
@@ -19,7 +20,7 @@ export async function pushImage(
   workspace: Workspace,
   name: string,
   reference: string,
-  options: { readonly plainHttp: boolean },
+  options: { readonly plainHttp: boolean; readonly index: boolean },
 ): Promise<PushReport> {
   const to = parseReference(/:[^/]+$/.test(reference) ? reference : `${reference}:${workspace.release.version}`);
   const record = await builtImage(workspace, name);

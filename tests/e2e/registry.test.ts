@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sandboxArgv } from '../../src/engine/sandbox.ts';
-import type { PushReport } from '../../src/image/registry.ts';
+import type { PushReport } from '../../src/image/push.ts';
 import { runTool, type Toolbox, tryTool } from '../../src/toolbox/tool.ts';
 import { type Envelope, openEnvelope } from '../../src/trust/dsse.ts';
 import { layoutOf, readIndex } from './container.ts';
@@ -51,7 +51,7 @@ afterAll(async () => {
   if (server !== undefined) await exitOf(server);
 });
 
-async function push(image: string, reference: string): Promise<PushReport> {
+async function push(image: string, reference: string, more: readonly string[] = []): Promise<PushReport> {
   const words = [
     '-C',
     shared.project,
@@ -59,6 +59,7 @@ async function push(image: string, reference: string): Promise<PushReport> {
     'push',
     image,
     `${registry}/${reference}`,
+    ...more,
     '--out',
     shared.out,
     '--json',
@@ -152,6 +153,23 @@ describe('an image in a registry', () => {
     const { packages } = await imageRecord('distroless-base');
     const used = statement.predicate.buildDefinition.resolvedDependencies.map(({ name }) => name);
     expect(used.sort()).toEqual([...packages.map(({ nevra }) => nevra), 'toolbox'].sort());
+  });
+
+  test('stands in an index that clients find their architecture in', async () => {
+    await push('distroless-minimal', 'weir/multi:4.0', ['--index']);
+    const { digest } = (await readIndex(layoutOf('distroless-minimal'))).manifests[0]!;
+    const inspect = async (...words: string[]): Promise<{ Digest: string; Architecture: string }> => {
+      const argv = ['skopeo', ...words, 'inspect', '--tls-verify=false', `docker://${registry}/weir/multi:4.0`];
+      return JSON.parse((await runTool(toolbox, { argv, network: true })).stdout);
+    };
+    expect((await inspect()).Architecture).toBe('amd64');
+    const other = ['skopeo', '--override-arch', 'arm64', 'inspect', '--tls-verify=false'];
+    const missing = await tryTool(toolbox, { argv: [...other, `docker://${registry}/weir/multi:4.0`], network: true });
+    expect(missing.stderr).toMatch(/no image found in image index for architecture "?arm64/);
+    const key = join(shared.out, 'image-key.pem');
+    const pulled = await pullSigned('weir/multi:4.0', join(dir, 'multi'), key);
+    expect(pulled.stderr).toBe('');
+    expect((await readIndex(join(dir, 'multi'))).manifests[0]!.digest).toBe(digest);
   });
 
   test('is pulled by skopeo and run by runc', async () => {

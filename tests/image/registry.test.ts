@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
 import { openStore, putBytes } from '../../src/engine/store.ts';
 import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
-import { parseReference, pushLayout } from '../../src/image/registry.ts';
+import { pushLayout } from '../../src/image/push.ts';
+import { parseReference } from '../../src/image/registry.ts';
 
 describe('the name of an image in a registry', () => {
   test.each([
@@ -92,15 +93,12 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   return found === undefined ? end(404) : end(200, {}, found.bytes.toString());
 }
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'weir-registry-'));
-  layout = join(dir, 'oci');
-  await mkdir(layout);
+async function writeLayout(to: string, architecture: 'amd64' | 'arm64'): Promise<string> {
   const store = await openStore(join(dir, 'store'));
   const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [] };
   const made = await addOciImage(
     store,
-    layout,
+    to,
     {
       packages: [],
       entries: [
@@ -109,14 +107,22 @@ beforeEach(async () => {
       ],
     },
     {
-      architecture: 'amd64',
+      architecture,
       settings: { entrypoint: [], cmd: [], env: {}, labels: {} },
       annotations: {},
       sourceOf: (name) => name,
       epoch: 1_790_000_000,
     },
   );
-  await writeOciIndex(layout, 'base:4.0', [made.manifest]);
+  await writeOciIndex(to, 'base:4.0', [made.manifest]);
+  return made.manifest.digest;
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-registry-'));
+  layout = join(dir, 'oci');
+  await mkdir(layout);
+  await writeLayout(layout, 'amd64');
   behaviour = { failures: 0, referrers: true };
   blobs.clear();
   manifests.clear();
@@ -187,6 +193,50 @@ describe('pushing', () => {
       ['stable', 'another'],
       ['4.0', 'the new one'],
     ]);
+  });
+
+  test('with an index a tag holds an image for each architecture, and a new one takes the place of its own', async () => {
+    const arm = join(dir, 'arm64');
+    await mkdir(arm);
+    const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+    const digests = {
+      amd64: JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')).manifests[0].digest,
+      arm64: '',
+    };
+    digests.arm64 = await writeLayout(arm, 'arm64');
+    const sign = (bytes: Uint8Array): Uint8Array => bytes.slice(0, 4);
+    expect((await pushLayout(layout, to, [sbom], { index: true, sign })).architectures).toEqual(['amd64']);
+    const both = await pushLayout(arm, to, [sbom], { index: true, sign });
+    expect(both.architectures).toEqual(['amd64', 'arm64']);
+    const again = await pushLayout(layout, to, [sbom], { index: true, sign });
+    expect(again.pushed).toBe(both.pushed);
+    const tagged = JSON.parse(manifests.get('4.0')!.bytes.toString());
+    expect(tagged.mediaType).toBe('application/vnd.oci.image.index.v1+json');
+    expect(tagged.manifests).toEqual(
+      (['amd64', 'arm64'] as const).map((architecture) => ({
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        digest: digests[architecture],
+        size: expect.any(Number),
+        platform: { os: 'linux', architecture },
+      })),
+    );
+    // The index and each image are signed by themselves.
+    const index = both.pushed.split('@')[1]!;
+    for (const digest of [index, digests.amd64, digests.arm64]) {
+      expect([...manifests.keys()], digest).toContain(`${digest.replace(':', '-')}.sig`);
+    }
+  });
+
+  test('an index does not take the place of an image that somebody pushed without one', async () => {
+    await push();
+    const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+    const before = new Map(manifests);
+    await expect(pushLayout(layout, to, [], { index: true })).rejects.toMatchObject({
+      code: 'not-an-index',
+      exit: 2,
+      hint: expect.stringContaining('--index'),
+    });
+    expect(manifests).toEqual(before);
   });
 
   test('a registry that wants a token gets one', async () => {
