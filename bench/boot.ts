@@ -101,15 +101,18 @@ async function start(boot: Toolbox, image: BootImage, folder: string): Promise<S
     { ...machine, console, sshPort, credentials, port: { name: portName, file: answers } },
     { binds, timeoutSeconds: 600 },
   );
-  const greeting = firstGreeting(sshPort, watch.signal).then(() => (performance.now() - began) / 1000);
+  const greeting = firstGreeting(sshPort, watch.signal).then((came) =>
+    came ? (performance.now() - began) / 1000 : NaN,
+  );
   try {
     await running;
     watch.abort();
     const text = existsSync(answers) ? await readFile(answers, 'utf8') : '';
     const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
     const idleMebibytes = (kib('MemTotal') - kib('MemAvailable')) / 1024;
-    if (!Number.isFinite(idleMebibytes)) throw new Error(`${image.path} did not come up: ${console.file}`);
-    return { sshSeconds: await greeting, idleMebibytes };
+    const sshSeconds = await greeting;
+    if (!Number.isFinite(idleMebibytes + sshSeconds)) throw new Error(`${image.path} did not come up: ${console.file}`);
+    return { sshSeconds, idleMebibytes };
   } finally {
     watch.abort();
     await rm(overlay, { force: true });
@@ -117,16 +120,16 @@ async function start(boot: Toolbox, image: BootImage, folder: string): Promise<S
 }
 
 /**
- * Waits for sshd's first word. QEMU takes connections from the first moment on and then asks the guest in growing steps, so
+ * Waits for sshd's first word. @returns false where the signal came before it. QEMU takes connections from the first moment on and then asks the guest in growing steps, so
  * there is a new one every quarter of a second.
  */
-function firstGreeting(port: number, signal: AbortSignal): Promise<void> {
+function firstGreeting(port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const sockets = new Set<Socket>();
-    const end = (): void => {
+    const end = (came: boolean): void => {
       clearInterval(timer);
       for (const socket of sockets) socket.destroy();
-      resolve();
+      resolve(came);
     };
     const timer = setInterval(() => {
       const socket = connect({ host: '127.0.0.1', port });
@@ -134,8 +137,8 @@ function firstGreeting(port: number, signal: AbortSignal): Promise<void> {
       socket.setTimeout(5000, () => socket.destroy());
       socket.on('error', () => {});
       socket.on('close', () => sockets.delete(socket));
-      socket.once('data', end);
+      socket.once('data', () => end(true));
     }, 250);
-    signal.addEventListener('abort', end);
+    signal.addEventListener('abort', () => end(false));
   });
 }

@@ -8,16 +8,17 @@ import { runTool, type Toolbox } from '../src/toolbox/tool.ts';
 
 /**
  * What stands beside vm-base: Debian's own base system (what its installer puts on every machine: priority "important" and
- * above) with the kernel, sshd and services of a cloud image, and nothing for the cloud itself. GRUB waits for nobody, the
- * host keys are made already, and nothing is recommended in: all of it in Debian's favour.
+ * above) with the kernel, sshd and services of a cloud image, and nothing for the cloud itself. GRUB waits for nobody and
+ * nothing is recommended in, which is in Debian's favour. Like every image that is handed out it has no machine ID and no
+ * host keys: Debian's own units make them at the first start.
  */
 const packages = [
   ...['linux-image-cloud-amd64', 'grub-efi-amd64-bin', 'openssh-server', 'ca-certificates', 'chrony', 'curl', 'sudo'],
   ...['dbus', 'libpam-systemd', 'systemd-resolved'],
 ];
 
-/** The words of vm-base's own command line that tell the kernel what to say, and where. */
-const kernelWords = 'ro console=tty0 console=ttyS0 loglevel=4';
+/** The words of vm-base's own command line that tell the kernel what to say, and where; and nobody is there to answer questions. */
+const kernelWords = 'ro console=tty0 console=ttyS0 loglevel=4 systemd.firstboot=no';
 
 const grubConfig = [
   'search --label debian --set=root',
@@ -41,10 +42,16 @@ export async function debianDisk(core: Toolbox, cache: string, dir: string): Pro
   const hook = (script: string): string => `--customize-hook=${script}`;
   const tar = join(dir, 'debian.tar');
   await run('mmdebstrap', [
-    ...['--variant=important', `--include=${packages.join(',')}`, `--keyring=${keyring}`],
+    // Which would make the first start no first start.
+    ...[
+      '--variant=important',
+      '--skip=cleanup/reproducible',
+      `--include=${packages.join(',')}`,
+      `--keyring=${keyring}`,
+    ],
     ...["--aptopt=Acquire::Check-Valid-Until 'false'", "--aptopt=APT::Install-Recommends 'false'"],
     hook(
-      'printf "LABEL=debian / ext4 defaults 0 1\\n" >"$1/etc/fstab"; echo debian >"$1/etc/hostname"; : >"$1/etc/machine-id"',
+      'printf "LABEL=debian / ext4 defaults 0 1\\n" >"$1/etc/fstab"; echo debian >"$1/etc/hostname"; echo uninitialized >"$1/etc/machine-id"; rm "$1"/etc/ssh/ssh_host_*',
     ),
     hook('printf "[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n" >"$1/etc/systemd/network/80-dhcp.network"'),
     hook('chroot "$1" systemctl enable systemd-networkd systemd-resolved'),

@@ -242,7 +242,7 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
   // Empty, so that each installation makes its own, but no first boot: nobody would answer systemd-firstboot's questions.
   if (definition.kind === 'wsl') await put('/etc/machine-id', '', 0o444);
   if (definition.kind === 'disk') {
-    // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and no host keys are made.
+    // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and units that wait for one would not run.
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
     const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
     const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';
