@@ -65,7 +65,18 @@ export function formatError(error: WeirError, word: 'error' | 'warning' = 'error
   for (const detail of error.details) lines.push(`  ${detail}`);
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
   for (const other of error.others) lines.push(formatError(other, word));
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
+}
+
+/** Names and logs are other people's: without colours, and with what else would move a terminal's cursor spelt out. */
+function printable(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+      .replace(/\x1b\[[0-9;]*m/g, '')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+      .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  );
 }
 
 /** The error as `--json` prints it. */

@@ -15,6 +15,14 @@ describe('errors for people', () => {
     );
   });
 
+  test('do not move the cursor, whatever is in a name or a log', () => {
+    const hostile = new WeirError('x', 'no \x1b[2Jimage \x9b\r', {
+      details: ['\x1b[31mred\x1b[0m\tand\x07'],
+      hint: 'a\x7f',
+    });
+    expect(formatError(hostile)).toBe('error: no \\x1b[2Jimage \\x9b\\x0d\n  red\tand\\x07\nhint: a\\x7f');
+  });
+
   test('are the same as JSON', () => {
     expect(JSON.parse(JSON.stringify(errorJson(error)))).toEqual({
       error: {
