@@ -165,7 +165,7 @@ describe('an image in a registry', () => {
     expect((await inspect()).Architecture).toBe('amd64');
     const other = ['skopeo', '--override-arch', 'arm64', 'inspect', '--tls-verify=false'];
     const missing = await tryTool(toolbox, { argv: [...other, `docker://${registry}/weir/multi:4.0`], network: true });
-    expect(missing.stderr).toMatch(/no image found in image index for architecture "?arm64/);
+    expect(missing.stderr).toMatch(/no image found in image index for architecture \W+arm64/);
     const key = join(shared.out, 'image-key.pem');
     const pulled = await pullSigned('weir/multi:4.0', join(dir, 'multi'), key);
     expect(pulled.stderr).toBe('');
