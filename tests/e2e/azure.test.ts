@@ -65,7 +65,7 @@ test('cloud-init lets in who has the injected key, under enforcing SELinux, and 
     // The first part of provisioning may still be at work when sshd answers.
     const status = await login.run('cloud-init status --wait');
     expect(status.stdout).toContain('status: done');
-    expect(await asked('id -un; hostname; getenforce')).toBe('weir\ncloudy\nEnforcing');
+    expect(await asked('id -un; hostname; /usr/sbin/getenforce')).toBe('weir\ncloudy\nEnforcing');
     expect(await asked('sudo -n id -u; test -e /run/was-here && echo ran')).toBe('0\nran');
     expect(await asked('sudo -n systemctl is-system-running --wait')).toBe('running');
     const mebibytes = Number(await asked('df --output=size -BM / | tail -n 1 | tr -dc 0-9'));
