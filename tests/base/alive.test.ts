@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { startTime } from '../../src/base/alive.ts';
+
+test('a process that runs has a start, one that is gone has none', () => {
+  expect(startTime(process.pid)).toMatch(/^[1-9]\d*$/);
+  expect(startTime(4194305)).toBe('');
+});
+
+test('one that ended and that its parent never asked for is gone too', async () => {
+  // The shell becomes a program that knows of no child.
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(said.toString());
+    const state = (): string => / \(.*\) (\w)/.exec(readFileSync(`/proc/${child}/stat`, 'utf8'))![1]!;
+    await expect.poll(state).toBe('Z');
+    expect(startTime(child)).toBe('');
+  } finally {
+    parent.kill('SIGKILL');
+  }
+});
