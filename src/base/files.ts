@@ -59,13 +59,15 @@ export async function writeIfChanged(path: string, data: string): Promise<boolea
   return true;
 }
 
-/** A text file's content, or undefined where there is none. */
+/** A text file's content, or undefined where there is none. @throws WeirError `not-a-file` (exit 2) for a folder */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code !== 'EISDIR') throw error;
+    throw new WeirError('not-a-file', 'this is a folder, not a file', { where: { file: path }, exit: 2, cause: error });
   }
 }
 
@@ -100,6 +102,9 @@ export function diskError(error: unknown, path: string): unknown {
       where: { file: path },
       cause: error,
     });
+  }
+  if (code === 'ENOTDIR') {
+    return new WeirError('not-a-folder', 'this is no folder', { where: { file: path }, exit: 2, cause: error });
   }
   return error;
 }

@@ -10,7 +10,7 @@ import type { GlobalOptions } from './program.ts';
 
 /** The workspace of `-C`, of the working folder, or, where that is in no project, of the distribution that Weir comes with. */
 export async function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
-  const options = { progress, ...(out === undefined ? {} : { out }) };
+  const options = { progress, ...outFolder(out) };
   return warned(globals, await inProjectFolder(globals, (place) => openWorkspace({ ...options, ...place })));
 }
 
@@ -20,7 +20,7 @@ export async function projectWorkspaceFor(
   progress: Progress,
   out?: string,
 ): Promise<ProjectWorkspace> {
-  const options = { progress, ...(out === undefined ? {} : { out }) };
+  const options = { progress, ...outFolder(out) };
   return warned(globals, await inProjectFolder(globals, (place) => openProjectWorkspace({ ...options, ...place })));
 }
 
@@ -38,6 +38,12 @@ export async function configurationFor(globals: GlobalOptions): Promise<Configur
 /** The same for commands that change the project's files: never that of the distribution that Weir comes with, unasked. */
 export async function ownConfigurationFor(globals: GlobalOptions): Promise<Configuration> {
   return warned(globals, await loadConfiguration(globals.directory ?? process.cwd(), loadOptions(globals)));
+}
+
+/** An empty name is a variable that was not set: as a path it would be the working folder. */
+function outFolder(out: string | undefined): { readonly out?: string } {
+  if (out === '') throw new WeirError('bad-option', '--out takes a folder, not nothing', { exit: 2 });
+  return out === undefined ? {} : { out };
 }
 
 interface ProjectPlace {
