@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { type PushReport, pushLayout } from '../image/push.ts';
 import { parseReference } from '../image/registry.ts';
@@ -8,13 +9,14 @@ import { envelopeType } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from './build.ts';
 import { provenanceFile } from './images.ts';
+import { imageKeyFile } from './output.ts';
 import { builtImage, imageFolder } from './published.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
  * Pushes a container image that was built to a registry, signed, with its SBOMs and its provenance as referrers.
  * @param reference `registry/repository[:tag]`; without a tag it gets the release's version
- * @throws WeirError `not-a-container`, `bad-reference`, and those of `builtImage` and `pushLayout`
+ * @throws WeirError `not-a-container`, `bad-reference`, `other-key`, and those of `builtImage` and `pushLayout`
  */
 export async function pushImage(
   workspace: Workspace,
@@ -43,9 +45,25 @@ export async function pushImage(
         annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' },
       },
     ];
-    const { sign } = await openImageKey(imageKeyOptions(workspace));
+    const { sign, publicKey } = await openImageKey(imageKeyOptions(workspace));
+    await checkKey(workspace, publicKey);
     const result = await pushLayout(join(dir, 'oci'), to, artifacts, { ...options, sign, onProgress: stage.update });
     const { uploaded, there } = result.blobs;
     return { result, summary: `${uploaded} blobs sent, ${there} were there`, cached: uploaded === 0 };
   });
+}
+
+/** Who verifies has the key that the build wrote down: another's signature would be refused everywhere. */
+async function checkKey({ out }: Workspace, publicKey: string): Promise<void> {
+  const file = join(out, imageKeyFile);
+  const built = await readIfExists(file);
+  if (built === undefined || built === publicKey) return;
+  throw new WeirError(
+    'other-key',
+    'the image was built with another image key than the one that is here to sign with',
+    {
+      where: { file },
+      hint: 'build again with this key, or push with the one of the build: [signing] image-key, else the same cache',
+    },
+  );
 }
