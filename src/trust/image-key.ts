@@ -34,7 +34,16 @@ export interface ImageKeyOptions {
  */
 export async function openImageKey(options: ImageKeyOptions): Promise<ImageKey> {
   if (options.publicKey === undefined) return keyOf(await developmentKey(options.cache), true);
-  const wanted = readKey(await needed(options.publicKey), createPublicKey, options.publicKey);
+  const open = await needed(options.publicKey);
+  // Node would make the public half out of it, and nobody would see that the project hands out its secret.
+  if (/PRIVATE KEY-----/.test(open)) {
+    throw new WeirError('no-key', 'this is the secret half of a key, the project names the public one', {
+      where: { file: options.publicKey },
+      hint: `keep it out of the project, in the file that ${imageKeyVariable} names; openssl pkey -pubout makes the public half`,
+      exit: 2,
+    });
+  }
+  const wanted = readKey(open, createPublicKey, options.publicKey);
   if (options.secret === undefined || options.secret === '') {
     throw new WeirError('no-key', `the secret half of the image key is not there: ${imageKeyVariable} is not set`, {
       where: { file: options.publicKey },

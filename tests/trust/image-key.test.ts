@@ -50,6 +50,13 @@ describe("the project's own key", () => {
     expect(await readdir(dir)).not.toContain('keys');
   });
 
+  it('is not named by its secret half', async () => {
+    const secret = await written('secret.pem', generateKeyPairSync('ed25519').privateKey);
+    const error = await failure(openImageKey({ cache: dir, publicKey: secret, secret }));
+    expect(error).toMatchObject({ code: 'no-key', exit: 2, where: { file: secret } });
+    expect(error.message).toContain('the secret half');
+  });
+
   it('must be the one that the project names', async () => {
     const publicKey = await written('public.pem', generateKeyPairSync('ed25519').publicKey);
     const secret = await written('secret.pem', generateKeyPairSync('ed25519').privateKey);
