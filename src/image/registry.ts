@@ -74,8 +74,9 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     const attempts = options.attempts ?? 4;
     const wait =
       options.wait ?? ((attempt: number) => new Promise<void>((done) => setTimeout(done, 500 * 2 ** attempt)));
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1, asked = false; ; attempt++) {
       let response: Response;
+      const used = authorization;
       try {
         response = await once(method, url, await init());
       } catch (error) {
@@ -89,8 +90,11 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
           cause: error,
         });
       }
-      if (response.status === 401 && authorization === undefined) {
-        authorization = await authorize(response, to);
+      // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
+      if (response.status === 401 && !asked && url.startsWith(`${base}/`) && !(used?.startsWith('Basic') ?? false)) {
+        asked = true;
+        if (authorization === used) authorization = await authorize(response, to);
+        else await response.body?.cancel();
         continue;
       }
       if ((response.status >= 500 || response.status === 429) && attempt < attempts) {
@@ -206,16 +210,28 @@ async function authorize(response: Response, to: ImageReference): Promise<string
 async function credentialsFor(registry: string): Promise<string | undefined> {
   const files = [
     process.env.REGISTRY_AUTH_FILE,
-    process.env.XDG_RUNTIME_DIR && join(process.env.XDG_RUNTIME_DIR, 'containers/auth.json'),
+    // Where skopeo and podman write without XDG_RUNTIME_DIR, as for root in a CI job.
+    join(process.env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`, 'containers/auth.json'),
     process.env.DOCKER_CONFIG && join(process.env.DOCKER_CONFIG, 'config.json'),
     join(homedir(), '.docker/config.json'),
   ];
   for (const file of files) {
     const text = file === undefined || file === '' ? undefined : await readIfExists(file);
     if (text === undefined) continue;
-    const { auths } = JSON.parse(text) as { auths?: Record<string, { auth?: string }> };
-    const found = auths?.[registry]?.auth;
+    const found = loginsIn(text, file!)?.auths?.[registry]?.auth;
     if (found !== undefined && found !== '') return found;
   }
   return undefined;
+}
+
+function loginsIn(text: string, file: string): { readonly auths?: Record<string, { readonly auth?: string }> } | null {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new WeirError('registry-denied', 'this file with logins cannot be read: it is no JSON', {
+      where: { file },
+      hint: 'log in again, or remove the file',
+      cause,
+    });
+  }
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
 import { openStore, putBytes } from '../../src/engine/store.ts';
 import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
@@ -40,6 +40,8 @@ interface Behaviour {
   failures: number;
   /** Wants a token. */
   token?: string;
+  /** Takes the token this many times, then wants another. */
+  tokenUses?: number;
   /** Knows the referrers API. */
   referrers: boolean;
   /** Refuses all writes. */
@@ -70,6 +72,10 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   }
   if (behaviour.token !== undefined && request.headers.authorization !== `Bearer ${behaviour.token}`) {
     return end(401, { 'www-authenticate': `Bearer realm="http://127.0.0.1:${port}/token",service="test"` });
+  }
+  if (behaviour.tokenUses !== undefined && --behaviour.tokenUses === 0) {
+    behaviour.token = `${behaviour.token}-again`;
+    behaviour.tokenUses = 5;
   }
   if (behaviour.denied === true && request.method !== 'HEAD') return end(403, {}, '{"errors":[{"code":"DENIED"}]}');
   const [, kind, name] = /^\/v2\/weir\/base\/(blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
@@ -131,6 +137,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   server.closeAllConnections();
   await new Promise((done) => server.close(done));
   await rm(dir, { recursive: true, force: true });
@@ -243,6 +250,22 @@ describe('pushing', () => {
     behaviour.token = 'secret';
     await push();
     expect(manifests.has('4.0')).toBe(true);
+  });
+
+  test('a token that runs out while the push goes on is followed by another', async () => {
+    behaviour.token = 'first';
+    behaviour.tokenUses = 5;
+    await push();
+    expect(manifests.has('4.0')).toBe(true);
+    expect(behaviour.token).not.toBe('first');
+  });
+
+  test.each(['{"auths":', ''])('a file with logins that holds %j is named', async (text) => {
+    const file = join(dir, 'auth.json');
+    await writeFile(file, text);
+    vi.stubEnv('REGISTRY_AUTH_FILE', file);
+    behaviour.token = 'secret';
+    await expect(push()).rejects.toMatchObject({ code: 'registry-denied', where: { file } });
   });
 
   test('a server that fails for a while is asked again', async () => {
