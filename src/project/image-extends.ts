@@ -5,8 +5,8 @@ import type { TomlPath } from './place.ts';
 import type { RawImage, RawWeirDefinition } from './schema/image.ts';
 
 /**
- * An image's definition with those of the images that it extends under it. Lists go on from theirs, tables are merged, other
- * values replace theirs. What one image installs or enables another can exclude or disable, and the other way round. A host
+ * An image's definition with those of the images that it extends under it. Lists of packages and services and the command line
+ * go on from theirs, tables are merged, other values and lists replace theirs. What one image installs or enables another can exclude or disable, and the other way round. A host
  * name and a budget are an image's own.
  * Problems are `invalid-image`: an unknown image, one of another kind, a circle.
  */

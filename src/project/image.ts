@@ -72,6 +72,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     return defined({ type: own.type, path: pathIn(entry.document, own.path), profile: filled(own.profile) });
   }
   checkPackages(entry, own.packages ?? [], own['exclude-packages'] ?? []);
+  checkServices(entry, own['enabled-services'] ?? [], own['disabled-services'] ?? []);
   const raw = extendedDefinition(collected, entry, own);
   const packages = raw.packages ?? [];
   if (packages.length === 0) {
@@ -144,6 +145,13 @@ function checkPackages(entry: Entry<RawImage>, packages: readonly string[], excl
     const message = `package ${excluded[both]} is both installed and excluded`;
     throw problem(entry.document, [...at, 'exclude-packages', both], 'invalid-image', message);
   }
+}
+
+function checkServices(entry: Entry<RawImage>, enabled: readonly string[], disabled: readonly string[]): void {
+  const both = disabled.findIndex((name) => enabled.includes(name));
+  if (both < 0) return;
+  const message = `service ${disabled[both]} is both enabled and disabled`;
+  throw problem(entry.document, [...entry.path, 'definition', 'disabled-services', both], 'invalid-image', message);
 }
 
 /** The test suites. Problems are `invalid-test-suite`. */

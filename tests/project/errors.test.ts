@@ -395,6 +395,13 @@ const cases: readonly Case[] = [
     says: /one package/,
   },
   {
+    name: 'an image that enables and disables a service',
+    toml: image('kind = "disk"\nenabled-services = ["a.service"]\ndisabled-services = ["b.service", "a.service"]'),
+    code: 'invalid-image',
+    at: '6:35',
+    says: /a\.service is both enabled and disabled/,
+  },
+  {
     name: 'an image that extends one that is not there',
     toml: `${image('kind = "disk"\nextends = "bas"')}[images.base.definition]\ntype = "weir"\nkind = "disk"\npackages = ["b"]\n`,
     code: 'invalid-image',

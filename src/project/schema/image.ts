@@ -13,7 +13,7 @@ const kiwiSchema = z
 const weirFields = {
   type: z.literal('weir'),
   extends: text(
-    'Another image of the same kind to start from: lists go on from its lists, tables are merged, other values replace its values',
+    'Another image of the same kind to start from: lists of packages and services and the command line go on from its own, tables are merged, other values and lists replace its own',
   ),
   packages: z
     .array(z.string().min(1, 'must not be empty'))
