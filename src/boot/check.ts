@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -291,14 +291,33 @@ async function makeOverlayFor(
 ): Promise<string> {
   if (image.format === 'iso') return join(folder, 'disk.qcow2');
   const format = image.format === 'qcow2' ? 'qcow2' : 'raw';
-  const size = options.diskSize ?? (await vhdDiskSize(image));
-  return makeOverlay(toolbox, { path: image.path, format }, folder, size);
+  const own = await diskSize(image);
+  if (options.diskSize !== undefined && options.diskSize < own) {
+    throw new WeirError(
+      'disk-too-small',
+      `a disk of ${options.diskSize} bytes does not hold the image, which has ${own}`,
+      {
+        where: { file: image.path },
+        hint: 'a disk can be larger than the image, not smaller',
+        exit: 2,
+      },
+    );
+  }
+  return makeOverlay(toolbox, { path: image.path, format }, folder, options.diskSize ?? own);
 }
 
-/** A fixed VHD's disk without its footer of 512 bytes, else undefined. */
-async function vhdDiskSize(image: BootImage): Promise<number | undefined> {
-  if (image.format !== 'vhd') return undefined;
-  return (await stat(image.path)).size - 512;
+/** Bytes of the disk in an image: a fixed VHD has a footer of 512 besides, QCOW2 says it in its header (at 24, big-endian). */
+async function diskSize(image: BootImage): Promise<number> {
+  const file = await open(image.path);
+  try {
+    const { size } = await file.stat();
+    if (image.format === 'vhd') return size - 512;
+    if (image.format === 'raw') return size;
+    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 24);
+    return Number(buffer.readBigUInt64BE());
+  } finally {
+    await file.close();
+  }
 }
 
 async function firmwareFor(

@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
-import { exists, readIfExists } from '../base/files.ts';
+import { readIfExists } from '../base/files.ts';
 import { sizeInBytes } from '../project/image.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
@@ -55,6 +56,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       if (options.run !== undefined && options.check !== true) {
         throw new WeirError('bad-option', '--run goes with --check only', { hint: 'add --check', exit: 2 });
       }
+      if (options.install !== undefined && options.check !== true) {
+        throw new WeirError('bad-option', '--install goes with --check only', { hint: 'add --check', exit: 2 });
+      }
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
@@ -89,8 +93,10 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 }
 
 async function existing(path: string): Promise<string> {
-  if (await exists(path)) return resolve(path);
-  throw new WeirError('bad-option', 'there is no such file', { where: { file: path }, exit: 2 });
+  const info = await stat(path).catch(() => undefined);
+  if (info !== undefined && !info.isDirectory()) return resolve(path);
+  const message = info === undefined ? 'there is no such file' : 'this is a folder, not a file';
+  throw new WeirError('bad-option', message, { where: { file: path }, exit: 2 });
 }
 
 /** What goes into a machine as a credential, and so through a table of its firmware. */

@@ -53,6 +53,8 @@ describe('wrong use', () => {
     [['boot', 'vm-base', '--check', '--run', 'no-such.sh'], 'no-such.sh: there is no such file', undefined],
     [['boot', 'vm-base', '--check', '--run', '/tmp'], '/tmp: this is a folder, not a file', undefined],
     [['build', '--out', '/proc/version'], '/proc/version: this is no folder', undefined],
+    [['boot', 'vm-base', '--install', 'git'], '--install goes with --check only', undefined],
+    [['boot', 'vm-base', '--disk', '/tmp'], '/tmp: this is a folder', undefined],
     [['boot', 'vm-base', '--disk', 'no-such.img'], 'no-such.img: there is no such file', undefined],
     [['build', '--out', ''], '--out takes a folder', undefined],
     [['release', 'show', '--out', ''], '--out takes a folder', undefined],
