@@ -59,14 +59,14 @@ export async function writeIfChanged(path: string, data: string): Promise<boolea
   return true;
 }
 
-/** A text file's content, or undefined where there is none. @throws WeirError `not-a-file` (exit 2) for a folder */
+/** A text file's content, or undefined where there is none. @throws WeirError `not-a-file`, `not-a-folder` (exit 2) where one is the other */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    if (code !== 'EISDIR') throw error;
+    if (code === 'ENOENT') return undefined;
+    if (code !== 'EISDIR') throw diskError(error, dirname(path));
     throw new WeirError('not-a-file', 'this is a folder, not a file', { where: { file: path }, exit: 2, cause: error });
   }
 }

@@ -141,7 +141,7 @@ export async function lockNames(project: LockedProject): Promise<string[]> {
 }
 
 function folderError(error: unknown, project: LockedProject): unknown {
-  if (systemCode(error) !== 'ENOTDIR') return error;
+  if (!['ENOTDIR', 'not-a-folder'].includes(systemCode(error) ?? '')) return error;
   return new WeirError('not-a-folder', 'locks should be in a folder, and this is a file', {
     where: { file: lockFolder(project) },
     hint: 'name another one by [project] lock-dir',

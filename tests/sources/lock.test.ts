@@ -136,8 +136,8 @@ it('says when there is a file where the folder would be', async () => {
   const { root } = await locksIn({});
   await writeFile(join(root, 'file'), '');
   const project = { root, project: { lockDir: join(root, 'file') } };
-  for (const work of [readLock(project, 'a'), lockNames(project)]) {
-    expect(await failure(work)).toMatchObject({ code: 'not-a-folder', exit: 2, where: { file: join(root, 'file') } });
+  for (const read of [() => readLock(project, 'a'), () => lockNames(project)]) {
+    expect(await failure(read())).toMatchObject({ code: 'not-a-folder', exit: 2, where: { file: join(root, 'file') } });
   }
 });
 
