@@ -6,37 +6,56 @@ import { blobPath, type Store } from '../engine/store.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
-import { moduleClosure, moduleName, parseModules } from './kernel-modules.ts';
+import { deviceAliases, flatDependencies, moduleClosure, moduleName, parseModules } from './kernel-modules.ts';
+
+/** Which modules an initramfs has, and when it loads them. */
+export interface InitrdModules {
+  /** Where a device is there that asks for them, as modules.alias has it. */
+  readonly devices: readonly string[];
+  /** Where no root has come by the others: hardware that many machines have and few have their root on. */
+  readonly late: readonly string[];
+  /** At once. */
+  readonly always: readonly string[];
+  /** What a module brings with it beyond modules.dep: with what has SCSI disks comes what SCSI disks need. */
+  readonly along: Readonly<Record<string, readonly string[]>>;
+}
 
 export interface InitrdOptions {
   /** Kernel release, the name of the folder under /usr/lib/modules. */
   readonly kernel: string;
   /** A static busybox, a file of the host. */
   readonly busybox: string;
-  /** Modules to load before the root is looked for, in this order; those that the kernel has built in are left out. */
-  readonly modules: readonly string[];
-  /** Modules of `modules` without which no root is found: built in or there, else it is an error. */
+  /** Those that the kernel has built in are left out. */
+  readonly modules: InitrdModules;
+  /** Modules without which no root is found: built in or there, else it is an error. */
   readonly required: readonly string[];
   /** Time of every file, seconds since 1970. */
   readonly epoch: number;
 }
 
-/** Where a root can be: on virtio, NVMe, SCSI and SATA disks and on Hyper-V, whose network driver Azure wants here too. */
-export const rootModules: readonly string[] = [
-  'virtio_pci',
-  'virtio_blk',
-  'virtio_scsi',
-  'nvme',
-  'hv_vmbus',
-  'hv_storvsc',
-  'hv_netvsc',
-  'ahci',
-  'sd_mod',
-  'crc32c',
-  'ext4',
-];
+/**
+ * Where a root can be: on virtio, NVMe, SCSI and SATA disks and on Hyper-V. Network drivers are here too: Azure wants its own
+ * here, and udev gives an address to a card that is already there seconds before one whose driver it has to load first.
+ */
+export const rootModules: InitrdModules = {
+  devices: [
+    'virtio_pci',
+    'virtio_blk',
+    'virtio_scsi',
+    'virtio_net',
+    'nvme',
+    'hv_vmbus',
+    'hv_storvsc',
+    'hv_netvsc',
+    'sd_mod',
+  ],
+  // Its ports are waited for, plugged or not.
+  late: ['ahci'],
+  always: ['crc32c', 'ext4'],
+  along: { virtio_scsi: ['sd_mod'], hv_storvsc: ['sd_mod'], ahci: ['sd_mod'] },
+};
 
-const applets = ['cat', 'echo', 'findfs', 'insmod', 'ls', 'mount', 'sh', 'sleep', 'switch_root'];
+const applets = ['cat', 'echo', 'findfs', 'ls', 'modprobe', 'mount', 'sh', 'sleep', 'switch_root', 'uname'];
 
 /**
  * A small initramfs as a zstd-compressed cpio archive at `out`: busybox, the modules, and a script that mounts the root
@@ -72,7 +91,8 @@ export async function makeInitrd(
     return readFile(blobPath(store, entry.digest), 'utf8');
   };
   const index = parseModules(await read('modules.dep'), await read('modules.builtin'));
-  const { paths, missing } = moduleClosure(index, options.modules);
+  const { devices, late, always, along } = options.modules;
+  const { paths, missing } = moduleClosure(index, [...always, ...devices, ...late, ...Object.values(along).flat()]);
   const lost = options.required.find((name) => missing.includes(name));
   if (lost !== undefined) {
     throw new WeirError(
@@ -94,7 +114,14 @@ export async function makeInitrd(
       where: { file: options.busybox },
     });
   }
-  const archive = cpioArchive(initrdEntries(busybox, modules), options.epoch);
+  const settings: InitrdSettings = {
+    kernel: options.kernel,
+    dep: flatDependencies(index, paths.map(moduleName), along),
+    alias: deviceAliases(await read('modules.alias'), devices),
+    always: always.filter((name) => index.modules.has(name)),
+    late: late.filter((name) => index.modules.has(name)),
+  };
+  const archive = cpioArchive(initrdEntries(busybox, modules, settings), options.epoch);
   const plain = join(work, 'initrd.cpio');
   await writeFile(plain, archive);
   // The toolbox's zstd, not Node's: its version is locked, so the bytes do not change with the host's Node.
@@ -136,20 +163,38 @@ async function readModules(
   return loaded;
 }
 
+/** What the initramfs's modprobe and script go by. */
+export interface InitrdSettings {
+  readonly kernel: string;
+  /** Content of modules.dep and modules.alias. */
+  readonly dep: string;
+  readonly alias: string;
+  readonly always: readonly string[];
+  readonly late: readonly string[];
+}
+
 /** Files of the initramfs, parents first. */
-export function initrdEntries(busybox: Uint8Array, modules: readonly LoadedModule[]): CpioEntry[] {
+export function initrdEntries(
+  busybox: Uint8Array,
+  modules: readonly LoadedModule[],
+  settings: InitrdSettings,
+): CpioEntry[] {
   const folder = (path: string): CpioEntry => ({ kind: 'directory', path, mode: 0o755 });
+  const text = (path: string, content: string, mode = 0o644): CpioEntry => {
+    return { kind: 'file', path, mode, content: Buffer.from(content) };
+  };
+  const below = `lib/modules/${settings.kernel}`;
   return [
-    ...['bin', 'dev', 'modules', 'proc', 'sys', 'sysroot'].map(folder),
+    ...['bin', 'dev', 'lib', 'lib/modules', below, 'proc', 'sys', 'sysroot'].map(folder),
     { kind: 'character', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
     { kind: 'file', path: 'bin/busybox', mode: 0o755, content: busybox },
     ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, mode: 0o777, target: 'busybox' })),
-    ...modules.map(({ name, content }, index): CpioEntry => {
-      // Numbered, so that the shell's `*` is the order of loading.
-      const path = `modules/${String(index).padStart(2, '0')}-${name}.ko`;
-      return { kind: 'file', path, mode: 0o644, content };
+    text(`${below}/modules.dep`, settings.dep),
+    text(`${below}/modules.alias`, settings.alias),
+    ...modules.map(({ name, content }): CpioEntry => {
+      return { kind: 'file', path: `${below}/${name}.ko`, mode: 0o644, content };
     }),
-    { kind: 'file', path: 'init', mode: 0o755, content: Buffer.from(initScript) },
+    text('init', initScript(settings), 0o755),
   ];
 }
 
@@ -165,7 +210,7 @@ function isStaticElf(bytes: Buffer): boolean {
 
 // What is wrong is said on the console and ends in a kernel panic, so that panic= on the command line decides what
 // follows; a shell here would be a way around every login.
-const initScript = `#!/bin/sh
+const initScript = ({ always, late }: InitrdSettings): string => `#!/bin/sh
 # Mounts the root file system that the kernel's command line names and gives over to its init.
 export PATH=/bin
 
@@ -205,10 +250,19 @@ case "$root" in
   *) die "root=$root is none of PARTUUID=, PARTLABEL=, UUID=, LABEL=, /dev/..." ;;
 esac
 
-# A driver whose hardware is not there refuses to load; only the root's absence counts.
-for module in /modules/*.ko; do
-  [ -e "$module" ] && insmod "$module" 2>/dev/null
-done
+# A device names its driver, so nothing is loaded that would only find out that it has nothing to do. A driver that fails says
+# nothing: only the root's absence counts.
+probe() {
+  modprobe -abq $(cat /sys/bus/acpi/devices/*/modalias /sys/bus/pci/devices/*/modalias /sys/bus/virtio/devices/*/modalias \\
+    /sys/bus/vmbus/devices/*/modalias /sys/bus/scsi/devices/*/modalias 2>/dev/null) 2>/dev/null
+}
+
+# Beside the search for the root, and twice: buses first, then what is on them.
+(
+  ${modprobe(always)}
+  probe
+  probe
+) &
 
 by_uevent() {
   for file in /sys/class/block/*/uevent; do
@@ -236,21 +290,34 @@ find_root() {
   esac
 }
 
-tries=$((wait * 20))
+tries=0
 device="$(find_root)"
-while [ -z "$device" ] && [ "$tries" -gt 0 ]; do
-  sleep 0.05
-  tries=$((tries - 1))
+while [ -z "$device" ] && [ "$tries" -lt $((wait * 50)) ]; do
+  sleep 0.02
+  tries=$((tries + 1))
+  # Disks come when they like, SCSI's above all.
+  if [ $((tries % 10)) = 0 ]; then
+    probe
+    ${modprobe(late)}
+  fi
   device="$(find_root)"
 done
 [ -n "$device" ] || die "no block device is $root after $wait seconds"
 
+# The file system's driver may still be on its way.
+${modprobe(always)}
 mount -t "$type" -o "$mode$flags" "$device" /sysroot || die "$device cannot be mounted as $type"
 # A link in the new root is followed there, not here: that it exists is enough.
 [ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || die "there is no $init on $device"
+# What loads in the background reads from here, and a network card is to be there before udev asks for it.
+wait
 for dir in dev proc sys; do
   [ -d "/sysroot/$dir" ] || die "there is no folder /$dir on $device"
   mount --move "/$dir" "/sysroot/$dir"
 done
 exec switch_root /sysroot "$init"
 `;
+
+function modprobe(names: readonly string[]): string {
+  return names.length === 0 ? ':' : `modprobe -aq ${names.join(' ')} 2>/dev/null`;
+}

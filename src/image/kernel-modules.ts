@@ -51,3 +51,33 @@ export function moduleClosure(
   for (const name of names) visit(name.replaceAll('-', '_'));
   return { paths: [...paths.values()], missing };
 }
+
+/**
+ * A modules.dep for modules that all lie in one folder, unpacked, as `NAME.ko`.
+ * @param order the modules, each after what it needs
+ * @param along what a module brings with it beyond what it needs
+ */
+export function flatDependencies(
+  index: ModuleIndex,
+  order: readonly string[],
+  along: Readonly<Record<string, readonly string[]>>,
+): string {
+  const needs = (name: string): readonly string[] => index.modules.get(name)?.needs ?? [];
+  const lines = order.map((name) => {
+    const wanted = new Set([...needs(name), ...(along[name] ?? []).flatMap((other) => [other, ...needs(other)])]);
+    // What must be loaded first stands last, as depmod writes it.
+    const files = order.filter((other) => wanted.has(other) && other !== name).reverse();
+    return `${[`${name}.ko:`, ...files.map((file) => `${file}.ko`)].join(' ')}\n`;
+  });
+  return lines.join('');
+}
+
+/** Lines of depmod's modules.alias by which a device on a bus asks for one of the named modules. */
+export function deviceAliases(alias: string, names: readonly string[]): string {
+  const wanted = new Set(names);
+  const lines = alias.split('\n').filter((line) => {
+    const [keyword, pattern, name] = line.split(' ');
+    return keyword === 'alias' && /^(acpi\*?|pci|virtio|vmbus|scsi):/.test(pattern ?? '') && wanted.has(name ?? '');
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}

@@ -6,7 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import { type CpioEntry, cpioArchive } from '../../src/image/cpio.ts';
 import { initrdEntries } from '../../src/image/initrd.ts';
-import { moduleClosure, moduleName, parseModules } from '../../src/image/kernel-modules.ts';
+import {
+  deviceAliases,
+  flatDependencies,
+  moduleClosure,
+  moduleName,
+  parseModules,
+} from '../../src/image/kernel-modules.ts';
 
 /** A reader of newc archives of its own. */
 function readCpio(bytes: Buffer): Record<string, unknown>[] {
@@ -97,6 +103,30 @@ describe('kernel modules', () => {
   test('that the kernel does not have are named', () => {
     expect(moduleClosure(index, ['hv_storvsc', 'ext4']).missing).toEqual(['hv_storvsc']);
   });
+  test('in one folder have a modules.dep of their own, with what comes along', () => {
+    const { paths } = moduleClosure(index, ['virtio_blk', 'sd_mod']);
+    expect(flatDependencies(index, paths.map(moduleName), { virtio_blk: ['sd_mod'] })).toBe(
+      [
+        'virtio_blk.ko: sd_mod.ko scsi_mod.ko scsi_common.ko',
+        'scsi_common.ko:',
+        'scsi_mod.ko: scsi_common.ko',
+        'sd_mod.ko: scsi_mod.ko scsi_common.ko',
+        '',
+      ].join('\n'),
+    );
+  });
+  test('that devices on a bus ask for', () => {
+    const alias = [
+      '# Aliases extracted from modules themselves.',
+      'alias virtio:d00000002v* virtio_blk',
+      'alias scsi:t-0x00* sd_mod',
+      'alias block-major-8-* sd_mod',
+      'alias acpi*:VMBUS:* hv_vmbus',
+      'alias pci:v*d*sv*sd*bc01sc06i01* ahci',
+    ];
+    const lines = [alias[1], alias[2], alias[4], ''];
+    expect(deviceAliases(alias.join('\n'), ['virtio_blk', 'sd_mod', 'hv_vmbus'])).toBe(lines.join('\n'));
+  });
   test.each([
     ['kernel/a/nvme-core.ko.zst', 'nvme_core'],
     ['x.ko', 'x'],
@@ -104,19 +134,21 @@ describe('kernel modules', () => {
 });
 
 describe('the initramfs', () => {
-  const entries = initrdEntries(Buffer.from('busybox'), [
+  const settings = { kernel: '7.2', dep: 'a.ko: b.ko\nb.ko:\n', alias: '', always: ['a'], late: ['ahci'] };
+  const modules = [
     { name: 'b', content: Buffer.from('1') },
     { name: 'a', content: Buffer.from('2') },
-  ]);
-  test('has every folder before what is in it, and modules in their order', () => {
+  ];
+  const entries = initrdEntries(Buffer.from('busybox'), modules, settings);
+  test('has every folder before what is in it, and modules where modprobe looks for them', () => {
     const seen = new Set(['']);
     for (const { path, kind } of entries) {
       expect(seen).toContain(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
       if (kind === 'directory') seen.add(path);
     }
     expect(entries.filter(({ path }) => path.endsWith('.ko')).map(({ path }) => path)).toEqual([
-      'modules/00-b.ko',
-      'modules/01-a.ko',
+      'lib/modules/7.2/b.ko',
+      'lib/modules/7.2/a.ko',
     ]);
   });
   test('has a script that a shell reads, and no program that is not there', async () => {
@@ -132,7 +164,8 @@ describe('the initramfs', () => {
     const links = entries.filter(({ kind }) => kind === 'symlink').map(({ path }) => path.slice(4));
     const code = script.replace(/^ *#.*$|"[^"\n]*"/gm, '');
     const commands = code.matchAll(/(?:^|\|\||&&|\$\(|;|\bthen\b|\bdo\b|\bexec\b)\s*([a-z_]+) /gm);
-    const shell = 'by_uevent case die do done echo exec exit export find_root for if return read while'.split(' ');
+    const shell =
+      'by_uevent case die do done echo exec exit export find_root for if probe return read wait while'.split(' ');
     for (const [, command] of commands) expect([...links, ...shell]).toContain(command);
   });
 });
