@@ -12,6 +12,7 @@ import { freePort } from './loopback.ts';
 import { parseAnswers, probeCredentials, probePort } from './probe.ts';
 import {
   type Credential,
+  type DiskBus,
   type Firmware,
   type Machine,
   type MachineArch,
@@ -42,7 +43,7 @@ export interface MachineOptions {
   /** Default `uefi`; `bios` is what clouds call generation 1. */
   readonly firmware?: 'uefi' | 'bios';
   /** How the guest sees the disk; NVMe by default, as on today's clouds. */
-  readonly bus?: 'nvme' | 'virtio';
+  readonly bus?: DiskBus;
   /** The disk's size in bytes, where it shall be larger than the image. */
   readonly diskSize?: number;
   /** Further disks, raw; the guest may write them. */

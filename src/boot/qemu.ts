@@ -16,12 +16,16 @@ export interface Credential {
   readonly value: string | Uint8Array;
 }
 
+/** What a machine's own disk is on. */
+export const diskBuses = ['nvme', 'virtio', 'scsi', 'sata'] as const;
+export type DiskBus = (typeof diskBuses)[number];
+
 export interface MachineDisk {
   /** A file that QEMU may write: an overlay, never an image that is meant to be kept; or one that is read only. */
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
-  /** How the guest sees it. `cdrom` is read only. */
-  readonly bus: 'nvme' | 'virtio' | 'cdrom';
+  /** How the guest sees it. `cdrom` is read only; `scsi` is behind a virtio controller. */
+  readonly bus: DiskBus | 'cdrom';
   /** For virtio: the guest may not write it, and finds it as /dev/disk/by-id/virtio-NAME. */
   readonly readOnlyAs?: string;
 }
@@ -111,7 +115,13 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
     return ['-drive', `${drive},readonly=on`, '-device', device];
   }
   if (disk.bus === 'virtio') return ['-drive', drive, '-device', `virtio-blk-pci,drive=${id},bootindex=${order}`];
+  if (disk.bus === 'sata') {
+    // A controller of its own: q35 has one on board, virt has none.
+    const controller = ['-device', `ahci,id=sata${index}`];
+    return [...controller, '-drive', drive, '-device', `ide-hd,drive=${id},bus=sata${index}.0,bootindex=${order}`];
+  }
   const scsi = index === 0 ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
+  if (disk.bus === 'scsi') return [...scsi, '-drive', drive, '-device', `scsi-hd,drive=${id},bootindex=${order}`];
   return [
     ...scsi,
     '-drive',
