@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Digest, fileDigest } from '../base/digest.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
 /** A part of a sparse file that holds data; the rest reads as zeros. */
@@ -22,6 +23,13 @@ export async function dataExtents(toolbox: Toolbox, path: string): Promise<Exten
 }
 
 const chunk = 1 << 20;
+
+/** SHA-256 of a file that may be sparse, such as a disk. */
+export async function sparseDigest(toolbox: Toolbox, path: string): Promise<Digest> {
+  const { size, blocks } = await stat(path);
+  if (size < 64 * chunk || blocks * 512 >= size) return fileDigest(path);
+  return (await hashSparse(path, await dataExtents(toolbox, path))).digest('hex');
+}
 
 /**
  * SHA-256 over a whole sparse file, still open for more bytes. Holes are hashed without being read: most of a disk is

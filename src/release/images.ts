@@ -8,10 +8,11 @@ import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName } from '../base/files.ts';
-import { inStage } from '../base/progress.ts';
+import { inStage, type Stage } from '../base/progress.ts';
 import { resolveCached } from '../build/buildroot.ts';
 import { removeTree, withScratch } from '../engine/sandbox.ts';
 import { blobPath, putBytes } from '../engine/store.ts';
+import { sparseDigest } from '../image/digest.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
 import { makeVm, type VmFormat } from '../image/vm.ts';
 import { makeWsl } from '../image/wsl.ts';
@@ -31,6 +32,7 @@ import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
+import { changedFile, rememberFiles } from './unchanged.ts';
 import { debianArch, type Workspace } from './workspace.ts';
 
 /** A file of an image, relative to the image's folder. */
@@ -116,7 +118,7 @@ export async function imageStage(
       key: from.key.id,
     });
     const dir = join(out, 'images', image.name);
-    const known = await knownImage(dir, inputs);
+    const known = await knownImage(workspace, toolbox, dir, inputs, stage);
     if (known !== undefined)
       return { result: { record: known, dir, cached: true }, summary: summarise(known), cached: true };
 
@@ -176,6 +178,7 @@ export async function imageStage(
       await writeFile(join(temporary, 'image.json'), `${JSON.stringify(made, null, 2)}\n`);
       return made;
     });
+    await rememberFiles(workspace.cache, dir, record.files);
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
   });
 }
@@ -202,17 +205,25 @@ function summarise(record: ImageRecord): string {
   return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;
 }
 
-/** The record of an image that is there whole and was made from the same inputs. */
-async function knownImage(dir: string, inputs: Digest): Promise<ImageRecord | undefined> {
+/** The record of an image that is there whole, as it was made, from the same inputs. */
+async function knownImage(
+  { cache }: Workspace,
+  toolbox: Toolbox,
+  dir: string,
+  inputs: Digest,
+  stage: Stage,
+): Promise<ImageRecord | undefined> {
   const text = await readIfExists(join(dir, 'image.json'));
   if (text === undefined) return undefined;
   const record = JSON.parse(text) as ImageRecord;
   if (record.inputs !== inputs) return undefined;
-  for (const file of record.files) {
-    const info = await stat(join(dir, file.path)).catch(() => undefined);
-    if (info?.size !== file.size) return undefined;
-  }
-  return record;
+  const changed = await changedFile(cache, dir, record.files, (path) => {
+    stage.update(`reading ${basename(path)}`);
+    return sparseDigest(toolbox, path);
+  });
+  if (changed === undefined) return record;
+  stage.note(`${join(dir, changed)} is not as it was made: the image is made again`);
+  return undefined;
 }
 
 /** What no package can know: which image this is, and what its first boot needs. */

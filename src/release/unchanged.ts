@@ -1,0 +1,56 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, sha256 } from '../base/digest.ts';
+import { readIfExists, writeAtomic } from '../base/files.ts';
+import type { ImageFile } from './images.ts';
+
+/**
+ * How files lay on the disk when their content was known. A file that still lies so is not read again: whoever writes to it moves
+ * its times, and the time of the inode can't be set by anyone. A copy, a hard link or a new owner moves that as well: then the
+ * file is read once. It is kept in the cache, as what is published holds no times.
+ */
+type Stamps = Readonly<Record<string, string>>;
+
+/** Notes that the files of a folder are, as they lie there, what is recorded of them. */
+export async function rememberFiles(cache: string, dir: string, files: readonly ImageFile[]): Promise<void> {
+  const stamps: Record<string, string> = {};
+  for (const { path } of files) stamps[path] = (await stamped(join(dir, path)))!.stamp;
+  await writeAtomic(await stampFile(cache, dir), JSON.stringify(stamps));
+}
+
+/**
+ * The first of a folder's files that is missing or not what is recorded of it; undefined where all are. Only those are read that
+ * are not known to be as they were.
+ * @param digest SHA-256 of a file
+ */
+export async function changedFile(
+  cache: string,
+  dir: string,
+  files: readonly ImageFile[],
+  digest: (path: string) => Promise<Digest>,
+): Promise<string | undefined> {
+  const known = JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Stamps;
+  const now: Record<string, string> = {};
+  for (const { path, size, sha256: recorded } of files) {
+    // Before it is read: what is written meanwhile moves it on.
+    const info = await stamped(join(dir, path));
+    if (info?.size !== size) return path;
+    if (info.stamp !== known[path] && (await digest(join(dir, path))) !== recorded) return path;
+    now[path] = info.stamp;
+  }
+  if (files.some(({ path }) => now[path] !== known[path])) {
+    await writeAtomic(await stampFile(cache, dir), JSON.stringify(now));
+  }
+  return undefined;
+}
+
+async function stamped(path: string): Promise<{ readonly size: number; readonly stamp: string } | undefined> {
+  const info = await stat(path, { bigint: true }).catch(() => undefined);
+  if (info === undefined || !info.isFile()) return undefined;
+  return { size: Number(info.size), stamp: [info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ') };
+}
+
+async function stampFile(cache: string, dir: string): Promise<string> {
+  const folder = await realpath(dir).catch(() => dir);
+  return join(cache, 'stamps', `${sha256(folder)}.json`);
+}

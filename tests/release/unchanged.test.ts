@@ -1,0 +1,100 @@
+import { appendFile, chmod, copyFile, link, mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fileDigest, sha256 } from '../../src/base/digest.ts';
+import type { ImageFile } from '../../src/release/images.ts';
+import { changedFile, rememberFiles } from '../../src/release/unchanged.ts';
+
+let root: string;
+let cache: string;
+let dir: string;
+let files: ImageFile[];
+let read: string[];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'weir-unchanged-'));
+  cache = join(root, 'cache');
+  dir = join(root, 'image');
+  await mkdir(dir);
+  files = [];
+  read = [];
+  for (const path of ['a', 'b']) {
+    await writeFile(join(dir, path), `content of ${path}`);
+    files.push({ path, size: 12, sha256: sha256(`content of ${path}`) });
+  }
+  await rememberFiles(cache, dir, files);
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const changed = (from = dir, within = cache) =>
+  changedFile(within, from, files, (path) => {
+    read.push(path.slice(from.length + 1));
+    return fileDigest(path);
+  });
+
+/** Long ago, to the second, as an archiver restores it. */
+const past = new Date('2020-01-01');
+
+describe('files of an image', () => {
+  test('are not read where nothing touched them', async () => {
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual([]);
+  });
+
+  test('with other bytes of the same size are found', async () => {
+    await writeFile(join(dir, 'b'), 'content of B');
+    expect(await changed()).toBe('b');
+    expect(read).toEqual(['b']);
+    // And not forgotten: the next run sees it too.
+    expect(await changed()).toBe('b');
+  });
+
+  test('are found also where the time of the change was taken back', async () => {
+    await utimes(join(dir, 'b'), past, past);
+    await rememberFiles(cache, dir, files);
+    await writeFile(join(dir, 'b'), 'content of B');
+    await utimes(join(dir, 'b'), past, past);
+    expect(await changed()).toBe('b');
+  });
+
+  test('are found where another file was moved there with its times', async () => {
+    await utimes(join(dir, 'b'), past, past);
+    await rememberFiles(cache, dir, files);
+    await writeFile(join(root, 'other'), 'content of B');
+    await utimes(join(root, 'other'), past, past);
+    await rename(join(root, 'other'), join(dir, 'b'));
+    expect(await changed()).toBe('b');
+  });
+
+  test('that are longer, gone or folders are found without being read', async () => {
+    await appendFile(join(dir, 'a'), '!');
+    expect(await changed()).toBe('a');
+    await rm(join(dir, 'a'));
+    expect(await changed()).toBe('a');
+    await mkdir(join(dir, 'a'));
+    expect(await changed()).toBe('a');
+    expect(read).toEqual([]);
+  });
+
+  test('that were copied, linked or touched are read once', async () => {
+    await copyFile(join(dir, 'a'), join(root, 'copy'));
+    await rename(join(root, 'copy'), join(dir, 'a'));
+    await link(join(dir, 'b'), join(root, 'link'));
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
+    await chmod(join(dir, 'b'), 0o600);
+    expect(await changed()).toBeUndefined();
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b', 'b']);
+  });
+
+  test('are read once where the folder was moved or the cache is another', async () => {
+    await rename(dir, join(root, 'moved'));
+    expect(await changed(join(root, 'moved'))).toBeUndefined();
+    expect(await changed(join(root, 'moved'))).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
+    expect(await changed(join(root, 'moved'), join(root, 'other cache'))).toBeUndefined();
+    expect(read).toEqual(['a', 'b', 'a', 'b']);
+  });
+});
