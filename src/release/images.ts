@@ -184,9 +184,9 @@ export async function imageStage(
 }
 
 /** What is handed out: the manifest of a container image, the files of any other. */
-function provenanceSubjects(
+export function provenanceSubjects(
   name: string,
-  { manifest }: Readonly<Record<string, unknown>>,
+  { manifest }: ImageRecord['details'],
   files: readonly ImageFile[],
 ): Subject[] {
   if (typeof manifest === 'string') return [{ name, sha256: manifest.replace('sha256:', '') as Digest }];

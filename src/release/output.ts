@@ -62,6 +62,11 @@ function notOutput(out: string, why: string): WeirError {
   });
 }
 
+/** Whether a name in an output folder is of Weir's making. */
+export function isResult(name: string): boolean {
+  return name === marker || name === '.lock' || results.includes(name) || isTemporary(name);
+}
+
 function isTemporary(name: string): boolean {
   return /^\.[0-9a-z-]+\.tmp$/.test(name);
 }

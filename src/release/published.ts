@@ -10,6 +10,9 @@ export interface ReleaseRecord {
   readonly version: string;
   readonly snapshot: string;
   readonly arch: string;
+  readonly signingKey: { readonly fingerprint: string };
+  /** `id` is the SHA-256 of the public key's DER, `publicKey` PEM. */
+  readonly imageKey: { readonly id: string; readonly publicKey: string };
   readonly components: readonly {
     readonly name: string;
     readonly version: string;
@@ -28,7 +31,7 @@ export interface ReleaseRecord {
       readonly debian?: string;
     }[];
   }[];
-  readonly images: readonly (Pick<ImageRecord, 'name' | 'kind' | 'inputs' | 'installedSize'> & {
+  readonly images: readonly (Pick<ImageRecord, 'name' | 'kind' | 'inputs' | 'installedSize' | 'files' | 'details'> & {
     /** NEVRAs */
     readonly packages: readonly string[];
   })[];

@@ -2,7 +2,14 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
-import type { ImageFile } from './images.ts';
+
+/** A file, relative to its folder, as it was made. */
+export interface RecordedFile {
+  readonly path: string;
+  /** bytes */
+  readonly size: number;
+  readonly sha256: Digest;
+}
 
 /**
  * How files lay on the disk when their content was known. A file that still lies so is not read again: whoever writes to it moves
@@ -12,7 +19,7 @@ import type { ImageFile } from './images.ts';
 type Stamps = Readonly<Record<string, string>>;
 
 /** Notes that the files of a folder are, as they lie there, what is recorded of them. */
-export async function rememberFiles(cache: string, dir: string, files: readonly ImageFile[]): Promise<void> {
+export async function rememberFiles(cache: string, dir: string, files: readonly RecordedFile[]): Promise<void> {
   const stamps: Record<string, string> = {};
   for (const { path } of files) stamps[path] = (await stamped(join(dir, path)))!.stamp;
   await writeAtomic(await stampFile(cache, dir), JSON.stringify(stamps));
@@ -26,7 +33,7 @@ export async function rememberFiles(cache: string, dir: string, files: readonly 
 export async function changedFile(
   cache: string,
   dir: string,
-  files: readonly ImageFile[],
+  files: readonly RecordedFile[],
   digest: (path: string) => Promise<Digest>,
 ): Promise<string | undefined> {
   const known = JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Stamps;

@@ -156,6 +156,37 @@ export async function verifyDetached(
   });
 }
 
+/** Fingerprints of the keys in an armored block, without their subkeys'. Empty where it is no key. */
+export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Promise<string[]> {
+  const argv = ['gpg', '--homedir', '/tmp', '--batch', '--quiet', '--with-colons', '--show-keys'];
+  const { stdout } = await tryTool(toolbox, { argv, input: publicKey });
+  return [...stdout.matchAll(/^pub:.*\n(?:fpr:+([0-9A-F]+):)/gm)].map(([, fingerprint]) => fingerprint!);
+}
+
+/** As many packages as one command line takes. */
+const checkedAtOnce = 1000;
+
+/**
+ * RPM files of a folder whose own digests and signatures by a key do not hold, or that have no signature.
+ * @param names relative to `dir` @param publicKey armored
+ */
+export async function unsignedRpms(
+  toolbox: Toolbox,
+  publicKey: string,
+  dir: string,
+  names: readonly string[],
+): Promise<string[]> {
+  const script =
+    'cat >/tmp/key && rpmkeys --dbpath /tmp/db --import /tmp/key && exec rpmkeys --dbpath /tmp/db -K -- "$@"';
+  const signed = new Set<string>();
+  for (let at = 0; at < names.length; at += checkedAtOnce) {
+    const argv = ['sh', '-c', script, 'sh', ...names.slice(at, at + checkedAtOnce)];
+    const { stdout } = await tryTool(toolbox, { argv, cwd: dir, binds: [{ from: dir }], input: publicKey });
+    for (const [, name] of stdout.matchAll(/^(.+): digests signatures OK$/gm)) signed.add(name!);
+  }
+  return names.filter((name) => !signed.has(name));
+}
+
 /** Several GnuPGs at once would fight over one agent socket, so each signing run gets a copy of a development home. */
 async function withHome<T>(key: SigningKey, scratch: string, work: (home: string) => Promise<T>): Promise<T> {
   if (!key.development) return work(key.home);

@@ -68,6 +68,11 @@ export function verifySignature(publicKey: string, bytes: Uint8Array, signature:
   return verify(hashOf(key), bytes, key, signature);
 }
 
+/** The id of a public key, as `ImageKey` has it. @param file where it stands @throws WeirError `no-key` (exit 2) */
+export function publicKeyId(pem: string, file: string): string {
+  return keyId(readKey(pem, createPublicKey, file));
+}
+
 function keyOf(secret: KeyObject, development: boolean): ImageKey {
   const open = createPublicKey(secret);
   return {

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
-import type { ImageFile } from '../../src/release/images.ts';
-import { changedFile, rememberFiles } from '../../src/release/unchanged.ts';
+import { changedFile, type RecordedFile, rememberFiles } from '../../src/release/unchanged.ts';
 
 let root: string;
 let cache: string;
 let dir: string;
-let files: ImageFile[];
+let files: RecordedFile[];
 let read: string[];
 
 beforeEach(async () => {

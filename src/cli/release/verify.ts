@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { verifyRelease } from '../../release/verify.ts';
+import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
+
+export function register(command: Command, globals: () => GlobalOptions): void {
+  command
+    .option('--out <dir>', 'where the release was built to')
+    .addHelpText('after', examples(['weir release verify', "weir release verify --json | jq -r '.faults[].path'"]))
+    .action(async (options: { out?: string }) => {
+      const settings = globals();
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
+      const result = await verifyRelease(workspace);
+      const { images, packages, files, faults } = result;
+      const lines = faults.map(({ path, fault, message }) => `${fault.padEnd(7)}  ${path}: ${message}`);
+      const sum = `${files} files of ${images} images and ${packages} packages:`;
+      lines.push(
+        faults.length === 0 ? `${sum} all as they were made` : `${sum} ${faults.length} not as they were made`,
+      );
+      printResult(settings, result, lines.join('\n'));
+      if (!result.ok) process.exitCode = 1;
+    });
+}

@@ -1,0 +1,98 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import { type Digest, fileDigest } from '../base/digest.ts';
+import { exists } from '../base/files.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { unsignedRpms, verifyDetached } from '../trust/gpg.ts';
+
+/** What is not as it was made. */
+export interface Fault {
+  readonly path: string;
+  /** `extra`: nothing says that it should be there. */
+  readonly fault: 'wrong' | 'missing' | 'extra';
+  readonly message: string;
+}
+
+/** What a repository is held against. */
+export interface ExpectedRepository {
+  /** Folder that is the repository's base URL. */
+  readonly dir: string;
+  /** Armored: what signed the metadata and the packages. */
+  readonly publicKey: string;
+  /** Path in the folder → SHA-256. */
+  readonly packages: ReadonlyMap<string, Digest>;
+}
+
+/**
+ * Holds a published repository against what it should be: the signature of its metadata, the digests in that, and each package's
+ * digest and signature.
+ * @returns faults with paths within `dir`, and how many files were looked at
+ */
+export async function verifyRepository(
+  toolbox: Toolbox,
+  scratch: string,
+  { dir, publicKey, packages }: ExpectedRepository,
+): Promise<{ readonly faults: Fault[]; readonly files: number }> {
+  const faults: Fault[] = [];
+  const wrong = (path: string, message: string): number => faults.push({ path, fault: 'wrong', message });
+  const known = new Set<string>();
+  /** Whether the file is there and has this digest. */
+  const holds = async (path: string, digest: Digest): Promise<boolean> => {
+    known.add(path);
+    if (!(await exists(join(dir, path)))) {
+      faults.push({ path, fault: 'missing', message: 'it is not there' });
+      return false;
+    }
+    if ((await fileDigest(join(dir, path))) === digest) return true;
+    wrong(path, 'its bytes are not those that were published');
+    return false;
+  };
+
+  const repomd = 'repodata/repomd.xml';
+  for (const path of [repomd, `${repomd}.asc`]) {
+    known.add(path);
+    if (!(await exists(join(dir, path)))) faults.push({ path, fault: 'missing', message: 'it is not there' });
+  }
+  if (faults.length === 0) {
+    const signature = await readFile(join(dir, `${repomd}.asc`), 'utf8');
+    if (!(await verifyDetached(toolbox, scratch, publicKey, join(dir, repomd), signature)))
+      wrong(repomd, `${basename(repomd)}.asc is no signature of it by the key of the release`);
+    for (const { type, path, digest } of metadataFiles(await readFile(join(dir, repomd), 'utf8'))) {
+      if ((await holds(path, digest)) && type === 'primary' && !(await lists(join(dir, path), packages)))
+        wrong(path, 'it does not list just the packages of the release');
+    }
+  }
+
+  const whole: string[] = [];
+  for (const [path, digest] of packages) if (await holds(path, digest)) whole.push(path);
+  for (const path of await unsignedRpms(toolbox, publicKey, dir, whole))
+    wrong(path, 'it has no valid signature by the key of the release');
+
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])) {
+    const path = join(entry.parentPath, entry.name).slice(dir.length + 1);
+    if (!entry.isDirectory() && !known.has(path))
+      faults.push({ path, fault: 'extra', message: 'nothing of the repository names it' });
+  }
+  return { faults, files: known.size };
+}
+
+/** What a `repomd.xml` names, as createrepo_c writes it. */
+function metadataFiles(repomd: string): { readonly type: string; readonly path: string; readonly digest: Digest }[] {
+  return [...repomd.matchAll(/<data type="([^"]+)">(.*?)<\/data>/gs)].flatMap(([, type, data]) => {
+    const digest = /<checksum type="sha256">([0-9a-f]{64})</.exec(data!)?.[1];
+    const path = /<location href="(repodata\/[^"/]+)"/.exec(data!)?.[1];
+    return digest === undefined || path === undefined ? [] : [{ type: type!, path, digest }];
+  });
+}
+
+/** Whether a `primary.xml.zst` lists these packages and no others. */
+async function lists(primary: string, packages: ReadonlyMap<string, Digest>): Promise<boolean> {
+  const text = (await promisify(zstdDecompress)(await readFile(primary))).toString();
+  const listed = [...text.matchAll(/<package type="rpm">(.*?)<\/package>/gs)].map(([, each]) => [
+    /<location href="([^"]+)"/.exec(each!)?.[1],
+    /<checksum type="sha256"[^>]*>([0-9a-f]{64})</.exec(each!)?.[1],
+  ]);
+  return listed.length === packages.size && listed.every(([path, digest]) => packages.get(path ?? '') === digest);
+}

@@ -1,0 +1,115 @@
+import { copyFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { runOk } from '../../src/base/process.ts';
+import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
+import { filesBelow, newFolder, type ReleaseRecord, releaseRecord, shared, tools, weir } from './weir.ts';
+
+let out: string;
+let record: ReleaseRecord;
+let base: string;
+let snapshot: string;
+
+/** The release that was built, with one image, as hard links: what is changed must be replaced. */
+beforeEach(async () => {
+  out = await newFolder('verify');
+  record = await releaseRecord();
+  snapshot = join('repo/4.0', record.snapshot);
+  base = join(snapshot, 'base/x86_64');
+  const parts = ['weir-output', 'image-key.pem', 'repo'].map((name) => join(shared.out, name));
+  await runOk(['cp', '-al', ...parts, out]);
+  await runOk(['mkdir', join(out, 'images')]);
+  await runOk(['cp', '-al', join(shared.out, 'images/distroless-minimal'), join(out, 'images')]);
+  record = { ...record, images: record.images.filter(({ name }) => name === 'distroless-minimal') };
+  await replace('release.json', JSON.stringify(record));
+});
+
+async function replace(path: string, text: string | Uint8Array): Promise<void> {
+  await writeFile(join(out, 'new'), text);
+  await rename(join(out, 'new'), join(out, path));
+}
+
+async function verify(): Promise<{ code: number; faults: string[]; stdout: string; stderr: string }> {
+  const result = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '--json']);
+  const { ok, faults } = JSON.parse(result.stdout) as { ok: boolean; faults: { path: string; fault: string }[] };
+  expect(ok).toBe(faults.length === 0);
+  return { ...result, faults: faults.map(({ path, fault }) => `${fault} ${path}`).sort() };
+}
+
+async function packageNamed(name: string): Promise<string> {
+  const all = await filesBelow(join(out, base, 'Packages'));
+  return join(base, 'Packages', all.find((each) => new RegExp(`^./${name}-\\d`).test(each))!);
+}
+
+async function metadata(type: string): Promise<string> {
+  const all = await filesBelow(join(out, base, 'repodata'));
+  return join(base, 'repodata', all.find((each) => each.includes(`-${type}.xml`))!);
+}
+
+describe('weir release verify', () => {
+  test('has nothing to say of what was built', async () => {
+    expect(await verify()).toMatchObject({ code: 0, faults: [] });
+    const { code, stdout } = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '-q']);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+ files of 1 images and \d+ packages: all as they were made\n$/),
+    });
+  });
+
+  test('names each file that is wrong, missing or too many', async () => {
+    const damaged = await packageNamed('bash');
+    const bytes = await readFile(join(out, damaged));
+    bytes[bytes.length >> 1]! ^= 1;
+    await replace(damaged, bytes);
+    const gone = await packageNamed('hostname');
+    await rm(join(out, gone));
+    const repomd = join(base, 'repodata/repomd.xml');
+    await replace(repomd, `${await readFile(join(out, repomd), 'utf8')}\n`);
+    const filelists = await metadata('filelists');
+    await replace(filelists, 'other');
+    await replace(join(base, 'repodata/more.xml'), '');
+    await replace('images/distroless-minimal/oci/oci-layout', '{}');
+    await replace('holiday.jpg', '');
+    await rm(join(out, 'repo/4.0/latest'));
+    await symlink('20200101-00000000', join(out, 'repo/4.0/latest'));
+    const { code, faults } = await verify();
+    expect(code).toBe(1);
+    expect(faults).toEqual(
+      [
+        'extra holiday.jpg',
+        `extra ${join(base, 'repodata/more.xml')}`,
+        `missing ${gone}`,
+        'wrong images/distroless-minimal/oci/oci-layout',
+        'wrong repo/4.0/latest',
+        `wrong ${damaged}`,
+        `wrong ${filelists}`,
+        `wrong ${repomd}`,
+      ].sort(),
+    );
+    const { stdout } = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '-q']);
+    expect(stdout).toContain(`missing  ${gone}: it is not there\n`);
+  });
+
+  test('finds a package without a signature although all records agree', async () => {
+    const path = await packageNamed('hostname');
+    const toolbox: Toolbox = await tools();
+    const copy = join(await newFolder('unsigned'), 'hostname.rpm');
+    await copyFile(join(out, path), copy);
+    const binds = [{ from: join(copy, '..'), writable: true }];
+    await runTool(toolbox, { argv: ['rpmsign', '--delsign', copy], binds });
+    const bytes = await readFile(copy);
+    const before = sha256(await readFile(join(out, path)));
+    await replace(path, bytes);
+    await replace('release.json', JSON.stringify(record).replaceAll(before, sha256(bytes)));
+    const { faults } = await verify();
+    // The images hold it as it was published, and so does the metadata.
+    expect(faults).toContain(`wrong ${path}`);
+    expect(faults).toContain(`wrong ${await metadata('primary')}`);
+  });
+
+  test('finds a repository that another key signed', async () => {
+    await replace('release.json', JSON.stringify(record).replace(record.signingKey.fingerprint, 'A'.repeat(40)));
+    expect((await verify()).faults).toEqual([`wrong ${join(snapshot, 'RPM-GPG-KEY')}`]);
+  });
+});
