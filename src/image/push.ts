@@ -49,7 +49,7 @@ interface Sender {
  * is not sent again; the tag is set last, so that nobody pulls half an image.
  * @param layout an OCI layout as `writeOciIndex` leaves it
  * @param artifacts SBOMs and the like
- * @throws WeirError `registry-failed`, `registry-denied`, `no-registry`, `not-a-layout`, `not-an-index`
+ * @throws WeirError `registry-failed`, `registry-denied`, `no-registry`, `not-a-layout`, `not-an-index`, `is-an-index`
  */
 export async function pushLayout(
   layout: string,
@@ -63,8 +63,10 @@ export async function pushLayout(
     throw new WeirError('not-a-layout', 'the layout names no image', { where: { file: join(layout, 'index.json') } });
   }
   const registry = openRegistry(to, options);
-  // Before anything is sent: what the tag holds may be no index.
-  const others = options.index === true ? await otherArchitectures(registry, to, named) : undefined;
+  // Before anything is sent: what the tag holds may not be what is to be replaced.
+  const there = await registry.getManifest<Manifest>(to.tag);
+  const others = options.index === true ? otherPlatforms(there, to, named) : undefined;
+  if (others === undefined) checkReplaceable(there, to, named);
   const sender = openSender(registry, options);
   const bytes = await sendImage(registry, sender, layout, named);
   const referrers = await sendReferrers(registry, sender, named, artifacts);
@@ -89,13 +91,12 @@ export async function pushLayout(
   return { pushed: pushed(index.descriptor), ...common, architectures: index.architectures };
 }
 
-/** What the tag's index holds besides the architecture of `named`; nothing where there is no such tag. */
-async function otherArchitectures(
-  registry: Registry,
+/** What the tag's index holds besides the platform of `named`; nothing where there is no such tag. */
+function otherPlatforms(
+  there: Manifest | undefined,
   to: ImageReference,
   named: OciDescriptor,
-): Promise<readonly OciDescriptor[]> {
-  const there = await registry.getManifest<Manifest>(to.tag);
+): readonly OciDescriptor[] {
   if (there === undefined) return [];
   if (there.manifests === undefined) {
     throw new WeirError('not-an-index', `${to.registry}/${to.repository}:${to.tag} is one image, not an index`, {
@@ -103,8 +104,26 @@ async function otherArchitectures(
       exit: 2,
     });
   }
-  const { architecture } = named.platform ?? {};
-  return there.manifests.filter(({ platform }) => platform?.architecture !== architecture);
+  return there.manifests.filter((entry) => platformOf(entry) !== platformOf(named));
+}
+
+/** An image that takes an index's place would take away the images of all other platforms. @throws WeirError `is-an-index` (exit 2) */
+function checkReplaceable(there: Manifest | undefined, to: ImageReference, named: OciDescriptor): void {
+  if (there?.manifests === undefined || named.mediaType === indexType) return;
+  // BuildKit puts its attestations into the index, as images for nothing.
+  const names = there.manifests.map(platformOf).filter((name) => name !== 'unknown/unknown');
+  const others = [...new Set(names)].filter((name) => name !== platformOf(named)).sort();
+  if (others.length === 0) return;
+  throw new WeirError(
+    'is-an-index',
+    `${to.registry}/${to.repository}:${to.tag} is an index that also holds images for ${others.join(', ')}: they would be gone from it`,
+    { hint: 'push with --index, which replaces only this platform in it, or to another tag', exit: 2 },
+  );
+}
+
+/** `linux/arm64` */
+function platformOf({ platform }: OciDescriptor): string {
+  return platform === undefined ? 'no named platform' : `${platform.os}/${platform.architecture}`;
 }
 
 function indexOf(images: readonly OciDescriptor[]): {

@@ -25,6 +25,11 @@ export interface RegistryOptions {
 
 export const indexType = 'application/vnd.oci.image.index.v1+json';
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+/** Docker's own, from before there was a standard: the same fields under other names. */
+const dockerTypes = [
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /** @throws WeirError `bad-reference` (exit 2) */
@@ -133,7 +138,7 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
 
   const getManifest = async <T>(name: string): Promise<T | undefined> => {
     const response = await request('GET', `${repository}/manifests/${name}`, () => ({
-      headers: { accept: `${indexType}, ${manifestType}` },
+      headers: { accept: [indexType, manifestType, ...dockerTypes].join(', ') },
     }));
     if (response.ok) return (await response.json()) as T;
     if (response.status !== 404) await expectOk(response, `the question for the manifest ${name}`);
