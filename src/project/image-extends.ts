@@ -1,13 +1,25 @@
 import type { Collected, Entry } from './collect.ts';
 import { type Document, problem, suggestion } from './document.ts';
-import { override } from './merge.ts';
 import type { TomlPath } from './place.ts';
 import type { RawImage, RawWeirDefinition } from './schema/image.ts';
+import {
+  emptyTable,
+  mergeTraced,
+  plain,
+  type Rule,
+  type Scalar,
+  single,
+  type Traced,
+  type TracedTable,
+  table,
+  trace,
+} from './trace.ts';
 
 /**
  * An image's definition with those of the images that it extends under it. Lists of packages and services and the command line
- * go on from theirs, tables are merged, other values and lists replace theirs. What one image installs or enables another can exclude or disable, and the other way round. A host
- * name and a budget are an image's own.
+ * go on from theirs; what one image installs or enables another can exclude or disable, and the other way round. Tables are
+ * merged, other values and lists replace theirs, and an empty one takes theirs back. An entry point takes their command back,
+ * which was meant for another program. A host name and a budget are an image's own.
  * Problems are `invalid-image`: an unknown image, one of another kind, a circle.
  */
 export function extendedDefinition(
@@ -15,15 +27,36 @@ export function extendedDefinition(
   entry: Entry<RawImage>,
   own: RawWeirDefinition,
 ): RawWeirDefinition {
-  // From the image down to what everything starts from.
-  const chain: RawWeirDefinition[] = [own];
+  const chain = chainOf(collected, entry, own);
+  if (chain.length === 1) return own;
+  return plain(extended(chain.map(({ raw }) => untraced(raw)))) as RawWeirDefinition;
+}
+
+/** The same with where each value comes from, and without the word that it extends another; undefined where it extends none. */
+export function tracedDefinition(collected: Collected, root: string, entry: Entry<RawImage>): TracedTable | undefined {
+  const own = entry.raw.definition;
+  if (own?.type !== 'weir' || (own.extends ?? '') === '') return undefined;
+  const chain = chainOf(collected, entry, own);
+  const all = extended(chain.map(({ document, path, raw }) => trace(root, document, path, raw) as TracedTable));
+  return table([...all.entries].filter(([key]) => key !== 'extends'));
+}
+
+/** A definition, and where it stands. */
+interface Link {
+  readonly document: Document;
+  readonly path: TomlPath;
+  readonly raw: RawWeirDefinition;
+}
+
+/** From the image down to what everything starts from. */
+function chainOf(collected: Collected, entry: Entry<RawImage>, own: RawWeirDefinition): Link[] {
   const names = [String(entry.path.at(-1))];
-  let document: Document = entry.document;
-  let path: TomlPath = [...entry.path, 'definition', 'extends'];
-  for (let last = own; (last.extends ?? '') !== ''; ) {
-    const name = last.extends!;
+  const chain: Link[] = [{ document: entry.document, path: [...entry.path, 'definition'], raw: own }];
+  for (let last = chain[0]!; (last.raw.extends ?? '') !== ''; last = chain.at(-1)!) {
+    const name = last.raw.extends!;
+    const { document, path } = last;
     const refuse = (message: string, hint?: string): Error =>
-      problem(document, path, 'invalid-image', message, hint === undefined ? {} : { hint });
+      problem(document, [...path, 'extends'], 'invalid-image', message, hint === undefined ? {} : { hint });
     if (names.includes(name)) throw refuse(`images extend each other in a circle: ${[...names, name].join(' → ')}`);
     const base = collected.images.get(name);
     if (base === undefined) throw refuse(`there is no image "${name}"`, suggestion(name, collected.images.keys()));
@@ -32,38 +65,70 @@ export function extendedDefinition(
     if (definition.kind !== own.kind)
       throw refuse(`image "${name}" is of kind ${definition.kind}, this one of kind ${own.kind}`);
     names.push(name);
-    chain.push(definition);
-    document = base.document;
-    path = [...base.path, 'definition', 'extends'];
-    last = definition;
+    chain.push({ document: base.document, path: [...base.path, 'definition'], raw: definition });
   }
+  return chain;
+}
+
+function extended(chain: readonly TracedTable[]): TracedTable {
   return chain.reduceRight((base, next) => extend(base, next));
 }
 
-function extend<T extends RawWeirDefinition>(base: T, next: T): T {
-  const { 'max-size': _size, ...inherited } = withoutHostname(base);
-  const merged = {
-    ...override(inherited as T, next),
-    ...opposites('packages', 'exclude-packages', base, next),
-    ...opposites('enabled-services', 'disabled-services', base, next),
+/** What an image has for itself. */
+const own: readonly string[] = ['hostname', 'max-size'];
+
+function extend(base: TracedTable, next: TracedTable): TracedTable {
+  const container = base.entries.get('container');
+  const inherited = [...base.entries].filter(([key]) => !own.includes(key));
+  const from = new Map(inherited);
+  if (container?.kind === 'table' && has(next, 'entrypoint') && !has(next, 'cmd')) {
+    from.set('container', table([...container.entries].filter(([key]) => key !== 'cmd')));
+  }
+  const merged = mergeTraced({ kind: 'table', entries: from }, next, definitionRule) as TracedTable;
+  const entries = new Map(merged.entries);
+  for (const [some, others] of opposites) {
+    // The later word counts.
+    const taken = new Set(itemsOf(next, others).map(plain));
+    const items = new Map([...itemsOf(next, some), ...itemsOf(base, some)].map((item) => [plain(item), item]));
+    const order = [...new Set([...itemsOf(base, some), ...itemsOf(next, some)].map(plain))];
+    const kept = order.filter((name) => !taken.has(name)).map((name) => items.get(name)!);
+    if (kept.length === 0) entries.delete(some);
+    else entries.set(some, { kind: 'list', items: kept });
+  }
+  return { kind: 'table', entries };
+}
+
+function has(definition: TracedTable, key: string): boolean {
+  const container = definition.entries.get('container');
+  return container?.kind === 'table' && container.entries.has(key);
+}
+
+/** Lists that speak against each other. */
+const opposites = [
+  ['packages', 'exclude-packages'],
+  ['exclude-packages', 'packages'],
+  ['enabled-services', 'disabled-services'],
+  ['disabled-services', 'enabled-services'],
+] as const;
+
+/** Words repeat on a command line with a meaning: `console=` twice is two consoles. */
+function definitionRule(path: TomlPath): Rule {
+  return path.join('.') === 'kernel.command-line' ? 'append' : 'even-empty';
+}
+
+function itemsOf(definition: TracedTable, key: string): readonly Traced[] {
+  const list = definition.entries.get(key);
+  return list?.kind === 'list' ? list.items : [];
+}
+
+const nowhere = { file: '', line: 0, table: [] };
+
+/** Values as traced ones, for what asks for no source: to find lines takes time. */
+function untraced(raw: object): TracedTable {
+  const value = (each: unknown): Traced => {
+    if (Array.isArray(each)) return { kind: 'list', items: each.map(value) };
+    return typeof each === 'object' && each !== null ? untraced(each) : single(each as Scalar, nowhere);
   };
-  if (base.kind !== 'disk' || next.kind !== 'disk') return merged;
-  // Words repeat on a command line with a meaning: `console=` twice is two consoles.
-  const words = [...(base.kernel?.['command-line'] ?? []), ...(next.kernel?.['command-line'] ?? [])];
-  return words.length === 0 ? merged : { ...merged, kernel: { 'command-line': words } };
-}
-
-function withoutHostname(base: RawWeirDefinition): RawWeirDefinition {
-  if (base.kind === 'wsl') return base;
-  const { hostname: _name, ...rest } = base;
-  return rest;
-}
-
-type ListKey = 'packages' | 'exclude-packages' | 'enabled-services' | 'disabled-services';
-
-/** Two lists that speak against each other: the later word counts. */
-function opposites(some: ListKey, others: ListKey, base: RawWeirDefinition, next: RawWeirDefinition): object {
-  const without = (key: ListKey, taken: readonly string[] = []): string[] =>
-    [...new Set([...(base[key] ?? []), ...(next[key] ?? [])])].filter((name) => !taken.includes(name));
-  return { [some]: without(some, next[others]), [others]: without(others, next[some]) };
+  const said = Object.entries(raw).filter(([, each]) => each !== undefined);
+  return said.length === 0 ? emptyTable : table(said.map(([key, each]) => [key, value(each)]));
 }

@@ -91,9 +91,9 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     return {
       ...common,
       kind: 'wsl',
-      formats: raw.format ?? ['wsl'],
+      formats: formatsOf(raw.format, 'wsl'),
       selinux: 'disabled',
-      wsl: defined({ url: raw.wsl?.url }),
+      wsl: defined({ url: filled(raw.wsl?.url) }),
     };
   }
   const hostname = raw.hostname === undefined ? {} : { hostname: raw.hostname };
@@ -103,7 +103,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
       ...common,
       ...hostname,
       kind: 'container',
-      formats: raw.format ?? ['oci'],
+      formats: formatsOf(raw.format, 'oci'),
       selinux: raw.selinux ?? 'disabled',
       container: defined({
         entrypoint: settings.entrypoint ?? [],
@@ -111,7 +111,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
         env: settings.env ?? {},
         labels: settings.labels ?? {},
         user: filled(settings.user),
-        workdir: settings.workdir,
+        workdir: filled(settings.workdir),
       }),
     };
   }
@@ -120,7 +120,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     ...common,
     ...hostname,
     kind: 'disk',
-    formats: raw.format ?? ['raw'],
+    formats: formatsOf(raw.format, 'raw'),
     selinux: raw.selinux ?? 'enforcing',
     platforms: raw.for ?? [],
     disk: {
@@ -131,6 +131,10 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     },
     kernel: { commandLine: raw.kernel?.['command-line'] ?? [] },
   };
+}
+
+function formatsOf<T extends string>(formats: readonly T[] = [], byDefault: T): readonly T[] {
+  return formats.length === 0 ? [byDefault] : formats;
 }
 
 function checkPackages(entry: Entry<RawImage>, packages: readonly string[], excluded: readonly string[]): void {

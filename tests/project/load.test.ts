@@ -636,6 +636,68 @@ kernel.command-line = ["console=tty0", "console=ttyS0"]
     });
   });
 
+  it('an image takes back with an empty value what it has from another', async () => {
+    const project = await load({
+      'weir.toml': `
+[images.base.definition]
+type = "weir"
+kind = "container"
+packages = ["bash"]
+format = ["oci"]
+[images.base.definition.container]
+entrypoint = ["/bin/sh", "-c"]
+cmd = ["bash"]
+env = { PATH = "/usr/bin", LANG = "C.UTF-8" }
+user = "65532"
+workdir = "/root"
+[images.none.definition]
+type = "weir"
+kind = "container"
+extends = "base"
+packages = []
+format = []
+container = { entrypoint = [], cmd = [], env = { LANG = "" }, user = "", workdir = "" }
+[images.program.definition]
+type = "weir"
+kind = "container"
+extends = "base"
+container.entrypoint = ["/usr/bin/node"]
+[images.both.definition]
+type = "weir"
+kind = "container"
+extends = "program"
+container = { entrypoint = ["/usr/bin/node"], cmd = ["app.js"] }
+[images.other-cmd.definition]
+type = "weir"
+kind = "container"
+extends = "both"
+container.cmd = ["other.js"]
+[images.vm.definition]
+type = "weir"
+kind = "disk"
+packages = ["kernel"]
+for = ["azure-gen2"]
+kernel.command-line = ["quiet"]
+[images.any.definition]
+type = "weir"
+kind = "disk"
+extends = "vm"
+for = []
+kernel.command-line = []
+`,
+    });
+    const container = (name: string) =>
+      (project.images.get(name)!.definition as WeirImage & { kind: 'container' }).container;
+    const base = container('base');
+    expect(project.images.get('none')?.definition).toMatchObject({ packages: ['bash'], formats: ['oci'] });
+    expect(container('none')).toEqual({ entrypoint: [], cmd: [], env: { PATH: '/usr/bin', LANG: '' }, labels: {} });
+    // What was meant for another program is no argument of this one.
+    expect(container('program')).toEqual({ ...base, entrypoint: ['/usr/bin/node'], cmd: [] });
+    expect(container('both')).toEqual({ ...base, entrypoint: ['/usr/bin/node'], cmd: ['app.js'] });
+    expect(container('other-cmd')).toEqual({ ...base, entrypoint: ['/usr/bin/node'], cmd: ['other.js'] });
+    expect(project.images.get('any')?.definition).toMatchObject({ platforms: [], kernel: { commandLine: ['quiet'] } });
+  });
+
   it('the release, its lifecycle, the seed, the toolbox and the key', async () => {
     const project = await load({
       'weir.toml': `

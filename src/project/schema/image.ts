@@ -13,7 +13,7 @@ const kiwiSchema = z
 const weirFields = {
   type: z.literal('weir'),
   extends: text(
-    'Another image of the same kind to start from: lists of packages and services and the command line go on from its own, tables are merged, other values and lists replace its own',
+    'Another image of the same kind to start from: lists of packages and services and the command line go on from its own, tables are merged, other values and lists replace its own, an empty one takes its own back, and an entry point takes its cmd back',
   ),
   packages: z
     .array(z.string().min(1, 'must not be empty'))
@@ -55,7 +55,7 @@ const containerSchema = z
         user: text('User, or user:group, that the program runs as'),
         workdir: z
           .string()
-          .regex(/^\//, 'must be an absolute path')
+          .regex(/^($|\/)/, 'must be an absolute path')
           .optional()
           .describe('Folder that the program starts in'),
       })
@@ -111,7 +111,7 @@ const wslSchema = z
       .strictObject({
         url: z
           .string()
-          .regex(/^(https?|file):\/\/.*\/$/, 'must be an http, https or file URL with a slash at its end')
+          .regex(/^($|(https?|file):\/\/.*\/$)/, 'must be an http, https or file URL with a slash at its end')
           .optional()
           .describe(
             "Folder that the .wsl is published in, with a slash at its end, for its entry in a manifest; by default the entry has the file's name alone",
