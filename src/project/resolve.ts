@@ -1,5 +1,6 @@
 import { closest, WeirError } from '../base/errors.ts';
 import type { Collected } from './collect.ts';
+import { tracedDefinition } from './image-extends.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
 import type { Overlay, Project, ResolvedComponent } from './model.ts';
 import type { TomlPath } from './place.ts';
@@ -53,7 +54,20 @@ function otherTables({ collected, project }: Configuration): TracedTable {
       merged = mergeTraced(merged, table([[key, value]]), fileRule) ?? merged;
     }
   }
-  return merged as TracedTable;
+  return withExtended(collected, project.root, merged as TracedTable);
+}
+
+/** The tables with each image's definition as it is built: what it extends is under it. */
+function withExtended(collected: Collected, root: string, tables: TracedTable): TracedTable {
+  const images = tables.entries.get('images');
+  if (images?.kind !== 'table') return tables;
+  const all = [...images.entries].map(([name, image]): [string, Traced] => {
+    const entry = collected.images.get(name);
+    const definition = entry && tracedDefinition(collected, root, entry);
+    if (definition === undefined || image.kind !== 'table') return [name, image];
+    return [name, { kind: 'table', entries: new Map([...image.entries, ['definition', definition]]) }];
+  });
+  return { kind: 'table', entries: new Map([...tables.entries, ['images', table(all)]]) };
 }
 
 /** A table of a file without the component settings that its members inherit. */

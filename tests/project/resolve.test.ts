@@ -30,7 +30,16 @@ default-component-config.publish.rpm-channel = "of-the-group"
 version = "1"
 snapshot = "2026-01-02"
 [images.i]
-definition = { type = "weir", kind = "disk", packages = ["bash"], disk.size = "3GiB" }
+definition = { type = "weir", kind = "disk", packages = ["bash", "vim"], disk.size = "3GiB", kernel.command-line = ["quiet"] }
+[images.j.definition]
+type = "weir"
+kind = "disk"
+extends = "i"
+format = ["vhd"]
+packages = ["cloud-init"]
+exclude-packages = ["vim"]
+disk.root-label = "j"
+kernel.command-line = ["console=ttyS0"]
 `,
   'a.toml': `
 [components.curl]
@@ -195,6 +204,29 @@ describe('the resolved configuration', () => {
     expect(said('components.a.spec.upstream-distro.version')).toEqual({
       value: '43',
       by: { file: join(project.root, 'azldev.toml'), line: 9, table: ['distros', 'fedora'] },
+    });
+  });
+
+  it('has of an image what is built: all that it extends, and who said which of it', async () => {
+    const { project, collected } = await load(folder(files));
+    const { value } = partAt(resolvedTables({ project, collected }), 'images.j.definition');
+    expect(plain(value)).toEqual({
+      type: 'weir',
+      kind: 'disk',
+      format: ['vhd'],
+      packages: ['bash', 'cloud-init'],
+      'exclude-packages': ['vim'],
+      disk: { size: '3GiB', 'root-label': 'j' },
+      kernel: { 'command-line': ['quiet', 'console=ttyS0'] },
+    });
+    const said = [...leaves(value)].map(({ path, said: all }) => [path.join('.'), all.at(-1)!.by.table[1]]);
+    expect(Object.fromEntries(said)).toMatchObject({
+      'packages.0': 'i',
+      'packages.1': 'j',
+      'disk.size': 'i',
+      'disk.root-label': 'j',
+      'kernel.command-line.0': 'i',
+      'kernel.command-line.1': 'j',
     });
   });
 
