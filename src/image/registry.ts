@@ -1,8 +1,6 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { canonicalJson } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { readIfExists } from '../base/files.ts';
+import { type Login, loginFor } from './logins.ts';
 import type { OciDescriptor } from './oci.ts';
 
 // The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
@@ -186,57 +184,34 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
 async function authorize(response: Response, to: ImageReference): Promise<string> {
   await response.body?.cancel();
   const challenge = response.headers.get('www-authenticate') ?? '';
-  const credentials = await credentialsFor(to.registry);
+  const login = await loginFor(to.registry, to.repository);
   const denied = (why: string): WeirError =>
     new WeirError('registry-denied', `${to.registry} wants to know who you are: ${why}`, {
       hint: `log in with: skopeo login ${to.registry}, or podman or docker login`,
     });
   if (/^basic/i.test(challenge)) {
-    if (credentials === undefined) throw denied('there is no login for it');
-    return `Basic ${credentials}`;
+    if (login === undefined) throw denied('there is no login for it');
+    if (login.kind === 'identity') throw denied('it takes a password, and the login for it is a token');
+    return `Basic ${login.basic}`;
   }
   const fields = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!.toLowerCase(), value!]),
   );
   if (!/^bearer/i.test(challenge) || fields.realm === undefined) throw denied('in a way that Weir does not know');
-  const url = new URL(fields.realm);
-  if (fields.service !== undefined) url.searchParams.set('service', fields.service);
-  url.searchParams.set('scope', `repository:${to.repository}:pull,push`);
-  const answer = await fetch(
-    url,
-    credentials === undefined ? {} : { headers: { authorization: `Basic ${credentials}` } },
-  );
+  const asked = new URLSearchParams({ scope: `repository:${to.repository}:pull,push` });
+  if (fields.service !== undefined) asked.set('service', fields.service);
+  const answer = await askForToken(new URL(fields.realm), asked, login);
   if (!answer.ok) throw denied(`the login was refused (${answer.status})`);
   const { token, access_token: accessToken } = (await answer.json()) as { token?: string; access_token?: string };
   return `Bearer ${token ?? accessToken ?? ''}`;
 }
 
-/** What `skopeo login`, `podman login` or `docker login` wrote: base64 of `user:password`. */
-async function credentialsFor(registry: string): Promise<string | undefined> {
-  const files = [
-    process.env.REGISTRY_AUTH_FILE,
-    // Where skopeo and podman write without XDG_RUNTIME_DIR, as for root in a CI job.
-    join(process.env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`, 'containers/auth.json'),
-    process.env.DOCKER_CONFIG && join(process.env.DOCKER_CONFIG, 'config.json'),
-    join(homedir(), '.docker/config.json'),
-  ];
-  for (const file of files) {
-    const text = file === undefined || file === '' ? undefined : await readIfExists(file);
-    if (text === undefined) continue;
-    const found = loginsIn(text, file!)?.auths?.[registry]?.auth;
-    if (found !== undefined && found !== '') return found;
+/** An identity token is sent as OAuth 2 has it, everything else as the token authentication before it. */
+function askForToken(realm: URL, asked: URLSearchParams, login: Login | undefined): Promise<Response> {
+  if (login?.kind === 'identity') {
+    const grant = { grant_type: 'refresh_token', refresh_token: login.token, client_id: 'weir' };
+    return fetch(realm, { method: 'POST', body: new URLSearchParams([...asked, ...Object.entries(grant)]) });
   }
-  return undefined;
-}
-
-function loginsIn(text: string, file: string): { readonly auths?: Record<string, { readonly auth?: string }> } | null {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new WeirError('registry-denied', 'this file with logins cannot be read: it is no JSON', {
-      where: { file },
-      hint: 'log in again, or remove the file',
-      cause,
-    });
-  }
+  for (const [key, value] of asked) realm.searchParams.set(key, value);
+  return fetch(realm, login === undefined ? {} : { headers: { authorization: `Basic ${login.basic}` } });
 }

@@ -62,6 +62,12 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const body = await buffer(request);
   const end = (status: number, headers: Record<string, string> = {}, data = ''): void =>
     void response.writeHead(status, headers).end(data);
+  if (url.pathname === '/token' && request.method === 'POST') {
+    const asked = Object.fromEntries(new URLSearchParams(body.toString()));
+    expect(asked).toMatchObject({ scope: 'repository:weir/base:pull,push', service: 'test' });
+    const known = asked.grant_type === 'refresh_token' && asked.refresh_token === 'identity';
+    return known ? end(200, {}, JSON.stringify({ access_token: behaviour.token })) : end(401);
+  }
   if (url.pathname === '/token') {
     expect(url.searchParams.get('scope')).toBe('repository:weir/base:pull,push');
     return end(200, {}, JSON.stringify({ token: behaviour.token }));
@@ -280,6 +286,19 @@ describe('pushing', () => {
     await push();
     expect(manifests.has('4.0')).toBe(true);
     expect(behaviour.token).not.toBe('first');
+  });
+
+  test('an identity token is good for a token', async () => {
+    const file = join(dir, 'auth.json');
+    vi.stubEnv('REGISTRY_AUTH_FILE', file);
+    behaviour.token = 'secret';
+    const login = (identitytoken: string) =>
+      writeFile(file, JSON.stringify({ auths: { [`127.0.0.1:${port}/weir`]: { identitytoken } } }));
+    await login('another');
+    await expect(push()).rejects.toMatchObject({ code: 'registry-denied', message: expect.stringContaining('401') });
+    await login('identity');
+    await push();
+    expect(manifests.has('4.0')).toBe(true);
   });
 
   test.each(['{"auths":', ''])('a file with logins that holds %j is named', async (text) => {

@@ -1,0 +1,108 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { loginFor } from '../../src/image/logins.ts';
+
+let dir: string;
+let file: string;
+const basic = (login: string) => ({ kind: 'password', basic: Buffer.from(login).toString('base64') });
+const auth = (login: string) => ({ auth: Buffer.from(login).toString('base64') });
+const write = (config: object) => writeFile(file, JSON.stringify(config));
+
+/** A helper on the PATH. @param script answers to the server in $server */
+async function helper(name: string, script: string): Promise<void> {
+  const path = join(dir, 'bin', `docker-credential-${name}`);
+  await writeFile(path, `#!/bin/sh\n[ "$*" = get ] || exit 9\nread -r server\n${script}\n`);
+  await chmod(path, 0o755);
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-logins-'));
+  await mkdir(join(dir, 'bin'));
+  await mkdir(join(dir, '.docker'));
+  file = join(dir, '.docker', 'config.json');
+  vi.stubEnv('HOME', dir);
+  vi.stubEnv('XDG_RUNTIME_DIR', join(dir, 'run'));
+  vi.stubEnv('REGISTRY_AUTH_FILE', '');
+  vi.stubEnv('DOCKER_CONFIG', '');
+  vi.stubEnv('PATH', `${join(dir, 'bin')}:${process.env.PATH}`);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('logins in a file', () => {
+  test('of several the one for most of the name counts', async () => {
+    await write({
+      auths: {
+        'r.example': auth('all:1'),
+        'r.example/team': auth('team:2'),
+        'r.example/team/app': auth('app:3'),
+        'r.example/empty': {},
+        'https://old.example/v1/': auth('old:4'),
+      },
+    });
+    expect(await loginFor('r.example', 'team/app')).toEqual(basic('app:3'));
+    expect(await loginFor('r.example', 'team/app/debug')).toEqual(basic('app:3'));
+    expect(await loginFor('r.example', 'team/application')).toEqual(basic('team:2'));
+    expect(await loginFor('r.example', 'teams/app')).toEqual(basic('all:1'));
+    expect(await loginFor('r.example', 'empty/app')).toEqual(basic('all:1'));
+    expect(await loginFor('old.example', 'app')).toEqual(basic('old:4'));
+    expect(await loginFor('other.example', 'team/app')).toBeUndefined();
+  });
+
+  test('an identity token is one', async () => {
+    await write({ auths: { 'r.example': { ...auth('me:'), identitytoken: 'secret' } } });
+    expect(await loginFor('r.example', 'app')).toEqual({ kind: 'identity', token: 'secret' });
+  });
+
+  test('podman’s file comes before docker’s', async () => {
+    await mkdir(join(dir, 'run/containers'), { recursive: true });
+    await writeFile(join(dir, 'run/containers/auth.json'), JSON.stringify({ auths: { 'r.example': auth('pod:1') } }));
+    await write({ auths: { 'r.example': auth('docker:2') } });
+    expect(await loginFor('r.example', 'app')).toEqual(basic('pod:1'));
+  });
+});
+
+describe('logins that a program keeps', () => {
+  const answer = 'echo "{\\"ServerURL\\":\\"$server\\",\\"Username\\":\\"me\\",\\"Secret\\":\\"of $server\\"}"';
+
+  test('of the one for the registry, and of the store for all others', async () => {
+    await helper('one', 'echo "{\\"Username\\":\\"<token>\\",\\"Secret\\":\\"of $server\\"}"');
+    await helper('store', answer);
+    await write({ credsStore: 'store', credHelpers: { 'r.example:5000': 'one' }, auths: { 'b.example': {} } });
+    expect(await loginFor('r.example:5000', 'app')).toEqual({ kind: 'identity', token: 'of r.example:5000' });
+    expect(await loginFor('b.example', 'app')).toEqual(basic('me:of b.example'));
+  });
+
+  test('that has none for the registry is no mistake', async () => {
+    await helper('store', 'echo "credentials not found in native keychain"; exit 1');
+    await write({ credsStore: 'store' });
+    expect(await loginFor('r.example', 'app')).toBeUndefined();
+    await write({ credHelpers: { 'r.example': 'store' }, auths: { 'r.example': auth('file:1') } });
+    expect(await loginFor('r.example', 'app')).toEqual(basic('file:1'));
+  });
+
+  test('is not asked where the login stands in the file', async () => {
+    await write({ credsStore: 'not-there', auths: { 'r.example/team': auth('file:1') } });
+    expect(await loginFor('r.example', 'team/app')).toEqual(basic('file:1'));
+  });
+
+  test.each([
+    ['is not there', undefined, /which is not there/],
+    ['fails', 'echo "the key ring is locked"; exit 1', /failed: the key ring is locked/],
+    ['speaks no JSON', 'echo "secret"', /did not answer in JSON/],
+    ['leaves out the secret', 'echo "{\\"Username\\":\\"me\\"}"', /gave no Username and Secret/],
+  ])('one that %s is a clear error', async (_, script, says) => {
+    if (script !== undefined) await helper('store', script);
+    await write({ credsStore: 'store' });
+    await expect(loginFor('r.example', 'app')).rejects.toMatchObject({
+      code: 'registry-denied',
+      message: expect.stringMatching(says),
+      where: { file },
+      hint: expect.stringContaining('docker-credential-store'),
+    });
+  });
+});
