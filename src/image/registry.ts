@@ -41,6 +41,10 @@ export function parseReference(text: string): ImageReference {
       exit: 2,
     });
   }
+  const port = /:(\d+)$/.exec(registry)?.[1];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
+    throw new WeirError('bad-reference', `${text}: ${port} is no port`, { hint: 'ports are 1 to 65535', exit: 2 });
+  }
   return { registry, repository, tag };
 }
 
@@ -83,15 +87,11 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
       try {
         response = await once(method, url, await init());
       } catch (error) {
-        if (attempt < attempts) {
+        if (attempt < attempts && isPassing(error)) {
           await wait(attempt);
           continue;
         }
-        throw new WeirError('no-registry', `the registry ${to.registry} does not answer`, {
-          details: [String((error as Error).cause ?? error)],
-          hint: loopback || options.plainHttp === true ? 'is it running?' : '--plain-http for one without TLS',
-          cause: error,
-        });
+        throw unanswered(to.registry, error, base.startsWith('http:'));
       }
       // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
       if (response.status === 401 && !asked && url.startsWith(`${base}/`) && !(used?.startsWith('Basic') ?? false)) {
@@ -180,6 +180,44 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
   };
 }
 
+/** Why a request came to nothing: what is below fetch's own error, which says no more than that. */
+function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
+  const { cause = error } = error as { cause?: unknown };
+  const { code, message } = cause as { code?: unknown; message?: unknown };
+  return { code: `${code ?? ''}`, message: `${message ?? cause}` };
+}
+
+/** What no second attempt mends: a name that nobody has, a port that HTTP clients refuse. */
+function isPassing(error: unknown): boolean {
+  const { code, message } = reasonOf(error);
+  return code !== 'ENOTFOUND' && message !== badPort;
+}
+
+/** Fetch's word for the ports of other services, which the Fetch standard blocks. */
+const badPort = 'bad port';
+
+function unanswered(host: string, error: unknown, plain: boolean): WeirError {
+  const { code, message } = reasonOf(error);
+  if (message === badPort) {
+    return new WeirError('bad-reference', `${host}: this port belongs to another service, no HTTP client asks there`, {
+      hint: 'let the registry listen on another port, such as 5000',
+      exit: 2,
+      cause: error,
+    });
+  }
+  const hint =
+    code === 'ENOTFOUND'
+      ? 'is the name right?'
+      : code === 'ECONNREFUSED' || plain
+        ? 'is it running?'
+        : '--plain-http for one without TLS';
+  return new WeirError('no-registry', `the registry ${host} does not answer`, {
+    details: [message],
+    hint,
+    cause: error,
+  });
+}
+
 /** The answer to a registry's challenge: a token, or the user's name and password. */
 async function authorize(response: Response, to: ImageReference): Promise<string> {
   await response.body?.cancel();
@@ -208,10 +246,14 @@ async function authorize(response: Response, to: ImageReference): Promise<string
 
 /** An identity token is sent as OAuth 2 has it, everything else as the token authentication before it. */
 function askForToken(realm: URL, asked: URLSearchParams, login: Login | undefined): Promise<Response> {
+  const ask = (init: RequestInit): Promise<Response> =>
+    fetch(realm, init).catch((error: unknown) => {
+      throw unanswered(realm.host, error, realm.protocol === 'http:');
+    });
   if (login?.kind === 'identity') {
     const grant = { grant_type: 'refresh_token', refresh_token: login.token, client_id: 'weir' };
-    return fetch(realm, { method: 'POST', body: new URLSearchParams([...asked, ...Object.entries(grant)]) });
+    return ask({ method: 'POST', body: new URLSearchParams([...asked, ...Object.entries(grant)]) });
   }
   for (const [key, value] of asked) realm.searchParams.set(key, value);
-  return fetch(realm, login === undefined ? {} : { headers: { authorization: `Basic ${login.basic}` } });
+  return ask(login === undefined ? {} : { headers: { authorization: `Basic ${login.basic}` } });
 }

@@ -28,6 +28,8 @@ describe('the name of an image in a registry', () => {
     'registry.example.org/Weir/base',
     'registry.example.org/a//b',
     'r.example.org/a:b:c',
+    'localhost:99999/x',
+    'localhost:0/x',
     '',
   ])('not %j', (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'bad-reference', exit: 2 }));
@@ -337,6 +339,16 @@ describe('pushing', () => {
     await expect(push()).rejects.toMatchObject({ code: 'no-registry' });
     server = createServer();
     await listenOnLoopback(server);
+  });
+
+  test('a port that HTTP clients leave alone is an error at the first attempt', async () => {
+    const wait = vi.fn(async () => {});
+    await expect(pushLayout(layout, parseReference('localhost:6000/base'), [], { wait })).rejects.toMatchObject({
+      code: 'bad-reference',
+      exit: 2,
+      hint: expect.stringContaining('another port'),
+    });
+    expect(wait).not.toHaveBeenCalled();
   });
 
   test('a folder that is no layout', async () => {
