@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
@@ -53,12 +54,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     )
     .action(async (image: string, options: BootOptions) => {
       const settings = globals();
-      if (options.run !== undefined && options.check !== true) {
-        throw new WeirError('bad-option', '--run goes with --check only', { hint: 'add --check', exit: 2 });
-      }
-      if (options.install !== undefined && options.check !== true) {
-        throw new WeirError('bad-option', '--install goes with --check only', { hint: 'add --check', exit: 2 });
-      }
+      checkTogether(options);
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
@@ -66,8 +62,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
         ...(options.diskSize === undefined ? {} : { diskSize: bytes('--disk-size', options.diskSize) }),
         data: await Promise.all((options.disk ?? []).map(existing)),
-        memoryMiB: number('--memory', options.memory),
-        cpus: number('--cpus', options.cpus),
+        memoryMiB: number('--memory', options.memory, Math.floor(totalmem() / 2 ** 20), 'the MiB of this host'),
+        cpus: number('--cpus', options.cpus, mostProcessors, 'what the machine has places for'),
       };
       if (options.check === true) {
         const install = options.install === undefined ? {} : { install: options.install };
@@ -90,6 +86,25 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         },
       });
     });
+}
+
+/** Options that would be ignored together: whoever gives them wants something that does not come. */
+function checkTogether({ check, run, install, sshKey, autologin, append, firmware }: BootOptions): void {
+  const refuse = (message: string, hint: string): WeirError => new WeirError('bad-option', message, { hint, exit: 2 });
+  if (check !== true && run !== undefined) throw refuse('--run goes with --check only', 'add --check');
+  if (check !== true && install !== undefined) throw refuse('--install goes with --check only', 'add --check');
+  if (check === true && sshKey !== undefined) {
+    throw refuse(
+      '--ssh-key does not go with --check: nobody logs in',
+      'leave out one of them; --run does things in the machine',
+    );
+  }
+  if (check === true && !autologin) {
+    throw refuse('--no-autologin does not go with --check: there is no console to log in on', 'leave out one of them');
+  }
+  if (append !== undefined && firmware === 'bios') {
+    throw refuse('--append does not go with --firmware bios', 'kernel.command-line in the image, or --firmware uefi');
+  }
 }
 
 async function existing(path: string): Promise<string> {
@@ -124,8 +139,15 @@ function bytes(option: string, text: string): number {
   throw new WeirError('bad-option', `${option} takes a size such as 20GiB, not ${text}`, { exit: 2 });
 }
 
-function number(option: string, text: string): number {
+/** QEMU's q35 without what more would need of it. */
+const mostProcessors = 255;
+
+/** @param most the largest that is taken, and @param because why */
+function number(option: string, text: string, most: number, because: string): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new WeirError('bad-option', `${option} takes a whole number above 0, not ${text}`, { exit: 2 });
+  if (!/^\d+$/.test(text) || value === 0) {
+    throw new WeirError('bad-option', `${option} takes a whole number above 0, not ${text}`, { exit: 2 });
+  }
+  if (value <= most) return value;
+  throw new WeirError('bad-option', `${option} takes at most ${most}, ${because}, not ${text}`, { exit: 2 });
 }
