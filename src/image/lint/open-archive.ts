@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { systemCode } from '../../base/errors.ts';
+import { systemCode, WeirError } from '../../base/errors.ts';
 import { fileReader } from '../../seed/tar-reader.ts';
 import { unreadable } from './rule.ts';
 import { tarFiles, tarProblem } from './tar-files.ts';
@@ -21,7 +21,11 @@ function compression(first: Buffer): OpenArchive['compression'] {
   return magic.startsWith('28b52ffd') ? 'zstd' : undefined;
 }
 
-/** Opens a root file system as WSL takes it, for the time of `work`. @param scratch a folder of its own */
+/**
+ * Opens a root file system as WSL takes it, for the time of `work`. What is broken in a file that is called .wsl is for the
+ * rules to say. @param scratch a folder of its own
+ * @throws WeirError `unknown-format` where another file is compressed and no archive
+ */
 export async function withArchive<T>(
   path: string,
   first: Buffer,
@@ -42,6 +46,13 @@ export async function withArchive<T>(
   try {
     const read = fileReader(handle.fd);
     const problem = packed === 'gzip' || packed === undefined ? tarProblem(read) : undefined;
+    if (problem !== undefined && !path.endsWith('.wsl')) {
+      throw new WeirError('unknown-format', `this is no root file system: ${problem}`, {
+        where: { file: path },
+        hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
+        exit: 2,
+      });
+    }
     const root =
       packed === 'xz' || packed === 'zstd' || problem !== undefined ? unreadableRoot : () => tarFiles([read]);
     return await work({ compression: packed, ...(problem === undefined ? {} : { problem }), root });

@@ -2,12 +2,13 @@ import { mkdtemp, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../../base/errors.ts';
 import { lastLines } from '../../base/process.ts';
-import { fileReader } from '../../seed/tar-reader.ts';
+import { fileReader, type ReadAt } from '../../seed/tar-reader.ts';
 import { runTool, type Toolbox, tryTool } from '../../toolbox/tool.ts';
 import type { Target } from '../disk.ts';
 import type { DiskFormat, DiskReaders, OpenDisk } from './disk-facts.ts';
 import { ext4Files } from './ext4-files.ts';
 import { fatFiles } from './fat-files.ts';
+import { sector } from './gpt.ts';
 import { unreadable } from './rule.ts';
 
 /**
@@ -35,6 +36,21 @@ export function diskFormat(
   return { format: vhd ? 'vhd' : 'raw', qemu: undefined };
 }
 
+/**
+ * Checks that there is anything of a disk: a boot sector, or one of the two partition tables, be it damaged.
+ * @param size bytes of the disk @throws WeirError `unknown-format`
+ */
+export function checkIsDisk(path: string, read: ReadAt, size: number): void {
+  const bootSector = read(0, sector).toString('hex', 510, 512) === '55aa';
+  const tableAt = (offset: number) => read(Math.max(0, offset), 8).toString('latin1') === 'EFI PART';
+  if (bootSector || tableAt(sector) || tableAt(size - sector)) return;
+  throw new WeirError('unknown-format', 'this is no disk: it has neither a boot sector nor a partition table', {
+    where: { file: path },
+    hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
+    exit: 2,
+  });
+}
+
 /** Opens a disk for the time of `work`. @param scratch a folder of its own, for what has to be converted */
 export async function withDisk<T>(
   toolbox: Toolbox,
@@ -60,6 +76,7 @@ export async function withDisk<T>(
     const footless = ends.last.toString('latin1', 0, 8) === 'EFI PART';
     const size = format === 'vhd' && qemu === undefined && !footless ? Math.max(0, whole - 512) : whole;
     const read = fileReader(handle.fd, 0, size);
+    checkIsDisk(path, read, size);
     const disk = { format, fileSize, size, read, ...(format === 'vhd' ? { footer: ends.last } : {}) };
     return await work(disk, toolReaders(toolbox, raw, scratch));
   } finally {

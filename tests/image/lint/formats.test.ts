@@ -8,7 +8,7 @@ import { parseDetails, parseListing } from '../../../src/image/lint/ext4-files.t
 import { resolvePath } from '../../../src/image/lint/files.ts';
 import { readGpt } from '../../../src/image/lint/gpt.ts';
 import { initrdFiles, initrdModules } from '../../../src/image/lint/initrd-modules.ts';
-import { diskFormat } from '../../../src/image/lint/open-disk.ts';
+import { checkIsDisk, diskFormat } from '../../../src/image/lint/open-disk.ts';
 import { readPe, sectionText } from '../../../src/image/lint/pe.ts';
 import { datasourceList } from '../../../src/image/lint/rules/azure.ts';
 import { footerProblems } from '../../../src/image/lint/rules/partitions.ts';
@@ -255,6 +255,27 @@ test('formats are told by their bytes, the name counts last', () => {
   expect(() => diskFormat('a', starting('vhdxfile'), none)).toThrow(
     expect.objectContaining({ code: 'unknown-format' }),
   );
+});
+
+test('a disk is told by a boot sector or either partition table; what has none is refused', () => {
+  const disk = (change: (bytes: Buffer) => void, size = 4096) => {
+    const bytes = Buffer.alloc(size, 'text ');
+    change(bytes);
+    return () => checkIsDisk('some.raw', bytesReader(bytes), bytes.length);
+  };
+  expect(disk((bytes) => bytes.write('55aa', 510, 'hex'))).not.toThrow();
+  expect(disk((bytes) => bytes.write('EFI PART', 512))).not.toThrow();
+  expect(disk((bytes) => bytes.write('EFI PART', 4096 - 512))).not.toThrow();
+  for (const none of [disk(() => {}), disk((bytes) => bytes.fill(0)), disk(() => {}, 20), disk(() => {}, 0)]) {
+    expect(none).toThrow(
+      expect.objectContaining({
+        code: 'unknown-format',
+        exit: 2,
+        where: { file: 'some.raw' },
+        hint: expect.stringContaining('OCI'),
+      }),
+    );
+  }
 });
 
 describe('batched', () => {

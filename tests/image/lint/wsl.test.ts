@@ -324,3 +324,15 @@ test('an INI file, whatever its spaces and letters', () => {
     ['x.empty', ''],
   ]);
 });
+
+test('what is compressed and no archive is refused, unless it says that it is for WSL', async () => {
+  const data = gzipSync(Buffer.from('{"path":"/"}\n'.repeat(100)));
+  const scratch = await mkdtemp(join(folder, 'no-archive-'));
+  const opened = async (name: string) => {
+    const path = join(scratch, name);
+    await writeFile(path, data);
+    return withArchive(path, data.subarray(0, 512), scratch, async ({ problem }) => problem);
+  };
+  await expect(opened('tree.jsonl.gz')).rejects.toMatchObject({ code: 'unknown-format', exit: 2 });
+  await expect(opened('broken.wsl')).resolves.toMatch(/./);
+});
