@@ -1,5 +1,5 @@
-import { readFileSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folder, launcher, weir } from './weir.ts';
 
@@ -13,6 +13,44 @@ describe('the launcher', () => {
     const link = join(dir, 'a link');
     symlinkSync(launcher, link);
     expect(weir(['--version'], { program: link, cwd: dir })).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('the packages that the launcher installs', () => {
+  const list = 'node_modules/.package-lock.json';
+  const [old, recent, later] = [new Date('2026-01-01'), new Date('2026-01-02'), new Date('2026-01-03')];
+
+  /** A home of Weir with an npm that says what it is asked for. @returns what that was */
+  function started(files: Readonly<Record<string, string>>, lockTime: Date): string {
+    const home = folder({
+      'package-lock.json': '{}',
+      'src/cli/main.ts': '',
+      'bin/npm': '#!/bin/sh\necho "npm $*" >&2\nmkdir -p node_modules\n',
+      ...files,
+    });
+    copyFileSync(launcher, join(home, 'weir'));
+    chmodSync(join(home, 'bin/npm'), 0o755);
+    for (const name of Object.keys(files)) utimesSync(join(home, name), recent, recent);
+    utimesSync(join(home, 'package-lock.json'), lockTime, lockTime);
+    const env = { PATH: `${join(home, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}` };
+    const { code, stderr } = weir([], { program: join(home, 'weir'), env });
+    expect(code, stderr).toBe(0);
+    return /^npm ci (.*?) ?--no-audit/m.exec(stderr)?.[1] ?? 'nothing';
+  }
+
+  it.each([
+    ['none are there', {}, old, '--omit=dev'],
+    ['it has installed them before', { 'node_modules/.weir-installed': '' }, old, 'nothing'],
+    ['npm has, by hand', { [list]: '{ "dev": true }' }, old, 'nothing'],
+    [
+      'they are older than the lock file',
+      { 'node_modules/.weir-installed': '', [list]: '{}' },
+      new Date(),
+      '--omit=dev',
+    ],
+    ['they are older, and those for tests are among them', { [list]: '{ "dev": true }' }, later, ''],
+  ])('where %s', (_, files, lockTime, asked) => {
+    expect(started(files, lockTime)).toBe(asked);
   });
 });
 
