@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -7,10 +7,10 @@ import { provenanceStatement, type Subject } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { exists, readIfExists, temporaryName } from '../base/files.ts';
+import { readIfExists } from '../base/files.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { resolveCached } from '../build/buildroot.ts';
-import { removeTree, withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/sandbox.ts';
 import { blobPath, putBytes } from '../engine/store.ts';
 import { sparseDigest } from '../image/digest.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
@@ -30,6 +30,7 @@ import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
+import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
 import { changedFile, rememberFiles } from './unchanged.ts';
@@ -138,7 +139,7 @@ export async function imageStage(
     });
     if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
     stage.update('writing the image');
-    const record = await replaceFolder(dir, async (temporary) => {
+    const record = await replaceFolder(dir, exchangeBy(toolbox), async (temporary) => {
       const osRelease = await osReleaseOf(workspace, tree);
       const contents = await imageContents(
         workspace,
@@ -379,24 +380,4 @@ async function describeFile(dir: string, path: string, known?: Digest): Promise<
 
 function byPath(a: ImageFile, b: ImageFile): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
-}
-
-/** Makes a folder beside and renames it into place; what was there goes only when the new one is whole. */
-async function replaceFolder<T>(dir: string, make: (temporary: string) => Promise<T>): Promise<T> {
-  await mkdir(join(dir, '..'), { recursive: true });
-  const temporary = temporaryName(dir);
-  await mkdir(temporary);
-  try {
-    const result = await make(temporary);
-    if (await exists(dir)) {
-      const old = temporaryName(dir);
-      await rename(dir, old);
-      await rename(temporary, dir);
-      await removeTree(old);
-    } else await rename(temporary, dir);
-    return result;
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  }
 }

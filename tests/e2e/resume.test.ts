@@ -1,10 +1,11 @@
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { exists } from '../../src/base/files.ts';
 import type { ImageRecord } from '../../src/release/images.ts';
+import { exchangeBy } from '../../src/release/replace-folder.ts';
 import {
   buildsAny,
   cloneCache,
@@ -17,6 +18,7 @@ import {
   releaseRecord,
   shared,
   startWeir,
+  tools,
   weirOk,
 } from './weir.ts';
 
@@ -155,4 +157,19 @@ describe('a run that is killed', () => {
     expect(await exitOf(child)).toBe(130);
     expect(said.split('\n').filter((line) => line.startsWith('error:'))).toEqual([expect.stringContaining('SIGINT')]);
   });
+});
+
+test('a folder changes places with another in one step, so that no kill falls between', async () => {
+  const dir = await newFolder('exchange');
+  const [one, other] = [join(dir, 'one'), join(dir, 'other')];
+  for (const each of [one, other]) {
+    await mkdir(each);
+    await writeFile(join(each, basename(each)), '');
+  }
+  const exchange = exchangeBy(await tools());
+  expect(await exchange(one, other)).toBe(true);
+  expect([await readdir(one), await readdir(other)]).toEqual([['other'], ['one']]);
+  // It says so where it could not, and has changed nothing.
+  expect(await exchange(one, join(dir, 'none'))).toBe(false);
+  expect(await readdir(dir)).toEqual(['one', 'other']);
 });
