@@ -31,7 +31,7 @@ interface Subject {
 /**
  * Every component with what it inherits, in this order: the version of the project's default distro, the project's
  * default-component-config, its groups by name, itself.
- * Problems are `unknown-component`, `invalid-spec-source`, `unknown-distro`, `unknown-version`,
+ * Problems are `conflicting-conditional`, `unknown-component`, `invalid-spec-source`, `unknown-distro`, `unknown-version`,
  * `overlay-files-not-found`, `overlay-archive`, and those of overlay files.
  */
 export function componentsOf(collected: Collected, problems: Problems): Map<string, ResolvedComponent> {
@@ -86,6 +86,7 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
     const { name, entry, member } = subject;
     const { layer: below, shared } = inheritedBy(member.groups);
     const layer = mergeLayers(below, entry?.layer ?? emptyLayer);
+    checkConditionals(collected, subject, layer);
     const origin: Origin =
       entry === undefined
         ? originOf(member.foundBy!.document, member.foundBy!.path)
@@ -109,6 +110,26 @@ function placeOf(collected: Collected, { name, entry, member }: Subject, path: T
     return { document: table.document, path: [...table.path, ...path], ...shared };
   }
   return { document: (entry ?? member.foundBy!).document, path: ['components', name, ...path] };
+}
+
+/** rpmbuild would take both, and each spec would make something else of it. */
+function checkConditionals(collected: Collected, { name, member }: Subject, { build }: Layer): void {
+  const { with: on = [], without: off = [] } = build;
+  const both = off.find((conditional) => on.includes(conditional));
+  if (both === undefined) return;
+  const said = tablesOf(collected, name, member.groups).flatMap(({ document, path, raw }) =>
+    (['with', 'without'] as const).flatMap((key) => {
+      const index = raw.build?.[key]?.indexOf(both) ?? -1;
+      return index < 0 ? [] : [{ document, path: [...path, 'build', key, index], key }];
+    }),
+  );
+  const last = said.at(-1)!;
+  const other = said.findLast(({ key }) => key !== last.key)!;
+  const { file, line } = originOf(other.document, other.path);
+  throw problem(last.document, last.path, 'conflicting-conditional', `build conditional "${both}" is both on and off`, {
+    component: name,
+    hint: `it is in "${other.key}" too (${basename(file)}:${line}): leave it in one of them`,
+  });
 }
 
 function sharedOf(layer: Layer, groups: readonly string[]): Shared {

@@ -158,6 +158,21 @@ const cases: readonly Case[] = [
     hint: /"43"/,
   },
   {
+    name: 'a build conditional that is on and off',
+    toml: '[components.a.build]\nwith = ["x", "y"]\nwithout = ["z", "y"]\n',
+    code: 'conflicting-conditional',
+    at: '3:17',
+    says: /"y" is both on and off/,
+    hint: /"with" too \(weir\.toml:2\)/,
+  },
+  {
+    name: 'a build conditional that a component has off and inherits on',
+    toml: '[components.a.build]\nwithout = ["y"]\n[default-component-config.build]\nwith = ["y"]\n',
+    code: 'conflicting-conditional',
+    at: '2:12',
+    hint: /"with" too \(weir\.toml:4\)/,
+  },
+  {
     name: 'check skipped without reason',
     toml: '[components.a.build]\ncheck = { skip = true }\n',
     code: 'reason-missing',

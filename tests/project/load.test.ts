@@ -237,7 +237,7 @@ root = "tools"
 describe('what a component inherits', () => {
   it('comes from the distro version, the defaults, its groups by name, itself', async () => {
     const layer = (table: string, word: string): string =>
-      `[${table}.build]\nwith = ["${word}"]\nwithout = ["${word}"]\nundefines = ["${word}"]\ndefines = { ${word} = "1", last = "${word}" }\n` +
+      `[${table}.build]\nwith = ["${word}"]\nwithout = ["no-${word}"]\nundefines = ["${word}"]\ndefines = { ${word} = "1", last = "${word}" }\n` +
       `[[${table}.overlays]]\ntype = "spec-remove-section"\nsection = "%${word}"\ndescription = "${word}"\n` +
       `[[${table}.source-files]]\nfilename = "${word}"\norigin = { type = "download", uri = "https://a/${word}" }\n` +
       `[${table}.packages.p.publish]\n${word === 'own' ? 'rpm-channel = "own"' : `rpm-channel = "${word}"\ndebuginfo-channel = "${word}"`}\n` +
@@ -256,7 +256,11 @@ describe('what a component inherits', () => {
     const order = ['version', 'default', 'aa', 'zz', 'own'];
     const component = project.components.get('c');
     expect(component?.groups).toEqual(['a', 'z']);
-    expect(component?.build).toMatchObject({ with: order, without: order, undefines: order });
+    expect(component?.build).toMatchObject({
+      with: order,
+      without: order.map((word) => `no-${word}`),
+      undefines: order,
+    });
     expect(component?.build.defines).toEqual({ ...Object.fromEntries(order.map((word) => [word, '1'])), last: 'own' });
     expect(component?.overlays.map((overlay) => overlay.description)).toEqual(order);
     expect(component?.sourceFiles.map((file) => file.filename)).toEqual(order);
