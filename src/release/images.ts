@@ -33,7 +33,7 @@ import { imageContents, osReleaseOf } from './evidence.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
-import { changedFile, rememberFiles } from './unchanged.ts';
+import { changedFile, recordFile, rememberFiles } from './unchanged.ts';
 import { debianArch, type Workspace } from './workspace.ts';
 
 /** A file of an image, relative to the image's folder. */
@@ -176,10 +176,10 @@ export async function imageStage(
         details,
         log,
       };
-      await writeFile(join(temporary, 'image.json'), `${JSON.stringify(made, null, 2)}\n`);
+      await writeFile(join(temporary, recordFile), recordText(made));
       return made;
     });
-    await rememberFiles(workspace.cache, dir, record.files);
+    await rememberFiles(workspace.cache, dir, { text: recordText(record), files: record.files });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
   });
 }
@@ -192,6 +192,10 @@ export function provenanceSubjects(
 ): Subject[] {
   if (typeof manifest === 'string') return [{ name, sha256: manifest.replace('sha256:', '') as Digest }];
   return files.filter(({ path }) => path.startsWith(`${name}.`)).map(({ path, sha256 }) => ({ name: path, sha256 }));
+}
+
+function recordText(record: ImageRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 function summarise(record: ImageRecord): string {
@@ -214,17 +218,27 @@ async function knownImage(
   inputs: Digest,
   stage: Stage,
 ): Promise<ImageRecord | undefined> {
-  const text = await readIfExists(join(dir, 'image.json'));
+  const text = await readIfExists(join(dir, recordFile));
   if (text === undefined) return undefined;
-  const record = JSON.parse(text) as ImageRecord;
-  if (record.inputs !== inputs) return undefined;
-  const changed = await changedFile(cache, dir, record.files, (path) => {
+  const record = parsedRecord(text);
+  if (record !== undefined && record.inputs !== inputs) return undefined;
+  const digest = (path: string): Promise<Digest> => {
     stage.update(`reading ${basename(path)}`);
     return sparseDigest(toolbox, path);
-  });
+  };
+  const changed =
+    record === undefined ? recordFile : await changedFile(cache, dir, { text, files: record.files }, digest);
   if (changed === undefined) return record;
   stage.note(`${join(dir, changed)} is not as it was made: the image is made again`);
   return undefined;
+}
+
+function parsedRecord(text: string): ImageRecord | undefined {
+  try {
+    return JSON.parse(text) as ImageRecord;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What no package can know: which image this is, and what its first boot needs. */

@@ -37,10 +37,10 @@ export interface ReleaseRecord {
   })[];
 }
 
-/** The record of the last release that was built, or undefined. */
+/** The record of the last release that was built, or undefined. @throws WeirError `bad-record` */
 export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
   const text = await readIfExists(join(workspace.out, 'release.json'));
-  return text === undefined ? undefined : (JSON.parse(text) as ReleaseRecord);
+  return text === undefined ? undefined : parsed<ReleaseRecord>(text, join(workspace.out, 'release.json'));
 }
 
 /** The same, where there has to be one. @throws WeirError `not-built` */
@@ -53,10 +53,23 @@ export async function builtRelease(workspace: Pick<Workspace, 'out'>): Promise<R
   });
 }
 
-/** The record of an image as it was built last, or undefined. */
+/** The record of an image as it was built last, or undefined. @throws WeirError `bad-record` */
 export async function readImage(workspace: Pick<Workspace, 'out'>, name: string): Promise<ImageRecord | undefined> {
-  const text = await readIfExists(join(imageFolder(workspace, name), 'image.json'));
-  return text === undefined ? undefined : (JSON.parse(text) as ImageRecord);
+  const file = join(imageFolder(workspace, name), 'image.json');
+  const text = await readIfExists(file);
+  return text === undefined ? undefined : parsed<ImageRecord>(text, file);
+}
+
+function parsed<T>(text: string, file: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new WeirError('bad-record', 'this record of a build was changed since: it is no JSON', {
+      where: { file },
+      hint: 'weir build makes it anew',
+      cause,
+    });
+  }
 }
 
 /** The same, where there has to be one. @throws WeirError `no-image` with the nearest name */

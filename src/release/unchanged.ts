@@ -16,13 +16,26 @@ export interface RecordedFile {
  * its times, and the time of the inode can't be set by anyone. A copy, a hard link or a new owner moves that as well: then the
  * file is read once. It is kept in the cache, as what is published holds no times.
  */
-type Stamps = Readonly<Record<string, string>>;
+interface Known {
+  readonly stamps?: Readonly<Record<string, string>>;
+  /** Digest of the record itself: what it says of the files is all that they are held against. */
+  readonly record?: Digest;
+}
+
+/** What an image's folder should hold: its `image.json` as text, and the files that this names. */
+export interface Recorded {
+  readonly text: string;
+  readonly files: readonly RecordedFile[];
+}
+
+/** The record in an image's folder. */
+export const recordFile = 'image.json';
 
 /** Notes that the files of a folder are, as they lie there, what is recorded of them. */
-export async function rememberFiles(cache: string, dir: string, files: readonly RecordedFile[]): Promise<void> {
+export async function rememberFiles(cache: string, dir: string, { text, files }: Recorded): Promise<void> {
   const stamps: Record<string, string> = {};
   for (const { path } of files) stamps[path] = (await stamped(join(dir, path)))!.stamp;
-  await writeAtomic(await stampFile(cache, dir), JSON.stringify(stamps));
+  await write(cache, dir, { stamps, record: sha256(text) });
 }
 
 /**
@@ -33,22 +46,26 @@ export async function rememberFiles(cache: string, dir: string, files: readonly 
 export async function changedFile(
   cache: string,
   dir: string,
-  files: readonly RecordedFile[],
+  { text, files }: Recorded,
   digest: (path: string) => Promise<Digest>,
 ): Promise<string | undefined> {
-  const known = JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Stamps;
-  const now: Record<string, string> = {};
+  const known = JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Known;
+  const record = sha256(text);
+  if (known.record !== undefined && known.record !== record) return recordFile;
+  const stamps: Record<string, string> = {};
   for (const { path, size, sha256: recorded } of files) {
     // Before it is read: what is written meanwhile moves it on.
     const info = await stamped(join(dir, path));
     if (info?.size !== size) return path;
-    if (info.stamp !== known[path] && (await digest(join(dir, path))) !== recorded) return path;
-    now[path] = info.stamp;
+    if (info.stamp !== known.stamps?.[path] && (await digest(join(dir, path))) !== recorded) return path;
+    stamps[path] = info.stamp;
   }
-  if (files.some(({ path }) => now[path] !== known[path])) {
-    await writeAtomic(await stampFile(cache, dir), JSON.stringify(now));
-  }
+  if (files.some(({ path }) => stamps[path] !== known.stamps?.[path])) await write(cache, dir, { stamps, record });
   return undefined;
+}
+
+async function write(cache: string, dir: string, known: Known): Promise<void> {
+  await writeAtomic(await stampFile(cache, dir), JSON.stringify(known));
 }
 
 async function stamped(path: string): Promise<{ readonly size: number; readonly stamp: string } | undefined> {

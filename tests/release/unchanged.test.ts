@@ -10,6 +10,7 @@ let cache: string;
 let dir: string;
 let files: RecordedFile[];
 let read: string[];
+let text: string;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'weir-unchanged-'));
@@ -18,16 +19,17 @@ beforeEach(async () => {
   await mkdir(dir);
   files = [];
   read = [];
+  text = 'the record';
   for (const path of ['a', 'b']) {
     await writeFile(join(dir, path), `content of ${path}`);
     files.push({ path, size: 12, sha256: sha256(`content of ${path}`) });
   }
-  await rememberFiles(cache, dir, files);
+  await rememberFiles(cache, dir, { text, files });
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 const changed = (from = dir, within = cache) =>
-  changedFile(within, from, files, (path) => {
+  changedFile(within, from, { text, files }, (path) => {
     read.push(path.slice(from.length + 1));
     return fileDigest(path);
   });
@@ -51,7 +53,7 @@ describe('files of an image', () => {
 
   test('are found also where the time of the change was taken back', async () => {
     await utimes(join(dir, 'b'), past, past);
-    await rememberFiles(cache, dir, files);
+    await rememberFiles(cache, dir, { text, files });
     await writeFile(join(dir, 'b'), 'content of B');
     await utimes(join(dir, 'b'), past, past);
     expect(await changed()).toBe('b');
@@ -59,11 +61,16 @@ describe('files of an image', () => {
 
   test('are found where another file was moved there with its times', async () => {
     await utimes(join(dir, 'b'), past, past);
-    await rememberFiles(cache, dir, files);
+    await rememberFiles(cache, dir, { text, files });
     await writeFile(join(root, 'other'), 'content of B');
     await utimes(join(root, 'other'), past, past);
     await rename(join(root, 'other'), join(dir, 'b'));
     expect(await changed()).toBe('b');
+  });
+
+  test('are not believed to a record that was changed', async () => {
+    text = 'another record';
+    expect(await changed()).toBe('image.json');
   });
 
   test('that are longer, gone or folders are found without being read', async () => {
