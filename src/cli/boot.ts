@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
+import { type DiskBus, diskBuses } from '../boot/qemu.ts';
 import { sizeInBytes } from '../project/image.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
@@ -15,6 +16,7 @@ interface BootOptions {
   readonly run?: string;
   readonly disk?: readonly string[];
   readonly diskSize?: string;
+  readonly diskBus: DiskBus;
   readonly firmware: 'uefi' | 'bios';
   readonly cloudInit?: string;
   readonly append?: string;
@@ -36,6 +38,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       '--disk-size <size>',
       "size of the machine's own disk, such as 20GiB, where it is to be larger than the image",
     )
+    .addOption(new Option('--disk-bus <bus>', "what the machine's own disk is on").choices(diskBuses).default('nvme'))
     .addOption(
       new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
         .choices(['uefi', 'bios'])
@@ -58,6 +61,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
+        bus: options.diskBus,
         ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
         ...(options.diskSize === undefined ? {} : { diskSize: bytes('--disk-size', options.diskSize) }),

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { mapLimit } from '../base/files.ts';
@@ -63,7 +63,12 @@ export async function writeRepository(
   const letters = new Set(packages.map((pkg) => pkg.name[0]!.toLowerCase()));
   await mkdir(join(dir, 'Packages'), { recursive: true });
   for (const letter of letters) await mkdir(join(dir, 'Packages', letter), { recursive: true });
-  await mapLimit(packages, 16, (pkg) => takeOut(engine.store, pkg.rpm, join(dir, packagePath(pkg))));
+  await mapLimit(packages, 16, async (pkg) => {
+    const path = join(dir, packagePath(pkg));
+    await takeOut(engine.store, pkg.rpm, path);
+    // createrepo_c puts the file's time into primary.xml, and this one is of whenever the cache got the package.
+    if ((await stat(path)).mtimeMs !== clock * 1000) await utimes(path, clock, clock);
+  });
   await runTool(toolbox, {
     argv: [
       'createrepo_c',

@@ -56,6 +56,16 @@ describe('the command line', () => {
     expect(values(argv, '-device')).toContain('virtio-blk-pci,drive=disk0,serial=data1');
   });
 
+  test.each([
+    ['nvme', ['nvme,drive=disk0,serial=weir0,bootindex=0']],
+    ['virtio', ['virtio-blk-pci,drive=disk0,bootindex=0']],
+    ['scsi', ['virtio-scsi-pci,id=scsi0', 'scsi-hd,drive=disk0,bootindex=0']],
+    ['sata', ['ahci,id=sata0', 'ide-hd,drive=disk0,bus=sata0.0,bootindex=0']],
+  ] as const)('puts a disk on %s', (bus, devices) => {
+    const argv = qemuArgv({ ...machine, disks: [{ path: '/x', format: 'qcow2', bus }] });
+    expect(values(argv, '-device').slice(0, devices.length)).toEqual(devices);
+  });
+
   test('gives a CD read only', () => {
     const argv = qemuArgv({ ...machine, disks: [{ path: '/x.iso', format: 'raw', bus: 'cdrom' }] });
     expect(values(argv, '-drive')).toEqual(['if=none,id=disk0,format=raw,media=cdrom,readonly=on,file=/x.iso']);

@@ -40,8 +40,8 @@ test('cloud-init lets in who has the injected key, under enforcing SELinux, and 
   const data = `#cloud-config\nhostname: cloudy\nssh_authorized_keys:\n  - ${key.open}\nruncmd:\n  - [touch, /run/was-here]\n`;
   await writeFile(join(seed, 'user-data'), data);
   await writeFile(join(seed, 'meta-data'), 'instance-id: test-1\n');
-  const words = ['boot', 'vm-azure', '--cloud-init', seed, '--disk-size', '9GiB', '--out', shared.out];
-  const machine = startWeir(['-C', shared.project, ...words], {});
+  const words = ['boot', 'vm-azure', '--cloud-init', seed, '--disk-size', '9GiB', '--disk-bus', 'scsi'];
+  const machine = startWeir(['-C', shared.project, ...words, '--out', shared.out], {});
   let said = '';
   machine.stdout!.on('data', (chunk: Buffer) => {
     said += chunk.toString();

@@ -23,9 +23,9 @@ test('vm-base starts, is well under enforcing SELinux, and installs a signed pac
   }
 });
 
-test('the same disk starts by BIOS', async () => {
-  const words = ['-C', shared.project, 'boot', 'vm-base', '--firmware', 'bios', '--check', '--out', shared.out];
-  const result = await weir(words);
+test('the same disk starts by BIOS, from SATA', async () => {
+  const words = ['boot', 'vm-base', '--firmware', 'bios', '--disk-bus', 'sata', '--check', '--out', shared.out];
+  const result = await weir(['-C', shared.project, ...words]);
   const report = JSON.parse(result.stdout) as BootReport;
   expect(report.failures, result.stderr).toEqual([]);
   expect(result.code).toBe(0);

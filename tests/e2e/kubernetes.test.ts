@@ -28,8 +28,8 @@ test('a node runs our own container in a pod, confined, and nothing is denied', 
   });
   const script = join(folder, 'node.sh');
   await writeFile(script, nodeScript);
-  const words = ['boot', 'vm-kubernetes', '--check', '--run', script, '--disk', disk, '--out', shared.out];
-  const result = await weir(['-C', shared.project, ...words]);
+  const words = ['boot', 'vm-kubernetes', '--check', '--run', script, '--disk', disk, '--disk-bus', 'virtio'];
+  const result = await weir(['-C', shared.project, ...words, '--out', shared.out]);
   const report = JSON.parse(result.stdout) as BootReport;
   const said = report.machine.run?.output ?? [];
   // Among failures would be everything that SELinux denied, and a script that did not end well.

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -9,8 +10,22 @@ import {
   newFolder,
   projectWith,
   releaseRecord,
+  shared,
   weirOk,
 } from './weir.ts';
+
+/** `repomd.xml` of each repository of the newest snapshot, which holds the digests of all its metadata. */
+async function repositoryMetadata(out: string): Promise<Record<string, string>> {
+  const snapshot = join(out, 'repo', '4.0', 'latest');
+  const found: Record<string, string> = {};
+  for (const channel of (await readdir(snapshot)).filter((name) => !name.startsWith('RPM-GPG-KEY')).sort()) {
+    for (const arch of await readdir(join(snapshot, channel))) {
+      const file = join(snapshot, channel, arch, 'repodata', 'repomd.xml');
+      found[`${channel}/${arch}`] = await readFile(file, 'utf8');
+    }
+  }
+  return found;
+}
 
 // The same inputs once more: another cache, other folders, another umask, time zone and language.
 describe('building again elsewhere', () => {
@@ -49,6 +64,12 @@ describe('building again elsewhere', () => {
     const [again, before] = await Promise.all([releaseRecord(out), releaseRecord()]);
     expect(again.channels).toEqual(before.channels);
     expect(again.snapshot).toBe(before.snapshot);
+  });
+
+  test("gives repositories with the same metadata, the files' times included", async () => {
+    const again = await repositoryMetadata(out);
+    expect(Object.keys(again)).toEqual(['base/x86_64', 'sdk/x86_64']);
+    expect(again).toEqual(await repositoryMetadata(shared.out));
   });
 
   test.each([
