@@ -49,7 +49,7 @@ export async function changedFile(
   { text, files }: Recorded,
   digest: (path: string) => Promise<Digest>,
 ): Promise<string | undefined> {
-  const known = JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Known;
+  const known = await remembered(cache, dir);
   const record = sha256(text);
   if (known.record !== undefined && known.record !== record) return recordFile;
   const stamps: Record<string, string> = {};
@@ -62,6 +62,16 @@ export async function changedFile(
   }
   if (files.some(({ path }) => stamps[path] !== known.stamps?.[path])) await write(cache, dir, { stamps, record });
   return undefined;
+}
+
+/** What cannot be read, as after a loss of power, is as good as nothing: all files are read again. */
+async function remembered(cache: string, dir: string): Promise<Known> {
+  try {
+    return (JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Known | null) ?? {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
 }
 
 async function write(cache: string, dir: string, known: Known): Promise<void> {

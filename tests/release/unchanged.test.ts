@@ -1,4 +1,16 @@
-import { appendFile, chmod, copyFile, link, mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -102,5 +114,14 @@ describe('files of an image', () => {
     expect(read).toEqual(['a', 'b']);
     expect(await changed(join(root, 'moved'), join(root, 'other cache'))).toBeUndefined();
     expect(read).toEqual(['a', 'b', 'a', 'b']);
+  });
+
+  test.each(['', '{', 'null'])('are read once where what was noted of them is %j', async (noted) => {
+    const [name] = await readdir(join(cache, 'stamps'));
+    await writeFile(join(cache, 'stamps', name!), noted);
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
   });
 });
