@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, writeAtomic } from '../base/files.ts';
@@ -50,7 +50,8 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
     project,
     engine: await openEngine(cache),
     cache,
-    out: options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'),
+    // Absolute: tools run in other folders, and dnf5 makes an address of it.
+    out: resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out')),
     arch: project.release?.architectures[0] ?? 'x86_64',
     progress: options.progress,
   };

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, realpathSync, symlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folder, launcher, weir } from './weir.ts';
@@ -119,6 +119,13 @@ describe('wrong use', () => {
     expect(stderr.match(/^error: /gm)).toHaveLength(1);
     expect(stderr).toContain(message);
     if (near !== undefined) expect(stderr).toMatch(new RegExp(`did you mean ${near}\\?`, 'i'));
+  });
+
+  it('--out is below the working folder, as an absolute path: tools run in other folders', () => {
+    const dir = folder({});
+    const { code, stderr } = weir(['release', 'show', '--out', 'none'], { cwd: dir });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${join(realpathSync(dir), 'none', 'release.json')}: no release is built yet`);
   });
 
   it.each([[['bild', '--json']], [['build', '--nope', '--json']], [['--json', 'component', 'show', 'chorny']]])(
