@@ -244,6 +244,10 @@ for word in $(cat /proc/cmdline); do
     rw) mode=rw ;;
   esac
 done
+# 0 would be no time at all, and what begins with it an octal number.
+case "$wait" in
+  "" | 0* | *[!0-9]*) wait=60 ;;
+esac
 case "$root" in
   PARTUUID=* | PARTLABEL=* | UUID=* | LABEL=* | /dev/*) ;;
   "") die "no root= on the command line" ;;
@@ -262,6 +266,7 @@ probe() {
   ${modprobe(always)}
   probe
   probe
+  echo >/loaded
 ) &
 
 by_uevent() {
@@ -309,8 +314,13 @@ ${modprobe(always)}
 mount -t "$type" -o "$mode$flags" "$device" /sysroot || die "$device cannot be mounted as $type"
 # A link in the new root is followed there, not here: that it exists is enough.
 [ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || die "there is no $init on $device"
-# What loads in the background reads from here, and a network card is to be there before udev asks for it.
-wait
+# A network card is to be there before udev asks for it. But a driver that never comes back does not hold the start.
+tries=0
+while [ ! -e /loaded ] && [ "$tries" -lt $((wait * 50)) ]; do
+  sleep 0.02
+  tries=$((tries + 1))
+done
+[ -e /loaded ] || echo "initrd: after $wait seconds a driver is still loading; going on without it"
 for dir in dev proc sys; do
   [ -d "/sysroot/$dir" ] || die "there is no folder /$dir on $device"
   mount --move "/$dir" "/sysroot/$dir"

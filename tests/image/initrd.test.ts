@@ -164,8 +164,9 @@ describe('the initramfs', () => {
     const links = entries.filter(({ kind }) => kind === 'symlink').map(({ path }) => path.slice(4));
     const code = script.replace(/^ *#.*$|"[^"\n]*"/gm, '');
     const commands = code.matchAll(/(?:^|\|\||&&|\$\(|;|\bthen\b|\bdo\b|\bexec\b)\s*([a-z_]+) /gm);
-    const shell =
-      'by_uevent case die do done echo exec exit export find_root for if probe return read wait while'.split(' ');
+    const shell = 'by_uevent case die do done echo exec exit export find_root for if probe return read while'.split(
+      ' ',
+    );
     for (const [, command] of commands) expect([...links, ...shell]).toContain(command);
   });
 });
