@@ -58,6 +58,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .action(async (image: string, options: BootOptions) => {
       const settings = globals();
       checkTogether(options);
+      checkFilled(options);
       const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const machine = {
         firmware: options.firmware,
@@ -66,8 +67,16 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
         ...(options.diskSize === undefined ? {} : { diskSize: bytes('--disk-size', options.diskSize) }),
         data: await Promise.all((options.disk ?? []).map(existing)),
-        memoryMiB: number('--memory', options.memory, Math.floor(totalmem() / 2 ** 20), 'the MiB of this host'),
-        cpus: number('--cpus', options.cpus, mostProcessors, 'what the machine has places for'),
+        memoryMiB: number('--memory', options.memory, {
+          least: leastMemoryMiB,
+          most: Math.floor(totalmem() / 2 ** 20),
+          because: 'the MiB of this host',
+        }),
+        cpus: number('--cpus', options.cpus, {
+          least: 1,
+          most: mostProcessors,
+          because: 'what the machine has places for',
+        }),
       };
       if (options.check === true) {
         const install = options.install === undefined ? {} : { install: options.install };
@@ -111,6 +120,23 @@ function checkTogether({ check, run, install, sshKey, autologin, append, firmwar
   }
 }
 
+/** Empty strings, as of a shell's variable that is not set, and words that are more than one line. */
+function checkFilled({ run, install, sshKey, cloudInit, disk = [], append = '' }: BootOptions): void {
+  const taken: readonly (readonly [option: string, value: string | undefined, what: string])[] = [
+    ['--install', install, 'the name of a package'],
+    ['--run', run, 'a file'],
+    ['--ssh-key', sshKey, 'a file'],
+    ['--cloud-init', cloudInit, 'a folder'],
+    ...disk.map((path) => ['--disk', path, 'a file'] as const),
+  ];
+  for (const [option, value, what] of taken) {
+    if (value === '') throw new WeirError('bad-option', `${option} takes ${what}, not an empty name`, { exit: 2 });
+  }
+  if (/\p{Cc}/u.test(append)) {
+    throw new WeirError('bad-option', '--append takes words in one line, without control characters', { exit: 2 });
+  }
+}
+
 async function existing(path: string): Promise<string> {
   const info = await stat(path).catch(() => undefined);
   if (info !== undefined && !info.isDirectory()) return resolve(path);
@@ -133,25 +159,58 @@ async function readScript(path: string): Promise<string> {
 
 async function publicKey(path: string): Promise<string> {
   const text = await readIfExists(path);
-  if (text !== undefined && /^(ssh|ecdsa|sk)-\S+ /m.test(text)) return text;
+  const lines = (text ?? '').split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (text !== undefined && keys.length > 0 && keys.every(isPublicKey)) return text;
   const message = text === undefined ? 'there is no such file' : 'this is no public key of SSH';
   throw new WeirError('bad-option', message, { where: { file: path }, hint: 'ssh-keygen makes one', exit: 2 });
 }
 
+/** `TYPE BASE64 [comment]`, as sshd(8) has it; RFC 4253, 6.6: the key begins with the length of its type's name and the name. */
+function isPublicKey(line: string): boolean {
+  const [, type = '', base64 = ''] =
+    /^((?:ssh|ecdsa|sk)-\S+)[ \t]+((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)(?:\s|$)/.exec(
+      line,
+    ) ?? [];
+  const key = Buffer.from(base64, 'base64');
+  const after = 4 + type.length;
+  return (
+    type !== '' &&
+    key.length > after &&
+    key.readUInt32BE(0) === type.length &&
+    key.toString('latin1', 4, after) === type
+  );
+}
+
+/** More is a mistake, such as TiB for GiB. */
+const largestDisk = 64 * 2 ** 40;
+
 function bytes(option: string, text: string): number {
-  if (/^\d+(\.\d+)? ?[MGT]iB$/.test(text)) return sizeInBytes(text);
-  throw new WeirError('bad-option', `${option} takes a size such as 20GiB, not ${text}`, { exit: 2 });
+  if (!/^\d+(\.\d+)? ?[MGT]iB$/.test(text)) {
+    throw new WeirError('bad-option', `${option} takes a size such as 20GiB, not ${text}`, { exit: 2 });
+  }
+  const size = sizeInBytes(text);
+  if (size <= largestDisk) return size;
+  throw new WeirError('bad-option', `${option} takes at most 64TiB, not ${text}`, { exit: 2 });
 }
 
 /** QEMU's q35 without what more would need of it. */
 const mostProcessors = 255;
 
-/** @param most the largest that is taken, and @param because why */
-function number(option: string, text: string, most: number, because: string): number {
+/** Less is a mistake, such as GiB for MiB. */
+const leastMemoryMiB = 256;
+
+/** @param range the smallest and the largest that is taken, and why no more */
+function number(
+  option: string,
+  text: string,
+  { least, most, because }: { readonly least: number; readonly most: number; readonly because: string },
+): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value === 0) {
     throw new WeirError('bad-option', `${option} takes a whole number above 0, not ${text}`, { exit: 2 });
   }
+  if (value < least) throw new WeirError('bad-option', `${option} takes at least ${least}, not ${text}`, { exit: 2 });
   if (value <= most) return value;
   throw new WeirError('bad-option', `${option} takes at most ${most}, ${because}, not ${text}`, { exit: 2 });
 }

@@ -94,6 +94,14 @@ describe('wrong use', () => {
     [['boot', 'vm-base', '--install', 'git'], '--install goes with --check only', undefined],
     [['boot', 'vm-base', '--memory', '1e9'], '--memory takes a whole number above 0, not 1e9', undefined],
     [['boot', 'vm-base', '--memory', '1000000000'], '--memory takes at most', undefined],
+    [['boot', 'vm-base', '--memory', '255'], '--memory takes at least 256, not 255', undefined],
+    [['boot', 'vm-base', '--append', 'debug\nquiet'], '--append takes words in one line', undefined],
+    [['boot', 'vm-base', '--check', '--install', ''], '--install takes the name of a package', undefined],
+    [['boot', 'vm-base', '--check', '--run', ''], '--run takes a file', undefined],
+    [['boot', 'vm-base', '--ssh-key', ''], '--ssh-key takes a file', undefined],
+    [['boot', 'vm-base', '--cloud-init', ''], '--cloud-init takes a folder', undefined],
+    [['boot', 'vm-base', '--disk', ''], '--disk takes a file', undefined],
+    [['boot', 'vm-base', '--disk-size', '65TiB'], '--disk-size takes at most 64TiB, not 65TiB', undefined],
     [['boot', 'vm-base', '--cpus', '1000'], '--cpus takes at most 255', undefined],
     [['boot', 'vm-base', '--check', '--ssh-key', 'id.pub'], '--ssh-key does not go with --check', undefined],
     [['boot', 'vm-base', '--check', '--no-autologin'], '--no-autologin does not go with --check', undefined],
@@ -119,6 +127,38 @@ describe('wrong use', () => {
     expect(stderr.match(/^error: /gm)).toHaveLength(1);
     expect(stderr).toContain(message);
     if (near !== undefined) expect(stderr).toMatch(new RegExp(`did you mean ${near}\\?`, 'i'));
+  });
+
+  describe('the file of boot --ssh-key', () => {
+    const key = (type: string, name = type, length = name.length): string => {
+      const head = Buffer.alloc(4);
+      head.writeUInt32BE(length);
+      return `${type} ${Buffer.concat([head, Buffer.from(name), Buffer.alloc(36, 7)]).toString('base64')}`;
+    };
+    const started = (text: string) => {
+      const dir = folder({ 'id.pub': text });
+      return weir(['boot', 'no-such-image', '--ssh-key', join(dir, 'id.pub')]);
+    };
+
+    it.each([
+      ['with a comment', `${key('ssh-ed25519')} me@host\n`],
+      ['of two lines', `# mine\n${key('ssh-rsa')}\r\n\n${key('sk-ssh-ed25519@openssh.com')}`],
+    ])('%s is taken', (_, text) => {
+      expect(started(text).stderr).toContain('no image no-such-image');
+    });
+
+    it.each([
+      ['no key', 'ssh-ed25519 nonsense\n'],
+      ['half of a key', `${key('ssh-ed25519').slice(0, -3)}\n`],
+      ['a key of another type', `${key('ssh-ed25519', 'ssh-rsa')}\n`],
+      ['a key of another length', `${key('ssh-ed25519', 'ssh-ed25519', 12)}\n`],
+      ['a key and something else', `${key('ssh-ed25519')}\nssh-rsa me\n`],
+      ['nothing', ''],
+    ])('that holds %s is refused', (_, text) => {
+      const { code, stderr } = started(text);
+      expect(code).toBe(2);
+      expect(stderr).toContain('id.pub: this is no public key of SSH');
+    });
   });
 
   it('--out is below the working folder, as an absolute path: tools run in other folders', () => {
