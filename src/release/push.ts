@@ -26,7 +26,7 @@ export async function pushImage(
   reference: string,
   options: { readonly plainHttp: boolean; readonly index: boolean },
 ): Promise<PushReport> {
-  const to = parseReference(/:[^/]+$/.test(reference) ? reference : `${reference}:${workspace.release.version}`);
+  const to = parseReference(reference, workspace.release.version);
   const record = await builtImage(workspace, name);
   if (record.kind !== 'container') {
     throw new WeirError(

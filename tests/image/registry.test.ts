@@ -17,6 +17,8 @@ describe('the name of an image in a registry', () => {
     ['localhost:5000/base', 'localhost:5000', 'base', 'latest'],
     ['127.0.0.1:5000/a/b-c/d__e.f:x', '127.0.0.1:5000', 'a/b-c/d__e.f', 'x'],
     ['[::1]:5000/base:1', '[::1]:5000', 'base', '1'],
+    ['[::ffff:192.0.2.1]/base:1', '[::ffff:192.0.2.1]', 'base', '1'],
+    ['xn--mller-kva.example/base:1', 'xn--mller-kva.example', 'base', '1'],
     ['build:5000/base', 'build:5000', 'base', 'latest'],
   ])('%s', (text, registry, repository, tag) => {
     expect(parseReference(text)).toEqual({ registry, repository, tag });
@@ -33,6 +35,27 @@ describe('the name of an image in a registry', () => {
     '',
   ])('not %j', (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'bad-reference', exit: 2 }));
+  });
+
+  test('one without a tag gets that of the release, and is told as it was typed', () => {
+    expect(parseReference('r.example.org/base', '4.0').tag).toBe('4.0');
+    expect(parseReference('r.example.org:5000/base:x', '4.0').tag).toBe('x');
+    expect(() => parseReference('', '4.0')).toThrow(/^"" is no name/);
+    expect(() => parseReference('base', '4.0')).toThrow(/^base is no name/);
+  });
+
+  test.each([
+    '[:::]',
+    '[1::2::3]',
+    '256.0.0.1',
+    '10.0.1',
+    '-r.example.org',
+    'r-.example.org',
+    `${'r'.repeat(64)}.example.org`,
+    `${'r.'.repeat(126)}org`,
+    '5:80',
+  ])('no host is %s', (host) => {
+    expect(() => parseReference(`${host}/base`)).toThrow(/neither a name nor an address of a host/);
   });
 });
 
