@@ -5,7 +5,8 @@ import { canonicalJson, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { type OciArtifact, type OciDescriptor, ociArtifact } from './oci.ts';
-import { type ImageReference, indexType, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
+import type { ImageReference } from './reference.ts';
+import { indexType, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
 import { type SignatureManifest, signatureTag, signImage } from './signature.ts';
 
 export interface PushOptions extends RegistryOptions {

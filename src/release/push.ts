@@ -6,7 +6,7 @@ import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { OciDescriptor } from '../image/oci.ts';
 import { type PushReport, pushLayout } from '../image/push.ts';
-import { parseReference } from '../image/registry.ts';
+import { parseReference } from '../image/reference.ts';
 import { type Envelope, envelopeType, openEnvelope } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from './build.ts';

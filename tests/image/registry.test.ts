@@ -9,7 +9,7 @@ import { listenOnLoopback } from '../../src/boot/loopback.ts';
 import { openStore, putBytes } from '../../src/engine/store.ts';
 import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
 import { pushLayout } from '../../src/image/push.ts';
-import { parseReference } from '../../src/image/registry.ts';
+import { parseReference } from '../../src/image/reference.ts';
 
 describe('the name of an image in a registry', () => {
   test.each([
@@ -69,6 +69,8 @@ interface Behaviour {
   tokenUses?: number;
   /** Knows the referrers API. */
   referrers: boolean;
+  /** Answers by itself, where it does. */
+  odd?: (path: string, response: ServerResponse, request: IncomingMessage) => boolean;
   /** Refuses all writes. */
   denied?: boolean;
 }
@@ -81,16 +83,19 @@ let behaviour: Behaviour;
 const blobs = new Map<string, Buffer>();
 const manifests = new Map<string, { type: string; bytes: Buffer }>();
 let uploads = 0;
+const asked: string[] = [];
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url!, 'http://registry');
   const body = await buffer(request);
   const end = (status: number, headers: Record<string, string> = {}, data = ''): void =>
     void response.writeHead(status, headers).end(data);
+  asked.push(url.pathname);
+  if (behaviour.odd?.(url.pathname, response, request) === true) return;
   if (url.pathname === '/token' && request.method === 'POST') {
-    const asked = Object.fromEntries(new URLSearchParams(body.toString()));
-    expect(asked).toMatchObject({ scope: 'repository:weir/base:pull,push', service: 'test' });
-    const known = asked.grant_type === 'refresh_token' && asked.refresh_token === 'identity';
+    const form = Object.fromEntries(new URLSearchParams(body.toString()));
+    expect(form).toMatchObject({ scope: 'repository:weir/base:pull,push', service: 'test' });
+    const known = form.grant_type === 'refresh_token' && form.refresh_token === 'identity';
     return known ? end(200, {}, JSON.stringify({ access_token: behaviour.token })) : end(401);
   }
   if (url.pathname === '/token') {
@@ -163,6 +168,7 @@ beforeEach(async () => {
   behaviour = { failures: 0, referrers: true };
   blobs.clear();
   manifests.clear();
+  asked.length = 0;
   server = createServer((request, response) => void serve(request, response));
   port = await listenOnLoopback(server);
 });
@@ -372,6 +378,110 @@ describe('pushing', () => {
       hint: expect.stringContaining('another port'),
     });
     expect(wait).not.toHaveBeenCalled();
+  });
+
+  describe('answers that are none are one error that names the registry', () => {
+    const failed = (says: RegExp) => ({ code: 'registry-failed', message: expect.stringMatching(says) });
+
+    test.each(['nonsense', 'ftp://127.0.0.1/token', '/token', 'http://me:secret@127.0.0.1/token'])(
+      'a server of tokens at %s',
+      async (realm) => {
+        behaviour.odd = (_, response) => {
+          response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="test"` }).end();
+          return true;
+        };
+        await expect(push()).rejects.toMatchObject(
+          failed(/^127\.0\.0\.1:\d+ sends for a token to .*, which is no address/),
+        );
+      },
+    );
+
+    test.each(['<html>', '', 'null', '[]', '{}', '{"token":3}', '{"token":""}', '{"token":"a\\nb"}'])(
+      'a token that is %j',
+      async (text) => {
+        behaviour.token = 'secret';
+        behaviour.odd = (path, response) => path === '/token' && response.end(text) === response;
+        await expect(push()).rejects.toMatchObject(failed(/^127\.0\.0\.1:\d+ answered the question for a token with/));
+      },
+    );
+
+    test.each([
+      ['<html>', /the manifest 4\.0 with something that is no JSON/],
+      ['null', /the manifest 4\.0 with JSON that has no fields/],
+      ['3', /the manifest 4\.0 with JSON that has no fields/],
+      ['{"manifests":3}', /manifest 4\.0 whose manifests are no list of descriptors/],
+      ['{"manifests":[null]}', /manifest 4\.0 whose manifests are no list of descriptors/],
+      ['{"manifests":[{"digest":"sha256:0"}]}', /manifest 4\.0 whose manifests are no list of descriptors/],
+      [
+        '{"manifests":[{"mediaType":"a/b","digest":"sha256:0","size":1,"platform":null}]}',
+        /manifest 4\.0 whose manifests are no list of descriptors/,
+      ],
+      ['{"layers":"all"}', /manifest 4\.0 whose layers are no list of descriptors/],
+    ])('a manifest that is %s', async (text, says) => {
+      manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from(text) });
+      await expect(push()).rejects.toMatchObject(failed(says));
+    });
+
+    test('an index without images is none of them', async () => {
+      manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from('{"manifests":null}') });
+      const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+      expect((await pushLayout(layout, to, [], { index: true })).architectures).toEqual(['amd64']);
+    });
+
+    test.each([
+      [undefined, /takes an upload, but does not say where/],
+      ['http://[', /sends an upload to http:\/\/\[, which is no address/],
+      ['file:///upload', /sends an upload to file:\/\/\/upload, which is no address/],
+    ])('an upload at %s', async (location, says) => {
+      behaviour.odd = (_, response, { method }) =>
+        method === 'POST' && response.writeHead(202, location === undefined ? {} : { location }).end() === response;
+      await expect(push()).rejects.toMatchObject(failed(says));
+    });
+
+    test.each(['/v2/', 'file:///v2/', 'http://['])('a redirect to %s, which is not tried again', async (location) => {
+      behaviour.odd = (_, response) => response.writeHead(307, { location }).end() === response;
+      const wait = vi.fn(async () => {});
+      const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+      await expect(pushLayout(layout, to, [], { wait })).rejects.toMatchObject(failed(/redirects in a circle/));
+      expect(wait).not.toHaveBeenCalled();
+    });
+
+    test('one that breaks off', async () => {
+      behaviour.odd = (_, response) => {
+        response.writeHead(200, { 'content-length': '100' }).write('{');
+        setTimeout(() => response.destroy(), 20);
+        return true;
+      };
+      await expect(push()).rejects.toMatchObject({
+        code: 'no-registry',
+        message: expect.stringMatching(/broke off its answer/),
+      });
+    });
+  });
+
+  test.each([
+    ['a registry', '/v2/weir/base/manifests/4.0', 4],
+    ['a server of tokens', '/token', 1],
+  ])('%s that never answers is an error after each attempt took its time', async (_, silent, times) => {
+    behaviour.token = 'secret';
+    behaviour.odd = (path) => path === silent;
+    const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+    await expect(pushLayout(layout, to, [], { wait: async () => {}, answerSeconds: 0.1 })).rejects.toMatchObject({
+      code: 'no-registry',
+      message: `the registry 127.0.0.1:${port} does not answer within 0.1 s`,
+    });
+    expect(asked.filter((path) => path === silent)).toHaveLength(times);
+  });
+
+  test('an upload may take longer than a question', async () => {
+    behaviour.odd = (path, response, { method }) => {
+      if (method !== 'PUT' || !path.includes('/uploads/')) return false;
+      setTimeout(() => response.writeHead(201).end(), 250);
+      return true;
+    };
+    const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+    await pushLayout(layout, to, [], { answerSeconds: 0.1 });
+    expect(manifests.has('4.0')).toBe(true);
   });
 
   test('a folder that is no layout', async () => {
