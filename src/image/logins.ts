@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import { run } from '../base/process.ts';
 
@@ -8,25 +8,35 @@ import { run } from '../base/process.ts';
 // docker-credential-helpers: the server on stdin, JSON on stdout.
 
 /** Who a registry is told that the user is. */
-export type Login =
+export type Login = {
+  /** That the login, or the name of its helper, was found in. */
+  readonly file: string;
+} & (
   | { readonly kind: 'password' /** base64 of `user:password` */; readonly basic: string }
   /** Good for tokens only: a refresh token of OAuth 2. */
-  | { readonly kind: 'identity'; readonly token: string };
+  | { readonly kind: 'identity'; readonly token: string }
+);
 
+/** Tables of a file, whose values are not checked before they are used: what is wrong with another registry's is no matter here. */
 interface LoginFile {
-  readonly auths?: Readonly<Record<string, { readonly auth?: string; readonly identitytoken?: string }>>;
+  readonly auths: Readonly<Record<string, unknown>>;
   /** Name of the helper that has the logins for all registries. */
-  readonly credsStore?: string;
+  readonly credsStore: unknown;
   /** Registry → name of its helper. */
-  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly credHelpers: Readonly<Record<string, unknown>>;
 }
 
 /**
  * What `skopeo login`, `podman login` or `docker login` left for a repository, or undefined. Of the logins in a file that for
  * most of the name wins: `registry/team/name`, `registry/team`, `registry`.
- * @throws WeirError `registry-denied` for a file that is no JSON and a helper that fails
+ * @param seconds that a helper has
+ * @throws WeirError `registry-denied` for a file that is no such file, a login that fits into no request and a helper that fails
  */
-export async function loginFor(registry: string, repository: string): Promise<Login | undefined> {
+export async function loginFor(
+  registry: string,
+  repository: string,
+  seconds = helperSeconds,
+): Promise<Login | undefined> {
   const files = [
     process.env.REGISTRY_AUTH_FILE,
     // Where skopeo and podman write without XDG_RUNTIME_DIR, as for root in a CI job.
@@ -37,32 +47,60 @@ export async function loginFor(registry: string, repository: string): Promise<Lo
   for (const file of files) {
     const text = file === undefined || file === '' ? undefined : await readIfExists(file);
     if (text === undefined) continue;
-    const found = await loginIn(parsed(text, file!), file!, registry, repository);
+    const found = await loginIn(parsed(text, file!), { file: file!, registry, repository, seconds });
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-async function loginIn(
-  { auths = {}, credsStore, credHelpers = {} }: LoginFile,
-  file: string,
-  registry: string,
-  repository: string,
-): Promise<Login | undefined> {
-  const own = credHelpers[registry];
-  if (own !== undefined && own !== '') {
-    const found = await askHelper(own, file, registry);
+/** What is asked for, and of which file. */
+interface Wanted {
+  readonly file: string;
+  readonly registry: string;
+  readonly repository: string;
+  readonly seconds: number;
+}
+
+async function loginIn({ auths, credsStore, credHelpers }: LoginFile, wanted: Wanted): Promise<Login | undefined> {
+  const { file, registry, repository } = wanted;
+  const own = credHelpers[registry] ?? undefined;
+  if (own !== undefined) {
+    const found = await askHelper(helperNamed(own, `credHelpers, ${registry}`, file), wanted);
     if (found !== undefined) return found;
   }
-  const known = new Map(Object.entries(auths).map(([key, value]) => [withoutScheme(key), value]));
+  const known = new Map(Object.keys(auths).map((key) => [withoutScheme(key), key]));
   const words = [registry, ...repository.split('/')];
   for (let length = words.length; length > 0; length--) {
-    const { auth, identitytoken } = known.get(words.slice(0, length).join('/')) ?? {};
-    if (identitytoken !== undefined && identitytoken !== '') return { kind: 'identity', token: identitytoken };
-    if (auth !== undefined && auth !== '') return { kind: 'password', basic: auth };
+    const key = known.get(words.slice(0, length).join('/'));
+    const { auth, identitytoken } = key === undefined ? {} : tableOf(auths[key], `auths, ${key}`, file);
+    const token = textOf(identitytoken, `identitytoken of ${key}`, file);
+    if (token !== '') return { kind: 'identity', token, file };
+    const basic = textOf(auth, `auth of ${key}`, file);
+    if (basic !== '') return { kind: 'password', basic: checkedAuth(basic, key!, file), file };
   }
   // Last: a login that stands in the file needs no program. What a store keeps has an empty entry there.
-  return credsStore === undefined || credsStore === '' ? undefined : askHelper(credsStore, file, registry);
+  if (credsStore === undefined || credsStore === null) return undefined;
+  return askHelper(helperNamed(credsStore, 'credsStore', file), wanted);
+}
+
+/** The rest of a program's name. */
+function helperNamed(value: unknown, key: string, file: string): string {
+  if (typeof value === 'string' && /^[^/\s\p{Cc}]+$/u.test(value)) return value;
+  throw unusable(`${key} is no name of a helper`, file, 'it is the rest of the name of a program docker-credential-…');
+}
+
+/** RFC 7617, 2: a user's name and a password have no control characters. docker filled passwords up with NUL once. */
+function checkedAuth(auth: string, key: string, file: string): string {
+  // Never with its words, they are the secret.
+  const wrong = (why: string): WeirError =>
+    unusable(`the auth of ${key} ${why}`, file, `log in again: skopeo login ${key}`);
+  const packed = auth.replace(/\s/g, '');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) throw wrong('is no base64');
+  const login = Buffer.from(packed, 'base64').toString('latin1').replace(/\0+$/, '');
+  if (!login.includes(':')) throw wrong('holds no user and password');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  if (/[\x00-\x1f\x7f]/.test(login)) throw wrong('has control characters in its user or password');
+  return Buffer.from(login, 'latin1').toString('base64');
 }
 
 /** docker wrote addresses once: `https://registry/v1/`. */
@@ -77,7 +115,7 @@ const tokenUser = '<token>';
 const helperSeconds = 60;
 
 /** @returns undefined where the helper has no login for the registry */
-async function askHelper(name: string, file: string, registry: string): Promise<Login | undefined> {
+async function askHelper(name: string, { file, registry, seconds }: Wanted): Promise<Login | undefined> {
   const program = `docker-credential-${name}`;
   const failed = (why: string, cause?: unknown): WeirError =>
     new WeirError('registry-denied', `the login for ${registry} is kept by ${program}, which ${why}`, {
@@ -85,37 +123,60 @@ async function askHelper(name: string, file: string, registry: string): Promise<
       hint: `see that ${program} is on the PATH and works, or log in with: skopeo login ${registry}`,
       cause,
     });
-  const options = { input: `${registry}\n`, timeoutSeconds: helperSeconds };
+  const signal = AbortSignal.timeout(seconds * 1000);
+  const options = { input: `${registry}\n`, signal };
   const { code, stdout, stderr } = await run([program, 'get'], options).catch((error: unknown) => {
-    throw error instanceof WeirError && error.code === 'no-program' ? failed('is not there', error) : error;
+    if (error instanceof WeirError && error.code === 'no-program') throw failed('is not there', error);
+    throw systemCode(error) === 'EACCES' ? failed('may not be run', error) : error;
   });
+  if (code !== 0 && signal.aborted) throw failed(`did not answer within ${seconds} s`);
   const said = stdout.trim();
   if (code !== 0) {
     // The protocol has no code for it, only these words.
     if (/credentials not found/i.test(said)) return undefined;
     throw failed(`failed: ${(said || stderr.trim() || `exit code ${code}`).split('\n')[0]}`);
   }
-  let answer: { readonly Username?: unknown; readonly Secret?: unknown };
+  let answer: { readonly Username?: unknown; readonly Secret?: unknown } | null;
   try {
     answer = JSON.parse(said);
   } catch {
     // Without its words: there may be a secret among them.
     throw failed('did not answer in JSON');
   }
-  const { Username: user, Secret: secret } = answer;
+  const { Username: user, Secret: secret } = answer ?? {};
   if (typeof user !== 'string' || typeof secret !== 'string') throw failed('gave no Username and Secret');
-  if (user === tokenUser) return { kind: 'identity', token: secret };
-  return { kind: 'password', basic: Buffer.from(`${user}:${secret}`).toString('base64') };
+  if (user === tokenUser) return { kind: 'identity', token: secret, file };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  if (/[\x00-\x1f\x7f]/.test(user + secret)) throw failed('gave a Username or Secret with control characters');
+  return { kind: 'password', basic: Buffer.from(`${user}:${secret}`).toString('base64'), file };
 }
 
+/** An empty file holds no logins: who mounts secrets into a job has one where there is none. */
 function parsed(text: string, file: string): LoginFile {
+  let value: unknown;
   try {
-    return (JSON.parse(text) as LoginFile | null) ?? {};
-  } catch (cause) {
-    throw new WeirError('registry-denied', 'this file with logins cannot be read: it is no JSON', {
-      where: { file },
-      hint: 'log in again, or remove the file',
-      cause,
-    });
+    value = text.trim() === '' ? {} : JSON.parse(text);
+  } catch {
+    // Without its cause: there may be a secret among its words.
+    throw unusable('this file with logins cannot be read: it is no JSON', file);
   }
+  const { auths, credsStore, credHelpers } = tableOf(value, 'this file with logins', file);
+  return { auths: tableOf(auths, 'auths', file), credsStore, credHelpers: tableOf(credHelpers, 'credHelpers', file) };
+}
+
+/** null is as good as nothing: programs in Go write it for empty tables. */
+function tableOf(value: unknown, what: string, file: string): Readonly<Record<string, unknown>> {
+  if (value === undefined || value === null) return {};
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw unusable(`${what} is no table`, file);
+}
+
+function textOf(value: unknown, what: string, file: string): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value;
+  throw unusable(`the ${what} is no text`, file);
+}
+
+function unusable(what: string, file: string, hint = 'log in again, or remove the file'): WeirError {
+  return new WeirError('registry-denied', what, { where: { file }, hint });
 }

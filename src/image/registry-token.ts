@@ -3,13 +3,20 @@ import { type Login, loginFor } from './logins.ts';
 import type { ImageReference } from './reference.ts';
 import { ask, fieldsOf, unanswered, webAddress, wrongAnswer } from './registry-answers.ts';
 
+/** What a registry is told, and by whose word. */
+export interface Authorization {
+  /** The header `Authorization`. */
+  readonly header: string;
+  /** File that its login was found in; nothing where there is none and everybody gets a token. */
+  readonly file?: string;
+}
+
 /**
  * The answer to a registry's challenge: a token, or the user's name and password.
  * @param seconds that the server of tokens has for its answer
- * @returns the header `Authorization`
  * @throws WeirError `registry-denied`, `registry-failed`, `no-registry`
  */
-export async function authorize(response: Response, to: ImageReference, seconds: number): Promise<string> {
+export async function authorize(response: Response, to: ImageReference, seconds: number): Promise<Authorization> {
   await response.body?.cancel();
   const challenge = response.headers.get('www-authenticate') ?? '';
   const login = await loginFor(to.registry, to.repository);
@@ -20,7 +27,7 @@ export async function authorize(response: Response, to: ImageReference, seconds:
   if (/^basic/i.test(challenge)) {
     if (login === undefined) throw denied('there is no login for it');
     if (login.kind === 'identity') throw denied('it takes a password, and the login for it is a token');
-    return `Basic ${login.basic}`;
+    return { header: `Basic ${login.basic}`, file: login.file };
   }
   const fields = Object.fromEntries(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!.toLowerCase(), value!]),
@@ -31,11 +38,20 @@ export async function authorize(response: Response, to: ImageReference, seconds:
   const asked = new URLSearchParams({ scope: `repository:${to.repository}:pull,push` });
   if (fields.service !== undefined) asked.set('service', fields.service);
   const answer = await askForToken(realm, asked, login, seconds);
-  if (!answer.ok) throw denied(`the login was refused (${answer.status})`);
+  if (!answer.ok) {
+    await answer.body?.cancel();
+    if (answer.status >= 500 || answer.status === 429) {
+      throw wrongAnswer(realm.host, `answered ${answer.status} to the question for a token`);
+    }
+    const why = login === undefined ? 'there is no login for it' : `the login found in ${login.file} was refused`;
+    throw denied(`${why} (${answer.status})`);
+  }
   const { token, access_token: accessToken } = await fieldsOf(answer, realm.host, 'a token');
   const given = token ?? accessToken;
   // RFC 6750, 2.1, and more: whatever fits into a header.
-  if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) return `Bearer ${given}`;
+  if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) {
+    return { header: `Bearer ${given}`, ...(login === undefined ? {} : { file: login.file }) };
+  }
   throw wrongAnswer(realm.host, 'answered the question for a token without a token');
 }
 

@@ -13,7 +13,7 @@ import {
   webAddress,
   wrongAnswer,
 } from './registry-answers.ts';
-import { authorize } from './registry-token.ts';
+import { type Authorization, authorize } from './registry-token.ts';
 
 // The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
 // authentication, which all public registries use.
@@ -52,14 +52,14 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
   const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(to.registry);
   const base = `${options.plainHttp === true || loopback ? 'http' : 'https'}://${to.registry}`;
   const repository = `${base}/v2/${to.repository}`;
-  let authorization: string | undefined;
+  let authorization: Authorization | undefined;
 
   const seconds = options.answerSeconds ?? answerSeconds;
 
   const once = (method: string, url: string, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers);
     // What an upload is sent to may be another host; only the registry itself gets the credentials.
-    if (authorization !== undefined && url.startsWith(`${base}/`)) headers.set('authorization', authorization);
+    if (authorization !== undefined && url.startsWith(`${base}/`)) headers.set('authorization', authorization.header);
     // A blob takes as long as it takes.
     return ask(url, { ...init, method, headers, redirect: 'follow' }, init.body instanceof Blob ? undefined : seconds);
   };
@@ -85,7 +85,12 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
         throw unanswered(to.registry, error, base.startsWith('http:'));
       }
       // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
-      if (response.status === 401 && !asked && url.startsWith(`${base}/`) && !(used?.startsWith('Basic') ?? false)) {
+      if (
+        response.status === 401 &&
+        !asked &&
+        url.startsWith(`${base}/`) &&
+        !(used?.header.startsWith('Basic') ?? false)
+      ) {
         asked = true;
         if (authorization === used) authorization = await authorize(response, to, seconds);
         else await response.body?.cancel();
@@ -104,9 +109,11 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     if (response.ok) return response;
     const said = (await textOf(response, to.registry)).slice(0, 500);
     const denied = response.status === 401 || response.status === 403;
+    const file = response.status === 401 ? authorization?.file : undefined;
+    const refused = file === undefined ? '' : `: the login found in ${file} was refused`;
     throw new WeirError(
       denied ? 'registry-denied' : 'registry-failed',
-      `${to.registry} answered ${response.status} to ${what}`,
+      `${to.registry} answered ${response.status} to ${what}${refused}`,
       {
         details: said === '' ? [] : said.split('\n').slice(0, 5),
         ...(denied ? { hint: `log in with: skopeo login ${to.registry}, or podman or docker login` } : {}),

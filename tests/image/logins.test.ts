@@ -1,12 +1,17 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loginFor } from '../../src/image/logins.ts';
 
 let dir: string;
 let file: string;
-const basic = (login: string) => ({ kind: 'password', basic: Buffer.from(login).toString('base64') });
+const basic = (login: string, from = file) => ({
+  kind: 'password',
+  basic: Buffer.from(login).toString('base64'),
+  file: from,
+});
 const auth = (login: string) => ({ auth: Buffer.from(login).toString('base64') });
 const write = (config: object) => writeFile(file, JSON.stringify(config));
 
@@ -55,14 +60,65 @@ describe('logins in a file', () => {
 
   test('an identity token is one', async () => {
     await write({ auths: { 'r.example': { ...auth('me:'), identitytoken: 'secret' } } });
-    expect(await loginFor('r.example', 'app')).toEqual({ kind: 'identity', token: 'secret' });
+    expect(await loginFor('r.example', 'app')).toEqual({ kind: 'identity', token: 'secret', file });
   });
 
   test('podman’s file comes before docker’s', async () => {
     await mkdir(join(dir, 'run/containers'), { recursive: true });
     await writeFile(join(dir, 'run/containers/auth.json'), JSON.stringify({ auths: { 'r.example': auth('pod:1') } }));
     await write({ auths: { 'r.example': auth('docker:2') } });
-    expect(await loginFor('r.example', 'app')).toEqual(basic('pod:1'));
+    expect(await loginFor('r.example', 'app')).toEqual(basic('pod:1', join(dir, 'run/containers/auth.json')));
+  });
+});
+
+describe('a file with logins', () => {
+  test.each([
+    '',
+    '\n',
+    'null',
+    '{"auths":null}',
+    '{"credHelpers":null,"credsStore":null}',
+    '{"auths":{"r.example":null},"credHelpers":{"r.example":null}}',
+    '{"auths":{"r.example":{"auth":null}}}',
+  ])('that holds %j has none', async (text) => {
+    await writeFile(file, text);
+    expect(await loginFor('r.example', 'app')).toBeUndefined();
+  });
+
+  test('may hold users and passwords in any script, and passwords filled up with NUL', async () => {
+    await write({ auths: { 'r.example': auth('Łukasz:пароль'), 'old.example': auth('me:secret\0\0') } });
+    expect(await loginFor('r.example', 'app')).toEqual(basic('Łukasz:пароль'));
+    expect(await loginFor('old.example', 'app')).toEqual(basic('me:secret'));
+  });
+
+  test.each([
+    [{ auths: 3 }, /^auths is no table/],
+    [{ auths: { 'r.example': 'secret' } }, /^auths, r\.example is no table/],
+    [{ auths: { 'r.example': { auth: 3 } } }, /^the auth of r\.example is no text/],
+    [{ auths: { 'r.example': { identitytoken: ['secret'] } } }, /^the identitytoken of r\.example is no text/],
+    [{ auths: { 'r.example': { auth: 'secret:пароль' } } }, /^the auth of r\.example is no base64/],
+    [{ auths: { 'r.example': auth('secret') } }, /^the auth of r\.example holds no user and password/],
+    [{ auths: { 'r.example': auth('me:secret\r\nx: y') } }, /^the auth of r\.example has control characters/],
+    [
+      { auths: { 'https://r.example/v1/': auth('m\0e:secret') } },
+      /^the auth of https:\/\/r\.example\/v1\/ has control/,
+    ],
+    [{ credsStore: '' }, /^credsStore is no name of a helper/],
+    [{ credsStore: '../secret' }, /^credsStore is no name of a helper/],
+    [{ credsStore: 3 }, /^credsStore is no name of a helper/],
+    [{ credHelpers: { 'r.example': '' } }, /^credHelpers, r\.example is no name of a helper/],
+    [{ credHelpers: { 'r.example': 'a/secret' } }, /^credHelpers, r\.example is no name of a helper/],
+  ])('%j is one error that names it, without what is secret', async (config, says) => {
+    await write(config);
+    const error: unknown = await loginFor('r.example', 'app').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'registry-denied', message: expect.stringMatching(says), where: { file } });
+    const secret = Buffer.from('secret').toString('base64').slice(0, 7);
+    expect(inspect(error)).not.toMatch(new RegExp(`secret\\b|${secret}`));
+  });
+
+  test('is not blamed for what it holds for others', async () => {
+    await write({ auths: { 'other.example': 3, 'r.example': auth('me:1') }, credHelpers: { 'other.example': '' } });
+    expect(await loginFor('r.example', 'app')).toEqual(basic('me:1'));
   });
 });
 
@@ -73,7 +129,7 @@ describe('logins that a program keeps', () => {
     await helper('one', 'echo "{\\"Username\\":\\"<token>\\",\\"Secret\\":\\"of $server\\"}"');
     await helper('store', answer);
     await write({ credsStore: 'store', credHelpers: { 'r.example:5000': 'one' }, auths: { 'b.example': {} } });
-    expect(await loginFor('r.example:5000', 'app')).toEqual({ kind: 'identity', token: 'of r.example:5000' });
+    expect(await loginFor('r.example:5000', 'app')).toEqual({ kind: 'identity', token: 'of r.example:5000', file });
     expect(await loginFor('b.example', 'app')).toEqual(basic('me:of b.example'));
   });
 
@@ -94,6 +150,12 @@ describe('logins that a program keeps', () => {
     ['is not there', undefined, /which is not there/],
     ['fails', 'echo "the key ring is locked"; exit 1', /failed: the key ring is locked/],
     ['speaks no JSON', 'echo "secret"', /did not answer in JSON/],
+    ['answers null', 'echo null', /gave no Username and Secret/],
+    [
+      'gives more than a line',
+      'printf \'{"Username":"me","Secret":"of\\\\nme"}\'',
+      /gave a Username or Secret with control characters/,
+    ],
     ['leaves out the secret', 'echo "{\\"Username\\":\\"me\\"}"', /gave no Username and Secret/],
   ])('one that %s is a clear error', async (_, script, says) => {
     if (script !== undefined) await helper('store', script);
@@ -103,6 +165,26 @@ describe('logins that a program keeps', () => {
       message: expect.stringMatching(says),
       where: { file },
       hint: expect.stringContaining('docker-credential-store'),
+    });
+  });
+
+  test('one that hangs is an error after its time', async () => {
+    await helper('store', 'sleep 20');
+    await write({ credsStore: 'store' });
+    await expect(loginFor('r.example', 'app', 0.3)).rejects.toMatchObject({
+      code: 'registry-denied',
+      message: expect.stringMatching(/which did not answer within 0\.3 s/),
+      where: { file },
+    });
+  });
+
+  test('one that may not be run is an error', async () => {
+    await helper('store', 'true');
+    await chmod(join(dir, 'bin/docker-credential-store'), 0o644);
+    await write({ credsStore: 'store' });
+    await expect(loginFor('r.example', 'app')).rejects.toMatchObject({
+      code: 'registry-denied',
+      message: expect.stringMatching(/which may not be run/),
     });
   });
 });

@@ -326,18 +326,42 @@ describe('pushing', () => {
     const login = (identitytoken: string) =>
       writeFile(file, JSON.stringify({ auths: { [`127.0.0.1:${port}/weir`]: { identitytoken } } }));
     await login('another');
-    await expect(push()).rejects.toMatchObject({ code: 'registry-denied', message: expect.stringContaining('401') });
+    await expect(push()).rejects.toMatchObject({
+      code: 'registry-denied',
+      message: expect.stringContaining(`the login found in ${file} was refused (401)`),
+    });
     await login('identity');
     await push();
     expect(manifests.has('4.0')).toBe(true);
   });
 
-  test.each(['{"auths":', ''])('a file with logins that holds %j is named', async (text) => {
+  test.each(['{"auths":', '[]', '{"auths":3}'])('a file with logins that holds %j is named', async (text) => {
     const file = join(dir, 'auth.json');
     await writeFile(file, text);
     vi.stubEnv('REGISTRY_AUTH_FILE', file);
     behaviour.token = 'secret';
     await expect(push()).rejects.toMatchObject({ code: 'registry-denied', where: { file } });
+  });
+
+  test('a user and password that are refused are told with their file', async () => {
+    const file = join(dir, 'auth.json');
+    vi.stubEnv('REGISTRY_AUTH_FILE', file);
+    const auth = Buffer.from('me:secret').toString('base64');
+    await writeFile(file, JSON.stringify({ auths: { [`127.0.0.1:${port}`]: { auth } } }));
+    behaviour.odd = (_, response) => response.writeHead(401, { 'www-authenticate': 'Basic' }).end() === response;
+    await expect(push()).rejects.toMatchObject({
+      code: 'registry-denied',
+      message: expect.stringMatching(new RegExp(`answered 401 to .*: the login found in ${file} was refused$`)),
+    });
+  });
+
+  test('a server of tokens that fails is not taken for one that refuses', async () => {
+    behaviour.token = 'secret';
+    behaviour.odd = (path, response) => path === '/token' && response.writeHead(503).end() === response;
+    await expect(push()).rejects.toMatchObject({
+      code: 'registry-failed',
+      message: `127.0.0.1:${port} answered 503 to the question for a token`,
+    });
   });
 
   test('a server that fails for a while is asked again', async () => {
