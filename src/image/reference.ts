@@ -8,6 +8,7 @@ export interface ImageReference {
   readonly tag: string;
 }
 
+const tagGrammar = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /** @param tagByDefault what one without a tag gets @throws WeirError `bad-reference` (exit 2) */
@@ -30,6 +31,13 @@ export function parseReference(text: string, tagByDefault = 'latest'): ImageRefe
   }
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
     throw new WeirError('bad-reference', `${text}: ${port} is no port`, { hint: 'ports are 1 to 65535', exit: 2 });
+  }
+  // What stands in for a tag is a version, and versions may hold more.
+  if (!tagGrammar.test(tag)) {
+    throw new WeirError('bad-reference', `${text} is without a tag, and ${tag} cannot be one`, {
+      hint: `write the tag: ${text}:TAG`,
+      exit: 2,
+    });
   }
   return { registry, repository, tag };
 }

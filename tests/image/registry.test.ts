@@ -40,6 +40,9 @@ describe('the name of an image in a registry', () => {
   test('one without a tag gets that of the release, and is told as it was typed', () => {
     expect(parseReference('r.example.org/base', '4.0').tag).toBe('4.0');
     expect(parseReference('r.example.org:5000/base:x', '4.0').tag).toBe('x');
+    expect(() => parseReference('r.example.org/base', '4.0+x')).toThrow(
+      /^r\.example\.org\/base is without a tag, and 4\.0\+x/,
+    );
     expect(() => parseReference('', '4.0')).toThrow(/^"" is no name/);
     expect(() => parseReference('base', '4.0')).toThrow(/^base is no name/);
   });
