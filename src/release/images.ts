@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -7,7 +7,6 @@ import { provenanceStatement, type Subject } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { readIfExists } from '../base/files.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { resolveCached } from '../build/buildroot.ts';
 import { withScratch } from '../engine/sandbox.ts';
@@ -30,6 +29,7 @@ import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
+import { imageRecordSchema, recordProblem } from './record-schema.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
@@ -211,15 +211,17 @@ function summarise(record: ImageRecord): string {
 }
 
 /** The record of an image that is there whole, as it was made, from the same inputs. */
-async function knownImage(
-  { cache }: Workspace,
+export async function knownImage(
+  { cache }: Pick<Workspace, 'cache'>,
   toolbox: Toolbox,
   dir: string,
   inputs: Digest,
-  stage: Stage,
+  stage: Pick<Stage, 'update' | 'note'>,
 ): Promise<ImageRecord | undefined> {
-  const text = await readIfExists(join(dir, recordFile));
-  if (text === undefined) return undefined;
+  const path = join(dir, recordFile);
+  const info = await lstat(path).catch(() => undefined);
+  if (info === undefined) return undefined;
+  const text = info.isFile() ? await readFile(path, 'utf8').catch(() => '') : '';
   const record = parsedRecord(text);
   if (record !== undefined && record.inputs !== inputs) return undefined;
   const digest = (path: string): Promise<Digest> => {
@@ -233,9 +235,11 @@ async function knownImage(
   return undefined;
 }
 
-function parsedRecord(text: string): ImageRecord | undefined {
+/** An image's record, or undefined where the text is none. */
+export function parsedRecord(text: string): ImageRecord | undefined {
   try {
-    return JSON.parse(text) as ImageRecord;
+    const value: unknown = JSON.parse(text);
+    return recordProblem(imageRecordSchema, value) === undefined ? (value as ImageRecord) : undefined;
   } catch {
     return undefined;
   }

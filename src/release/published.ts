@@ -1,8 +1,11 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { closest, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import type { Project } from '../project/model.ts';
 import type { ImageRecord } from './images.ts';
+import { imageRecordSchema, recordProblem, releaseRecordSchema } from './record-schema.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What readers need of `release.json`; `writeReleaseRecord` writes it. */
@@ -39,11 +42,10 @@ export interface ReleaseRecord {
 
 /** The record of the last release that was built, or undefined. @throws WeirError `bad-record` */
 export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
-  const text = await readIfExists(join(workspace.out, 'release.json'));
-  return text === undefined ? undefined : parsed<ReleaseRecord>(text, join(workspace.out, 'release.json'));
+  return readRecord<ReleaseRecord>(releaseRecordSchema, join(workspace.out, 'release.json'));
 }
 
-/** The same, where there has to be one. @throws WeirError `not-built` */
+/** The same, where there has to be one. @throws WeirError `not-built`, `bad-record` */
 export async function builtRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord> {
   const record = await readRelease(workspace);
   if (record !== undefined) return record;
@@ -55,21 +57,33 @@ export async function builtRelease(workspace: Pick<Workspace, 'out'>): Promise<R
 
 /** The record of an image as it was built last, or undefined. @throws WeirError `bad-record` */
 export async function readImage(workspace: Pick<Workspace, 'out'>, name: string): Promise<ImageRecord | undefined> {
-  const file = join(imageFolder(workspace, name), 'image.json');
-  const text = await readIfExists(file);
-  return text === undefined ? undefined : parsed<ImageRecord>(text, file);
+  return readRecord<ImageRecord>(imageRecordSchema, join(imageFolder(workspace, name), 'image.json'));
 }
 
-function parsed<T>(text: string, file: string): T {
+async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undefined> {
+  const info = await stat(file).catch(() => undefined);
+  // A pipe would be waited for.
+  if (info !== undefined && !info.isFile()) throw badRecord(file, 'it is no file');
+  const text = await readIfExists(file);
+  if (text === undefined) return undefined;
+  let value: unknown;
   try {
-    return JSON.parse(text) as T;
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new WeirError('bad-record', 'this record of a build was changed since: it is no JSON', {
-      where: { file },
-      hint: 'weir build makes it anew',
-      cause,
-    });
+    throw badRecord(file, 'it is no JSON', cause);
   }
+  const problem = recordProblem(schema, value);
+  if (problem !== undefined) throw badRecord(file, problem);
+  return value as T;
+}
+
+/** A record that no build wrote like this. */
+export function badRecord(file: string, what: string, cause?: unknown): WeirError {
+  return new WeirError('bad-record', `this record of a build was changed since: ${what}`, {
+    where: { file },
+    hint: 'weir build makes it anew',
+    cause,
+  });
 }
 
 /** The same, where there has to be one. @throws WeirError `no-image` with the nearest name */

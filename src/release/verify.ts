@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { canonicalJson, type Digest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { sparseDigest } from '../image/digest.ts';
@@ -10,9 +11,9 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type Envelope, openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
 import { publicKeyId } from '../trust/image-key.ts';
-import { type ImageRecord, provenanceFile, provenanceSubjects } from './images.ts';
+import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
 import { imageKeyFile, isResult } from './output.ts';
-import { builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
+import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 export interface Verification {
@@ -74,12 +75,21 @@ async function keyFaults({ out, project }: ProjectWorkspace, release: ReleaseRec
     wrong(record, 'it names another key than [signing] key');
   if (imageKey !== undefined && publicKeyId(await readFile(imageKey, 'utf8'), imageKey) !== release.imageKey.id)
     wrong(record, 'it names another key than [signing] image-key');
-  if (publicKeyId(release.imageKey.publicKey, join(out, record)) !== release.imageKey.id)
+  if (recordedKeyId(release, join(out, record)) !== release.imageKey.id)
     wrong(record, 'its image key is not the one that it gives the id of');
   const published = await readIfExists(join(out, imageKeyFile));
   if (published === undefined) faults.push({ path: imageKeyFile, fault: 'missing', message: 'it is not there' });
   else if (published !== release.imageKey.publicKey) wrong(imageKeyFile, 'it is not the key in release.json');
   return faults;
+}
+
+function recordedKeyId({ imageKey }: ReleaseRecord, file: string): string {
+  try {
+    return publicKeyId(imageKey.publicKey, file);
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    throw badRecord(file, 'imageKey.publicKey: it is no key', error);
+  }
 }
 
 /** What stands in the output folder and belongs to no release, or to another one. */
@@ -145,15 +155,13 @@ async function fileFault(
 /** Whether an image's own record says what that of the release does, of the packages too. */
 function agrees(own: string, image: RecordedImage, { channels }: Pick<ReleaseRecord, 'channels'>): boolean {
   const published = new Set(channels.flatMap((channel) => channel.packages.map((pkg) => `${pkg.nevra} ${pkg.sha256}`)));
-  try {
-    const { name, kind, inputs, installedSize, files, details, packages } = JSON.parse(own) as ImageRecord;
-    const said = { name, kind, inputs, installedSize, files, details, packages: packages.map((pkg) => nevra(pkg)) };
-    return (
-      canonicalJson(said) === canonicalJson(image) && packages.every((pkg) => published.has(`${nevra(pkg)} ${pkg.rpm}`))
-    );
-  } catch {
-    return false;
-  }
+  const record = parsedRecord(own);
+  if (record === undefined) return false;
+  const { name, kind, inputs, installedSize, files, details, packages } = record;
+  const said = { name, kind, inputs, installedSize, files, details, packages: packages.map((pkg) => nevra(pkg)) };
+  return (
+    canonicalJson(said) === canonicalJson(image) && packages.every((pkg) => published.has(`${nevra(pkg)} ${pkg.rpm}`))
+  );
 }
 
 async function provenanceFaults(dir: string, image: RecordedImage, publicKey: string): Promise<Fault[]> {

@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { readImage, readRelease } from '../../src/release/published.ts';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { runOk } from '../../src/base/process.ts';
+import { type ReleaseRecord, readImage, readRelease } from '../../src/release/published.ts';
 
 test.each(['release.json', 'images/vm/image.json'])('%s that is cut off is named', async (name) => {
   const out = await mkdtemp(join(tmpdir(), 'weir-published-'));
@@ -13,4 +14,75 @@ test.each(['release.json', 'images/vm/image.json'])('%s that is cut off is named
   expect(await read()).toBeUndefined();
   await writeFile(file, '{"version":');
   await expect(read()).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+});
+
+const files = [{ path: 'vm.raw', size: 8, sha256: 'ab' }];
+const image = { name: 'vm', kind: 'disk', inputs: 'ab', installedSize: 7, files, details: {} } as const;
+const release: ReleaseRecord = {
+  version: '4.0',
+  snapshot: '20260101-01234567',
+  arch: 'x86_64',
+  signingKey: { fingerprint: 'AB' },
+  imageKey: { id: 'ab', publicKey: '' },
+  components: [],
+  channels: [{ name: 'base', packages: [{ nevra: 'bash-1:5.3-4.x86_64', sha256: 'ab', origin: 'seed' }] }],
+  images: [{ ...image, packages: ['bash-1:5.3-4.x86_64'] }],
+};
+const said = { ...image, snapshot: '20260101-01234567', packages: [], osRelease: {}, log: [] };
+const { imageKey, signingKey, ...keyless } = release;
+const away = [{ ...image, packages: [], files: [{ path: '../../x', size: 1, sha256: 'ab' }] }];
+
+describe('a record', () => {
+  let out: string;
+  beforeEach(async () => {
+    out = await mkdtemp(join(tmpdir(), 'weir-published-'));
+    await mkdir(join(out, 'images/vm'), { recursive: true });
+  });
+  afterEach(() => rm(out, { recursive: true, force: true }));
+
+  test('as a build writes it is read whole', async () => {
+    await writeFile(join(out, 'release.json'), JSON.stringify({ ...release, more: 1 }));
+    expect(await readRelease({ out })).toEqual({ ...release, more: 1 });
+    await writeFile(join(out, 'images/vm/image.json'), JSON.stringify(said));
+    expect(await readImage({ out }, 'vm')).toEqual(said);
+  });
+
+  test.each([
+    ['null', null],
+    ['an empty one', {}],
+    ['a list', []],
+    ['a number', 3],
+    ['one without images', { ...release, images: null }],
+    ['one without an image key', { ...keyless, signingKey }],
+    ['one without a signing key', { ...keyless, imageKey }],
+    [
+      'one with a package that has no version',
+      { ...release, channels: [{ name: 'base', packages: [{ nevra: 'x' }] }] },
+    ],
+    ['one whose files lie elsewhere', { ...release, images: away }],
+    ['one whose snapshot lies elsewhere', { ...release, snapshot: '..' }],
+  ])('of a release that is none is named: %s', async (_what, value) => {
+    const file = join(out, 'release.json');
+    await writeFile(file, JSON.stringify(value));
+    const error = { code: 'bad-record', exit: 1, where: { file }, hint: expect.stringContaining('weir build') };
+    await expect(readRelease({ out })).rejects.toMatchObject(error);
+  });
+
+  test.each([null, { inputs: 'ab' }, { ...said, files: [] }, { ...said, packages: [{}] }])(
+    'of an image that is none is named: %j',
+    async (value) => {
+      const file = join(out, 'images/vm/image.json');
+      await writeFile(file, JSON.stringify(value));
+      await expect(readImage({ out }, 'vm')).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+    },
+  );
+
+  test('that is a folder or a pipe is named', async () => {
+    const file = join(out, 'release.json');
+    await mkdir(file);
+    await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+    await rm(file, { recursive: true });
+    await runOk(['mkfifo', file]);
+    await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+  });
 });

@@ -13,6 +13,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const pkg = { name: 'bash', epoch: 0, version: '5.3', release: '4', arch: 'x86_64', rpm: sha256('bash') };
 const nevra = 'bash-5.3-4.x86_64';
+const from = { sourceRpm: 'bash-5.3-4.src.rpm', origin: 'seed' };
 
 let dir: string;
 let key: ImageKey;
@@ -32,7 +33,9 @@ async function attest(name: string, digest: string, signer = key): Promise<void>
 
 /** As the build writes it, last. */
 async function record(changes: object = {}): Promise<void> {
-  await writeFile(join(dir, 'image.json'), JSON.stringify({ ...image, packages: [pkg], log: [], ...changes }));
+  const packages = [{ ...pkg, ...from, nevra }];
+  const own = { ...image, packages, snapshot: '20260101-01234567', osRelease: {}, log: [], ...changes };
+  await writeFile(join(dir, 'image.json'), JSON.stringify(own));
 }
 
 async function faults(): Promise<string[]> {
@@ -78,10 +81,14 @@ describe('an image in its folder', () => {
   test('must have a record that agrees with that of the release', async () => {
     await record({ inputs: 'cd' });
     expect(await faults()).toEqual(['wrong image.json']);
-    await record({ packages: [{ ...pkg, rpm: sha256('another bash') }] });
+    await record({ packages: [{ ...pkg, ...from, nevra, rpm: sha256('another bash') }] });
     expect(await faults()).toEqual(['wrong image.json']);
     await writeFile(join(dir, 'image.json'), 'no record');
     expect(await faults()).toEqual(['wrong image.json']);
+    for (const none of [null, { inputs: image.inputs }, []]) {
+      await writeFile(join(dir, 'image.json'), JSON.stringify(none));
+      expect(await faults()).toEqual(['wrong image.json']);
+    }
     await rm(join(dir, 'image.json'));
     expect(await faults()).toEqual(['missing image.json']);
   });

@@ -1,0 +1,67 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { runOk } from '../../src/base/process.ts';
+import { knownImage } from '../../src/release/images.ts';
+import { rememberFiles } from '../../src/release/unchanged.ts';
+import type { Toolbox } from '../../src/toolbox/tool.ts';
+
+// Files as small as these are read without a tool.
+const toolbox = {} as Toolbox;
+const files = [{ path: 'vm.raw', size: 8, sha256: sha256('the disk') }];
+const image = { name: 'vm', kind: 'disk', inputs: 'ab', installedSize: 7, files, details: {} };
+const record = { ...image, snapshot: '20260101-01234567', packages: [], osRelease: {}, log: [] };
+
+let root: string;
+let dir: string;
+let file: string;
+let notes: string[];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'weir-known-'));
+  dir = join(root, 'vm');
+  file = join(dir, 'image.json');
+  notes = [];
+  await mkdir(dir);
+  await writeFile(join(dir, 'vm.raw'), 'the disk');
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const known = () =>
+  knownImage({ cache: join(root, 'cache') }, toolbox, dir, 'ab', {
+    update: () => {},
+    note: (text) => notes.push(text),
+  });
+
+/** As after a build that wrote this. */
+async function built(text: string): Promise<void> {
+  await writeFile(file, text);
+  await rememberFiles(join(root, 'cache'), dir, { text, files });
+}
+
+test('an image that nobody touched is known', async () => {
+  await built(JSON.stringify(record));
+  expect(await known()).toEqual(record);
+  expect(notes).toEqual([]);
+});
+
+test.each([null, { inputs: 'ab' }, { ...record, files: [] }, [], 3])(
+  'an image whose record is none is made again: %j',
+  async (value) => {
+    await built(JSON.stringify(value));
+    expect(await known()).toBeUndefined();
+    expect(notes).toEqual([expect.stringContaining(file)]);
+  },
+);
+
+test.each([
+  ['a folder', () => mkdir(file)],
+  ['a pipe', () => runOk(['mkfifo', file])],
+  ['a link', () => symlink('/dev/zero', file)],
+])('an image whose record is %s is made again', async (_what, make) => {
+  await make();
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining(file)]);
+});
