@@ -5,7 +5,7 @@ import { exists, writeAtomic } from '../base/files.ts';
 import { removeTree } from '../engine/sandbox.ts';
 
 /** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
-const marker = 'weir-output';
+export const outputMarker = 'weir-output';
 
 /** The public half of the key that the images are signed with. */
 export const imageKeyFile = 'image-key.pem';
@@ -18,16 +18,16 @@ const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.jso
  * @throws WeirError `not-output` (exit 2) for a folder with anything else in it
  */
 export async function claimOutput(out: string): Promise<void> {
-  if (!(await exists(out)) || (await exists(join(out, marker)))) return;
+  if (!(await exists(out)) || (await exists(join(out, outputMarker)))) return;
   const names = (await readdir(out)).filter((name) => name !== '.lock' && !isTemporary(name)).sort();
   if (names.length > 0) throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
 }
 
 /** Marks an output folder as Weir's, before anything of Weir's is written into it. */
 export async function markOutput(out: string): Promise<void> {
-  if (await exists(join(out, marker))) return;
+  if (await exists(join(out, outputMarker))) return;
   await writeAtomic(
-    join(out, marker),
+    join(out, outputMarker),
     'Written by weir build. weir clean --out removes what Weir made here, and nothing else.\n',
   );
 }
@@ -45,13 +45,14 @@ export async function emptyOutput(out: string): Promise<string[]> {
     removed.push(join(out, name));
   }
   // Last, so that a removal that was stopped can be taken up again.
-  await rm(join(out, marker), { force: true });
+  await rm(join(out, outputMarker), { force: true });
   return removed;
 }
 
 /** @throws WeirError `not-output` (exit 2) */
 export async function checkOutput(out: string): Promise<void> {
-  if ((await exists(out)) && !(await exists(join(out, marker)))) throw notOutput(out, 'no build of Weir wrote it');
+  if ((await exists(out)) && !(await exists(join(out, outputMarker))))
+    throw notOutput(out, 'no build of Weir wrote it');
 }
 
 function notOutput(out: string, why: string): WeirError {
@@ -64,7 +65,7 @@ function notOutput(out: string, why: string): WeirError {
 
 /** Whether a name in an output folder is of Weir's making. */
 export function isResult(name: string): boolean {
-  return name === marker || name === '.lock' || results.includes(name) || isTemporary(name);
+  return name === outputMarker || name === '.lock' || results.includes(name) || isTemporary(name);
 }
 
 function isTemporary(name: string): boolean {

@@ -1,19 +1,30 @@
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { z } from 'zod';
 import { canonicalJson, type Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { exists, readIfExists } from '../base/files.ts';
+import { isAbandoned, isTemporary } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { sparseDigest } from '../image/digest.ts';
+import {
+  entriesOf,
+  type Fault,
+  filesWithin,
+  readingFaults,
+  unreadableFile,
+  within,
+  wrongFolder,
+} from '../repo/fault.ts';
 import { nevra, packagePath, parseNevra } from '../repo/metadata.ts';
-import { type Fault, verifyRepository } from '../repo/verify.ts';
+import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { type Envelope, openEnvelope } from '../trust/dsse.ts';
+import { openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
 import { publicKeyId } from '../trust/image-key.ts';
 import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
-import { imageKeyFile, isResult } from './output.ts';
+import { imageKeyFile, isResult, outputMarker } from './output.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
+import { recordFile } from './unchanged.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 export interface Verification {
@@ -42,19 +53,20 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   const release = await builtRelease(workspace);
   const toolbox = await toolboxStage(workspace, 'core');
   return inStage(workspace.progress, 'verify', async (stage) => {
-    const faults: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
+    const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
     let files = 2;
     for (const image of release.images) {
       stage.update(image.name);
       const dir = imageFolder(workspace, image.name);
-      const found = await imageFaults(dir, image, release, (path) => sparseDigest(toolbox, path));
-      faults.push(...within(join('images', image.name), found));
+      const wrong = await imageFaults(dir, image, release, (path) => sparseDigest(toolbox, path));
+      found.push(...within(join('images', image.name), wrong));
       files += image.files.length + 1;
     }
     stage.update('repository');
     const repository = await repositoryFaults(workspace, toolbox, release);
-    faults.push(...repository.faults);
+    found.push(...repository.faults);
     files += repository.files;
+    const faults = onceEach(found);
     const packages = release.channels.reduce((sum, channel) => sum + channel.packages.length, 0);
     const { version, snapshot, images } = release;
     return {
@@ -77,9 +89,10 @@ async function keyFaults({ out, project }: ProjectWorkspace, release: ReleaseRec
     wrong(record, 'it names another key than [signing] image-key');
   if (recordedKeyId(release, join(out, record)) !== release.imageKey.id)
     wrong(record, 'its image key is not the one that it gives the id of');
-  const published = await readIfExists(join(out, imageKeyFile));
-  if (published === undefined) faults.push({ path: imageKeyFile, fault: 'missing', message: 'it is not there' });
-  else if (published !== release.imageKey.publicKey) wrong(imageKeyFile, 'it is not the key in release.json');
+  const unreadable = await unreadableFile(out, imageKeyFile);
+  if (unreadable !== undefined) faults.push(unreadable);
+  else if ((await readFile(join(out, imageKeyFile), 'utf8')) !== release.imageKey.publicKey)
+    wrong(imageKeyFile, 'it is not the key in release.json');
   return faults;
 }
 
@@ -92,17 +105,69 @@ function recordedKeyId({ imageKey }: ReleaseRecord, file: string): string {
   }
 }
 
-/** What stands in the output folder and belongs to no release, or to another one. */
-async function strays(out: string, { images }: ReleaseRecord): Promise<Fault[]> {
+/**
+ * What stands in the output folder and belongs to no release, or to another one; of `repo/` all but the channels of this release.
+ * Older snapshots are none of this release's business.
+ */
+export async function strays(
+  out: string,
+  release: Pick<ReleaseRecord, 'version' | 'snapshot' | 'arch' | 'channels' | 'images'>,
+): Promise<Fault[]> {
   const faults: Fault[] = [];
-  for (const path of (await readdir(out)).sort()) {
-    if (!isResult(path)) faults.push({ path, fault: 'extra', message: 'no build made it' });
+  /** @param known whether a name has its place in the folder */
+  const look = async (
+    folder: string,
+    message: string,
+    known: (name: string, isFolder: boolean) => boolean,
+  ): Promise<string[]> => {
+    const { names, faults: found } = await entriesOf(out, folder);
+    faults.push(...found);
+    for (const [name, isFolder] of names) {
+      const path = join(folder, name);
+      if (known(name, isFolder) || (await isInUse(join(out, path), name))) continue;
+      faults.push({ path, fault: 'extra', message });
+    }
+    return names.filter(([name, isFolder]) => isFolder && known(name, isFolder)).map(([name]) => name);
+  };
+  const { version, snapshot, arch, channels, images } = release;
+  const marker = await unreadableFile(out, outputMarker);
+  if (marker !== undefined) faults.push(marker);
+  await look('', 'no build made it', (name) => isResult(name) && !isTemporary(name));
+  await look('images', 'it is no image of this release', (name) => images.some((image) => image.name === name));
+  const versions: string[] = [];
+  for (const [name, isFolder] of (await entriesOf(out, 'repo')).names) {
+    if (name === version || (isFolder && (await holdsSnapshots(join(out, 'repo', name))))) versions.push(name);
   }
-  for (const name of (await readdir(join(out, 'images')).catch(() => [])).sort()) {
-    if (name.startsWith('.') || images.some((image) => image.name === name)) continue;
-    faults.push({ path: join('images', name), fault: 'extra', message: 'it is no image of this release' });
+  await look('repo', 'it is no repository of a release', (name) => versions.includes(name));
+  for (const each of versions) {
+    await look(
+      join('repo', each),
+      'it is no snapshot',
+      (name, isFolder) => name === 'latest' || (isFolder && (name === snapshot || isSnapshot(name))),
+    );
   }
+  const root = join('repo', version, snapshot);
+  const names = ['RPM-GPG-KEY', ...channels.map((channel) => channel.name)];
+  await look(root, 'it is no channel of the release', (name) => names.includes(name));
+  for (const { name: channel } of channels)
+    await look(join(root, channel), 'it is no architecture of the release', (name) => name === arch);
   return faults;
+}
+
+/** Whether a running build has it as a temporary. */
+async function isInUse(path: string, name: string): Promise<boolean> {
+  if (!isTemporary(name)) return false;
+  const info = await lstat(path).catch(() => undefined);
+  return info === undefined || !isAbandoned(name, info.mtimeMs);
+}
+
+async function holdsSnapshots(folder: string): Promise<boolean> {
+  return (await entriesOf(folder)).names.some(([name, isFolder]) => isFolder && isSnapshot(name));
+}
+
+/** As `publishSnapshot` names them. */
+function isSnapshot(name: string): boolean {
+  return /^\d{8}-[0-9a-f]{8}$/.test(name);
 }
 
 /**
@@ -115,41 +180,43 @@ export async function imageFaults(
   release: Pick<ReleaseRecord, 'imageKey' | 'channels'>,
   digest: FileDigest,
 ): Promise<Fault[]> {
+  const folder = await wrongFolder(dir);
+  if (folder !== undefined) return [folder];
   const faults: Fault[] = [];
-  const own = await readIfExists(join(dir, 'image.json'));
-  if (own === undefined) faults.push({ path: 'image.json', fault: 'missing', message: 'it is not there' });
-  else if (!agrees(own, image, release)) {
-    faults.push({ path: 'image.json', fault: 'wrong', message: 'it says other things of the image than release.json' });
+  const unreadable = await unreadableFile(dir, recordFile);
+  if (unreadable !== undefined) faults.push(unreadable);
+  else if (!agrees(await readFile(join(dir, recordFile), 'utf8'), image, release)) {
+    faults.push({ path: recordFile, fault: 'wrong', message: 'it says other things of the image than release.json' });
   }
   for (const file of image.files) {
-    const fault = await fileFault(dir, file, digest);
-    if (fault !== undefined) faults.push(fault);
-    else if (file.path === provenanceFile)
+    const found = await fileFaults(dir, file, digest);
+    faults.push(...found);
+    if (found.length === 0 && file.path === provenanceFile)
       faults.push(...(await provenanceFaults(dir, image, release.imageKey.publicKey)));
   }
   if (!image.files.some(({ path }) => path === provenanceFile))
     faults.push({ path: provenanceFile, fault: 'missing', message: 'the image has no provenance' });
-  const known = new Set(['image.json', ...image.files.map(({ path }) => path)]);
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    const path = relative(dir, join(entry.parentPath, entry.name));
-    if (!entry.isDirectory() && !known.has(path)) {
-      faults.push({ path, fault: 'extra', message: 'the build did not make it' });
-    }
-  }
+  const known = new Set([recordFile, ...image.files.map(({ path }) => path)]);
+  const there = await filesWithin(dir);
+  faults.push(...there.faults);
+  for (const path of there.paths)
+    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'the build did not make it' });
   return faults;
 }
 
-async function fileFault(
+async function fileFaults(
   dir: string,
   { path, size, sha256 }: RecordedImage['files'][number],
   digest: FileDigest,
-): Promise<Fault | undefined> {
-  const info = await stat(join(dir, path)).catch(() => undefined);
-  if (info === undefined) return { path, fault: 'missing', message: 'it is not there' };
-  if (!info.isFile()) return { path, fault: 'wrong', message: 'it is no file' };
-  if (info.size !== size) return { path, fault: 'wrong', message: `it has ${info.size} bytes, ${size} were made` };
-  if ((await digest(join(dir, path))) === sha256) return undefined;
-  return { path, fault: 'wrong', message: 'its bytes are not those that were made' };
+): Promise<readonly Fault[]> {
+  const unreadable = await unreadableFile(dir, path);
+  if (unreadable !== undefined) return [unreadable];
+  return readingFaults(path, async () => {
+    const info = await lstat(join(dir, path));
+    if (info.size !== size) return [{ path, fault: 'wrong', message: `it has ${info.size} bytes, ${size} were made` }];
+    if ((await digest(join(dir, path))) === sha256) return [];
+    return [{ path, fault: 'wrong', message: 'its bytes are not those that were made' }];
+  });
 }
 
 /** Whether an image's own record says what that of the release does, of the packages too. */
@@ -166,15 +233,35 @@ function agrees(own: string, image: RecordedImage, { channels }: Pick<ReleaseRec
 
 async function provenanceFaults(dir: string, image: RecordedImage, publicKey: string): Promise<Fault[]> {
   const wrong = (message: string): Fault[] => [{ path: provenanceFile, fault: 'wrong', message }];
-  const envelope = JSON.parse(await readFile(join(dir, provenanceFile), 'utf8')) as Envelope;
+  const envelope = shaped(envelopeSchema, await readFile(join(dir, provenanceFile), 'utf8'));
+  if (envelope === undefined) return wrong('it is no signed statement');
   const payload = openEnvelope(publicKey, envelope);
   if (payload === undefined) return wrong('the image key of the release did not sign it');
-  const { subject } = JSON.parse(Buffer.from(payload).toString()) as {
-    subject: { name: string; digest: { sha256: string } }[];
-  };
-  const said = subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
+  const statement = shaped(statementSchema, Buffer.from(payload).toString());
+  if (statement === undefined) return wrong('it does not say what it is of');
+  const said = statement.subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
   const made = provenanceSubjects(image.name, image.details, image.files);
   return canonicalJson(said) === canonicalJson(made) ? [] : wrong('it is of other files than those of the image');
+}
+
+const envelopeSchema = z.object({
+  payloadType: z.string(),
+  payload: z.string(),
+  signatures: z.array(z.object({ keyid: z.string(), sig: z.string() })),
+});
+
+const statementSchema = z.object({
+  subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })),
+});
+
+/** JSON of a shape, or undefined where the text is none. */
+function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 async function repositoryFaults(
@@ -186,36 +273,50 @@ async function repositoryFaults(
   const root = join('repo', release.version);
   const snapshot = join(root, release.snapshot);
   const faults: Fault[] = [];
-  const latest = await readlink(join(out, root, 'latest')).catch(() => undefined);
-  if (latest !== release.snapshot) {
-    const [fault, message] =
-      latest === undefined
-        ? (['missing', 'it is not there'] as const)
-        : (['wrong', `it leads to ${latest}, the release is ${release.snapshot}`] as const);
-    faults.push({ path: join(root, 'latest'), fault, message });
-  }
+  const latest = await latestFault(join(out, root, 'latest'), release.snapshot);
+  if (latest !== undefined) faults.push({ path: join(root, 'latest'), ...latest });
   const keyPath = join(snapshot, 'RPM-GPG-KEY');
-  const publicKey = (await readIfExists(join(out, keyPath))) ?? '';
+  const unreadable = await unreadableFile(out, keyPath);
+  const publicKey = unreadable === undefined ? await readFile(join(out, keyPath), 'utf8') : '';
   const fingerprints = publicKey === '' ? [] : await keyFingerprints(toolbox, publicKey);
-  if (!(await exists(join(out, keyPath)))) faults.push({ path: keyPath, fault: 'missing', message: 'it is not there' });
+  if (unreadable !== undefined) faults.push(unreadable);
   else if (fingerprints.length !== 1 || fingerprints[0] !== release.signingKey.fingerprint)
     faults.push({ path: keyPath, fault: 'wrong', message: `it is not the key ${release.signingKey.fingerprint}` });
   let files = 2;
   for (const { name, packages } of release.channels) {
     const dir = channelFolder(workspace, release, name);
+    const folder = await firstWrongFolder(out, [snapshot, join(snapshot, name), relative(out, dir)]);
+    if (folder !== undefined) {
+      faults.push(folder);
+      continue;
+    }
     const paths = packages.map((pkg) => [packagePath(parseNevra(pkg.nevra)!), pkg.sha256] as const);
     const found = await verifyRepository(toolbox, engine.scratch, { dir, publicKey, packages: new Map(paths) });
     faults.push(...within(relative(out, dir), found.faults));
     files += found.files;
   }
-  const names = new Set(['RPM-GPG-KEY', ...release.channels.map((channel) => channel.name)]);
-  for (const name of (await readdir(join(out, snapshot)).catch(() => [])).sort()) {
-    if (names.has(name)) continue;
-    faults.push({ path: join(snapshot, name), fault: 'extra', message: 'it is no channel of the release' });
-  }
   return { faults, files };
 }
 
-function within(folder: string, faults: readonly Fault[]): Fault[] {
-  return faults.map((each) => ({ ...each, path: join(folder, each.path) }));
+async function firstWrongFolder(out: string, folders: readonly string[]): Promise<Fault | undefined> {
+  for (const folder of folders) {
+    const fault = await wrongFolder(out, folder);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** The first of what is said of each path. */
+function onceEach(faults: readonly Fault[]): Fault[] {
+  const said = new Map<string, Fault>();
+  for (const fault of faults) if (!said.has(fault.path)) said.set(fault.path, fault);
+  return [...said.values()];
+}
+
+async function latestFault(path: string, snapshot: string): Promise<Omit<Fault, 'path'> | undefined> {
+  if ((await lstat(path).catch(() => undefined)) === undefined) return { fault: 'missing', message: 'it is not there' };
+  const target = await readlink(path).catch(() => undefined);
+  if (target === snapshot) return undefined;
+  if (target === undefined) return { fault: 'wrong', message: 'it is no link' };
+  return { fault: 'wrong', message: `it leads to ${target}, the release is ${snapshot}` };
 }

@@ -1,19 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { type Digest, fileDigest } from '../base/digest.ts';
-import { exists } from '../base/files.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { unsignedRpms, verifyDetached } from '../trust/gpg.ts';
-
-/** What is not as it was made. */
-export interface Fault {
-  readonly path: string;
-  /** `extra`: nothing says that it should be there. */
-  readonly fault: 'wrong' | 'missing' | 'extra';
-  readonly message: string;
-}
+import { type Fault, filesWithin, readingFaults, unreadableFile } from './fault.ts';
 
 /** What a repository is held against. */
 export interface ExpectedRepository {
@@ -41,19 +33,24 @@ export async function verifyRepository(
   /** Whether the file is there and has this digest. */
   const holds = async (path: string, digest: Digest): Promise<boolean> => {
     known.add(path);
-    if (!(await exists(join(dir, path)))) {
-      faults.push({ path, fault: 'missing', message: 'it is not there' });
+    const unreadable = await unreadableFile(dir, path);
+    if (unreadable !== undefined) {
+      faults.push(unreadable);
       return false;
     }
-    if ((await fileDigest(join(dir, path))) === digest) return true;
-    wrong(path, 'its bytes are not those that were published');
-    return false;
+    const found = await readingFaults(path, async () => {
+      if ((await fileDigest(join(dir, path))) === digest) return [];
+      return [{ path, fault: 'wrong', message: 'its bytes are not those that were published' }];
+    });
+    faults.push(...found);
+    return found.length === 0;
   };
 
   const repomd = 'repodata/repomd.xml';
   for (const path of [repomd, `${repomd}.asc`]) {
     known.add(path);
-    if (!(await exists(join(dir, path)))) faults.push({ path, fault: 'missing', message: 'it is not there' });
+    const unreadable = await unreadableFile(dir, path);
+    if (unreadable !== undefined) faults.push(unreadable);
   }
   if (faults.length === 0) {
     const signature = await readFile(join(dir, `${repomd}.asc`), 'utf8');
@@ -70,10 +67,10 @@ export async function verifyRepository(
   for (const path of await unsignedRpms(toolbox, publicKey, dir, whole))
     wrong(path, 'it has no valid signature by the key of the release');
 
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    const path = join(entry.parentPath, entry.name).slice(dir.length + 1);
-    if (!entry.isDirectory() && !known.has(path))
-      faults.push({ path, fault: 'extra', message: 'nothing of the repository names it' });
+  const there = await filesWithin(dir);
+  faults.push(...there.faults);
+  for (const path of there.paths) {
+    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'nothing of the repository names it' });
   }
   return { faults, files: known.size };
 }
@@ -89,7 +86,9 @@ function metadataFiles(repomd: string): { readonly type: string; readonly path: 
 
 /** Whether a `primary.xml.zst` lists these packages and no others. */
 async function lists(primary: string, packages: ReadonlyMap<string, Digest>): Promise<boolean> {
-  const text = (await promisify(zstdDecompress)(await readFile(primary))).toString();
+  const bytes = await promisify(zstdDecompress)(await readFile(primary)).catch(() => undefined);
+  if (bytes === undefined) return false;
+  const text = bytes.toString();
   const listed = [...text.matchAll(/<package type="rpm">(.*?)<\/package>/gs)].map(([, each]) => [
     /<location href="([^"]+)"/.exec(each!)?.[1],
     /<checksum type="sha256"[^>]*>([0-9a-f]{64})</.exec(each!)?.[1],

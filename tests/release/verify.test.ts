@@ -1,12 +1,16 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
+import { temporaryName } from '../../src/base/files.ts';
+import { runOk } from '../../src/base/process.ts';
 import type { ReleaseRecord } from '../../src/release/published.ts';
-import { imageFaults } from '../../src/release/verify.ts';
+import { imageFaults, strays } from '../../src/release/verify.ts';
+import type { Fault } from '../../src/repo/fault.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
 import { type ImageKey, openImageKey } from '../../src/trust/image-key.ts';
+import { unprivileged } from '../unprivileged.ts';
 
 type Image = ReleaseRecord['images'][number];
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -38,10 +42,16 @@ async function record(changes: object = {}): Promise<void> {
   await writeFile(join(dir, 'image.json'), JSON.stringify(own));
 }
 
+function channels(): ReleaseRecord['channels'] {
+  return [{ name: 'base', packages: [{ nevra, sha256: published, origin: 'seed' }] }];
+}
+
+async function found(): Promise<Fault[]> {
+  return imageFaults(dir, image, { imageKey: key, channels: channels() }, fileDigest);
+}
+
 async function faults(): Promise<string[]> {
-  const channels = [{ name: 'base', packages: [{ nevra, sha256: published, origin: 'seed' }] }];
-  const found = await imageFaults(dir, image, { imageKey: key, channels }, fileDigest);
-  return found.map(({ path, fault }) => `${fault} ${path}`);
+  return (await found()).map(({ path, fault }) => `${fault} ${path}`);
 }
 
 beforeEach(async () => {
@@ -113,5 +123,127 @@ describe('an image in its folder', () => {
     image.files = image.files.filter(({ path }) => path !== 'provenance.dsse.json');
     await record();
     expect(await faults()).toEqual(['missing provenance.dsse.json']);
+  });
+
+  test('is not read through links and pipes, and folders are no files', async () => {
+    for (const path of ['image.json', 'sbom.spdx.json', 'provenance.dsse.json']) {
+      const file = join(dir, path);
+      const before = await readFile(file);
+      const said = async (): Promise<string[]> => (await found()).map((each) => `${each.path}: ${each.message}`);
+      await rm(file);
+      await mkdir(file);
+      expect(await said()).toEqual([`${path}: it is no file`]);
+      await rm(file, { recursive: true });
+      await runOk(['mkfifo', file]);
+      expect(await said()).toEqual([`${path}: it is no file`]);
+      await rm(file);
+      await writeFile(join(dir, '..', 'elsewhere'), before);
+      await symlink(join(dir, '..', 'elsewhere'), file);
+      expect(await said()).toEqual([`${path}: it is a link`]);
+      await rm(file);
+      await writeFile(file, before);
+    }
+  });
+
+  test('that is a file is named once', async () => {
+    await rm(dir, { recursive: true });
+    await writeFile(dir, '');
+    expect(await found()).toEqual([{ path: '', fault: 'wrong', message: 'it is no folder' }]);
+    await rm(dir);
+    expect(await found()).toEqual([{ path: '', fault: 'missing', message: 'it is not there' }]);
+    await mkdir(dir);
+  });
+
+  test('with a file where a folder should be is missing what was in it', async () => {
+    await put('more/a', 'a');
+    await record();
+    await rm(join(dir, 'more'), { recursive: true });
+    await writeFile(join(dir, 'more'), '');
+    expect((await faults()).sort()).toEqual(['extra more', 'missing more/a']);
+  });
+
+  test('is looked at to its end where a file or folder of it cannot be read', async () => {
+    await chmod(join(dir, '..'), 0o755);
+    await writeFile(join(dir, 'vm.raw'), 'the Disk');
+    await chmod(join(dir, 'sbom.spdx.json'), 0);
+    await chmod(join(dir, 'more'), 0);
+    await unprivileged(async () => {
+      expect((await found()).map((each) => `${each.path}: ${each.message}`).sort()).toEqual([
+        'more: it cannot be read',
+        'sbom.spdx.json: it cannot be read',
+        'vm.raw: its bytes are not those that were made',
+      ]);
+    });
+  });
+
+  test('has a fault where the disk fails while a file is read', async () => {
+    const failing = (): Promise<string> => Promise.reject(Object.assign(new Error('read'), { code: 'EIO' }));
+    const all = await imageFaults(dir, image, { imageKey: key, channels: channels() }, failing);
+    expect(all.map(({ message }) => message)).toEqual(image.files.map(() => 'it cannot be read'));
+  });
+
+  test.each(['no JSON', 'null', '[]', '{}', '{"payloadType":"x","payload":"","signatures":[null]}'])(
+    'has a fault where its provenance is %j',
+    async (text) => {
+      await put('provenance.dsse.json', text);
+      await record();
+      expect(await faults()).toEqual(['wrong provenance.dsse.json']);
+    },
+  );
+
+  test.each(['no JSON', 'null', '{"subject":{}}', '{"subject":[{"name":"vm.raw"}]}'])(
+    'has a fault where %j is what was signed',
+    async (statement) => {
+      const envelope = signEnvelope(key, statementType, Buffer.from(statement));
+      await put('provenance.dsse.json', JSON.stringify(envelope));
+      await record();
+      expect(await faults()).toEqual(['wrong provenance.dsse.json']);
+    },
+  );
+});
+
+describe('an output folder', () => {
+  const snapshot = '20260101-01234567';
+  let out: string;
+  const release = { version: '4.0', snapshot, arch: 'x86_64', channels: [{ name: 'base', packages: [] }] };
+  const found = async (): Promise<string[]> =>
+    (await strays(out, { ...release, images: [image] })).map(({ path, fault }) => `${fault} ${path}`);
+  beforeEach(async () => {
+    out = join(dir, '..', 'out');
+    for (const path of ['images/vm', 'boot', `repo/4.0/${snapshot}/base/x86_64`, 'repo/4.0/20251201-89abcdef/base'])
+      await mkdir(join(out, path), { recursive: true });
+    await mkdir(join(out, 'repo/3.9/20250101-89abcdef/base'), { recursive: true });
+    await symlink('20250101-89abcdef', join(out, 'repo/3.9/latest'));
+    await symlink(snapshot, join(out, 'repo/4.0/latest'));
+    for (const path of ['weir-output', '.lock', 'release.json', 'image-key.pem', `repo/4.0/${snapshot}/RPM-GPG-KEY`])
+      await writeFile(join(out, path), '');
+  });
+
+  test('as builds leave it has no fault, with older snapshots and what a running one writes', async () => {
+    for (const path of ['x', 'images/x', 'repo/4.0/x']) await mkdir(temporaryName(join(out, path)));
+    expect(await found()).toEqual([]);
+  });
+
+  test('names what no build made, wherever it stands', async () => {
+    // Of a process that is gone: none has this start.
+    const abandoned = basename(temporaryName('x')).replace(/-[0-9a-z]+-([0-9a-f]{8})/, '-1-$1');
+    const extra = [
+      'evil',
+      '.evil',
+      abandoned,
+      'images/evil',
+      'images/.evil',
+      `images/${abandoned}`,
+      'repo/evil',
+      'repo/4.0/evil',
+      'repo/3.9/evil',
+      `repo/4.0/${snapshot}/evil`,
+      `repo/4.0/${snapshot}/base/evil`,
+    ];
+    for (const path of extra) await writeFile(join(out, path), '');
+    await mkdir(join(out, 'repo/evil folder/evil'), { recursive: true });
+    await rm(join(out, 'weir-output'));
+    const faults = [...extra, 'repo/evil folder'].map((path) => `extra ${path}`);
+    expect((await found()).sort()).toEqual([...faults, 'missing weir-output'].sort());
   });
 });
