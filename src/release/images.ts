@@ -231,7 +231,8 @@ export async function knownImage(
   const changed =
     record === undefined ? recordFile : await changedFile(cache, dir, { text, files: record.files }, digest);
   if (changed === undefined) return record;
-  stage.note(`${join(dir, changed)} is not as it was made: the image is made again`);
+  const why = changed === recordFile ? 'is not known to be what the build wrote' : 'is not as it was made';
+  stage.note(`${join(dir, changed)} ${why}: the image is made again`);
   return undefined;
 }
 

@@ -18,7 +18,10 @@ export interface RecordedFile {
  */
 interface Known {
   readonly stamps?: Readonly<Record<string, string>>;
-  /** Digest of the record itself: what it says of the files is all that they are held against. */
+  /**
+   * Digest of the record itself: what it says of the files is all that they are held against, and nobody signed it. Where it is
+   * not known, as in a folder that was moved or with another cache, the record may be anybody's.
+   */
   readonly record?: Digest;
 }
 
@@ -40,7 +43,7 @@ export async function rememberFiles(cache: string, dir: string, { text, files }:
 
 /**
  * The first of a folder's files that is missing or not what is recorded of it; undefined where all are. Only those are read that
- * are not known to be as they were.
+ * are not known to be as they were. The record itself where it is not known to be the build's.
  * @param digest SHA-256 of a file
  */
 export async function changedFile(
@@ -51,7 +54,7 @@ export async function changedFile(
 ): Promise<string | undefined> {
   const known = await remembered(cache, dir);
   const record = sha256(text);
-  if (known.record !== undefined && known.record !== record) return recordFile;
+  if (known.record !== record) return recordFile;
   const stamps: Record<string, string> = {};
   for (const { path, size, sha256: recorded } of files) {
     // Before it is read: what is written meanwhile moves it on.
@@ -64,7 +67,7 @@ export async function changedFile(
   return undefined;
 }
 
-/** What cannot be read, as after a loss of power, is as good as nothing: all files are read again. */
+/** What cannot be read, as after a loss of power, is as good as nothing: the record is not known. */
 async function remembered(cache: string, dir: string): Promise<Known> {
   try {
     return (JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Known | null) ?? {};

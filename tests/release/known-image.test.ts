@@ -65,3 +65,9 @@ test.each([
   expect(await known()).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining(file)]);
 });
+
+test('an image that another cache made is made again, whatever its record says', async () => {
+  await writeFile(file, JSON.stringify(record));
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([`${file} is not known to be what the build wrote: the image is made again`]);
+});
