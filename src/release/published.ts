@@ -77,9 +77,9 @@ async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undef
   return value as T;
 }
 
-/** A record that no build wrote like this. */
+/** A record that no build wrote like this, or an older Weir. */
 export function badRecord(file: string, what: string, cause?: unknown): WeirError {
-  return new WeirError('bad-record', `this record of a build was changed since: ${what}`, {
+  return new WeirError('bad-record', `this record of a build is not as this Weir writes it: ${what}`, {
     where: { file },
     hint: 'weir build makes it anew',
     cause,
