@@ -64,7 +64,11 @@ async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undef
   const info = await stat(file).catch(() => undefined);
   // A pipe would be waited for.
   if (info !== undefined && !info.isFile()) throw badRecord(file, 'it is no file');
-  const text = await readIfExists(file);
+  const text = await readIfExists(file).catch((error: unknown) => {
+    throw error instanceof WeirError && error.code === 'not-writable'
+      ? badRecord(file, 'it cannot be read', error)
+      : error;
+  });
   if (text === undefined) return undefined;
   let value: unknown;
   try {

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
 import { type ReleaseRecord, readImage, readRelease } from '../../src/release/published.ts';
+import { unprivileged } from '../unprivileged.ts';
 
 test.each(['release.json', 'images/vm/image.json'])('%s that is cut off is named', async (name) => {
   const out = await mkdtemp(join(tmpdir(), 'weir-published-'));
@@ -84,5 +85,15 @@ describe('a record', () => {
     await rm(file, { recursive: true });
     await runOk(['mkfifo', file]);
     await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+  });
+
+  test('that cannot be read is named', async () => {
+    const file = join(out, 'release.json');
+    await writeFile(file, JSON.stringify(release));
+    await chmod(out, 0o755);
+    await chmod(file, 0);
+    await unprivileged(async () => {
+      await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
+    });
   });
 });
