@@ -64,6 +64,11 @@ describe('weir release verify', () => {
     await replace(damaged, bytes);
     const gone = await packageNamed('hostname');
     await rm(join(out, gone));
+    const folder = await packageNamed('gzip');
+    const pipe = await packageNamed('sed');
+    for (const path of [folder, pipe]) await rm(join(out, path));
+    await runOk(['mkdir', join(out, folder)]);
+    await runOk(['mkfifo', join(out, pipe)]);
     const repomd = join(base, 'repodata/repomd.xml');
     await replace(repomd, `${await readFile(join(out, repomd), 'utf8')}\n`);
     const filelists = await metadata('filelists');
@@ -71,6 +76,7 @@ describe('weir release verify', () => {
     await replace(join(base, 'repodata/more.xml'), '');
     await replace('images/distroless-minimal/oci/oci-layout', '{}');
     await replace('holiday.jpg', '');
+    await replace('repo/holiday.jpg', '');
     await rm(join(out, 'repo/4.0/latest'));
     await symlink('20200101-00000000', join(out, 'repo/4.0/latest'));
     const { code, faults } = await verify();
@@ -78,11 +84,14 @@ describe('weir release verify', () => {
     expect(faults).toEqual(
       [
         'extra holiday.jpg',
+        'extra repo/holiday.jpg',
         `extra ${join(base, 'repodata/more.xml')}`,
         `missing ${gone}`,
         'wrong images/distroless-minimal/oci/oci-layout',
         'wrong repo/4.0/latest',
         `wrong ${damaged}`,
+        `wrong ${folder}`,
+        `wrong ${pipe}`,
         `wrong ${filelists}`,
         `wrong ${repomd}`,
       ].sort(),
