@@ -63,8 +63,9 @@ interface Wanted {
 
 async function loginIn({ auths, credsStore, credHelpers }: LoginFile, wanted: Wanted): Promise<Login | undefined> {
   const { file, registry, repository } = wanted;
+  // An empty name, as docker takes it: no helper, and none of all registries' either.
   const own = credHelpers[registry] ?? undefined;
-  if (own !== undefined) {
+  if (own !== undefined && own !== '') {
     const found = await askHelper(helperNamed(own, `credHelpers, ${registry}`, file), wanted);
     if (found !== undefined) return found;
   }
@@ -79,7 +80,7 @@ async function loginIn({ auths, credsStore, credHelpers }: LoginFile, wanted: Wa
     if (basic !== '') return { kind: 'password', basic: checkedAuth(basic, key!, file), file };
   }
   // Last: a login that stands in the file needs no program. What a store keeps has an empty entry there.
-  if (credsStore === undefined || credsStore === null) return undefined;
+  if (credsStore === undefined || credsStore === null || credsStore === '' || own === '') return undefined;
   return askHelper(helperNamed(credsStore, 'credsStore', file), wanted);
 }
 

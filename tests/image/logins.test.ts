@@ -80,6 +80,8 @@ describe('a file with logins', () => {
     '{"credHelpers":null,"credsStore":null}',
     '{"auths":{"r.example":null},"credHelpers":{"r.example":null}}',
     '{"auths":{"r.example":{"auth":null}}}',
+    '{"credsStore":""}',
+    '{"credHelpers":{"r.example":""},"credsStore":"not-there"}',
   ])('that holds %j has none', async (text) => {
     await writeFile(file, text);
     expect(await loginFor('r.example', 'app')).toBeUndefined();
@@ -103,10 +105,8 @@ describe('a file with logins', () => {
       { auths: { 'https://r.example/v1/': auth('m\0e:secret') } },
       /^the auth of https:\/\/r\.example\/v1\/ has control/,
     ],
-    [{ credsStore: '' }, /^credsStore is no name of a helper/],
     [{ credsStore: '../secret' }, /^credsStore is no name of a helper/],
     [{ credsStore: 3 }, /^credsStore is no name of a helper/],
-    [{ credHelpers: { 'r.example': '' } }, /^credHelpers, r\.example is no name of a helper/],
     [{ credHelpers: { 'r.example': 'a/secret' } }, /^credHelpers, r\.example is no name of a helper/],
   ])('%j is one error that names it, without what is secret', async (config, says) => {
     await write(config);
