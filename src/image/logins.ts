@@ -90,7 +90,11 @@ function helperNamed(value: unknown, key: string, file: string): string {
   throw unusable(`${key} is no name of a helper`, file, 'it is the rest of the name of a program docker-credential-…');
 }
 
-/** RFC 7617, 2: a user's name and a password have no control characters. docker filled passwords up with NUL once. */
+/** RFC 7617, 2: a user's name and a password have none. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+const controls = /[\x00-\x1f\x7f]/;
+
+/** docker filled passwords up with NUL once. */
 function checkedAuth(auth: string, key: string, file: string): string {
   // Never with its words, they are the secret.
   const wrong = (why: string): WeirError =>
@@ -99,8 +103,7 @@ function checkedAuth(auth: string, key: string, file: string): string {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) throw wrong('is no base64');
   const login = Buffer.from(packed, 'base64').toString('latin1').replace(/\0+$/, '');
   if (!login.includes(':')) throw wrong('holds no user and password');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (/[\x00-\x1f\x7f]/.test(login)) throw wrong('has control characters in its user or password');
+  if (controls.test(login)) throw wrong('has control characters in its user or password');
   return Buffer.from(login, 'latin1').toString('base64');
 }
 
@@ -147,8 +150,7 @@ async function askHelper(name: string, { file, registry, seconds }: Wanted): Pro
   const { Username: user, Secret: secret } = answer ?? {};
   if (typeof user !== 'string' || typeof secret !== 'string') throw failed('gave no Username and Secret');
   if (user === tokenUser) return { kind: 'identity', token: secret, file };
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (/[\x00-\x1f\x7f]/.test(user + secret)) throw failed('gave a Username or Secret with control characters');
+  if (controls.test(user + secret)) throw failed('gave a Username or Secret with control characters');
   return { kind: 'password', basic: Buffer.from(`${user}:${secret}`).toString('base64'), file };
 }
 

@@ -8,12 +8,14 @@ export interface ImageReference {
   readonly tag: string;
 }
 
-const tagGrammar = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const tagWord = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const tagGrammar = new RegExp(`^${tagWord}$`);
+const referenceGrammar = new RegExp(`^([^/@]+)/([^@]+?)(?::(${tagWord}))?$`);
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /** @param tagByDefault what one without a tag gets @throws WeirError `bad-reference` (exit 2) */
 export function parseReference(text: string, tagByDefault = 'latest'): ImageReference {
-  const match = /^([^/@]+)\/([^@]+?)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?$/.exec(text);
+  const match = referenceGrammar.exec(text);
   const [, registry = '', repository = '', tag = tagByDefault] = match ?? [];
   const host = /^(?:localhost|\[[0-9a-f:.]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)+|[a-z0-9-]+(?=:))(?::\d+)?$/i.test(registry);
   if (match === null || !host || !repositoryGrammar.test(repository)) {

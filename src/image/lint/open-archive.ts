@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { systemCode, WeirError } from '../../base/errors.ts';
+import { systemCode } from '../../base/errors.ts';
 import { fileReader } from '../../seed/tar-reader.ts';
-import { unreadable } from './rule.ts';
+import { notCheckable, unreadable } from './rule.ts';
 import { tarFiles, tarProblem } from './tar-files.ts';
 import type { OpenArchive } from './wsl-facts.ts';
 
@@ -47,11 +47,7 @@ export async function withArchive<T>(
     const read = fileReader(handle.fd);
     const problem = packed === 'gzip' || packed === undefined ? tarProblem(read) : undefined;
     if (problem !== undefined && !path.endsWith('.wsl')) {
-      throw new WeirError('unknown-format', `this is no root file system: ${problem}`, {
-        where: { file: path },
-        hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
-        exit: 2,
-      });
+      throw notCheckable(path, `this is no root file system: ${problem}`);
     }
     const root =
       packed === 'xz' || packed === 'zstd' || problem !== undefined ? unreadableRoot : () => tarFiles([read]);

@@ -9,7 +9,7 @@ import type { DiskFormat, DiskReaders, OpenDisk } from './disk-facts.ts';
 import { ext4Files } from './ext4-files.ts';
 import { fatFiles } from './fat-files.ts';
 import { sector } from './gpt.ts';
-import { unreadable } from './rule.ts';
+import { notCheckable, unreadable } from './rule.ts';
 
 /**
  * The format of a disk by its first and last bytes; without any it is a raw disk, or a VHD where the name says so.
@@ -44,11 +44,7 @@ export function checkIsDisk(path: string, read: ReadAt, size: number): void {
   const bootSector = read(0, sector).toString('hex', 510, 512) === '55aa';
   const tableAt = (offset: number) => read(Math.max(0, offset), 8).toString('latin1') === 'EFI PART';
   if (bootSector || tableAt(sector) || tableAt(size - sector)) return;
-  throw new WeirError('unknown-format', 'this is no disk: it has neither a boot sector nor a partition table', {
-    where: { file: path },
-    hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
-    exit: 2,
-  });
+  throw notCheckable(path, 'this is no disk: it has neither a boot sector nor a partition table');
 }
 
 /** Opens a disk for the time of `work`. @param scratch a folder of its own, for what has to be converted */

@@ -67,6 +67,15 @@ export function unreadable(message: string, cause?: unknown): WeirError {
   return new WeirError('unreadable', message, { cause });
 }
 
+/** A file that no rules are for. */
+export function notCheckable(path: string, message: string): WeirError {
+  return new WeirError('unknown-format', message, {
+    where: { file: path },
+    hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
+    exit: 2,
+  });
+}
+
 /** Checks the rules of a target, all at once so that reads which they ask for can go together. */
 export async function checkRules<Facts>(
   rules: readonly Rule<Facts>[],
