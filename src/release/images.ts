@@ -29,7 +29,7 @@ import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
-import { imageRecordSchema, recordProblem } from './record-schema.ts';
+import { imageRecordSchema, shaped } from './record-schema.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
@@ -238,12 +238,7 @@ export async function knownImage(
 
 /** An image's record, or undefined where the text is none. */
 export function parsedRecord(text: string): ImageRecord | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return recordProblem(imageRecordSchema, value) === undefined ? (value as ImageRecord) : undefined;
-  } catch {
-    return undefined;
-  }
+  return shaped(imageRecordSchema, text) as ImageRecord | undefined;
 }
 
 /** What no package can know: which image this is, and what its first boot needs. */

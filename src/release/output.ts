@@ -63,9 +63,9 @@ function notOutput(out: string, why: string): WeirError {
   });
 }
 
-/** Whether a name in an output folder is of Weir's making. */
+/** Whether a name has its place in an output folder once no build is under way. */
 export function isResult(name: string): boolean {
-  return name === outputMarker || name === '.lock' || results.includes(name) || isTemporary(name);
+  return name === outputMarker || name === '.lock' || results.includes(name);
 }
 
 function isTemporary(name: string): boolean {

@@ -76,6 +76,17 @@ export const releaseRecordSchema = z.object({
   images: z.array(z.object({ ...shared, packages: z.array(nevra) })),
 });
 
+/** JSON of a shape, with the keys too that the shape does not name; undefined where the text is none. */
+export function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return schema.safeParse(value).success ? (value as T) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** The first thing that is wrong with a record, with its place in it; undefined where nothing is. */
 export function recordProblem(schema: z.ZodType, value: unknown): string | undefined {
   const issue = schema.safeParse(value).error?.issues[0];

@@ -24,6 +24,7 @@ import { publicKeyId } from '../trust/image-key.ts';
 import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
 import { imageKeyFile, isResult, outputMarker } from './output.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
+import { shaped } from './record-schema.ts';
 import { recordFile } from './unchanged.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
@@ -119,7 +120,7 @@ export async function strays(
     folder: string,
     message: string,
     known: (name: string, isFolder: boolean) => boolean,
-  ): Promise<string[]> => {
+  ): Promise<void> => {
     const { names, faults: found } = await entriesOf(out, folder);
     faults.push(...found);
     for (const [name, isFolder] of names) {
@@ -127,12 +128,11 @@ export async function strays(
       if (known(name, isFolder) || (await isInUse(join(out, path), name))) continue;
       faults.push({ path, fault: 'extra', message });
     }
-    return names.filter(([name, isFolder]) => isFolder && known(name, isFolder)).map(([name]) => name);
   };
   const { version, snapshot, arch, channels, images } = release;
   const marker = await unreadableFile(out, outputMarker);
   if (marker !== undefined) faults.push(marker);
-  await look('', 'no build made it', (name) => isResult(name) && !isTemporary(name));
+  await look('', 'no build made it', isResult);
   await look('images', 'it is no image of this release', (name) => images.some((image) => image.name === name));
   const versions: string[] = [];
   for (const [name, isFolder] of (await entriesOf(out, 'repo')).names) {
@@ -253,16 +253,6 @@ const envelopeSchema = z.object({
 const statementSchema = z.object({
   subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })),
 });
-
-/** JSON of a shape, or undefined where the text is none. */
-function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
 
 async function repositoryFaults(
   workspace: ProjectWorkspace,

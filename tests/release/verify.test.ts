@@ -230,6 +230,7 @@ describe('an output folder', () => {
     const extra = [
       'evil',
       '.evil',
+      '.evil.tmp',
       abandoned,
       'images/evil',
       'images/.evil',
