@@ -1,32 +1,23 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
-import { exists, readIfExists } from '../base/files.ts';
+import { WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { type BootImage, type BootReport, bootCheck, type MachineOptions } from '../boot/check.ts';
 import { cloudSeedCommandLine, writeCloudSeed } from '../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../boot/console.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import type { ImageRecord } from './images.ts';
+import { builtImage, builtRelease, imageFolder } from './published.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
 
-/** Finds a disk that was built. @throws WeirError `no-image`, `not-bootable` */
+/** Finds a disk that was built. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
 export async function bootableImage(
   workspace: Workspace,
   name: string,
 ): Promise<{ readonly image: BootImage; readonly record: ImageRecord }> {
-  const dir = join(workspace.out, 'images', name);
-  const text = await readIfExists(join(dir, 'image.json'));
-  if (text === undefined) {
-    const near = closest(name, workspace.project.images.keys())[0];
-    const known = workspace.project.images.has(name);
-    throw new WeirError('no-image', known ? `image ${name} is not built yet` : `there is no image ${name}`, {
-      where: { file: dir },
-      hint: known || near === undefined ? 'weir build makes it' : `did you mean ${near}?`,
-      exit: known ? 1 : 2,
-    });
-  }
-  const record = JSON.parse(text) as ImageRecord;
+  const record = await builtImage(workspace, name);
+  const dir = imageFolder(workspace, name);
   for (const format of ['qcow2', 'raw', 'vhd'] as const) {
     const path = join(dir, `${name}.${format}`);
     if (await exists(path)) return { image: { path, format, arch: workspace.arch }, record };
@@ -95,9 +86,7 @@ export async function checkImage(
 
 /** A package that a component builds, published and not in the image: what a user would install next. */
 async function somethingToInstall(workspace: Workspace, installed: ReadonlySet<string>): Promise<string> {
-  const record = JSON.parse(await readFile(join(workspace.out, 'release.json'), 'utf8')) as {
-    readonly components: readonly { readonly name: string }[];
-  };
+  const record = await builtRelease(workspace);
   const found = record.components.find(
     (component) => !installed.has(component.name) && !component.name.startsWith('weir-'),
   );

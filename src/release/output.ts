@@ -10,8 +10,11 @@ export const outputMarker = 'weir-output';
 /** The public half of the key that the images are signed with. */
 export const imageKeyFile = 'image-key.pem';
 
+/** Signature of `release.json` by that key, in base64: of its bytes as they stand. */
+export const releaseSignatureFile = 'release.json.sig';
+
 /** What Weir makes in an output folder; besides these there are temporaries. */
-const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.json', 'repo'];
+const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, 'repo'];
 
 /**
  * Checks that an output folder is new, empty or Weir's; nothing is written.

@@ -1,13 +1,17 @@
 import { join } from 'node:path';
 import { writeIfChanged } from '../base/files.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import { signText } from '../trust/image-key.ts';
 import type { ImageRecord } from './images.ts';
-import { imageKeyFile } from './output.ts';
+import { imageKeyFile, releaseSignatureFile } from './output.ts';
 import { readImage } from './published.ts';
 import type { Release } from './release.ts';
 import type { SeedRepository } from './seed.ts';
 
-/** Writes the public key of images, and `release.json`: every package, image, digest and input of the release, and how long each stage took. */
+/**
+ * Writes the public key of images, and `release.json` with its signature: every package, image, digest and input of the release, and
+ * how long each stage took.
+ */
 export async function writeReleaseRecord(release: Release): Promise<void> {
   const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
   const { project, clock, arch, out, progress } = workspace;
@@ -61,7 +65,9 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
     stages: progress.finished,
   };
   await writeIfChanged(join(out, imageKeyFile), imageKey.publicKey);
-  await writeIfChanged(join(out, 'release.json'), `${JSON.stringify(evidence, null, 2)}\n`);
+  const text = `${JSON.stringify(evidence, null, 2)}\n`;
+  await writeIfChanged(join(out, 'release.json'), text);
+  await writeIfChanged(join(out, releaseSignatureFile), signText(imageKey, text));
 }
 
 /** The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. */

@@ -20,9 +20,9 @@ import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
-import { publicKeyId } from '../trust/image-key.ts';
+import { isSignatureOf, publicKeyId } from '../trust/image-key.ts';
 import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
-import { imageKeyFile, isResult, outputMarker } from './output.ts';
+import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from './output.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
 import { shaped } from './record-schema.ts';
 import { recordFile } from './unchanged.ts';
@@ -55,7 +55,7 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   const toolbox = await toolboxStage(workspace, 'core');
   return inStage(workspace.progress, 'verify', async (stage) => {
     const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
-    let files = 2;
+    let files = 3;
     for (const image of release.images) {
       stage.update(image.name);
       const dir = imageFolder(workspace, image.name);
@@ -78,8 +78,11 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   });
 }
 
-/** The record must name the keys that the project names, and `image-key.pem` be the one of the record. */
-async function keyFaults({ out, project }: ProjectWorkspace, release: ReleaseRecord): Promise<Fault[]> {
+/** The record must name the keys that the project names and be signed by its image key, and `image-key.pem` be that one. */
+export async function keyFaults(
+  { out, project }: Pick<ProjectWorkspace, 'out' | 'project'>,
+  release: Pick<ReleaseRecord, 'signingKey' | 'imageKey'>,
+): Promise<Fault[]> {
   const faults: Fault[] = [];
   const wrong = (path: string, message: string): number => faults.push({ path, fault: 'wrong', message });
   const { key, imageKey } = project.signing;
@@ -90,6 +93,16 @@ async function keyFaults({ out, project }: ProjectWorkspace, release: ReleaseRec
     wrong(record, 'it names another key than [signing] image-key');
   if (recordedKeyId(release, join(out, record)) !== release.imageKey.id)
     wrong(record, 'its image key is not the one that it gives the id of');
+  const unsigned = await unreadableFile(out, releaseSignatureFile);
+  if (unsigned !== undefined) faults.push(unsigned);
+  else if (
+    !isSignatureOf(
+      release.imageKey.publicKey,
+      await readFile(join(out, record)),
+      await readFile(join(out, releaseSignatureFile), 'utf8'),
+    )
+  )
+    wrong(record, `${releaseSignatureFile} is no signature of it by its image key`);
   const unreadable = await unreadableFile(out, imageKeyFile);
   if (unreadable !== undefined) faults.push(unreadable);
   else if ((await readFile(join(out, imageKeyFile), 'utf8')) !== release.imageKey.publicKey)
@@ -97,7 +110,7 @@ async function keyFaults({ out, project }: ProjectWorkspace, release: ReleaseRec
   return faults;
 }
 
-function recordedKeyId({ imageKey }: ReleaseRecord, file: string): string {
+function recordedKeyId({ imageKey }: Pick<ReleaseRecord, 'imageKey'>, file: string): string {
   try {
     return publicKeyId(imageKey.publicKey, file);
   } catch (error) {

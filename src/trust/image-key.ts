@@ -68,6 +68,16 @@ export function verifySignature(publicKey: string, bytes: Uint8Array, signature:
   return verify(hashOf(key), bytes, key, signature);
 }
 
+/** A signature of a text on its own, as `openssl pkeyutl -rawin` and `cosign sign-blob` make them: base64, one line. */
+export function signText(key: ImageKey, text: string): string {
+  return `${Buffer.from(key.sign(Buffer.from(text))).toString('base64')}\n`;
+}
+
+/** Whether `signature` is one that `signText` made of these bytes. @param publicKey PEM */
+export function isSignatureOf(publicKey: string, bytes: Uint8Array, signature: string): boolean {
+  return verifySignature(publicKey, bytes, Buffer.from(signature, 'base64'));
+}
+
 /** The id of a public key, as `ImageKey` has it. @param file where it stands @throws WeirError `no-key` (exit 2) */
 export function publicKeyId(pem: string, file: string): string {
   return keyId(readKey(pem, createPublicKey, file));

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
 import { runOk } from '../../src/base/process.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
+import { openImageKey, signText } from '../../src/trust/image-key.ts';
 import { filesBelow, newFolder, type ReleaseRecord, releaseRecord, shared, tools, weir } from './weir.ts';
 
 let out: string;
@@ -22,8 +23,16 @@ beforeEach(async () => {
   await runOk(['mkdir', join(out, 'images')]);
   await runOk(['cp', '-al', join(shared.out, 'images/distroless-minimal'), join(out, 'images')]);
   record = { ...record, images: record.images.filter(({ name }) => name === 'distroless-minimal') };
-  await replace('release.json', JSON.stringify(record));
+  await signed(JSON.stringify(record));
 });
+
+/** Puts a release record into place, signed as the build signs it. */
+async function signed(text: string): Promise<void> {
+  const cache = join(shared.cacheHome, 'weir');
+  await replace('release.json', text);
+  const key = await openImageKey({ cache, publicKey: undefined, secret: undefined });
+  await replace('release.json.sig', signText(key, text));
+}
 
 async function replace(path: string, text: string | Uint8Array): Promise<void> {
   await writeFile(join(out, 'new'), text);
@@ -110,7 +119,7 @@ describe('weir release verify', () => {
     const bytes = await readFile(copy);
     const before = sha256(await readFile(join(out, path)));
     await replace(path, bytes);
-    await replace('release.json', JSON.stringify(record).replaceAll(before, sha256(bytes)));
+    await signed(JSON.stringify(record).replaceAll(before, sha256(bytes)));
     const { faults } = await verify();
     // The images hold it as it was published, and so does the metadata.
     expect(faults).toContain(`wrong ${path}`);
@@ -118,7 +127,16 @@ describe('weir release verify', () => {
   });
 
   test('finds a repository that another key signed', async () => {
-    await replace('release.json', JSON.stringify(record).replace(record.signingKey.fingerprint, 'A'.repeat(40)));
+    await signed(JSON.stringify(record).replace(record.signingKey.fingerprint, 'A'.repeat(40)));
     expect((await verify()).faults).toEqual([`wrong ${join(snapshot, 'RPM-GPG-KEY')}`]);
+  });
+
+  test('finds a record that was changed after it was signed', async () => {
+    await copyFile(join(shared.out, 'release.json.sig'), join(out, 'release.json.sig'));
+    expect((await verify()).faults).toEqual(['wrong release.json']);
+    await copyFile(join(shared.out, 'release.json'), join(out, 'new'));
+    await rename(join(out, 'new'), join(out, 'release.json'));
+    const { faults } = await verify();
+    expect(faults).not.toContain('wrong release.json');
   });
 });

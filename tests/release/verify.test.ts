@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
 import { temporaryName } from '../../src/base/files.ts';
 import { runOk } from '../../src/base/process.ts';
+import type { Project } from '../../src/project/model.ts';
 import type { ReleaseRecord } from '../../src/release/published.ts';
-import { imageFaults, strays } from '../../src/release/verify.ts';
+import { imageFaults, keyFaults, strays } from '../../src/release/verify.ts';
 import type { Fault } from '../../src/repo/fault.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
-import { type ImageKey, openImageKey } from '../../src/trust/image-key.ts';
+import { type ImageKey, openImageKey, signText } from '../../src/trust/image-key.ts';
 import { unprivileged } from '../unprivileged.ts';
 
 type Image = ReleaseRecord['images'][number];
@@ -202,6 +203,62 @@ describe('an image in its folder', () => {
   );
 });
 
+describe('a release record', () => {
+  const fingerprint = 'A'.repeat(40);
+  let out: string;
+  const found = async (signing: { key?: string; imageKey?: string } = {}): Promise<string[]> => {
+    const release = { signingKey: { fingerprint }, imageKey: key };
+    const { project } = { project: { signing } as Project };
+    return (await keyFaults({ out, project }, release)).map(({ path, message }) => `${path}: ${message}`);
+  };
+  const signed = async (text: string, signer = key): Promise<void> => {
+    await writeFile(join(out, 'release.json'), text);
+    await writeFile(join(out, 'release.json.sig'), signText(signer, text));
+    await writeFile(join(out, 'image-key.pem'), key.publicKey);
+  };
+  beforeEach(async () => {
+    out = join(dir, '..', 'signed');
+    await mkdir(out);
+    await signed('{"snapshot":"1"}');
+  });
+
+  test('is as its key signed it', async () => {
+    expect(await found()).toEqual([]);
+    expect(await found({ key: fingerprint, imageKey: join(out, 'image-key.pem') })).toEqual([]);
+  });
+
+  test('is wrong where a byte of it or of its signature is another, or another key signed it', async () => {
+    const wrong = ['release.json: release.json.sig is no signature of it by its image key'];
+    await writeFile(join(out, 'release.json'), '{"snapshot":"2"}');
+    expect(await found()).toEqual(wrong);
+    await signed('{"snapshot":"2"}');
+    expect(await found()).toEqual([]);
+    for (const text of ['', 'no base64!', signText(key, '{"snapshot":"1"}')]) {
+      await writeFile(join(out, 'release.json.sig'), text);
+      expect(await found()).toEqual(wrong);
+    }
+    const other = await openImageKey({ cache: join(out, 'cache'), publicKey: undefined, secret: undefined });
+    await signed('{"snapshot":"2"}', other);
+    expect(await found()).toEqual(wrong);
+  });
+
+  test('is wrong where the project names another key', async () => {
+    const other = await openImageKey({ cache: join(out, 'cache'), publicKey: undefined, secret: undefined });
+    await writeFile(join(out, 'other.pem'), other.publicKey);
+    expect(await found({ key: 'B'.repeat(40), imageKey: join(out, 'other.pem') })).toEqual([
+      'release.json: it names another key than [signing] key',
+      'release.json: it names another key than [signing] image-key',
+    ]);
+  });
+
+  test('without a signature says so, and so it does where that is a link', async () => {
+    await rm(join(out, 'release.json.sig'));
+    expect(await found()).toEqual(['release.json.sig: it is not there']);
+    await symlink('release.json', join(out, 'release.json.sig'));
+    expect(await found()).toEqual(['release.json.sig: it is a link']);
+  });
+});
+
 describe('an output folder', () => {
   const snapshot = '20260101-01234567';
   let out: string;
@@ -215,7 +272,14 @@ describe('an output folder', () => {
     await mkdir(join(out, 'repo/3.9/20250101-89abcdef/base'), { recursive: true });
     await symlink('20250101-89abcdef', join(out, 'repo/3.9/latest'));
     await symlink(snapshot, join(out, 'repo/4.0/latest'));
-    for (const path of ['weir-output', '.lock', 'release.json', 'image-key.pem', `repo/4.0/${snapshot}/RPM-GPG-KEY`])
+    for (const path of [
+      'weir-output',
+      '.lock',
+      'release.json',
+      'release.json.sig',
+      'image-key.pem',
+      `repo/4.0/${snapshot}/RPM-GPG-KEY`,
+    ])
       await writeFile(join(out, path), '');
   });
 
