@@ -86,9 +86,9 @@ export function qemuArgv(machine: Machine): string[] {
   argv.push('-netdev', `user,id=net0${forward}`, '-device', 'virtio-net-pci,netdev=net0,romfile=');
   argv.push('-device', 'virtio-rng-pci');
   if (machine.console === 'terminal') {
-    // Ctrl-C goes to the guest; Ctrl-A X ends.
+    // Ctrl-C goes to the guest; Ctrl-A X ends, Ctrl-A C asks QEMU itself.
     argv.push('-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console');
-    argv.push('-mon', 'chardev=console,mode=readline');
+    argv.push('-object', 'monitor-hmp,id=monitor,chardev=console,readline=on');
   } else {
     argv.push('-serial', `file:${machine.console.file}`);
   }
