@@ -45,8 +45,9 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
       images.push(await imageStage(workspace, toolbox, repository, { seed, built, key: imageKey }, image));
     }
     const release = { workspace, toolbox, key, imageKey, seed, built, repository, images };
-    checkLockstep(await releaseImages(release));
-    await writeReleaseRecord(release);
+    const records = await releaseImages(release);
+    checkLockstep(records);
+    await writeReleaseRecord(release, records);
     return release;
   });
 }

@@ -1,18 +1,22 @@
 import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { writeIfChanged } from '../base/files.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
 import { signText } from '../trust/image-key.ts';
-import type { ImageRecord } from './images.ts';
+import type { BuiltImage, ImageRecord } from './images.ts';
 import { imageKeyFile, releaseSignatureFile } from './output.ts';
 import { readImage } from './published.ts';
 import type { Release } from './release.ts';
+import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
+import type { Workspace } from './workspace.ts';
 
 /**
  * Writes the public key of images, and `release.json` with its signature: every package, image, digest and input of the release, and
  * how long each stage took.
+ * @param images as `releaseImages` finds them
  */
-export async function writeReleaseRecord(release: Release): Promise<void> {
+export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {
   const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
   const { project, clock, arch, out, progress } = workspace;
   const evidence = {
@@ -53,7 +57,7 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
         ...debianOrigin(seed, pkg),
       })),
     })),
-    images: (await releaseImages(release)).map((record) => ({
+    images: images.map((record) => ({
       name: record.name,
       kind: record.kind,
       inputs: record.inputs,
@@ -70,17 +74,32 @@ export async function writeReleaseRecord(release: Release): Promise<void> {
   await writeIfChanged(join(out, releaseSignatureFile), signText(imageKey, text));
 }
 
-/** The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. */
-export async function releaseImages({ workspace, images, repository }: Release): Promise<ImageRecord[]> {
+/**
+ * The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. Whose record cannot be read,
+ * as an older Weir wrote it, is none of them: it stops no build of another image.
+ */
+export async function releaseImages({
+  workspace,
+  images,
+  repository,
+}: {
+  readonly workspace: Pick<Workspace, 'out' | 'project'>;
+  readonly images: readonly Pick<BuiltImage, 'record'>[];
+  readonly repository: Pick<PublishedRepository, 'snapshot'>;
+}): Promise<ImageRecord[]> {
   const made = new Map(images.map(({ record }) => [record.name, record]));
   const published = new Set(repository.snapshot.channels.flatMap((channel) => channel.packages.map((pkg) => pkg.rpm)));
   const records: ImageRecord[] = [];
   for (const name of workspace.project.images.keys()) {
-    const record = made.get(name) ?? (await readImage(workspace, name));
+    const record = made.get(name) ?? (await readImage(workspace, name).catch(unlessBadRecord));
     if (record === undefined) continue;
     if (made.has(name) || record.packages.every((pkg) => published.has(pkg.rpm))) records.push(record);
   }
   return records;
+}
+
+function unlessBadRecord(error: unknown): undefined {
+  if (!(error instanceof WeirError) || error.code !== 'bad-record') throw error;
 }
 
 function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian?: string } {
