@@ -59,13 +59,20 @@ export async function writeIfChanged(path: string, data: string): Promise<boolea
   return true;
 }
 
-/** A text file's content, or undefined where there is none. @throws WeirError `not-a-file`, `not-a-folder` (exit 2) where one is the other */
+/**
+ * A text file's content, or undefined where there is none.
+ * @throws WeirError `not-a-file`, `not-a-folder` (exit 2) where one is the other; `not-readable` where nobody lets us
+ */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return undefined;
+    if (code === 'EACCES' || code === 'EPERM') {
+      const hint = 'its mode and those of the folders above it say who may';
+      throw new WeirError('not-readable', 'this file may not be read', { where: { file: path }, hint, cause: error });
+    }
     if (code !== 'EISDIR') throw diskError(error, dirname(path));
     throw new WeirError('not-a-file', 'this is a folder, not a file', { where: { file: path }, exit: 2, cause: error });
   }

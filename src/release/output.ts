@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { exists, writeAtomic } from '../base/files.ts';
+import { exists, isTemporary, writeAtomic } from '../base/files.ts';
 import { removeTree } from '../engine/sandbox.ts';
 
 /** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
@@ -69,8 +69,4 @@ function notOutput(out: string, why: string): WeirError {
 /** Whether a name has its place in an output folder once no build is under way. */
 export function isResult(name: string): boolean {
   return name === outputMarker || name === '.lock' || results.includes(name);
-}
-
-function isTemporary(name: string): boolean {
-  return /^\.[0-9a-z-]+\.tmp$/.test(name);
 }

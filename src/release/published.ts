@@ -65,7 +65,7 @@ async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undef
   // A pipe would be waited for.
   if (info !== undefined && !info.isFile()) throw badRecord(file, 'it is no file');
   const text = await readIfExists(file).catch((error: unknown) => {
-    throw error instanceof WeirError && error.code === 'not-writable'
+    throw error instanceof WeirError && error.code === 'not-readable'
       ? badRecord(file, 'it cannot be read', error)
       : error;
   });

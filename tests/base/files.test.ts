@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { basename } from 'node:path';
-import { expect, test } from 'vitest';
-import { isAbandoned, isTemporary, temporaryName } from '../../src/base/files.ts';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { isAbandoned, isTemporary, readIfExists, temporaryName } from '../../src/base/files.ts';
+import { unprivileged } from '../unprivileged.ts';
 
 /** This process's own temporary, with one of the parts of its name changed: process, namespace, start. */
 function changed(part: number, to: number): string {
@@ -34,4 +37,22 @@ test('those of other containers have a day', () => {
 
 test('other names are nobody’s', () => {
   for (const name of ['.x.tmp', '.git', 'a.tmp', '.1-2-3.tmp']) expect(isAbandoned(name, 0), name).toBe(false);
+});
+
+test('a file that is not there is nothing, and one that may not be read is named', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'weir-files-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  await chmod(dir, 0o755);
+  const file = join(dir, 'a');
+  expect(await readIfExists(file)).toBeUndefined();
+  await writeFile(file, 'text');
+  expect(await readIfExists(file)).toBe('text');
+  await expect(readIfExists(dir)).rejects.toMatchObject({ code: 'not-a-file', where: { file: dir } });
+  await expect(readIfExists(join(file, 'b'))).rejects.toMatchObject({ code: 'not-a-folder' });
+  await mkdir(join(dir, 'closed'), { mode: 0 });
+  await chmod(file, 0);
+  await unprivileged(async () => {
+    for (const path of [file, join(dir, 'closed/a')])
+      await expect(readIfExists(path)).rejects.toMatchObject({ code: 'not-readable', where: { file: path } });
+  });
 });

@@ -19,7 +19,7 @@ describe('clean --out', () => {
       'repo/x': '',
       'images/y': '',
       'boot/z': '',
-      '.1-ab.tmp': '',
+      '.a-b-c-01234567.tmp': '',
       mine: '',
     });
     expect(weir(['clean', '--out', '--out-dir', full]).code).toBe(0);
