@@ -9,7 +9,7 @@ import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { fetchSources, type SourceContext } from '../sources/fetch.ts';
 import { openGitStore, readTogether } from '../sources/git.ts';
-import { upstreamOf } from '../sources/upstream.ts';
+import { upstreamAddress } from '../sources/upstream.ts';
 import { type PlainError, plainError } from './plain-error.ts';
 
 /** Where components are rendered; plain data, so that threads can have it. */
@@ -79,7 +79,7 @@ export async function renderLot(
 ): Promise<void> {
   const git = readTogether(
     openGitStore(site.sources.cache),
-    components.flatMap((component) => addressOf(component, site.project)),
+    components.flatMap((component) => upstreamAddress(component, site.project)),
   );
   try {
     await mapLimit(components, 4, async (component) => {
@@ -93,15 +93,5 @@ export async function renderLot(
     });
   } finally {
     git.done();
-  }
-}
-
-function addressOf(component: ResolvedComponent, project: Project): string[] {
-  try {
-    const upstream = upstreamOf(component, project, undefined);
-    return upstream === undefined ? [] : [upstream.uri];
-  } catch {
-    // Rendering says what is wrong.
-    return [];
   }
 }

@@ -17,7 +17,7 @@ import {
   writeLock,
 } from '../sources/lock.ts';
 import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
-import { openDistGit, upstreamOf } from '../sources/upstream.ts';
+import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from './workspace.ts';
 
 export interface UpdateOptions {
@@ -103,7 +103,7 @@ export async function updateComponents(
     await mapLimit(inLots(due, 16), 2, async (lot) => {
       const git = readTogether(
         openGitStore(context.cache),
-        lot.flatMap((component) => addressOf(component, project)),
+        lot.flatMap((component) => upstreamAddress(component, project)),
       );
       try {
         await mapLimit(lot, 8, async (component) => {
@@ -151,15 +151,6 @@ function inLots<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, lot) => items.slice(lot * size, (lot + 1) * size));
 }
 
-function addressOf(component: ResolvedComponent, project: Project): string[] {
-  try {
-    return [upstreamOf(component, project, undefined)?.uri ?? []].flat();
-  } catch {
-    // Resolving it says what is wrong.
-    return [];
-  }
-}
-
 async function attempt<T extends UpdatedComponent | undefined>(
   component: ResolvedComponent,
   work: (component: ResolvedComponent) => Promise<T>,
@@ -168,16 +159,7 @@ async function attempt<T extends UpdatedComponent | undefined>(
     return await work(component);
   } catch (error) {
     if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
-    const where = { ...error.where, component: component.name };
-    const { code, message, details, hint, exit } = error;
-    const named = new WeirError(code, message, {
-      where,
-      details,
-      ...(hint === undefined ? {} : { hint }),
-      exit,
-      cause: error,
-    });
-    return { component: component.name, state: 'failed', error: named };
+    return { component: component.name, state: 'failed', error: ofComponent(error, component) };
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type WantedFile,
   wantedFiles,
 } from './source-files.ts';
-import { openDistGit, type Upstream, upstreamOf } from './upstream.ts';
+import { ofComponent, openDistGit, type Upstream, upstreamOf } from './upstream.ts';
 
 export interface SourceContext extends SourceFileContext {
   /** A lock that is missing or names another commit than the configuration stops nothing. */
@@ -63,15 +63,8 @@ export async function fetchSources(
   try {
     return await fetchInto(component, project, context, into);
   } catch (error) {
-    // What is thrown below does not know for which component it works.
     if (!(error instanceof WeirError) || error.where?.component !== undefined) throw error;
-    throw new WeirError(error.code, error.message, {
-      where: { ...error.where, component: component.name },
-      details: error.details,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      exit: error.exit,
-      cause: error,
-    });
+    throw ofComponent(error, component);
   }
 }
 

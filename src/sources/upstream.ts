@@ -59,6 +59,32 @@ export function upstreamOf(
   };
 }
 
+/** The address alone; none where there is none, or where the configuration is wrong: who works on the component says how. */
+export function upstreamAddress(component: ResolvedComponent, project: Pick<Project, 'distros' | 'seed'>): string[] {
+  try {
+    const upstream = upstreamOf(component, project, undefined);
+    return upstream === undefined ? [] : [upstream.uri];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * An error of a component's sources with what these do not know: the component's name, and where it is written if the
+ * configuration is to blame and no other place is named.
+ */
+export function ofComponent(error: WeirError, { name, origin }: Pick<ResolvedComponent, 'name' | 'origin'>): WeirError {
+  const { code, message, details, hint, exit } = error;
+  const misconfigured = exit === 2 && error.where?.file === undefined;
+  return new WeirError(code, message, {
+    where: { ...(misconfigured ? { file: origin.file, line: origin.line } : error.where), component: name },
+    details,
+    ...(hint === undefined ? {} : { hint }),
+    exit,
+    cause: error,
+  });
+}
+
 /** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */
 export function distGitUri(base: string, name: string): string {
   const isUrl = /^(?:[a-z][a-z0-9+.-]*:\/\/|file:)/i.test(base);

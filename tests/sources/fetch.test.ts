@@ -73,9 +73,11 @@ describe('a dist-git that is a plain folder', () => {
 
   it('says what is missing', async () => {
     await at.files('dg', { 'demo/x': '', 'demo/a.spec': '', 'demo/b.spec': '' });
-    expect((await failure(at.fetch(upstream(), at.project({})))).code).toBe('no-dist-git');
+    const { origin } = upstream();
+    const where = { component: 'demo', file: origin.file, line: origin.line };
+    expect(await failure(at.fetch(upstream(), at.project({})))).toMatchObject({ code: 'no-dist-git', where });
     const elsewhere = at.project({ distGitBaseUri: join(at.root, 'no/$pkg') });
-    expect((await failure(at.fetch(upstream(), elsewhere))).code).toBe('no-dist-git');
+    expect(await failure(at.fetch(upstream(), elsewhere))).toMatchObject({ code: 'no-dist-git', where });
     expect(await failure(at.fetch(upstream({}, { distro: { name: 'upp' } }), at.project({})))).toMatchObject({
       code: 'unknown-distro',
       hint: 'did you mean up?',
