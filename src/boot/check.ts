@@ -1,7 +1,5 @@
 import { mkdir, open, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
 import { lastLines } from '../base/process.ts';
@@ -9,6 +7,7 @@ import type { Bind } from '../engine/jail.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
 import { freePort } from './loopback.ts';
+import { pause } from './pause.ts';
 import { parseAnswers, probeCredentials, probePort } from './probe.ts';
 import {
   type Credential,
@@ -17,11 +16,13 @@ import {
   type Machine,
   type MachineArch,
   makeOverlay,
+  type NetworkCard,
   runMachine,
   uefiFirmware,
 } from './qemu.ts';
 import { serveRepository } from './repo-server.ts';
 import { type Expectations, judge, type MachineState, machineState } from './report.ts';
+import { sshGreeting } from './ssh-greeting.ts';
 
 /** An image that can be started. */
 export interface BootImage {
@@ -44,6 +45,8 @@ export interface MachineOptions {
   readonly firmware?: 'uefi' | 'bios';
   /** How the guest sees the disk; NVMe by default, as on today's clouds. */
   readonly bus?: DiskBus;
+  /** Default `virtio`. */
+  readonly networkCard?: NetworkCard;
   /** The disk's size in bytes, where it shall be larger than the image. */
   readonly diskSize?: number;
   /** Further disks, raw; the guest may write them. */
@@ -267,6 +270,7 @@ export async function prepareMachine(
       accelerator: accelerator.accelerator,
       memoryMiB: options.memoryMiB ?? 2048,
       cpus: options.cpus ?? 2,
+      networkCard: options.networkCard ?? 'virtio',
       ...(options.extraCommandLine === undefined ? {} : { extraCommandLine: options.extraCommandLine }),
       firmware: await firmwareFor(toolbox, image, options, folder),
       disks: [
@@ -351,38 +355,4 @@ async function watchForPanic(consoleLog: string, signal: AbortSignal, panicked: 
     await pause(2000, signal);
     return panicked();
   }
-}
-
-/** Sleeps until the time is over or the signal fires. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
-}
-
-/** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
-async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
-  while (!signal.aborted) {
-    const line = await readGreeting(port, signal);
-    if (line?.startsWith('SSH-') === true) return line;
-    await pause(500, signal);
-  }
-  return undefined;
-}
-
-function readGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const done = (line: string | undefined): void => {
-      socket.destroy();
-      signal.removeEventListener('abort', stop);
-      resolve(line);
-    };
-    const stop = (): void => done(undefined);
-    signal.addEventListener('abort', stop);
-    socket.setTimeout(20_000, stop);
-    socket.on('error', stop);
-    socket.on('close', stop);
-    socket.once('data', (data) => done(data.toString('latin1').split(/\r?\n/)[0]));
-  });
 }

@@ -16,15 +16,19 @@ export interface Credential {
   readonly value: string | Uint8Array;
 }
 
-/** What a machine's own disk is on. */
-export const diskBuses = ['nvme', 'virtio', 'scsi', 'sata'] as const;
+/** What a machine's own disk is on: `scsi` behind a virtio controller, `pvscsi` behind VMware's, `ide` in a PC of 1996. */
+export const diskBuses = ['nvme', 'virtio', 'scsi', 'sata', 'ide', 'pvscsi'] as const;
 export type DiskBus = (typeof diskBuses)[number];
+
+/** Network cards: `vmxnet3` is VMware's. */
+export const networkCards = ['virtio', 'vmxnet3'] as const;
+export type NetworkCard = (typeof networkCards)[number];
 
 export interface MachineDisk {
   /** A file that QEMU may write: an overlay, never an image that is meant to be kept; or one that is read only. */
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
-  /** How the guest sees it. `cdrom` is read only; `scsi` is behind a virtio controller. */
+  /** How the guest sees it. `cdrom` is read only. */
   readonly bus: DiskBus | 'cdrom';
   /** For virtio: the guest may not write it, and finds it as /dev/disk/by-id/virtio-NAME. */
   readonly readOnlyAs?: string;
@@ -48,6 +52,7 @@ export interface Machine {
   readonly console: 'terminal' | { readonly file: string };
   /** A virtio-serial port, /dev/virtio-ports/<name> in the guest, that ends in a file here. */
   readonly port?: { readonly name: string; readonly file: string };
+  readonly networkCard: NetworkCard;
   /** TCP port on this host's loopback that leads to the guest's port 22. */
   readonly sshPort?: number;
   readonly credentials?: readonly Credential[];
@@ -56,7 +61,7 @@ export interface Machine {
 }
 
 /**
- * QEMU's command line: one PCIe machine of today (q35, virt), user networking in which the guest reaches this host's loopback
+ * QEMU's command line: one PCIe machine of today (q35, virt; with `ide` the one that QEMU itself would take), user networking in which the guest reaches this host's loopback
  * as 10.0.2.2, a random number source, and nothing else. Pure; all paths are as the sandbox sees them.
  */
 export function qemuArgv(machine: Machine): string[] {
@@ -64,7 +69,8 @@ export function qemuArgv(machine: Machine): string[] {
   const { firmware } = machine;
   const secure = firmware.kind === 'uefi' && firmware.secureBoot;
   const argv = [`qemu-system-${machine.arch}`, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];
-  argv.push('-machine', x86 ? `q35${secure ? ',smm=on' : ''}` : 'virt,gic-version=3');
+  const chipset = machine.disks.some(({ bus }) => bus === 'ide') ? 'pc' : 'q35';
+  argv.push('-machine', x86 ? `${chipset}${secure ? ',smm=on' : ''}` : 'virt,gic-version=3');
   argv.push('-accel', machine.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
   // "max" is all that the accelerator can do. Without virtualisation, or the guest loads a hypervisor's modules.
   argv.push('-cpu', x86 ? 'max,-svm,-vmx' : 'max');
@@ -83,7 +89,7 @@ export function qemuArgv(machine: Machine): string[] {
     argv.push(...diskArguments(disk, index, firmware.kind === 'kernel' ? index + 1 : index));
   }
   const forward = machine.sshPort === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${machine.sshPort}-:22`;
-  argv.push('-netdev', `user,id=net0${forward}`, '-device', 'virtio-net-pci,netdev=net0,romfile=');
+  argv.push('-netdev', `user,id=net0${forward}`, '-device', `${cardDevices[machine.networkCard]},netdev=net0,romfile=`);
   argv.push('-device', 'virtio-rng-pci');
   if (machine.console === 'terminal') {
     // Ctrl-C goes to the guest; Ctrl-A X ends, Ctrl-A C asks QEMU itself.
@@ -104,6 +110,8 @@ export function qemuArgv(machine: Machine): string[] {
   return argv;
 }
 
+const cardDevices: Readonly<Record<NetworkCard, string>> = { virtio: 'virtio-net-pci', vmxnet3: 'vmxnet3' };
+
 function diskArguments(disk: MachineDisk, index: number, order: number): string[] {
   const id = `disk${index}`;
   // The guest's flushes need not reach this host's disk: what is written is thrown away.
@@ -119,6 +127,12 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
     // A controller of its own: q35 has one on board, virt has none.
     const controller = ['-device', `ahci,id=sata${index}`];
     return [...controller, '-drive', drive, '-device', `ide-hd,drive=${id},bus=sata${index}.0,bootindex=${order}`];
+  }
+  // On board.
+  if (disk.bus === 'ide') return ['-drive', drive, '-device', `ide-hd,drive=${id},bus=ide.0,bootindex=${order}`];
+  if (disk.bus === 'pvscsi') {
+    const controller = ['-device', `pvscsi,id=pvscsi${index}`];
+    return [...controller, '-drive', drive, '-device', `scsi-hd,drive=${id},bus=pvscsi${index}.0,bootindex=${order}`];
   }
   const scsi = index === 0 ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
   if (disk.bus === 'scsi') return [...scsi, '-drive', drive, '-device', `scsi-hd,drive=${id},bootindex=${order}`];

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
-import { type DiskBus, diskBuses } from '../boot/qemu.ts';
+import { type DiskBus, diskBuses, type NetworkCard, networkCards } from '../boot/qemu.ts';
 import { sizeInBytes } from '../project/image.ts';
 import { checkImage, runImage } from '../release/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
@@ -17,6 +17,7 @@ interface BootOptions {
   readonly disk?: readonly string[];
   readonly diskSize?: string;
   readonly diskBus: DiskBus;
+  readonly networkCard: NetworkCard;
   readonly firmware: 'uefi' | 'bios';
   readonly cloudInit?: string;
   readonly append?: string;
@@ -39,6 +40,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       "size of the machine's own disk, such as 20GiB, where it is to be larger than the image",
     )
     .addOption(new Option('--disk-bus <bus>', "what the machine's own disk is on").choices(diskBuses).default('nvme'))
+    .addOption(new Option('--network-card <card>', 'what the machine has').choices(networkCards).default('virtio'))
     .addOption(
       new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
         .choices(['uefi', 'bios'])
@@ -63,6 +65,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const machine = {
         firmware: options.firmware,
         bus: options.diskBus,
+        networkCard: options.networkCard,
         ...(options.cloudInit === undefined ? {} : { cloudSeed: resolve(options.cloudInit) }),
         ...(options.append === undefined ? {} : { extraCommandLine: options.append }),
         ...(options.diskSize === undefined ? {} : { diskSize: bytes('--disk-size', options.diskSize) }),

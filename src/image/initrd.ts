@@ -34,7 +34,7 @@ export interface InitrdOptions {
 }
 
 /**
- * Where a root can be: on virtio, NVMe, SCSI and SATA disks and on Hyper-V. Network drivers are here too: Azure wants its own
+ * Where a root can be: on virtio, NVMe, SCSI, SATA and IDE disks, on Hyper-V and VMware. Network drivers are here too: Azure wants its own
  * here, and udev gives an address to a card that is already there seconds before one whose driver it has to load first.
  */
 export const rootModules: InitrdModules = {
@@ -47,12 +47,20 @@ export const rootModules: InitrdModules = {
     'hv_vmbus',
     'hv_storvsc',
     'hv_netvsc',
+    'vmw_pvscsi',
+    'vmxnet3',
     'sd_mod',
   ],
-  // Its ports are waited for, plugged or not.
-  late: ['ahci'],
+  // Their ports are waited for, plugged or not.
+  late: ['ahci', 'ata_piix'],
   always: ['crc32c', 'ext4'],
-  along: { virtio_scsi: ['sd_mod'], hv_storvsc: ['sd_mod'], ahci: ['sd_mod'] },
+  along: {
+    virtio_scsi: ['sd_mod'],
+    hv_storvsc: ['sd_mod'],
+    vmw_pvscsi: ['sd_mod'],
+    ahci: ['sd_mod'],
+    ata_piix: ['sd_mod'],
+  },
 };
 
 const applets = ['cat', 'echo', 'findfs', 'ls', 'modprobe', 'mount', 'sh', 'sleep', 'switch_root', 'uname'];

@@ -11,6 +11,7 @@ const machine: Machine = {
   cpus: 2,
   firmware: { kind: 'bios' },
   disks: [{ path: '/images/a,b.qcow2', format: 'qcow2', bus: 'nvme' }],
+  networkCard: 'virtio',
   console: { file: '/logs/console.log' },
 };
 
@@ -61,9 +62,12 @@ describe('the command line', () => {
     ['virtio', ['virtio-blk-pci,drive=disk0,bootindex=0']],
     ['scsi', ['virtio-scsi-pci,id=scsi0', 'scsi-hd,drive=disk0,bootindex=0']],
     ['sata', ['ahci,id=sata0', 'ide-hd,drive=disk0,bus=sata0.0,bootindex=0']],
+    ['ide', ['ide-hd,drive=disk0,bus=ide.0,bootindex=0']],
+    ['pvscsi', ['pvscsi,id=pvscsi0', 'scsi-hd,drive=disk0,bus=pvscsi0.0,bootindex=0']],
   ] as const)('puts a disk on %s', (bus, devices) => {
     const argv = qemuArgv({ ...machine, disks: [{ path: '/x', format: 'qcow2', bus }] });
     expect(values(argv, '-device').slice(0, devices.length)).toEqual(devices);
+    expect(values(argv, '-machine')).toEqual([bus === 'ide' ? 'pc' : 'q35']);
   });
 
   test('gives a CD read only', () => {
@@ -94,6 +98,14 @@ describe('the command line', () => {
     expect(values(qemuArgv({ ...machine, sshPort: 2022 }), '-netdev')).toEqual([
       'user,id=net0,hostfwd=tcp:127.0.0.1:2022-:22',
     ]);
+  });
+
+  test.each([
+    ['virtio', 'virtio-net-pci,netdev=net0,romfile='],
+    ['vmxnet3', 'vmxnet3,netdev=net0,romfile='],
+  ] as const)('has one network card, %s', (networkCard, device) => {
+    const all = values(qemuArgv({ ...machine, networkCard }), '-device').filter((each) => each.includes('netdev='));
+    expect(all).toEqual([device]);
   });
 
   test('is another machine on arm64', () => {

@@ -2,7 +2,8 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runTool, type Toolbox, tryTool } from '../../src/toolbox/tool.ts';
-import { exitOf, newFolder, shared, startWeir, tools } from './weir.ts';
+import { startMachine } from './machine.ts';
+import { exitOf, newFolder, tools } from './weir.ts';
 
 /** A way to run commands in a machine as somebody who has a key. */
 interface Login {
@@ -40,25 +41,13 @@ test('cloud-init lets in who has the injected key, under enforcing SELinux, and 
   const data = `#cloud-config\nhostname: cloudy\nssh_authorized_keys:\n  - ${key.open}\nruncmd:\n  - [touch, /run/was-here]\n`;
   await writeFile(join(seed, 'user-data'), data);
   await writeFile(join(seed, 'meta-data'), 'instance-id: test-1\n');
-  const words = ['boot', 'vm-azure', '--cloud-init', seed, '--disk-size', '9GiB', '--disk-bus', 'scsi'];
-  const machine = startWeir(['-C', shared.project, ...words, '--out', shared.out], {});
-  let said = '';
-  machine.stdout!.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    machine.stderr!.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      const match = /ssh -p (\d+)/.exec(said);
-      if (match !== null) resolve(Number(match[1]));
-    });
-    machine.once('exit', () => reject(new Error(said)));
-  });
+  const words = ['vm-azure', '--cloud-init', seed, '--disk-size', '9GiB', '--disk-bus', 'scsi'];
+  const { process: machine, sshPort: port, said } = await startMachine(words);
   try {
     const login = loginTo(toolbox, dir, port, 'weir');
     const began = Date.now();
     while ((await login.run('true')).code !== 0) {
-      if (Date.now() - began > 400_000 || machine.exitCode !== null) throw new Error(said.slice(-4000));
+      if (Date.now() - began > 400_000 || machine.exitCode !== null) throw new Error(said().slice(-4000));
       await new Promise((done) => setTimeout(done, 2000));
     }
     const asked = async (command: string): Promise<string> => (await login.run(command)).stdout.trim();

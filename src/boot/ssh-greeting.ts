@@ -1,0 +1,29 @@
+import { connect } from 'node:net';
+import { pause } from './pause.ts';
+
+/** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
+export async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
+  while (!signal.aborted) {
+    const line = await readGreeting(port, signal);
+    if (line?.startsWith('SSH-') === true) return line;
+    await pause(500, signal);
+  }
+  return undefined;
+}
+
+function readGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const done = (line: string | undefined): void => {
+      socket.destroy();
+      signal.removeEventListener('abort', stop);
+      resolve(line);
+    };
+    const stop = (): void => done(undefined);
+    signal.addEventListener('abort', stop);
+    socket.setTimeout(20_000, stop);
+    socket.on('error', stop);
+    socket.on('close', stop);
+    socket.once('data', (data) => done(data.toString('latin1').split(/\r?\n/)[0]));
+  });
+}

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { sshGreeting } from '../../src/boot/ssh-greeting.ts';
+import { startMachine } from './machine.ts';
+
+// NVMe, SCSI behind virtio and SATA are what the other tests start their machines from.
+test.each([
+  ['KVM', ['--disk-bus', 'virtio']],
+  ['VMware', ['--disk-bus', 'pvscsi', '--network-card', 'vmxnet3']],
+  ['QEMU without a word about the machine', ['--disk-bus', 'ide', '--firmware', 'bios']],
+])('vm-base finds its root and a network on %s', async (_name, words) => {
+  const machine = await startMachine(['vm-base', ...words]);
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 400_000);
+  machine.process.once('exit', () => limit.abort());
+  try {
+    const greeting = await sshGreeting(machine.sshPort, limit.signal);
+    expect(greeting, machine.said().slice(-4000)).toMatch(/^SSH-2\.0-OpenSSH/);
+  } finally {
+    clearTimeout(timer);
+    machine.process.kill('SIGKILL');
+  }
+});
