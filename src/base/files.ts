@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { startTime } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
@@ -76,6 +76,18 @@ export async function readIfExists(path: string): Promise<string | undefined> {
     if (code !== 'EISDIR') throw diskError(error, dirname(path));
     throw new WeirError('not-a-file', 'this is a folder, not a file', { where: { file: path }, exit: 2, cause: error });
   }
+}
+
+/** Names in a folder that have this ending, without it, sorted; hidden ones are left out. None where there is no folder. */
+export async function namesEndingIn(folder: string, ending: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  return names
+    .filter((name) => name.endsWith(ending) && !name.startsWith('.'))
+    .map((name) => name.slice(0, -ending.length))
+    .sort();
 }
 
 export async function exists(path: string): Promise<boolean> {

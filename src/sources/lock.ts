@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemCode, WeirError } from '../base/errors.ts';
-import { mapLimit, readIfExists, writeIfChanged } from '../base/files.ts';
+import { mapLimit, namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
 import { parseDocument, problem } from '../project/document.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 
@@ -128,16 +128,9 @@ export async function hasLocks(project: LockedProject): Promise<boolean> {
 
 /** Names of the files in the lock folder, without their ending, sorted. */
 export async function lockNames(project: LockedProject): Promise<string[]> {
-  try {
-    const names = await readdir(lockFolder(project));
-    return names
-      .filter((name) => name.endsWith(extension) && !name.startsWith('.'))
-      .map((name) => name.slice(0, -extension.length))
-      .sort();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
+  return namesEndingIn(lockFolder(project), extension).catch((error: unknown) => {
     throw folderError(error, project);
-  }
+  });
 }
 
 function folderError(error: unknown, project: LockedProject): unknown {

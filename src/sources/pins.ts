@@ -1,8 +1,7 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { systemCode } from '../base/errors.ts';
-import { readIfExists, writeIfChanged } from '../base/files.ts';
+import { namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
 import { parseDocument, problem } from '../project/document.ts';
 
 /** Where azldev keeps pins, relative to the project, where it is not told otherwise. */
@@ -48,17 +47,8 @@ export async function readPin(folder: string, name: string): Promise<string | un
 }
 
 /** Names of the pins in a folder, sorted. */
-export async function pinNames(folder: string): Promise<string[]> {
-  try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith(extension) && !name.startsWith('.'))
-      .map((name) => name.slice(0, -extension.length))
-      .sort();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+export function pinNames(folder: string): Promise<string[]> {
+  return namesEndingIn(folder, extension);
 }
 
 /** @returns whether it wrote */
