@@ -105,7 +105,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 }
 
 /** Options that would be ignored together: whoever gives them wants something that does not come. */
-function checkTogether({ check, run, install, sshKey, autologin, append, firmware }: BootOptions): void {
+function checkTogether({ check, run, install, sshKey, autologin, append, firmware, diskBus }: BootOptions): void {
   const refuse = (message: string, hint: string): WeirError => new WeirError('bad-option', message, { hint, exit: 2 });
   if (check !== true && run !== undefined) throw refuse('--run goes with --check only', 'add --check');
   if (check !== true && install !== undefined) throw refuse('--install goes with --check only', 'add --check');
@@ -117,6 +117,12 @@ function checkTogether({ check, run, install, sshKey, autologin, append, firmwar
   }
   if (check === true && !autologin) {
     throw refuse('--no-autologin does not go with --check: there is no console to log in on', 'leave out one of them');
+  }
+  if (diskBus === 'pvscsi' && firmware === 'uefi') {
+    throw refuse(
+      '--disk-bus pvscsi does not go with --firmware uefi: this UEFI has no driver for it',
+      'add --firmware bios',
+    );
   }
   if (append !== undefined && firmware === 'bios') {
     throw refuse('--append does not go with --firmware bios', 'kernel.command-line in the image, or --firmware uefi');

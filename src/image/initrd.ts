@@ -279,6 +279,8 @@ probe() {
 
 by_uevent() {
   for file in /sys/class/block/*/uevent; do
+    # The pattern itself, as long as there is no block device.
+    [ -e "$file" ] || continue
     name=
     found=
     while IFS='=' read -r key value; do

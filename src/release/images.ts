@@ -27,6 +27,7 @@ import type { Entry, Tree } from '../tree/tree.ts';
 import { signEnvelope, statementType } from '../trust/dsse.ts';
 import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
+import { codeDigest } from './code.ts';
 import type { BuiltComponents } from './components.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
 import { imageRecordSchema, shaped } from './record-schema.ts';
@@ -73,8 +74,12 @@ export interface BuiltImage {
   readonly cached: boolean;
 }
 
-/** Raised when Weir makes other bytes out of the same inputs. */
-const imageVersion = 10;
+let imageCodeDigest: Digest | undefined;
+
+function imageCode(): Digest {
+  imageCodeDigest ??= codeDigest(['audit', 'image', 'tree', 'release/evidence.ts', 'release/images.ts']);
+  return imageCodeDigest;
+}
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
 export const treeFile = 'tree.jsonl.gz';
@@ -108,7 +113,7 @@ export async function imageStage(
       definition.excludePackages,
     );
     const inputs = valueDigest({
-      imageVersion,
+      code: imageCode(),
       packages: packages.map((pkg) => pkg.rpm),
       definition,
       toolbox: toolbox.digest,

@@ -1,11 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { isOffline } from '../base/network.ts';
-import { installRoot } from '../base/paths.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { renderComponent, renderedDir } from '../overlay/render.ts';
@@ -18,6 +17,7 @@ import { type ComponentLock, lockProblem, readLocks } from '../sources/lock.ts';
 import { upstreamOf } from '../sources/upstream.ts';
 import { decodeText } from '../spec/lines.ts';
 import { archiveTools } from './archive-tools.ts';
+import { codeDigest } from './code.ts';
 import { sourceContext } from './components.ts';
 import { type ReleaseChanges, releaseChanges, releaseOptions } from './history.ts';
 import { componentInputs, fileDigests, type InputContext } from './inputs.ts';
@@ -131,7 +131,7 @@ async function planRendering(
   const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
   const context: InputContext = { project, locks, files };
   const release = await releaseChanges(project, components, { scratch: engine.scratch, cache, context });
-  const renderer = rendererDigest();
+  const renderer = codeDigest(['overlay', 'spec', 'sources']);
   const due: ResolvedComponent[] = [];
   const known = new Map<string, Known>();
   const warnings: { component: string; warning: string }[] = [];
@@ -205,16 +205,6 @@ async function knownInputs(
   const folder = [local, join(local, name)].find((each) => localGitDir(each) !== undefined);
   if (folder === undefined) return { inputs, refs: 'none' };
   return { inputs, ...glanceAt(openGitStore(cache), folder, wish) };
-}
-
-/** Of the code that renders: another Weir may render otherwise, and costs one rendering where it does not. */
-function rendererDigest(): Digest {
-  const texts = ['overlay', 'spec', 'sources'].flatMap((room) => {
-    const dir = join(installRoot, 'src', room);
-    const names = readdirSync(dir).filter((name) => name.endsWith('.ts'));
-    return names.sort().map((name) => `${room}/${name}\n${readFileSync(join(dir, name), 'utf8')}`);
-  });
-  return sha256(texts.join('\0'));
 }
 
 /** A rendering while it goes on. */

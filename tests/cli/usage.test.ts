@@ -106,6 +106,11 @@ describe('wrong use', () => {
     [['boot', 'vm-base', '--check', '--ssh-key', 'id.pub'], '--ssh-key does not go with --check', undefined],
     [['boot', 'vm-base', '--check', '--no-autologin'], '--no-autologin does not go with --check', undefined],
     [
+      ['boot', 'vm-base', '--disk-bus', 'pvscsi'],
+      '--disk-bus pvscsi does not go with --firmware uefi: this UEFI has no driver for it',
+      undefined,
+    ],
+    [
       ['boot', 'vm-base', '--firmware', 'bios', '--append', 'debug'],
       '--append does not go with --firmware bios',
       undefined,

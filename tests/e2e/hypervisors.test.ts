@@ -5,7 +5,7 @@ import { startMachine } from './machine.ts';
 // NVMe, SCSI behind virtio and SATA are what the other tests start their machines from.
 test.each([
   ['KVM', ['--disk-bus', 'virtio']],
-  ['VMware', ['--disk-bus', 'pvscsi', '--network-card', 'vmxnet3']],
+  ['VMware', ['--disk-bus', 'pvscsi', '--network-card', 'vmxnet3', '--firmware', 'bios']],
   ['QEMU without a word about the machine', ['--disk-bus', 'ide', '--firmware', 'bios']],
 ])('vm-base finds its root and a network on %s', async (_name, words) => {
   const machine = await startMachine(['vm-base', ...words]);
