@@ -61,8 +61,9 @@ export interface Machine {
 }
 
 /**
- * QEMU's command line: one PCIe machine of today (q35, virt; with `ide` the one that QEMU itself would take), user networking in which the guest reaches this host's loopback
- * as 10.0.2.2, a random number source, and nothing else. Pure; all paths are as the sandbox sees them.
+ * QEMU's command line: one PCIe machine of today (q35, virt; for a disk on IDE the older one that QEMU itself would take), user
+ * networking in which the guest reaches this host's loopback as 10.0.2.2, a random number source, and nothing else. Pure; all
+ * paths are as the sandbox sees them.
  */
 export function qemuArgv(machine: Machine): string[] {
   const x86 = machine.arch === 'x86_64';
