@@ -86,6 +86,11 @@ describe('a language runs', () => {
       '3\n',
     ],
     [
+      'python',
+      ['/usr/bin/python3', '-c', 'import ssl; print(len(ssl.create_default_context().get_ca_certs()) > 99)'],
+      'True\n',
+    ],
+    [
       'nodejs',
       ['/usr/bin/node', '-p', 'require("node:crypto").createHash("sha256").update("a").digest("hex").slice(0, 8)'],
       'ca978112\n',
