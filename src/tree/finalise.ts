@@ -44,11 +44,11 @@ const manifestPath = '/var/lib/rpmmanifest';
 
 /**
  * The two lists, as Mariner's distroless images have had them and Trivy, Syft and others read them: `rpm -qa`, and a line of
- * ten fields a package. A missing value is rpm's `(none)`.
+ * ten fields a package. A missing value is rpm's `(none)`; `SIZE`, the seventh, is missing in packages of rpm's format 6.
  */
 const manifestQueries: Readonly<Record<string, string>> = {
   'container-manifest-1': '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n',
-  'container-manifest-2': `${['NAME', 'VERSION}-%{RELEASE', 'INSTALLTIME', 'BUILDTIME', 'VENDOR', 'EPOCH', 'SIZE', 'ARCH', 'EPOCHNUM', 'SOURCERPM'].map((field) => `%{${field}}`).join('\\t')}\\n`,
+  'container-manifest-2': `${['NAME', 'VERSION}-%{RELEASE', 'INSTALLTIME', 'BUILDTIME', 'VENDOR', 'EPOCH', 'LONGSIZE', 'ARCH', 'EPOCHNUM', 'SOURCERPM'].map((field) => `%{${field}}`).join('\\t')}\\n`,
 };
 
 /** The finalised tree; an action, so an unchanged tree is read back. */
@@ -61,7 +61,7 @@ export async function finaliseTree(
   const { cache, ...inputs } = options;
   const result = await perform(engine, {
     kind: 'finalise-tree',
-    version: 5,
+    version: 6,
     inputs: { tree: valueDigest(tree), toolbox: toolbox.digest, ...inputs },
     run: async (work) => {
       const finalised = await finalise(engine, toolbox, tree, options);

@@ -70,7 +70,7 @@ describe.each([
     const rows = table.trimEnd().split('\n');
     for (const row of rows) expect(row.split('\t'), row).toHaveLength(10);
     expect(rows.map((row) => row.split('\t')[0]!).sort()).toEqual(named);
-    expect(rows.every((row) => /^[^\t]+\t[^\t]+-[^\t]+\t\d+\t\d+\t/.test(row))).toBe(true);
+    expect(rows.every((row) => /^[^\t]+\t[^\t]+-[^\t]+\t\d+\t\d+\t[^\t]+\t(\(none\)|\d+)\t\d+\t/.test(row))).toBe(true);
 
     const licensed = new Set(files.flatMap((path) => /^usr\/share\/licenses\/([^/]+)\//.exec(path)?.[1] ?? []));
     // Packages that are split from one source share a licence file; packages without any files of their own have none.
