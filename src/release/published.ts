@@ -13,7 +13,7 @@ export interface ReleaseRecord {
   readonly version: string;
   readonly snapshot: string;
   readonly arch: string;
-  readonly signingKey: { readonly fingerprint: string };
+  readonly signingKey: { readonly fingerprint: string; readonly publicKey: string };
   /** `id` is the SHA-256 of the public key's DER, `publicKey` PEM. */
   readonly imageKey: { readonly id: string; readonly publicKey: string };
   readonly components: readonly {

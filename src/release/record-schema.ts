@@ -48,7 +48,7 @@ export const releaseRecordSchema = z.object({
   version: name,
   snapshot: name,
   arch: name,
-  signingKey: z.object({ fingerprint: z.string() }),
+  signingKey: z.object({ fingerprint: z.string(), publicKey: z.string() }),
   imageKey: z.object({ id: z.string(), publicKey: z.string() }),
   components: z.array(
     z.object({

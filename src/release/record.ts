@@ -26,7 +26,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     snapshot: repository.snapshot.name,
     clock,
     arch,
-    signingKey: { fingerprint: key.fingerprint, development: key.development },
+    signingKey: { fingerprint: key.fingerprint, publicKey: key.publicKey, development: key.development },
     imageKey: { id: imageKey.id, publicKey: imageKey.publicKey, development: imageKey.development },
     inputs: {
       toolbox: toolbox.digest,

@@ -20,7 +20,7 @@ import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
-import { isSignatureOf, publicKeyId } from '../trust/image-key.ts';
+import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
 import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from './output.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
@@ -89,7 +89,7 @@ export async function keyFaults(
   const record = 'release.json';
   if (key !== undefined && key !== release.signingKey.fingerprint)
     wrong(record, 'it names another key than [signing] key');
-  if (imageKey !== undefined && publicKeyId(await readFile(imageKey, 'utf8'), imageKey) !== release.imageKey.id)
+  if (imageKey !== undefined && (await namedKeyId(imageKey)) !== release.imageKey.id)
     wrong(record, 'it names another key than [signing] image-key');
   if (recordedKeyId(release, join(out, record)) !== release.imageKey.id)
     wrong(record, 'its image key is not the one that it gives the id of');
@@ -281,10 +281,13 @@ async function repositoryFaults(
   const keyPath = join(snapshot, 'RPM-GPG-KEY');
   const unreadable = await unreadableFile(out, keyPath);
   const publicKey = unreadable === undefined ? await readFile(join(out, keyPath), 'utf8') : '';
+  const { signingKey } = release;
   const fingerprints = publicKey === '' ? [] : await keyFingerprints(toolbox, publicKey);
   if (unreadable !== undefined) faults.push(unreadable);
-  else if (fingerprints.length !== 1 || fingerprints[0] !== release.signingKey.fingerprint)
-    faults.push({ path: keyPath, fault: 'wrong', message: `it is not the key ${release.signingKey.fingerprint}` });
+  else if (fingerprints.length !== 1 || fingerprints[0] !== signingKey.fingerprint)
+    faults.push({ path: keyPath, fault: 'wrong', message: `it is not the key ${signingKey.fingerprint} alone` });
+  else if (publicKey !== signingKey.publicKey)
+    faults.push({ path: keyPath, fault: 'wrong', message: 'its bytes are not those that were made' });
   let files = 2;
   for (const { name, packages } of release.channels) {
     const dir = channelFolder(workspace, release, name);

@@ -42,7 +42,8 @@ export async function publishSnapshot(
 ): Promise<{ readonly snapshot: Snapshot; readonly published: boolean }> {
   const { root, arch, clock } = options;
   const content = valueDigest({
-    key: key.fingerprint,
+    // Not the fingerprint: it stays where a key is made valid for longer, and RPM-GPG-KEY is another then.
+    key: key.publicKey,
     arch,
     clock,
     channels: options.channels.map(({ name, packages }) => [name, packages.map((pkg) => [nevra(pkg), pkg.rpm])]),

@@ -156,11 +156,18 @@ export async function verifyDetached(
   });
 }
 
-/** Fingerprints of the keys in an armored block, without their subkeys'. Empty where it is no key. */
+/**
+ * Fingerprints of the keys in a file of armored blocks, without their subkeys'. Empty where it is no key. GnuPG and rpm do not see the
+ * same blocks in it (GnuPG none that is indented, or of a kind that it does not know), and a machine uses both: each is asked.
+ */
 export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Promise<string[]> {
-  const argv = ['gpg', '--homedir', '/tmp', '--batch', '--quiet', '--with-colons', '--show-keys'];
-  const { stdout } = await tryTool(toolbox, { argv, input: publicKey });
-  return [...stdout.matchAll(/^pub:.*\n(?:fpr:+([0-9A-F]+):)/gm)].map(([, fingerprint]) => fingerprint!);
+  const script = `cat >/tmp/key
+    gpg --homedir /tmp --batch --quiet --with-colons --show-keys /tmp/key
+    rpmkeys --dbpath /tmp/db --import /tmp/key
+    rpmkeys --dbpath /tmp/db --list`;
+  const { stdout } = await tryTool(toolbox, { argv: ['sh', '-c', script], input: publicKey });
+  const found = [...stdout.matchAll(/^pub:.*\nfpr:+([0-9A-F]+):|^([0-9a-f]{40,}) /gm)];
+  return [...new Set(found.map(([, gnupg, rpm]) => gnupg ?? rpm!.toUpperCase()))];
 }
 
 /** As many packages as one command line takes. */

@@ -34,16 +34,7 @@ export interface ImageKeyOptions {
  */
 export async function openImageKey(options: ImageKeyOptions): Promise<ImageKey> {
   if (options.publicKey === undefined) return keyOf(await developmentKey(options.cache), true);
-  const open = await needed(options.publicKey);
-  // Node would make the public half out of it, and nobody would see that the project hands out its secret.
-  if (/PRIVATE KEY-----/.test(open)) {
-    throw new WeirError('no-key', 'this is the secret half of a key, the project names the public one', {
-      where: { file: options.publicKey },
-      hint: `keep it out of the project, in the file that ${imageKeyVariable} names; openssl pkey -pubout makes the public half`,
-      exit: 2,
-    });
-  }
-  const wanted = readKey(open, createPublicKey, options.publicKey);
+  const wanted = await readPublicKey(options.publicKey);
   if (options.secret === undefined || options.secret === '') {
     throw new WeirError('no-key', `the secret half of the image key is not there: ${imageKeyVariable} is not set`, {
       where: { file: options.publicKey },
@@ -75,7 +66,27 @@ export function signText(key: ImageKey, text: string): string {
 
 /** Whether `signature` is one that `signText` made of these bytes. @param publicKey PEM */
 export function isSignatureOf(publicKey: string, bytes: Uint8Array, signature: string): boolean {
-  return verifySignature(publicKey, bytes, Buffer.from(signature, 'base64'));
+  const decoded = Buffer.from(signature, 'base64');
+  // Node reads base64 until its end and nothing behind it; other verifiers refuse such a file.
+  return decoded.toString('base64') === signature.trimEnd() && verifySignature(publicKey, bytes, decoded);
+}
+
+/** The id of the public half that a project names, as `ImageKey` has it. @throws WeirError `no-key` (exit 2) */
+export async function namedKeyId(file: string): Promise<string> {
+  return keyId(await readPublicKey(file));
+}
+
+async function readPublicKey(file: string): Promise<KeyObject> {
+  const open = await needed(file);
+  // Node would make the public half out of it, and nobody would see that the project hands out its secret.
+  if (/PRIVATE KEY-----/.test(open)) {
+    throw new WeirError('no-key', 'this is the secret half of a key, the project names the public one', {
+      where: { file },
+      hint: `keep it out of the project, in the file that ${imageKeyVariable} names; openssl pkey -pubout makes the public half`,
+      exit: 2,
+    });
+  }
+  return readKey(open, createPublicKey, file);
 }
 
 /** The id of a public key, as `ImageKey` has it. @param file where it stands @throws WeirError `no-key` (exit 2) */

@@ -131,6 +131,24 @@ describe('weir release verify', () => {
     expect((await verify()).faults).toEqual([`wrong ${join(snapshot, 'RPM-GPG-KEY')}`]);
   });
 
+  test('finds what was added to the key of the packages, also where GnuPG does not see it', async () => {
+    const path = join(snapshot, 'RPM-GPG-KEY');
+    const own = await readFile(join(out, path), 'utf8');
+    const binds = [{ from: await newFolder('other-key'), to: '/work', writable: true }];
+    const gpg = ['gpg', '--homedir', '/work', '--batch', '--passphrase', ''];
+    await runTool(await tools(), { argv: [...gpg, '--quick-gen-key', 'Other', 'ed25519'], binds });
+    const { stdout: other } = await runTool(await tools(), { argv: [...gpg, '--armor', '--export'], binds });
+    for (const added of [other, `  ${other}`, 'more\n']) {
+      await replace(path, `${own}${added}`);
+      expect((await verify()).faults).toEqual([`wrong ${path}`]);
+    }
+    // A project that names no image key believes the one in the record, and with it the rest of it.
+    const publicKey = `${own}  ${other}`;
+    await replace(path, publicKey);
+    await signed(JSON.stringify({ ...record, signingKey: { ...record.signingKey, publicKey } }));
+    expect((await verify()).faults).toEqual([`wrong ${path}`]);
+  });
+
   test('finds a record that was changed after it was signed', async () => {
     await copyFile(join(shared.out, 'release.json.sig'), join(out, 'release.json.sig'));
     expect((await verify()).faults).toEqual(['wrong release.json']);

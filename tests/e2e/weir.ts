@@ -74,7 +74,7 @@ export interface BuildResult {
 export interface ReleaseRecord {
   readonly snapshot: string;
   readonly arch: string;
-  readonly signingKey: { readonly fingerprint: string };
+  readonly signingKey: { readonly fingerprint: string; readonly publicKey: string };
   readonly components: readonly { readonly name: string; readonly srpm: { file: string; sha256: string } }[];
   readonly channels: readonly {
     readonly name: string;

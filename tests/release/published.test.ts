@@ -23,7 +23,7 @@ const release: ReleaseRecord = {
   version: '4.0',
   snapshot: '20260101-01234567',
   arch: 'x86_64',
-  signingKey: { fingerprint: 'AB' },
+  signingKey: { fingerprint: 'AB', publicKey: '' },
   imageKey: { id: 'ab', publicKey: '' },
   components: [],
   channels: [{ name: 'base', packages: [{ nevra: 'bash-1:5.3-4.x86_64', sha256: 'ab', origin: 'seed' }] }],

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -207,7 +208,7 @@ describe('a release record', () => {
   const fingerprint = 'A'.repeat(40);
   let out: string;
   const found = async (signing: { key?: string; imageKey?: string } = {}): Promise<string[]> => {
-    const release = { signingKey: { fingerprint }, imageKey: key };
+    const release = { signingKey: { fingerprint, publicKey: '' }, imageKey: key };
     const { project } = { project: { signing } as Project };
     return (await keyFaults({ out, project }, release)).map(({ path, message }) => `${path}: ${message}`);
   };
@@ -233,7 +234,12 @@ describe('a release record', () => {
     expect(await found()).toEqual(wrong);
     await signed('{"snapshot":"2"}');
     expect(await found()).toEqual([]);
-    for (const text of ['', 'no base64!', signText(key, '{"snapshot":"1"}')]) {
+    for (const text of [
+      '',
+      'no base64!',
+      signText(key, '{"snapshot":"1"}'),
+      `${signText(key, '{"snapshot":"2"}')}AAAA`,
+    ]) {
       await writeFile(join(out, 'release.json.sig'), text);
       expect(await found()).toEqual(wrong);
     }
@@ -249,6 +255,13 @@ describe('a release record', () => {
       'release.json: it names another key than [signing] key',
       'release.json: it names another key than [signing] image-key',
     ]);
+  });
+
+  test('is held against no key where the one that the project names is not there, or secret', async () => {
+    await expect(found({ imageKey: join(out, 'none.pem') })).rejects.toMatchObject({ code: 'no-key', exit: 2 });
+    const secret = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await writeFile(join(out, 'secret.pem'), secret);
+    await expect(found({ imageKey: join(out, 'secret.pem') })).rejects.toMatchObject({ code: 'no-key', exit: 2 });
   });
 
   test('without a signature says so, and so it does where that is a link', async () => {
