@@ -13,7 +13,7 @@ import type {
   WeirImage,
 } from './model.ts';
 import type { Problems } from './problems.ts';
-import type { RawDefinition, RawImage, RawTestSuite } from './schema/image.ts';
+import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
@@ -72,7 +72,8 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     return defined({ type: own.type, path: pathIn(entry.document, own.path), profile: filled(own.profile) });
   }
   checkPackages(entry, own.packages ?? [], own['exclude-packages'] ?? []);
-  checkServices(entry, own['enabled-services'] ?? [], own['disabled-services'] ?? []);
+  const { enabledServices, disabledServices } = servicesOf(own);
+  checkServices(entry, enabledServices, disabledServices);
   const raw = extendedDefinition(collected, entry, own);
   const packages = raw.packages ?? [];
   if (packages.length === 0) {
@@ -84,8 +85,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     packages,
     excludePackages: raw['exclude-packages'] ?? [],
     ...(raw['max-size'] === undefined ? {} : { maxSize: sizeInBytes(raw['max-size']) }),
-    enabledServices: raw['enabled-services'] ?? [],
-    disabledServices: raw['disabled-services'] ?? [],
+    ...servicesOf(raw),
   };
   if (raw.kind === 'wsl') {
     return {
@@ -104,7 +104,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
       ...hostname,
       kind: 'container',
       formats: formatsOf(raw.format, 'oci'),
-      selinux: raw.selinux ?? 'disabled',
+      selinux: 'disabled',
       container: defined({
         entrypoint: settings.entrypoint ?? [],
         cmd: settings.cmd ?? [],
@@ -131,6 +131,11 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     },
     kernel: { commandLine: raw.kernel?.['command-line'] ?? [] },
   };
+}
+
+function servicesOf(raw: RawWeirDefinition): Pick<WeirImage, 'enabledServices' | 'disabledServices'> {
+  if (raw.kind === 'container') return { enabledServices: [], disabledServices: [] };
+  return { enabledServices: raw['enabled-services'] ?? [], disabledServices: raw['disabled-services'] ?? [] };
 }
 
 function formatsOf<T extends string>(formats: readonly T[] = [], byDefault: T): readonly T[] {

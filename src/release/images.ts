@@ -23,12 +23,13 @@ import { finaliseTree } from '../tree/finalise.ts';
 import { printListing } from '../tree/listing.ts';
 import { withEntries } from '../tree/overlay.ts';
 import { treeBytes } from '../tree/size.ts';
-import type { Entry, Tree } from '../tree/tree.ts';
+import type { Entry, FileEntry, Tree } from '../tree/tree.ts';
 import { signEnvelope, statementType } from '../trust/dsse.ts';
 import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
 import { codeDigest } from './code.ts';
 import type { BuiltComponents } from './components.ts';
+import { checkContainerUser } from './container-user.ts';
 import { imageContents, osReleaseOf } from './evidence.ts';
 import { imageRecordSchema, shaped } from './record-schema.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
@@ -143,6 +144,10 @@ export async function imageStage(
       disable: definition.disabledServices,
     });
     if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
+    if (definition.kind === 'container' && definition.container.user !== undefined) {
+      const text = ({ digest }: FileEntry) => readFile(blobPath(engine.store, digest), 'utf8');
+      await checkContainerUser(image, definition.container.user, tree, text);
+    }
     stage.update('writing the image');
     const record = await replaceFolder(dir, exchangeBy(toolbox), async (temporary) => {
       const osRelease = await osReleaseOf(workspace, tree);

@@ -453,6 +453,24 @@ const cases: readonly Case[] = [
   },
   { name: 'WSL as VHD', toml: image('kind = "wsl"\nformat = ["vhd"]'), code: 'invalid-value', at: '5:11' },
   { name: 'WSL with a host name', toml: image('kind = "wsl"\nhostname = "a"'), code: 'unknown-key', at: '5:1' },
+  {
+    name: 'a container with SELinux',
+    toml: image('kind = "container"\nselinux = "enforcing"'),
+    code: 'unknown-key',
+    at: '5:1',
+  },
+  {
+    name: 'a container with services',
+    toml: image('kind = "container"\nenabled-services = ["a.service"]'),
+    code: 'unknown-key',
+    at: '5:1',
+  },
+  {
+    name: 'a variable with "=" in its name',
+    toml: image('kind = "container"\ncontainer.env = { "A=B" = "c" }'),
+    code: 'invalid-value',
+    at: '5:19',
+  },
   { name: 'WSL with SELinux', toml: image('kind = "wsl"\nselinux = "enforcing"'), code: 'unknown-key', at: '5:1' },
   {
     name: 'a folder for WSL without its slash',

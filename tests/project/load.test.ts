@@ -531,7 +531,6 @@ packages = ["bash", "coreutils"]
 exclude-packages = ["systemd"]
 format = ["oci"]
 hostname = "base"
-selinux = "permissive"
 [images.base.definition.container]
 entrypoint = ["/bin/sh", "-c"]
 cmd = ["bash"]
@@ -560,7 +559,6 @@ pytest.working-dir = "tests"
       definition: {
         excludePackages: ['systemd'],
         hostname: 'base',
-        selinux: 'permissive',
         container: {
           entrypoint: ['/bin/sh', '-c'],
           cmd: ['bash'],

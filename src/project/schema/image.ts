@@ -27,10 +27,7 @@ const weirFields = {
     .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name is made of letters, digits, "-" and "."')
     .optional()
     .describe('Content of /etc/hostname; without it the image has none'),
-  selinux: z
-    .enum(['enforcing', 'permissive', 'disabled'])
-    .optional()
-    .describe('SELinux mode; by default "enforcing" for disks and "disabled" for others'),
+  selinux: z.enum(['enforcing', 'permissive', 'disabled']).optional().describe('SELinux mode; by default "enforcing"'),
   'max-size': sizeSchema
     .optional()
     .describe('What all files may come to, such as "25MiB"; a larger image is an error, with what is large in it'),
@@ -38,9 +35,12 @@ const weirFields = {
   'disabled-services': filledTexts("systemd units to disable against the packages' presets"),
 };
 
+const { selinux: _mode, 'enabled-services': _enabled, 'disabled-services': _disabled, ...containerFields } = weirFields;
+
+// A container has the host's policy, and starts one program instead of units.
 const containerSchema = z
   .strictObject({
-    ...weirFields,
+    ...containerFields,
     kind: z.literal('container'),
     format: z
       .array(z.enum(['oci']))
@@ -50,7 +50,13 @@ const containerSchema = z
       .strictObject({
         entrypoint: texts('Program and arguments that always run'),
         cmd: texts('Arguments, or program and arguments, that a user can replace'),
-        env: textTable('Environment variables'),
+        env: z
+          .record(
+            z.string().regex(/^[^=\0]+$/, 'a variable has a name, without "="'),
+            z.string().regex(/^[^\0]*$/, 'has a NUL'),
+          )
+          .optional()
+          .describe('Environment variables'),
         labels: textTable('Labels'),
         user: text('User, or user:group, that the program runs as'),
         workdir: z
