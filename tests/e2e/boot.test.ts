@@ -23,10 +23,27 @@ test('vm-base starts, is well under enforcing SELinux, and installs a signed pac
   }
 });
 
-test('the same disk starts by BIOS, from SATA', async () => {
+/** What administrators do on the first day, each by a program of an SELinux domain of its own; the check says what was denied. */
+const firstDay = `set -e
+lsmod
+setsebool -P httpd_can_network_connect on
+systemd-run --wait --pipe echo by a pipe | cat
+systemd-run --wait --pipe echo by a file >/root/said
+cat /root/said
+useradd --create-home alice
+mkdir --parents /root/.ssh /home/alice/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id
+cp /root/.ssh/id.pub /home/alice/.ssh/authorized_keys
+chown -R alice: /home/alice/.ssh
+restorecon -R /root /home/alice
+ssh -tt -o StrictHostKeyChecking=no -i /root/.ssh/id alice@localhost 'test -d /run/user/1000 && echo logged in' </dev/null
+while test -e /run/user/1000; do sleep 1; done
+ls -Z /var/log/wtmp.db
+`;
+
+test('the same disk starts by BIOS, from SATA, and denies an administrator nothing', async () => {
   const script = join(await newFolder('run'), 'run.sh');
-  // A program of an SELinux domain of its own, which may not have the port open that the answers leave by.
-  await writeFile(script, 'lsmod\n');
+  await writeFile(script, firstDay);
   const words = ['boot', 'vm-base', '--firmware', 'bios', '--disk-bus', 'sata', '--check', '--run', script];
   const result = await weir(['-C', shared.project, ...words, '--out', shared.out]);
   const report = JSON.parse(result.stdout) as BootReport;
@@ -34,5 +51,7 @@ test('the same disk starts by BIOS, from SATA', async () => {
   expect(result.code).toBe(0);
   const console = await readFile(join(shared.out, 'boot/vm-base/console.log'), 'utf8');
   expect(console).toContain('BOOT_IMAGE=/weir/');
-  expect(report.machine?.run?.output.join('\n')).toMatch(/^ahci /m);
+  const said = report.machine?.run?.output.join('\n');
+  expect(said).toMatch(/^ahci /m);
+  for (const words of ['by a pipe', 'by a file', 'logged in', ':wtmp_t:']) expect(said).toContain(words);
 });
