@@ -43,6 +43,22 @@ export class WeirError extends Error {
   }
 }
 
+/**
+ * The same error, as somebody further up tells it who knows more: where it happened, or what to do.
+ * @param more takes the place of what the error itself has
+ */
+export function retold(error: WeirError, more: Pick<WeirErrorOptions, 'where' | 'hint' | 'exit'>): WeirError {
+  const { code, message, where, hint, details, others, exit } = error;
+  const own = {
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+    details,
+    others,
+    exit,
+  };
+  return new WeirError(code, message, { ...own, ...more, cause: error });
+}
+
 /** `file:line:column`, or what of it is known, then the component, package or overlay. */
 export function formatPlace(place: Place): string {
   const parts: string[] = [];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import { basename, relative, sep } from 'node:path';
-import { closest, systemCode, WeirError } from '../base/errors.ts';
+import { closest, retold, systemCode, WeirError } from '../base/errors.ts';
 import type { Overlay, ResolvedComponent } from '../project/model.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
 import { editArchive, type OpenArchive, openArchive, packArchive } from './archive.ts';
@@ -219,17 +219,14 @@ async function attempt(
 /** The error with the overlay's number, type, reason, and the place in the TOML. */
 function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
   const reason = overlay.description === '' ? '' : `: ${overlay.description}`;
-  return new WeirError(error.code, error.message, {
+  return retold(error, {
     where: {
       file: overlay.origin.file,
       line: overlay.origin.line,
       component: component.name,
       overlay: `${number} (${overlay.type}${reason})`,
     },
-    details: error.details,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
     exit: 2,
-    cause: error,
   });
 }
 

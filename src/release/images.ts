@@ -6,7 +6,7 @@ import { cyclonedxDocument } from '../audit/cyclonedx.ts';
 import { provenanceStatement, type Subject } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
-import { WeirError } from '../base/errors.ts';
+import { retold, WeirError } from '../base/errors.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { resolveCached } from '../build/buildroot.ts';
 import { withScratch } from '../engine/sandbox.ts';
@@ -105,7 +105,7 @@ export async function imageStage(
     });
   }
   const { engine, clock, arch, out, progress } = workspace;
-  return inStage<BuiltImage>(progress, image.name, async (stage) => {
+  const made = inStage<BuiltImage>(progress, image.name, async (stage) => {
     const packages = await resolveCached(
       { engine, toolbox, arch },
       repository.sources,
@@ -192,6 +192,15 @@ export async function imageStage(
     await rememberFiles(workspace.cache, dir, { text: recordText(record), files: record.files });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
   });
+  return made.catch((error: unknown) => {
+    throw ofImage(error, image);
+  });
+}
+
+/** What goes wrong while an image is made is said with the line that defines it, where nothing nearer is known. */
+export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unknown {
+  if (!(error instanceof WeirError) || error.code === 'interrupted' || error.where?.file !== undefined) return error;
+  return retold(error, { where: { ...error.where, file: origin.file, line: origin.line } });
 }
 
 /** What is handed out: the manifest of a container image, the files of any other. */

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { retold, WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { checkOut, resolveCommit } from './git.ts';
@@ -171,14 +171,11 @@ function placed(
   if (!(error instanceof WeirError) || error.code !== 'no-commit' || wish.commit === undefined) return error;
   const locked = lock?.upstreamCommit === wish.commit;
   const where = locked ? { file: lockPath(project, component.name) } : component.origin;
-  return new WeirError(error.code, error.message, {
+  return retold(error, {
     where: { ...where, component: component.name },
-    details: error.details,
     hint: locked
       ? `weir component update ${component.name} --force writes the lock anew`
       : 'correct its upstream-commit, or take it out',
-    exit: error.exit,
-    cause: error,
   });
 }
 

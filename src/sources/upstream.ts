@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
+import { closest, retold, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Distro, Project, ResolvedComponent } from '../project/model.ts';
 import { type GitWish, localGitDir, localPath, openGitStore, openRepository } from './git.ts';
@@ -74,15 +74,9 @@ export function upstreamAddress(component: ResolvedComponent, project: Pick<Proj
  * configuration is to blame and no other place is named.
  */
 export function ofComponent(error: WeirError, { name, origin }: Pick<ResolvedComponent, 'name' | 'origin'>): WeirError {
-  const { code, message, details, hint, exit } = error;
-  const misconfigured = exit === 2 && error.where?.file === undefined;
-  return new WeirError(code, message, {
-    where: { ...(misconfigured ? { file: origin.file, line: origin.line } : error.where), component: name },
-    details,
-    ...(hint === undefined ? {} : { hint }),
-    exit,
-    cause: error,
-  });
+  const misconfigured = error.exit === 2 && error.where?.file === undefined;
+  const place = misconfigured ? { file: origin.file, line: origin.line } : error.where;
+  return retold(error, { where: { ...place, component: name } });
 }
 
 /** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */

@@ -1,4 +1,4 @@
-import { WeirError } from '../base/errors.ts';
+import { retold, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { nvra, type RepoPackage } from '../repo/metadata.ts';
@@ -17,12 +17,9 @@ async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> 
     return await unpackRpm(engine, pkg.rpm);
   } catch (error) {
     if (!(error instanceof WeirError) || error.where?.package !== undefined) throw error;
-    throw new WeirError(error.code, error.message, {
+    throw retold(error, {
       where: { ...error.where, package: nvra(pkg) },
-      details: error.details,
       hint: error.hint ?? 'the package is damaged in the cache: delete the file, and the next run makes it again',
-      exit: error.exit,
-      cause: error,
     });
   }
 }

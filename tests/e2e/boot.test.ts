@@ -36,7 +36,7 @@ ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id
 cp /root/.ssh/id.pub /home/alice/.ssh/authorized_keys
 chown -R alice: /home/alice/.ssh
 restorecon -R /root /home/alice
-ssh -tt -o StrictHostKeyChecking=no -i /root/.ssh/id alice@localhost 'test -d /run/user/1000 && echo logged in' </dev/null
+ssh -tt -o StrictHostKeyChecking=no -i /root/.ssh/id alice@localhost 'systemd-run --user --wait --pipe echo logged in' </dev/null
 while test -e /run/user/1000; do sleep 1; done
 ls -Z /var/log/wtmp.db
 `;

@@ -466,6 +466,20 @@ const cases: readonly Case[] = [
     at: '5:1',
   },
   {
+    name: 'a command line with a root of its own',
+    toml: image('kind = "disk"\nkernel.command-line = ["quiet", "ro root=/dev/sda1"]'),
+    code: 'invalid-value',
+    at: '5:33',
+    says: /root= is the partition/,
+  },
+  {
+    name: 'a command line with a line break',
+    toml: image('kind = "disk"\nkernel.command-line = ["init=/bin/sh\\n"]'),
+    code: 'invalid-value',
+    at: '5:24',
+    says: /one line/,
+  },
+  {
     name: 'a variable with "=" in its name',
     toml: image('kind = "container"\ncontainer.env = { "A=B" = "c" }'),
     code: 'invalid-value',

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
+import { WeirError } from '../../src/base/errors.ts';
 import { runOk } from '../../src/base/process.ts';
-import { knownImage } from '../../src/release/images.ts';
+import { knownImage, ofImage } from '../../src/release/images.ts';
 import { rememberFiles } from '../../src/release/unchanged.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 
@@ -70,4 +71,17 @@ test('an image that another cache made is made again, whatever its record says',
   await writeFile(file, JSON.stringify(record));
   expect(await known()).toBeUndefined();
   expect(notes).toEqual([`${file} is not known to be what the build wrote: the image is made again`]);
+});
+
+test('what goes wrong with an image is said with the line that defines it, unless a nearer place is known', () => {
+  const origin = { file: 'images/vm.toml', line: 3 };
+  const found = (error: unknown) => ofImage(error, { origin });
+  const missing = new WeirError('not-found', 'no repository has bsh', { where: { package: 'bsh' } });
+  expect(found(missing)).toMatchObject({ code: 'not-found', where: { ...origin, package: 'bsh' } });
+  for (const other of [
+    new WeirError('no-space', 'full', { where: { file: '/tmp' } }),
+    new WeirError('interrupted', 'stopped'),
+    new TypeError('a bug'),
+  ])
+    expect(found(other)).toBe(other);
 });

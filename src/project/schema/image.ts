@@ -70,6 +70,12 @@ const containerSchema = z
   })
   .describe('A container image');
 
+const kernelArgumentSchema = z
+  .string()
+  .regex(/^[^\p{Cc}]+$/u, 'an argument for the kernel is one line, and not empty')
+  // The last one would win.
+  .regex(/^(?!(.*\s)?root=)/, 'root= is the partition that the image makes for its root, and is there already');
+
 const diskSchema = z
   .strictObject({
     ...weirFields,
@@ -96,7 +102,12 @@ const diskSchema = z
       .optional()
       .describe('The disk and its partitions'),
     kernel: z
-      .strictObject({ 'command-line': filledTexts('Arguments for the kernel, one each, such as "console=ttyS0"') })
+      .strictObject({
+        'command-line': z
+          .array(kernelArgumentSchema)
+          .optional()
+          .describe('Arguments for the kernel, one each, such as "console=ttyS0"'),
+      })
       .optional()
       .describe('The kernel'),
   })
