@@ -120,7 +120,7 @@ const selinuxLabels: Rule<DiskFacts> = {
   check: async ({ root }) => {
     const files = await root();
     if (resolvePath(files, '/etc/selinux/config') === undefined) return [];
-    const bare = [...files.nodes].filter(([path, { labelled }]) => labelled === false && path !== '/lost+found');
+    const bare = [...files.nodes].filter(([, { labelled }]) => labelled === false);
     const [first] = bare;
     return first === undefined
       ? []
