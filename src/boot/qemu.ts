@@ -124,16 +124,16 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
     return ['-drive', `${drive},readonly=on`, '-device', device];
   }
   if (disk.bus === 'virtio') return ['-drive', drive, '-device', `virtio-blk-pci,drive=${id},bootindex=${order}`];
-  if (disk.bus === 'sata') {
-    // A controller of its own: q35 has one on board, virt has none.
-    const controller = ['-device', `ahci,id=sata${index}`];
-    return [...controller, '-drive', drive, '-device', `ide-hd,drive=${id},bus=sata${index}.0,bootindex=${order}`];
-  }
   // On board.
   if (disk.bus === 'ide') return ['-drive', drive, '-device', `ide-hd,drive=${id},bus=ide.0,bootindex=${order}`];
-  if (disk.bus === 'pvscsi') {
-    const controller = ['-device', `pvscsi,id=pvscsi${index}`];
-    return [...controller, '-drive', drive, '-device', `scsi-hd,drive=${id},bus=pvscsi${index}.0,bootindex=${order}`];
+  if (disk.bus === 'sata' || disk.bus === 'pvscsi') {
+    // A controller of its own: q35 has one for SATA on board, virt has none.
+    const [controller, device] = disk.bus === 'sata' ? ['ahci', 'ide-hd'] : ['pvscsi', 'scsi-hd'];
+    const bus = `${disk.bus}${index}`;
+    return [
+      ...['-device', `${controller},id=${bus}`, '-drive', drive],
+      ...['-device', `${device},drive=${id},bus=${bus}.0,bootindex=${order}`],
+    ];
   }
   const scsi = index === 0 ? ['-device', 'virtio-scsi-pci,id=scsi0'] : [];
   if (disk.bus === 'scsi') return [...scsi, '-drive', drive, '-device', `scsi-hd,drive=${id},bootindex=${order}`];
