@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import { run } from '../base/process.ts';
+import { isTable } from '../base/table.ts';
 
 // The files are those of containers-auth.json(5) and of docker's config.json; the programs speak the protocol of
 // docker-credential-helpers: the server on stdin, JSON on stdout.
@@ -170,7 +171,7 @@ function parsed(text: string, file: string): LoginFile {
 /** null is as good as nothing: programs in Go write it for empty tables. */
 function tableOf(value: unknown, what: string, file: string): Readonly<Record<string, unknown>> {
   if (value === undefined || value === null) return {};
-  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isTable(value)) return value;
   throw unusable(`${what} is no table`, file);
 }
 

@@ -1,4 +1,5 @@
 import { WeirError } from '../base/errors.ts';
+import { isTable } from '../base/table.ts';
 
 // What comes of asking a registry: within time or not at all, and in the shape that was asked for or in another.
 
@@ -134,8 +135,4 @@ function isDescriptor(value: unknown): boolean {
   const { platform } = value;
   if (platform === undefined) return true;
   return isTable(platform) && typeof platform.os === 'string' && typeof platform.architecture === 'string';
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

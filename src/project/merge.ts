@@ -1,3 +1,5 @@
+import { isTable } from '../base/table.ts';
+
 // The one way in which tables override each other. Its law comes from azldev's format: what is not set, false, empty or
 // zero never overrides, so a value once set can be changed but not taken back.
 
@@ -6,10 +8,6 @@ export function isZero(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '' || value === 0) return true;
   if (Array.isArray(value)) return value.length === 0;
   return isTable(value) && Object.values(value).every(isZero);
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `next` over `base`, key by key and table by table; an array that is not empty replaces the whole array. */

@@ -4,6 +4,7 @@
 import { basename, dirname, join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
 import { canonicalJson } from '../base/digest.ts';
+import { isTable } from '../base/table.ts';
 import type { FileTree, TreeFile } from '../sources/repository.ts';
 import { type Endings, endingsIn, isDocument, tomlOnly } from './at-commit.ts';
 
@@ -295,9 +296,7 @@ function ownedBy(
 }
 
 function tableOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {};
+  return isTable(value) ? value : {};
 }
 
 function textsOf(value: unknown): string[] {
