@@ -120,14 +120,15 @@ async function setAttributes(
 ): Promise<void> {
   const commands: string[] = [];
   const values = new Map<string, string>();
+  const root = options.selinux ? tree.entries.find(({ path }) => path === '/')?.label : undefined;
+  if (root !== undefined) {
+    // Not in the tree: mke2fs makes it.
+    const label = root.replace(/^([^:]*:[^:]*:)[^:]*/, '$1lost_found_t');
+    commands.push(`ea_set "/lost+found" security.selinux ${label}\\000`);
+  }
   for (const entry of tree.entries) {
     if (entry.kind === 'file' && entry.hardlink !== undefined) continue;
     if (options.selinux && entry.label !== undefined) {
-      // Not in the tree: mke2fs makes it.
-      if (entry.path === '/') {
-        const label = entry.label.replace(/^([^:]*:[^:]*:)[^:]*/, '$1lost_found_t');
-        commands.push(`ea_set "/lost+found" security.selinux ${label}\\000`);
-      }
       commands.push(`ea_set ${quote(entry.path)} security.selinux ${entry.label}\\000`);
     }
     if (entry.kind === 'file' && entry.capabilities !== undefined) {

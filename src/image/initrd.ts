@@ -34,8 +34,8 @@ export interface InitrdOptions {
 }
 
 /**
- * Where a root can be: on virtio, NVMe, SCSI, SATA and IDE disks, on Hyper-V and VMware. Network drivers are here too: Azure wants its own
- * here, and udev gives an address to a card that is already there seconds before one whose driver it has to load first.
+ * Where a root can be: on virtio, NVMe, SCSI, SATA and IDE disks, on Hyper-V and VMware. Network drivers are here too: Azure wants
+ * its own here, and udev gives an address to a card that is already there seconds before one whose driver it has to load first.
  */
 export const rootModules: InitrdModules = {
   devices: [
