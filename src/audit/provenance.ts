@@ -24,7 +24,7 @@ export interface ImageMaking {
 
 /**
  * Who made an image out of what: an in-toto statement 1 with SLSA provenance 1. It names no time and no machine besides the
- * release's own, so that the same image has the same statement.
+ * release's own, so that the same image, made by the same Weir, has the same statement.
  */
 export function provenanceStatement(contents: ImageContents, making: ImageMaking): object {
   const packages = contents.packages.map(({ header, digest, signedDigest }) => ({

@@ -50,7 +50,7 @@ export interface ImageFile {
 export interface ImageRecord {
   readonly name: string;
   readonly kind: WeirImage['kind'];
-  /** Digest over all that the image is made from; equal inputs give equal bytes. */
+  /** Digest over all that the image is made from, the code that makes it too; equal inputs give equal bytes. */
   readonly inputs: Digest;
   readonly snapshot: string;
   readonly packages: readonly (Pick<
@@ -113,8 +113,7 @@ export async function imageStage(
       `image ${image.name}`,
       definition.excludePackages,
     );
-    const inputs = valueDigest({
-      code: imageCode(),
+    const content = {
       packages: packages.map((pkg) => pkg.rpm),
       definition,
       toolbox: toolbox.digest,
@@ -123,7 +122,9 @@ export async function imageStage(
       release: workspace.project.lifecycle,
       // It signs the image's provenance.
       key: from.key.id,
-    });
+    };
+    // A Weir whose code was changed makes the image again, and gives it the same UUIDs.
+    const inputs = valueDigest({ ...content, code: imageCode() });
     const dir = join(out, 'images', image.name);
     const known = await knownImage(workspace, toolbox, dir, inputs, stage);
     if (known !== undefined)
@@ -162,7 +163,7 @@ export async function imageStage(
       await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, treeFile), await promisify(gzip)(printListing(tree)));
       const source = { image, definition, packages, tree, osRelease };
-      const { details, digests } = await render(workspace, toolbox, source, temporary, inputs);
+      const { details, digests } = await render(workspace, toolbox, source, temporary, valueDigest(content));
       const described = await describeFiles(temporary, digests);
       const statement = provenanceStatement(contents, {
         arch,
