@@ -1,5 +1,5 @@
-import { PackageURL } from 'packageurl-js';
 import { WeirError } from '../base/errors.ts';
+import { packageUrlText } from '../base/package-url.ts';
 import { nevra } from '../repo/metadata.ts';
 import type { ContainedPackage, Distribution, ImageContents, PackageHeader } from './contents.ts';
 
@@ -26,12 +26,13 @@ function rpmUrl(
   evr: string,
   qualifiers: Readonly<Record<string, string>>,
 ): string {
-  return new PackageURL('rpm', id, name, evr, { ...qualifiers, distro: `${id}-${version}` }, undefined).toString();
+  const more = { ...qualifiers, distro: `${id}-${version}` };
+  return packageUrlText({ type: 'rpm', namespace: id, name, version: evr, qualifiers: more });
 }
 
 /** The package URL of a Debian source package, as the seed writes it into a header's VCS tag. */
 export function debianSourceUrl(source: string, version: string): string {
-  return new PackageURL('deb', 'debian', source, version, { arch: 'source' }, undefined).toString();
+  return packageUrlText({ type: 'deb', namespace: 'debian', name: source, version, qualifiers: { arch: 'source' } });
 }
 
 /** A source package as its file name tells it. */

@@ -1,4 +1,4 @@
-import { PackageURL } from 'packageurl-js';
+import { packageUrlText } from '../base/package-url.ts';
 import type { Dependencies, Dependency } from '../rpm/types.ts';
 import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
 import {
@@ -185,7 +185,7 @@ function draft(
 }
 
 function sourceUrl(source: string, version: string): string {
-  return new PackageURL('deb', 'debian', source, version, { arch: 'source' }, undefined).toString();
+  return packageUrlText({ type: 'deb', namespace: 'debian', name: source, version, qualifiers: { arch: 'source' } });
 }
 
 /** Summary and text of a Debian description: the first line, then lines where a lone `.` is a blank one. */
