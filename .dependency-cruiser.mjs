@@ -18,6 +18,7 @@ const rooms = [
   'rpm',
   'trust',
   'toolbox',
+  'archive',
   'engine',
   'base',
 ];

@@ -1,7 +1,7 @@
 import { closest, WeirError } from '../base/errors.ts';
 import { type ArchiveTools, type Compression, compressionOf, decompress, store } from './compression.ts';
 import { checkedName, readEntry, removeFiles, type SourceEntry, type SourceTree, searchReplaceFiles } from './files.ts';
-import { readTar, type TarEntry, writeTar } from './tar.ts';
+import { readArchive, type TarEntry, writeTar } from './tar.ts';
 
 /** A change to the files of an archive. */
 export type ArchiveEdit =
@@ -41,7 +41,7 @@ export async function openArchive(files: SourceTree, name: string, tools: Archiv
   }
   const packed = await readEntry(entry);
   const compression = compressionOf(packed, name);
-  const entries = readTar(await decompress(packed, compression, name, tools), name);
+  const entries = readArchive(await decompress(packed, compression, name, tools), name);
   const tree = new Map<string, SourceEntry>();
   for (const [path, one] of entries) {
     if (one.kind === 'link') tree.set(path, { kind: 'link' });

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
 import { mapLimit } from '../base/files.ts';
 import { type Action, type ActionResult, type Engine, outputPath, recall, record } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
@@ -15,7 +16,6 @@ import { licenseExpression } from './license.ts';
 import type { Mapping } from './mapping.ts';
 import { type Demotion, type PackagePlan, planSeed, written } from './plan.ts';
 import { fileProvides } from './provides.ts';
-import { bytesReader, fileReader, type ReadAt } from './tar-reader.ts';
 
 /** Raise it when the same plan gives another RPM. */
 const converterVersion = 3;

@@ -1,10 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
+import { readTar, type TarMember } from '../archive/tar.ts';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, run } from '../base/process.ts';
 import { parseStanzas } from './control.ts';
-import { bytesReader, fileReader, type ReadAt, readTar, type TarMember } from './tar-reader.ts';
 
 /** A Debian package on disk. */
 export interface DebFile {
@@ -90,7 +91,13 @@ export function openData(tar: string): DebData {
   const fd = openSync(tar, 'r');
   try {
     const read = fileReader(fd);
-    return { members: [...readTar(read)], fd, read, close: () => closeSync(fd) };
+    const members = [...readTar(read)];
+    const strange = members.find(({ kind, extents }) => kind === 'unknown' || extents !== undefined);
+    if (strange !== undefined) {
+      const what = strange.kind === 'unknown' ? `of type ${JSON.stringify(strange.type)}` : 'a sparse file';
+      throw new WeirError('bad-tar', `the package's ${strange.path} is ${what}, which no Debian package has`);
+    }
+    return { members, fd, read, close: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;

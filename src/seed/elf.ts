@@ -1,4 +1,4 @@
-import type { ReadAt } from './tar-reader.ts';
+import type { ReadAt } from '../archive/read-at.ts';
 
 /** What an ELF file says to the dynamic linker. */
 export interface ElfInfo {

@@ -1,8 +1,8 @@
+import type { TarKind, TarMember } from '../archive/tar.ts';
 import { WeirError } from '../base/errors.ts';
 import { compileGlob, type Glob, matchesUnder, renameByGlob } from './glob.ts';
 import type { Addition } from './mapping.ts';
 import type { PackagePlan } from './plan.ts';
-import type { TarMember } from './tar-reader.ts';
 
 /** A stretch of the data archive of one of the package's debs. */
 export interface Stretch {
@@ -101,6 +101,9 @@ function merged(path: string): string {
   return /^\/(bin|sbin|lib|lib32|lib64|libx32)\//.test(path) ? `/usr${path}` : path;
 }
 
+/** Devices and pipes do not come in; the system makes its own. */
+const taken: ReadonlySet<TarKind> = new Set(['file', 'directory', 'symlink', 'hardlink']);
+
 function collect(plan: PackagePlan, archives: readonly (readonly TarMember[])[]): Map<string, Item> {
   const items = new Map<string, Item>();
   for (const [archive, members] of archives.entries()) {
@@ -108,7 +111,7 @@ function collect(plan: PackagePlan, archives: readonly (readonly TarMember[])[])
     const conffiles = new Set(deb.conffiles.map(merged));
     for (const member of members) {
       const path = merged(`/${member.path}`);
-      if (path === '/' || /^\/(bin|sbin|lib|lib32|lib64|libx32)$/.test(path) || member.kind === 'other') continue;
+      if (path === '/' || /^\/(bin|sbin|lib|lib32|lib64|libx32)$/.test(path) || !taken.has(member.kind)) continue;
       const known = items.get(path);
       if (known !== undefined && !(known.kind === 'directory' && member.kind !== 'directory')) continue;
       items.set(path, fromMember(plan, path, member, archive, conffiles));

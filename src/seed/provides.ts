@@ -1,7 +1,7 @@
+import type { ReadAt } from '../archive/read-at.ts';
 import type { Dependency } from '../rpm/types.ts';
 import { elfProvides, isElf, readElf } from './elf.ts';
 import { pkgconfigProvide } from './pkgconfig.ts';
-import type { ReadAt } from './tar-reader.ts';
 
 /**
  * What a file makes its package provide, as rpm's generators would say when the package was built: sonames with symbol

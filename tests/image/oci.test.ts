@@ -6,11 +6,12 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bytesReader } from '../../src/archive/read-at.ts';
+import { readTar } from '../../src/archive/tar.ts';
 import { sha256 } from '../../src/base/digest.ts';
 import { openStore, putBytes, type Store } from '../../src/engine/store.ts';
 import { gzip } from '../../src/image/gzip.ts';
 import { addOciImage, type OciOptions, ociArtifact, ociConfig, writeOciIndex } from '../../src/image/oci.ts';
-import { bytesReader, readTar } from '../../src/seed/tar-reader.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 
 let dir: string;

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bytesReader } from '../../src/archive/read-at.ts';
+import { readTar } from '../../src/archive/tar.ts';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
 import { openStore, putBytes, type Store } from '../../src/engine/store.ts';
 import { iniSettings } from '../../src/image/ini.ts';
 import { makeWsl, wslManifest } from '../../src/image/wsl.ts';
-import { bytesReader, readTar } from '../../src/seed/tar-reader.ts';
 import type { Entry, Tree } from '../../src/tree/tree.ts';
 
 let dir: string;
@@ -57,7 +58,7 @@ describe('a .wsl', () => {
       'usr',
       'usr/ping',
     ]);
-    expect(members.flatMap(({ path, xattrs = [] }) => xattrs.map((name) => [path, name]))).toEqual([
+    expect(members.flatMap(({ path, xattrs = new Map() }) => [...xattrs.keys()].map((name) => [path, name]))).toEqual([
       ['usr/ping', 'security.capability'],
     ]);
   });

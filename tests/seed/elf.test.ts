@@ -1,8 +1,8 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytesReader, fileReader } from '../../src/archive/read-at.ts';
 import { type ElfInfo, elfProvides, elfRequires, isElf, readElf } from '../../src/seed/elf.ts';
-import { bytesReader, fileReader } from '../../src/seed/tar-reader.ts';
 
 function readFile(path: string): ElfInfo | undefined {
   const fd = openSync(path, 'r');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { bytesReader } from '../../src/archive/read-at.ts';
 import { pkgconfigProvide } from '../../src/seed/pkgconfig.ts';
 import { accounts, fileProvides } from '../../src/seed/provides.ts';
-import { bytesReader } from '../../src/seed/tar-reader.ts';
 
 function provides(path: string, content: string): string[] {
   const bytes = Buffer.from(content);

@@ -1,4 +1,4 @@
-import type { ReadAt } from '../../seed/tar-reader.ts';
+import type { ReadAt } from '../../archive/read-at.ts';
 import { partitionTypes } from '../disk.ts';
 import { type ModuleIndex, parseModules } from '../kernel-modules.ts';
 import { type BootEntry, bootEntries } from './boot-entries.ts';

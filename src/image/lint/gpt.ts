@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { ReadAt } from '../../seed/tar-reader.ts';
+import type { ReadAt } from '../../archive/read-at.ts';
 
 // UEFI Specification 2.10, chapter 5, "GUID Partition Table (GPT) Disk Layout".
 

@@ -1,6 +1,6 @@
 import { mkdir, open, stat } from 'node:fs/promises';
+import { fileReader } from '../../archive/read-at.ts';
 import { WeirError } from '../../base/errors.ts';
-import { fileReader } from '../../seed/tar-reader.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
 import { type ContainerFacts, containerFacts } from './container-facts.ts';
 import { type DiskFacts, diskFacts } from './disk-facts.ts';

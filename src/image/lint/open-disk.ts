@@ -1,8 +1,8 @@
 import { mkdtemp, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileReader, type ReadAt } from '../../archive/read-at.ts';
 import { WeirError } from '../../base/errors.ts';
 import { lastLines } from '../../base/process.ts';
-import { fileReader, type ReadAt } from '../../seed/tar-reader.ts';
 import { runTool, type Toolbox, tryTool } from '../../toolbox/tool.ts';
 import type { Target } from '../disk.ts';
 import type { DiskFormat, DiskReaders, OpenDisk } from './disk-facts.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { fileReader, type ReadAt } from '../../archive/read-at.ts';
 import { sha256 } from '../../base/digest.ts';
 import { systemCode, WeirError } from '../../base/errors.ts';
-import { fileReader, type ReadAt } from '../../seed/tar-reader.ts';
 import type { OpenImage } from './container-facts.ts';
 import { tarFiles, tarProblem } from './tar-files.ts';
 

@@ -1,7 +1,14 @@
 import { posix } from 'node:path';
+import type { ReadAt } from '../../archive/read-at.ts';
+import { readMember, readTar, type TarKind } from '../../archive/tar.ts';
 import { WeirError } from '../../base/errors.ts';
-import { type ReadAt, readTar } from '../../seed/tar-reader.ts';
 import type { FileNode, Files } from './files.ts';
+
+const kinds: Readonly<Partial<Record<TarKind, FileNode['kind']>>> = {
+  file: 'file',
+  directory: 'directory',
+  symlink: 'symlink',
+};
 
 /**
  * The files that tar archives make when they are unpacked one over the other, as a container's layers are: `.wh.NAME` takes
@@ -31,13 +38,14 @@ export function tarFiles(layers: readonly ReadAt[]): Files {
         const to = added.get(`/${member.target}`) ?? placed.get(`/${member.target}`);
         if (to !== undefined) added.set(path, to);
       } else {
-        const { kind, mode, uid, gid, size, target, offset } = member;
+        const { mode, uid, gid, size, target } = member;
+        const kind = kinds[member.kind] ?? 'other';
         const node: FileNode = {
           ...{ kind, mode, uid, gid, size },
           ...(kind === 'symlink' ? { target } : {}),
-          ...(member.xattrs?.includes('security.selinux') === true ? { labelled: true } : {}),
+          ...(member.xattrs?.has('security.selinux') === true ? { labelled: true } : {}),
         };
-        added.set(path, { node, read: () => read(offset, size) });
+        added.set(path, { node, read: () => readMember(read, member) });
       }
     }
     for (const [path, each] of added) {

@@ -1,9 +1,9 @@
 import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { bytesReader } from '../../../src/archive/read-at.ts';
 import { cpioArchive } from '../../../src/image/cpio.ts';
 import { type BootPlace, bootEntries } from '../../../src/image/lint/boot-entries.ts';
 import { tarFiles } from '../../../src/image/lint/tar-files.ts';
-import { bytesReader } from '../../../src/seed/tar-reader.ts';
 import { pe } from './good-disk.ts';
 import { type Content, tar } from './tar.ts';
 

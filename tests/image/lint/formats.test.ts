@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bytesReader } from '../../../src/archive/read-at.ts';
 import { WeirError } from '../../../src/base/errors.ts';
 import { cpioArchive } from '../../../src/image/cpio.ts';
 import { batched } from '../../../src/image/lint/batch.ts';
@@ -14,7 +15,6 @@ import { datasourceList } from '../../../src/image/lint/rules/azure.ts';
 import { footerProblems } from '../../../src/image/lint/rules/partitions.ts';
 import { tarFiles } from '../../../src/image/lint/tar-files.ts';
 import { vhdFooter } from '../../../src/image/vhd.ts';
-import { bytesReader } from '../../../src/seed/tar-reader.ts';
 import { mebibyte, pe, setChecksum, uuids, writeGpt } from './good-disk.ts';
 import { symlink, tar } from './tar.ts';
 

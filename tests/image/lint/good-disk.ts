@@ -1,4 +1,5 @@
 import { crc32, zstdCompressSync } from 'node:zlib';
+import { bytesReader } from '../../../src/archive/read-at.ts';
 import { cpioArchive } from '../../../src/image/cpio.ts';
 import { partitionTypes } from '../../../src/image/disk.ts';
 import {
@@ -11,7 +12,6 @@ import {
 import type { FileNode, Files } from '../../../src/image/lint/files.ts';
 import { tarFiles } from '../../../src/image/lint/tar-files.ts';
 import { vhdFooter } from '../../../src/image/vhd.ts';
-import { bytesReader } from '../../../src/seed/tar-reader.ts';
 import { type Content, symlink, tar } from './tar.ts';
 
 export const mebibyte = 1 << 20;
