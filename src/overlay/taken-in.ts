@@ -58,7 +58,7 @@ export function readPatch(path: string): Promise<Buffer | undefined> {
 /** The commit that a URL of a forge is about. */
 export function commitOfUrl(url: string): string[] {
   const path = url.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/\.(patch|diff)$/, '');
-  const words = path.match(/(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])/g) ?? [];
+  const words = path.match(/(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])/g) ?? [];
   // A number of seven digits is one of a bug or a merge request.
   return words.filter((word) => word.length >= 12 || /[a-f]/.test(word)).slice(-1);
 }
@@ -66,7 +66,9 @@ export function commitOfUrl(url: string): string[] {
 /** The commits that a patch says it is, or was picked from. */
 export function commitsOfPatch(patch: Uint8Array): string[] {
   const { text } = decodeText(patch);
-  const found = [...text.matchAll(/^From ([0-9a-f]{40}) |\(cherry picked from commit ([0-9a-f]{7,40})\)/gm)];
+  const found = [
+    ...text.matchAll(/^From ([0-9a-f]{40}|[0-9a-f]{64}) |\(cherry picked from commit ([0-9a-f]{7,64})\)/gm),
+  ];
   return [...new Set(found.map((match) => (match[1] ?? match[2])!))].filter((id) => !/^0+$/.test(id));
 }
 
@@ -75,7 +77,7 @@ function sameCommit(a: string, b: string): boolean {
 }
 
 function mentions(message: string, id: string): boolean {
-  const words = message.match(/(?<![0-9a-z])[0-9a-f]{8,40}(?![0-9a-z])/g) ?? [];
+  const words = message.match(/(?<![0-9a-z])[0-9a-f]{8,64}(?![0-9a-z])/g) ?? [];
   return words.some((word) => sameCommit(word, id));
 }
 

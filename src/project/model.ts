@@ -24,7 +24,7 @@ export type SpecSource =
       /** The component's name in the upstream distro. */
       readonly name: string;
       readonly distro: DistroReference;
-      /** 7 to 40 hex digits; wins over the distro's snapshot. */
+      /** 7 to 40 hex digits, or 64; wins over the distro's snapshot. */
       readonly commit?: string;
     };
 
@@ -381,7 +381,7 @@ export interface PytestSuite {
 
 export interface LisaSuite {
   readonly gitUrl: string;
-  /** 40 hex digits. */
+  /** 40 hex digits, or 64. */
   readonly ref: string;
   readonly testCases: readonly string[];
   readonly pipPreInstall: readonly string[];

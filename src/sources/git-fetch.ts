@@ -1,13 +1,51 @@
+import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/lock.ts';
 import type { RunResult } from '../base/process.ts';
-import { type GitRepository, type Patience, runGit, runPatiently } from './git-run.ts';
+import { type GitRepository, gitFailed, type Patience, runGit, runPatiently } from './git-run.ts';
 
-/** Brings what a refspec names, without the contents of files where the server can leave them out. @returns git's result */
-export function fetchRefs(repository: GitRepository, refspec: string, patience: Patience): Promise<RunResult> {
-  return alone(repository, () => runPatiently(() => fetch(repository, [refspec], true), patience));
+/**
+ * Brings what a refspec names, without the contents of files where the server can leave them out.
+ * @returns git's result, and whether the clone was found to have names of another length than upstream and got upstream's
+ */
+export function fetchRefs(
+  repository: GitRepository,
+  refspec: string,
+  patience: Patience,
+): Promise<RunResult & { readonly otherNames: boolean }> {
+  return alone(repository, async () => {
+    const ask = (): Promise<RunResult> => runPatiently(() => fetch(repository, [refspec], true), patience);
+    const first = await ask();
+    // `init` cannot know what names upstream has: only a server that is asked says so.
+    const otherNames = first.code !== 0 && /mismatched algorithms: client sha1; server sha256/.test(first.stderr);
+    if (!otherNames) return { ...first, otherNames };
+    await takeLongNames(repository.gitDir);
+    return { ...(await ask()), otherNames };
+  });
+}
+
+/** Whether a repository's objects have SHA-256 names, 64 digits long. False too where its configuration is not in it. */
+export function hasLongNames(gitDir: string): boolean {
+  try {
+    return /^\s*objectformat\s*=\s*"?sha256\b/im.test(readFileSync(join(gitDir, 'config'), 'utf8'));
+  } catch (error) {
+    // The `.git` of a further work tree is a file.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+/** Gives a clone that has no object yet the names of SHA-256 (gitrepository-layout(5), `extensions.objectFormat`). */
+async function takeLongNames(gitDir: string): Promise<void> {
+  for (const [key, value] of [
+    ['core.repositoryFormatVersion', '1'],
+    ['extensions.objectFormat', 'sha256'],
+  ]) {
+    const { code, stderr } = await runGit(gitDir, ['config', '--local', key!, value!]);
+    if (code !== 0) throw gitFailed('git could not configure a repository in the cache', stderr);
+  }
 }
 
 /** Brings objects that a partial clone lacks, all in one go. @returns git's result */

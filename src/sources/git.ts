@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists, temporaryName, writeAtomic } from '../base/files.ts';
-import { fetchMissing, fetchRefs } from './git-fetch.ts';
+import { fetchMissing, fetchRefs, hasLongNames } from './git-fetch.ts';
 import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
 import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
 import { type GitRepository, gitFailed, type Patience, runGit } from './git-run.ts';
@@ -22,7 +22,7 @@ export interface GitStore {
 
 /** What of a repository is wanted. Without all three: the head of its default branch. */
 export interface GitWish {
-  /** 7 to 40 hex digits; wins. */
+  /** 7 to 40 hex digits, or 64; wins. */
   readonly commit?: string;
   /** RFC 3339: the last commit on the branch's first-parent line that is not younger. */
   readonly snapshot?: string;
@@ -146,14 +146,29 @@ function part(group: SharedReader): void {
   group.reader.close();
 }
 
+/** Ends what reads a repository by what it was before. */
+function forget({ gitDir }: GitRepository): void {
+  readers.get(gitDir)?.close();
+  readers.delete(gitDir);
+  const group = shared.get(gitDir);
+  if (group !== undefined) part(group);
+}
+
 /** Where a repository's objects lie beside its refs, in a folder that can stand in a list. */
 function plainGitDir(store: GitStore, url: string): string | undefined {
   const local = localPath(url);
   const gitDir = local === undefined ? clonePath(store, url) : localGitDir(local);
-  return gitDir !== undefined && isThere(join(gitDir, 'objects')) && !/[:"\n]/.test(gitDir) ? gitDir : undefined;
+  if (gitDir === undefined || !isThere(join(gitDir, 'objects')) || /[:"\n]/.test(gitDir)) return undefined;
+  // One process reads names of one length.
+  return hasLongNames(gitDir) ? undefined : gitDir;
 }
 
-const wholeId = /^[0-9a-f]{40}$/;
+const wholeId = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+
+/** Whether a commit's name is a whole one, in a repository with SHA-1 names or one with SHA-256 names. */
+function isWhole(repository: GitRepository, commit: string): boolean {
+  return commit.length === (hasLongNames(repository.gitDir) ? 64 : 40);
+}
 
 /** The object from the shared process; undefined where that does not have it, or there is none. */
 async function readShared(gitDir: string, name: string): Promise<GitObject | undefined> {
@@ -245,15 +260,23 @@ export async function resolveCommit(
   }
   const source = wish.branch === undefined ? 'HEAD' : `refs/heads/${wish.branch}`;
   const fetched = await fetchRefs(repository, `+${source}:${ref}`, patience);
+  if (fetched.otherNames) forget(repository);
   // Without an answer, what an earlier run was told of a branch is no answer.
   const told = fetched.code === 0 || wish.commit !== undefined;
   let found = told ? await findWished(repository, wish, before, [ref]) : undefined;
   if (found === undefined && wish.commit !== undefined) {
     // A commit beside the branch: servers give it when it is asked for by its whole name, or with a branch it is on.
-    const whole = wish.commit.length >= 40;
-    const rest = whole
-      ? await fetchRefs(repository, `+${wish.commit.toLowerCase()}:refs/weir/commits/${wish.commit}`, patience)
-      : await fetchRefs(repository, '+refs/heads/*:refs/weir/all/*', patience);
+    const id = wish.commit.toLowerCase();
+    const beside = (): ReturnType<typeof fetchRefs> =>
+      isWhole(repository, id)
+        ? fetchRefs(repository, `+${id}:refs/weir/commits/${id}`, patience)
+        : fetchRefs(repository, '+refs/heads/*:refs/weir/all/*', patience);
+    let rest = await beside();
+    if (rest.otherNames) {
+      forget(repository);
+      // Only now is it known that the name is a whole one.
+      if (isWhole(repository, id)) rest = await beside();
+    }
     if (rest.code === 0) found = await findWished(repository, wish, before, [ref]);
   }
   if (found === undefined) {
@@ -346,7 +369,7 @@ function pinPath(repository: GitRepository, wish: GitWish): string | undefined {
 function readPin(repository: GitRepository, wish: GitWish): string | undefined {
   const path = pinPath(repository, wish);
   const text = path === undefined ? undefined : textOf(path);
-  return text !== undefined && /^[0-9a-f]{40,64}$/.test(text) ? text : undefined;
+  return text !== undefined && wholeId.test(text) ? text : undefined;
 }
 
 async function writePin(repository: GitRepository, wish: GitWish, commit: string): Promise<void> {
@@ -363,7 +386,9 @@ export function glanceAt(
   url: string,
   wish: GitWish,
 ): { readonly commit?: string; readonly refs?: string } {
-  if (wish.commit !== undefined && wish.commit.length >= 40) return { commit: wish.commit.toLowerCase() };
+  if (wish.commit !== undefined && wholeId.test(wish.commit.toLowerCase())) {
+    return { commit: wish.commit.toLowerCase() };
+  }
   const local = localPath(url);
   if (local === undefined) {
     const gitDir = clonePath(store, url);

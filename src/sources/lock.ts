@@ -6,6 +6,7 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { mapLimit, namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
 import { parseDocument, problem } from '../project/document.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import { commitPattern, commitRule } from '../project/schema/words.ts';
 
 /**
  * What a component's lock says. The format is azldev's (`internal/lockfile` of microsoft/azure-linux-dev-tools, version
@@ -32,7 +33,7 @@ export interface LockedProject {
 
 const header = '# Managed by azldev component update. Do not edit manually.';
 const extension = '.lock';
-const commit = z.string().regex(/^[0-9a-fA-F]{7,40}$/, 'must be a commit: 7 to 40 hex digits');
+const commit = z.string().regex(commitPattern, commitRule);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be "sha256:" and 64 hex digits');
 
 const schema = z.strictObject({

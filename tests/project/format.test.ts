@@ -31,6 +31,7 @@ const good: Readonly<Record<string, string>> = {
   'a spec of its own': '[components.c]\nspec = { type = "local", path = "/some/path" }',
   'upstream with a short commit': upstream('upstream-commit = "abc1234"'),
   'upstream with a whole commit': upstream(`upstream-commit = "${sha}"`),
+  'upstream with a SHA-256 commit': upstream(`upstream-commit = "${'a'.repeat(64)}"`),
   'upstream with an empty commit': upstream('upstream-commit = ""'),
   'upstream with a name': upstream('upstream-name = "x"'),
   'an empty snapshot': upstream('upstream-distro = { snapshot = "" }'),
@@ -132,6 +133,7 @@ const bad: Readonly<Record<string, readonly [toml: string, code: string]>> = {
   'a commit that is not hex': [upstream('upstream-commit = "not-a-hex-value"'), 'invalid-value'],
   'a commit of 5 digits': [upstream('upstream-commit = "abc12"'), 'invalid-value'],
   'a commit of 41 digits': [upstream(`upstream-commit = "${sha}a"`), 'invalid-value'],
+  'a commit of 65 digits': [upstream(`upstream-commit = "${'a'.repeat(65)}"`), 'invalid-value'],
   'a name on local': [
     '[components.c]\nspec = { type = "local", path = "x", upstream-name = "y" }',
     'invalid-spec-source',

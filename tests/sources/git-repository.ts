@@ -13,7 +13,7 @@ export interface Repository {
 /** 2020-09-13T12:26:40Z, the time of the first commit. */
 export const firstTime = 1_600_000_000;
 
-export function repositoryAt(dir: string, branch = 'f1'): Repository {
+export function repositoryAt(dir: string, branch = 'f1', objectFormat = 'sha1'): Repository {
   let time = firstTime;
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
@@ -33,7 +33,7 @@ export function repositoryAt(dir: string, branch = 'f1'): Repository {
       },
     }).trim();
   mkdirSync(dir, { recursive: true });
-  git('init', '--quiet', '-b', branch);
+  git('init', '--quiet', '-b', branch, `--object-format=${objectFormat}`);
   return {
     dir,
     git,

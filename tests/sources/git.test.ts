@@ -231,6 +231,50 @@ describe('over HTTP', () => {
   });
 });
 
+describe('with SHA-256 names', () => {
+  it.each(['over HTTP', 'on this machine'])('%s, by branch, snapshot and commit', async (where) => {
+    const long = repositoryAt(join(root, 'git/long'), branch, 'sha256');
+    const commits = [1, 2, 3].map((version) => long.commit({ 'long.spec': `Version: ${version}\n` }));
+    const short = upstream.commit({ 'demo.spec': 'short' });
+    expect(commits[0]).toMatch(/^[0-9a-f]{64}$/);
+    const server = where === 'over HTTP' ? await serveGit(join(root, 'git')) : undefined;
+    const urls = ['long', 'demo'].map((name) => `${server?.url ?? join(root, 'git')}/${name}`);
+    const repository = await openRepository(store, urls[0]!);
+    // A name that it can't have before upstream was ever asked, and another in which the clone gets to know its names.
+    expect((await failure(resolveCommit(repository, { commit: 'f'.repeat(40), branch }))).code).toBe('no-commit');
+    expect(await resolveCommit(repository, { commit: commits[1]!, branch })).toBe(commits[1]);
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await resolveCommit(repository, { branch })).toBe(commits[2]);
+      expect(await resolveCommit(repository, { branch, snapshot: '2020-09-14T12:26:40Z' })).toBe(commits[1]);
+      for (const length of [64, 63, 41, 40, 12]) {
+        expect(await resolveCommit(repository, { commit: commits[0]!.slice(0, length), branch })).toBe(commits[0]);
+      }
+    }
+    expect(glanceAt(store, urls[0]!, { commit: commits[0]! })).toEqual({ commit: commits[0] });
+    expect(await text(repository, commits[0]!, 'long.spec')).toBe('Version: 1\n');
+    // Beside one with SHA-1 names.
+    const other = await openRepository(store, urls[1]!);
+    expect(await resolveCommit(other, { branch })).toBe(short);
+    const git = readTogether(store, urls);
+    expect(await resolveCommit(repository, { commit: commits[1]!, branch })).toBe(commits[1]);
+    expect(await text(repository, commits[1]!, 'long.spec')).toBe('Version: 2\n');
+    expect(await text(other, short, 'demo.spec')).toBe('short');
+    git.done();
+  });
+
+  it('gives commits beside its branch', async () => {
+    const long = repositoryAt(join(root, 'git/long'), branch, 'sha256');
+    const first = long.commit({ 'long.spec': 'a' });
+    long.git('checkout', '-q', '--detach');
+    const loose = long.commit({ 'long.spec': 'b' });
+    long.git('checkout', '-q', branch);
+    const server = await serveGit(join(root, 'git'));
+    const repository = await openRepository(store, `${server.url}/long`);
+    expect(await resolveCommit(repository, { commit: loose, branch: 'gone' })).toBe(loose);
+    expect(await resolveCommit(repository, { commit: first, branch })).toBe(first);
+  });
+});
+
 describe('by other ways than HTTP', () => {
   it.each([
     ['ssh', (dir: string) => `ssh://git@example.org${dir}`],

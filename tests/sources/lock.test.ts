@@ -65,7 +65,7 @@ it('reads what it writes', () => {
   const digest = hex(64).map((text) => `sha256:${text}`);
   const lock = fc.record(
     {
-      importCommit: hex(40),
+      importCommit: hex(64),
       upstreamCommit: hex(40),
       inputFingerprint: digest,
       resolutionInputHash: digest,

@@ -12,6 +12,7 @@ import {
   withComponents,
 } from '../../project/add.ts';
 import type { Configuration } from '../../project/resolve.ts';
+import { commitPattern, commitRule } from '../../project/schema/words.ts';
 import { examples, type GlobalOptions, printResult } from '../program.ts';
 import { ownConfigurationFor } from '../workspace.ts';
 
@@ -80,7 +81,7 @@ function checkOptions({ project }: Configuration, names: readonly string[], opti
   if (names.length > 1 && (upstreamName !== undefined || commit !== undefined)) {
     throw wrong('--upstream-name and --commit are for one component at a time');
   }
-  if (commit !== undefined && !/^[0-9a-f]{7,40}$/i.test(commit)) throw wrong('a commit is 7 to 40 hex digits');
+  if (commit !== undefined && !commitPattern.test(commit)) throw wrong(commitRule);
   if (distro === undefined) return;
   const [name = '', version] = distro.split('/');
   const found = project.distros.get(name);

@@ -3,6 +3,7 @@ import { overlayTypes } from '../model.ts';
 import {
   channel,
   channelSchema,
+  commitRule,
   fileNameSchema,
   filledTexts,
   flag,
@@ -33,7 +34,7 @@ const specSchema = z
     'upstream-name': text('The component\'s name in the upstream distro; only with type = "upstream"'),
     'upstream-commit': z
       .string()
-      .regex(/^([0-9a-fA-F]{7,40})?$/, 'a commit is 7 to 40 hex digits')
+      .regex(/^([0-9a-fA-F]{7,40}|[0-9a-fA-F]{64})?$/, commitRule)
       .optional()
       .describe('Pins the upstream spec to this commit, before any snapshot; only with type = "upstream"'),
   })

@@ -195,7 +195,7 @@ export const testSuiteSchema = z
             'git-url': z.string().min(1, 'must not be empty').describe('Repository of the framework'),
             ref: z
               .string()
-              .regex(/^[0-9a-fA-F]{40}$/, 'a commit in full, 40 hex digits')
+              .regex(/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/, 'a commit in full, 40 or 64 hex digits')
               .describe('Commit of it, in full'),
           })
           .describe('Where the framework comes from'),

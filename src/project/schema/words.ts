@@ -24,6 +24,13 @@ export const repositoryNameSchema = z
   .string()
   .regex(repositoryName, 'the name of a repository is made of letters, digits and _ . : -');
 
+/**
+ * A commit or the beginning of one, as azldev has it, or a whole SHA-256 name. What is in between is a SHA-1 name with too
+ * many digits.
+ */
+export const commitPattern = /^([0-9a-fA-F]{7,40}|[0-9a-fA-F]{64})$/;
+export const commitRule = 'a commit is 7 to 40 hex digits, or 64';
+
 /** Text for one line of a configuration file of another tool. */
 export const line = (description: string) =>
   z
