@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { startTime } from './alive.ts';
+import { isAlive, thisProcess } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
 
-const namespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);
-/** Whose a temporary is: the process, the namespace that its number counts in, and its start, as numbers come again. */
-const owner = [process.pid, namespace, Number(startTime(process.pid))].map((each) => each.toString(36)).join('-');
+/** Whose a temporary is. */
+const owner = [thisProcess.pid, thisProcess.namespace, Number(thisProcess.started)]
+  .map((each) => each.toString(36))
+  .join('-');
 
 /** A fresh name beside `path`, on the same file system, so that a rename into place is atomic. */
 export function temporaryName(path: string): string {
@@ -28,9 +28,9 @@ const temporaryPattern = /^\.([0-9a-z]+)-([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tm
 export function isAbandoned(name: string, mtimeMs: number): boolean {
   const [, ...parts] = temporaryPattern.exec(name) ?? [];
   if (parts.length === 0) return false;
-  const [pid, counted, started] = parts.map((part) => Number.parseInt(part, 36));
-  if (counted !== namespace) return Date.now() - mtimeMs > 86_400_000;
-  return startTime(pid!) !== String(started);
+  const [pid, namespace, started] = parts.map((part) => Number.parseInt(part, 36));
+  const alive = isAlive({ pid: pid!, namespace: namespace!, started: String(started) });
+  return alive === undefined ? Date.now() - mtimeMs > 86_400_000 : !alive;
 }
 
 /** Writes a whole file so that a reader sees the old content or the new, never a part; parents are made. */

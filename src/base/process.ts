@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   /** Kills the child when it fires; the exit code is then 137, as with a timeout. */
   readonly signal?: AbortSignal;
+  /** Told the number of the process once it runs. */
+  readonly started?: (pid: number) => void;
 }
 
 export interface RunResult {
@@ -141,6 +143,7 @@ function start(argv: readonly string[], options: RunOptions, log: number | undef
     detached: true,
   });
   children.add(child);
+  if (child.pid !== undefined) options.started?.(child.pid);
   options.signal?.addEventListener('abort', () => kill(child, 'SIGKILL'), { once: true });
   return child;
 }

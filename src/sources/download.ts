@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+import { tryLock } from '../base/lock.ts';
 import { hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
@@ -211,9 +212,9 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   const folder = join(context.cache, 'partial');
   await mkdir(folder, { recursive: true });
   const shared = join(folder, `${file.hashType}-${file.hash}`);
-  const locked = await lock(`${shared}.lock`);
+  const unlock = await tryLock(`${shared}.lock`);
   // Another run that fetches the same file keeps its part; this one then works on a part of its own.
-  const partial = locked ? shared : temporaryName(shared);
+  const partial = unlock === undefined ? temporaryName(shared) : shared;
   try {
     return await attempts(place, partial, context, async (page) => {
       const got = await hashOf(partial, file);
@@ -226,34 +227,8 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
       return { kind: 'wrong-hash', place, message: `wrong hash ${got}`, got, page };
     });
   } finally {
-    if (locked) await rm(`${shared}.lock`, { force: true });
-    else await discard(partial);
-  }
-}
-
-async function lock(path: string): Promise<boolean> {
-  for (let round = 0; round < 2; round++) {
-    try {
-      const handle = await open(path, 'wx');
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return true;
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw diskError(error, path);
-    }
-    const owner = Number(await readFile(path, 'utf8').catch(() => ''));
-    if (owner === 0 || owner === process.pid || isAlive(owner)) return false;
-    await rm(path, { force: true });
-  }
-  return false;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
+    if (unlock === undefined) await discard(partial);
+    else unlock();
   }
 }
 

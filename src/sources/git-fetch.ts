@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatOwner, isAlive, type Owner, ownerOf, parseOwner } from '../base/alive.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
 import { withLock } from '../base/lock.ts';
 import type { RunResult } from '../base/process.ts';
 import { type GitRepository, gitFailed, type Patience, runGit, runPatiently } from './git-run.ts';
@@ -86,8 +88,28 @@ function fetch(
   return runGit(
     repository.gitDir,
     ['fetch', ...fixed, ...(partial ? [`--filter=${filter}`] : []), option!, 'origin', ...rest],
-    { settings, ...(ids === undefined ? {} : { input: `${ids.join('\n')}\n` }) },
+    {
+      settings,
+      started: (pid) => writeFileSync(join(repository.gitDir, fetching), formatOwner(ownerOf(pid))),
+      ...(ids === undefined ? {} : { input: `${ids.join('\n')}\n` }),
+    },
   );
+}
+
+/** Ends a git and what it started, and waits until it is gone. */
+async function end(owner: Owner, gitDir: string): Promise<void> {
+  try {
+    process.kill(-owner.pid, 'SIGTERM');
+  } catch (error) {
+    // Gone meanwhile, or another user's.
+    if (!['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) throw error;
+  }
+  for (let looks = 0; looks < 100 && isAlive(owner) === true; looks++)
+    await new Promise((done) => setTimeout(done, 20));
+  if (isAlive(owner) !== true) return;
+  throw new WeirError('locked', `a git that an earlier run started (process ${owner.pid}) still fetches`, {
+    where: { file: gitDir },
+  });
 }
 
 /** One fetch at a time in a repository: another run's, or another component's of the same upstream, waits. */
@@ -97,7 +119,9 @@ async function alone<T>(repository: GitRepository, work: () => Promise<T>): Prom
     try {
       return await withLock(lock, async () => {
         await clearLeftovers(repository.gitDir);
-        return work();
+        const result = await work();
+        await rm(join(repository.gitDir, fetching), { force: true });
+        return result;
       });
     } catch (error) {
       if (!(error instanceof WeirError) || error.code !== 'locked') throw error;
@@ -106,8 +130,21 @@ async function alone<T>(repository: GitRepository, work: () => Promise<T>): Prom
   }
 }
 
-/** Removes what a git that was killed left: lock files, which would stop every later fetch, and half-written packs. */
+/** Says which git fetches into a repository: it can live longer than the weir that started it. */
+const fetching = 'weir-git';
+
+/** Milliseconds after which what a git of another container left is nobody's: it writes to its pack all the time. */
+const foreignAge = 600_000;
+
+/**
+ * Removes what a git that was killed left: lock files, which would stop every later fetch, and half-written packs. One whose
+ * weir is gone but that still runs is ended first, as nobody waits for it any more.
+ * @throws WeirError `locked` where it goes on nevertheless
+ */
 async function clearLeftovers(gitDir: string): Promise<void> {
+  const owner = parseOwner((await readIfExists(join(gitDir, fetching))) ?? '');
+  const alive = owner === undefined ? false : isAlive(owner);
+  if (owner !== undefined && alive === true) await end(owner, gitDir);
   const below = async (folder: string): Promise<string[]> =>
     (await readdir(join(gitDir, folder), { recursive: true }).catch(() => [])).map((name) =>
       join(gitDir, folder, name),
@@ -115,6 +152,11 @@ async function clearLeftovers(gitDir: string): Promise<void> {
   const own = (await readdir(gitDir)).map((name) => join(gitDir, name));
   const refs = (await below('refs')).filter((path) => path.endsWith('.lock'));
   const packs = (await below('objects/pack')).filter((path) => /\/(?:\.tmp-|tmp_)[^/]*$/.test(path));
-  for (const path of [...own.filter((each) => each.endsWith('.lock')), ...refs, ...packs])
+  for (const path of [...own.filter((each) => each.endsWith('.lock')), ...refs, ...packs]) {
+    if (alive === undefined) {
+      const info = await stat(path).catch(() => undefined);
+      if (info === undefined || Date.now() - info.mtimeMs < foreignAge) continue;
+    }
     await rm(path, { force: true });
+  }
 }

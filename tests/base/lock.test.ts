@@ -1,8 +1,12 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withLock } from '../../src/base/lock.ts';
+import { thisProcess } from '../../src/base/alive.ts';
+import { tryLock, withLock } from '../../src/base/lock.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -30,8 +34,67 @@ test('the lock goes when the work fails', async () => {
 
 test('a lock of a process that is gone, or whose number another one has now, is taken over', async () => {
   const path = join(dir, '.lock');
-  for (const holder of ['4194305 123', `${process.pid} 1`, '']) {
+  const { namespace } = thisProcess;
+  for (const holder of [`4194305 ${namespace} 123`, `${process.pid} ${namespace} 1`, `${process.pid}`, '']) {
     await writeFile(path, holder);
     expect(await withLock(path, async () => 'mine')).toBe('mine');
+    await writeFile(path, holder);
+    const giveBack = await tryLock(path);
+    expect(await tryLock(path)).toBeUndefined();
+    giveBack!();
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
   }
+});
+
+/** Long enough that a holder which lives touches its lock several times, whatever else the machine does. */
+const timing = { beat: 50, silence: 3000 };
+
+test('a lock of another container is taken over once nobody touches it any more', async () => {
+  const path = join(dir, '.lock');
+  const holder = `${process.pid} ${thisProcess.namespace + 1} ${thisProcess.started}\n`;
+  await writeFile(path, holder);
+  expect(await tryLock(path, timing)).toBeUndefined();
+  expect(await readFile(path, 'utf8')).toBe(holder);
+  expect(await withLock(path, async () => 'mine', timing)).toBe('mine');
+  const old = new Date(Date.now() - 3_600_000);
+  await writeFile(path, holder);
+  await utimes(path, old, old);
+  (await tryLock(path, timing))!();
+  await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+/** Runs a script of ours in a PID namespace of its own, as a container has one. */
+function contained(script: string): ChildProcessByStdio<null, Readable, null> {
+  const argv = ['--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--kill-child', process.execPath];
+  return spawn('unshare', [...argv, '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+const canUnshare = spawnSync('unshare', ['-U', '-r', '-p', '-f', '--mount-proc', 'true']).status === 0;
+
+test.skipIf(!canUnshare)('containers that share a folder never take over a lock that lives', async () => {
+  const path = join(dir, '.lock');
+  const lock = join(import.meta.dirname, '../../src/base/lock.ts');
+  const script = (work: string): string => `
+    import { withLock } from ${JSON.stringify(lock)};
+    const work = () => { console.log('mine'); return ${work}; };
+    await withLock(${JSON.stringify(path)}, work, ${JSON.stringify(timing)}).catch((error) => console.log(error.code, error.message));
+  `;
+  const holder = contained(script('new Promise(() => setInterval(() => {}, 1000))'));
+  try {
+    const [first] = (await once(holder.stdout, 'data')) as [Buffer];
+    expect(first.toString()).toBe('mine\n');
+    // Its number here is 1 or 2 there, which other processes have here and in the second container.
+    const own = await readFile(path, 'utf8');
+    expect(Number(own.split(' ')[0])).toBeLessThan(10);
+    const second = contained(script('Promise.resolve()'));
+    expect((await second.stdout.toArray()).join('')).toMatch(
+      /^locked another weir \(process \d+ of another container\)/,
+    );
+    await expect(withLock(path, async () => {}, timing)).rejects.toMatchObject({ code: 'locked' });
+    expect(await readFile(path, 'utf8')).toBe(own);
+  } finally {
+    holder.kill('SIGKILL');
+  }
+  await once(holder, 'exit');
+  expect((await contained(script('Promise.resolve()')).stdout.toArray()).join('')).toBe('mine\n');
 });

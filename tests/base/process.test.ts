@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatOwner, thisProcess } from '../../src/base/alive.ts';
 import { withLock } from '../../src/base/lock.ts';
 
 const source = join(import.meta.dirname, '..', '..', 'src', 'base');
@@ -96,7 +97,7 @@ describe('the lock between processes', () => {
     child.kill('SIGKILL');
     await ended(child);
     expect(existsSync(path)).toBe(true);
-    expect(await withLock(path, async () => readFileSync(path, 'utf8'))).toMatch(new RegExp(`^${process.pid} \\d+\n$`));
+    expect(await withLock(path, async () => readFileSync(path, 'utf8'))).toBe(formatOwner(thisProcess));
     expect(readdirSync(join(dir, 'b'))).toEqual([]);
   });
 

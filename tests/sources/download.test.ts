@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { formatOwner, ownerOf } from '../../src/base/alive.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import { blobPath, openStore } from '../../src/engine/store.ts';
 import { type DownloadContext, fetchUnhashed, fetchVerified, takeIn } from '../../src/sources/download.ts';
@@ -364,7 +365,8 @@ describe('fetchVerified', () => {
 
   it('works on a part of its own while another run fetches the file', async () => {
     await mkdir(join(context.cache, 'partial'), { recursive: true });
-    await writeFile(`${partial()}.lock`, String(process.ppid));
+    const parent = formatOwner(ownerOf(process.ppid));
+    await writeFile(`${partial()}.lock`, parent);
     const server = await serve(
       cut(1000, () => true),
       whole,

@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { formatOwner, thisProcess } from '../../src/base/alive.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import {
   checkOut,
@@ -227,8 +228,26 @@ describe('over HTTP', () => {
     expect(await resolveCommit(repository, { branch })).toBe(commits[4]);
     expect(await text(repository, commits[4]!, 'demo.spec')).toBe('Version: 5\n');
     expect(await readdir(join(repository.gitDir, 'objects/pack'))).not.toContain('tmp_pack_abc');
+    expect(existsSync(join(repository.gitDir, 'weir-git'))).toBe(false);
     expect(existsSync(join(repository.gitDir, 'weir-lock'))).toBe(false);
   });
+});
+
+it('leaves what a git of another container may still be at, for a while', async () => {
+  const commits = fiveCommits();
+  const server = await serveGit(join(root, 'git'));
+  const repository = await openRepository(store, `${server.url}/demo`);
+  const { pid, namespace, started } = thisProcess;
+  writeFileSync(join(repository.gitDir, 'weir-git'), formatOwner({ pid, namespace: namespace + 1, started }));
+  const leftover = join(repository.gitDir, 'other.lock');
+  writeFileSync(leftover, '');
+  expect(await resolveCommit(repository, { branch })).toBe(commits[4]);
+  expect(existsSync(leftover)).toBe(true);
+  const old = new Date(Date.now() - 3_600_000);
+  utimesSync(leftover, old, old);
+  writeFileSync(join(repository.gitDir, 'weir-git'), formatOwner({ pid, namespace: namespace + 1, started }));
+  expect(await resolveCommit(repository, { branch })).toBe(commits[4]);
+  expect(existsSync(leftover)).toBe(false);
 });
 
 describe('with SHA-256 names', () => {
