@@ -1,6 +1,7 @@
-import { parse } from 'smol-toml';
-import { WeirError } from '../base/errors.ts';
+import { parse, TomlError } from 'smol-toml';
+import { type Place, WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
+import { isTable } from '../base/table.ts';
 import type { Engine } from '../engine/action.ts';
 import { type Apt, type DebPackage, downloadDebs, listsFresh, missingDebs, resolveDebs, updateApt } from './apt.ts';
 
@@ -10,34 +11,59 @@ export interface LockedSet {
   readonly packages: readonly DebPackage[];
 }
 
-/** Reads one set of a lock file. @returns undefined where the file or the set is not there */
+/** Reads one set of a lock file. @returns undefined where the file or the set is not there @throws WeirError `bad-lock` */
 export async function readLock(path: string, set: string): Promise<LockedSet | undefined> {
   return (await readLockFile(path)).get(set);
 }
 
 async function readLockFile(path: string): Promise<Map<string, LockedSet>> {
   const text = await readIfExists(path);
+  return text === undefined ? new Map() : parseLockFile(text, path);
+}
+
+/** The sets in a lock file's text. @throws WeirError `bad-lock` with what is wrong with it, and where */
+function parseLockFile(text: string, file: string): Map<string, LockedSet> {
+  const { version, ...tables } = parsed(text, file);
+  if (version !== 1) throw badLock('the lock has no version that Weir reads', { file });
   const sets = new Map<string, LockedSet>();
-  if (text === undefined) return sets;
-  const data = parse(text) as Record<string, unknown>;
-  for (const [name, value] of Object.entries(data)) {
-    if (typeof value !== 'object' || value === null || !('roots' in value) || !('packages' in value)) continue;
-    const { roots, packages } = value as { roots: string[]; packages: string[] };
-    sets.set(name, { roots, packages: packages.map((line) => parseLine(path, line)) });
+  for (const [name, value] of Object.entries(tables)) {
+    const { roots, packages } = isTable(value) ? value : {};
+    if (!isTexts(roots) || !isTexts(packages)) {
+      throw badLock(`[${name}] is no set of packages: it has lists of texts, roots and packages`, { file });
+    }
+    sets.set(name, { roots, packages: packages.map((line) => parseLine(line, text, file)) });
   }
   return sets;
 }
 
-function parseLine(path: string, line: string): DebPackage {
-  const [name, version, arch, size, sha256, pool] = line.split(' ');
-  if (pool === undefined || name === undefined || version === undefined || arch === undefined || sha256 === undefined) {
-    throw new WeirError('bad-lock', `not a lock line: ${line}`, {
-      where: { file: path },
-      hint: 'delete the file; the next run writes it anew',
-      exit: 2,
-    });
+function parsed(text: string, file: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const said = error.message.split('\n')[0]!.replace('Invalid TOML document: ', '');
+    throw badLock(`the lock is no TOML: ${said}`, { file, line: error.line, column: error.column });
   }
-  return { name, version, arch, size: Number(size), sha256, path: pool };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+const debLine = /^([a-z0-9][a-z0-9+.-]*) ([A-Za-z0-9.+:~-]+) ([a-z0-9-]+) (\d{1,15}) ([0-9a-f]{64}) (\S+)$/;
+
+function parseLine(line: string, text: string, file: string): DebPackage {
+  const [, name, version, arch, size, sha256, path] = debLine.exec(line) ?? [];
+  if (path === undefined || path.startsWith('/') || path.split('/').includes('..')) {
+    const before = text.slice(0, Math.max(0, text.indexOf(line)));
+    throw badLock(`not a lock line: ${line}`, { file, line: before.split('\n').length });
+  }
+  return { name: name!, version: version!, arch: arch!, size: Number(size), sha256: sha256!, path };
+}
+
+function badLock(message: string, where: Place): WeirError {
+  const hint = 'take it back from git, or delete it: the next run writes it anew';
+  return new WeirError('bad-lock', message, { where, hint, exit: 2 });
 }
 
 async function writeLock(path: string, set: string, locked: LockedSet): Promise<void> {
