@@ -1,9 +1,11 @@
 import { mkdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { takeOut } from '../engine/store.ts';
+import { isPackageWord } from '../rpm/names.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
 /** A package as a repository lists it: its file in the content store and the name the file has in the repository. */
@@ -37,7 +39,8 @@ export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'rel
 export function parseNevra(
   text: string,
 ): Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> | undefined {
-  const match = /^(.+)-(?:(\d+):)?([^-:]+)-([^-]+)\.([^-.]+)$/.exec(text);
+  // Longer ones are nobody's, and would take their time.
+  const match = text.length > 1024 ? null : /^(.+)-(?:(\d+):)?([^-:]+)-([^-]+)\.([^-.]+)$/.exec(text);
   if (match === null) return undefined;
   const [, name, epoch, version, release, arch] = match;
   return { name: name!, epoch: Number(epoch ?? 0), version: version!, release: release!, arch: arch! };
@@ -91,7 +94,14 @@ export async function writeRepository(
   });
 }
 
-/** Path of a package within its repository. */
+/** Path of a package within its repository. @throws WeirError `bad-package-name` where it could lead out of it */
 export function packagePath(pkg: Pick<RepoPackage, 'name' | 'version' | 'release' | 'arch'>): string {
+  for (const word of [pkg.name, pkg.version, pkg.release, pkg.arch]) {
+    if (isPackageWord(word)) continue;
+    throw new WeirError(
+      'bad-package-name',
+      `${JSON.stringify(word.slice(0, 80))} cannot be in the file name of a package`,
+    );
+  }
   return join('Packages', pkg.name[0]!.toLowerCase(), `${nvra(pkg)}.rpm`);
 }

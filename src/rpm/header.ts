@@ -20,6 +20,9 @@ const entrySize = 16;
 const maxTags = 0xffff;
 const maxData = 0x0fff_ffff;
 
+/** All values of a header; the largest packages have some hundred thousand files with twenty values each. */
+const maxValues = 1 << 23;
+
 const typeNumbers = { int8: 2, int16: 3, int32: 4, int64: 5, string: 6, binary: 7, strings: 8, i18n: 9 } as const;
 const integerSizes = { int8: 1, int16: 2, int32: 4, int64: 8 } as const;
 
@@ -47,12 +50,22 @@ export function parseHeader(blob: Buffer, region: number): Header {
   const data = blob.subarray(introSize + count * entrySize);
   checkRegion(blob, data, count, region);
   const header = new Map<number, HeaderValue>();
+  // As rpm demands it, no two values share bytes: so all of them together are no more than the data.
+  let end = 0;
+  let left = maxValues;
   for (let index = 1; index < count; index++) {
     const at = introSize + index * entrySize;
     const number = blob.readUInt32BE(at);
     if (header.has(number)) throw bad(`tag ${number} is there twice`);
     const offset = blob.readUInt32BE(at + 8);
-    header.set(number, parseValue(number, blob.readUInt32BE(at + 4), blob.readUInt32BE(at + 12), data, offset));
+    if (offset < end) throw bad(`tag ${number} lies within the one before it`);
+    const type = blob.readUInt32BE(at + 4);
+    const values = blob.readUInt32BE(at + 12);
+    if (type !== typeNumbers.binary) left -= values;
+    if (left < 0) throw bad(`more than ${maxValues} values`);
+    const { value, size } = parseValue(number, type, values, data, offset);
+    header.set(number, value);
+    end = offset + size;
   }
   return header;
 }
@@ -69,7 +82,13 @@ function checkRegion(blob: Buffer, data: Buffer, count: number, region: number):
   }
 }
 
-function parseValue(number: number, type: number, count: number, data: Buffer, offset: number): HeaderValue {
+/** A value with the bytes that it takes. */
+interface Parsed {
+  readonly value: HeaderValue;
+  readonly size: number;
+}
+
+function parseValue(number: number, type: number, count: number, data: Buffer, offset: number): Parsed {
   if (count < 1 || count > data.length || offset > data.length) throw bad(`tag ${number} lies outside the data`);
   switch (type) {
     case 1:
@@ -85,16 +104,19 @@ function parseValue(number: number, type: number, count: number, data: Buffer, o
         if (!Number.isSafeInteger(value)) throw bad(`tag ${number} holds an impossible size`);
         return value;
       });
-    case typeNumbers.string:
+    case typeNumbers.string: {
       if (count !== 1) throw bad(`tag ${number} holds several single strings`);
-      return { type: 'string', value: strings(number, 1, data, offset)[0]! };
+      const { values, size } = strings(number, 1, data, offset);
+      return { value: { type: 'string', value: values[0]! }, size };
+    }
     case typeNumbers.binary:
       if (offset + count > data.length) throw bad(`tag ${number} lies outside the data`);
-      return { type: 'binary', value: data.subarray(offset, offset + count) };
+      return { value: { type: 'binary', value: data.subarray(offset, offset + count) }, size: count };
     case typeNumbers.strings:
-      return { type: 'strings', values: strings(number, count, data, offset) };
-    case typeNumbers.i18n:
-      return { type: 'i18n', values: strings(number, count, data, offset) };
+    case typeNumbers.i18n: {
+      const { values, size } = strings(number, count, data, offset);
+      return { value: { type: type === typeNumbers.strings ? 'strings' : 'i18n', values }, size };
+    }
     default:
       throw bad(`tag ${number} has the unknown type ${type}`);
   }
@@ -107,13 +129,14 @@ function integers(
   data: Buffer,
   offset: number,
   read: (at: number) => number,
-): HeaderValue {
+): Parsed {
   const size = integerSizes[type];
   if (offset % size !== 0 || offset + count * size > data.length) throw bad(`tag ${number} lies outside the data`);
-  return { type, values: Array.from({ length: count }, (_, index) => read(offset + index * size)) };
+  const values = Array.from({ length: count }, (_, index) => read(offset + index * size));
+  return { value: { type, values }, size: count * size };
 }
 
-function strings(number: number, count: number, data: Buffer, offset: number): string[] {
+function strings(number: number, count: number, data: Buffer, offset: number): { values: string[]; size: number } {
   const values = new Array<string>(count);
   let at = offset;
   for (let index = 0; index < count; index++) {
@@ -122,7 +145,7 @@ function strings(number: number, count: number, data: Buffer, offset: number): s
     values[index] = data.toString('utf8', at, end);
     at = end + 1;
   }
-  return values;
+  return { values, size: at - offset };
 }
 
 /**

@@ -18,6 +18,12 @@ export interface PayloadEntry {
 
 const chunkSize = 1 << 18;
 
+/** What a package may unpack to, in bytes; the largest that distributions have, debug information, are a tenth of it. */
+const mostUnpacked = 64 * 2 ** 30;
+
+/** What may stand behind the archive's end: it is filled up to a block. */
+const mostBehind = 1 << 20;
+
 /**
  * Goes through a package's payload (cpio: `070701`, `070702` and rpm's own `07070X`; zstd, gzip or no compression) in
  * the order of the archive, streaming. Ghosts are not in it. Compares sizes with the header, and at the end the whole
@@ -29,8 +35,10 @@ export async function* readPayload(path: string, pkg: RpmPackage): AsyncGenerato
   const hash = createHash('sha256');
   const bytes = new ByteReader(unpacked(path, pkg, hash));
   try {
+    const size = pkg.files.reduce((sum, file) => sum + (file.hardlink === undefined ? file.size : 0), 0);
+    if (size > mostUnpacked) throw bad(`it would unpack to ${size} bytes, and ${mostUnpacked} are the most`);
     yield* entries(bytes, pkg);
-    await bytes.drain();
+    await bytes.drain(mostBehind);
     if (pkg.payloadDigest !== undefined && hash.digest('hex') !== pkg.payloadDigest) throw bad('its digest is wrong');
   } catch (error) {
     throw placed(asPackageError(error), path);
@@ -94,6 +102,7 @@ async function* entries(bytes: ByteReader, pkg: RpmPackage): AsyncGenerator<Payl
     if (archived !== undefined && archived !== expected)
       throw bad(`${file.path} has another size than the header says`);
     if (file.kind === 'symlink') {
+      if (expected !== Buffer.byteLength(file.target ?? '')) throw bad(`${file.path} has another size than its target`);
       const target = (await bytes.take(expected)).toString();
       if (target !== file.target) throw bad(`${file.path} points elsewhere than the header says`);
     }
@@ -219,8 +228,12 @@ class ByteReader {
     return { stream, skipRest };
   }
 
-  async drain(): Promise<void> {
-    while ((await this.some(chunkSize)).length > 0);
+  /** Reads to the end. @param most bytes that may still come */
+  async drain(most: number): Promise<void> {
+    const end = this.#position + most;
+    while ((await this.some(chunkSize)).length > 0) {
+      if (this.#position > end) throw bad(`it goes on for more than ${most} bytes behind its end`);
+    }
   }
 
   close(): void {

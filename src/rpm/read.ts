@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { fileList, parallel } from './file-list.ts';
 import {
   type Header,
   headerNumbers,
@@ -12,12 +13,12 @@ import {
   parseHeader,
   regions,
 } from './header.ts';
+import { isPackageWord } from './names.ts';
 import {
   bitsComparison,
   bitsUses,
   dependencyTags,
   digestAlgorithms,
-  fileBits,
   fileTriggerTags,
   preBits,
   scriptletTags,
@@ -29,9 +30,7 @@ import type {
   ChangelogEntry,
   Dependencies,
   Dependency,
-  FileFlags,
   FileTrigger,
-  RpmFile,
   RpmPackage,
   Scriptlet,
   ScriptletKind,
@@ -219,13 +218,22 @@ function describe({ signature, main, mainBytes, headerOffset, payloadOffset, fil
     digestNumber
   ];
   if (fileDigestAlgorithm === undefined) throw new WeirError('bad-rpm', `unknown digest algorithm ${digestNumber}`);
+  /** What a package is called is a part of file names. */
+  const partOfName = (number: number, what: string): string => {
+    const value = required(number, what);
+    if (isPackageWord(value)) return value;
+    throw new WeirError(
+      'bad-rpm',
+      `the package's ${what} ${JSON.stringify(value.slice(0, 80))} cannot be in a file name`,
+    );
+  };
   return {
     format: isFormat6(main) ? 6 : 4,
-    name: required(tag.name, 'name'),
+    name: partOfName(tag.name, 'name'),
     epoch: headerNumbers(main, tag.epoch)[0] ?? 0,
-    version: required(tag.version, 'version'),
-    release: required(tag.release, 'release'),
-    arch: required(tag.arch, 'architecture'),
+    version: partOfName(tag.version, 'version'),
+    release: partOfName(tag.release, 'release'),
+    arch: partOfName(tag.arch, 'architecture'),
     summary: text(tag.summary),
     description: text(tag.description),
     license: text(tag.license),
@@ -241,7 +249,7 @@ function describe({ signature, main, mainBytes, headerOffset, payloadOffset, fil
     buildTime: headerNumbers(main, tag.buildTime)[0] ?? 0,
     size: headerNumbers(main, tag.longSize)[0] ?? headerNumbers(main, tag.size)[0] ?? 0,
     ...dependencies(main),
-    files: files(main),
+    files: fileList(main),
     fileDigestAlgorithm,
     scriptlets: scriptlets(main),
     fileTriggers: [...fileTriggers(main, 'file'), ...fileTriggers(main, 'trans')],
@@ -262,12 +270,6 @@ function isSigned(signature: Header, format6: boolean): boolean {
   const numbers: number[] = [signatureTag.openPgp, signatureTag.rsa, signatureTag.dsa];
   if (!format6) numbers.push(signatureTag.v4Pgp, signatureTag.v4Gpg);
   return numbers.some((number) => signature.has(number));
-}
-
-/** Throws where parallel arrays differ in length, which a reader would otherwise take for other values. */
-function parallel<T>(values: readonly T[], count: number, what: string): readonly T[] {
-  if (values.length !== count) throw new WeirError('bad-rpm', `${what}: ${values.length} values for ${count} entries`);
-  return values;
 }
 
 function dependencies(main: Header): Dependencies {
@@ -303,89 +305,6 @@ function dependency(name: string, evr: string, bits: number): Dependency {
   };
 }
 
-function files(main: Header): RpmFile[] {
-  const baseNames = headerTexts(main, tag.baseNames);
-  const count = baseNames.length;
-  if (count === 0) return [];
-  const dirNames = headerTexts(main, tag.dirNames);
-  const numbers = (number: number, what: string): readonly number[] =>
-    parallel(headerNumbers(main, number), count, what);
-  const texts = (number: number, what: string): readonly string[] => parallel(headerTexts(main, number), count, what);
-  const optional = (number: number, what: string): readonly string[] | undefined =>
-    main.has(number) ? texts(number, what) : undefined;
-  const dirIndexes = numbers(tag.dirIndexes, 'folders');
-  const modes = numbers(tag.fileModes, 'modes');
-  const mtimes = numbers(tag.fileMtimes, 'times');
-  const flags = numbers(tag.fileFlags, 'file flags');
-  const users = texts(tag.fileUserName, 'owners');
-  const groups = texts(tag.fileGroupName, 'groups');
-  const targets = texts(tag.fileLinkTos, 'link targets');
-  const digests = texts(tag.fileDigests, 'file digests');
-  const inodes = numbers(tag.fileInodes, 'inodes');
-  const devices = main.has(tag.fileDevices) ? numbers(tag.fileDevices, 'devices') : undefined;
-  const sizes = numbers(main.has(tag.longFileSizes) ? tag.longFileSizes : tag.fileSizes, 'sizes');
-  const verify = main.has(tag.fileVerifyFlags) ? numbers(tag.fileVerifyFlags, 'verify flags') : undefined;
-  const capabilities = optional(tag.fileCaps, 'capabilities');
-  const firstOfSet = new Map<string, string>();
-  return baseNames.map((baseName, index) => {
-    const folder = dirNames[dirIndexes[index]!];
-    if (folder === undefined)
-      throw new WeirError('bad-rpm', `a file lies in folder ${dirIndexes[index]}, of which there is none`);
-    const path = folder + baseName;
-    const mode = modes[index]!;
-    const kind = kindOf(mode);
-    const fileFlags = flagsOf(flags[index]!);
-    let hardlink: string | undefined;
-    if (kind === 'file' && fileFlags.ghost !== true) {
-      const set = `${devices?.[index] ?? 0}:${inodes[index]}`;
-      hardlink = firstOfSet.get(set);
-      if (hardlink === undefined) firstOfSet.set(set, path);
-    }
-    return {
-      path: path === '/' ? path : path.replace(/\/$/, ''),
-      kind,
-      mode: mode & 0o7777,
-      user: users[index]!,
-      group: groups[index]!,
-      mtime: mtimes[index]!,
-      size: sizes[index]!,
-      flags: fileFlags,
-      verify: verify?.[index] ?? 0xffff_ffff,
-      inode: inodes[index]!,
-      ...(digests[index] === '' ? {} : { digest: digests[index]! }),
-      ...(kind === 'symlink' ? { target: targets[index]! } : {}),
-      ...(capabilities === undefined || capabilities[index] === '' ? {} : { capabilities: capabilities[index]! }),
-      ...(hardlink === undefined ? {} : { hardlink }),
-    };
-  });
-}
-
-function kindOf(mode: number): RpmFile['kind'] {
-  switch (mode & 0o17_0000) {
-    case 0o10_0000:
-      return 'file';
-    case 0o04_0000:
-      return 'directory';
-    case 0o12_0000:
-      return 'symlink';
-    default:
-      return 'other';
-  }
-}
-
-function flagsOf(bits: number): FileFlags {
-  const has = (bit: number): boolean => (bits & bit) !== 0;
-  return {
-    ...(has(fileBits.config) ? { config: has(fileBits.noreplace) ? 'noreplace' : '' } : {}),
-    ...(has(fileBits.doc) ? { doc: true } : {}),
-    ...(has(fileBits.license) ? { license: true } : {}),
-    ...(has(fileBits.readme) ? { readme: true } : {}),
-    ...(has(fileBits.ghost) ? { ghost: true } : {}),
-    ...(has(fileBits.missingok) ? { missingok: true } : {}),
-    ...(has(fileBits.artifact) ? { artifact: true } : {}),
-  };
-}
-
 function scriptlets(main: Header): Scriptlet[] {
   return (Object.keys(scriptletTags) as ScriptletKind[]).flatMap((kind) => {
     const { body, program } = scriptletTags[kind];
@@ -406,8 +325,14 @@ function fileTriggers(main: Header, scope: FileTrigger['scope']): FileTrigger[] 
   const names = headerTexts(main, tags.name);
   const indexes = parallel(headerNumbers(main, tags.index), names.length, 'indexes of file triggers');
   const flags = parallel(headerNumbers(main, tags.flags), names.length, 'flags of file triggers');
+  const byScript = new Map<number, { readonly prefix: string; readonly bits: number }[]>();
+  for (const [at, prefix] of names.entries()) {
+    const list = byScript.get(indexes[at]!);
+    if (list === undefined) byScript.set(indexes[at]!, [{ prefix, bits: flags[at]! }]);
+    else list.push({ prefix, bits: flags[at]! });
+  }
   return scripts.map((script, index) => {
-    const own = names.flatMap((prefix, at) => (indexes[at] === index ? [{ prefix, bits: flags[at]! }] : []));
+    const own = byScript.get(index) ?? [];
     const bits = own[0]?.bits ?? 0;
     const when = bits & triggerBits.in ? 'in' : bits & triggerBits.un ? 'un' : 'postun';
     return {

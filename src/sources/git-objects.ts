@@ -22,6 +22,9 @@ export interface GitReader {
   readonly close: () => void;
 }
 
+/** Objects are read into memory. */
+const largestObject = 2 ** 30;
+
 interface Request {
   readonly name: string;
   readonly resolve: (object: GitObject | undefined) => void;
@@ -66,8 +69,14 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
         const line = output.line();
         if (line === undefined) return;
         const [id = '', type = '', size = ''] = line.split(' ');
-        if (/^\d+$/.test(size)) header = { id, type, size: Number(size) };
-        else if (line.endsWith(' missing')) settle((request) => request.resolve(undefined));
+        if (/^\d+$/.test(size)) {
+          header = { id, type, size: Number(size) };
+          if (header.size > largestObject) {
+            fail(new WeirError('too-large', `${id} has ${size} bytes, and ${largestObject} are the most that is read`));
+            child.stdin!.end();
+            return;
+          }
+        } else if (line.endsWith(' missing')) settle((request) => request.resolve(undefined));
         else if (line.endsWith(' ambiguous')) settle((request) => request.reject(ambiguous(request.name)));
         else {
           fail(gitFailed(`git cat-file said ${line}`, said));
@@ -185,14 +194,23 @@ export interface CommitData {
 
 /** Reads a commit object. @throws WeirError `git-failed` where it is none */
 export function parseCommit(object: GitObject): CommitData {
-  const { bytes } = object;
-  const text = bytes.toString('utf8');
+  const { data, encoding } = readCommit(object, object.bytes.toString('utf8'));
+  const decoded = encoding === undefined || /^utf-?8$/i.test(encoding) ? undefined : textIn(encoding, object.bytes);
+  const commit = decoded === undefined ? data : (readCommit(object, decoded).data ?? data);
+  if (commit === undefined) throw new WeirError('git-failed', `${object.id} is no commit`);
+  return commit;
+}
+
+function readCommit(
+  object: GitObject,
+  text: string,
+): { readonly data: CommitData | undefined; readonly encoding: string | undefined } {
   const end = text.indexOf('\n\n');
   const head = end < 0 ? text : text.slice(0, end);
   const parents: string[] = [];
   let tree: string | undefined;
-  let author: RegExpExecArray | null = null;
-  let committer: RegExpExecArray | null = null;
+  let author: Person | undefined;
+  let committer: Person | undefined;
   let encoding: string | undefined;
   for (const line of head.split('\n')) {
     // The lines of a signature begin with a space.
@@ -201,40 +219,56 @@ export function parseCommit(object: GitObject): CommitData {
     const key = line.slice(0, space);
     if (key === 'tree') tree = value;
     else if (key === 'parent') parents.push(value);
-    else if (key === 'author') author = person.exec(value);
-    else if (key === 'committer') committer = person.exec(value);
+    else if (key === 'author') author = personOf(value);
+    else if (key === 'committer') committer = personOf(value);
     else if (key === 'encoding') encoding = value;
   }
-  if (object.type !== 'commit' || tree === undefined || committer === null) {
-    throw new WeirError('git-failed', `${object.id} is no commit`);
-  }
-  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
-    const decoded = inEncoding(object, encoding);
-    if (decoded !== undefined) return decoded;
-  }
-  return {
+  if (object.type !== 'commit' || tree === undefined || committer === undefined) return { data: undefined, encoding };
+  const data = {
     id: object.id,
     tree,
     parents,
-    author: author?.[1] ?? '',
-    email: author?.[2] ?? '',
-    authorTime: Number(author?.[3] ?? 0),
-    time: Number(committer[3]),
+    author: author?.name ?? '',
+    email: author?.email ?? '',
+    authorTime: author?.time ?? 0,
+    time: committer.time,
     message: end < 0 ? '' : text.slice(end + 2),
   };
+  return { data, encoding };
 }
 
-const person = /^(.*?) ?<([^>]*)> (-?\d+)/;
+interface Person {
+  readonly name: string;
+  readonly email: string;
+  readonly time: number;
+}
 
-/** The commit again with its text decoded as it says, or undefined where nobody knows that encoding. */
-function inEncoding(object: GitObject, encoding: string): CommitData | undefined {
-  let text: string;
+/** `NAME <EMAIL> SECONDS ZONE`; the first address that a time follows, as names can have brackets. */
+function personOf(text: string): Person | undefined {
+  let behind = 0;
+  for (let close = text.indexOf('>'); close >= 0; close = text.indexOf('>', behind)) {
+    const open = text.indexOf('<', behind);
+    const time = /^ (-?\d{1,15})(?!\d)/.exec(text.slice(close + 1, close + 20))?.[1];
+    if (open >= 0 && open < close && time !== undefined) {
+      const name = text.slice(0, open);
+      return {
+        name: name.endsWith(' ') ? name.slice(0, -1) : name,
+        email: text.slice(open + 1, close),
+        time: Number(time),
+      };
+    }
+    behind = close + 1;
+  }
+  return undefined;
+}
+
+/** The text decoded, or undefined where nobody knows that encoding. */
+function textIn(encoding: string, bytes: Buffer): string | undefined {
   try {
-    text = new TextDecoder(encoding).decode(object.bytes);
+    return new TextDecoder(encoding).decode(bytes);
   } catch {
     return undefined;
   }
-  return parseCommit({ ...object, bytes: Buffer.from(text.replace(/^encoding .*\n/m, '')) });
 }
 
 /** An entry of a tree object. */

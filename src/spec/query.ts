@@ -47,8 +47,14 @@ function tagAt(spec: Spec, section: Section, line: number): Tag {
     parts.push(spec.lines[end]!.text.trim());
     end++;
   }
-  const qualifier = /\(([^)]*)\)$/.exec(name)?.[1]?.replaceAll(/\s+/g, '');
+  const qualifier = qualifierOf(name)?.replaceAll(/\s+/g, '');
   return { name, qualifier, value: parts.join(' '), line, end, package: section.package };
+}
+
+/** What stands in the brackets that a name ends with. */
+function qualifierOf(name: string): string | undefined {
+  const inner = name.endsWith(')') ? name.slice(name.lastIndexOf('(') + 1, -1) : undefined;
+  return inner === undefined || inner.includes(')') || !name.includes('(') ? undefined : inner;
 }
 
 /** The value of a package's first tag of that name, unexpanded. */
@@ -189,11 +195,14 @@ export function plainMacros(spec: Spec): Map<string, string> {
  */
 export function expandPlain(text: string, macros: ReadonlyMap<string, string>): string {
   let left = 1000;
+  let room = 1 << 20;
   const expand = (part: string, depth: number): string => {
     if (depth === 0 || !part.includes('%')) return part;
     return part.replace(/%%|%\{(\??)([A-Za-z_]\w*)\}|%([A-Za-z_]\w*)/g, (whole, _optional, braced, bare) => {
       const value = macros.get((braced ?? bare) as string);
-      return value === undefined || left-- <= 0 ? whole : expand(value, depth - 1);
+      if (value === undefined || left-- <= 0 || value.length > room) return whole;
+      room -= value.length;
+      return expand(value, depth - 1);
     });
   };
   return expand(text, 8);

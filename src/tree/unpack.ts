@@ -28,11 +28,17 @@ export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> 
   return result.value as Unpacked;
 }
 
+/** A blob of the content store; that of a hard-link set comes with one member of it, in rpm's payloads the last. */
+interface Content {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
 async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
   const path = blobPath(engine.store, rpm);
   const pkg = await readRpm(path);
   const where = { package: `${pkg.name}-${pkg.version}-${pkg.release}.${pkg.arch}` };
-  const contents = new Map<string, { digest: Digest; size: number }>();
+  const contents = new Map<string, Content>();
   const firstOfSet = new Map<number, string>();
   for await (const { file, content } of readPayload(path, pkg)) {
     if (file.kind !== 'file' || content === undefined) continue;
@@ -46,9 +52,14 @@ async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
     contents.set(file.path, blob);
   }
   const entries: Entry[] = [];
+  const ofSet = new Map<number, Content>();
+  for (const { path: name, inode } of pkg.files) {
+    const content = contents.get(name);
+    if (content !== undefined && !ofSet.has(inode)) ofSet.set(inode, content);
+  }
   for (const file of pkg.files) {
     if (file.flags.ghost === true) continue;
-    const entry = toEntry(pkg, file, contents, firstOfSet);
+    const entry = toEntry(pkg, file, contents.get(file.path) ?? ofSet.get(file.inode), firstOfSet);
     if (entry !== undefined) entries.push(entry);
   }
   const { name, epoch, version, release, arch } = pkg;
@@ -56,7 +67,7 @@ async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
   return { package: { name, epoch, version, release, arch, rpm, scriptlets }, entries };
 }
 
-async function putContent(engine: Engine, file: RpmFile, content: Readable): Promise<{ digest: Digest; size: number }> {
+async function putContent(engine: Engine, file: RpmFile, content: Readable): Promise<Content> {
   if (file.size > smallFile) return putStream(engine.store, content);
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk as Buffer);
@@ -67,7 +78,7 @@ async function putContent(engine: Engine, file: RpmFile, content: Readable): Pro
 function toEntry(
   pkg: RpmPackage,
   file: RpmFile,
-  contents: ReadonlyMap<string, { digest: Digest; size: number }>,
+  known: Content | undefined,
   firstOfSet: Map<number, string>,
 ): Entry | undefined {
   const base = {
@@ -85,8 +96,6 @@ function toEntry(
       return { ...base, kind: 'symlink', target: file.target ?? '' };
     case 'file': {
       const first = firstOfSet.get(file.inode);
-      const blob = contents.get(file.path) ?? (first === undefined ? undefined : contents.get(first));
-      const known = blob ?? setContent(pkg, file, contents);
       if (known === undefined) {
         throw new WeirError('bad-rpm', `${file.path} is in the header but not in the payload`, {
           where: { package: pkg.name },
@@ -100,14 +109,4 @@ function toEntry(
     case 'other':
       return undefined;
   }
-}
-
-/** The content of a hard-link set comes with one member of it, in rpm's payloads the last. */
-function setContent(
-  pkg: RpmPackage,
-  file: RpmFile,
-  contents: ReadonlyMap<string, { digest: Digest; size: number }>,
-): { digest: Digest; size: number } | undefined {
-  const member = pkg.files.find((other) => other.inode === file.inode && contents.has(other.path));
-  return member === undefined ? undefined : contents.get(member.path);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nevra, parseNevra } from '../../src/repo/metadata.ts';
+import { nevra, packagePath, parseNevra } from '../../src/repo/metadata.ts';
 
 const part = fc.stringMatching(/^[A-Za-z0-9._+~^]{1,8}$/);
 
@@ -20,3 +20,13 @@ test('a NEVRA is read back as the package that it was written for', () => {
 });
 
 test.each(['bash', 'bash-5.3', 'bash-5.3-1', ''])('%j is none', (text) => expect(parseNevra(text)).toBeUndefined());
+
+test('the path of a package lies within the repository, or there is none', () => {
+  const pkg = { name: 'Foo', version: '1', release: '2', arch: 'x86_64' };
+  expect(packagePath(pkg)).toBe('Packages/f/Foo-1-2.x86_64.rpm');
+  for (const evil of ['../../x', '..', '.', '', '/etc/x', 'a/b', 'a\0b', 'a\nb', '-x', 'a'.repeat(300)]) {
+    for (const key of ['name', 'version', 'release', 'arch']) {
+      expect(() => packagePath({ ...pkg, [key]: evil })).toThrow(/cannot be in the file name of a package/);
+    }
+  }
+});

@@ -35,6 +35,30 @@ describe('a header', () => {
     );
   });
 
+  test('whose values lie within each other is refused, as rpm does', () => {
+    const whole = serializeHeader(
+      new Map<number, HeaderValue>([
+        [1000, { type: 'strings', values: ['a', 'b'] }],
+        [1001, { type: 'strings', values: ['c', 'd'] }],
+      ]),
+      regions.main,
+    );
+    const second = 16 + 16 * 2;
+    expect(whole.readUInt32BE(second)).toBe(1001);
+    whole.writeUInt32BE(2, second + 8);
+    expect(() => parseHeader(whole, regions.main)).toThrow(/tag 1001 lies within the one before it/);
+  });
+
+  test('with more values than a package can have is refused before they are read', () => {
+    const values = new Array<number>(1000).fill(0);
+    const whole = serializeHeader(new Map<number, HeaderValue>([[1000, { type: 'int8', values }]]), regions.main);
+    const large = Buffer.concat([whole.subarray(0, 16 + 32), Buffer.alloc(9 << 20), whole.subarray(16 + 32 + 1000)]);
+    large.writeUInt32BE((9 << 20) + 16, 12);
+    large.writeUInt32BE(9 << 20, 16 + 8);
+    large.writeUInt32BE(9 << 20, 16 + 16 + 12);
+    expect(() => parseHeader(large, regions.main)).toThrow(/more than 8388608 values/);
+  });
+
   test('has the layout that rpm documents', () => {
     const bytes = serializeHeader(
       new Map<number, HeaderValue>([

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +7,10 @@ import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
+import { headerText } from '../../src/rpm/header.ts';
 import { readPayload } from '../../src/rpm/payload.ts';
-import { readRpm, verifyPayload } from '../../src/rpm/read.ts';
+import { readRpm, readRpmHeaders, verifyPayload } from '../../src/rpm/read.ts';
+import { signatureTag } from '../../src/rpm/tags.ts';
 import type { Dependency, RpmPackage, RpmSpec, RpmSpecFile } from '../../src/rpm/types.ts';
 import { writeRpm } from '../../src/rpm/write.ts';
 
@@ -243,6 +246,39 @@ describe('a package that was written', () => {
       ],
     } as const satisfies RpmSpec;
     expect(await readRpm(await write(given))).toMatchObject({ ...given });
+  });
+});
+
+describe('a package whose name is no part of a file name', () => {
+  // The writer refuses such names, so they are put into one that it wrote; headers of equal length.
+  test.each([
+    ['name', 'harmless', '../../xx'],
+    ['name', 'harmless', 'a b\nc.de'],
+    ['name', 'harmless', '-rf......'.slice(0, 8)],
+    ['version', '1.22.333', '1/../../'],
+    ['release', '4.55.666', '1/../../'],
+  ])('is refused: the %s', async (field, good, evil) => {
+    const path = await write({ ...basic, [field]: good });
+    const { main, signature, headerOffset, payloadOffset, mainBytes } = await readRpmHeaders(path);
+    const changed = Buffer.from(mainBytes.toString('latin1').replaceAll(good, evil), 'latin1');
+    expect(changed.length).toBe(mainBytes.length);
+    expect(changed.equals(mainBytes)).toBe(false);
+    const whole = await readFile(path);
+    changed.copy(whole, headerOffset);
+    const digests = [
+      ['sha256', signatureTag.sha256],
+      ['sha3-256', signatureTag.sha3_256],
+    ] as const;
+    let text = whole.toString('latin1', 0, headerOffset);
+    for (const [algorithm, number] of digests) {
+      const before = headerText(signature, number);
+      if (before !== undefined) text = text.replace(before, createHash(algorithm).update(changed).digest('hex'));
+    }
+    whole.write(text, 0, 'latin1');
+    expect(main.size).toBeGreaterThan(0);
+    expect(payloadOffset).toBeGreaterThan(headerOffset);
+    await writeFile(path, whole);
+    await expect(readRpm(path)).rejects.toMatchObject({ code: 'bad-rpm', message: expect.stringMatching(/file name/) });
   });
 });
 

@@ -52,6 +52,21 @@ describe('a commit', () => {
     expect(parseCommit(object('commit', `${head('encoding klingon\n')}é`)).message).toBe('é');
   });
 
+  it('may end within its head, and its people have odd names', () => {
+    const people = `author A < B <a@x> 1 +0000\ncommitter x> <c> y <d> 7 +0000`;
+    for (const encoding of ['latin1', 'utf-16le', 'utf-7']) {
+      const text = `tree ${'a'.repeat(40)}\n${people}\nencoding ${encoding}`;
+      expect(parseCommit(object('commit', text))).toMatchObject({ author: 'A', email: ' B <a@x', time: 7 });
+    }
+  });
+
+  it('with a name of any length is read at once', () => {
+    for (const name of ['<'.repeat(300_000), '> 1'.repeat(100_000), '<> '.repeat(100_000), ' <'.repeat(150_000)]) {
+      const text = `tree ${'a'.repeat(40)}\nauthor ${name}\ncommitter C <c@x> 1 +0000\n\n`;
+      expect(parseCommit(object('commit', text)).time).toBe(1);
+    }
+  });
+
   it.each(['', 'nonsense', 'tree x\n\n', `author a <b> 1 +0000\n\n`])('that is none is refused: %j', (text) => {
     expect(() => parseCommit(object('commit', text))).toThrow(expect.objectContaining({ code: 'git-failed' }));
     expect(() => parseCommit(object('blob', head()))).toThrow(expect.objectContaining({ code: 'git-failed' }));

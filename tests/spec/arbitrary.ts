@@ -130,6 +130,7 @@ export const worstCases: Readonly<Record<string, (size: number) => string>> = {
   'open braces': (size) => '%{ %( %[ \\\n%if\n'.repeat(size / 2),
   'nested braces': (size) => `${'%{?x:\n'.repeat(size / 2)}${'}\n'.repeat(size / 2)}`,
   'braces in a line': (size) => `${'%{?x:'.repeat(size)}%package b${'}'.repeat(size)}\n`,
+  'brackets in a name': (size) => `A${'('.repeat(size)}:\nB${'(a'.repeat(size)}: c\nC${'()'.repeat(size)}:\n`,
   'a long name': (size) => `${'a'.repeat(size)}: b\n`,
   'long blanks': (size) => `Name:${' '.repeat(size)}x\nURL: a${' '.repeat(size)}b\n%global x a${' '.repeat(size)}b\n`,
   'long headers': (size) => `%files${' '.repeat(size)}b${' '.repeat(size)}c\nRequires${' '.repeat(size)}x\n`,
