@@ -8,6 +8,7 @@ import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 import { tryLock } from '../base/lock.ts';
+import { backOff, isPassingStatus, newPatience, retryAfterSeconds } from '../base/retry-after.ts';
 import { hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
@@ -30,8 +31,6 @@ export interface DownloadContext {
 
 /** More than any source file has; a server that never ends must not fill the disk. */
 const mostBytes = 64 * 2 ** 30;
-/** Longest that a server may have us wait, in seconds. */
-const longestWait = 120;
 
 /** Files that this process is fetching, so that two components with the same file fetch it once. */
 const running = new Map<string, Promise<Digest>>();
@@ -241,6 +240,7 @@ async function attempts(
 ): Promise<Outcome> {
   const limit = context.attempts ?? 4;
   const wait = context.wait ?? backOff;
+  const patience = newPatience();
   let afresh = false;
   let message = 'never asked';
   for (let attempt = 1; ; ) {
@@ -255,20 +255,25 @@ async function attempts(
     } else {
       message = transfer.message;
       if (transfer.restart) await discard(partial);
+      const { askedSeconds } = transfer;
+      if (askedSeconds !== undefined) {
+        // Who comes when he is told to has not failed.
+        if (!patience.allows(askedSeconds)) {
+          return { kind: 'failed', place, message: `${message} (come again in ${askedSeconds} s)` };
+        }
+        context.say?.(`${place}: ${message}, asks to wait ${askedSeconds} s`);
+        await wait(attempt, askedSeconds);
+        continue;
+      }
       if (!transfer.restart || afresh) {
         if (attempt >= limit) break;
-        await wait(attempt++, transfer.askedSeconds);
+        await wait(attempt++);
         continue;
       }
     }
     afresh = true;
   }
   return { kind: 'failed', place, message: limit === 1 ? message : `${message} (asked ${limit} times)` };
-}
-
-function backOff(attempt: number, askedSeconds = 0): Promise<void> {
-  const seconds = Math.max(2 ** (attempt - 1), Math.min(askedSeconds, longestWait));
-  return new Promise((done) => setTimeout(done, seconds * 1000));
 }
 
 /** What is known of a part that has arrived: by it a later transfer tells whether the rest is of the same file. */
@@ -413,11 +418,9 @@ function wholeSize(answer: Answer, start: number): number | undefined {
 function refused(answer: Answer): Transfer {
   const { status, line: message } = answer;
   if (status === 416) return { kind: 'failed', message, restart: true };
-  if (status >= 500 || status === 408 || status === 425 || status === 429) {
-    const after = Number(answer.header('retry-after') ?? Number.NaN);
-    return { kind: 'failed', message, restart: false, ...(after > 0 ? { askedSeconds: after } : {}) };
-  }
-  return { kind: 'not-found', message };
+  if (!isPassingStatus(status)) return { kind: 'not-found', message };
+  const askedSeconds = retryAfterSeconds(status, answer.header);
+  return { kind: 'failed', message, restart: false, ...(askedSeconds === undefined ? {} : { askedSeconds }) };
 }
 
 async function fromDisk(place: string, partial: string): Promise<Transfer> {

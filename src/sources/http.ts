@@ -6,7 +6,7 @@ export interface Answer {
   readonly status: number;
   /** `HTTP 404 Not Found` */
   readonly line: string;
-  /** A header by its lower-case name. */
+  /** A header by its lower-case name; one that is empty is none. */
   readonly header: (name: string) => string | undefined;
   /** To be read, or destroyed. */
   readonly body: IncomingMessage;
@@ -28,7 +28,7 @@ export async function askFor(
   for (let count = 0; count <= mostRedirections; count++) {
     const body = await once(at, headers, signal);
     const status = body.statusCode ?? 0;
-    const header = (name: string): string | undefined => body.headers[name]?.toString();
+    const header = (name: string): string | undefined => body.headers[name]?.toString() || undefined;
     const to = [301, 302, 303, 307, 308].includes(status) ? header('location') : undefined;
     if (to === undefined) {
       const text = body.statusMessage === undefined || body.statusMessage === '' ? '' : ` ${body.statusMessage}`;

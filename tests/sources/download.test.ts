@@ -92,10 +92,40 @@ describe('fetchVerified', () => {
     ]);
   });
 
-  it('waits as long as the server asks', async () => {
-    const server = await serve(status(503, { 'retry-after': '7' }));
+  it('waits as long as the server asks, in seconds or until a date, without counting that as a failure', async () => {
+    const date = 'Sun, 06 Nov 1994 08:49:00 GMT';
+    const server = await serve(
+      status(503, { 'retry-after': '7' }),
+      status(429, { 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT', date }),
+      status(503, { 'retry-after': '9' }),
+    );
+    const said: string[] = [];
+    await fetchVerified(wanted(), [server.place], { ...context, attempts: 1, say: (line) => void said.push(line) });
+    expect(context.waits).toEqual([
+      [1, 7],
+      [1, 37],
+      [1, 9],
+    ]);
+    expect(said[0]).toBe(`${server.place}: HTTP 503 Service Unavailable, asks to wait 7 s`);
+  });
+
+  it('does not wait as long as some servers ask, and asks the next place', async () => {
+    const server = await serve(status(429, { 'retry-after': '3600' }));
+    const said: string[] = [];
+    const options = { ...context, say: (line: string) => void said.push(line) };
+    await fetchVerified(wanted(), [server.place, (await serve()).place], options);
+    expect(context.waits).toEqual([]);
+    expect(said).toEqual([`a.tar.gz: ${server.place}: HTTP 429 Too Many Requests (come again in 3600 s)`]);
+  });
+
+  it('takes an empty header for none', async () => {
+    const server = await serve(status(503, { 'retry-after': '' }), (request, response, file) => {
+      response.setHeader('etag', '');
+      response.setHeader('content-type', '');
+      noLength(request, response, file);
+    });
     await fetchVerified(wanted(), [server.place], context);
-    expect(context.waits).toEqual([[1, 7]]);
+    expect(context.waits).toEqual([[1, undefined]]);
   });
 
   it('goes on where a connection was cut, only if it is still the same file', async () => {
