@@ -4,6 +4,7 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import { run } from '../base/process.ts';
 import { isTable } from '../base/table.ts';
+import { dockerHub, isDockerHub } from './reference.ts';
 
 // The files are those of containers-auth.json(5) and of docker's config.json; the programs speak the protocol of
 // docker-credential-helpers: the server on stdin, JSON on stdout.
@@ -27,28 +28,38 @@ interface LoginFile {
   readonly credHelpers: Readonly<Record<string, unknown>>;
 }
 
+/** Where a login is looked for, and how. */
+export interface LoginOptions {
+  /** The registry is asked without TLS, so that its default port is 80. */
+  readonly plain?: boolean;
+  /** That a helper has. */
+  readonly seconds?: number;
+}
+
 /**
  * What `skopeo login`, `podman login` or `docker login` left for a repository, or undefined. Of the logins in a file that for
- * most of the name wins: `registry/team/name`, `registry/team`, `registry`.
- * @param seconds that a helper has
+ * most of the name wins: `registry/team/name`, `registry/team`, `registry`. A name is one whatever letters its host is written in,
+ * with its scheme's own port or without; Docker Hub's names are one.
  * @throws WeirError `registry-denied` for a file that is no such file, a login that fits into no request and a helper that fails
  */
 export async function loginFor(
   registry: string,
   repository: string,
-  seconds = helperSeconds,
+  { plain = false, seconds = helperSeconds }: LoginOptions = {},
 ): Promise<Login | undefined> {
+  const { env } = process;
   const files = [
-    process.env.REGISTRY_AUTH_FILE,
+    env.REGISTRY_AUTH_FILE,
     // Where skopeo and podman write without XDG_RUNTIME_DIR, as for root in a CI job.
-    join(process.env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`, 'containers/auth.json'),
-    process.env.DOCKER_CONFIG && join(process.env.DOCKER_CONFIG, 'config.json'),
+    join(env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`, 'containers/auth.json'),
+    join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'containers/auth.json'),
+    env.DOCKER_CONFIG && join(env.DOCKER_CONFIG, 'config.json'),
     join(homedir(), '.docker/config.json'),
   ];
   for (const file of files) {
     const text = file === undefined || file === '' ? undefined : await readIfExists(file);
     if (text === undefined) continue;
-    const found = await loginIn(parsed(text, file!), { file: file!, registry, repository, seconds });
+    const found = await loginIn(parsed(text, file!), { file: file!, registry, repository, plain, seconds });
     if (found !== undefined) return found;
   }
   return undefined;
@@ -59,30 +70,67 @@ interface Wanted {
   readonly file: string;
   readonly registry: string;
   readonly repository: string;
+  readonly plain: boolean;
   readonly seconds: number;
 }
 
 async function loginIn({ auths, credsStore, credHelpers }: LoginFile, wanted: Wanted): Promise<Login | undefined> {
-  const { file, registry, repository } = wanted;
-  // An empty name, as docker takes it: no helper, and none of all registries' either.
-  const own = credHelpers[registry] ?? undefined;
-  if (own !== undefined && own !== '') {
-    const found = await askHelper(helperNamed(own, `credHelpers, ${registry}`, file), wanted);
+  const { file, registry, repository, plain } = wanted;
+  const named = keysFor(credHelpers, registry, plain).filter((key) => (credHelpers[key] ?? undefined) !== undefined);
+  const own = named.filter((key) => credHelpers[key] !== '');
+  for (const key of own) {
+    const found = await askHelper(helperNamed(credHelpers[key], `credHelpers, ${key}`, file), wanted);
     if (found !== undefined) return found;
   }
-  const known = new Map(Object.keys(auths).map((key) => [withoutScheme(key), key]));
   const words = [registry, ...repository.split('/')];
   for (let length = words.length; length > 0; length--) {
-    const key = known.get(words.slice(0, length).join('/'));
-    const { auth, identitytoken } = key === undefined ? {} : tableOf(auths[key], `auths, ${key}`, file);
-    const token = textOf(identitytoken, `identitytoken of ${key}`, file);
-    if (token !== '') return { kind: 'identity', token, file };
-    const basic = textOf(auth, `auth of ${key}`, file);
-    if (basic !== '') return { kind: 'password', basic: checkedAuth(basic, key!, file), file };
+    // An entry without a login, as stands for what a helper keeps, hides no other of the same name.
+    for (const key of keysFor(auths, words.slice(0, length).join('/'), plain)) {
+      const found = loginOf(tableOf(auths[key], `auths, ${key}`, file), key, file);
+      if (found !== undefined) return found;
+    }
   }
   // Last: a login that stands in the file needs no program. What a store keeps has an empty entry there.
-  if (credsStore === undefined || credsStore === null || credsStore === '' || own === '') return undefined;
+  if (credsStore === undefined || credsStore === null || credsStore === '') return undefined;
+  // An empty name, as docker takes it: no helper, and none of all registries' either.
+  if (named.length > 0 && own.length === 0) return undefined;
   return askHelper(helperNamed(credsStore, 'credsStore', file), wanted);
+}
+
+/** The login in an entry, in the first of its fields that has one. */
+function loginOf(entry: Readonly<Record<string, unknown>>, key: string, file: string): Login | undefined {
+  const field = (name: string): string => textOf(entry[name], `${name} of ${key}`, file);
+  const token = field('identitytoken');
+  if (token !== '') return { kind: 'identity', token, file };
+  const auth = field('auth');
+  if (auth !== '') return { kind: 'password', basic: checkedAuth(auth, key, file), file };
+  // As Kubernetes writes it, and docker reads it.
+  const [user, password] = [field('username'), field('password')];
+  if (user === '' || password === '') return undefined;
+  const packed = Buffer.from(`${user}:${password}`).toString('base64');
+  return { kind: 'password', basic: checkedAuth(packed, key, file), file };
+}
+
+/** The keys of a table that stand for a name, first that which is it to the letter. */
+function keysFor(table: Readonly<Record<string, unknown>>, name: string, plain: boolean): string[] {
+  const wanted = canonicalName(name, plain);
+  const keys = Object.keys(table).filter((key) => canonicalName(key, plain) === wanted);
+  return keys.filter((key) => key === name).concat(keys.filter((key) => key !== name));
+}
+
+/**
+ * `host[:port][/repository]` of a key, or undefined where it stands for something else. docker wrote addresses once,
+ * `https://registry/v1/`, and does so for Docker Hub still.
+ */
+function canonicalName(key: string, plain: boolean): string | undefined {
+  const [, scheme, host = '', path = ''] = /^(?:(https?):\/\/)?([^/]*)(.*)$/s.exec(key) ?? [];
+  // docker's own tokens, with which it asks for others, beside the login that it made of them.
+  if (scheme !== undefined && /\/(?:access|refresh)-token$/.test(path)) return undefined;
+  const port = (scheme === undefined ? plain : scheme === 'http') ? ':80' : ':443';
+  const lower = host.toLowerCase();
+  const bare = lower.endsWith(port) ? lower.slice(0, -port.length) : lower;
+  const within = scheme === undefined ? path.replace(/^\/v[12]\/$|\/$/, '') : '';
+  return `${isDockerHub(bare) ? dockerHub : bare}${within}`;
 }
 
 /** The rest of a program's name. */
@@ -108,19 +156,33 @@ function checkedAuth(auth: string, key: string, file: string): string {
   return Buffer.from(login, 'latin1').toString('base64');
 }
 
-/** docker wrote addresses once: `https://registry/v1/`. */
-function withoutScheme(key: string): string {
-  return /^https?:\/\/([^/]+)/.exec(key)?.[1] ?? key;
-}
-
 /** A user with this name has a token instead of a password. */
 const tokenUser = '<token>';
 
 /** As long as a helper may take: it can ask for the password of a key ring. */
 const helperSeconds = 60;
 
-/** @returns undefined where the helper has no login for the registry */
-async function askHelper(name: string, { file, registry, seconds }: Wanted): Promise<Login | undefined> {
+/** @returns undefined where the helper has no login for the registry, by any of its names */
+async function askHelper(name: string, wanted: Wanted): Promise<Login | undefined> {
+  for (const server of serversOf(wanted)) {
+    const found = await askHelperFor(server, name, wanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Under which names a helper may keep the login for a registry. */
+function serversOf({ registry, plain }: Wanted): readonly string[] {
+  // As docker, then as podman and skopeo keep it.
+  if (registry === dockerHub) return ['https://index.docker.io/v1/', dockerHub];
+  return [...new Set([registry, canonicalName(registry, plain)!])];
+}
+
+async function askHelperFor(
+  server: string,
+  name: string,
+  { file, registry, seconds }: Wanted,
+): Promise<Login | undefined> {
   const program = `docker-credential-${name}`;
   const failed = (why: string, cause?: unknown): WeirError =>
     new WeirError('registry-denied', `the login for ${registry} is kept by ${program}, which ${why}`, {
@@ -129,7 +191,7 @@ async function askHelper(name: string, { file, registry, seconds }: Wanted): Pro
       cause,
     });
   const signal = AbortSignal.timeout(seconds * 1000);
-  const options = { input: `${registry}\n`, signal };
+  const options = { input: `${server}\n`, signal };
   const { code, stdout, stderr } = await run([program, 'get'], options).catch((error: unknown) => {
     if (error instanceof WeirError && error.code === 'no-program') throw failed('is not there', error);
     throw systemCode(error) === 'EACCES' ? failed('may not be run', error) : error;
@@ -150,6 +212,8 @@ async function askHelper(name: string, { file, registry, seconds }: Wanted): Pro
   }
   const { Username: user, Secret: secret } = answer ?? {};
   if (typeof user !== 'string' || typeof secret !== 'string') throw failed('gave no Username and Secret');
+  // An empty secret is none, as some helpers say that they have nothing.
+  if (secret === '') return undefined;
   if (user === tokenUser) return { kind: 'identity', token: secret, file };
   if (controls.test(user + secret)) throw failed('gave a Username or Secret with control characters');
   return { kind: 'password', basic: Buffer.from(`${user}:${secret}`).toString('base64'), file };

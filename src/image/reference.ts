@@ -3,9 +3,32 @@ import { WeirError } from '../base/errors.ts';
 
 /** `host[:port]/repository[:tag]`, taken apart. */
 export interface ImageReference {
+  /** As it was written; `docker.io` whatever Docker Hub was called. */
   readonly registry: string;
   readonly repository: string;
   readonly tag: string;
+}
+
+/** Docker Hub's name in those of images. It is a web site: the registry answers elsewhere. */
+export const dockerHub = 'docker.io';
+
+/** Where Docker Hub's registry answers. */
+const dockerHubRegistry = 'registry-1.docker.io';
+
+/** The host that a registry of this name answers at, with its port where it has one. */
+export function registryHost(registry: string): string {
+  return registry === dockerHub ? dockerHubRegistry : registry;
+}
+
+/** The names that Docker Hub goes by: its own, that of its old index, and its registry's. */
+export function isDockerHub(host: string): boolean {
+  return [dockerHub, 'index.docker.io', dockerHubRegistry].includes(host.toLowerCase().replace(/:443$/, ''));
+}
+
+/** Whether a registry is on this machine. @param registry `host[:port]` */
+export function isLoopback(registry: string): boolean {
+  const name = URL.parse(`http://${registry}`)?.hostname ?? '';
+  return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
 const tagWord = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
@@ -41,7 +64,9 @@ export function parseReference(text: string, tagByDefault = 'latest'): ImageRefe
       exit: 2,
     });
   }
-  return { registry, repository, tag };
+  if (!isDockerHub(registry)) return { registry, repository, tag };
+  // Its images without a folder are the official ones, which have one all the same.
+  return { registry: dockerHub, repository: repository.includes('/') ? repository : `library/${repository}`, tag };
 }
 
 /** RFC 1123, 2.1; a name whose last word is a number is an address to URLs, whatever comes of it. */

@@ -29,6 +29,7 @@ beforeEach(async () => {
   file = join(dir, '.docker', 'config.json');
   vi.stubEnv('HOME', dir);
   vi.stubEnv('XDG_RUNTIME_DIR', join(dir, 'run'));
+  vi.stubEnv('XDG_CONFIG_HOME', '');
   vi.stubEnv('REGISTRY_AUTH_FILE', '');
   vi.stubEnv('DOCKER_CONFIG', '');
   vi.stubEnv('PATH', `${join(dir, 'bin')}:${process.env.PATH}`);
@@ -68,6 +69,89 @@ describe('logins in a file', () => {
     await writeFile(join(dir, 'run/containers/auth.json'), JSON.stringify({ auths: { 'r.example': auth('pod:1') } }));
     await write({ auths: { 'r.example': auth('docker:2') } });
     expect(await loginFor('r.example', 'app')).toEqual(basic('pod:1', join(dir, 'run/containers/auth.json')));
+  });
+});
+
+describe('a name is one, however it is written', () => {
+  test.each([
+    ['R.Example:5000', 'r.example:5000', false],
+    ['r.example:5000', 'R.EXAMPLE:5000', false],
+    ['r.example', 'r.example:443', false],
+    ['r.example:443', 'https://r.example', false],
+    ['r.example', 'https://r.example/v2/', false],
+    ['r.example', 'r.example/', false],
+    ['r.example', 'https://r.example:443/v1/', false],
+    ['r.example', 'http://r.example:80', false],
+    ['r.example:80', 'r.example', true],
+    ['r.example', 'r.example:80', true],
+    ['[2001:DB8::1]:443', '[2001:db8::1]', false],
+  ])('%s is logged in to as %s', async (registry, key, plain) => {
+    await write({ auths: { [key]: auth('me:1') } });
+    expect(await loginFor(registry, 'app', { plain })).toEqual(basic('me:1'));
+  });
+
+  test.each([
+    ['r.example', 'r.example:80', false],
+    ['r.example', 'r.example:443', true],
+    ['r.example:5000', 'r.example', false],
+    ['r.example', 'xr.example', false],
+    ['r.example', 'https://r.example.org', false],
+  ])('%s is not %s', async (registry, key, plain) => {
+    await write({ auths: { [key]: auth('me:1') } });
+    expect(await loginFor(registry, 'app', { plain })).toBeUndefined();
+  });
+
+  test.each([
+    'docker.io',
+    'https://index.docker.io/v1/',
+    'index.docker.io',
+    'index.docker.io/v1/',
+    'https://registry-1.docker.io/v2/',
+    'registry-1.docker.io',
+    'https://docker.io',
+    'docker.io/team',
+    'docker.io/team/app',
+  ])('Docker Hub’s is %s', async (key) => {
+    await write({ auths: { 'r.example': auth('other:1'), [key]: auth('me:1') } });
+    expect(await loginFor('docker.io', 'team/app')).toEqual(basic('me:1'));
+  });
+
+  test('docker’s own tokens for Docker Hub are no login to a registry', async () => {
+    const hub = 'https://index.docker.io/v1/';
+    const own = { [`${hub}access-token`]: auth('me:a'), [`${hub}refresh-token`]: auth('me:r') };
+    await write({ auths: own });
+    expect(await loginFor('docker.io', 'team/app')).toBeUndefined();
+    await write({ auths: { ...own, [hub]: auth('me:1') } });
+    expect(await loginFor('docker.io', 'team/app')).toEqual(basic('me:1'));
+  });
+});
+
+describe('what is there and empty hides nothing', () => {
+  test.each([
+    { 'r.example': {}, 'https://r.example': auth('me:1') },
+    { 'https://r.example/v1/': auth('me:1'), 'r.example': { auth: '' } },
+    { 'r.example': { identitytoken: '', ...auth('me:1') } },
+    { 'r.example': { auth: '', identitytoken: '', username: 'me', password: '1' } },
+    { 'r.example/team': { auth: '' }, 'r.example': auth('me:1') },
+  ])('in %j', async (auths) => {
+    await write({ auths });
+    expect(await loginFor('r.example', 'team/app')).toEqual(basic('me:1'));
+  });
+
+  test('nor does a file', async () => {
+    await mkdir(join(dir, 'run/containers'), { recursive: true });
+    await mkdir(join(dir, '.config/containers'), { recursive: true });
+    await writeFile(join(dir, 'run/containers/auth.json'), '{"auths":{"r.example":{}}}');
+    await writeFile(
+      join(dir, '.config/containers/auth.json'),
+      JSON.stringify({ auths: { 'r.example': auth('me:1') } }),
+    );
+    expect(await loginFor('r.example', 'app')).toEqual(basic('me:1', join(dir, '.config/containers/auth.json')));
+  });
+
+  test('a user without a password is no login', async () => {
+    await write({ auths: { 'r.example': { username: 'me', password: '' } } });
+    expect(await loginFor('r.example', 'app')).toBeUndefined();
   });
 });
 
@@ -133,6 +217,34 @@ describe('logins that a program keeps', () => {
     expect(await loginFor('b.example', 'app')).toEqual(basic('me:of b.example'));
   });
 
+  test('are asked for by the names that docker and podman keep them under', async () => {
+    const only = (server: string) =>
+      `[ "$server" = "${server}" ] || { echo "credentials not found"; exit 1; }\n${answer}`;
+    for (const server of ['https://index.docker.io/v1/', 'docker.io']) {
+      await helper('store', only(server));
+      for (const config of [
+        { credsStore: 'store' },
+        { credHelpers: { 'https://index.docker.io/v1/': 'store' } },
+        { credHelpers: { 'docker.io': 'store', 'index.docker.io': '' } },
+      ]) {
+        await write(config);
+        expect(await loginFor('docker.io', 'team/app')).toEqual(basic(`me:of ${server}`));
+      }
+    }
+    await helper('store', only('r.example'));
+    await write({ credHelpers: { 'r.example': 'store' } });
+    expect(await loginFor('R.Example:443', 'app')).toEqual(basic('me:of r.example'));
+  });
+
+  test('may answer with an empty secret, which is none', async () => {
+    await helper('empty', 'echo "{\\"Username\\":\\"\\",\\"Secret\\":\\"\\"}"');
+    await helper('store', answer);
+    await write({ credsStore: 'store', credHelpers: { 'r.example': 'empty' } });
+    expect(await loginFor('r.example', 'app')).toEqual(basic('me:of r.example'));
+    await write({ credsStore: 'empty' });
+    expect(await loginFor('r.example', 'app')).toBeUndefined();
+  });
+
   test('that has none for the registry is no mistake', async () => {
     await helper('store', 'echo "credentials not found in native keychain"; exit 1');
     await write({ credsStore: 'store' });
@@ -171,7 +283,7 @@ describe('logins that a program keeps', () => {
   test('one that hangs is an error after its time', async () => {
     await helper('store', 'sleep 20');
     await write({ credsStore: 'store' });
-    await expect(loginFor('r.example', 'app', 0.3)).rejects.toMatchObject({
+    await expect(loginFor('r.example', 'app', { seconds: 0.3 })).rejects.toMatchObject({
       code: 'registry-denied',
       message: expect.stringMatching(/which did not answer within 0\.3 s/),
       where: { file },
