@@ -1,16 +1,20 @@
-import { canonicalJson } from '../base/digest.ts';
+import { canonicalJson, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
+import { backOff } from '../base/retry-after.ts';
 import type { OciDescriptor } from './oci.ts';
-import type { ImageReference } from './reference.ts';
+import { type ImageReference, isLoopback, registryHost } from './reference.ts';
 import {
+  type Asking,
   answerSeconds,
   ask,
+  askPatiently,
   checkedManifest,
+  errorTextOf,
   fieldsOf,
-  isPassing,
-  textOf,
-  unanswered,
+  mostManifestBytes,
+  statusWords,
   webAddress,
+  withQuery,
   wrongAnswer,
 } from './registry-answers.ts';
 import { type Authorization, authorize } from './registry-token.ts';
@@ -18,14 +22,9 @@ import { type Authorization, authorize } from './registry-token.ts';
 // The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
 // authentication, which all public registries use.
 
-export interface RegistryOptions {
+export interface RegistryOptions extends Partial<Asking> {
   /** HTTP without TLS; loopback addresses always go without. */
   readonly plainHttp?: boolean;
-  /** How often a request is tried that the network or the server failed. */
-  readonly attempts?: number;
-  readonly wait?: (attempt: number) => Promise<void>;
-  /** How long a request without a blob may wait for the head of its answer, each time that it is tried. */
-  readonly answerSeconds?: number;
 }
 
 export const indexType = 'application/vnd.oci.image.index.v1+json';
@@ -49,71 +48,66 @@ export interface Registry {
 }
 
 export function openRegistry(to: ImageReference, options: RegistryOptions): Registry {
-  const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(to.registry);
-  const base = `${options.plainHttp === true || loopback ? 'http' : 'https'}://${to.registry}`;
-  const repository = `${base}/v2/${to.repository}`;
+  const plain = options.plainHttp === true || isLoopback(to.registry);
+  // Without a port that the scheme has by itself, and in small letters: as every address that has been a URL.
+  const { origin } = new URL(`${plain ? 'http' : 'https'}://${registryHost(to.registry)}`);
+  const repository = `${origin}/v2/${to.repository}`;
+  const seconds = options.answerSeconds ?? answerSeconds;
+  const wait = options.wait ?? backOff;
   let authorization: Authorization | undefined;
 
-  const seconds = options.answerSeconds ?? answerSeconds;
-
-  const once = (method: string, url: string, init: RequestInit): Promise<Response> => {
-    const headers = new Headers(init.headers);
-    // What an upload is sent to may be another host; only the registry itself gets the credentials.
-    if (authorization !== undefined && url.startsWith(`${base}/`)) headers.set('authorization', authorization.header);
-    // A blob takes as long as it takes.
-    return ask(url, { ...init, method, headers, redirect: 'follow' }, init.body instanceof Blob ? undefined : seconds);
+  // A registry that wants to be left alone for a while means all requests, not only the one that it says so to.
+  let openAgain: Promise<unknown> = Promise.resolve();
+  const asking: Asking = {
+    attempts: options.attempts ?? 4,
+    answerSeconds: seconds,
+    ...(options.say === undefined ? {} : { say: options.say }),
+    wait: async (attempt, asked) => {
+      if (asked === undefined) return wait(attempt);
+      openAgain = Promise.all([openAgain, wait(attempt, asked)]);
+      await openAgain;
+    },
   };
+
+  /** What an upload is sent to may be another host; only the registry itself gets the credentials. */
+  const isRegistry = (url: string): boolean => new URL(url).origin === origin;
 
   const request = async (
     method: string,
     url: string,
     init: () => RequestInit | Promise<RequestInit> = () => ({}),
   ): Promise<Response> => {
-    const attempts = options.attempts ?? 4;
-    const wait =
-      options.wait ?? ((attempt: number) => new Promise<void>((done) => setTimeout(done, 500 * 2 ** attempt)));
-    for (let attempt = 1, asked = false; ; attempt++) {
-      let response: Response;
-      const used = authorization;
-      try {
-        response = await once(method, url, await init());
-      } catch (error) {
-        if (attempt < attempts && isPassing(error)) {
-          await wait(attempt);
-          continue;
-        }
-        throw unanswered(to.registry, error, base.startsWith('http:'));
-      }
+    for (let asked = false; ; asked = true) {
+      let used: Authorization | undefined;
+      const send = async (): Promise<Response> => {
+        await openAgain;
+        used = authorization;
+        const { headers: given, ...rest } = await init();
+        const headers = new Headers(given);
+        if (used !== undefined && isRegistry(url)) headers.set('authorization', used.header);
+        // A blob takes as long as it takes.
+        const limit = rest.body instanceof Blob ? undefined : seconds;
+        return ask(url, { ...rest, method, headers, redirect: 'follow' }, limit);
+      };
+      const response = await askPatiently(url, send, asking);
       // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
-      if (
-        response.status === 401 &&
-        !asked &&
-        url.startsWith(`${base}/`) &&
-        !(used?.header.startsWith('Basic') ?? false)
-      ) {
-        asked = true;
-        if (authorization === used) authorization = await authorize(response, to, seconds);
-        else await response.body?.cancel();
-        continue;
+      if (response.status !== 401 || asked || !isRegistry(url) || used?.header.startsWith('Basic') === true) {
+        return response;
       }
-      if ((response.status >= 500 || response.status === 429) && attempt < attempts) {
-        await response.body?.cancel();
-        await wait(attempt);
-        continue;
-      }
-      return response;
+      if (authorization === used) authorization = await authorize(response, to, plain, { ...asking, wait });
+      else await response.body?.cancel();
     }
   };
 
   const expectOk = async (response: Response, what: string): Promise<Response> => {
     if (response.ok) return response;
-    const said = (await textOf(response, to.registry)).slice(0, 500);
+    const said = await errorTextOf(response, to.registry, seconds);
     const denied = response.status === 401 || response.status === 403;
     const file = response.status === 401 ? authorization?.file : undefined;
     const refused = file === undefined ? '' : `: the login found in ${file} was refused`;
     throw new WeirError(
       denied ? 'registry-denied' : 'registry-failed',
-      `${to.registry} answered ${response.status} to ${what}${refused}`,
+      `${to.registry} ${statusWords(response)} to ${what}${refused}`,
       {
         details: said === '' ? [] : said.split('\n').slice(0, 5),
         ...(denied ? { hint: `log in with: skopeo login ${to.registry}, or podman or docker login` } : {}),
@@ -123,13 +117,19 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
 
   const putManifest = async (name: string, mediaType: string, bytes: Uint8Array): Promise<boolean> => {
     const body = new Uint8Array(bytes);
+    const digest = `sha256:${sha256(bytes)}`;
     const response = await request('PUT', `${repository}/manifests/${name}`, () => ({
       body,
       headers: { 'content-type': mediaType },
     }));
     await expectOk(response, `the manifest ${name}`);
     await response.body?.cancel();
-    return response.headers.get('oci-subject') !== null;
+    // Signatures are of these bytes: what a registry makes of others they would not be of.
+    const stored = response.headers.get('docker-content-digest') || digest;
+    if (stored.startsWith('sha256:') && stored !== digest) {
+      throw wrongAnswer(to.registry, `keeps the manifest ${name} as ${stored}, not as it was sent: ${digest}`);
+    }
+    return (response.headers.get('oci-subject') ?? '') !== '';
   };
 
   const getManifest = async <T>(name: string): Promise<T | undefined> => {
@@ -137,7 +137,10 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
       headers: { accept: [indexType, manifestType, ...dockerTypes].join(', ') },
     }));
     if (response.ok) {
-      const fields = await fieldsOf(response, to.registry, `the manifest ${name}`);
+      const fields = await fieldsOf(response, to.registry, `the manifest ${name}`, {
+        bytes: mostManifestBytes,
+        seconds,
+      });
       return checkedManifest(fields, to.registry, name) as T;
     }
     if (response.status !== 404) await expectOk(response, `the question for the manifest ${name}`);
@@ -155,14 +158,15 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     putBlob: async ({ digest }, content) => {
       // An upload's address is good for one attempt, so every attempt asks for a new one.
       const upload = async (): Promise<Response> => {
-        const begun = await expectOk(await request('POST', `${repository}/blobs/uploads/`), 'an upload');
+        const begin = `${repository}/blobs/uploads/`;
+        const begun = await expectOk(await request('POST', begin), 'an upload');
         await begun.body?.cancel();
-        const location = begun.headers.get('location');
-        if (location === null) throw wrongAnswer(to.registry, 'takes an upload, but does not say where');
-        const address = webAddress(location, `${base}/`);
-        if (address === undefined)
-          throw wrongAnswer(to.registry, `sends an upload to ${location}, which is no address`);
-        address.searchParams.set('digest', digest);
+        const location = begun.headers.get('location') ?? '';
+        if (location === '') throw wrongAnswer(to.registry, 'takes an upload, but does not say where');
+        // Relative to what was asked in the end, where it was sent on (RFC 9110, 10.2.2).
+        const upload = webAddress(location, begun.url || begin);
+        if (upload === undefined) throw wrongAnswer(to.registry, `sends an upload to ${location}, which is no address`);
+        const address = withQuery(upload, `digest=${encodeURIComponent(digest)}`);
         return request('PUT', address.href, async () => ({
           // A blob of known length: registries refuse chunked bodies here.
           body: await content(),

@@ -1,179 +1,31 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
-import { openStore, putBytes } from '../../src/engine/store.ts';
-import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
 import { pushLayout } from '../../src/image/push.ts';
 import { parseReference } from '../../src/image/reference.ts';
-
-describe('the name of an image in a registry', () => {
-  test.each([
-    ['registry.example.org/weir/base:4.0', 'registry.example.org', 'weir/base', '4.0'],
-    ['localhost:5000/base', 'localhost:5000', 'base', 'latest'],
-    ['127.0.0.1:5000/a/b-c/d__e.f:x', '127.0.0.1:5000', 'a/b-c/d__e.f', 'x'],
-    ['[::1]:5000/base:1', '[::1]:5000', 'base', '1'],
-    ['[::ffff:192.0.2.1]/base:1', '[::ffff:192.0.2.1]', 'base', '1'],
-    ['xn--mller-kva.example/base:1', 'xn--mller-kva.example', 'base', '1'],
-    ['build:5000/base', 'build:5000', 'base', 'latest'],
-  ])('%s', (text, registry, repository, tag) => {
-    expect(parseReference(text)).toEqual({ registry, repository, tag });
-  });
-
-  test.each([
-    'base',
-    'weir/base',
-    'registry.example.org/Weir/base',
-    'registry.example.org/a//b',
-    'r.example.org/a:b:c',
-    'localhost:99999/x',
-    'localhost:0/x',
-    '',
-  ])('not %j', (text) => {
-    expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'bad-reference', exit: 2 }));
-  });
-
-  test('one without a tag gets that of the release, and is told as it was typed', () => {
-    expect(parseReference('r.example.org/base', '4.0').tag).toBe('4.0');
-    expect(parseReference('r.example.org:5000/base:x', '4.0').tag).toBe('x');
-    expect(() => parseReference('r.example.org/base', '4.0+x')).toThrow(
-      /^r\.example\.org\/base is without a tag, and 4\.0\+x/,
-    );
-    expect(() => parseReference('', '4.0')).toThrow(/^"" is no name/);
-    expect(() => parseReference('base', '4.0')).toThrow(/^base is no name/);
-  });
-
-  test.each([
-    '[:::]',
-    '[1::2::3]',
-    '256.0.0.1',
-    '10.0.1',
-    '-r.example.org',
-    'r-.example.org',
-    `${'r'.repeat(64)}.example.org`,
-    `${'r.'.repeat(126)}org`,
-    '5:80',
-  ])('no host is %s', (host) => {
-    expect(() => parseReference(`${host}/base`)).toThrow(/neither a name nor an address of a host/);
-  });
-});
-
-/** A registry in memory that does what the specification asks, and what real ones do on bad days. */
-interface Behaviour {
-  /** Answers this many requests with 503 first. */
-  failures: number;
-  /** Wants a token. */
-  token?: string;
-  /** Takes the token this many times, then wants another. */
-  tokenUses?: number;
-  /** Knows the referrers API. */
-  referrers: boolean;
-  /** Answers by itself, where it does. */
-  odd?: (path: string, response: ServerResponse, request: IncomingMessage) => boolean;
-  /** Refuses all writes. */
-  denied?: boolean;
-}
+import { type Behaviour, startRegistry, type TestRegistry, writeLayout } from './registry-server.ts';
 
 let dir: string;
 let layout: string;
+let registry: TestRegistry;
 let server: Server;
 let port: number;
 let behaviour: Behaviour;
-const blobs = new Map<string, Buffer>();
-const manifests = new Map<string, { type: string; bytes: Buffer }>();
-let uploads = 0;
-const asked: string[] = [];
-
-async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url!, 'http://registry');
-  const body = await buffer(request);
-  const end = (status: number, headers: Record<string, string> = {}, data = ''): void =>
-    void response.writeHead(status, headers).end(data);
-  asked.push(url.pathname);
-  if (behaviour.odd?.(url.pathname, response, request) === true) return;
-  if (url.pathname === '/token' && request.method === 'POST') {
-    const form = Object.fromEntries(new URLSearchParams(body.toString()));
-    expect(form).toMatchObject({ scope: 'repository:weir/base:pull,push', service: 'test' });
-    const known = form.grant_type === 'refresh_token' && form.refresh_token === 'identity';
-    return known ? end(200, {}, JSON.stringify({ access_token: behaviour.token })) : end(401);
-  }
-  if (url.pathname === '/token') {
-    expect(url.searchParams.get('scope')).toBe('repository:weir/base:pull,push');
-    return end(200, {}, JSON.stringify({ token: behaviour.token }));
-  }
-  if (behaviour.failures > 0) {
-    behaviour.failures--;
-    return end(503);
-  }
-  if (behaviour.token !== undefined && request.headers.authorization !== `Bearer ${behaviour.token}`) {
-    return end(401, { 'www-authenticate': `Bearer realm="http://127.0.0.1:${port}/token",service="test"` });
-  }
-  if (behaviour.tokenUses !== undefined && --behaviour.tokenUses === 0) {
-    behaviour.token = `${behaviour.token}-again`;
-    behaviour.tokenUses = 5;
-  }
-  if (behaviour.denied === true && request.method !== 'HEAD') return end(403, {}, '{"errors":[{"code":"DENIED"}]}');
-  const [, kind, name] = /^\/v2\/weir\/base\/(blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
-  if (kind === 'blobs' && name === 'uploads/' && request.method === 'POST') {
-    return end(202, { location: `/v2/weir/base/blobs/uploads/${++uploads}?state=x` });
-  }
-  if (kind === 'blobs' && name!.startsWith('uploads/')) {
-    const digest = url.searchParams.get('digest')!;
-    const right = `sha256:${createHash('sha256').update(body).digest('hex')}` === digest;
-    const known = request.headers['content-length'] !== undefined && url.searchParams.get('state') === 'x';
-    if (right && known) blobs.set(digest, body);
-    return end(right && known ? 201 : 400);
-  }
-  if (kind === 'blobs') return end(blobs.has(name!) ? 200 : 404);
-  if (request.method === 'PUT') {
-    manifests.set(name!, { type: request.headers['content-type']!, bytes: body });
-    const { subject } = JSON.parse(body.toString()) as { subject?: { digest: string } };
-    return end(201, behaviour.referrers && subject !== undefined ? { 'oci-subject': subject.digest } : {});
-  }
-  const found = manifests.get(name!);
-  return found === undefined ? end(404) : end(200, {}, found.bytes.toString());
-}
-
-async function writeLayout(to: string, architecture: 'amd64' | 'arm64'): Promise<string> {
-  const store = await openStore(join(dir, 'store'));
-  const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [] };
-  const made = await addOciImage(
-    store,
-    to,
-    {
-      packages: [],
-      entries: [
-        { ...base, kind: 'directory', path: '/' },
-        { ...base, kind: 'file', path: '/hello', ...(await putBytes(store, 'hello')) },
-      ],
-    },
-    {
-      architecture,
-      settings: { entrypoint: [], cmd: [], env: {}, labels: {} },
-      annotations: {},
-      sourceOf: (name) => name,
-      epoch: 1_790_000_000,
-    },
-  );
-  await writeOciIndex(to, 'base:4.0', [made.manifest]);
-  return made.manifest.digest;
-}
+let blobs: TestRegistry['blobs'];
+let manifests: TestRegistry['manifests'];
+let asked: TestRegistry['asked'];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'weir-registry-'));
   layout = join(dir, 'oci');
   await mkdir(layout);
-  await writeLayout(layout, 'amd64');
-  behaviour = { failures: 0, referrers: true };
-  blobs.clear();
-  manifests.clear();
-  asked.length = 0;
-  server = createServer((request, response) => void serve(request, response));
-  port = await listenOnLoopback(server);
+  await writeLayout(dir, layout, 'amd64');
+  registry = await startRegistry();
+  ({ server, port, behaviour, blobs, manifests, asked } = registry);
 });
 
 afterEach(async () => {
@@ -250,7 +102,7 @@ describe('pushing', () => {
       amd64: JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')).manifests[0].digest,
       arm64: '',
     };
-    digests.arm64 = await writeLayout(arm, 'arm64');
+    digests.arm64 = await writeLayout(dir, arm, 'arm64');
     const sign = (bytes: Uint8Array): Uint8Array => bytes.slice(0, 4);
     expect((await pushLayout(layout, to, [sbom], { index: true, sign })).architectures).toEqual(['amd64']);
     const both = await pushLayout(arm, to, [sbom], { index: true, sign });
@@ -290,7 +142,7 @@ describe('pushing', () => {
     const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
     const arm = join(dir, 'arm64');
     await mkdir(arm);
-    await writeLayout(arm, 'arm64');
+    await writeLayout(dir, arm, 'arm64');
     await pushLayout(arm, to, [], { index: true });
     const before = { manifests: new Map(manifests), blobs: new Map(blobs) };
     await expect(push()).rejects.toMatchObject({
@@ -488,7 +340,7 @@ describe('pushing', () => {
 
   test.each([
     ['a registry', '/v2/weir/base/manifests/4.0', 4],
-    ['a server of tokens', '/token', 1],
+    ['a server of tokens', '/token', 4],
   ])('%s that never answers is an error after each attempt took its time', async (_, silent, times) => {
     behaviour.token = 'secret';
     behaviour.odd = (path) => path === silent;
@@ -497,7 +349,7 @@ describe('pushing', () => {
       code: 'no-registry',
       message: `the registry 127.0.0.1:${port} does not answer within 0.1 s`,
     });
-    expect(asked.filter((path) => path === silent)).toHaveLength(times);
+    expect(asked.filter(({ path }) => path === silent)).toHaveLength(times);
   });
 
   test('an upload may take longer than a question', async () => {
