@@ -75,7 +75,7 @@ export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<Sign
   return openSigningKey(toolbox, {
     cache: workspace.cache,
     fingerprint: workspace.project.signing.key,
-    userHome: process.env.GNUPGHOME ?? join(homedir(), '.gnupg'),
+    userHome: process.env.GNUPGHOME || join(homedir(), '.gnupg'),
   });
 }
 

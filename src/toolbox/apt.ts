@@ -51,7 +51,7 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
       hint: 'apt-get install debian-archive-keyring, or name a toolbox folder with [toolbox] root',
     });
   }
-  const mirror = options.mirror ?? process.env.WEIR_MIRROR ?? (await hostMirror());
+  const mirror = options.mirror ?? (process.env.WEIR_MIRROR || (await hostMirror()));
   for (const folder of [
     'etc/apt.conf.d',
     'etc/preferences.d',
