@@ -1,18 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileDigest } from '../base/digest.ts';
+import { fileDigest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import type { OciDescriptor } from '../image/oci.ts';
 import { type PushReport, pushLayout } from '../image/push.ts';
 import { parseReference } from '../image/reference.ts';
-import { type Envelope, envelopeType, openEnvelope } from '../trust/dsse.ts';
+import type { Fault } from '../repo/fault.ts';
+import { envelopeType } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from './build.ts';
-import { type ImageRecord, provenanceFile } from './images.ts';
-import { imageKeyFile } from './output.ts';
-import { builtImage, imageFolder } from './published.ts';
+import { provenanceFile } from './images.ts';
+import { builtImage, builtRelease, imageFolder, type ReleaseRecord } from './published.ts';
+import { imageFaults, keyFaults } from './verify.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
@@ -36,72 +35,84 @@ export async function pushImage(
     );
   }
   return inStage(workspace.progress, 'push', async (stage) => {
+    const { sign, publicKey } = await openImageKey(imageKeyOptions(workspace));
+    stage.update('looking whether it is as it was built');
+    const { files } = await checkAsBuilt(workspace, name, publicKey);
     const dir = imageFolder(workspace, name);
+    const read = (path: string): Promise<Uint8Array> => readAsBuilt(dir, path, files);
     const artifacts = [
-      { artifactType: 'application/spdx+json', data: await readFile(join(dir, 'sbom.spdx.json')) },
-      { artifactType: 'application/vnd.cyclonedx+json', data: await readFile(join(dir, 'sbom.cdx.json')) },
+      { artifactType: 'application/spdx+json', data: await read('sbom.spdx.json') },
+      { artifactType: 'application/vnd.cyclonedx+json', data: await read('sbom.cdx.json') },
       {
         artifactType: envelopeType,
-        data: await readFile(join(dir, provenanceFile)),
+        data: await read(provenanceFile),
         // The words of cosign and of BuildKit, by which verifiers find it among others.
         annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' },
       },
     ];
-    const { sign, publicKey } = await openImageKey(imageKeyOptions(workspace));
-    await checkKey(workspace, publicKey);
-    await checkAsBuilt(dir, record, publicKey);
-    const result = await pushLayout(join(dir, 'oci'), to, artifacts, { ...options, sign, onProgress: stage.update });
+    const result = await pushLayout(join(dir, 'oci'), to, artifacts, {
+      ...options,
+      sign,
+      onProgress: stage.update,
+      say: stage.note,
+    });
     const { uploaded, there } = result.blobs;
     return { result, summary: `${uploaded} blobs sent, ${there} were there`, cached: uploaded === 0 };
   });
 }
 
-/** Who verifies has the key that the build wrote down: another's signature would be refused everywhere. */
-async function checkKey({ out }: Workspace, publicKey: string): Promise<void> {
-  const file = join(out, imageKeyFile);
-  const built = await readIfExists(file);
-  if (built === undefined || built === publicKey) return;
-  throw new WeirError(
-    'other-key',
-    'the image was built with another image key than the one that is here to sign with',
-    {
-      where: { file },
-      hint: 'build again with this key, or push with the one of the build: [signing] image-key, else the same cache',
-    },
-  );
-}
+type BuiltRecord = ReleaseRecord['images'][number];
 
 /**
- * Whoever signs vouches: the layout must name what the build's provenance is about, and what goes with it must be as it was made.
- * Blobs are held against their digests by the registry.
- * @param dir the image's folder
- * @throws WeirError `not-as-built`
+ * Whoever signs vouches, so nothing is sent before it is known to be what the build made: `release.json` carries the signature of the
+ * key that is here to sign with, the image's own record agrees with it, and so do all files of the image, SBOMs and provenance too.
+ * @returns what the signed record says of the image
+ * @throws WeirError `not-built`, `other-key`, `not-as-built`
  */
 export async function checkAsBuilt(
-  dir: string,
-  { files }: Pick<ImageRecord, 'files'>,
+  workspace: Pick<Workspace, 'out' | 'project'>,
+  name: string,
   publicKey: string,
-): Promise<void> {
-  const refuse = (path: string, what: string): WeirError =>
-    new WeirError('not-as-built', what, {
-      where: { file: join(dir, path) },
-      hint: 'it was changed since, or made with another key: remove the folder of the image and build again',
-    });
-  for (const path of ['oci/index.json', 'sbom.spdx.json', 'sbom.cdx.json', provenanceFile]) {
-    const made = files.find((file) => file.path === path);
-    if (made === undefined || made.sha256 !== (await fileDigest(join(dir, path)))) {
-      throw refuse(path, 'this is not the file that the build made');
-    }
+): Promise<BuiltRecord> {
+  const { out } = workspace;
+  const release = await builtRelease(workspace);
+  // Who verifies has the key that the build wrote down: another's signature would be refused everywhere.
+  if (release.imageKey.publicKey !== publicKey) {
+    throw new WeirError(
+      'other-key',
+      'the image was built with another image key than the one that is here to sign with',
+      {
+        where: { file: join(out, 'release.json') },
+        hint: 'build again with this key, or push with the one of the build: [signing] image-key, else the same cache',
+      },
+    );
   }
-  const envelope = JSON.parse(await readFile(join(dir, provenanceFile), 'utf8')) as Envelope;
-  const payload = openEnvelope(publicKey, envelope);
-  if (payload === undefined) throw refuse(provenanceFile, 'the key that signs the image did not sign its provenance');
-  const { subject } = JSON.parse(Buffer.from(payload).toString()) as { subject: { digest: { sha256: string } }[] };
-  const { manifests } = JSON.parse(await readFile(join(dir, 'oci/index.json'), 'utf8')) as {
-    manifests: OciDescriptor[];
-  };
-  const known = new Set(subject.map(({ digest }) => `sha256:${digest.sha256}`));
-  if (!manifests.every(({ digest }) => known.has(digest))) {
-    throw refuse('oci/index.json', 'the provenance is of another image than the one that is there');
+  const image = release.images.find((each) => each.name === name);
+  const dir = imageFolder(workspace, name);
+  const faults: Fault[] = await keyFaults(workspace, release);
+  if (image !== undefined) {
+    const found = await imageFaults(dir, image, release, fileDigest);
+    faults.push(...found.map((each) => ({ ...each, path: join('images', name, each.path) })));
   }
+  // What stands beside is not sent.
+  const wrong = faults.find(({ fault }) => fault !== 'extra');
+  if (wrong !== undefined) throw notAsBuilt(join(out, wrong.path), wrong.message);
+  if (image === undefined) throw notAsBuilt(dir, `image ${name} is not part of the release that was built last`);
+  return image;
+}
+
+/** A file of the image, held against the signed record as it is read: what is sent is what was looked at. */
+async function readAsBuilt(dir: string, path: string, files: BuiltRecord['files']): Promise<Uint8Array> {
+  const file = join(dir, path);
+  const made = files.find((each) => each.path === path);
+  const bytes = await readFile(file);
+  if (made?.sha256 === sha256(bytes)) return bytes;
+  throw notAsBuilt(file, 'its bytes are not those that were made');
+}
+
+function notAsBuilt(file: string, what: string): WeirError {
+  return new WeirError('not-as-built', what, {
+    where: { file },
+    hint: 'it was changed since, or made with another key: remove the folder of the image and build again',
+  });
 }

@@ -1,67 +1,196 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
-import type { ImageFile } from '../../src/release/images.ts';
-import { checkAsBuilt } from '../../src/release/push.ts';
+import { createProgress } from '../../src/base/progress.ts';
+import { listenOnLoopback } from '../../src/boot/loopback.ts';
+import type { Project } from '../../src/project/model.ts';
+import { pushImage } from '../../src/release/push.ts';
+import type { Workspace } from '../../src/release/workspace.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
-import { type ImageKey, openImageKey } from '../../src/trust/image-key.ts';
+import { type ImageKey, openImageKey, signText } from '../../src/trust/image-key.ts';
 
-const manifest = sha256('manifest');
-const other = sha256('another manifest');
-const indexOf = (digest: string) => JSON.stringify({ manifests: [{ digest: `sha256:${digest}` }] });
+const manifest = '{"config":{},"layers":[]}';
+const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: manifest.length };
+const indexOf = (digest: string) =>
+  JSON.stringify({
+    manifests: [
+      { ...descriptor, digest, annotations: { 'org.opencontainers.image.ref.name': 'base' }, platform: linux },
+    ],
+  });
+const linux = { os: 'linux', architecture: 'amd64' };
+const digest = `sha256:${sha256(manifest)}`;
+const snapshot = '20260101-01234567';
 
+let root: string;
+let out: string;
 let dir: string;
 let key: ImageKey;
-let files: ImageFile[];
+let files: { path: string; size: number; sha256: string }[];
+let server: Server;
+let port: number;
+/** Requests that a registry got. */
+let sent: string[];
 
 async function put(path: string, text: string): Promise<void> {
   await writeFile(join(dir, path), text);
   files = [...files.filter((file) => file.path !== path), { path, size: text.length, sha256: sha256(text) }];
 }
 
-async function attest(digest: string): Promise<void> {
-  const statement = Buffer.from(JSON.stringify({ subject: [{ name: 'base', digest: { sha256: digest } }] }));
-  await put('provenance.dsse.json', JSON.stringify(signEnvelope(key, statementType, statement)));
+async function attest(signer: ImageKey): Promise<void> {
+  const statement = { subject: [{ name: 'base', digest: { sha256: sha256(manifest) } }] };
+  await put(
+    'provenance.dsse.json',
+    JSON.stringify(signEnvelope(signer, statementType, Buffer.from(JSON.stringify(statement)))),
+  );
+}
+
+const shared = () => ({
+  name: 'base',
+  kind: 'container',
+  inputs: 'ab',
+  installedSize: 7,
+  files,
+  details: { manifest: digest },
+});
+
+/** As the build writes it, after the image's files. */
+async function recordImage(): Promise<void> {
+  const own = { ...shared(), packages: [], snapshot, osRelease: {}, log: [] };
+  await writeFile(join(dir, 'image.json'), JSON.stringify(own));
+}
+
+/** @param images as `recordImage` leaves them */
+async function recordRelease(signer: ImageKey, images: object[] = [{ ...shared(), packages: [] }]): Promise<void> {
+  const { id, publicKey } = signer;
+  const signingKey = { fingerprint: 'F', publicKey: '' };
+  const text = JSON.stringify({
+    ...{ version: '4.0', snapshot, arch: 'x86_64', signingKey, imageKey: { id, publicKey } },
+    ...{ components: [], channels: [], images },
+  });
+  await writeFile(join(out, 'release.json'), text);
+  await writeFile(join(out, 'release.json.sig'), signText(signer, text));
+  await writeFile(join(out, 'image-key.pem'), publicKey);
 }
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'weir-push-'));
-  key = await openImageKey({ cache: join(dir, 'cache'), publicKey: undefined, secret: undefined });
+  root = await mkdtemp(join(tmpdir(), 'weir-push-'));
+  out = join(root, 'out');
+  dir = join(out, 'images/base');
+  key = await openImageKey({ cache: join(root, 'cache'), publicKey: undefined, secret: undefined });
   files = [];
-  await mkdir(join(dir, 'oci'));
-  await put('oci/index.json', indexOf(manifest));
+  sent = [];
+  await mkdir(join(dir, 'oci/blobs/sha256'), { recursive: true });
+  await put('oci/index.json', indexOf(digest));
+  await put(`oci/blobs/sha256/${sha256(manifest)}`, manifest);
   await put('sbom.spdx.json', '{}');
   await put('sbom.cdx.json', '{}');
-  await attest(manifest);
+  await attest(key);
+  await recordImage();
+  await recordRelease(key);
+  // It has every blob, takes every manifest, and remembers what it was asked.
+  server = createServer((request, response) => {
+    const { method = '', url = '' } = request;
+    sent.push(`${method} ${url}`);
+    request.resume().on('end', () => {
+      const missing = method === 'GET';
+      response.writeHead(missing ? 404 : method === 'PUT' ? 201 : 200).end();
+    });
+  });
+  port = await listenOnLoopback(server);
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+  await rm(root, { recursive: true, force: true });
+});
 
-const check = (publicKey = key.publicKey) => checkAsBuilt(dir, { files }, publicKey);
-const refusal = (path: string) => ({ code: 'not-as-built', where: { file: join(dir, path) } });
+function push(cache = 'cache') {
+  const project = { images: new Map([['base', {}]]), signing: {} } as unknown as Project;
+  const workspace = {
+    out,
+    project,
+    cache: join(root, cache),
+    release: { version: '4.0' },
+    progress: createProgress('quiet', false, () => {}),
+  } as unknown as Workspace;
+  return pushImage(workspace, 'base', `127.0.0.1:${port}/weir/base`, { plainHttp: false, index: false });
+}
+
+async function refused(path: string, code = 'not-as-built'): Promise<void> {
+  await expect(push()).rejects.toMatchObject({ code, where: { file: join(out, path) } });
+  expect(sent).toEqual([]);
+}
+
+async function change(path: string): Promise<void> {
+  await put(path, `${await readFile(join(dir, path), 'utf8')} `);
+}
 
 describe('what is pushed is what was built', () => {
-  test('as it was made it passes', async () => {
-    await expect(check()).resolves.toBeUndefined();
+  test('as it was made it is sent', async () => {
+    expect(await push()).toMatchObject({ digest, tag: '4.0' });
+    expect(sent.at(-1)).toBe('PUT /v2/weir/base/manifests/4.0');
   });
 
-  test.each(['oci/index.json', 'sbom.spdx.json', 'sbom.cdx.json', 'provenance.dsse.json'])(
-    'not so with another %s',
-    async (path) => {
-      const before = await readFile(join(dir, path), 'utf8');
-      await writeFile(join(dir, path), `${before} `);
-      await expect(check()).rejects.toMatchObject(refusal(path));
-    },
-  );
-
-  test('not so where the record was changed with the layout', async () => {
-    await put('oci/index.json', indexOf(other));
-    await expect(check()).rejects.toMatchObject(refusal('oci/index.json'));
+  test('whatever stands beside it', async () => {
+    await writeFile(join(dir, 'notes'), '');
+    expect(await push()).toMatchObject({ digest });
   });
 
-  test('not so where another key signed the provenance', async () => {
-    const second = await openImageKey({ cache: join(dir, 'second'), publicKey: undefined, secret: undefined });
-    await expect(check(second.publicKey)).rejects.toMatchObject(refusal('provenance.dsse.json'));
+  const parts = [
+    'oci/index.json',
+    `oci/blobs/sha256/${sha256(manifest)}`,
+    'sbom.spdx.json',
+    'sbom.cdx.json',
+    'provenance.dsse.json',
+  ];
+  test.each(parts)('not with another %s', async (path) => {
+    await change(path);
+    await refused(`images/base/${path}`);
+  });
+
+  test.each(parts)('not with another %s and the image’s own record changed with it', async (path) => {
+    await change(path);
+    await recordImage();
+    await refused('images/base/image.json');
+  });
+
+  test.each(parts)('not with another %s and both records changed with it', async (path) => {
+    await change(path);
+    await recordImage();
+    const signature = await readFile(join(out, 'release.json.sig'));
+    await recordRelease(key);
+    await writeFile(join(out, 'release.json.sig'), signature);
+    await refused('release.json');
+  });
+
+  test('not where another key signed all of it', async () => {
+    const other = await openImageKey({ cache: join(root, 'other'), publicKey: undefined, secret: undefined });
+    await change('sbom.spdx.json');
+    await attest(other);
+    await recordImage();
+    await recordRelease(other);
+    await refused('release.json', 'other-key');
+  });
+
+  test('not where another key signed the provenance', async () => {
+    await attest(await openImageKey({ cache: join(root, 'other'), publicKey: undefined, secret: undefined }));
+    await recordImage();
+    await recordRelease(key);
+    await refused('images/base/provenance.dsse.json');
+  });
+
+  test.each(['release.json.sig', 'image-key.pem', 'images/base/sbom.cdx.json'])('not without %s', async (path) => {
+    await rm(join(out, path));
+    await refused(path);
+  });
+
+  test('not without a release, or with one that the image is not of', async () => {
+    await recordRelease(key, []);
+    await refused('images/base');
+    await rm(join(out, 'release.json'));
+    await refused('release.json', 'not-built');
   });
 });
