@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { valueDigest } from '../base/digest.ts';
-import { type Engine, perform } from '../engine/action.ts';
-import { nevra, type RepoPackage } from '../repo/metadata.ts';
-import { type RepoSource, resolvePackages } from '../repo/resolve.ts';
+import type { Engine } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
+import { type RepoSource, resolveCached } from '../repo/resolve.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
@@ -22,7 +23,7 @@ export interface BuildContext {
 
 /** A root to build in: known by its packages, made as a folder only when something really is built. */
 export interface Buildroot {
-  /** Digest over its packages: two buildroots with equal packages are equal. */
+  /** Digest over its packages, and the code and tools that make a root of them. */
   readonly digest: Digest;
   readonly packages: readonly RepoPackage[];
   /** The folder, composed on the first call; never written to. */
@@ -42,7 +43,9 @@ export async function planBuildroot(
     opened ??= composeBuildroot(context, packages);
     return opened;
   };
-  return { digest: valueDigest(packages.map((pkg) => pkg.rpm)), packages, open };
+  const rpms = packages.map((pkg) => pkg.rpm);
+  const digest = valueDigest({ rpms, toolbox: context.toolbox.digest, code: codeDigest(import.meta.url) });
+  return { digest, packages, open };
 }
 
 async function composeBuildroot(context: BuildContext, packages: readonly RepoPackage[]): Promise<string> {
@@ -55,48 +58,6 @@ async function composeBuildroot(context: BuildContext, packages: readonly RepoPa
     presets: false,
   });
   return materialise(context.engine, tree, context.cache);
-}
-
-/** dnf5's answer is a function of the packages on offer and of what is wanted, so it is an action. */
-export async function resolveCached(
-  context: Pick<BuildContext, 'engine' | 'toolbox' | 'arch'>,
-  sources: readonly RepoSource[],
-  wanted: readonly string[],
-  purpose: string,
-  exclude: readonly string[] = [],
-): Promise<RepoPackage[]> {
-  const result = await perform(context.engine, {
-    kind: 'resolve-packages',
-    version: 1,
-    inputs: {
-      toolbox: context.toolbox.digest,
-      arch: context.arch,
-      wanted,
-      exclude,
-      sources: sources.map(({ id, priority, packages }) => ({
-        id,
-        priority,
-        packages: packages.map((pkg) => pkg.rpm),
-      })),
-    },
-    run: async () => {
-      const packages = await resolvePackages(context.toolbox, sources, wanted, {
-        arch: context.arch,
-        exclude,
-        purpose,
-      });
-      return { value: packages.map(nevra) };
-    },
-  });
-  const chosen = new Set(result.value as string[]);
-  const taken = new Map<string, RepoPackage>();
-  for (const source of [...sources].sort((a, b) => a.priority - b.priority)) {
-    for (const pkg of source.packages) {
-      const id = nevra(pkg);
-      if (chosen.has(id) && !taken.has(id)) taken.set(id, pkg);
-    }
-  }
-  return [...taken.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Where logs of builds are kept. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, tail } from '../base/process.ts';
 import { type ActionResult, outputPath, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
@@ -31,7 +32,7 @@ export interface Built {
 export async function buildComponent(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<Built> {
   const result = await perform(context.engine, {
     kind: 'rpmbuild',
-    version: 2,
+    code: codeDigest(import.meta.url),
     inputs: { root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
     run: (work) => rpmbuild(context, buildroot, input, work),
   });

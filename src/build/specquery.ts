@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { runSandboxed, withScratch } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
 import type { Spec } from '../spec/parse.ts';
@@ -37,7 +38,7 @@ export interface SpecFacts {
 export async function querySpec(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<SpecFacts> {
   const result = await perform(context.engine, {
     kind: 'query-spec',
-    version: 1,
+    code: codeDigest(import.meta.url),
     // Small files can be read by macros in the spec; archives cannot matter to what it says.
     inputs: { root: buildroot.digest, arch: context.arch, spec: input.spec, files: input.files },
     run: async () => ({ value: await query(context, buildroot, input) }),
@@ -167,7 +168,7 @@ export interface SpecDescription {
 export async function describeSpec(engine: Engine, toolbox: Toolbox, input: SpecFolder): Promise<SpecDescription> {
   const result = await perform(engine, {
     kind: 'describe-spec',
-    version: 2,
+    code: codeDigest(import.meta.url),
     inputs: {
       toolbox: toolbox.digest,
       arch: input.arch,

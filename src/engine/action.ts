@@ -14,12 +14,12 @@ export interface Engine {
   readonly counts: { ran: number; cached: number };
 }
 
-/** A slow step as a function of digests: equal `kind`, `version` and `inputs` give equal outputs. */
+/** A slow step as a function of digests: equal `kind`, `code` and `inputs` give equal outputs. */
 export interface Action {
   /** Stable name of what is done, such as `seed-convert`. */
   readonly kind: string;
-  /** Raised when the code of this kind changes what comes out. */
-  readonly version: number;
+  /** Digest of the code that does the work: `codeDigest(import.meta.url)` of its module. */
+  readonly code: Digest;
   /** All that the result depends on, by value or digest, each part under a name that explains it. */
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Does the work in an empty folder. @returns files to keep by name, and a small JSON value */
@@ -37,8 +37,8 @@ export interface ActionResult {
   readonly cached: boolean;
 }
 
-export function actionDigest(action: Pick<Action, 'kind' | 'version' | 'inputs'>): Digest {
-  return sha256(canonicalJson({ kind: action.kind, version: action.version, inputs: action.inputs }));
+export function actionDigest(action: Pick<Action, 'kind' | 'code' | 'inputs'>): Digest {
+  return sha256(canonicalJson({ kind: action.kind, code: action.code, inputs: action.inputs }));
 }
 
 /** The result of an action: from the cache where it was done before and its blobs are there, else done now. */
@@ -55,7 +55,7 @@ export async function perform(engine: Engine, action: Action): Promise<ActionRes
 /** The result of an action that was done before, or undefined; for steps that do many actions in one go. */
 export async function recall(
   engine: Engine,
-  action: Pick<Action, 'kind' | 'version' | 'inputs'>,
+  action: Pick<Action, 'kind' | 'code' | 'inputs'>,
 ): Promise<ActionResult | undefined> {
   const digest = actionDigest(action);
   const known = await readResult(engine, resultPath(engine, digest));
@@ -67,7 +67,7 @@ export async function recall(
 /** Keeps the result of an action that the caller did itself. @param files paths by name; they are copied into the store */
 export async function record(
   engine: Engine,
-  action: Pick<Action, 'kind' | 'version' | 'inputs'>,
+  action: Pick<Action, 'kind' | 'code' | 'inputs'>,
   files: Readonly<Record<string, string>>,
   value: unknown = null,
   seconds = 0,

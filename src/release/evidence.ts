@@ -56,6 +56,14 @@ export async function imageContents(
   };
 }
 
+/** What evidence says of packages beyond what is in them: where they are from, what was changed in them, who made the evidence. */
+export async function evidenceInputs(
+  packages: readonly RepoPackage[],
+  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
+): Promise<unknown> {
+  return { tool: await toolVersion(), origins: packages.map((pkg) => originOf(pkg, from)) };
+}
+
 async function toolVersion(): Promise<string> {
   return (JSON.parse(await readFile(join(installRoot, 'package.json'), 'utf8')) as { version: string }).version;
 }

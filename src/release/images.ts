@@ -8,7 +8,7 @@ import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { retold, WeirError } from '../base/errors.ts';
 import { inStage, type Stage } from '../base/progress.ts';
-import { resolveCached } from '../build/buildroot.ts';
+import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath, putBytes } from '../engine/store.ts';
 import { sparseDigest } from '../image/digest.ts';
@@ -17,6 +17,8 @@ import { makeVm, type VmFormat } from '../image/vm.ts';
 import { makeWsl } from '../image/wsl.ts';
 import type { Image, WeirImage } from '../project/model.ts';
 import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
+import { resolveCached } from '../repo/resolve.ts';
+import { debianArch } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
@@ -27,16 +29,15 @@ import type { Entry, FileEntry, Tree } from '../tree/tree.ts';
 import { signEnvelope, statementType } from '../trust/dsse.ts';
 import type { ImageKey } from '../trust/image-key.ts';
 import { checkBudget } from './budget.ts';
-import { codeDigest } from './code.ts';
 import type { BuiltComponents } from './components.ts';
 import { checkContainerUser } from './container-user.ts';
-import { imageContents, osReleaseOf } from './evidence.ts';
+import { evidenceInputs, imageContents, osReleaseOf } from './evidence.ts';
 import { imageRecordSchema, shaped } from './record-schema.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
 import { changedFile, recordFile, rememberFiles } from './unchanged.ts';
-import { debianArch, type Workspace } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
 
 /** A file of an image, relative to the image's folder. */
 export interface ImageFile {
@@ -73,13 +74,6 @@ export interface BuiltImage {
   readonly record: ImageRecord;
   readonly dir: string;
   readonly cached: boolean;
-}
-
-let imageCodeDigest: Digest | undefined;
-
-function imageCode(): Digest {
-  imageCodeDigest ??= codeDigest(['audit', 'image', 'tree', 'release/evidence.ts', 'release/images.ts']);
-  return imageCodeDigest;
 }
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
@@ -123,8 +117,13 @@ export async function imageStage(
       // It signs the image's provenance.
       key: from.key.id,
     };
-    // A Weir whose code was changed makes the image again, and gives it the same UUIDs.
-    const inputs = valueDigest({ ...content, code: imageCode() });
+    // What else its bytes come from, but not its UUIDs: a Weir whose code was changed makes the image again with the same.
+    const inputs = valueDigest({
+      ...content,
+      code: codeDigest(import.meta.url),
+      image: [image.name, image.description, workspace.release.version],
+      evidence: await evidenceInputs(packages, from),
+    });
     const dir = join(out, 'images', image.name);
     const known = await knownImage(workspace, toolbox, dir, inputs, stage);
     if (known !== undefined)
@@ -334,7 +333,7 @@ async function render(
       const layout = join(dir, 'oci');
       await mkdir(layout);
       const made = await addOciImage(engine.store, layout, tree, {
-        architecture: debianArch(arch) as 'amd64' | 'arm64',
+        architecture: debianArch(arch),
         settings: definition.container,
         annotations: {
           'org.opencontainers.image.title': image.name,

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
+import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { type RenderedComponent, type RenderOptions, renderComponent } from '../overlay/render.ts';
@@ -40,6 +42,11 @@ export function needsLookaside(component: ResolvedComponent): boolean {
     component.overlays.some((overlay) => archiveOf(overlay) !== undefined) ||
     component.sourceFiles.some((file) => file.hash === undefined && file.origin.type !== 'overlay')
   );
+}
+
+/** Digest of the code that renders. */
+export function rendererCode(): Digest {
+  return codeDigest(import.meta.url);
 }
 
 /** Fetches, renders and writes one component. @throws WeirError as `fetchSources`, `renderComponent` and `writeRendered` */

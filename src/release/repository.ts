@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { inStage } from '../base/progress.ts';
-import { resolveCached } from '../build/buildroot.ts';
 import { channelOf, sourceChannelOf } from '../project/publish.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
-import type { RepoSource } from '../repo/resolve.ts';
+import { type RepoSource, resolveCached } from '../repo/resolve.ts';
 import { signPackages } from '../repo/sign.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';

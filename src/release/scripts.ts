@@ -6,6 +6,7 @@ import { lastLines, tail } from '../base/process.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { outputPath, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { type OpenArchive, packArchive } from '../overlay/archive.ts';
 import type { Compression } from '../overlay/compression.ts';
@@ -52,7 +53,7 @@ export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequ
       for (const [name, path] of request.inputs) digests[name] = await fileDigest(path);
       const result = await perform(engine, {
         kind: 'custom-source',
-        version: 1,
+        code: codeDigest(import.meta.url),
         inputs: {
           root: root.digest,
           clock,

@@ -7,12 +7,13 @@ import { inStage } from '../base/progress.ts';
 import { removeTree } from '../engine/sandbox.ts';
 import { type RepoPackage, writeRepository } from '../repo/metadata.ts';
 import type { RepoSource } from '../repo/resolve.ts';
-import { convertSeed, type SeedPackage } from '../seed/convert.ts';
+import { convertSeed } from '../seed/convert.ts';
+import type { SeedPackage } from '../seed/convert-package.ts';
 import { loadMapping, rootPackages } from '../seed/mapping.ts';
-import { debPath } from '../toolbox/apt.ts';
+import { debianArch, debPath } from '../toolbox/apt.ts';
 import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { debianArch, seedApt, type Workspace } from './workspace.ts';
+import { seedApt, type Workspace } from './workspace.ts';
 
 /** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
 export interface SeedRepository {

@@ -9,7 +9,7 @@ import type { Engine } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
 import { type LoadOptions, loadProject } from '../project/load.ts';
 import type { Architecture, Project, ReleaseConfig, Seed } from '../project/model.ts';
-import { type Apt, openApt } from '../toolbox/apt.ts';
+import { type Apt, debianArch, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
 
@@ -69,11 +69,6 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     });
   }
   return { ...workspace, release, clock: release.epoch };
-}
-
-/** Debian's name of an RPM architecture. */
-export function debianArch(arch: Architecture): string {
-  return arch === 'x86_64' ? 'amd64' : 'arm64';
 }
 
 /** The private apt that the seed comes by. */

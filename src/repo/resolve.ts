@@ -1,5 +1,7 @@
 import { closest, WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
+import { type Engine, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
 
@@ -55,6 +57,48 @@ export async function resolvePackages(
       return pkg;
     })
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** dnf5's answer is a function of the packages on offer and of what is wanted, so it is an action. */
+export async function resolveCached(
+  context: { readonly engine: Engine; readonly toolbox: Toolbox; readonly arch: string },
+  sources: readonly RepoSource[],
+  wanted: readonly string[],
+  purpose: string,
+  exclude: readonly string[] = [],
+): Promise<RepoPackage[]> {
+  const result = await perform(context.engine, {
+    kind: 'resolve-packages',
+    code: codeDigest(import.meta.url),
+    inputs: {
+      toolbox: context.toolbox.digest,
+      arch: context.arch,
+      wanted,
+      exclude,
+      sources: sources.map(({ id, priority, packages }) => ({
+        id,
+        priority,
+        packages: packages.map((pkg) => pkg.rpm),
+      })),
+    },
+    run: async () => {
+      const packages = await resolvePackages(context.toolbox, sources, wanted, {
+        arch: context.arch,
+        exclude,
+        purpose,
+      });
+      return { value: packages.map(nevra) };
+    },
+  });
+  const chosen = new Set(result.value as string[]);
+  const taken = new Map<string, RepoPackage>();
+  for (const source of [...sources].sort((a, b) => a.priority - b.priority)) {
+    for (const pkg of source.packages) {
+      const id = nevra(pkg);
+      if (chosen.has(id) && !taken.has(id)) taken.set(id, pkg);
+    }
+  }
+  return [...taken.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The rows of dnf5's transaction table: ` name arch epoch:version-release repository size unit`. */

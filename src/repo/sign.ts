@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { type Engine, recall, record } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -25,8 +26,8 @@ export async function signPackages(
 ): Promise<{ readonly packages: RepoPackage[]; readonly signedNow: number }> {
   const action = (pkg: RepoPackage): Parameters<typeof recall>[1] => ({
     kind: 'sign-rpm',
-    version: 1,
-    inputs: { rpm: pkg.rpm, key: key.fingerprint, clock },
+    code: codeDigest(import.meta.url),
+    inputs: { rpm: pkg.rpm, key: key.fingerprint, clock, toolbox: toolbox.digest },
   });
   const signed = new Map<string, string>();
   const todo: RepoPackage[] = [];

@@ -30,6 +30,11 @@ export function isaName(name: string, arch: string): string | undefined {
   return isa === undefined ? undefined : `${name}(${isa})`;
 }
 
+/** `name >= 1-0`, as it stands within a rich dependency. */
+export function written(dependency: Dependency): string {
+  return dependency.flags === '' ? dependency.name : `${dependency.name} ${dependency.flags} ${dependency.evr}`;
+}
+
 /** The bits that a dependency's flags have in a header. */
 export function dependencyBits(dependency: Dependency): number {
   const uses: readonly DependencyUse[] = dependency.uses ?? (dependency.pre === true ? ['pre'] : []);

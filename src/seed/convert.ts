@@ -1,48 +1,12 @@
-import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
 import { mapLimit } from '../base/files.ts';
 import { type Action, type ActionResult, type Engine, outputPath, recall, record } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { verifyAll } from '../rpm/tags.ts';
-import type { Dependency, FileContent, RpmSpecFile } from '../rpm/types.ts';
-import { formatEvr } from '../rpm/version.ts';
-import { writeRpm } from '../rpm/write.ts';
-import { type DebControl, type DebData, type DebFile, openData, readControl, unpackDebs } from './deb.ts';
-import { isElf } from './elf.ts';
-import { type Bytes, type Item, layOut, type Stretch } from './layout.ts';
-import { licenseExpression } from './license.ts';
+import { converterCode, convertPackage, type SeedPackage } from './convert-package.ts';
+import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } from './deb.ts';
 import type { Mapping } from './mapping.ts';
-import { type Demotion, type PackagePlan, planSeed, written } from './plan.ts';
-import { fileProvides } from './provides.ts';
-
-/** Raise it when the same plan gives another RPM. */
-const converterVersion = 3;
-
-/** An RPM of the seed. */
-export interface SeedPackage {
-  readonly name: string;
-  readonly epoch: number;
-  readonly version: string;
-  readonly release: string;
-  readonly arch: string;
-  /** `name-[epoch:]version-release.arch` */
-  readonly nevra: string;
-  /** Debian source package and version; empty for our own. */
-  readonly source: string;
-  readonly sourceVersion: string;
-  /** File name of the source package, as the RPM's header has it. */
-  readonly sourceRpm: string;
-  /** Debian packages it is made of, as `name=version`. */
-  readonly debs: readonly string[];
-  readonly license: string;
-  /** SHA-256 of the RPM file */
-  readonly digest: string;
-  /** bytes of the RPM file */
-  readonly size: number;
-  readonly files: number;
-}
+import { type Demotion, type PackagePlan, planSeed } from './plan.ts';
 
 /** Everything that a set of Debian packages became. */
 export interface Seed {
@@ -77,7 +41,7 @@ export async function convertSeed(
       ...entry,
       action: {
         kind: 'seed-convert',
-        version: converterVersion,
+        code: converterCode(),
         inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock },
       },
     }),
@@ -100,7 +64,7 @@ export async function convertSeed(
         const started = performance.now();
         const out = join(work, `${each.name}.rpm`);
         const archives = tars.splice(0, own.length);
-        const value = await convertUnpacked(each, archives, out, clock);
+        const value = await convertPackage(each, archives, out, clock);
         const seconds = (performance.now() - started) / 1000;
         done.set(each.name, await record(engine, action, { rpm: out }, value, seconds));
         for (const path of [out, ...archives]) await rm(path);
@@ -117,7 +81,7 @@ export async function convertSeed(
 interface Job {
   readonly plan: PackagePlan;
   readonly debs: readonly DebFile[];
-  readonly action: Pick<Action, 'kind' | 'version' | 'inputs'>;
+  readonly action: Pick<Action, 'kind' | 'code' | 'inputs'>;
 }
 
 /** Packages that are unpacked in one go: a few, for the start of a program to count little, and not much to hold unpacked. */
@@ -143,7 +107,7 @@ async function batched(jobs: readonly Job[]): Promise<Job[][]> {
 }
 
 async function readControls(engine: Engine, debs: readonly DebFile[], parallel: number): Promise<DebControl[]> {
-  const action = (file: DebFile) => ({ kind: 'seed-control', version: 1, inputs: { deb: file.sha256 } });
+  const action = (file: DebFile) => ({ kind: 'seed-control', code: controlCode(), inputs: { deb: file.sha256 } });
   const known = await mapLimit(debs, 4, (file) => recall(engine, action(file)));
   const todo = debs.filter((_file, index) => known[index] === undefined);
   const batches: DebFile[][] = [];
@@ -160,155 +124,4 @@ async function readControls(engine: Engine, debs: readonly DebFile[], parallel: 
     }),
   );
   return debs.map((file, index) => (known[index]?.value as DebControl | undefined) ?? read.get(file)!);
-}
-
-/**
- * Writes one RPM. @param debs the plan's, in its order @param scratch folder for the unpacked archives, which
- * are removed again @throws WeirError `bad-deb`, `seed-path`
- */
-export function convertPackage(
-  plan: PackagePlan,
-  debs: readonly Pick<DebFile, 'path'>[],
-  out: string,
-  clock: number,
-  scratch: string,
-): Promise<SeedPackage> {
-  return withScratch(scratch, async (work) => convertUnpacked(plan, await unpackDebs(debs, 'data', work), out, clock));
-}
-
-async function convertUnpacked(
-  plan: PackagePlan,
-  tars: readonly string[],
-  out: string,
-  clock: number,
-): Promise<SeedPackage> {
-  const data: DebData[] = [];
-  try {
-    for (const tar of tars) data.push(openData(tar));
-    return await write(plan, data, out, clock);
-  } finally {
-    for (const archive of data) archive.close();
-  }
-}
-
-async function write(plan: PackagePlan, data: readonly DebData[], out: string, clock: number): Promise<SeedPackage> {
-  const items = layOut(
-    plan,
-    data.map((archive) => archive.members),
-  );
-  const provides: Dependency[] = [...plan.dependencies.provides];
-  let copyright: string | undefined;
-  const files: RpmSpecFile[] = [];
-  for (const item of items.values()) {
-    const read = item.bytes === undefined ? undefined : reader(item.bytes, data);
-    const size = item.bytes === undefined ? 0 : sizeOf(item.bytes);
-    let mode = item.mode;
-    if (read !== undefined) {
-      provides.push(...fileProvides(item.path, size, read));
-      // rpm's dependency generator, like Fedora, expects libraries to be executable; Debian's are not.
-      if (/\.so(\.[^/]*)?$/.test(item.path) && isElf(read(0, 4))) mode |= 0o111;
-      if (item.license === true && copyright === undefined) copyright = read(0, size).toString();
-    }
-    files.push(rpmFile({ ...item, mode }, data, clock));
-  }
-  const license = plan.license ?? licenseExpression(copyright);
-  const { epoch, version, release } = plan.evr;
-  const rpm = await writeRpm(out, {
-    ...plan.dependencies,
-    provides: [...new Map(provides.map((dependency) => [written(dependency), dependency])).values()],
-    name: plan.name,
-    ...(epoch === 0 ? {} : { epoch }),
-    version,
-    release,
-    arch: plan.arch,
-    summary: plan.summary,
-    description: plan.description,
-    license,
-    vendor: plan.vendor,
-    ...(plan.url === undefined ? {} : { url: plan.url }),
-    ...(plan.vcs === undefined ? {} : { vcs: plan.vcs }),
-    sourceRpm: plan.sourceRpm,
-    buildTime: clock,
-    files,
-    fileTriggers: (plan.rule.triggers ?? []).map((trigger) => ({
-      scope: 'trans' as const,
-      when: trigger.when,
-      prefixes: trigger.prefixes,
-      interpreter: [trigger.interpreter ?? '<lua>'],
-      script: trigger.script,
-      priority: trigger.priority ?? 1_000_000,
-    })),
-  });
-  return {
-    name: plan.name,
-    epoch,
-    version,
-    release,
-    arch: plan.arch,
-    nevra: `${plan.name}-${formatEvr(plan.evr)}.${plan.arch}`,
-    source: plan.source,
-    sourceVersion: plan.sourceVersion,
-    sourceRpm: plan.sourceRpm,
-    debs: plan.debs.map((deb) => `${deb.name}=${deb.version}`),
-    license,
-    digest: rpm.digest,
-    size: rpm.fileSize,
-    files: files.length,
-  };
-}
-
-function sizeOf(bytes: Bytes): number {
-  if ('text' in bytes) return Buffer.byteLength(bytes.text);
-  return 'parts' in bytes ? bytes.parts.reduce((sum, part) => sum + part.size, 0) : bytes.size;
-}
-
-function reader(bytes: Bytes, data: readonly DebData[]): ReadAt {
-  if ('text' in bytes) return bytesReader(Buffer.from(bytes.text));
-  if ('parts' in bytes) return bytesReader(joined(bytes.parts, data));
-  return fileReader(data[bytes.archive]!.fd, bytes.offset, bytes.size);
-}
-
-function joined(parts: readonly Stretch[], data: readonly DebData[]): Buffer {
-  return Buffer.concat(parts.map(({ archive, offset, size }) => fileReader(data[archive]!.fd, offset, size)(0, size)));
-}
-
-const wholeLimit = 4 << 20;
-
-/** Small files are handed over whole, as a stream costs more than the file; large ones are streamed. */
-function content(bytes: Bytes, data: readonly DebData[]): FileContent {
-  if ('text' in bytes) return Buffer.from(bytes.text);
-  if ('parts' in bytes) return () => joined(bytes.parts, data);
-  const { archive, offset, size } = bytes;
-  const { fd } = data[archive]!;
-  if (size <= wholeLimit) return () => fileReader(fd, offset, size)(0, size);
-  return () =>
-    createReadStream('', { fd, start: offset, end: offset + size - 1, autoClose: false, highWaterMark: 1 << 20 });
-}
-
-/** Bits of RPMVERIFY_* (rpm's rpmvf.h) by the name that the mapping has for them. */
-const verifyBits = { digest: 1, size: 2, owner: 8 | 16, mtime: 32, mode: 64 } as const;
-
-function rpmFile(item: Item, data: readonly DebData[], clock: number): RpmSpecFile {
-  const flags = {
-    ...(item.config === undefined
-      ? {}
-      : { config: item.config === 'noreplace' ? ('noreplace' as const) : ('' as const) }),
-    ...(item.license === true ? { license: true } : {}),
-    ...(item.ghost === true ? { ghost: true } : {}),
-  };
-  const skipped = (item.noVerify ?? []).reduce((mask, name) => mask | verifyBits[name], 0);
-  return {
-    path: item.path,
-    kind: item.kind,
-    mode: item.mode,
-    user: item.user,
-    group: item.group,
-    mtime: Math.min(item.mtime ?? clock, clock),
-    ...(item.target === undefined ? {} : { target: item.target }),
-    ...(item.capabilities === undefined ? {} : { capabilities: item.capabilities }),
-    ...(item.hardlink === undefined ? {} : { hardlink: item.hardlink }),
-    ...(item.bytes === undefined || item.ghost === true ? {} : { content: content(item.bytes, data) }),
-    ...(skipped === 0 ? {} : { verify: (verifyAll & ~skipped) >>> 0 }),
-    flags,
-  };
 }

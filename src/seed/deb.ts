@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
 import { readTar, type TarMember } from '../archive/tar.ts';
+import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, run } from '../base/process.ts';
+import { codeDigest } from '../engine/code.ts';
 import { parseStanzas } from './control.ts';
 
 /** A Debian package on disk. */
@@ -48,6 +50,11 @@ for deb; do dpkg-deb "$what" "$deb" >$n.tar || { printf '%s\\n' "$deb"; exit 1; 
   const result = await run(['sh', '-c', script, 'sh', option, place, ...debs.map((deb) => deb.path)]);
   if (result.code !== 0) throw badDeb(result.stdout.trim(), result.stderr || `its ${part} archive cannot be unpacked`);
   return debs.map((_deb, index) => join(place, `${index}.tar`));
+}
+
+/** Digest of the code that unpacks and reads control archives. */
+export function controlCode(): Digest {
+  return codeDigest(import.meta.url);
 }
 
 /** Reads a package's unpacked control archive. @throws WeirError `bad-deb` */

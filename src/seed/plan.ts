@@ -1,4 +1,5 @@
 import { packageUrlText } from '../base/package-url.ts';
+import { written } from '../rpm/dependencies.ts';
 import type { Dependencies, Dependency } from '../rpm/types.ts';
 import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
 import {
@@ -303,11 +304,6 @@ function single(name: string, relation: Relation): Dependency {
 
 function withPre(dependency: Dependency, pre: boolean): Dependency {
   return pre ? { ...dependency, pre: true } : dependency;
-}
-
-/** `name >= 1-0`, as it stands within a rich dependency. */
-export function written(dependency: Dependency): string {
-  return dependency.flags === '' ? dependency.name : `${dependency.name} ${dependency.flags} ${dependency.evr}`;
 }
 
 /** Without repetitions; of two that differ only in `pre` the stronger stays. */

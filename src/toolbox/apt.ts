@@ -30,6 +30,11 @@ export interface Apt {
   readonly options: AptOptions;
 }
 
+/** Debian's name of an RPM architecture. */
+export function debianArch(arch: 'x86_64' | 'aarch64'): 'amd64' | 'arm64' {
+  return arch === 'x86_64' ? 'amd64' : 'arm64';
+}
+
 /** One locked Debian package (a `.deb`, or a file of a source package); the path is relative to the mirror. */
 export interface DebPackage {
   readonly name: string;

@@ -4,6 +4,7 @@ import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { putBytes, takeOut } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
@@ -61,7 +62,7 @@ export async function finaliseTree(
   const { cache, ...inputs } = options;
   const result = await perform(engine, {
     kind: 'finalise-tree',
-    version: 6,
+    code: codeDigest(import.meta.url),
     inputs: { tree: valueDigest(tree), toolbox: toolbox.digest, ...inputs },
     run: async (work) => {
       const finalised = await finalise(engine, toolbox, tree, options);

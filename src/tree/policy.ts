@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { blobPath } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { editTree, treeMount, withEntries } from './overlay.ts';
@@ -43,7 +44,7 @@ export async function policyStore(
   const settings = tree.entries.filter((entry) => /^\/etc\/selinux\/(config|semanage\.conf)$/.test(entry.path));
   const result = await perform(engine, {
     kind: 'selinux-policy',
-    version: 3,
+    code: codeDigest(import.meta.url),
     inputs: {
       type,
       toolbox: toolbox.digest,

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { type Engine, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
 import { blobPath, putBytesNow, putStream } from '../engine/store.ts';
 import { readPayload } from '../rpm/payload.ts';
 import { readRpm } from '../rpm/read.ts';
@@ -21,7 +22,7 @@ const smallFile = 1 << 20;
 export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> {
   const result = await perform(engine, {
     kind: 'unpack-rpm',
-    version: 2,
+    code: codeDigest(import.meta.url),
     inputs: { rpm },
     run: async () => ({ value: await unpack(engine, rpm) }),
   });

@@ -1,0 +1,182 @@
+import { createReadStream } from 'node:fs';
+import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
+import type { Digest } from '../base/digest.ts';
+import { codeDigest } from '../engine/code.ts';
+import { written } from '../rpm/dependencies.ts';
+import { verifyAll } from '../rpm/tags.ts';
+import type { Dependency, FileContent, RpmSpecFile } from '../rpm/types.ts';
+import { formatEvr } from '../rpm/version.ts';
+import { writeRpm } from '../rpm/write.ts';
+import { type DebData, openData } from './deb.ts';
+import { isElf } from './elf.ts';
+import { type Bytes, type Item, layOut, type Stretch } from './layout.ts';
+import { licenseExpression } from './license.ts';
+import type { PackagePlan } from './plan.ts';
+import { fileProvides } from './provides.ts';
+
+/** An RPM of the seed. */
+export interface SeedPackage {
+  readonly name: string;
+  readonly epoch: number;
+  readonly version: string;
+  readonly release: string;
+  readonly arch: string;
+  /** `name-[epoch:]version-release.arch` */
+  readonly nevra: string;
+  /** Debian source package and version; empty for our own. */
+  readonly source: string;
+  readonly sourceVersion: string;
+  /** File name of the source package, as the RPM's header has it. */
+  readonly sourceRpm: string;
+  /** Debian packages it is made of, as `name=version`. */
+  readonly debs: readonly string[];
+  readonly license: string;
+  /** SHA-256 of the RPM file */
+  readonly digest: string;
+  /** bytes of the RPM file */
+  readonly size: number;
+  readonly files: number;
+}
+
+/** Digest of the code that makes an RPM out of a plan. */
+export function converterCode(): Digest {
+  return codeDigest(import.meta.url);
+}
+
+/** Writes one RPM. @param tars the unpacked archives of the plan's debs, in its order @throws WeirError `bad-deb`, `seed-path` */
+export async function convertPackage(
+  plan: PackagePlan,
+  tars: readonly string[],
+  out: string,
+  clock: number,
+): Promise<SeedPackage> {
+  const data: DebData[] = [];
+  try {
+    for (const tar of tars) data.push(openData(tar));
+    return await write(plan, data, out, clock);
+  } finally {
+    for (const archive of data) archive.close();
+  }
+}
+
+async function write(plan: PackagePlan, data: readonly DebData[], out: string, clock: number): Promise<SeedPackage> {
+  const items = layOut(
+    plan,
+    data.map((archive) => archive.members),
+  );
+  const provides: Dependency[] = [...plan.dependencies.provides];
+  let copyright: string | undefined;
+  const files: RpmSpecFile[] = [];
+  for (const item of items.values()) {
+    const read = item.bytes === undefined ? undefined : reader(item.bytes, data);
+    const size = item.bytes === undefined ? 0 : sizeOf(item.bytes);
+    let mode = item.mode;
+    if (read !== undefined) {
+      provides.push(...fileProvides(item.path, size, read));
+      // rpm's dependency generator, like Fedora, expects libraries to be executable; Debian's are not.
+      if (/\.so(\.[^/]*)?$/.test(item.path) && isElf(read(0, 4))) mode |= 0o111;
+      if (item.license === true && copyright === undefined) copyright = read(0, size).toString();
+    }
+    files.push(rpmFile({ ...item, mode }, data, clock));
+  }
+  const license = plan.license ?? licenseExpression(copyright);
+  const { epoch, version, release } = plan.evr;
+  const rpm = await writeRpm(out, {
+    ...plan.dependencies,
+    provides: [...new Map(provides.map((dependency) => [written(dependency), dependency])).values()],
+    name: plan.name,
+    ...(epoch === 0 ? {} : { epoch }),
+    version,
+    release,
+    arch: plan.arch,
+    summary: plan.summary,
+    description: plan.description,
+    license,
+    vendor: plan.vendor,
+    ...(plan.url === undefined ? {} : { url: plan.url }),
+    ...(plan.vcs === undefined ? {} : { vcs: plan.vcs }),
+    sourceRpm: plan.sourceRpm,
+    buildTime: clock,
+    files,
+    fileTriggers: (plan.rule.triggers ?? []).map((trigger) => ({
+      scope: 'trans' as const,
+      when: trigger.when,
+      prefixes: trigger.prefixes,
+      interpreter: [trigger.interpreter ?? '<lua>'],
+      script: trigger.script,
+      priority: trigger.priority ?? 1_000_000,
+    })),
+  });
+  return {
+    name: plan.name,
+    epoch,
+    version,
+    release,
+    arch: plan.arch,
+    nevra: `${plan.name}-${formatEvr(plan.evr)}.${plan.arch}`,
+    source: plan.source,
+    sourceVersion: plan.sourceVersion,
+    sourceRpm: plan.sourceRpm,
+    debs: plan.debs.map((deb) => `${deb.name}=${deb.version}`),
+    license,
+    digest: rpm.digest,
+    size: rpm.fileSize,
+    files: files.length,
+  };
+}
+
+function sizeOf(bytes: Bytes): number {
+  if ('text' in bytes) return Buffer.byteLength(bytes.text);
+  return 'parts' in bytes ? bytes.parts.reduce((sum, part) => sum + part.size, 0) : bytes.size;
+}
+
+function reader(bytes: Bytes, data: readonly DebData[]): ReadAt {
+  if ('text' in bytes) return bytesReader(Buffer.from(bytes.text));
+  if ('parts' in bytes) return bytesReader(joined(bytes.parts, data));
+  return fileReader(data[bytes.archive]!.fd, bytes.offset, bytes.size);
+}
+
+function joined(parts: readonly Stretch[], data: readonly DebData[]): Buffer {
+  return Buffer.concat(parts.map(({ archive, offset, size }) => fileReader(data[archive]!.fd, offset, size)(0, size)));
+}
+
+const wholeLimit = 4 << 20;
+
+/** Small files are handed over whole, as a stream costs more than the file; large ones are streamed. */
+function content(bytes: Bytes, data: readonly DebData[]): FileContent {
+  if ('text' in bytes) return Buffer.from(bytes.text);
+  if ('parts' in bytes) return () => joined(bytes.parts, data);
+  const { archive, offset, size } = bytes;
+  const { fd } = data[archive]!;
+  if (size <= wholeLimit) return () => fileReader(fd, offset, size)(0, size);
+  return () =>
+    createReadStream('', { fd, start: offset, end: offset + size - 1, autoClose: false, highWaterMark: 1 << 20 });
+}
+
+/** Bits of RPMVERIFY_* (rpm's rpmvf.h) by the name that the mapping has for them. */
+const verifyBits = { digest: 1, size: 2, owner: 8 | 16, mtime: 32, mode: 64 } as const;
+
+function rpmFile(item: Item, data: readonly DebData[], clock: number): RpmSpecFile {
+  const flags = {
+    ...(item.config === undefined
+      ? {}
+      : { config: item.config === 'noreplace' ? ('noreplace' as const) : ('' as const) }),
+    ...(item.license === true ? { license: true } : {}),
+    ...(item.ghost === true ? { ghost: true } : {}),
+  };
+  const skipped = (item.noVerify ?? []).reduce((mask, name) => mask | verifyBits[name], 0);
+  return {
+    path: item.path,
+    kind: item.kind,
+    mode: item.mode,
+    user: item.user,
+    group: item.group,
+    mtime: Math.min(item.mtime ?? clock, clock),
+    ...(item.target === undefined ? {} : { target: item.target }),
+    ...(item.capabilities === undefined ? {} : { capabilities: item.capabilities }),
+    ...(item.hardlink === undefined ? {} : { hardlink: item.hardlink }),
+    ...(item.bytes === undefined || item.ghost === true ? {} : { content: content(item.bytes, data) }),
+    ...(skipped === 0 ? {} : { verify: (verifyAll & ~skipped) >>> 0 }),
+    flags,
+  };
+}

@@ -1,0 +1,122 @@
+import { globSync, readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { valueDigest } from '../../src/base/digest.ts';
+import { installRoot } from '../../src/base/paths.ts';
+import { actionDigest } from '../../src/engine/action.ts';
+import { codeDigest, type ReachableCode, reachableCode } from '../../src/engine/code.ts';
+
+let copy: string;
+beforeAll(async () => {
+  copy = await mkdtemp(join(tmpdir(), 'weir-code-'));
+  await cp(join(installRoot, 'src'), join(copy, 'src'), { recursive: true });
+  await cp(join(installRoot, 'package-lock.json'), join(copy, 'package-lock.json'));
+});
+afterAll(() => rm(copy, { recursive: true, force: true }));
+
+const of = (module: string): ReachableCode => reachableCode(join(copy, 'src', module), copy);
+
+/** Changes a file of the copy while `look` looks. */
+async function changed<T>(path: string, edit: (text: string) => string, look: () => T): Promise<T> {
+  const file = join(copy, path);
+  const before = await readFile(file, 'utf8');
+  const after = edit(before);
+  expect(after).not.toBe(before);
+  await writeFile(file, after);
+  try {
+    return look();
+  } finally {
+    await writeFile(file, before);
+  }
+}
+
+describe('the code that a module reaches', () => {
+  test('a comment, a type or a line end changes nothing, other code all that reaches it', async () => {
+    const [oci, images, git] = ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
+    const now = (): ReachableCode[] => ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
+    const edit = (from: string, to: string) => (text: string) => text.replace(from, to);
+    const comment = edit('const level = 4;', '// Another word.\nconst level =\n  4; /* and more */\n');
+    expect(await changed('src/image/oci.ts', comment, now)).toEqual([oci, images, git]);
+    const type = edit('export interface OciImage {', 'export interface OciImage {\n  readonly more: string;');
+    expect(await changed('src/image/oci.ts', type, now)).toEqual([oci, images, git]);
+    const other = await changed('src/image/oci.ts', edit('const level = 4;', 'const level = 5;'), now);
+    expect(other[0]).not.toEqual(oci);
+    expect(other[1]).not.toEqual(images);
+    expect(other[2]).toEqual(git);
+  });
+
+  test('holds what is imported by name, lazily and for a thread, not what only types are taken from', () => {
+    const { files } = of('image/oci.ts');
+    for (const name of ['image/oci.ts', 'image/layers.ts', 'tree/tar.ts', 'base/digest.ts'])
+      expect(files).toHaveProperty([`src/${name}`]);
+    // oci.ts takes ContainerSettings from there.
+    expect(files).not.toHaveProperty(['src/project/model.ts']);
+    expect(of('release/render-pool.ts').files).toHaveProperty(['src/release/render-worker.ts']);
+    expect(of('project/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
+  });
+
+  test('holds the rooms whose code makes an image, and the npm packages behind them', () => {
+    const { files, packages } = of('release/images.ts');
+    for (const name of ['trust/dsse.ts', 'rpm/read.ts', 'repo/resolve.ts', 'audit/spdx.ts', 'engine/sandbox.ts'])
+      expect(files).toHaveProperty([`src/${name}`]);
+    expect(Object.keys(packages)).toEqual(
+      expect.arrayContaining(['node_modules/@cyclonedx/cyclonedx-library', 'node_modules/packageurl-js']),
+    );
+  });
+
+  test('counts the locked version of each package and of what it depends on', async () => {
+    const now = (): ReachableCode => of('release/images.ts');
+    const before = now();
+    const locked = JSON.parse(await readFile(join(copy, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { integrity?: string; dependencies?: object; dev?: boolean }>;
+    };
+    const reached = Object.keys(before.packages);
+    // One that no source names: another package depends on it.
+    const inner = reached.find((place) =>
+      Object.keys(locked.packages['']!.dependencies!).every((name) => place !== `node_modules/${name}`),
+    );
+    for (const place of [reached[0]!, inner!]) {
+      const { integrity } = locked.packages[place]!;
+      const edit = (text: string): string => text.replace(integrity!, 'sha512-another');
+      expect(await changed('package-lock.json', edit, now), place).not.toEqual(before);
+    }
+    const { integrity } = locked.packages['node_modules/vitest']!;
+    expect(await changed('package-lock.json', (text) => text.replace(integrity!, 'sha512-another'), now)).toEqual(
+      before,
+    );
+  });
+
+  test('refuses an import by a computed name: nobody could say what it reaches', async () => {
+    await mkdir(join(copy, 'src', 'lost'), { recursive: true });
+    await writeFile(join(copy, 'src', 'lost', 'a.ts'), 'await import(process.argv[2]);\n');
+    expect(() => of('lost/a.ts')).toThrow(/src\/lost\/a\.ts imports by a computed name/);
+    await writeFile(join(copy, 'src', 'lost', 'a.ts'), "import 'no-such-package';\n");
+    expect(() => of('lost/a.ts')).toThrow(/package-lock.json has no no-such-package/);
+  });
+
+  test('is the same where it is remembered and where it is read', () => {
+    // All that name themselves as an action's code.
+    const modules = globSync('src/**/*.ts', { cwd: installRoot }).filter((path) =>
+      /[^ *] codeDigest\(import\.meta\.url\)/.test(readFileSync(join(installRoot, path), 'utf8')),
+    );
+    expect(modules.length).toBeGreaterThan(10);
+    for (const path of modules) {
+      const read = reachableCode(join(copy, path), copy);
+      expect(reachableCode(join(installRoot, path), installRoot)).toEqual(read);
+      expect(codeDigest(pathToFileURL(join(installRoot, path)).href)).toBe(valueDigest(read));
+    }
+  });
+});
+
+test('an action is done again for other code, not for another comment', async () => {
+  const digest = (): string =>
+    actionDigest({ kind: 'unpack-rpm', code: valueDigest(of('tree/unpack.ts')), inputs: { rpm: 'a' } });
+  const before = digest();
+  const comment = (text: string): string => text.replace('/** Unpacks an RPM', '/** Takes an RPM apart');
+  expect(await changed('src/tree/unpack.ts', comment, digest)).toBe(before);
+  const code = (text: string): string => text.replace('1 << 20', '1 << 21');
+  expect(await changed('src/tree/unpack.ts', code, digest)).not.toBe(before);
+});
