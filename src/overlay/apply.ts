@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
-import { basename, relative, sep } from 'node:path';
+import { basename, dirname, relative, sep } from 'node:path';
 import { closest, retold, systemCode, WeirError } from '../base/errors.ts';
+import { behindLinks } from '../base/links.ts';
 import type { Overlay, ResolvedComponent } from '../project/model.ts';
+import { lfsContent, lfsPointer } from '../sources/lfs.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
 import { editArchive, type OpenArchive, openArchive, packArchive } from './archive.ts';
 import type { ArchiveTools } from './compression.ts';
@@ -64,6 +66,8 @@ export interface ApplyOptions {
   readonly tools?: ArchiveTools;
   /** Told of each overlay that did its work. */
   readonly observe?: (step: OverlayStep) => void;
+  /** The project's folder, which links to sources of overlays must not lead out of; by default each source's own. */
+  readonly root?: string;
   /** Told of each overlay that fails, and then the next one is tried; without it, the first failure is thrown. */
   readonly failed?: (number: number, overlay: Overlay, error: WeirError) => void;
 }
@@ -175,7 +179,7 @@ export async function applyPlainOverlays(
     if (archiveOf(overlay) !== undefined) continue;
     const number = index + 1;
     await attempt(component, overlay, number, options, async () => {
-      const outcome = await applyOne(current, overlay);
+      const outcome = await applyOne(current, overlay, options.root);
       const twice = outcome.names?.find((name) => repacked.has(name));
       if (twice !== undefined) {
         throw new WeirError(
@@ -237,11 +241,11 @@ interface Outcome {
   readonly warnings?: readonly string[];
 }
 
-async function applyOne(sources: ComponentSources, overlay: Overlay): Promise<Outcome> {
+async function applyOne(sources: ComponentSources, overlay: Overlay, root?: string): Promise<Outcome> {
   const { spec, files } = sources;
   switch (overlay.type) {
     case 'patch-add': {
-      const { bytes } = await readSource(overlay.source);
+      const { bytes } = await readSource(overlay.source, root);
       const tree = addFile(files, overlay.file, bytes);
       return { spec: addPatch(spec, overlay.file), tree, names: [overlay.file] };
     }
@@ -261,7 +265,7 @@ async function applyOne(sources: ComponentSources, overlay: Overlay): Promise<Ou
       return { spec: removed.spec, tree, names, warnings: leftPatchCalls(removed.spec, removed.numbers) };
     }
     case 'file-add': {
-      const { bytes, executable } = await readSource(overlay.source);
+      const { bytes, executable } = await readSource(overlay.source, root);
       return { tree: addFile(files, overlay.file, bytes, executable), names: [overlay.file] };
     }
     case 'file-remove':
@@ -315,20 +319,32 @@ function leftPatchCalls(spec: Spec, numbers: readonly number[]): string[] {
   return warnings;
 }
 
-async function readSource(path: string): Promise<{ readonly bytes: Uint8Array; readonly executable: boolean }> {
+/** The content of an overlay's source. @throws WeirError `overlay-source`, `link-out`, `lfs-pointer` */
+async function readSource(
+  path: string,
+  root = dirname(path),
+): Promise<{ readonly bytes: Uint8Array; readonly executable: boolean }> {
+  const name = basename(path);
   try {
-    const info = await lstat(path);
-    if (info.isFile()) return { bytes: await readFile(path), executable: (info.mode & 0o100) !== 0 };
+    const real = await behindLinks(path, root);
+    const info = await lstat(real);
+    if (info.isFile()) {
+      const executable = (info.mode & 0o100) !== 0;
+      const bytes = await readFile(real);
+      const pointer = lfsPointer(bytes);
+      if (pointer === undefined) return { bytes, executable };
+      return { bytes: await readFile(await lfsContent(pointer, name, { folder: dirname(real) })), executable };
+    }
   } catch (error) {
     const code = systemCode(error);
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-    throw new WeirError('overlay-source', `the overlay's source ${basename(path)} is not there`, {
+    if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+    throw new WeirError('overlay-source', `the overlay's source ${name} is not there`, {
       details: [path],
       exit: 2,
       cause: error,
     });
   }
-  throw new WeirError('overlay-source', `the overlay's source ${basename(path)} is not a file`, {
+  throw new WeirError('overlay-source', `the overlay's source ${name} is not a file`, {
     details: [path],
     exit: 2,
   });

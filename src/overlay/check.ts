@@ -139,6 +139,7 @@ async function applyAll(
   const outcomes = new Map<number, Outcome>();
   let current: ComponentSources = upstream;
   const apply = {
+    root: fetched.root,
     ...(options.tools === undefined ? {} : { tools: options.tools }),
     observe: (step: OverlayStep) => {
       outcomes.set(step.number, { step });

@@ -71,6 +71,7 @@ export async function prepareComponent(
   const read = await readSources(fetched.dir, fetched.specPath);
   const { tools, observe } = options;
   const overlays = {
+    root: fetched.root,
     ...(tools === undefined ? {} : { tools }),
     ...(observe === undefined ? {} : { observe: (step: OverlayStep) => observe({ kind: 'overlay', ...step }) }),
   };

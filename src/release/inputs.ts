@@ -87,7 +87,10 @@ export function fileDigests(): FileDigests {
 
 async function digestOf(path: string): Promise<Digest> {
   try {
-    const { size, mode } = await stat(path);
+    const info = await stat(path);
+    // A device, which may have no end.
+    if (!info.isFile()) return 'missing';
+    const { size, mode } = info;
     // Small ones in one read, which costs less.
     const digest = size < 65_536 ? sha256(await readFile(path)) : await fileDigest(path);
     return inputDigest(digest, (mode & 0o100) !== 0);

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
+import { behindLinks } from '../base/links.ts';
 import { isOffline } from '../base/network.ts';
 import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
@@ -118,7 +119,8 @@ async function macroFiles(workspace: ProjectWorkspace, named: readonly string[])
     if (spec?.type !== 'local') continue;
     const dir = dirname(spec.path);
     if (!(await exists(dir))) continue;
-    for (const file of (await readdir(dir)).sort()) if (/^macros\./.test(file)) paths.push(join(dir, file));
+    const names = (await readdir(dir)).filter((file) => /^macros\./.test(file)).sort();
+    for (const file of names) paths.push(await behindLinks(join(dir, file), project.root));
   }
   const files: MacroFile[] = [];
   for (const path of [...paths, ...named]) {

@@ -66,6 +66,8 @@ export function renderOne(
     } catch (error) {
       // What the configuration is to blame for, and not a network, a disk or a tool.
       if (!(error instanceof WeirError) || error.exit !== 2 || needsLookaside(component)) throw error;
+      // These are not told by the inputs: a file instead of a link, or what git lfs fetch brings, leaves them as they are.
+      if (error.code === 'link-out' || error.code === 'lfs-pointer') throw error;
       return { stale: [], stamp: { files: [] }, warnings: [], failed: plainError(error), ...commit };
     }
     const state = site.write ? writeRendered(site.root, rendered) : checkRendered(site.root, rendered);

@@ -1,10 +1,12 @@
-import { copyFile, mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { retold, WeirError } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
+import { behindLinks } from '../base/links.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { checkOut, resolveCommit } from './git.ts';
 import type { GitRepository } from './git-run.ts';
+import { type LfsHome, type LfsPointer, lfsContent, pointerAt } from './lfs.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
 import { type ComponentLock, hasLocks, lockPath, lockProblem, readLock } from './lock.ts';
 import {
@@ -27,6 +29,8 @@ export interface SourceContext extends SourceFileContext {
 /** A component's sources as they come from upstream, in one folder. */
 export interface FetchedSources {
   readonly dir: string;
+  /** The project's folder, which links of its files must not lead out of. */
+  readonly root: string;
   /** `<component>.spec` in `dir`, whatever upstream calls it. */
   readonly specPath: string;
   readonly origin: {
@@ -87,23 +91,44 @@ async function fetchInto(
   const upstream = upstreamOf(component, project, lock);
   let origin: FetchedSources['origin'];
   let upstreamSpec: string;
+  let home: LfsHome | undefined;
+  const pointers = new Map<string, LfsPointer>();
+  const copy = (folder: string, own: string): Promise<void> => {
+    home = { folder };
+    return copyFolder({ from: folder, to: into, spec: own, root: project.root, pointers });
+  };
   if (upstream !== undefined) {
-    origin = await fetchDistGit(component, project, upstream, lock, context, into);
+    const distGit = await openDistGit(upstream, context.cache);
+    if (distGit.kind === 'folder') {
+      await copy(distGit.folder, `${upstream.name}.spec`);
+      origin = { kind: 'folder', from: distGit.folder };
+    } else {
+      const { repository } = distGit;
+      const commit = await wantedCommit(component, project, upstream, repository, lock, context);
+      for (const [name, pointer] of await checkOut(repository, commit, into, context)) pointers.set(name, pointer);
+      origin = { kind: 'git', from: repository.url, commit, repository };
+      home = repository;
+    }
     upstreamSpec = `${upstream.name}.spec`;
   } else {
     const path = spec.type === 'local' ? spec.path : '';
     if (!(await exists(path))) {
       throw new WeirError('no-spec-file', `the spec ${path} is not there`, { where, exit: 2 });
     }
-    await copyFolder(dirname(path), into, basename(path));
+    await copy(dirname(path), basename(path));
     origin = { kind: 'local', from: path };
     upstreamSpec = basename(path);
   }
+  // Of these two comes what else is wanted.
+  const isRead = (name: string): boolean => name === 'sources' || name.endsWith('.spec');
+  const [read, rest] = [true, false].map((first) => [...pointers].filter(([name]) => isRead(name) === first));
+  await settlePointers(read!, new Set(), into, home);
   const specPath = await settleSpec(into, upstreamSpec, component.name);
   // Where it comes from, not where it happens to lie now.
   const listing = upstream === undefined ? join(dirname(origin.from), 'sources') : `${origin.from}: sources`;
   const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', listing);
   const wanted = wantedFiles(component, listed, context.allowNoHashes === true && context.withLookaside !== false);
+  await settlePointers(rest!, new Set(wanted.map(({ filename }) => filename)), into, home);
   const files = new Map(wanted.map(({ filename, file }) => [filename, file]));
   if (context.withLookaside !== false) {
     const shelves: Shelves = {
@@ -119,11 +144,13 @@ async function fetchInto(
     // In their order: one may be made of another.
     for (const one of wanted.filter(isMade)) {
       const { origin: how } = one.source!;
-      if (how.type === 'custom') files.set(one.filename, await makeFile(component, one, how, context, into));
+      if (how.type === 'custom')
+        files.set(one.filename, await makeFile(component, one, how, context, { into, root: project.root }));
     }
   }
   return {
     dir: into,
+    root: project.root,
     specPath,
     origin,
     ...(lock === undefined ? {} : { lock }),
@@ -132,32 +159,23 @@ async function fetchInto(
   };
 }
 
-/** The dist-git of a component: a plain folder, or a git repository at the commit that lock and configuration mean. */
-async function fetchDistGit(
+/** The commit of a dist-git that lock and configuration mean. */
+async function wantedCommit(
   component: ResolvedComponent,
   project: Project,
   upstream: Upstream,
+  repository: GitRepository,
   lock: ComponentLock | undefined,
   context: SourceContext,
-  into: string,
-): Promise<FetchedSources['origin']> {
-  const distGit = await openDistGit(upstream, context.cache);
-  const spec = `${upstream.name}.spec`;
-  if (distGit.kind === 'folder') {
-    await copyFolder(distGit.folder, into, spec);
-    return { kind: 'folder', from: distGit.folder };
-  }
+): Promise<string> {
   if (context.skipLockValidation !== true) {
     const problem = lockProblem(component, lock);
     // A project that has no lock at all does not use them.
     if (problem !== undefined && (lock !== undefined || (await hasLocks(project)))) throw problem;
   }
-  const { repository } = distGit;
-  const commit = await resolveCommit(repository, upstream.wish, context).catch((error: unknown) => {
+  return resolveCommit(repository, upstream.wish, context).catch((error: unknown) => {
     throw placed(error, component, project, upstream, lock);
   });
-  await checkOut(repository, commit, into, context);
-  return { kind: 'git', from: repository.url, commit, repository };
 }
 
 /** An error about a commit with the file that names the commit. */
@@ -179,22 +197,69 @@ function placed(
   });
 }
 
-/** Copies a component's folder; other specs and the project's own TOML beside it stay behind. */
-async function copyFolder(from: string, to: string, spec: string): Promise<void> {
+interface FolderCopy {
+  readonly from: string;
+  readonly to: string;
+  /** Name of the spec that is taken; '' below the component's folder, where none is. */
+  readonly spec: string;
+  /** The project's folder. */
+  readonly root: string;
+  /** Gets the files that are Git LFS pointers, by their path relative to the first folder. */
+  readonly pointers: Map<string, LfsPointer>;
+}
+
+/**
+ * Copies a component's folder; other specs and the project's own TOML beside it stay behind. A link to a file of the project
+ * is that file; one to a folder, or to nothing, is left out.
+ * @throws WeirError `link-out` for a link that leads out of the project
+ */
+async function copyFolder({ from, to, spec, root, pointers }: FolderCopy, below = ''): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const { name } = entry;
     if (name === '.git' || name.endsWith('.toml') || (name.endsWith('.spec') && name !== spec)) continue;
-    const [source, target] = [join(from, name), join(to, name)];
+    let source = join(from, name);
+    const target = join(to, name);
     if (entry.isDirectory()) {
       await mkdir(target, { recursive: true });
-      await copyFolder(source, target, '');
-    } else if (entry.isSymbolicLink()) {
-      // A link within the folder is kept as the file it means; one that leads elsewhere is none of the sources.
-      const means = await stat(source).catch(() => undefined);
-      if (means?.isFile() === true) await copyFile(source, target);
-    } else if (entry.isFile()) {
-      await copyFile(source, target);
+      await copyFolder({ from: source, to: target, spec: '', root, pointers }, `${below}${name}/`);
+      continue;
     }
+    if (entry.isSymbolicLink()) {
+      const meant = await behindLinks(source, root).catch((error: unknown) => {
+        if (error instanceof WeirError) throw error;
+        return undefined;
+      });
+      if (meant === undefined || !(await stat(meant)).isFile()) continue;
+      source = meant;
+    } else if (!entry.isFile()) continue;
+    await copyFile(source, target);
+    const pointer = await pointerAt(target);
+    if (pointer !== undefined) pointers.set(below + name, pointer);
+  }
+}
+
+/**
+ * Puts the content of Git LFS files where their pointers are.
+ * @param elsewhere names that the lookaside or an origin has as well: without content here, their pointers go
+ * @throws WeirError `lfs-pointer`
+ */
+async function settlePointers(
+  pointers: readonly (readonly [string, LfsPointer])[],
+  elsewhere: ReadonlySet<string>,
+  into: string,
+  home: LfsHome | undefined,
+): Promise<void> {
+  for (const [name, pointer] of pointers) {
+    const path = join(into, name);
+    const { mode } = await lstat(path);
+    const content = await lfsContent(pointer, name, home).catch((error: unknown) => {
+      if (error instanceof WeirError && elsewhere.has(name)) return undefined;
+      throw error;
+    });
+    await rm(path);
+    if (content === undefined) continue;
+    await copyFile(content, path);
+    await chmod(path, (mode & 0o100) === 0 ? 0o644 : 0o755);
   }
 }
 

@@ -9,6 +9,7 @@ import { fetchMissing, fetchRefs, hasLongNames } from './git-fetch.ts';
 import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
 import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
 import { type GitRepository, gitFailed, type Patience, runGit } from './git-run.ts';
+import { type LfsPointer, lfsPointer } from './lfs.ts';
 
 /**
  * Every upstream repository that was ever asked for, for all projects and runs. Each is a bare partial clone of its own:
@@ -460,14 +461,25 @@ export async function commitFiles(
   return filesOfTree((ids) => readObjects(repository, ids, patience), parseCommit(object!).tree);
 }
 
-/** Writes a commit's files into an empty folder. @throws WeirError as `commitFiles` */
+/**
+ * Writes a commit's files into an empty folder.
+ * @returns those that are Git LFS pointers, by their path
+ * @throws WeirError as `commitFiles`
+ */
 export async function checkOut(
   repository: GitRepository,
   commit: string,
   dir: string,
   patience: Patience = {},
-): Promise<void> {
-  await writeFiles(await commitFiles(repository, commit, patience), dir);
+): Promise<Map<string, LfsPointer>> {
+  const files = await commitFiles(repository, commit, patience);
+  await writeFiles(files, dir);
+  const pointers = new Map<string, LfsPointer>();
+  for (const [name, { bytes }] of files) {
+    const pointer = lfsPointer(bytes);
+    if (pointer !== undefined) pointers.set(name, pointer);
+  }
+  return pointers;
 }
 
 /** Contents of files by id, in their order; what a partial clone lacks is fetched in one go. @throws WeirError `offline`, `git-failed` */

@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path';
 import { fileDigest, valueDigest } from '../base/digest.ts';
 import { type Place, systemCode, WeirError } from '../base/errors.ts';
 import { exists, readIfExists, writeAtomic } from '../base/files.ts';
+import { behindLinks } from '../base/links.ts';
 import { blobPath, hasBlob, takeOut } from '../engine/store.ts';
 import type { Distro, ResolvedComponent, SourceFile, SourceOrigin } from '../project/model.ts';
 import { type DownloadContext, fetchUnhashed, fetchVerified, knownBlob, takeIn, wrongHash } from './download.ts';
+import { notThere, pointerAt } from './lfs.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
 /** What a lookaside that is no server is asked for. */
@@ -115,9 +117,21 @@ export interface Shelves {
 /**
  * Puts one file into the component's folder, checked: from the cache, the lookaside, its mirrors, its origin.
  * @returns what it is, with its hash
- * @throws WeirError as `fetchVerified`
+ * @throws WeirError as `fetchVerified`; `lfs-pointer` for what is none of the file's content, whatever its hash
  */
 export async function takeFile(
+  wanted: WantedFile,
+  shelves: Shelves,
+  context: SourceFileContext,
+  into: string,
+): Promise<LookasideFile> {
+  const taken = await takeAny(wanted, shelves, context, into);
+  const pointer = await pointerAt(join(into, wanted.filename));
+  if (pointer === undefined) return taken;
+  throw notThere(wanted.filename, pointer, ['this is what the lookaside or its origin gave for it']);
+}
+
+async function takeAny(
   wanted: WantedFile,
   shelves: Shelves,
   context: SourceFileContext,
@@ -181,6 +195,7 @@ type Custom = Extract<SourceOrigin, { readonly type: 'custom' }>;
 /**
  * Has a script of the project make one file of the component's folder. With the same script, packages and inputs as before it is
  * not run again, as long as what came out then is what the configuration still asks for.
+ * @param root the project's folder, which links to the script must not lead out of
  * @returns what it is, with its hash
  * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and those of the script's run
  */
@@ -189,11 +204,11 @@ export async function makeFile(
   wanted: WantedFile,
   origin: Custom,
   context: SourceFileContext,
-  into: string,
+  { into, root }: { readonly into: string; readonly root: string },
 ): Promise<LookasideFile> {
   const { filename, source } = wanted;
   const hashType = source?.hashType ?? 'SHA512';
-  const script = await findScript(component, origin);
+  const script = await findScript(component, origin, root);
   const inputs = new Map<string, string>();
   for (const name of origin.inputs) {
     const path = join(into, name);
@@ -251,12 +266,15 @@ export async function makeFile(
 }
 
 /** A script lies beside the spec of a local component, else beside the configuration file. */
-async function findScript(component: ResolvedComponent, origin: Custom): Promise<string> {
+async function findScript(component: ResolvedComponent, origin: Custom, root: string): Promise<string> {
   const folders = [dirname(component.origin.file)];
   if (component.spec?.type === 'local') folders.unshift(dirname(component.spec.path));
   for (const folder of folders) {
     const path = join(folder, origin.script);
-    if (await isFile(path)) return path;
+    if (!(await exists(path)) || !(await isFile(await behindLinks(path, root)))) continue;
+    const pointer = await pointerAt(path);
+    if (pointer !== undefined) throw notThere(origin.script, pointer, []);
+    return path;
   }
   throw new WeirError('no-script', `the script ${origin.script} is not there`, {
     where: placeOf(component),

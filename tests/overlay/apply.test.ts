@@ -1,8 +1,10 @@
-import { chmod, readdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
 import { formatError, WeirError } from '../../src/base/errors.ts';
+import { runOk } from '../../src/base/process.ts';
 import { applyOverlays, type OverlaidSources } from '../../src/overlay/apply.ts';
 import { readEntry } from '../../src/overlay/files.ts';
 import { printSpec } from '../../src/spec/parse.ts';
@@ -217,6 +219,50 @@ describe('overlays on files', () => {
     );
     expect(Object.fromEntries(changed.map((name) => [name, now[name]]))).toEqual(after);
     expect([...result.applied[0]!.files].sort()).toEqual(Object.keys(after).sort());
+  });
+
+  it.each(['patch-add', 'file-add'] as const)(
+    '%s takes its source behind links, but from nowhere else',
+    async (type) => {
+      const dir = await demo();
+      const root = await folder({ 'p/patches/a.patch': 'a', 'secret/key': 'k' });
+      const at = (name: string): string => join(root, 'p', name);
+      await symlink('patches/a.patch', at('link'));
+      await symlink('../secret', at('folder'));
+      await symlink(join(root, 'secret/key'), at('leak'));
+      await symlink('/nowhere', at('broken'));
+      const input = (name: string) => ({
+        component: component({ overlays: [overlay({ type, source: at(name), file: 'n.patch' })] }),
+        filesDir: dir,
+        specPath: join(dir, 'demo.spec'),
+      });
+      const { files } = await applyOverlays(input('link'), { root: at('') });
+      expect(Buffer.from(await readEntry(files.get('n.patch')!)).toString()).toBe('a');
+      for (const name of ['leak', 'folder/key', 'broken']) {
+        const error = await failure(applyOverlays(input(name), { root: at('') }));
+        expect(error, name).toMatchObject({ code: 'link-out', where: { file: '/p/demo.toml', line: 7 } });
+        expect(error.message).toContain(name);
+      }
+    },
+  );
+
+  it('refuse a source that is a Git LFS pointer, and take its content where it is', async () => {
+    const dir = await demo();
+    const oid = sha256('the patch');
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize 9\n`;
+    const root = await folder({ 'big.patch': pointer });
+    const add: OverlayData = { type: 'patch-add', source: join(root, 'big.patch'), file: 'n.patch' };
+    expect(await failure(apply(dir, add))).toMatchObject({
+      code: 'lfs-pointer',
+      where: { file: '/p/demo.toml', line: 7 },
+      message: expect.stringContaining('big.patch'),
+    });
+    await runOk(['git', '-C', root, 'init', '-q']);
+    const store = join(root, '.git/lfs/objects', oid.slice(0, 2), oid.slice(2, 4));
+    await mkdir(store, { recursive: true });
+    await writeFile(join(store, oid), 'the patch');
+    const { files } = await apply(dir, add);
+    expect(Buffer.from(await readEntry(files.get('n.patch')!)).toString()).toBe('the patch');
   });
 
   it('keep the mode of files, and take that of sources', async () => {

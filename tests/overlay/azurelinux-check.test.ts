@@ -21,7 +21,7 @@ it.skipIf(checkout === undefined)('$WEIR_AZURELINUX has its overlays already', {
     overlays += one.overlays.length;
     const dir = join(checkout!, 'specs', one.name.slice(0, 1).toLowerCase(), one.name);
     const specPath = join(dir, `${one.name}.spec`);
-    const fetched = { dir, specPath, origin: { kind: 'folder', from: dir }, files: [] } as const;
+    const fetched = { dir, root: dir, specPath, origin: { kind: 'folder', from: dir }, files: [] } as const;
     for (const { kind } of await checkComponent(one, { fetched }, { now: 0 })) {
       found.set(kind, (found.get(kind) ?? 0) + 1);
     }

@@ -53,7 +53,7 @@ const days = (count: number): number => now - count * 86_400;
 async function fetched(extra: Readonly<Record<string, string | Uint8Array>> = {}): Promise<FetchedSources> {
   const files = { 'demo.spec': spec, 'a.conf': 'one\ntwo\n', 'upstream.patch': 'upstream\n', ...extra };
   const dir = await folder(files);
-  return { dir, specPath: join(dir, 'demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
+  return { dir, root: dir, specPath: join(dir, 'demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
 }
 
 type Given = OverlayData & { readonly metadata?: OverlayMetadata; readonly description?: string };

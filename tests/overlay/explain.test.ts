@@ -16,7 +16,7 @@ const spec =
 
 async function fetched(extra: Readonly<Record<string, string | Uint8Array>> = {}): Promise<FetchedSources> {
   const dir = await folder({ 'demo.spec': spec, 'a.conf': 'one\ntwo\n', 'pixel.png': Buffer.from([0, 1]), ...extra });
-  return { dir, specPath: join(dir, 'demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
+  return { dir, root: dir, specPath: join(dir, 'demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
 }
 
 async function changesOf(demo: ResolvedComponent, sources?: FetchedSources): Promise<FileChange[][]> {

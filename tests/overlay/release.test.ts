@@ -191,6 +191,7 @@ function distGit() {
       component({ name: 'demo', spec: { type: 'upstream', name: 'demo', distro: { name: 'fedora' } } }),
       {
         dir: '',
+        root: '',
         specPath: '',
         files: [],
         origin: { kind: 'git', from: repository.dir, repository: opened, commit: head },

@@ -31,7 +31,7 @@ make check
 
 async function fetched(files: Readonly<Record<string, string | Uint8Array>>): Promise<FetchedSources> {
   const dir = await folder(files);
-  return { dir, specPath: join(dir, 'Demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
+  return { dir, root: dir, specPath: join(dir, 'Demo.spec'), origin: { kind: 'folder', from: '/dg' }, files: [] };
 }
 
 const demoFiles = { 'Demo.spec': upstream, 'fix.patch': 'fix', 'README.md': 'not listed', '.gitignore': 'x' };

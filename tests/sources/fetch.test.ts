@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 describe('a local spec', () => {
-  it('comes with the files beside it, but for TOML, other specs and links that lead out', async () => {
+  it('comes with the files beside it, but for TOML, other specs and links to nothing', async () => {
     await at.files('c', {
       'demo.spec': 'Name: demo\n',
       'a.patch': 'a',
@@ -27,12 +27,33 @@ describe('a local spec', () => {
     });
     await chmod(join(at.root, 'c/a.patch'), 0o755);
     await symlink('a.patch', join(at.root, 'c/link.patch'));
-    await symlink('/nowhere', join(at.root, 'c/broken'));
+    await symlink('nowhere', join(at.root, 'c/broken'));
+    await symlink('../shared', join(at.root, 'c/folder'));
+    await at.files('shared', { 'b.patch': 'b' });
+    await symlink('../shared/b.patch', join(at.root, 'c/b.patch'));
     const local = component({ name: 'other-name', spec: { type: 'local', path: join(at.root, 'c/demo.spec') } });
     const fetched = await at.fetch(local, at.project({}));
-    expect((await readdir(fetched.dir)).sort()).toEqual(['a.patch', 'link.patch', 'other-name.spec', 'sub']);
+    expect((await readdir(fetched.dir)).sort()).toEqual(['a.patch', 'b.patch', 'link.patch', 'other-name.spec', 'sub']);
     expect(fetched.specPath).toBe(join(fetched.dir, 'other-name.spec'));
     expect(fetched.origin.kind).toBe('local');
+  });
+
+  it.each([
+    ['beside it', 'leak'],
+    ['in a folder below', 'sub/leak'],
+    ['in place of it', 'demo.spec'],
+  ])('with a link %s that leads out of the project is refused', async (_, name) => {
+    await at.files('p/c', { 'demo.spec': 'Name: demo\n', 'sub/x': '' });
+    await at.files('', { 'secret.spec': 'Name: secret\n' });
+    const link = join(at.root, 'p/c', name);
+    await rm(link, { force: true });
+    await symlink(join(at.root, 'secret.spec'), link);
+    const local = component({ spec: { type: 'local', path: join(at.root, 'p/c/demo.spec') } });
+    const project = { ...at.project({}), root: join(at.root, 'p') };
+    expect(await failure(at.fetch(local, project))).toMatchObject({
+      code: 'link-out',
+      where: { file: link, component: 'demo' },
+    });
   });
 
   it('that is not there is an error, as is none at all', async () => {

@@ -285,7 +285,10 @@ describe('a source file that a script makes', () => {
       hashType: 'SHA512',
     });
     const script = await failure(at.fetch(one(linked), of, { runScript }));
-    expect(script).toMatchObject({ code: 'no-script', exit: 2, details: [`looked in ${join(at.root, 'p')}`] });
+    expect(script).toMatchObject({ code: 'link-out', exit: 2, where: { file: join(at.root, 'p/link.sh') } });
+    const none = { ...linked, origin: { type: 'custom' as const, script: 'none.sh', packages: [], inputs: [] } };
+    const missing = await failure(at.fetch(one(none), of, { runScript }));
+    expect(missing).toMatchObject({ code: 'no-script', exit: 2, details: [`looked in ${join(at.root, 'p')}`] });
     expect(asked).toEqual([]);
   });
 });

@@ -1,0 +1,92 @@
+// Git LFS: what is in git in place of a large file, and where its content is on this machine.
+
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileDigest } from '../base/digest.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
+import { run } from '../base/process.ts';
+import { gitEnvironment } from './git-run.ts';
+
+/** A Git LFS pointer: the text that git has in place of a file (docs/spec.md of git-lfs/git-lfs). */
+export interface LfsPointer {
+  /** SHA-256 of the content; undefined where the pointer names none that Weir knows. */
+  readonly oid?: string;
+  /** bytes */
+  readonly size?: number;
+}
+
+/** A repository on this machine, by its `.git` or by a folder of its working tree. */
+export type LfsHome = { readonly gitDir: string } | { readonly folder: string };
+
+/** A pointer is shorter than this, in bytes. */
+export const pointerLimit = 1024;
+
+const version = Buffer.from('version https://');
+const firstLine = /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\r?\n/;
+
+/** What the bytes of a file say, where they are a pointer and not its content. */
+export function lfsPointer(bytes: Uint8Array): LfsPointer | undefined {
+  if (bytes.length >= pointerLimit || !version.equals(bytes.subarray(0, version.length))) return undefined;
+  const text = Buffer.from(bytes).toString('latin1');
+  if (!firstLine.test(text)) return undefined;
+  const oid = /^oid sha256:([0-9a-f]{64})\r?$/m.exec(text)?.[1];
+  const size = /^size (\d{1,15})\r?$/m.exec(text)?.[1];
+  return { ...(oid === undefined ? {} : { oid }), ...(size === undefined ? {} : { size: Number(size) }) };
+}
+
+/**
+ * The content that a pointer stands for, from the LFS store of a repository on this machine, held against oid and size.
+ * @param name of the file, for messages
+ * @returns the path in the store
+ * @throws WeirError `lfs-pointer` where it is not there, or is other content
+ */
+export async function lfsContent(pointer: LfsPointer, name: string, repository: LfsHome | undefined): Promise<string> {
+  const { oid, size } = pointer;
+  const store = repository === undefined ? undefined : await lfsStore(repository);
+  if (oid === undefined || size === undefined || store === undefined) throw notThere(name, pointer, []);
+  const path = join(store, oid.slice(0, 2), oid.slice(2, 4), oid);
+  const found = await sizeOf(path);
+  if (found === undefined) throw notThere(name, pointer, [`it would be ${path}`]);
+  if (found !== size) throw notThere(name, pointer, [`${path} has ${found} bytes`]);
+  const digest = await fileDigest(path);
+  if (digest !== oid) throw notThere(name, pointer, [`${path} has the SHA-256 ${digest}`]);
+  return path;
+}
+
+/** The error for a pointer whose content is not to be had. */
+export function notThere(name: string, { oid, size }: LfsPointer, details: readonly string[]): WeirError {
+  const wanted = oid === undefined ? [] : [`SHA-256 ${oid}, ${size ?? '?'} bytes`];
+  return new WeirError('lfs-pointer', `${name} is a Git LFS pointer: its content is not in the repository`, {
+    details: [...wanted, ...details],
+    hint: 'git lfs fetch in the repository brings it, where that is on this machine; else name the file in source-files, with its hash and where it is',
+  });
+}
+
+/** Where a repository keeps the content of its LFS files; undefined for a folder in no repository. */
+async function lfsStore(repository: LfsHome): Promise<string | undefined> {
+  const git = async (...args: string[]): Promise<string | undefined> => {
+    const argv = 'gitDir' in repository ? ['git', '--git-dir', repository.gitDir] : ['git', '-C', repository.folder];
+    const { code, stdout } = await run([...argv, ...args], { env: gitEnvironment() });
+    return code === 0 ? stdout.trim() : undefined;
+  };
+  const common = await git('rev-parse', '--git-common-dir');
+  if (common === undefined) return undefined;
+  const dir = 'gitDir' in repository ? resolve(common) : resolve(repository.folder, common);
+  const storage = (await git('config', '--get', 'lfs.storage')) ?? 'lfs';
+  return join(resolve(dir, storage), 'objects');
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** The pointer that a file on disk is; undefined where it has content. */
+export async function pointerAt(path: string): Promise<LfsPointer | undefined> {
+  const size = await sizeOf(path);
+  return size === undefined || size >= pointerLimit ? undefined : lfsPointer(await readFile(path));
+}
