@@ -27,6 +27,35 @@ export function bytesReader(bytes: Buffer): ReadAt {
   return (offset, length) => (offset >= 0 && length > 0 ? bytes.subarray(offset, offset + length) : Buffer.alloc(0));
 }
 
+/** Positioned reads of bytes that lie in memory in pieces, as they came out of a program. */
+export function piecesReader(pieces: readonly Buffer[]): ReadAt {
+  const starts: number[] = [];
+  let size = 0;
+  for (const piece of pieces) {
+    starts.push(size);
+    size += piece.length;
+  }
+  return (offset, length) => {
+    const end = Math.min(offset + length, size);
+    if (!(offset >= 0 && offset < end)) return Buffer.alloc(0);
+    let low = 0;
+    let high = pieces.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    const first = pieces[low]!.subarray(offset - starts[low]!, end - starts[low]!);
+    if (first.length === end - offset) return first;
+    const bytes = Buffer.allocUnsafe(end - offset);
+    for (let done = 0; done < bytes.length; low++) {
+      const from = offset + done - starts[low]!;
+      done += pieces[low]!.copy(bytes, done, from);
+    }
+    return bytes;
+  };
+}
+
 /** The same reads with fewer calls: what follows a short read is read with it, and kept until the next. */
 export function readAhead(read: ReadAt, window = 16 << 10): ReadAt {
   let start = 0;

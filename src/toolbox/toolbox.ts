@@ -1,8 +1,9 @@
-import { lstat, mkdir, readlink, rename, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Folder, openFolder } from '../archive/folder.ts';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { exists, mapLimit, temporaryName } from '../base/files.ts';
+import { exists, temporaryName } from '../base/files.ts';
 import { runOk } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import type { Jail } from '../engine/jail.ts';
@@ -10,6 +11,7 @@ import { noNamespaces, probeJail, removeTree } from '../engine/sandbox.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
 import { lockedDebs } from './lock.ts';
 import type { Toolbox } from './tool.ts';
+import { placeDebs } from './unpack.ts';
 
 /** What is in the toolbox: `core` for every build; `boot` is heavy and comes when an image is to be started. */
 export const toolSets = {
@@ -179,30 +181,18 @@ async function unpack(
   await mkdir(join(root, '..'), { recursive: true });
   const temporary = temporaryName(root);
   try {
-    for (const folder of [
-      'usr/bin',
-      'usr/sbin',
-      'usr/lib',
-      'usr/lib64',
-      'etc',
-      'proc',
-      'dev',
-      'sys',
-      'tmp',
-      'root',
-      'var/tmp',
-      'run',
-    ]) {
-      await mkdir(join(temporary, folder), { recursive: true });
-    }
-    for (const name of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(temporary, name));
-    let count = 0;
-    await mapLimit(packages, 2, async (deb) => {
-      // No maintainer script runs; what one would have done that matters is in `finish`.
-      await runOk(['sh', '-c', unpackScript, 'sh', debPath(engine, deb), temporary]);
-      onProgress(++count);
-    });
-    await finish(temporary);
+    await mkdir(temporary);
+    const folder = openFolder(temporary);
+    for (const path of folders) folder.directory(path);
+    for (const name of ['bin', 'sbin', 'lib', 'lib64']) folder.symlink(name, `usr/${name}`);
+    // No maintainer script runs; what one would have done that matters is in `finish`.
+    await placeDebs(
+      packages.map((deb) => debPath(engine, deb)),
+      folder,
+      engine.scratch,
+      onProgress,
+    );
+    await finish(temporary, folder);
     await rename(temporary, root).catch(async (error: unknown) => {
       // Another run was faster: its folder is as good as ours.
       if (!(await exists(root))) throw error;
@@ -214,29 +204,23 @@ async function unpack(
   }
 }
 
-const unpackScript = `set -e
-dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink --no-same-owner --no-same-permissions \
-  --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' --exclude='./usr/share/info/*'`;
+const folders = 'usr/bin usr/sbin usr/lib usr/lib64 etc proc dev sys tmp root var/tmp run'.split(' ');
 
-async function finish(root: string): Promise<void> {
-  await linkUnlessThere(root, 'usr/bin/sh', 'bash');
-  await linkUnlessThere(root, 'usr/bin/awk', 'gawk');
-  await writeFile(
-    join(root, 'etc/passwd'),
-    'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
-  );
-  await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
-  await writeFile(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
-  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost weir\n');
+async function finish(root: string, folder: Folder): Promise<void> {
+  linkUnlessThere(root, folder, 'usr/bin/sh', 'bash');
+  linkUnlessThere(root, folder, 'usr/bin/awk', 'gawk');
+  folder.file('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n');
+  folder.file('etc/group', 'root:x:0:\nnogroup:x:65534:\n');
+  folder.file('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
+  folder.file('etc/hosts', '127.0.0.1 localhost weir\n');
   // ldconfig -r makes a chroot where it may and works on paths where it may not, so it needs no sandbox.
   await runOk([join(root, 'usr/sbin/ldconfig'), '-r', root]);
 }
 
-async function linkUnlessThere(root: string, path: string, target: string): Promise<void> {
-  const there = await lstat(join(root, path)).catch(() => undefined);
-  if (there === undefined) await symlink(target, join(root, path));
-  else if (there.isSymbolicLink() && !(await exists(join(root, path)))) {
-    const dangling = await readlink(join(root, path));
-    throw new WeirError('bad-toolbox', `${path} points to ${dangling}, which is not there`, { where: { file: root } });
+function linkUnlessThere(root: string, folder: Folder, path: string, target: string): void {
+  if (folder.kindOf(path) !== undefined) return;
+  if (folder.isLink(path)) {
+    throw new WeirError('bad-toolbox', `${path} is a link to what is not there`, { where: { file: root } });
   }
+  folder.symlink(path, target);
 }

@@ -1,8 +1,9 @@
 import { link, mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bytesReader } from '../../src/archive/read-at.ts';
+import { bytesReader, piecesReader } from '../../src/archive/read-at.ts';
 import { memberReader, readMember, readTar, type TarMember } from '../../src/archive/tar.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import { run, stream } from '../../src/base/process.ts';
@@ -421,5 +422,19 @@ describe('a damaged archive', () => {
   it('may be empty', () => {
     expect([...readTar(bytesReader(Buffer.alloc(1024)))]).toEqual([]);
     expect([...readTar(bytesReader(Buffer.alloc(0)))]).toEqual([]);
+  });
+});
+
+describe('pieces in memory', () => {
+  it('are read as if they were one', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 5 })), fc.nat(40), fc.nat(40), (parts, offset, length) => {
+        const pieces = parts.map((part) => Buffer.from(part));
+        const whole = bytesReader(Buffer.concat(pieces));
+        expect(piecesReader(pieces)(offset, length)).toEqual(whole(offset, length));
+      }),
+    );
+    expect(piecesReader([])(0, 10)).toEqual(Buffer.alloc(0));
+    expect(piecesReader([Buffer.from('a')])(-1, 10)).toEqual(Buffer.alloc(0));
   });
 });
