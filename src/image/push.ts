@@ -171,7 +171,7 @@ async function sendImage(
   const manifest = JSON.parse(bytes.toString()) as Manifest;
   for (const inner of manifest.manifests ?? []) await sendImage(registry, sender, layout, inner);
   const blobs = [...(manifest.layers ?? []), ...(manifest.config === undefined ? [] : [manifest.config])];
-  await mapLimit(blobs, 3, (blob) => sender.send(blob, () => openAsBlob(blobFile(layout, blob.digest))));
+  await mapLimit(blobs, 3, (blob) => sender.send(blob, () => openBlob(blobFile(layout, blob.digest))));
   await registry.putManifest(descriptor.digest, descriptor.mediaType, bytes);
   return bytes;
 }
@@ -216,6 +216,14 @@ async function sendSignature(
 
 function blobFile(layout: string, digest: string): string {
   return join(layout, 'blobs', digest.replace(':', '/'));
+}
+
+async function openBlob(file: string): Promise<Blob> {
+  try {
+    return await openAsBlob(file);
+  } catch (cause) {
+    throw new WeirError('not-a-layout', 'a blob of the layout cannot be read', { where: { file }, cause });
+  }
 }
 
 async function readManifest<T>(layout: string, path: string): Promise<T> {

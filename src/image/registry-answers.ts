@@ -43,16 +43,18 @@ export interface Asking {
 /**
  * Sends a request until it is answered for good, or there is no point in it any more: then with the last answer. An answer that
  * says when to come again is waited for, and is no failed attempt, unless it asks for more than `longestWait`.
+ * @param prepare makes what is sent, anew for each attempt; what goes wrong with that is not the server's, and thrown as it is
  * @throws WeirError `no-registry` and the others of `unanswered`
  */
 export async function askPatiently(
   url: string | URL,
-  send: () => Promise<Response>,
+  prepare: () => Promise<() => Promise<Response>>,
   { attempts, wait, say }: Asking,
 ): Promise<Response> {
   const { host, protocol } = new URL(url);
   const patience = newPatience();
   for (let attempt = 1; ; ) {
+    const send = await prepare();
     let response: Response;
     try {
       response = await send();

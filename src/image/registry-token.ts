@@ -102,7 +102,7 @@ async function token(
 /** An identity token is sent as OAuth 2 has it, everything else as the token authentication before it. */
 function askForToken(realm: URL, asked: URLSearchParams, login: Login | undefined, asking: Asking): Promise<Response> {
   const send = (url: URL, init: RequestInit): Promise<Response> =>
-    askPatiently(url, () => ask(url, init, asking.answerSeconds), asking);
+    askPatiently(url, async () => () => ask(url, init, asking.answerSeconds), asking);
   if (login?.kind === 'identity') {
     const grant = { grant_type: 'refresh_token', refresh_token: login.token, client_id: 'weir' };
     return send(realm, { method: 'POST', body: new URLSearchParams([...asked, ...Object.entries(grant)]) });

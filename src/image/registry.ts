@@ -47,6 +47,12 @@ export interface Registry {
   listReferrers(subject: OciDescriptor, referrers: readonly OciDescriptor[]): Promise<void>;
 }
 
+/** What is sent with one attempt of a request. */
+interface Prepared extends RequestInit {
+  /** Where to, if not where the request is for. */
+  readonly address?: string;
+}
+
 export function openRegistry(to: ImageReference, options: RegistryOptions): Registry {
   const plain = options.plainHttp === true || isLoopback(to.registry);
   // Without a port that the scheme has by itself, and in small letters: as every address that has been a URL.
@@ -75,23 +81,25 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
   const request = async (
     method: string,
     url: string,
-    init: () => RequestInit | Promise<RequestInit> = () => ({}),
+    prepare: () => Prepared | Promise<Prepared> = () => ({}),
   ): Promise<Response> => {
     for (let asked = false; ; asked = true) {
       let used: Authorization | undefined;
-      const send = async (): Promise<Response> => {
+      let address = url;
+      const ready = async (): Promise<() => Promise<Response>> => {
         await openAgain;
+        const { address: own, ...init } = await prepare();
+        address = own ?? url;
         used = authorization;
-        const { headers: given, ...rest } = await init();
-        const headers = new Headers(given);
-        if (used !== undefined && isRegistry(url)) headers.set('authorization', used.header);
+        const headers = new Headers(init.headers);
+        if (used !== undefined && isRegistry(address)) headers.set('authorization', used.header);
         // A blob takes as long as it takes.
-        const limit = rest.body instanceof Blob ? undefined : seconds;
-        return ask(url, { ...rest, method, headers, redirect: 'follow' }, limit);
+        const limit = init.body instanceof Blob ? undefined : seconds;
+        return () => ask(address, { ...init, method, headers, redirect: 'follow' }, limit);
       };
-      const response = await askPatiently(url, send, asking);
+      const response = await askPatiently(url, ready, asking);
       // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
-      if (response.status !== 401 || asked || !isRegistry(url) || used?.header.startsWith('Basic') === true) {
+      if (response.status !== 401 || asked || !isRegistry(address) || used?.header.startsWith('Basic') === true) {
         return response;
       }
       if (authorization === used) authorization = await authorize(response, to, plain, { ...asking, wait });
@@ -156,9 +164,8 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
       return true;
     },
     putBlob: async ({ digest }, content) => {
-      // An upload's address is good for one attempt, so every attempt asks for a new one.
-      const upload = async (): Promise<Response> => {
-        const begin = `${repository}/blobs/uploads/`;
+      const begin = `${repository}/blobs/uploads/`;
+      const newUpload = async (): Promise<string> => {
         const begun = await expectOk(await request('POST', begin), 'an upload');
         await begun.body?.cancel();
         const location = begun.headers.get('location') ?? '';
@@ -166,14 +173,16 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
         // Relative to what was asked in the end, where it was sent on (RFC 9110, 10.2.2).
         const upload = webAddress(location, begun.url || begin);
         if (upload === undefined) throw wrongAnswer(to.registry, `sends an upload to ${location}, which is no address`);
-        const address = withQuery(upload, `digest=${encodeURIComponent(digest)}`);
-        return request('PUT', address.href, async () => ({
-          // A blob of known length: registries refuse chunked bodies here.
-          body: await content(),
-          headers: { 'content-type': 'application/octet-stream' },
-        }));
+        return withQuery(upload, `digest=${encodeURIComponent(digest)}`).href;
       };
-      const response = await expectOk(await upload(), `the blob ${digest}`);
+      const put = await request('PUT', begin, async () => ({
+        // Good for one attempt: of one that was cut the registry may have kept the beginning.
+        address: await newUpload(),
+        // A blob of known length: registries refuse chunked bodies here.
+        body: await content(),
+        headers: { 'content-type': 'application/octet-stream' },
+      }));
+      const response = await expectOk(put, `the blob ${digest}`);
       await response.body?.cancel();
     },
     putManifest,

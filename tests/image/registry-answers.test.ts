@@ -203,6 +203,21 @@ describe('a registry', () => {
     expect(registry.manifests.has('4.0')).toBe(true);
   });
 
+  test('whose port is that of the scheme gets it too', async (context) => {
+    const host = '127.0.0.80';
+    const onPort80 = await startRegistry({ host, port: 80 }).catch((error: NodeJS.ErrnoException) => {
+      // Only root may listen there, everywhere but on some hosts; and somebody may do so already.
+      if (error.code === 'EACCES' || error.code === 'EADDRINUSE') return context.skip(`cannot listen: ${error.code}`);
+      throw error;
+    });
+    onPort80.behaviour.token = 'token';
+    onPort80.behaviour.challenges = ['Basic'];
+    await login(`http://${host}`);
+    await push({}, `${host}:80`);
+    await onPort80.close();
+    expect(onPort80.manifests.has('4.0')).toBe(true);
+  });
+
   test('that sends an upload to another host does not have the login sent there', async () => {
     registry.behaviour.token = 'token';
     registry.behaviour.challenges = ['Basic'];

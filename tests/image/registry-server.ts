@@ -46,8 +46,8 @@ export interface TestRegistry {
   readonly close: () => Promise<void>;
 }
 
-/** Starts a registry on a free port of loopback. */
-export async function startRegistry(): Promise<TestRegistry> {
+/** Starts a registry on a free port of loopback, or on another address. */
+export async function startRegistry(address?: { readonly host: string; readonly port: number }): Promise<TestRegistry> {
   const behaviour: Behaviour = { failures: 0, referrers: true };
   const blobs = new Map<string, Buffer>();
   const manifests = new Map<string, { type: string; bytes: Buffer }>();
@@ -114,7 +114,11 @@ export async function startRegistry(): Promise<TestRegistry> {
   }
 
   const server = createServer((request, response) => void serve(request, response));
-  port = await listenOnLoopback(server);
+  if (address === undefined) port = await listenOnLoopback(server);
+  else {
+    port = address.port;
+    await new Promise<void>((done, failed) => server.on('error', failed).listen(port, address.host, done));
+  }
   const close = async (): Promise<void> => {
     server.closeAllConnections();
     await new Promise((done) => server.close(done));

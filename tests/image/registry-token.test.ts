@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pushLayout } from '../../src/image/push.ts';
 import { parseReference } from '../../src/image/reference.ts';
+import { authorize } from '../../src/image/registry-token.ts';
 import { startRegistry, type TestRegistry, writeLayout } from './registry-server.ts';
 
 let dir: string;
@@ -111,6 +112,26 @@ describe('a field that is there and empty hides no other', () => {
 });
 
 describe('a server of tokens', () => {
+  const asking = { attempts: 1, answerSeconds: 30, wait: async () => {} };
+  const challenge = (realm: string) =>
+    new Response(null, { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } });
+
+  test('without TLS does not get the login for a registry with TLS', async () => {
+    await writeFile(file, '{"auths":{"r.example":{"username":"me","password":"secret"}}}');
+    const to = parseReference('r.example/weir/base');
+    await expect(authorize(challenge('http://auth.example/token'), to, false, asking)).rejects.toMatchObject({
+      code: 'registry-failed',
+      message: 'r.example wants the login to be sent to auth.example without TLS',
+    });
+    const own = await authorize(
+      challenge(`http://${at()}/token`),
+      parseReference('r.example/weir/base'),
+      false,
+      asking,
+    );
+    expect(own).toEqual({ header: 'Bearer token', file });
+  });
+
   test('that has too much to do is asked again when it says', async () => {
     let refused = 2;
     registry.behaviour.odd = (path, response) => {

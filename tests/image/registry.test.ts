@@ -225,6 +225,34 @@ describe('pushing', () => {
     expect(manifests.has('4.0')).toBe(true);
   });
 
+  test('an upload that was cut begins anew, where the registry says', async () => {
+    const cut: string[] = [];
+    behaviour.odd = (path, response, { method }) => {
+      if (method !== 'PUT' || !path.includes('/uploads/') || cut.length > 0) return false;
+      cut.push(path);
+      response.destroy();
+      return true;
+    };
+    await push();
+    expect(manifests.has('4.0')).toBe(true);
+    const to = asked
+      .filter(({ method, path }) => method === 'PUT' && path.includes('/uploads/'))
+      .map(({ path }) => path);
+    expect(cut.length).toBe(1);
+    expect(new Set(to).size).toBe(to.length);
+    expect(to.length).toBe(blobs.size + 1);
+  });
+
+  test('a blob that cannot be read is no fault of the registry', async () => {
+    const [name] = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')).manifests;
+    const { config } = JSON.parse(await readFile(join(layout, 'blobs', name.digest.replace(':', '/')), 'utf8'));
+    await rm(join(layout, 'blobs', config.digest.replace(':', '/')));
+    const wait = vi.fn(async () => {});
+    const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
+    await expect(pushLayout(layout, to, [], { wait })).rejects.toMatchObject({ code: 'not-a-layout' });
+    expect(wait).not.toHaveBeenCalled();
+  });
+
   test('a refusal is an error that says how to log in, and the tag is not set', async () => {
     behaviour.denied = true;
     await expect(push()).rejects.toMatchObject({
