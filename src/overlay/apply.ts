@@ -74,8 +74,6 @@ export interface ApplyOptions {
 
 export interface OverlaidSources extends ComponentSources {
   readonly applied: readonly AppliedOverlay[];
-  /** Things that are allowed but probably not meant. */
-  readonly warnings: readonly string[];
 }
 
 export interface OverlayInput {
@@ -107,7 +105,6 @@ export async function applyOverlays(input: OverlayInput, options: ApplyOptions =
   return {
     ...rest,
     applied: [...archives.applied, ...rest.applied],
-    warnings: [...archives.warnings, ...rest.warnings],
   };
 }
 
@@ -138,14 +135,14 @@ export async function applyArchiveOverlays(
       options.observe?.({ number, overlay, before: sources, after: sources, inside });
     });
   }
-  if (open.size === 0) return { ...sources, applied, warnings: [] };
+  if (open.size === 0) return { ...sources, applied };
   const files = new Map(sources.files);
   for (const [name, archive] of open) {
     const entry = files.get(name);
     const executable = entry?.kind !== 'link' && entry?.executable === true;
     files.set(name, { kind: 'bytes', bytes: packArchive(archive), executable });
   }
-  return { spec: sources.spec, files, applied, warnings: [] };
+  return { spec: sources.spec, files, applied };
 }
 
 /** What is to say where the project names a hash for an archive after its overlays, and that is not the hash it has. */
@@ -174,7 +171,6 @@ export async function applyPlainOverlays(
   const repacked = new Set(component.overlays.map(archiveOf));
   let current: ComponentSources = sources;
   const applied: AppliedOverlay[] = [];
-  const warnings: string[] = [];
   for (const [index, overlay] of component.overlays.entries()) {
     if (archiveOf(overlay) !== undefined) continue;
     const number = index + 1;
@@ -191,16 +187,13 @@ export async function applyPlainOverlays(
           },
         );
       }
-      for (const warning of outcome.warnings ?? []) {
-        warnings.push(`${component.name}, overlay ${number} (${overlay.type}): ${warning}`);
-      }
       applied.push({ number, overlay, changedSpec: outcome.spec !== undefined, files: outcome.names ?? [] });
       const after = { spec: outcome.spec ?? current.spec, files: outcome.tree ?? current.files };
       options.observe?.({ number, overlay, before: current, after });
       current = after;
     });
   }
-  return { ...current, applied, warnings };
+  return { ...current, applied };
 }
 
 async function attempt(
@@ -221,7 +214,7 @@ async function attempt(
 }
 
 /** The error with the overlay's number, type, reason, and the place in the TOML. */
-function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
+export function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
   const reason = overlay.description === '' ? '' : `: ${overlay.description}`;
   return retold(error, {
     where: {
@@ -238,7 +231,6 @@ interface Outcome {
   readonly spec?: Spec;
   readonly tree?: SourceTree;
   readonly names?: readonly string[];
-  readonly warnings?: readonly string[];
 }
 
 async function applyOne(sources: ComponentSources, overlay: Overlay, root?: string): Promise<Outcome> {
@@ -262,7 +254,7 @@ async function applyOne(sources: ComponentSources, overlay: Overlay, root?: stri
           exit: 2,
         });
       }
-      return { spec: removed.spec, tree, names, warnings: leftPatchCalls(removed.spec, removed.numbers) };
+      return { spec: removed.spec, tree, names };
     }
     case 'file-add': {
       const { bytes, executable } = await readSource(overlay.source, root);
@@ -305,18 +297,6 @@ export function applySpecOverlay(spec: Spec, overlay: Extract<Overlay, { readonl
     case 'spec-remove-subpackage':
       return removeSubpackage(spec, overlay.package);
   }
-}
-
-/** Calls of `%patch` for patches that are gone: rpmbuild would fail on them. */
-function leftPatchCalls(spec: Spec, numbers: readonly number[]): string[] {
-  const warnings: string[] = [];
-  for (const [index, { text }] of spec.lines.entries()) {
-    for (const match of text.matchAll(/%\{?patch(?:\s+(?:-P\s*)?|-P\s*|)(\d+)\b/g)) {
-      if (spec.roles[index] === 'comment' || !numbers.includes(Number(match[1]))) continue;
-      warnings.push(`line ${index + 1} of the spec still applies patch ${match[1]}, which is gone`);
-    }
-  }
-  return warnings;
 }
 
 /** The content of an overlay's source. @throws WeirError `overlay-source`, `link-out`, `lfs-pointer` */

@@ -12,6 +12,7 @@ import {
 } from './apply.ts';
 import type { ArchiveTools } from './compression.ts';
 import { alreadyThere, withoutEffect } from './effect.ts';
+import { patchProblems } from './patch-checks.ts';
 import { dateOf, takenIn, type UpstreamEvidence } from './taken-in.ts';
 
 /** What can be said of an overlay, with what it means. */
@@ -26,6 +27,8 @@ export const findingKinds = {
   'update-due': 'upstream has it, but the component has not moved since it was written',
   'old-backport': 'it is a backport older than asked for',
   'archive-hash': 'the changed archive has another hash than the project names',
+  'not-applied': 'the patch that it adds is listed, but nothing applies it',
+  'left-call': 'the patch that it removes is still applied somewhere',
   unchecked: 'the sources could not be had',
 } as const satisfies Record<string, string>;
 
@@ -77,6 +80,7 @@ export async function checkComponent(
     checkWords(overlay, evidence, options, report);
     if (applied === undefined) continue;
     await checkEffect(overlay, component.name, applied, applied.outcomes.get(index + 1), evidence, report);
+    checkPatch(index + 1, applied.patches, report);
     const archive = archiveOf(overlay);
     const isFirst = component.overlays.findIndex((other) => archiveOf(other) === archive) === index;
     const drift = archive !== undefined && isFirst ? await archiveDrift(component, archive, applied.files) : undefined;
@@ -127,6 +131,7 @@ interface Applied {
   readonly files: ComponentSources['files'];
   /** By the overlay's number. */
   readonly outcomes: ReadonlyMap<number, Outcome>;
+  readonly patches: ReturnType<typeof patchProblems>;
 }
 
 /** Applies the overlays one after the other, past those that fail. */
@@ -151,8 +156,9 @@ async function applyAll(
   };
   const archives = await applyArchiveOverlays(upstream, component, apply);
   current = archives;
-  await applyPlainOverlays(archives, component, apply);
-  return { upstream, files: archives.files, outcomes };
+  const plain = await applyPlainOverlays(archives, component, apply);
+  const patches = patchProblems(upstream.spec, plain.spec, plain.applied);
+  return { upstream, files: archives.files, outcomes, patches };
 }
 
 /** What the sources tell: the first of these that holds. */
@@ -175,6 +181,16 @@ async function checkEffect(
   const nothing = outcome === undefined ? undefined : await withoutEffect(outcome.step, name);
   if (nothing !== undefined) return report('no-effect', nothing, 'remove the overlay');
   if (overlay.metadata?.upstreamStatus === 'upstreamed') checkPin(overlay, evidence, report);
+}
+
+/** How the patches of an overlay are applied once all of them have done their work. */
+function checkPatch(number: number, { unapplied, left }: Applied['patches'], report: Report): void {
+  for (const { error } of unapplied.filter((each) => each.number === number)) {
+    report('not-applied', [error.message, ...error.details].join('; '), error.hint ?? 'apply it in %prep');
+  }
+  for (const { message } of left.filter((each) => each.number === number)) {
+    report('left-call', message, 'take the call out with spec-search-replace, or remove the overlay');
+  }
 }
 
 /** For a change that upstream has but the pinned sources, as far as can be told, do not. */

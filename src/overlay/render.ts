@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
+import { together } from '../project/problems.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Patience } from '../sources/git-run.ts';
 import { formatSourcesFile, type LookasideFile, parseSourcesFile } from '../sources/listing.ts';
@@ -15,6 +16,7 @@ import {
   applyArchiveOverlays,
   applyPlainOverlays,
   type ComponentSources,
+  located,
   type OverlaidSources,
   type OverlayStep,
   readSources,
@@ -22,6 +24,7 @@ import {
 import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
 import { listedNames } from './listed-names.ts';
+import { patchProblems } from './patch-checks.ts';
 import { applyRelease, type ReleaseHistory, releaseHistory } from './release.ts';
 import { insertTag, prependLines } from './spec-edits.ts';
 
@@ -56,12 +59,14 @@ export interface PreparedComponent extends OverlaidSources {
   readonly name: string;
   /** The merged `sources`, with the new hashes of archives that overlays changed. */
   readonly listed: readonly LookasideFile[];
+  /** Things that are allowed but probably not meant. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Upstream's sources → the component's: overlays into archives, macros file, the component's overlays, check.skip,
  * release number, header; in this order.
- * @throws WeirError as `applyOverlays` and `applyRelease`; `no-check`
+ * @throws WeirError as `applyOverlays` and `applyRelease`; `no-check`, `patch-not-applied`
  */
 export async function prepareComponent(
   component: ResolvedComponent,
@@ -80,6 +85,9 @@ export async function prepareComponent(
   const withMacros = addMacrosFile(archives, component);
   if (withMacros.spec !== archives.spec) observe?.({ kind: 'macros', before: archives, after: withMacros });
   const overlaid = await applyPlainOverlays(withMacros, component, overlays);
+  const { unapplied, left } = patchProblems(read.spec, overlaid.spec, overlaid.applied);
+  const [first, ...others] = unapplied.map(({ error, overlay, number }) => located(error, component, overlay, number));
+  if (first !== undefined) throw together(first, others);
   const { files } = overlaid;
   let spec = overlaid.spec;
   const changed = (kind: 'check-skip' | 'release' | 'header', after: Spec): void => {
@@ -99,7 +107,9 @@ export async function prepareComponent(
     spec,
     files: overlaid.files,
     applied: [...archives.applied, ...overlaid.applied],
-    warnings: [...archives.warnings, ...overlaid.warnings],
+    warnings: left.map(
+      ({ number, overlay, message }) => `${component.name}, overlay ${number} (${overlay.type}): ${message}`,
+    ),
     listed,
   };
 }

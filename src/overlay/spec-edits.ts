@@ -507,12 +507,12 @@ export function addPatch(spec: Spec, file: string): Spec {
   return insertTag(spec, `Patch${highest + 1}`, file);
 }
 
-/** Unlists patches. @returns the spec, and the file names and numbers of what went */
+/** Unlists patches. @returns the spec, and the file names of what went */
 export function removePatches(
   spec: Spec,
   glob: string,
   matches: (name: string) => boolean,
-): { readonly spec: Spec; readonly names: readonly string[]; readonly numbers: readonly number[] } {
+): { readonly spec: Spec; readonly names: readonly string[] } {
   const macros = plainMacros(spec);
   const all = patches(spec).map((patch) => ({ ...patch, name: fileNameOf(expandPlain(patch.value, macros)) }));
   const found = all.filter((patch) => matches(patch.value) || matches(patch.name));
@@ -531,6 +531,5 @@ export function removePatches(
       found.map((patch) => [patch.line, patch.end]),
     ),
     names: found.map((patch) => patch.name),
-    numbers: found.map((patch) => patch.number),
   };
 }

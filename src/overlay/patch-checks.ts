@@ -1,0 +1,87 @@
+import { WeirError } from '../base/errors.ts';
+import type { Overlay } from '../project/model.ts';
+import type { Spec } from '../spec/parse.ts';
+import {
+  isApplied,
+  linesNaming,
+  type NamedPatch,
+  namedPatches,
+  type PatchUses,
+  patchUses,
+} from '../spec/patch-uses.ts';
+import { nameMatcher } from './files.ts';
+
+/** Something that is wrong with how a patch is applied, once all overlays have done their work. */
+export interface PatchProblem {
+  /** The overlay's place among the component's, from 1. */
+  readonly number: number;
+  readonly overlay: Overlay;
+}
+
+/** An overlay whose patch nothing applies. */
+export interface UnappliedPatch extends PatchProblem {
+  readonly error: WeirError;
+}
+
+/** A place that still takes a patch which an overlay removed. */
+export interface LeftCall extends PatchProblem {
+  readonly message: string;
+}
+
+/**
+ * Looks at how the spec applies the patches that overlays added, and whether it still applies those that they removed. Only
+ * what the text tells for sure is told.
+ * @param before the spec without the overlays @param after the spec with all of them
+ * @param applied the overlays that did their work
+ */
+export function patchProblems(
+  before: Spec,
+  after: Spec,
+  applied: readonly PatchProblem[],
+): { readonly unapplied: readonly UnappliedPatch[]; readonly left: readonly LeftCall[] } {
+  const about = applied.filter(({ overlay }) => overlay.type === 'patch-add' || overlay.type === 'patch-remove');
+  if (about.length === 0) return { unapplied: [], left: [] };
+  const uses = patchUses(after);
+  const [were, listed] = [namedPatches(before), namedPatches(after)];
+  const unapplied: UnappliedPatch[] = [];
+  const left: LeftCall[] = [];
+  for (const { number, overlay } of about) {
+    if (overlay.type === 'patch-add') {
+      const patch = listed.find(({ name }) => name === overlay.file);
+      if (patch === undefined || isApplied(uses, after, patch) !== false) continue;
+      unapplied.push({ number, overlay, error: unappliedError(patch, uses) });
+    } else if (overlay.type === 'patch-remove') {
+      const matches = nameMatcher(overlay.file);
+      for (const patch of were) {
+        if (!matches(patch.name) && !matches(patch.value)) continue;
+        for (const message of leftCalls(patch, uses, after, listed)) left.push({ number, overlay, message });
+      }
+    }
+  }
+  return { unapplied, left };
+}
+
+function unappliedError({ number, name }: NamedPatch, { uses }: PatchUses): WeirError {
+  const known = [...new Set(uses.map(({ call }) => `it has ${call}`))];
+  return new WeirError(
+    'patch-not-applied',
+    `the patch is listed as Patch${number} (${name}), but nothing in the spec applies it`,
+    {
+      details: known.slice(0, 8),
+      hint: `a second overlay can: spec-append-lines to %prep with "%patch -P ${number} -p1"${
+        uses.some(({ call }) => call.startsWith('%autopatch')) ? ', or let %autopatch take its number' : ''
+      }`,
+      exit: 2,
+    },
+  );
+}
+
+function leftCalls(gone: NamedPatch, { uses }: PatchUses, spec: Spec, listed: readonly NamedPatch[]): string[] {
+  if (listed.some(({ name }) => name === gone.name)) return [];
+  const taken = listed.some(({ number }) => number === gone.number);
+  const lines = new Set(linesNaming(spec, gone.name, false));
+  for (const { line, from, to } of uses) if (!taken && from === to && from === gone.number) lines.add(line);
+  return [...lines]
+    .sort((a, b) => a - b)
+    .map((line) => `line ${line + 1} of the spec still applies patch ${gone.number} (${gone.name}), which is gone`);
+}
