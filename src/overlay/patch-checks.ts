@@ -48,7 +48,9 @@ export function patchProblems(
   for (const { number, overlay } of about) {
     if (overlay.type === 'patch-add') {
       const patch = listed.find(({ name }) => name === overlay.file);
-      if (patch === undefined || isApplied(uses, after, patch) !== false) continue;
+      // `.nopatch` says of a CVE that there is nothing to apply.
+      if (patch === undefined || patch.name.endsWith('.nopatch')) continue;
+      if (isApplied(uses, after, patch) !== false) continue;
       unapplied.push({ number, overlay, error: unappliedError(patch, uses) });
     } else if (overlay.type === 'patch-remove') {
       const matches = nameMatcher(overlay.file);

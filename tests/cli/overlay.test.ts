@@ -13,6 +13,9 @@ Source0: demo-1.tar.gz
 
 %description
 Demo.
+
+%prep
+%autosetup
 `;
 const fix = `Fix the answer
 
@@ -153,7 +156,7 @@ value = "2"
   });
 
   it('takes the sources from a folder', () => {
-    const sources = folder({ 'd/demo/demo.spec': `${spec}\n%prep\n`, 'd/demo/demo.conf': 'two\n' });
+    const sources = folder({ 'd/demo/demo.spec': `${spec}\n%build\n`, 'd/demo/demo.conf': 'two\n' });
     const { stdout } = weir(['-q', '-C', dir, 'overlay', 'explain', 'demo', '--sources', sources]);
     expect(stdout).toContain('-two\n   +three');
     const none = weir(['-q', '-C', dir, 'overlay', 'explain', 'demo', '--sources', folder({})]);

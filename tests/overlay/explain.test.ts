@@ -81,7 +81,7 @@ describe('explaining', () => {
         overlay({ type: 'patch-add', source, file: 'fix.patch' }),
       ],
     });
-    const steps = await changesOf(demo);
+    const steps = await changesOf(demo, await fetched({ 'demo.spec': `${spec}\n%prep\n%autosetup\n` }));
     const shape = steps.map((changes) => changes.map(({ path, change, from, diff }) => [path, change, from, diff]));
     expect(shape).toEqual([
       [['new.conf', 'added', undefined, '--- /dev/null\n+++ b/new.conf\n@@ -0,0 +1 @@\n+new\n']],

@@ -97,6 +97,11 @@ describe('a patch that nothing applies', () => {
   });
 });
 
+it('a file that says of a CVE that there is no patch is applied by nothing', async () => {
+  const text = spec('', '%setup -q');
+  expect((await prepared(text, [await add('CVE-2000-0803.nopatch')])).warnings).toEqual([]);
+});
+
 describe('a patch that is gone', () => {
   const remove: OverlayData = { type: 'patch-remove', file: 'two.patch' };
 
