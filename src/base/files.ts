@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './alive.ts';
@@ -110,9 +111,19 @@ export function noSpace(path: string, cause?: unknown): WeirError {
   });
 }
 
-/** Turns "no space left" and "permission denied" into words; passes everything else through. */
+/** More files open at once than the shell that started Weir allows. */
+export function tooManyFiles(path: string | undefined, cause?: unknown): WeirError {
+  return new WeirError('too-many-files', 'more files would be open at once than are allowed here', {
+    ...(path === undefined ? {} : { where: { file: path } }),
+    hint: 'raise the limit, with `ulimit -n 1024` for example; finished work is kept and the next run goes on from it',
+    cause,
+  });
+}
+
+/** Turns "no space left", "permission denied" and "too many open files" into words; passes everything else through. */
 export function diskError(error: unknown, path: string): unknown {
   const code = systemCode(error);
+  if (code === 'EMFILE' || code === 'ENFILE') return tooManyFiles(path, error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return noSpace(path, error);
   }
@@ -128,12 +139,24 @@ export function diskError(error: unknown, path: string): unknown {
   return error;
 }
 
-/** Runs `work` over `items`, at most `limit` at a time, results in order. The first failure stops new starts. */
+/** How much may go on at a time where few files may be open: six for each piece of work, beside those of Node itself. */
+function mostAtOnce(): number {
+  const said = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return said === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((Number(said) - 24) / 6));
+}
+
+let atOnce: number | undefined;
+
+/**
+ * Runs `work` over `items`, at most `limit` at a time, fewer where not as many files may be open, results in order. The first
+ * failure stops new starts.
+ */
 export async function mapLimit<T, R>(
   items: readonly T[],
   limit: number,
   work: (item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
+  atOnce ??= mostAtOnce();
   const results = new Array<R>(items.length);
   let next = 0;
   let failed = false;
@@ -148,7 +171,7 @@ export async function mapLimit<T, R>(
       }
     }
   };
-  const settled = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
+  const settled = await Promise.allSettled(Array.from({ length: Math.min(limit, atOnce, items.length) }, worker));
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   return results;
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { errorJson, formatError, systemCode, WeirError } from '../base/errors.ts';
-import { diskError } from '../base/files.ts';
+import { diskError, tooManyFiles } from '../base/files.ts';
 import { stopChildren } from '../base/process.ts';
 import { createProgress, type Progress } from '../base/progress.ts';
 import { commands } from './commands.ts';
@@ -176,7 +176,7 @@ function report(error: unknown, globals: GlobalOptions): number {
     if (error.exitCode !== 0 && globals.json) printError(usageError(error));
     return error.exitCode === 0 ? 0 : 2;
   }
-  const known = error instanceof Error && 'path' in error ? diskError(error, String(error.path)) : error;
+  const known = worded(error);
   if (known instanceof WeirError) {
     if (globals.json) printError(known);
     process.stderr.write(`${formatError(known)}\n`);
@@ -188,6 +188,14 @@ function report(error: unknown, globals: GlobalOptions): number {
   const shown = error instanceof Error && globals.verbose ? error.stack : said;
   process.stderr.write(`error: this is a bug in weir: ${shown}\nhint: -v shows where; please report it\n`);
   return 1;
+}
+
+/** What the system refuses, in words, wherever it was noticed. */
+function worded(error: unknown): unknown {
+  if (/^E[MN]FILE$/.test(systemCode(error) ?? '')) {
+    return tooManyFiles(error instanceof Error && 'path' in error ? String(error.path) : undefined, error);
+  }
+  return error instanceof Error && 'path' in error ? diskError(error, String(error.path)) : error;
 }
 
 function printError(error: WeirError): void {

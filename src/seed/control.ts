@@ -56,7 +56,7 @@ export function parseRelations(field: string | undefined): Relation[][] {
   for (const clause of field.split(',')) {
     const alternatives: Relation[] = [];
     for (const part of clause.split('|')) {
-      const match = relationPattern.exec(part.trim());
+      const match = relationPattern.exec(part.trim().replaceAll(/\s+/g, ' '));
       if (match === null) continue;
       const [, name, operator, version] = match;
       if (operator === undefined) alternatives.push({ name: name! });

@@ -51,7 +51,7 @@ export function readElf(read: ReadAt): ElfInfo | undefined {
   const phentsize = head.readUInt16LE(wide ? 54 : 42);
   const phnum = head.readUInt16LE(wide ? 56 : 44);
   const table = read(phoff, phentsize * phnum);
-  if (table.length < phentsize * phnum || phentsize < (wide ? 56 : 32)) return undefined;
+  if (table.length < phentsize * phnum || phentsize < (wide ? 56 : 32) || phentsize > 1024) return undefined;
 
   const loads: { readonly address: number; readonly offset: number; readonly size: number }[] = [];
   let dynamic: { readonly offset: number; readonly size: number } | undefined;
@@ -76,7 +76,7 @@ export function readElf(read: ReadAt): ElfInfo | undefined {
     const tag = wide ? section.readBigUInt64LE(at) : BigInt(section.readUInt32LE(at));
     const value = wide ? section.readBigUInt64LE(at + 8) : BigInt(section.readUInt32LE(at + 4));
     if (tag === 0n) break;
-    if (tag === dt.needed) neededAt.push(Number(value));
+    if (tag === dt.needed && neededAt.length < mostNames) neededAt.push(Number(value));
     else values.set(tag, value);
   }
   const inFile = (address: number): { readonly offset: number; readonly left: number } | undefined => {
@@ -106,10 +106,15 @@ export function readElf(read: ReadAt): ElfInfo | undefined {
   };
 }
 
+/** Libraries or versions in one file, more than any has; and the longest name that is one. */
+const mostNames = 16_384;
+const longestName = 4096;
+
 function cString(bytes: Buffer, at: number): string {
-  if (at < 0 || at >= bytes.length) return '';
-  const end = bytes.indexOf(0, at);
-  return bytes.toString('latin1', at, end < 0 ? bytes.length : end);
+  if (!(at >= 0 && at < bytes.length)) return '';
+  const within = bytes.subarray(at, at + longestName);
+  const end = within.indexOf(0);
+  return within.toString('latin1', 0, end < 0 ? within.length : end);
 }
 
 const baseVersion = 1;
@@ -118,7 +123,7 @@ const baseVersion = 1;
 function readDefined(bytes: Buffer, count: number, name: (at: number) => string): string[] {
   const versions: string[] = [];
   let at = 0;
-  for (let i = 0; i < count && at + 20 <= bytes.length; i++) {
+  for (let i = 0; i < Math.min(count, mostNames) && at + 20 <= bytes.length; i++) {
     const aux = at + bytes.readUInt32LE(at + 12);
     if ((bytes.readUInt16LE(at + 2) & baseVersion) === 0 && aux + 4 <= bytes.length) {
       versions.push(name(bytes.readUInt32LE(aux)));
@@ -134,10 +139,12 @@ function readDefined(bytes: Buffer, count: number, name: (at: number) => string)
 function readNeeded(bytes: Buffer, count: number, name: (at: number) => string): ElfInfo['needs'] {
   const needs: { library: string; versions: string[] }[] = [];
   let at = 0;
-  for (let i = 0; i < count && at + 16 <= bytes.length; i++) {
+  let left = mostNames;
+  for (let i = 0; i < count && at + 16 <= bytes.length && left > 0; i++) {
     const versions: string[] = [];
+    left--;
     let aux = at + bytes.readUInt32LE(at + 8);
-    for (let j = 0; j < bytes.readUInt16LE(at + 2) && aux + 16 <= bytes.length; j++) {
+    for (let j = 0; j < bytes.readUInt16LE(at + 2) && aux + 16 <= bytes.length && left > 0; j++, left--) {
       versions.push(name(bytes.readUInt32LE(aux + 8)));
       const next = bytes.readUInt32LE(aux + 12);
       if (next === 0) break;

@@ -57,7 +57,8 @@ export function licenseExpression(copyright: string | undefined): string {
   if (!/copyright-format|dep5/i.test(stanzas[0]?.get('format') ?? '')) return unreadLicense;
   const parts = new Set<string>();
   for (const stanza of stanzas) {
-    const license = stanza.get('files') === undefined ? undefined : stanza.get('license')?.split('\n')[0]?.trim();
+    const line = stanza.get('files') === undefined ? undefined : stanza.get('license')?.split('\n')[0];
+    const license = line?.replaceAll(/\s+/g, ' ').trim();
     // Packaging files do not come in, so their licence does not either.
     if (license === undefined || license === '' || stanza.get('files')?.trim() === 'debian/*') continue;
     for (const part of license.split(/\s*,?\s+and(?:\/or)?\s+|\s*,\s*/i))
@@ -74,8 +75,8 @@ function alternatives(text: string): string {
 
 /** One short name, perhaps `… with … exception`, as an SPDX identifier or reference. */
 function oneLicense(text: string): string {
-  const known = spdx[text.toLowerCase()];
-  if (known !== undefined) return known;
+  if (Object.hasOwn(spdx, text.toLowerCase())) return spdx[text.toLowerCase()]!;
+  if (text.length > 200) return unreadLicense;
   const match = gnu.exec(text);
   if (match !== null) {
     const [, prefix, version, later, free, freeLater] = match;

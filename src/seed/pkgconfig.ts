@@ -1,5 +1,8 @@
 import type { Dependency } from '../rpm/types.ts';
 
+/** The longest value that means anything, in characters. */
+const longestValue = 4096;
+
 /**
  * What a pkg-config file provides, as rpm's generator names it: `pkgconfig(zlib) = 1.3.2`. Variables in the version are
  * replaced. @param path of the file; its base name is the module's @returns undefined where the file has no version
@@ -8,14 +11,18 @@ export function pkgconfigProvide(path: string, content: string): Dependency | un
   const match = /\/([^/]+)\.pc$/.exec(path);
   if (match === null) return undefined;
   const variables = new Map<string, string>();
-  const expand = (value: string): string =>
-    value.replaceAll(/\$\{([^}]*)\}/g, (_whole, name: string) => variables.get(name) ?? '');
+  const expand = (value: string): string => {
+    const whole = value.replaceAll(/\$\{([^{}]*)\}/g, (_all, name: string) => variables.get(name) ?? '');
+    // Variables of variables can multiply.
+    return whole.length <= longestValue ? whole : '';
+  };
   let version: string | undefined;
   for (const line of content.split('\n')) {
-    const variable = /^([A-Za-z0-9_.]+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (variable !== null) variables.set(variable[1]!, expand(variable[2]!));
-    const field = /^Version\s*:\s*(.*?)\s*$/i.exec(line);
-    if (field !== null) version = expand(field[1]!);
+    const mark = line.search(/[=:]/);
+    if (mark < 0 || line.length > longestValue) continue;
+    const [key, value] = [line.slice(0, mark).trimEnd(), line.slice(mark + 1).trim()];
+    if (line[mark] === '=' && /^[A-Za-z0-9_.]+$/.test(key)) variables.set(key, expand(value));
+    if (line[mark] === ':' && key.toLowerCase() === 'version') version = expand(value);
   }
   const name = `pkgconfig(${match[1]})`;
   const evr = version?.replaceAll(/[^A-Za-z0-9._+~^]/g, '.');

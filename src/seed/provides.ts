@@ -13,13 +13,13 @@ export function fileProvides(path: string, size: number, read: ReadAt): Dependen
     const info = isElf(read(0, 4)) ? readElf(read) : undefined;
     return info === undefined ? [] : elfProvides(info).map((name) => ({ name, flags: '' }));
   }
-  if (path.endsWith('.pc')) {
+  if (path.endsWith('.pc') && size < 1 << 20) {
     const provide = pkgconfigProvide(path, read(0, size).toString());
     return provide === undefined ? [] : [provide];
   }
   if (path.endsWith('.pm')) return perlModule(path);
   if (/\/(METADATA|PKG-INFO)$/.test(path) && size < 1 << 20) return pythonDistribution(read(0, size).toString());
-  if (/^\/usr\/lib\/sysusers\.d\/[^/]+\.conf$/.test(path)) return accounts(read(0, size).toString());
+  if (/^\/usr\/lib\/sysusers\.d\/[^/]+\.conf$/.test(path) && size < 1 << 20) return accounts(read(0, size).toString());
   return [];
 }
 

@@ -4,7 +4,8 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { isAbandoned, isTemporary, readIfExists, temporaryName } from '../../src/base/files.ts';
+import { diskError, isAbandoned, isTemporary, readIfExists, temporaryName } from '../../src/base/files.ts';
+import { run } from '../../src/base/process.ts';
 import { unprivileged } from '../unprivileged.ts';
 
 /** This process's own temporary, with one of the parts of its name changed: process, namespace, start. */
@@ -55,4 +56,24 @@ test('a file that is not there is nothing, and one that may not be read is named
     for (const path of [file, join(dir, 'closed/a')])
       await expect(readIfExists(path)).rejects.toMatchObject({ code: 'not-readable', where: { file: path } });
   });
+});
+
+test('as many things go on at a time as files may be open', async () => {
+  const script = `
+    import { open } from 'node:fs/promises';
+    import { mapLimit } from '${new URL('../../src/base/files.ts', import.meta.url)}';
+    const done = await mapLimit(Array.from({ length: 200 }), 64, async (_, index) => {
+      const handles = await Promise.all([1, 2, 3, 4].map(() => open('/dev/null')));
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const handle of handles) await handle.close();
+      return index;
+    });
+    console.log(done.length);`;
+  const argv = ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script];
+  expect(await run(argv)).toMatchObject({ code: 0, stdout: '200\n' });
+});
+
+test('too many open files are told as that', () => {
+  const cause = Object.assign(new Error('x'), { code: 'EMFILE' });
+  expect(diskError(cause, '/x')).toMatchObject({ code: 'too-many-files', where: { file: '/x' } });
 });

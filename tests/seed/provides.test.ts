@@ -60,3 +60,10 @@ describe('accounts', () => {
     expect(accounts('m alice wheel')[0]!.name).toBe('groupmember(alice/wheel)');
   });
 });
+
+it('what multiplies, or goes round, is left out at once', () => {
+  const lines = Array.from({ length: 60 }, (_, index) => `v${index + 1}=\${v${index}}\${v${index}}`);
+  const content = `v0=1234567890\n${lines.join('\n')}\nVersion: \${v60}\n${' '.repeat(200_000)}x = ${' '.repeat(200_000)}y\n`;
+  const read = bytesReader(Buffer.from(content));
+  expect(fileProvides('/usr/lib/pkgconfig/x.pc', content.length, read)).toEqual([{ name: 'pkgconfig(x)', flags: '' }]);
+});

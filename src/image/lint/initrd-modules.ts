@@ -1,9 +1,11 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { isCpio, readCpio } from '../../archive/cpio.ts';
+import { systemCode, WeirError } from '../../base/errors.ts';
 import { moduleName } from '../kernel-modules.ts';
 import { unreadable } from './rule.ts';
 
-/** Decompresses what Node does not know. */
-export type Decompress = (kind: 'xz' | 'lz4', packed: Buffer) => Promise<Buffer>;
+/** Decompresses what Node does not know. @param most bytes that may come out @throws WeirError `unreadable` */
+export type Decompress = (kind: 'xz' | 'lz4', packed: Buffer, most: number) => Promise<Buffer>;
 
 /** A file in an initramfs. */
 export interface InitrdFile {
@@ -12,6 +14,12 @@ export interface InitrdFile {
   readonly content: Buffer;
 }
 
+/** What an initramfs may unpack to, in bytes: more than any machine's memory would be asked for at its start. */
+const mostUnpacked = 384 << 20;
+
+/** An archive in an archive in an archive …: the kernel takes one. */
+const mostNested = 3;
+
 /**
  * The files of an initramfs: cpio archives ("newc") one after another, each plain or compressed, as the kernel takes them
  * (kernel documentation, "initramfs buffer format"). @throws WeirError `unreadable`
@@ -19,15 +27,17 @@ export interface InitrdFile {
 export async function initrdFiles(bytes: Buffer, decompress: Decompress): Promise<InitrdFile[]> {
   const files: InitrdFile[] = [];
   let rest = bytes;
-  for (;;) {
-    const start = rest.findIndex((byte) => byte !== 0);
-    if (start < 0) return files;
-    rest = rest.subarray(start);
-    if (rest.toString('latin1', 0, 5) === '07070') rest = readCpio(rest, files);
+  let at = 0;
+  for (let nested = 0; ; ) {
+    // Archives can be filled up with zeros.
+    while (at < rest.length && rest[at] === 0) at++;
+    if (at === rest.length) return files;
+    if (isCpio(rest, at)) at = readArchive(rest, at, files);
     else {
+      if (++nested > mostNested) throw unreadable('the initrd is compressed more often than once');
       // Nothing says where a compressed archive ends, so it is the last one; in it, there can be more.
-      files.push(...(await initrdFiles(await unpack(rest, decompress), decompress)));
-      return files;
+      rest = await unpack(rest.subarray(at), decompress);
+      at = 0;
     }
   }
 }
@@ -35,32 +45,35 @@ export async function initrdFiles(bytes: Buffer, decompress: Decompress): Promis
 async function unpack(packed: Buffer, decompress: Decompress): Promise<Buffer> {
   const magic = packed.toString('hex', 0, 6);
   try {
-    if (magic.startsWith('28b52ffd')) return zstdDecompressSync(packed);
-    if (magic.startsWith('1f8b')) return gunzipSync(packed);
+    if (magic.startsWith('28b52ffd')) return zstdDecompressSync(packed, { maxOutputLength: mostUnpacked });
+    if (magic.startsWith('1f8b')) return gunzipSync(packed, { maxOutputLength: mostUnpacked });
   } catch (error) {
+    if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') {
+      throw unreadable(`the initrd unpacks to more than ${mostUnpacked} bytes, which are the most that is read`, error);
+    }
     throw unreadable('the initrd does not decompress', error);
   }
-  if (magic === 'fd377a585a00') return decompress('xz', packed);
-  if (magic.startsWith('02214c18') || magic.startsWith('04224d18')) return decompress('lz4', packed);
+  if (magic === 'fd377a585a00') return decompress('xz', packed, mostUnpacked);
+  if (magic.startsWith('02214c18') || magic.startsWith('04224d18')) return decompress('lz4', packed, mostUnpacked);
   throw unreadable(`the initrd is neither a cpio archive nor compressed in a known way (it starts with ${magic})`);
 }
 
-/** Adds an archive's regular files to `files`. @returns what comes after it */
-function readCpio(bytes: Buffer, files: InitrdFile[]): Buffer {
-  for (let at = 0; ; ) {
-    const magic = bytes.toString('latin1', at, at + 6);
-    if (magic !== '070701' && magic !== '070702') throw unreadable('the initrd ends within a cpio archive');
-    const field = (index: number) =>
-      Number.parseInt(bytes.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16);
-    const nameEnd = at + 110 + field(11);
-    const path = bytes.toString('utf8', at + 110, nameEnd - 1);
-    const start = Math.ceil(nameEnd / 4) * 4;
-    const end = start + field(6);
-    if (!(end <= bytes.length)) throw unreadable('the initrd ends within a file');
-    const regular = (field(1) & 0o170000) === 0o100000;
-    at = Math.ceil(end / 4) * 4;
-    if (path === 'TRAILER!!!') return bytes.subarray(at);
-    if (regular) files.push({ path: path.replace(/^(\.?\/)+/, ''), content: bytes.subarray(start, end) });
+/** Adds an archive's regular files to `files`. @returns where it ends */
+function readArchive(bytes: Buffer, at: number, files: InitrdFile[]): number {
+  try {
+    // The alignment counts from the archive's own beginning.
+    const own = bytes.subarray(at);
+    const members = readCpio(own);
+    for (;;) {
+      const next = members.next();
+      if (next.done === true) return at + next.value;
+      const { name, mode, start, end } = next.value;
+      if ((mode & 0o170000) === 0o100000)
+        files.push({ path: name.replace(/^(\.?\/)+/, ''), content: own.subarray(start, end) });
+    }
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'bad-cpio') throw error;
+    throw unreadable(`the initrd is ${error.message}`, error);
   }
 }
 
@@ -72,7 +85,10 @@ export function initrdModules(files: readonly InitrdFile[]): ReadonlySet<string>
     names.add(moduleName(path));
     // Files can be numbered for their order; an unpacked module says its own name.
     const own = content.indexOf('\0name=');
-    if (own >= 0) names.add(content.toString('latin1', own + 6, content.indexOf(0, own + 6)).replaceAll('-', '_'));
+    if (own >= 0)
+      names.add(
+        content.toString('latin1', own + 6, Math.min(own + 70, content.indexOf(0, own + 6))).replaceAll('-', '_'),
+      );
   }
   return names;
 }

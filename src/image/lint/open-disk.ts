@@ -128,14 +128,18 @@ export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['p
 }
 
 export function decompressor(toolbox: Toolbox, scratch: string): DiskReaders['decompress'] {
-  return async (kind, packed) => {
+  return async (kind, packed, most) => {
     if (kind === 'lz4') throw unreadable('the initrd is compressed with lz4, which the toolbox does not have');
     const dir = await mkdtemp(join(scratch, 'xz-'));
     await writeFile(join(dir, 'data.xz'), packed);
+    // One byte more than there may be says that there is more.
+    const script = 'xz --decompress --stdout "$1/data.xz" | head -c "$2" >"$1/data"; [ -s "$1/data" ]';
     const { code } = await tryTool(toolbox, {
-      argv: ['xz', '--decompress', '--keep', join(dir, 'data.xz')],
+      argv: ['bash', '-c', `set -o pipefail; ${script}`, 'sh', dir, String(most + 1)],
       binds: [{ from: dir, writable: true }],
     });
+    const { size } = await stat(join(dir, 'data')).catch(() => ({ size: 0 }));
+    if (size > most) throw unreadable(`the initrd unpacks to more than ${most} bytes, which are the most that is read`);
     if (code !== 0) throw unreadable('the initrd does not decompress');
     return readFile(join(dir, 'data'));
   };

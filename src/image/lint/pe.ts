@@ -40,9 +40,9 @@ export function readPe(bytes: Buffer): PeFile | undefined {
 
 /** The text of a section, without the NULs that pad it. */
 export function sectionText({ sections }: PeFile, name: string): string | undefined {
-  return sections
-    .find((section) => section.name === name)
-    ?.content.toString('utf8')
-    .replace(/\0+$/, '')
-    .trim();
+  const content = sections.find((section) => section.name === name)?.content;
+  if (content === undefined) return undefined;
+  let end = content.length;
+  while (end > 0 && content[end - 1] === 0) end--;
+  return content.toString('utf8', 0, end).trim();
 }

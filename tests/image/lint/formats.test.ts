@@ -157,6 +157,14 @@ describe('the initrd', () => {
     );
     await expect(initrdFiles(Buffer.from('1f8b00', 'hex'), noTool)).rejects.toBeInstanceOf(WeirError);
   });
+
+  test('that unpacks to more than memory holds, or to itself for ever, is said to', async () => {
+    const bomb = gzipSync(Buffer.alloc(400 << 20), { level: 1 });
+    await expect(initrdFiles(bomb, noTool)).rejects.toThrow(/unpacks to more than 402653184 bytes/);
+    let nested = gzipSync(Buffer.alloc(3, 'x'));
+    for (let depth = 0; depth < 5; depth++) nested = gzipSync(nested);
+    await expect(initrdFiles(nested, noTool)).rejects.toThrow(/compressed more often than once/);
+  });
 });
 
 describe('files over each other', () => {
