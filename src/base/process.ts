@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Told the number of the process once it runs. */
   readonly started?: (pid: number) => void;
+  /** How much of stdout and stderr together is kept in memory; what more comes is thrown away, and told once. */
+  readonly maxOutput?: { readonly bytes: number; readonly onExceeded: () => void };
 }
 
 export interface RunResult {
@@ -35,8 +37,18 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     const child = start(argv, options, log);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    let kept = 0;
+    const keep =
+      (chunks: Buffer[]) =>
+      (chunk: Buffer): void => {
+        const before = kept;
+        kept += chunk.length;
+        const { bytes, onExceeded } = options.maxOutput ?? { bytes: Number.POSITIVE_INFINITY };
+        if (kept <= bytes) chunks.push(chunk);
+        else if (before <= bytes) onExceeded?.();
+      };
+    child.stdout?.on('data', keep(stdout));
+    child.stderr?.on('data', keep(stderr));
     const input = options.input;
     let inputError: unknown;
     if (input !== undefined && child.stdin !== null) {

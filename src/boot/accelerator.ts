@@ -62,6 +62,7 @@ export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Pr
     qemu.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-drive', `if=ide,format=raw,file=${disk}`);
     const result = await run(
       sandboxArgv(toolbox.jail, {
+        code: 'tool',
         root: toolbox.root,
         // A guest that died of an internal error leaves QEMU waiting for someone to look at it.
         argv: ['timeout', '--kill-after=1', '5', ...qemu],

@@ -198,6 +198,7 @@ async function copyFresh(toolbox: Toolbox, from: string, to: string, folder: str
   const host = from.startsWith('/usr/') ? [] : [{ from }];
   const result = await run(
     sandboxArgv(toolbox.jail, {
+      code: 'tool',
       root: toolbox.root,
       argv: ['cp', '--no-preserve=all', '-L', from, to],
       binds: [...host, { from: folder, writable: true }],
@@ -230,6 +231,7 @@ export async function makeOverlay(
   if (size !== undefined) argv.push(String(size));
   const result = await run(
     sandboxArgv(toolbox.jail, {
+      code: 'tool',
       root: toolbox.root,
       argv,
       binds: [{ from: image.path }, { from: folder, writable: true }],
@@ -248,6 +250,7 @@ export async function makeOverlay(
 /** The whole command that runs a machine from the toolbox: on the host's network (its loopback), with /dev/kvm. */
 export function machineCommand(toolbox: Toolbox, machine: Machine, binds: readonly Bind[]): string[] {
   return sandboxArgv(toolbox.jail, {
+    code: 'tool',
     root: toolbox.root,
     argv: qemuArgv(machine),
     binds,

@@ -1,9 +1,11 @@
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, tail } from '../base/process.ts';
 import { type ActionResult, outputPath, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
+import { buildLimits } from '../engine/limits.ts';
+import { outputFiles } from '../engine/outputs.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
@@ -50,15 +52,14 @@ async function rpmbuild(
   const top = join(work, 'builddir');
   for (const folder of ['SOURCES', 'SPECS', 'BUILD', 'RPMS', 'SRPMS'])
     await mkdir(join(top, folder), { recursive: true });
-  await mkdir(join(work, 'upper'));
-  await mkdir(join(work, 'work'));
   for (const [name, digest] of Object.entries(input.files)) {
     await takeOut(context.engine.store, digest, join(top, name === input.spec ? 'SPECS' : 'SOURCES', name));
   }
   const log = join(work, 'build.log');
   const outcome = await runSandboxed(context.toolbox.jail, {
+    code: 'untrusted',
+    limits: buildLimits,
     root: await buildroot.open(),
-    overlay: { upper: join(work, 'upper'), work: join(work, 'work') },
     binds: [{ from: top, to: '/builddir', writable: true }],
     argv: [
       'rpmbuild',
@@ -85,7 +86,7 @@ async function rpmbuild(
   if (outcome.code !== 0) throw await buildError(context, input, log, outcome.code);
   const files: Record<string, string> = { log };
   const packages: Described[] = [];
-  for (const file of await rpmFiles(top)) {
+  for (const file of outputFiles([join(top, 'RPMS'), join(top, 'SRPMS')], '.rpm')) {
     const name = file.split('/').at(-1)!;
     files[name] = file;
     const pkg = await readRpm(file);
@@ -102,16 +103,6 @@ async function rpmbuild(
     });
   }
   return { files, value: packages };
-}
-
-async function rpmFiles(top: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const folder of ['RPMS', 'SRPMS']) {
-    for (const name of await readdir(join(top, folder), { recursive: true })) {
-      if (name.endsWith('.rpm')) found.push(join(top, folder, name));
-    }
-  }
-  return found.sort();
 }
 
 async function buildError(context: BuildContext, input: BuildInput, log: string, code: number): Promise<WeirError> {

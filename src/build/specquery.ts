@@ -1,14 +1,15 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { lastLines } from '../base/process.ts';
+import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
+import { queryLimits } from '../engine/limits.ts';
 import { runSandboxed, withScratch } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
 import type { Spec } from '../spec/parse.ts';
 import { patches, sources } from '../spec/query.ts';
-import { type Toolbox, tryTool } from '../toolbox/tool.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
 import type { BuildContext, Buildroot } from './buildroot.ts';
 import { type MacroUses, macroUses, unknownMark, withNames } from './unknown-macros.ts';
 
@@ -48,12 +49,17 @@ export async function querySpec(context: BuildContext, buildroot: Buildroot, inp
 
 async function query(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<SpecFacts> {
   return withScratch(context.engine.scratch, async (work) => {
+    // A folder that the builder may enter, in one that no other user of the host may.
+    const folder = join(work, 'sources');
+    await mkdir(folder);
     for (const [name, digest] of Object.entries(input.files))
-      await takeOut(context.engine.store, digest, join(work, name));
-    await writeFile(join(work, '.query'), script);
+      await takeOut(context.engine.store, digest, join(folder, name));
+    await writeFile(join(folder, '.query'), script);
     const result = await runSandboxed(context.toolbox.jail, {
+      code: 'untrusted',
+      limits: queryLimits,
       root: await buildroot.open(),
-      binds: [{ from: work, to: '/tmp/sources' }],
+      binds: [{ from: folder, to: '/tmp/sources' }],
       argv: ['sh', '/tmp/sources/.query', context.arch, input.spec],
       env: { SOURCE_DATE_EPOCH: String(context.clock) },
     });
@@ -177,7 +183,11 @@ export async function describeSpec(engine: Engine, toolbox: Toolbox, input: Spec
       files: input.files,
       macros: input.macros.map((file) => file.sha256),
     },
-    run: async (work) => ({ value: await describe(toolbox, input, work) }),
+    run: async (work) => {
+      const folder = join(work, 'query');
+      await mkdir(folder);
+      return { value: await describe(toolbox, input, folder) };
+    },
   });
   return result.value as SpecDescription;
 }
@@ -202,8 +212,11 @@ async function describe(toolbox: Toolbox, input: SpecFolder, work: string): Prom
   return { ...parseDescription(result.stdout, unknown, result.stderr), unset: unset.sort() };
 }
 
-function tool(toolbox: Toolbox, input: SpecFolder, work: string, argv: readonly string[]): ReturnType<typeof tryTool> {
-  return tryTool(toolbox, {
+function tool(toolbox: Toolbox, input: SpecFolder, work: string, argv: readonly string[]): Promise<RunResult> {
+  return runSandboxed(toolbox.jail, {
+    code: 'untrusted',
+    limits: queryLimits,
+    root: toolbox.root,
     argv: ['sh', '/tmp/query/describe', ...argv, input.arch, `${input.component}.spec`],
     binds: [
       { from: input.dir, to: '/tmp/sources' },

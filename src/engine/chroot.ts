@@ -1,32 +1,58 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run, runOk } from '../base/process.ts';
-import type { Bind, Sandboxed } from './jail.ts';
+import { type Home, stepDown } from './builder.ts';
+import type { Bind, Jail, Sandboxed } from './jail.ts';
+import { insideStart } from './launcher.ts';
+import { processesOf } from './limits.ts';
 
 /**
  * The stand-in where root may make no namespaces and no mounts (a plain CI container): the root is copied, what would be
  * bound is moved or copied in and taken out again, and what would be an overlay is a copy whose changes are picked out
- * afterwards. Slower, and it hides neither the network nor other processes.
+ * afterwards. Slower, and no boundary: other people's code runs as a user of its own, without capabilities and with the
+ * same seccomp filter, but it sees the network and other processes.
  * @param scratch folder of this run, on the cache's file system
+ * @param home for an untrusted step, what is its user's
+ * @param work runs a command line; it is told the user whose processes the step's are
  */
 export async function inChroot<T>(
+  { launcher }: Jail,
   spec: Sandboxed,
   scratch: string,
-  work: (argv: readonly string[]) => Promise<T>,
+  home: Home | undefined,
+  work: (argv: readonly string[], uid?: number) => Promise<T>,
 ): Promise<T> {
   const root = join(scratch, 'root');
   await mkdir(root);
-  if (spec.overlay === undefined) await toolRoot(spec.root, root);
+  const overlay = spec.code === 'tool' ? spec.overlay : undefined;
+  const treeOverlay = spec.code === 'tool' ? spec.treeOverlay : undefined;
+  if (home !== undefined) await builderRoot(spec.root, root, home, launcher.inside);
+  else if (overlay === undefined) await toolRoot(spec.root, root);
   else await copyInto(spec.root, root);
   await makeDevices(root);
   const undo: (() => Promise<void>)[] = [];
   try {
     for (const bind of spec.binds ?? []) undo.unshift(await bring(bind, root, scratch));
+    const command = ['/usr/bin/env', '-C', spec.cwd ?? '/', ...spec.argv];
+    if (spec.code === 'untrusted' && home?.owner !== undefined) {
+      const { processes, disk } = spec.limits;
+      const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
+      const filter = ['--seccomp-filter', '/.weir/untrusted.bpf'];
+      const step = [...insideStart, ...filter, ...stepDown(home.owner), ...command];
+      try {
+        return await work(
+          [...launcher.start, launcher.programs.prlimit, ...limits, '--', 'chroot', root, ...step],
+          home.owner,
+        );
+      } finally {
+        await endAll(home.owner);
+      }
+    }
     const overlays = [];
-    if (spec.overlay !== undefined) overlays.push({ lower: spec.root, upper: spec.overlay.upper, at: root });
-    if (spec.treeOverlay !== undefined) {
-      const { lower, upper, at } = spec.treeOverlay;
+    if (overlay !== undefined) overlays.push({ lower: spec.root, upper: overlay.upper, at: root });
+    if (treeOverlay !== undefined) {
+      const { lower, upper, at } = treeOverlay;
       const inner = join(root, at);
       await copyInto(lower, inner);
       // A second overlay on the same tree goes on from what the first one wrote and took away.
@@ -37,12 +63,45 @@ export async function inChroot<T>(
       overlays.push({ lower, upper, at: inner });
     }
     const mark = Date.now();
-    const result = await work(['chroot', root, '/usr/bin/env', '-C', spec.cwd ?? '/', ...spec.argv]);
+    const result = await work(['chroot', root, ...command]);
     for (const { lower, upper, at } of overlays)
-      if (spec.treeOverlay !== undefined) await pickChanges(lower, at, upper, mark);
+      if (treeOverlay !== undefined) await pickChanges(lower, at, upper, mark);
     return result;
   } finally {
     for (const step of undo) await step();
+  }
+}
+
+/** The builder's root: hard links, which it may not write as they are root's, and what is its own. */
+async function builderRoot(from: string, root: string, home: Home, inside: string): Promise<void> {
+  const linked = await run(['cp', '-al', `${from}/.`, root]);
+  if (linked.code !== 0) await copyInto(from, root);
+  for (const name of ['passwd', 'group'] as const) {
+    await mkdir(join(root, 'etc'), { recursive: true });
+    // Removed first: what lies there is a hard link.
+    await rm(join(root, 'etc', name), { force: true });
+    await copyFile(home[name], join(root, 'etc', name));
+  }
+  for (const dir of ['tmp', 'var/tmp', 'dev/shm']) {
+    await rm(join(root, dir), { recursive: true, force: true });
+    await mkdir(join(root, dir), { recursive: true });
+    await runOk(['chmod', '1777', join(root, dir)]);
+  }
+  for (const dir of ['proc', 'run', 'root']) await mkdir(join(root, dir), { recursive: true });
+  await runOk(['cp', '-a', inside, join(root, '.weir')]);
+}
+
+/** Ends what a step has left running: in a chroot nothing else does. */
+async function endAll(uid: number): Promise<void> {
+  for (let left = processesOf(uid), tries = 0; left.length > 0 && tries < 100; left = processesOf(uid), tries++) {
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

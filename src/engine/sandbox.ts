@@ -1,11 +1,15 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { temporaryName } from '../base/files.ts';
-import { type RunResult, run, runOk, stream } from '../base/process.ts';
+import { type RunOptions, type RunResult, run, runOk, stream } from '../base/process.ts';
+import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
 import { inChroot } from './chroot.ts';
-import type { Jail, Sandboxed } from './jail.ts';
+import { builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
+import { insideStart } from './launcher.ts';
+import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
+import { withScratch } from './scratch.ts';
+
+export { removeTree, withScratch } from './scratch.ts';
 
 const baseEnvironment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -15,69 +19,277 @@ const baseEnvironment = {
   TZ: 'UTC',
 } as const;
 
-/** Runs in the sandbox to the end; a non-zero exit is a result. */
+/**
+ * Runs in the sandbox to the end; a non-zero exit is a result.
+ * @throws WeirError `limit-exceeded` where an untrusted step used more than its limits
+ */
 export function runSandboxed(jail: Jail, spec: Sandboxed): Promise<RunResult> {
-  if (jail.kind !== 'chroot') return run(sandboxArgv(jail, spec), runOptions(spec));
-  return withScratch(jail.scratch, (scratch) => inChroot(spec, scratch, (argv) => run(argv, runOptions(spec))));
+  return runBy(run, jail, spec);
 }
 
 /** Runs in the sandbox; a non-zero exit is a WeirError `tool-failed`. */
 export async function runSandboxedOk(jail: Jail, spec: Sandboxed): Promise<RunResult> {
-  if (jail.kind !== 'chroot') return runOk(sandboxArgv(jail, spec), runOptions(spec));
-  return withScratch(jail.scratch, (scratch) => inChroot(spec, scratch, (argv) => runOk(argv, runOptions(spec))));
+  return runBy(runOk, jail, spec);
 }
 
-/** Runs in the sandbox with stdout as a stream; only in a namespace. */
-export function streamSandboxed(jail: Jail, spec: Sandboxed): ReturnType<typeof stream> {
+type Runner = (argv: readonly string[], options: RunOptions) => Promise<RunResult>;
+
+async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunResult> {
+  const options = runOptions(spec);
+  if (spec.code === 'tool') {
+    if (jail.kind !== 'chroot') return runner(sandboxArgv(jail, spec), options);
+    return withScratch(jail.scratch, (scratch) =>
+      inChroot(jail, spec, scratch, undefined, (argv) => runner(argv, options)),
+    );
+  }
+  return withScratch(jail.scratch, async (scratch) => {
+    const home = await layOutHome(jail, spec, scratch);
+    const limited = (argv: readonly string[], uid?: number): Promise<RunResult> =>
+      withLimits(spec, home, uid, (more) => runner(argv, { ...options, ...more }));
+    if (jail.kind !== 'chroot') return limited(untrustedArgv(jail, spec, home));
+    return inChroot(jail, spec, scratch, home, limited);
+  });
+}
+
+/** Runs with the limits watched. @param uid the user all of whose processes are the step's; else it is the child with its own */
+async function withLimits(
+  { limits, binds = [] }: UntrustedStep,
+  home: Home,
+  uid: number | undefined,
+  work: (options: Pick<RunOptions, 'signal' | 'started' | 'maxOutput'>) => Promise<RunResult>,
+): Promise<RunResult> {
+  const abort = new AbortController();
+  const folders = [home.temporary, ...binds.filter((bind) => bind.writable === true).map((bind) => bind.from)];
+  let exceeded: WeirError | undefined;
+  let stop: (() => void) | undefined;
+  const tell = (error: WeirError): void => {
+    exceeded ??= error;
+    abort.abort();
+  };
+  try {
+    return await work({
+      signal: abort.signal,
+      maxOutput: {
+        bytes: limits.output,
+        onExceeded: () =>
+          tell(
+            limitError(
+              `the step printed more than ${limits.output} bytes and was ended`,
+              'see what it runs for an endless loop',
+            ),
+          ),
+      },
+      started: (pid) => {
+        const pids = uid === undefined ? () => descendants(pid) : () => processesOf(uid);
+        stop = watchLimits(limits, pids, folders, tell);
+      },
+    }).finally(() => {
+      if (exceeded !== undefined) throw exceeded;
+    });
+  } finally {
+    stop?.();
+  }
+}
+
+/** Runs a tool in the sandbox with stdout as a stream; only in a namespace. */
+export function streamSandboxed(jail: Jail, spec: ToolStep): ReturnType<typeof stream> {
   return stream(sandboxArgv(jail, spec), runOptions(spec));
 }
 
-function runOptions(spec: Sandboxed): Parameters<typeof run>[1] & object {
+function runOptions(spec: Sandboxed): RunOptions {
+  const home = spec.code === 'untrusted' ? { HOME: '/tmp', USER: builder.name, LOGNAME: builder.name } : {};
   return {
-    env: { ...baseEnvironment, ...spec.env },
+    env: { ...baseEnvironment, ...home, ...spec.env },
     ...(spec.input === undefined ? {} : { input: spec.input }),
     ...(spec.log === undefined ? {} : { log: spec.log }),
   };
 }
 
-/** The command line that runs `spec`; given out so that a caller can start it with its own stdio (a console). */
-export function sandboxArgv(jail: Jail, spec: Sandboxed): string[] {
+/**
+ * What a tool's root has inside, of all that a root can have: files of any owner, a root of its own (rpm), other ids.
+ * Nothing that mounts, makes devices, or reaches the kernel's settings or the network's.
+ */
+const toolCapabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_DAC_READ_SEARCH',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+];
+
+/** What it takes to become another user, before that user's program starts. */
+const stepDownCapabilities = ['CAP_SETGID', 'CAP_SETPCAP', 'CAP_SETUID'];
+
+/** The command line that runs a tool; given out so that a caller can start it with its own stdio (a console). */
+export function sandboxArgv(jail: Jail, spec: ToolStep): string[] {
   if (jail.kind === 'chroot') throw noNamespaces('a program that talks to the terminal cannot run in a chroot copy');
-  const argv = [...jail.argv];
-  if (spec.overlay === undefined) argv.push(...readOnlyRoot(spec.root, spec.network === true));
-  else argv.push('--overlay-src', spec.root, '--overlay', spec.overlay.upper, spec.overlay.work, '/');
-  argv.push('--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp');
-  for (const device of spec.devices ?? []) argv.push('--dev-bind-try', device, device);
-  for (const bind of spec.binds ?? []) {
-    argv.push(bind.writable === true ? '--bind' : '--ro-bind', bind.from, bind.to ?? bind.from);
+  const stage = overlayStage(spec);
+  const { overlay, treeOverlay } = spec;
+  const words = overlay === undefined ? readOnlyTools(spec.root, spec.network === true) : [];
+  if (overlay !== undefined) words.push(...stage.overlay({ lower: spec.root, ...overlay, at: '/' }));
+  words.push('--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp');
+  for (const device of spec.devices ?? []) words.push('--dev-bind-try', device, device);
+  words.push(...bindArguments(spec));
+  if (treeOverlay !== undefined) words.push(...stage.overlay(treeOverlay));
+  if (!isRoot) words.push('--uid', '0', '--gid', '0');
+  words.push('--cap-drop', 'ALL', ...toolCapabilities.flatMap((each) => ['--cap-add', each]));
+  words.push('--chdir', spec.cwd ?? '/', '--', ...spec.argv);
+  return started(jail, words, {
+    filter: jail.launcher.filters.tool,
+    network: spec.network === true,
+    before: stage.before(jail),
+  });
+}
+
+type Overlay = NonNullable<ToolStep['treeOverlay']>;
+
+/** Characters that overlayfs gives a meaning in a path, and bubblewrap's way to write them does not reach the kernel whole. */
+const oddPath = /[:,\\\n]/;
+
+/**
+ * Overlays of a step. Where one of their folders has an odd path, a first bubblewrap binds it to a plain one, and the second
+ * makes the sandbox; everything else is there under its own path.
+ */
+function overlayStage({ root, overlay, treeOverlay }: ToolStep): {
+  readonly overlay: (overlay: Overlay) => string[];
+  readonly before: (jail: Jail) => string[];
+} {
+  const folders = [
+    ...(overlay === undefined ? [] : [root, overlay.upper, overlay.work]),
+    ...(treeOverlay === undefined ? [] : [treeOverlay.lower, treeOverlay.upper, treeOverlay.work]),
+  ];
+  const odd = folders.some((folder) => oddPath.test(folder));
+  // Upper and work have to be on one mount, so their common parent is bound, not each.
+  const plain = new Map<string, string>();
+  const binds: string[] = [];
+  const place = (folder: string): string => {
+    if (!odd) return folder;
+    const parent = dirname(folder);
+    const at = plain.get(parent) ?? `/weir-overlay/${plain.size}`;
+    if (!plain.has(parent)) binds.push('--bind', parent, at);
+    plain.set(parent, at);
+    const name = basename(folder);
+    if (oddPath.test(name)) throw new TypeError(`an overlay's folder has an odd name: ${name}`);
+    return `${at}/${name}`;
+  };
+  return {
+    overlay: ({ lower, upper, work, at }) => [
+      '--overlay-src',
+      place(lower),
+      '--overlay',
+      place(upper),
+      place(work),
+      at,
+    ],
+    before: ({ launcher }) => {
+      if (!odd) return [];
+      const host = ['--tmpfs', '/'];
+      for (const name of readdirSync('/')) {
+        const path = `/${name}`;
+        if (lstatSync(path).isSymbolicLink()) host.push('--symlink', readlinkSync(path), path);
+        else host.push('--dev-bind', path, path);
+      }
+      const identity = isRoot ? [] : ['--unshare-user', '--uid', '0', '--gid', '0'];
+      const words = [...host, ...binds, ...identity, '--cap-add', 'ALL', '--die-with-parent', '--'];
+      return [...launcher.start, launcher.programs.bwrap, ...words];
+    },
+  };
+}
+
+/** The command line of an untrusted step. */
+function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
+  const size = String(Math.max(64 << 20, Math.floor(spec.limits.memory / 4)));
+  const inMemory = ['--size', size, '--perms', '1777', '--tmpfs'];
+  const words = [
+    ...readOnlyRoot(spec.root),
+    ...['--ro-bind', home.passwd, '/etc/passwd', '--ro-bind', home.group, '/etc/group'],
+    ...['--dev', '/dev', ...inMemory, '/dev/shm', '--remount-ro', '/dev', '--proc', '/proc'],
+    ...[...inMemory, '/tmp', '--bind', home.temporary, '/var/tmp'],
+    ...bindArguments(spec),
+  ];
+  const { processes, disk } = spec.limits;
+  const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
+  const more = { filter: jail.launcher.filters.untrusted, network: false, limits, before: [] };
+  const command = ['--chdir', spec.cwd ?? '/', '--'];
+  if (!isRoot) {
+    const { uid, gid } = builder;
+    words.push('--uid', String(uid), '--gid', String(gid), '--cap-drop', 'ALL', '--remount-ro', '/');
+    return started(jail, [...words, ...command, ...spec.argv], more);
   }
-  if (spec.treeOverlay !== undefined) {
-    const { lower, upper, work, at } = spec.treeOverlay;
-    argv.push('--overlay-src', lower, '--overlay', upper, work, at);
+  words.push('--ro-bind', jail.launcher.inside, '/.weir', '--remount-ro', '/', '--cap-drop', 'ALL');
+  words.push(...stepDownCapabilities.flatMap((each) => ['--cap-add', each]));
+  // In a user namespace the builder has its number of inside; elsewhere the host's.
+  const id = jail.kind === 'bubblewrap' ? builder.uid : home.owner!;
+  return started(jail, [...words, ...command, ...insideStart, ...stepDown(id), ...spec.argv], more);
+}
+
+interface Start {
+  readonly filter: string;
+  readonly network: boolean;
+  /** prlimit's words. */
+  readonly limits?: readonly string[];
+  /** A command line that goes before bubblewrap's. */
+  readonly before: readonly string[];
+}
+
+/** bubblewrap with what every sandbox has: a filter, namespaces, no terminal of ours, an end when Weir ends. */
+function started(jail: Jail, words: readonly string[], { filter, network, limits, before }: Start): string[] {
+  const { start, programs } = jail.launcher;
+  // bubblewrap takes its filter from a file descriptor, which a shell opens.
+  const argv = ['/bin/sh', '-c', 'exec 9<"$1"; shift; exec "$@"', 'sh', filter];
+  if (limits !== undefined) argv.push(...start, programs.prlimit, ...limits, '--');
+  if (isRoot && jail.kind === 'bubblewrap') {
+    const { first, count } = jail.freeIds;
+    argv.push(...start, programs.unshare, '--user', '--setgroups', 'allow', '--keep-caps');
+    for (const map of ['--map-users', '--map-groups']) argv.push(map, '0:0:1', map, `1:${first + 1}:${count - 1}`);
+    argv.push('--');
   }
-  argv.push('--unshare-all', '--die-with-parent', '--new-session', '--hostname', 'weir');
-  if (spec.network === true) argv.push('--share-net');
-  // Ids can be chosen in a user namespace only; without one, root stays root. rpm changes its root, so the root inside
-  // has what a root has: within its own namespace, which is all that an ordinary user's can be given.
-  if (jail.kind === 'bubblewrap') {
-    argv.push('--uid', String(spec.uid ?? 0), '--gid', String(spec.uid ?? 0), '--cap-add', 'ALL');
-  }
-  if (spec.cwd !== undefined) argv.push('--chdir', spec.cwd);
-  else argv.push('--chdir', '/');
-  return [...argv, '--', ...spec.argv];
+  argv.push(...before, ...start, programs.bwrap, '--seccomp', '9');
+  argv.push(...['ipc', 'pid', 'uts', 'cgroup-try'].map((each) => `--unshare-${each}`));
+  if (!isRoot) argv.push('--unshare-user');
+  if (!network) argv.push('--unshare-net');
+  return [...argv, '--die-with-parent', '--new-session', '--hostname', 'weir', ...words];
+}
+
+function bindArguments({ binds = [] }: Sandboxed): string[] {
+  return binds.flatMap((bind) => [bind.writable === true ? '--bind' : '--ro-bind', bind.from, bind.to ?? bind.from]);
 }
 
 /**
- * The root's programs and settings read-only on an empty, writable, passing `/`, so that a bind can have any path of the
+ * The tools' programs and settings read-only on an empty, writable, passing `/`, so that a bind can have any path of the
  * host: bubblewrap could not make its mount point on a read-only file system.
  */
-function readOnlyRoot(root: string, network: boolean): string[] {
+function readOnlyTools(root: string, network: boolean): string[] {
   const argv = ['--tmpfs', '/'];
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) argv.push('--symlink', `usr/${name}`, `/${name}`);
   argv.push('--ro-bind', join(root, 'usr'), '/usr');
-  if (network) argv.push('--overlay-src', join(root, 'etc'), '--tmp-overlay', '/etc', ...hostNetwork());
+  if (network) argv.push(...entriesOf(join(root, 'etc'), '/etc', ['hosts', 'resolv.conf', 'ssl']), ...hostNetwork());
   else argv.push('--ro-bind', join(root, 'etc'), '/etc');
   for (const dir of ['/root', '/run', '/var/tmp', '/var/lib', '/var/cache', '/var/log']) argv.push('--dir', dir);
+  return argv;
+}
+
+/** Every entry of a root read-only, but for the folders that a sandbox has of its own. */
+function readOnlyRoot(root: string): string[] {
+  const own = ['dev', 'proc', 'sys', 'tmp', 'run', 'root', '.weir'];
+  return ['--tmpfs', '/', ...entriesOf(root, '/', own), ...own.slice(2, 6).flatMap((name) => ['--dir', `/${name}`])];
+}
+
+/** The entries of a folder one by one below another, read-only, so that more can be put beside them. */
+function entriesOf(folder: string, at: string, without: readonly string[]): string[] {
+  const argv: string[] = [];
+  for (const name of readdirSync(folder).sort()) {
+    if (without.includes(name)) continue;
+    const [from, to] = [join(folder, name), join(at, name)];
+    if (lstatSync(from).isSymbolicLink()) argv.push('--symlink', readlinkSync(from), to);
+    else argv.push('--ro-bind', from, to);
+  }
   return argv;
 }
 
@@ -90,40 +302,20 @@ function hostNetwork(): string[] {
   return there === undefined ? argv : [...argv, '--ro-bind', there, bundle];
 }
 
-/** A scratch folder below `base`, removed when `work` ends, however it ends. */
-export async function withScratch<T>(base: string, work: (dir: string) => Promise<T>): Promise<T> {
-  await mkdir(base, { recursive: true });
-  const dir = temporaryName(join(base, 'work'));
-  await mkdir(dir, { mode: 0o700 });
-  try {
-    return await work(dir);
-  } finally {
-    await removeTree(dir);
-  }
-}
-
-/** Removes a folder even where a tool left folders without write permission in it. */
-export async function removeTree(dir: string): Promise<void> {
-  try {
-    // A sandbox that was stopped takes a moment until nothing in it writes any more.
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
-  } catch {
-    await run(['chmod', '-R', 'u+rwX', dir]);
-    await rm(dir, { recursive: true, force: true });
-  }
-}
-
-/** Checks that bubblewrap can make a namespace here. @returns undefined where it can, else what it said */
+/** Checks that a sandbox can be made here. @returns undefined where it can, else what was said */
 export async function probeJail(jail: Jail, root: string): Promise<string | undefined> {
-  const result = await runSandboxed(jail, { root, argv: ['/usr/bin/true'] });
+  const result = await runSandboxed(jail, { code: 'tool', root, argv: ['/usr/bin/true'] });
   return result.code === 0 ? undefined : result.stderr.trim() || `exit code ${result.code}`;
 }
 
-/** The error for a host that lets nobody make user namespaces. @param said what bubblewrap said */
+/** The error for a host on which nothing can be isolated. @param said what bubblewrap said */
 export function noNamespaces(said: string): WeirError {
-  return new WeirError('no-namespaces', 'this host does not allow unprivileged user namespaces', {
+  const weaker = isRoot
+    ? '; to go on with less, ask for it by name: WEIR_JAIL=bubblewrap-root (no user namespace), WEIR_JAIL=chroot (no boundary: only for code that you trust)'
+    : ', or run as root';
+  return new WeirError('no-namespaces', 'this host does not allow the user namespaces that isolate what a build runs', {
     details: [said],
-    hint: 'enable them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces=15000) or run as root',
+    hint: `enable them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces=15000)${weaker}`,
     exit: 1,
   });
 }

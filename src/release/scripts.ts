@@ -7,6 +7,7 @@ import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { outputPath, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
+import { scriptLimits } from '../engine/limits.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { type OpenArchive, packArchive } from '../overlay/archive.ts';
 import type { Compression } from '../overlay/compression.ts';
@@ -94,7 +95,6 @@ async function runScript(
 ): Promise<string> {
   const folder = (name: string): Promise<string> => mkdir(join(work, name)).then(() => join(work, name));
   const [scriptDir, output] = [await folder('script'), await folder('output')];
-  const overlay = { upper: await folder('upper'), work: await folder('overlay') };
   // Copies, which the script may unpack beside, change and remove.
   const name = basename(request.script);
   for (const [file, path] of [[name, request.script] as const, ...request.inputs]) {
@@ -103,8 +103,9 @@ async function runScript(
   }
   const log = join(work, 'script.log');
   const outcome = await runSandboxed(context.toolbox.jail, {
+    code: 'untrusted',
+    limits: scriptLimits,
     root: await root.open(),
-    overlay,
     binds: [
       { from: scriptDir, to: inside.script, writable: true },
       { from: output, to: inside.output, writable: true },

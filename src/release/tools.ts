@@ -67,6 +67,7 @@ export async function runOnTerminal(
   // A folder of the system has the toolbox's own in its place.
   const bound = !/^\/(usr|etc|bin|sbin|lib|lib64|dev|proc|sys|)(\/|$)/.test(cwd);
   const command = sandboxArgv(toolbox.jail, {
+    code: 'tool',
     root: toolbox.root,
     argv,
     network: options.network === true,

@@ -83,11 +83,18 @@ export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
   });
 }
 
+/** What is missing in the sandboxes that a user has to ask for by name. */
+const weakerJails: Readonly<Record<Toolbox['jail']['kind'], string | undefined>> = {
+  bubblewrap: undefined,
+  'bubblewrap-root': "no user namespace: Weir's own tools run as the host's root, with few capabilities",
+  chroot: 'this is no boundary: builds see the network and other processes; build only what you trust',
+};
+
 /** The toolbox stage: the tools, fetched where they are not there yet. */
 export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): Promise<Toolbox> {
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
-  if (folder !== undefined) return toolboxFromFolder(folder, engine.scratch);
+  if (folder !== undefined) return toolboxFromFolder(folder, cache, engine.scratch);
   return inStage(progress, set === 'core' ? 'toolbox' : `toolbox/${set}`, async (stage) => {
     const host: Architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const sourceSuite = project.seed?.sourceSuite ?? project.toolbox.suite;
@@ -106,9 +113,11 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
       onProgress: stage.update,
     });
     if (report.relocked !== undefined) stage.note(`toolbox.lock written anew: ${report.relocked}`);
-    if (report.toolbox.jail.kind === 'chroot') {
-      stage.note('no user namespaces here: a chroot stands in, so builds can see the network and other processes');
+    if (report.changed !== undefined) {
+      stage.note(`unpacked again: the toolbox was not as unpacked: ${report.changed.slice(0, 3).join(', ')}`);
     }
+    const weaker = weakerJails[report.toolbox.jail.kind];
+    if (weaker !== undefined) stage.note(`WEIR_JAIL=${report.toolbox.jail.kind}: ${weaker}`);
     return {
       result: report.toolbox,
       summary: `${report.packages.length} packages, ${report.downloaded} downloaded`,

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { RunResult } from '../base/process.ts';
-import type { Bind, Jail, Sandboxed } from '../engine/jail.ts';
+import type { Bind, Jail, ToolStep } from '../engine/jail.ts';
 import { runSandboxed, runSandboxedOk, streamSandboxed } from '../engine/sandbox.ts';
 
 /** A root folder with the field's tools, and the way to run them. */
@@ -16,7 +16,7 @@ export interface ToolRun {
   /** Folders and files of the host that the tool sees, under the same path unless `to` says otherwise. */
   readonly binds?: readonly Bind[];
   /** A folder mounted writable through an overlay, whose changes land in `upper`. */
-  readonly treeOverlay?: NonNullable<Sandboxed['treeOverlay']>;
+  readonly treeOverlay?: NonNullable<ToolStep['treeOverlay']>;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array | Readable;
@@ -25,8 +25,8 @@ export interface ToolRun {
   readonly devices?: readonly string[];
 }
 
-function inToolbox(toolbox: Toolbox, tool: ToolRun): Sandboxed {
-  return { root: toolbox.root, ...tool };
+function inToolbox(toolbox: Toolbox, tool: ToolRun): ToolStep {
+  return { code: 'tool', root: toolbox.root, ...tool };
 }
 
 /** Runs one of the toolbox's programs; a non-zero exit is a WeirError `tool-failed` with the last lines it said. */

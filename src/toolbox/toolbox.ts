@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Folder, openFolder } from '../archive/folder.ts';
 import { valueDigest } from '../base/digest.ts';
@@ -6,9 +6,12 @@ import { WeirError } from '../base/errors.ts';
 import { exists, temporaryName } from '../base/files.ts';
 import { runOk } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
+import { freeIds, isRoot } from '../engine/builder.ts';
 import type { Jail } from '../engine/jail.ts';
+import { type Launcher, openLauncher } from '../engine/launcher.ts';
 import { noNamespaces, probeJail, removeTree } from '../engine/sandbox.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
+import { checkToolbox, manifestDigests, writeManifest } from './integrity.ts';
 import { lockedDebs } from './lock.ts';
 import type { Toolbox } from './tool.ts';
 import { placeDebs } from './unpack.ts';
@@ -61,7 +64,18 @@ export const toolSets = {
     'xz-utils',
     'zstd',
   ],
-  boot: ['base-files', 'bash', 'bubblewrap', 'coreutils', 'dash', 'libc-bin', 'ovmf', 'qemu-system-x86', 'qemu-utils'],
+  boot: [
+    'base-files',
+    'bash',
+    'bubblewrap',
+    'coreutils',
+    'dash',
+    'libc-bin',
+    'ovmf',
+    'qemu-system-x86',
+    'qemu-utils',
+    'util-linux',
+  ],
   // What the container images are shown to by the end-to-end tests; no build needs it.
   test: [
     'base-files',
@@ -75,6 +89,7 @@ export const toolSets = {
     'runc',
     'skopeo',
     'umoci',
+    'util-linux',
   ],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -89,6 +104,8 @@ export interface ToolboxReport {
   readonly downloaded: number;
   readonly unpacked: boolean;
   readonly relocked?: string;
+  /** Files that were not as unpacked when it was opened, for which it was unpacked again. */
+  readonly changed?: readonly string[];
 }
 
 /** A toolbox set, ready to run: downloaded, verified and unpacked under the cache where it was not there already. */
@@ -112,12 +129,33 @@ export async function openToolbox(
   });
   const digest = toolboxDigest(packages);
   const root = toolboxFolder(options.cache, options.set, packages);
-  const unpacked = !(await exists(root));
-  if (unpacked)
+  const changed = await changedFiles(root);
+  if (changed !== undefined && changed.length > 0) await removeTree(root);
+  const unpacked = changed === undefined || changed.length > 0;
+  if (unpacked) {
     await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
-  const jail = await findJail(root, engine.scratch);
+    await writeManifest(root, manifestOf(root));
+  }
+  const launcher = await openLauncher(options.cache, root, digest, await manifestDigests(manifestOf(root)));
+  const jail = await findJail(root, launcher, engine.scratch);
   const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
-  return relocked === undefined ? report : { ...report, relocked };
+  return {
+    ...report,
+    ...(relocked === undefined ? {} : { relocked }),
+    ...(changed === undefined || changed.length === 0 ? {} : { changed }),
+  };
+}
+
+function manifestOf(root: string): string {
+  return `${root}.manifest`;
+}
+
+/** Files of an unpacked toolbox that are not as they were unpacked; undefined where it has to be unpacked. */
+async function changedFiles(root: string): Promise<readonly string[] | undefined> {
+  if (!(await exists(root))) return undefined;
+  const state = await checkToolbox(root, manifestOf(root));
+  // Unpacked by a run that was killed before it could say what it had unpacked.
+  return state === undefined ? ['(no manifest)'] : state.changed;
 }
 
 function toolboxDigest(packages: readonly DebPackage[]): string {
@@ -130,46 +168,43 @@ export function toolboxFolder(cache: string, set: ToolSet, packages: readonly De
 }
 
 /** A folder that the project names instead: any root with the tools in it. */
-export async function toolboxFromFolder(root: string, scratch: string): Promise<Toolbox> {
+export async function toolboxFromFolder(root: string, cache: string, scratch: string): Promise<Toolbox> {
   if (!(await exists(join(root, 'usr/bin/rpmbuild')))) {
     throw new WeirError('bad-toolbox', 'the named toolbox folder has no usr/bin/rpmbuild', {
       where: { file: root },
       exit: 2,
     });
   }
-  return { root, jail: await findJail(root, scratch), digest: valueDigest({ root }) };
+  const digest = valueDigest({ root });
+  const launcher = await openLauncher(cache, root, digest);
+  return { root, jail: await findJail(root, launcher, scratch), digest };
 }
 
-/** The best jail that this host allows. `WEIR_JAIL` asks for one by name, to see how it does. */
-async function findJail(root: string, scratch: string): Promise<Jail> {
-  const bubblewrap = bubblewrapOf(root, scratch);
-  const jails: readonly Jail[] =
-    process.getuid?.() === 0
-      ? [bubblewrap, { ...bubblewrap, kind: 'bubblewrap-root' }, { kind: 'chroot', argv: [], scratch }]
-      : [bubblewrap];
-  const asked = process.env.WEIR_JAIL;
-  const allowed = asked === undefined ? jails : jails.filter((jail) => jail.kind === asked);
-  let said = `${asked ?? 'a sandbox'} is not possible here`;
-  for (const jail of allowed) {
-    const refusal = await probeJail(jail, root);
-    if (refusal === undefined) return jail;
-    said = refusal;
+/**
+ * How this host isolates. Only user namespaces are taken without being asked for: what is weaker needs the user's word, by
+ * `WEIR_JAIL`.
+ * @throws WeirError `no-namespaces` with what was said, `bad-jail` (exit 2)
+ */
+async function findJail(root: string, launcher: Launcher, scratch: string): Promise<Jail> {
+  const asked = process.env.WEIR_JAIL || 'bubblewrap';
+  const kinds = ['bubblewrap', 'bubblewrap-root', 'chroot'] as const;
+  const kind = kinds.find((each) => each === asked);
+  if (kind === undefined) {
+    throw new WeirError('bad-jail', `WEIR_JAIL=${asked} is unknown`, {
+      hint: `there are: ${kinds.join(', ')}`,
+      exit: 2,
+    });
   }
-  throw noNamespaces(said);
-}
-
-/** bubblewrap straight out of the unpacked root: its own loader runs it, so that the host needs no libraries. */
-function bubblewrapOf(root: string, scratch: string): Jail {
-  const lib = join(root, 'usr/lib', libraryFolder());
-  const loader = join(
-    root,
-    process.arch === 'arm64' ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2',
-  );
-  return { kind: 'bubblewrap', argv: [loader, '--library-path', lib, join(root, 'usr/bin/bwrap')], scratch };
-}
-
-function libraryFolder(): string {
-  return process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  if (kind !== 'bubblewrap' && !isRoot) {
+    throw new WeirError('bad-jail', `WEIR_JAIL=${kind} is for root only`, {
+      hint: 'run as root, or leave WEIR_JAIL away',
+      exit: 2,
+    });
+  }
+  const jail = { kind, launcher, freeIds: freeIds(await readFile('/proc/self/uid_map', 'utf8')), scratch };
+  const refusal = await probeJail(jail, root);
+  if (refusal !== undefined) throw noNamespaces(refusal);
+  return jail;
 }
 
 async function unpack(

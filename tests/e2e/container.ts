@@ -85,6 +85,6 @@ export async function startContainer(
   const [upper, work] = [join(folder, 'upper'), join(folder, 'work')];
   await mkdir(upper);
   await mkdir(work);
-  const spec = { root, overlay: { upper, work }, ...options };
+  const spec = { code: 'tool' as const, root, overlay: { upper, work }, ...options };
   return { upper, run: (argv) => runSandboxed(toolbox.jail, { ...spec, argv }) };
 }

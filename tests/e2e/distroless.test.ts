@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 /** Runs a program of an image's root, by its path: there is no shell that could look for it. */
 function runIn(root: string, argv: readonly string[]): Promise<RunResult> {
-  return runSandboxed(toolbox.jail, { root, argv });
+  return runSandboxed(toolbox.jail, { code: 'tool', root, argv });
 }
 
 describe.each([

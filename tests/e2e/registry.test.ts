@@ -32,6 +32,7 @@ beforeAll(async () => {
   const config = `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${dir}/data } }\nhttp: { addr: ${registry} }\n`;
   await writeFile(join(dir, 'config.yml'), config);
   const [program, ...args] = sandboxArgv(toolbox.jail, {
+    code: 'tool',
     root: toolbox.root,
     argv: ['docker-registry', 'serve', join(dir, 'config.yml')],
     binds: [{ from: dir, writable: true }],

@@ -1,0 +1,157 @@
+import { chmodSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Digest, sha256 } from '../base/digest.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
+import { exists, temporaryName } from '../base/files.ts';
+import { removeTree } from './scratch.ts';
+import { seccompFilter } from './seccomp.ts';
+
+/**
+ * The programs that make a sandbox, in a folder of their own that no sandbox shows: what runs inside could otherwise change
+ * what the host runs next. They are copies out of a toolbox, run by their own loader, so that the host needs no libraries.
+ */
+export interface Launcher {
+  readonly dir: string;
+  /** How a program of the launcher is started on the host: `[...start, programs.bwrap, …]`. */
+  readonly start: readonly string[];
+  readonly programs: Readonly<Record<ProgramName, string>>;
+  /** Files with the seccomp filters for tools and for other people's code. */
+  readonly filters: { readonly tool: string; readonly untrusted: string };
+  /** A second copy of loader, library and setpriv, for use inside; the host never runs it. */
+  readonly inside: string;
+}
+
+const programNames = ['bwrap', 'prlimit', 'setpriv', 'unshare'] as const;
+type ProgramName = (typeof programNames)[number];
+
+/** The libraries that these programs load; what one does not need does no harm. */
+const libraries = [
+  'libc.so.6',
+  'libcap.so.2',
+  'libcap-ng.so.0',
+  'libpcre2-8.so.0',
+  'libselinux.so.1',
+  'libsmartcols.so.1',
+];
+const insideLibraries = ['libc.so.6', 'libcap-ng.so.0'];
+
+const arm = process.arch === 'arm64';
+const libraryFolder = arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+const loader = arm ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2';
+
+/** How the copy inside is started there. */
+export const insideStart = ['/.weir/ld.so', '--library-path', '/.weir/lib', '/.weir/setpriv'] as const;
+
+/**
+ * The launcher out of a toolbox's root, checked against its digests at each call, and laid out anew where it does not match.
+ * @param root a toolbox folder that has just been verified; only read where the launcher has to be made
+ * @param id names the toolbox: another toolbox has another launcher
+ * @param known digests of the toolbox's files by path, which the copies must have too
+ * @throws WeirError `bad-toolbox` where the root lacks one of the programs
+ */
+export async function openLauncher(
+  cache: string,
+  root: string,
+  id: string,
+  known?: ReadonlyMap<string, Digest>,
+): Promise<Launcher> {
+  const dir = join(cache, 'launcher', id.slice(0, 16));
+  if (!(await verified(dir, known))) {
+    await mkdir(dirname(dir), { recursive: true });
+    await removeTree(dir);
+    await layOut(dir, root);
+  }
+  const program = (name: ProgramName): string => join(dir, name);
+  return {
+    dir,
+    start: [join(dir, 'ld.so'), '--library-path', join(dir, 'lib')],
+    programs: {
+      bwrap: program('bwrap'),
+      prlimit: program('prlimit'),
+      setpriv: program('setpriv'),
+      unshare: program('unshare'),
+    },
+    filters: { tool: join(dir, 'tool.bpf'), untrusted: join(dir, 'untrusted.bpf') },
+    inside: join(dir, 'inside'),
+  };
+}
+
+interface Part {
+  readonly to: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
+}
+
+async function parts(root: string): Promise<Part[]> {
+  const read = async (path: string): Promise<Buffer> => {
+    try {
+      return await readFile(join(root, path));
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      throw new WeirError('bad-toolbox', `the toolbox lacks ${path}, which makes sandboxes`, {
+        where: { file: root },
+        hint: 'it needs bubblewrap and util-linux with their libraries',
+      });
+    }
+  };
+  const found: Part[] = [{ to: 'ld.so', bytes: await read(loader), mode: 0o755 }];
+  for (const name of programNames) found.push({ to: name, bytes: await read(`usr/bin/${name}`), mode: 0o755 });
+  for (const name of libraries) {
+    found.push({ to: `lib/${name}`, bytes: await read(`usr/lib/${libraryFolder}/${name}`), mode: 0o644 });
+  }
+  for (const name of ['ld.so', 'setpriv', ...insideLibraries.map((library) => `lib/${library}`)]) {
+    const part = found.find(({ to }) => to === name)!;
+    found.push({ ...part, to: `inside/${name}` });
+  }
+  const machine = arm ? 'arm64' : 'x64';
+  found.push({ to: 'tool.bpf', bytes: seccompFilter(machine, { chroot: true }), mode: 0o644 });
+  found.push({ to: 'untrusted.bpf', bytes: seccompFilter(machine, { chroot: false }), mode: 0o644 });
+  found.push({ to: 'inside/untrusted.bpf', bytes: seccompFilter(machine, { chroot: false }), mode: 0o644 });
+  return found;
+}
+
+async function layOut(dir: string, root: string): Promise<void> {
+  const temporary = temporaryName(dir);
+  try {
+    const all = await parts(root);
+    const digests: Record<string, string> = {};
+    for (const { to, bytes, mode } of all) {
+      await mkdir(dirname(join(temporary, to)), { recursive: true });
+      await writeFile(join(temporary, to), bytes, { mode });
+      digests[to] = sha256(bytes);
+    }
+    // Another user's code may run with the ids that a run as root gives it: it has to get at its own copy.
+    for (const folder of ['.', 'lib', 'inside', 'inside/lib']) chmodSync(join(temporary, folder), 0o755);
+    await writeFile(join(temporary, 'digests.json'), `${JSON.stringify(digests)}\n`);
+    await rename(temporary, dir);
+  } catch (error) {
+    await removeTree(temporary);
+    // Another run was faster: its folder is as good as ours.
+    if (!(await verified(dir))) throw error;
+  }
+}
+
+/** Whether every file of the launcher has the digest that was noted for it, and its filters are those of this Weir. */
+async function verified(dir: string, known?: ReadonlyMap<string, Digest>): Promise<boolean> {
+  if (!(await exists(join(dir, 'digests.json')))) return false;
+  try {
+    const digests = JSON.parse(await readFile(join(dir, 'digests.json'), 'utf8')) as Record<string, string>;
+    const machine = arm ? 'arm64' : 'x64';
+    const filters = {
+      'tool.bpf': sha256(seccompFilter(machine, { chroot: true })),
+      'untrusted.bpf': sha256(seccompFilter(machine, { chroot: false })),
+    };
+    for (const [name, digest] of Object.entries(filters)) if (digests[name] !== digest) return false;
+    const originals = { 'ld.so': loader, ...Object.fromEntries(programNames.map((name) => [name, `usr/bin/${name}`])) };
+    for (const [name, original] of Object.entries(originals)) {
+      if (digests[name] === undefined) return false;
+      // Links in the toolbox have no digest of their own.
+      const expected = known?.get(original);
+      if (expected !== undefined && expected !== digests[name]) return false;
+    }
+    return Object.entries(digests).every(([name, digest]) => sha256(readFileSync(join(dir, name))) === digest);
+  } catch {
+    return false;
+  }
+}
