@@ -7,6 +7,14 @@ import type { Bind, Jail, Sandboxed } from './jail.ts';
 import { insideStart } from './launcher.ts';
 import { processesOf } from './limits.ts';
 
+/** By what a step without namespaces is known. */
+export interface Traces {
+  /** The user that runs nothing else. */
+  readonly uid: number;
+  /** All that it can write on disk. */
+  readonly folders: readonly string[];
+}
+
 /**
  * The stand-in where root may make no namespaces and no mounts (a plain CI container): the root is copied, what would be
  * bound is moved or copied in and taken out again, and what would be an overlay is a copy whose changes are picked out
@@ -14,14 +22,14 @@ import { processesOf } from './limits.ts';
  * same seccomp filter, but it sees the network and other processes.
  * @param scratch folder of this run, on the cache's file system
  * @param home for an untrusted step, what is its user's
- * @param work runs a command line; it is told the user whose processes the step's are
+ * @param work runs a command line; of an untrusted step it is told whose processes are the step's and where it writes
  */
 export async function inChroot<T>(
   { launcher }: Jail,
   spec: Sandboxed,
   scratch: string,
   home: Home | undefined,
-  work: (argv: readonly string[], uid?: number) => Promise<T>,
+  work: (argv: readonly string[], step?: Traces) => Promise<T>,
 ): Promise<T> {
   const root = join(scratch, 'root');
   await mkdir(root);
@@ -39,12 +47,14 @@ export async function inChroot<T>(
       const { processes, disk } = spec.limits;
       const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
       const filter = ['--seccomp-filter', '/.weir/untrusted.bpf'];
+      const writable = (spec.binds ?? []).filter((bind) => bind.writable === true);
+      const folders = ['/tmp', '/var/tmp', '/dev/shm', ...writable.map((bind) => bind.to ?? bind.from)].map((path) =>
+        join(root, path),
+      );
       const step = [...insideStart, ...filter, ...stepDown(home.owner), ...command];
       try {
-        return await work(
-          [...launcher.start, launcher.programs.prlimit, ...limits, '--', 'chroot', root, ...step],
-          home.owner,
-        );
+        const argv = [...launcher.start, launcher.programs.prlimit, ...limits, '--', 'chroot', root, ...step];
+        return await work(argv, { uid: home.owner, folders });
       } finally {
         await endAll(home.owner);
       }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { type RunOptions, type RunResult, run, runOk, stream } from '../base/process.ts';
 import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
-import { inChroot } from './chroot.ts';
+import { inChroot, type Traces } from './chroot.ts';
 import { builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
 import { insideStart } from './launcher.ts';
 import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
@@ -44,22 +44,25 @@ async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunRe
   }
   return withScratch(jail.scratch, async (scratch) => {
     const home = await layOutHome(jail, spec, scratch);
-    const limited = (argv: readonly string[], uid?: number): Promise<RunResult> =>
-      withLimits(spec, home, uid, (more) => runner(argv, { ...options, ...more }));
+    const limited = (argv: readonly string[], traces?: Traces): Promise<RunResult> =>
+      withLimits(spec, home, traces, (more) => runner(argv, { ...options, ...more }));
     if (jail.kind !== 'chroot') return limited(untrustedArgv(jail, spec, home));
     return inChroot(jail, spec, scratch, home, limited);
   });
 }
 
-/** Runs with the limits watched. @param uid the user all of whose processes are the step's; else it is the child with its own */
+/** Runs with the limits watched. @param traces by what the step is known where it is not just the child and its own */
 async function withLimits(
   { limits, binds = [] }: UntrustedStep,
   home: Home,
-  uid: number | undefined,
+  traces: Traces | undefined,
   work: (options: Pick<RunOptions, 'signal' | 'started' | 'maxOutput'>) => Promise<RunResult>,
 ): Promise<RunResult> {
   const abort = new AbortController();
-  const folders = [home.temporary, ...binds.filter((bind) => bind.writable === true).map((bind) => bind.from)];
+  const folders = traces?.folders ?? [
+    home.temporary,
+    ...binds.filter((bind) => bind.writable === true).map((bind) => bind.from),
+  ];
   let exceeded: WeirError | undefined;
   let stop: (() => void) | undefined;
   const tell = (error: WeirError): void => {
@@ -80,7 +83,7 @@ async function withLimits(
           ),
       },
       started: (pid) => {
-        const pids = uid === undefined ? () => descendants(pid) : () => processesOf(uid);
+        const pids = traces === undefined ? () => descendants(pid) : () => processesOf(traces.uid);
         stop = watchLimits(limits, pids, folders, tell);
       },
     }).finally(() => {
