@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { run, runOk } from '../base/process.ts';
 import { type Home, stepDown } from './builder.ts';
 import type { Bind, Jail, Sandboxed } from './jail.ts';
-import { insideStart } from './launcher.ts';
+import { insideStart, launch, program } from './launcher.ts';
 import { processesOf } from './limits.ts';
 
 /** By what a step without namespaces is known. */
@@ -53,7 +53,7 @@ export async function inChroot<T>(
       );
       const step = [...insideStart, ...filter, ...stepDown(home.owner), ...command];
       try {
-        const argv = [...launcher.start, launcher.programs.prlimit, ...limits, '--', 'chroot', root, ...step];
+        const argv = launch(launcher, [...program('prlimit'), ...limits, '--', 'chroot', root, ...step]);
         return await work(argv, { uid: home.owner, folders });
       } finally {
         await endAll(home.owner);

@@ -13,17 +13,30 @@ import { seccompFilter } from './seccomp.ts';
  */
 export interface Launcher {
   readonly dir: string;
-  /** How a program of the launcher is started on the host: `[...start, programs.bwrap, …]`. */
-  readonly start: readonly string[];
-  readonly programs: Readonly<Record<ProgramName, string>>;
-  /** Files with the seccomp filters for tools and for other people's code. */
-  readonly filters: { readonly tool: string; readonly untrusted: string };
   /** A second copy of loader, library and setpriv, for use inside; the host never runs it. */
   readonly inside: string;
 }
 
 const programNames = ['bwrap', 'prlimit', 'setpriv', 'unshare'] as const;
 type ProgramName = (typeof programNames)[number];
+
+/** Files with the seccomp filters for tools and for other people's code. */
+type FilterName = 'tool.bpf' | 'untrusted.bpf';
+
+/** The words that start one of the programs, in the launcher's folder: the loader would split a path at a colon. */
+export function program(name: ProgramName): string[] {
+  return ['./ld.so', '--library-path', 'lib', `./${name}`];
+}
+
+/**
+ * A command line that runs `words` in the launcher's folder.
+ * @param filter is open as file descriptor 9, from which bubblewrap reads it
+ */
+export function launch({ dir }: Launcher, words: readonly string[], filter?: FilterName): string[] {
+  const script =
+    filter === undefined ? 'cd -- "$1" && shift && exec "$@"' : `cd -- "$1" && shift && exec "$@" 9<${filter}`;
+  return ['/bin/sh', '-c', script, 'sh', dir, ...words];
+}
 
 /** The libraries that these programs load; what one does not need does no harm. */
 const libraries = [
@@ -62,19 +75,7 @@ export async function openLauncher(
     await removeTree(dir);
     await layOut(dir, root);
   }
-  const program = (name: ProgramName): string => join(dir, name);
-  return {
-    dir,
-    start: [join(dir, 'ld.so'), '--library-path', join(dir, 'lib')],
-    programs: {
-      bwrap: program('bwrap'),
-      prlimit: program('prlimit'),
-      setpriv: program('setpriv'),
-      unshare: program('unshare'),
-    },
-    filters: { tool: join(dir, 'tool.bpf'), untrusted: join(dir, 'untrusted.bpf') },
-    inside: join(dir, 'inside'),
-  };
+  return { dir, inside: join(dir, 'inside') };
 }
 
 interface Part {

@@ -5,7 +5,7 @@ import { type RunOptions, type RunResult, run, runOk, stream } from '../base/pro
 import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
 import { inChroot, type Traces } from './chroot.ts';
 import { builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
-import { insideStart } from './launcher.ts';
+import { insideStart, launch, program } from './launcher.ts';
 import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
 import { withScratch } from './scratch.ts';
 
@@ -144,7 +144,7 @@ export function sandboxArgv(jail: Jail, spec: ToolStep): string[] {
   words.push('--cap-drop', 'ALL', ...toolCapabilities.flatMap((each) => ['--cap-add', each]));
   words.push('--chdir', spec.cwd ?? '/', '--', ...spec.argv);
   return started(jail, words, {
-    filter: jail.launcher.filters.tool,
+    filter: 'tool.bpf',
     network: spec.network === true,
     before: stage.before(jail),
   });
@@ -199,8 +199,18 @@ function overlayStage({ root, overlay, treeOverlay }: ToolStep): {
         else host.push('--dev-bind', path, path);
       }
       const identity = isRoot ? [] : ['--unshare-user', '--uid', '0', '--gid', '0'];
-      const words = [...host, ...binds, ...identity, '--cap-add', 'ALL', '--die-with-parent', '--'];
-      return [...launcher.start, launcher.programs.bwrap, ...words];
+      const words = [
+        ...host,
+        ...binds,
+        ...identity,
+        '--cap-add',
+        'ALL',
+        '--die-with-parent',
+        '--chdir',
+        launcher.dir,
+        '--',
+      ];
+      return [...program('bwrap'), ...words];
     },
   };
 }
@@ -218,7 +228,7 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
   ];
   const { processes, disk } = spec.limits;
   const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
-  const more = { filter: jail.launcher.filters.untrusted, network: false, limits, before: [] };
+  const more: Start = { filter: 'untrusted.bpf', network: false, limits, before: [] };
   const command = ['--chdir', spec.cwd ?? '/', '--'];
   if (!isRoot) {
     const { uid, gid } = builder;
@@ -233,7 +243,7 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
 }
 
 interface Start {
-  readonly filter: string;
+  readonly filter: 'tool.bpf' | 'untrusted.bpf';
   readonly network: boolean;
   /** prlimit's words. */
   readonly limits?: readonly string[];
@@ -243,21 +253,20 @@ interface Start {
 
 /** bubblewrap with what every sandbox has: a filter, namespaces, no terminal of ours, an end when Weir ends. */
 function started(jail: Jail, words: readonly string[], { filter, network, limits, before }: Start): string[] {
-  const { start, programs } = jail.launcher;
-  // bubblewrap takes its filter from a file descriptor, which a shell opens.
-  const argv = ['/bin/sh', '-c', 'exec 9<"$1"; shift; exec "$@"', 'sh', filter];
-  if (limits !== undefined) argv.push(...start, programs.prlimit, ...limits, '--');
+  const argv: string[] = [];
+  if (limits !== undefined) argv.push(...program('prlimit'), ...limits, '--');
   if (isRoot && jail.kind === 'bubblewrap') {
     const { first, count } = jail.freeIds;
-    argv.push(...start, programs.unshare, '--user', '--setgroups', 'allow', '--keep-caps');
+    argv.push(...program('unshare'), '--user', '--setgroups', 'allow', '--keep-caps');
     for (const map of ['--map-users', '--map-groups']) argv.push(map, '0:0:1', map, `1:${first + 1}:${count - 1}`);
     argv.push('--');
   }
-  argv.push(...before, ...start, programs.bwrap, '--seccomp', '9');
+  argv.push(...before, ...program('bwrap'), '--seccomp', '9');
   argv.push(...['ipc', 'pid', 'uts', 'cgroup-try'].map((each) => `--unshare-${each}`));
   if (!isRoot) argv.push('--unshare-user');
   if (!network) argv.push('--unshare-net');
-  return [...argv, '--die-with-parent', '--new-session', '--hostname', 'weir', ...words];
+  argv.push('--die-with-parent', '--new-session', '--hostname', 'weir', ...words);
+  return launch(jail.launcher, argv, filter);
 }
 
 function bindArguments({ binds = [] }: Sandboxed): string[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exists } from '../../src/base/files.ts';
 import { runOk } from '../../src/base/process.ts';
+import { launch, program } from '../../src/engine/launcher.ts';
 import { readRpm } from '../../src/rpm/read.ts';
 import { readLock } from '../../src/toolbox/lock.ts';
 import { type Harm, harmfulMirror } from './mirror.ts';
@@ -82,23 +83,8 @@ describe('no space left', () => {
 describe('sandboxes', () => {
   test('an ordinary user without user namespaces is told how to allow them', async () => {
     const { jail } = await tools();
-    const within = [
-      ...jail.launcher.start,
-      jail.launcher.programs.bwrap,
-      '--unshare-user',
-      '--uid',
-      '1000',
-      '--gid',
-      '1000',
-      '--disable-userns',
-      '--bind',
-      '/',
-      '/',
-      '--dev-bind',
-      '/dev',
-      '/dev',
-      '--',
-    ];
+    const words = ['--unshare-user', '--uid', '1000', '--gid', '1000', '--disable-userns', '--bind', '/', '/'];
+    const within = launch(jail.launcher, [...program('bwrap'), ...words, '--dev-bind', '/dev', '/dev', '--']);
     const out = join(await newFolder('no-namespaces'), 'out');
     const result = await weir(['-C', shared.project, 'build', '--out', out], { within });
     expectError(result, { exit: 1, says: /user namespaces/, hint: /sysctl/ });

@@ -1,0 +1,66 @@
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { launch, openLauncher, program } from '../../src/engine/launcher.ts';
+
+// A root with stand-ins for the programs: what is tested is which bytes the launcher takes and keeps.
+
+const arm = process.arch === 'arm64';
+const library = `usr/lib/${arm ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const loader = arm ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2';
+const programs = ['bwrap', 'prlimit', 'setpriv', 'unshare'].map((name) => `usr/bin/${name}`);
+const libraries = ['c.so.6', 'cap.so.2', 'cap-ng.so.0', 'pcre2-8.so.0', 'selinux.so.1', 'smartcols.so.1'];
+
+let dir: string;
+let root: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-launcher-'));
+  root = join(dir, 'root');
+  for (const folder of ['usr/bin', 'usr/lib64', library]) await mkdir(join(root, folder), { recursive: true });
+  for (const path of [loader, ...programs, ...libraries.map((name) => `${library}/lib${name}`)]) {
+    await writeFile(join(root, path), `content of ${path}`, { mode: 0o755 });
+  }
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const open = (known?: ReadonlyMap<string, string>): ReturnType<typeof openLauncher> =>
+  openLauncher(join(dir, 'cache'), root, '0123456789abcdef0', known);
+
+test('the programs are copies outside the root', async () => {
+  const launcher = await open();
+  expect(launcher.dir.startsWith(root)).toBe(false);
+  await writeFile(join(root, 'usr/bin/bwrap'), 'changed in a sandbox');
+  expect(await readFile(join((await open()).dir, 'bwrap'), 'utf8')).toBe('content of usr/bin/bwrap');
+});
+
+test.each(['bwrap', 'ld.so', 'lib/libc.so.6', 'inside/setpriv', 'untrusted.bpf'])(
+  '%s that was changed is laid out anew',
+  async (name) => {
+    const path = join((await open()).dir, name);
+    const before = await readFile(path);
+    await chmod(path, 0o755);
+    await appendFile(path, 'x');
+    await open();
+    expect(await readFile(path)).toEqual(before);
+  },
+);
+
+test('copies that are not what the toolbox was unpacked with are laid out anew', async () => {
+  await open();
+  await writeFile(join(root, 'usr/bin/bwrap'), 'the right one');
+  const known = new Map([['usr/bin/bwrap', sha256('the right one')]]);
+  expect(await readFile(join((await open(known)).dir, 'bwrap'), 'utf8')).toBe('the right one');
+});
+
+test('a root without bubblewrap is named', async () => {
+  await rm(join(root, 'usr/bin/bwrap'));
+  await expect(open()).rejects.toThrow(/the toolbox lacks usr\/bin\/bwrap/);
+});
+
+test('a command line holds the path of the launcher as a word of its own', async () => {
+  const launcher = { dir: '/odd: path;x\n', inside: '/x' };
+  const argv = launch(launcher, [...program('bwrap'), '--version'], 'tool.bpf');
+  expect(argv.filter((word) => word.includes('odd'))).toEqual([launcher.dir]);
+});

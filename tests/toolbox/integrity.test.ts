@@ -1,0 +1,73 @@
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/digest.ts';
+import { checkToolbox, manifestDigests, writeManifest } from '../../src/toolbox/integrity.ts';
+
+let dir: string;
+let root: string;
+let manifest: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'weir-integrity-'));
+  root = join(dir, 'root');
+  manifest = join(dir, 'root.manifest');
+  await mkdir(join(root, 'usr/bin'), { recursive: true });
+  await writeFile(join(root, 'usr/bin/rpm'), 'a program', { mode: 0o755 });
+  await writeFile(join(root, 'usr/bin/odd name %'), 'another');
+  await symlink('rpm', join(root, 'usr/bin/rpm2'));
+  await writeManifest(root, manifest);
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const changed = async (): Promise<readonly string[] | undefined> => (await checkToolbox(root, manifest))?.changed;
+
+test('an untouched toolbox holds', async () => {
+  expect(await changed()).toEqual([]);
+  expect((await manifestDigests(manifest)).get('usr/bin/rpm')).toBe(sha256('a program'));
+  expect((await manifestDigests(manifest)).get('usr/bin/odd name %')).toBe(sha256('another'));
+});
+
+test.each<[string, () => Promise<unknown>, readonly string[]]>([
+  ['content', () => writeFile(join(root, 'usr/bin/rpm'), 'b program'), ['usr/bin/rpm']],
+  [
+    'content, with size and mtime put back',
+    async () => {
+      await writeFile(join(root, 'usr/bin/rpm'), 'b program');
+      await utimes(join(root, 'usr/bin/rpm'), 1, 1);
+    },
+    ['usr/bin/rpm'],
+  ],
+  ['mode', () => chmod(join(root, 'usr/bin/rpm'), 0o4755), ['usr/bin/rpm']],
+  ['a file added', () => writeFile(join(root, 'usr/bin/X'), ''), ['usr/bin/X']],
+  ['a folder added', () => mkdir(join(root, 'usr/lib')), ['usr/lib']],
+  ['a file removed', () => rm(join(root, 'usr/bin/odd name %')), ['usr/bin/odd name %']],
+  [
+    'a link turned',
+    async () => {
+      await rm(join(root, 'usr/bin/rpm2'));
+      await symlink('/tmp/evil', join(root, 'usr/bin/rpm2'));
+    },
+    ['usr/bin/rpm2'],
+  ],
+])('a change is told: %s', async (_, change, expected) => {
+  await change();
+  expect(await changed()).toEqual(expected);
+});
+
+test('a copy with other inodes and times holds, and is not read again after that', async () => {
+  await cp(root, join(dir, 'copy'), { recursive: true, verbatimSymlinks: true });
+  await rm(root, { recursive: true });
+  await cp(join(dir, 'copy'), root, { recursive: true, verbatimSymlinks: true });
+  const before = await readFile(manifest, 'utf8');
+  expect(await changed()).toEqual([]);
+  const after = await readFile(manifest, 'utf8');
+  expect(after).not.toBe(before);
+  expect(await changed()).toEqual([]);
+  expect(await readFile(manifest, 'utf8')).toBe(after);
+});
+
+test('without a manifest nothing is said', async () => {
+  await rm(manifest);
+  expect(await checkToolbox(root, manifest)).toBeUndefined();
+});
