@@ -5,6 +5,7 @@ import { canonicalJson, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { type OciArtifact, type OciDescriptor, ociArtifact } from './oci.ts';
+import { isAttestation } from './oci-entry.ts';
 import type { ImageReference } from './reference.ts';
 import { indexType, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
 import { type SignatureManifest, signatureTag, signImage } from './signature.ts';
@@ -111,8 +112,7 @@ function otherPlatforms(
 /** An image that takes an index's place would take away the images of all other platforms. @throws WeirError `is-an-index` (exit 2) */
 function checkReplaceable(there: Manifest | undefined, to: ImageReference, named: OciDescriptor): void {
   if (there?.manifests === undefined || named.mediaType === indexType) return;
-  // BuildKit puts its attestations into the index, as images for nothing.
-  const names = there.manifests.map(platformOf).filter((name) => name !== 'unknown/unknown');
+  const names = there.manifests.filter((entry) => !isAttestation(entry)).map(platformOf);
   const others = [...new Set(names)].filter((name) => name !== platformOf(named)).sort();
   if (others.length === 0) return;
   throw new WeirError(
