@@ -1,5 +1,5 @@
 import { inStage } from '../base/progress.ts';
-import type { LintReport } from '../image/lint/rule.ts';
+import { fails, type LintReport } from '../image/lint/rule.ts';
 import { buildRelease } from './build.ts';
 import { plannedChecks, runChecks } from './lint.ts';
 import type { Release } from './release.ts';
@@ -41,12 +41,14 @@ function summed(reports: readonly LintReport[]): ImageCheck {
   let rules = 0;
   for (const { target, format, verdicts } of reports) {
     rules += verdicts.length;
-    for (const { rule, severity, status, findings } of verdicts) {
+    for (const verdict of verdicts) {
+      const { rule, status, findings } = verdict;
       if (status === 'holds') continue;
       const found = findings.map(({ where, message }) => (where === undefined ? message : `${where}: ${message}`));
-      const said = `${rule} (${target}, ${format}): ${found.join('; ') || 'could not be checked'}`;
-      (severity === 'error' || status === 'unchecked' ? broken : warnings).push(said);
+      const said = `${rule} (${target}, ${format}): ${found.join('; ')}`;
+      (fails(verdict) ? broken : warnings).push(said);
     }
   }
+  if (rules === 0) broken.push('no rule looked at it: not checked');
   return { rules, broken, warnings };
 }

@@ -19,7 +19,7 @@ export type LintTarget = (typeof lintTargets)[number];
  * Checks a built image of the project in all its formats (for Azure only the VHD, where there is one), or a file or folder
  * by its path. What is checked is what was made, not the definition.
  * @param target by default what the project says that the image is for, else any hypervisor
- * @throws WeirError `no-image`, and those of `builtImage` and `lintArtefact`
+ * @throws WeirError `no-image`, `nothing-to-check`, and those of `builtImage` and `lintArtefact`
  */
 export async function lintImage(
   workspace: ProjectWorkspace,
@@ -42,7 +42,7 @@ export interface PlannedCheck {
   readonly target: LintTarget;
 }
 
-/** What `lintImage` looks at. @throws WeirError `no-image` */
+/** What `lintImage` looks at. @throws WeirError `no-image`, `nothing-to-check` */
 export async function plannedChecks(
   workspace: ProjectWorkspace,
   subject: string,
@@ -51,6 +51,11 @@ export async function plannedChecks(
   const checks: PlannedCheck[] = [];
   for (const each of target === undefined ? targetsOf(workspace, subject) : [target]) {
     for (const path of await artefacts(workspace, subject, each)) checks.push({ path, target: each });
+  }
+  if (checks.length === 0) {
+    throw new WeirError('nothing-to-check', `${subject} has no file that can be checked`, {
+      hint: 'disks (raw, qcow2, vhd), container images and images for WSL can be',
+    });
   }
   return checks;
 }

@@ -93,14 +93,14 @@ function asText({ file, image, format, target, verdicts }: LintReport): string {
     `${count('holds')} of ${verdicts.length} rules hold`,
     counted(count('broken', 'error'), 'error'),
     counted(count('broken', 'warning'), 'warning'),
-    ...(count('unchecked') === 0 ? [] : [`${count('unchecked')} could not be checked`]),
+    ...(count('unchecked') === 0 ? [] : [`${count('unchecked')} not checked`]),
   ];
   const title = `${[relative(process.cwd(), file) || '.', ...(image === undefined ? [] : [image])].join(' ')} (${format}) for ${target}`;
   return [title, '', table(['RULE', 'RESULT', 'FINDING'], rows, 'no rules'), '', sums.join(', ')].join('\n');
 }
 
 function word({ status, severity }: Verdict): string {
-  return status === 'holds' ? 'ok' : status === 'unchecked' ? 'unchecked' : severity;
+  return status === 'holds' ? 'ok' : status === 'unchecked' ? 'not checked' : severity;
 }
 
 function counted(count: number, noun: string): string {

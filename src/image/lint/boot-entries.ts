@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { below, type Files, findIgnoringCase, readBytes, readText, settingLines } from './files.ts';
+import { below, type Files, findIgnoringCase, readBytes, readText, settingLines, unseenBelow } from './files.ts';
 import { type Decompress, initrdFiles, initrdModules } from './initrd-modules.ts';
 import { readPe, sectionText } from './pe.ts';
 import { once, unreadable } from './rule.ts';
@@ -8,8 +8,8 @@ import { once, unreadable } from './rule.ts';
 export interface BootEntry {
   /** As findings name it: `esp:/EFI/Linux/x.efi`. */
   readonly where: string;
-  /** Words of the kernel's command line. */
-  readonly commandLine: readonly string[];
+  /** Words of the kernel's command line. @throws WeirError `unreadable` where a part of it is not known */
+  readonly commandLine: () => readonly string[];
   /** The kernel's release, where the entry says it. */
   readonly release: string | undefined;
   /** What it needs and does not have. */
@@ -34,6 +34,8 @@ export async function bootEntries(places: readonly BootPlace[], decompress: Deco
     places.flatMap((place) => {
       const paths = below(place.files, place.folder === '' ? '/' : place.folder).map(([path]) => path);
       const inside = (path: string) => path.slice(place.folder.length).toLowerCase();
+      const unseen = unseenBelow(place.files, place.folder === '' ? '/' : place.folder)[0];
+      if (unseen !== undefined) throw unreadable(`${place.name}:${unseen.where}: ${unseen.message}`);
       const unified = paths.filter((path) => /^\/efi\/linux\/[^/]+\.efi$/.test(inside(path)));
       const plain = paths.filter((path) => /^\/loader\/entries\/[^/]+\.conf$/.test(inside(path)));
       return [
@@ -52,7 +54,8 @@ async function unifiedEntry(
   decompress: Decompress,
 ): Promise<BootEntry> {
   const where = `${place.name}:${path}`;
-  const pe = readPe((await readBytes(place.files, path))!);
+  const bytes = await readBytes(place.files, path);
+  const pe = bytes && readPe(bytes);
   if (pe === undefined) throw unreadable(`${where} is no EFI program`);
   // Addons beside the image and for all images have their part of the command line.
   const addons = paths.filter((each) => {
@@ -64,15 +67,18 @@ async function unifiedEntry(
   });
   const more = await Promise.all(
     addons.map(async (each) => {
-      const addon = readPe((await readBytes(place.files, each))!);
-      return addon === undefined ? '' : (sectionText(addon, '.cmdline') ?? '');
+      const content = await readBytes(place.files, each);
+      const addon = content && readPe(content);
+      if (addon === undefined) throw unreadable(`${place.name}:${each} is no EFI program`);
+      return sectionText(addon, '.cmdline') ?? '';
     }),
   );
   const content = (name: string) => pe.sections.find((section) => section.name === name)?.content;
   const initrd = content('.initrd');
+  const commandLine = words([sectionText(pe, '.cmdline') ?? '', ...more].join(' '));
   return {
     where,
-    commandLine: words([sectionText(pe, '.cmdline') ?? '', ...more].join(' ')),
+    commandLine: () => commandLine,
     release: sectionText(pe, '.uname'),
     missing: ['.linux', '.initrd', '.cmdline'].filter((name) => (content(name)?.length ?? 0) === 0),
     modules: once(async () => initrdModules(initrd === undefined ? [] : await initrdFiles(initrd, decompress))),
@@ -87,20 +93,22 @@ async function plainEntry(place: BootPlace, path: string, decompress: Decompress
   }
   // GRUB's variables, such as $tuned_initrd, name nothing that lies in the image.
   const named = (key: string) => words((values.get(key) ?? []).join(' ')).filter((word) => !word.startsWith('$'));
+  const options = await withVariables(place, words((values.get('options') ?? []).join(' ')));
   const find = (name: string): string | undefined =>
-    findIgnoringCase(place.files, posix.join('/', place.folder, name)) ?? findIgnoringCase(place.files, name);
+    findIgnoringCase(place.files, posix.join('/', place.folder, name)) ??
+    findIgnoringCase(place.files, posix.join('/', name));
   const [kernel] = named('linux');
   const initrds = named('initrd');
   const missing = [...(kernel === undefined ? ['linux'] : [kernel]), ...(initrds.length === 0 ? ['initrd'] : initrds)];
   return {
     where: `${place.name}:${path}`,
-    commandLine: named('options'),
+    commandLine: options,
     release: values.get('version')?.[0] ?? /vmlinuz-(.+)$/.exec(kernel ?? '')?.[1],
     missing: missing.filter((name) => find(name) === undefined),
     modules: once(async () => {
       const found = initrds.map(find).filter((each) => each !== undefined);
-      const contents = await Promise.all(found.map((each) => readBytes(place.files, each)));
-      const files = await Promise.all(contents.map((each) => initrdFiles(each!, decompress)));
+      const contents = await Promise.all(found.map((each) => place.files.read(each)));
+      const files = await Promise.all(contents.map((each) => initrdFiles(each, decompress)));
       return initrdModules(files.flat());
     }),
   };
@@ -108,4 +116,34 @@ async function plainEntry(place: BootPlace, path: string, decompress: Decompress
 
 function words(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
+}
+
+/**
+ * Words in which GRUB puts its variables: what its environment block has (grubenv), nothing for what nobody sets.
+ * @returns throws `unreadable` where a script of GRUB's sets one
+ */
+async function withVariables(place: BootPlace, all: readonly string[]): Promise<() => readonly string[]> {
+  if (!all.some((word) => word.includes('$'))) return () => all;
+  const folders = ['grub2', 'grub', 'efi/EFI/fedora'].map((name) => posix.join('/', place.folder, name));
+  const texts = async (name: string) => {
+    const read = await Promise.all(folders.map((folder) => readText(place.files, `${folder}/${name}`)));
+    return read.filter((text) => text !== undefined);
+  };
+  const block = (await texts('grubenv')).join('\n');
+  const script = (await texts('grub.cfg')).join('\n');
+  let unknown: string | undefined;
+  const known = all.flatMap((word): string[] => {
+    const name = /^\$\{?(\w+)\}?$/.exec(word)?.[1];
+    if (name === undefined) {
+      if (word.includes('$')) unknown = word;
+      return [word];
+    }
+    const value = new RegExp(`^${name}=(.*)$`, 'm').exec(block)?.[1];
+    if (value === undefined && new RegExp(`\\bset\\s+"?${name}=`).test(script)) unknown = word;
+    return words(value ?? '');
+  });
+  return () => {
+    if (unknown !== undefined) throw unreadable(`the command line has ${unknown}, which GRUB puts in when it starts`);
+    return known;
+  };
 }

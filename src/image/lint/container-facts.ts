@@ -1,17 +1,19 @@
 import type { DiskReaders } from './disk-facts.ts';
 import { installedPackages } from './disk-facts.ts';
 import type { Files } from './files.ts';
+import type { Problem } from './layout-json.ts';
 import { once } from './rule.ts';
 
 /** One image of a layout folder: of one platform. */
 export interface OpenImage {
   /** Name and platform, as findings show them. */
   readonly name: string;
-  /** What is wrong with blobs, digests and sizes; such a layer is left out of the root. */
-  readonly problems: readonly { readonly message: string; readonly where: string }[];
+  /** What is wrong with blobs, digests and sizes. */
+  readonly problems: readonly Problem[];
   readonly labels: Readonly<Record<string, string>>;
   readonly user: string;
-  readonly root: Files;
+  /** @throws WeirError `unreadable` where a part of it is missing */
+  readonly root: () => Files;
 }
 
 /** What rules ask of a container image. */
@@ -22,8 +24,8 @@ export interface ContainerFacts {
 }
 
 export function containerFacts(image: OpenImage, packages: DiskReaders['packages']): ContainerFacts {
-  const root = async (): Promise<Files> => image.root;
-  return { image, root, packages: once(async () => installedPackages(image.root, packages)) };
+  const root = once(async () => image.root());
+  return { image, root, packages: once(async () => installedPackages(await root(), packages)) };
 }
 
 /** Whether an image says of itself that it is distroless, in its name or a label. */

@@ -71,7 +71,7 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
       return [path, long ? { ...known, target: (await read(inode)).toString('utf8') } : known];
     }),
   );
-  return { nodes: new Map(nodes), read: (path) => read(inodes.get(path)!) };
+  return { nodes: new Map(nodes), unseen: new Map(), read: (path) => read(inodes.get(path)!) };
 }
 
 /** Output of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`, each folder starting with itself as `.`. */

@@ -29,5 +29,5 @@ export async function fatFiles(toolbox: Toolbox, target: Target, scratch: string
     const kind = info.isDirectory() ? 'directory' : 'file';
     nodes.set(`/${name}`, { kind, mode: 0o755, uid: 0, gid: 0, size: kind === 'file' ? info.size : 0 });
   }
-  return { nodes, read: (path) => readFile(join(folder, path)) };
+  return { nodes, unseen: new Map(), read: (path) => readFile(join(folder, path)) };
 }

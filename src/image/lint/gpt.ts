@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { ReadAt } from '../../archive/read-at.ts';
+import { unreadable } from './rule.ts';
 
 // UEFI Specification 2.10, chapter 5, "GUID Partition Table (GPT) Disk Layout".
 
@@ -25,6 +26,8 @@ export interface GptCopy {
   /** Sector of the header. */
   readonly lba: number;
   readonly problems: readonly string[];
+  /** Whether its checksums hold, so that what it says was meant. */
+  readonly sound: boolean;
   /** Empty where the header says nothing that can be used. */
   readonly partitions: readonly GptPartition[];
   readonly diskUuid: string;
@@ -41,31 +44,49 @@ export interface Gpt {
   readonly partitions: readonly GptPartition[];
 }
 
-/** Reads both copies of the table. @param size bytes of the disk */
+/**
+ * Reads both copies of the table.
+ * @param size bytes of the disk @throws WeirError `unreadable` where the disk's sectors are larger than 512 bytes
+ */
 export function readGpt(read: ReadAt, size: number): Gpt {
+  if (!isHeader(read(sector, sector)) && isHeader(read(4096, sector))) {
+    throw unreadable('the partition table is made for sectors of 4096 bytes, which are not read here');
+  }
   // Two sectors at least, so that even an empty file can be asked.
   const last = Math.max(1, Math.floor(size / sector) - 1);
   const primary = readCopy(read, 1, last, last);
   const backup = readCopy(read, last, 1, last);
-  const usable = [primary, backup].find((copy) => copy.problems.length === 0) ?? primary;
+  const usable =
+    [primary, backup].find((copy) => copy.problems.length === 0) ??
+    [primary, backup].find((copy) => copy.sound) ??
+    primary;
   return { primary, backup, partitions: usable.partitions };
+}
+
+function isHeader(bytes: Buffer): boolean {
+  return bytes.length === sector && bytes.toString('latin1', 0, 8) === 'EFI PART';
 }
 
 function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number): GptCopy {
   const problems: string[] = [];
-  const nothing = { lba, problems, partitions: [], diskUuid: '', usable: { first: 0, last: 0 }, entriesCrc: 0 };
+  const nothing = {
+    ...{ lba, problems, sound: false, partitions: [], diskUuid: '' },
+    ...{ usable: { first: 0, last: 0 }, entriesCrc: 0 },
+  };
   const header = read(lba * sector, sector);
-  if (header.length < sector || header.toString('latin1', 0, 8) !== 'EFI PART') {
+  if (!isHeader(header)) {
     problems.push('there is no header');
     return nothing;
   }
   const headerSize = header.readUInt32LE(12);
   if (header.readUInt32LE(8) !== 0x00010000) problems.push('its revision is not 1.0');
+  let sound = false;
   if (headerSize < 92 || headerSize > sector) problems.push(`its header has ${headerSize} bytes`);
   else {
     const plain = Buffer.from(header.subarray(0, headerSize));
     plain.writeUInt32LE(0, 16);
-    if (crc32(plain) !== header.readUInt32LE(16)) problems.push("the header's CRC is wrong");
+    sound = crc32(plain) === header.readUInt32LE(16);
+    if (!sound) problems.push("the header's CRC is wrong");
   }
   const own = Number(header.readBigUInt64LE(24));
   const other = Number(header.readBigUInt64LE(32));
@@ -84,6 +105,7 @@ function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number):
   const entries = read(entriesLba * sector, count * entrySize);
   if (entries.length < count * entrySize || crc32(entries) !== entriesCrc) {
     problems.push("the list of partitions' CRC is wrong");
+    sound = false;
   }
   const partitions: GptPartition[] = [];
   for (let index = 0; (index + 1) * entrySize <= entries.length; index++) {
@@ -102,7 +124,7 @@ function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number):
       size: (end - first + 1) * sector,
     });
   }
-  return { lba, problems, partitions, diskUuid, usable, entriesCrc };
+  return { lba, problems, sound, partitions, diskUuid, usable, entriesCrc };
 }
 
 const unused = '00000000-0000-0000-0000-000000000000';

@@ -3,10 +3,12 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { fileReader } from '../../archive/read-at.ts';
+import { fileReader, type ReadAt } from '../../archive/read-at.ts';
 import { systemCode } from '../../base/errors.ts';
-import { notCheckable, unreadable } from './rule.ts';
-import { tarFiles, tarProblem } from './tar-files.ts';
+import { atMost } from './expansion.ts';
+import type { Files } from './files.ts';
+import { isBlindness, notCheckable, unreadable } from './rule.ts';
+import { tarFiles } from './tar-files.ts';
 import type { OpenArchive } from './wsl-facts.ts';
 
 /** Whether a file is an archive and not a disk, by its first bytes or, without any, by its name. */
@@ -36,24 +38,37 @@ export async function withArchive<T>(
   const plain = packed === 'gzip' ? join(scratch, 'root.tar') : path;
   if (packed === 'gzip') {
     try {
-      await pipeline(createReadStream(path), createGunzip(), createWriteStream(plain));
+      await pipeline(createReadStream(path), createGunzip(), atMost(), createWriteStream(plain));
     } catch (error) {
+      if (isBlindness(error)) return work({ compression: packed, problem: error.message, root: unreadableRoot });
       if (!/^Z_/.test(systemCode(error) ?? '')) throw error;
-      return work({ compression: packed, problem: 'it does not decompress', root: () => unreadableRoot() });
+      return work({ compression: packed, problem: 'it does not decompress', root: unreadableRoot });
     }
   }
   const handle = await open(plain);
   try {
-    const read = fileReader(handle.fd);
-    const problem = packed === 'gzip' || packed === undefined ? tarProblem(read) : undefined;
-    if (problem !== undefined && !path.endsWith('.wsl')) {
-      throw notCheckable(path, `this is no root file system: ${problem}`);
+    if (packed === 'xz' || packed === 'zstd') return await work({ compression: packed, root: unreadableRoot });
+    const opened = openRoot(fileReader(handle.fd));
+    if (typeof opened === 'string' && !path.endsWith('.wsl')) {
+      throw notCheckable(path, `this is no root file system: ${opened}`);
     }
-    const root =
-      packed === 'xz' || packed === 'zstd' || problem !== undefined ? unreadableRoot : () => tarFiles([read]);
-    return await work({ compression: packed, ...(problem === undefined ? {} : { problem }), root });
+    return await work(
+      typeof opened === 'string'
+        ? { compression: packed, problem: opened, root: unreadableRoot }
+        : { compression: packed, root: () => opened },
+    );
   } finally {
     await handle.close();
+  }
+}
+
+/** @returns the files, or what makes the archive unreadable */
+function openRoot(read: ReadAt): Files | string {
+  try {
+    return tarFiles([read]);
+  } catch (error) {
+    if (!isBlindness(error)) throw error;
+    return error.message;
   }
 }
 

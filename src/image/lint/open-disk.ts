@@ -95,21 +95,29 @@ function toolReaders(toolbox: Toolbox, file: string, scratch: string): DiskReade
   const target = (offset: number, size: number): Target => ({ file, offset, size });
   const folder = async (name: string) => mkdtemp(join(scratch, `${name}-`));
   return {
-    fat: async (offset, size) => fatFiles(toolbox, target(offset, size), await folder('fat')),
+    vfat: async (offset, size) => fatFiles(toolbox, target(offset, size), await folder('fat')),
     ext4: async (offset, size) => ext4Files(toolbox, target(offset, size), await folder('ext4')),
     checkExt4: async (offset) => {
       const argv = ['e2fsck', '-f', '-n', `${file}?offset=${offset}`];
       const { code, stdout, stderr } = await tryTool(toolbox, { argv, binds: [{ from: file }] });
-      // Its passes are announced, and the end is a summary: what is between is wrong.
-      const said = [stdout, stderr].join('\n').split('\n');
-      const problems = said.filter(
-        (line) => line !== '' && !/^(Pass \d|e2fsck \d)|\d+ files \(|^\/?.*: \d+\/\d+/.test(line),
-      );
-      return code === 0 ? [] : problems.slice(0, 5);
+      return checkerProblems(code, `${stdout}\n${stderr}`);
     },
     packages: packageReader(toolbox, scratch),
     decompress: decompressor(toolbox, scratch),
   };
+}
+
+/** What e2fsck(8) found, by its exit code and output. @throws WeirError `unreadable` where it could not look */
+export function checkerProblems(code: number, output: string): readonly string[] {
+  if (code === 0) return [];
+  // Its passes are announced, and the end is a summary: what is between is wrong.
+  const lines = output.split('\n');
+  const problems = lines.filter(
+    (line) => line !== '' && !/^(Pass \d|e2fsck \d)|\d+ files \(|^\/?.*: \d+\/\d+/.test(line),
+  );
+  // 4: errors are left uncorrected; from 8 on it did not work at all.
+  if (code >= 8) throw unreadable(`e2fsck cannot check the file system: ${problems[0] ?? `exit code ${code}`}`);
+  return problems.length === 0 ? [`e2fsck ends with exit code ${code}`] : problems.slice(0, 5);
 }
 
 /** Names of the packages in an RPM database, by rpm itself on a copy: it wants to write beside it. */

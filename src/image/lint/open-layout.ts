@@ -1,77 +1,53 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { fileReader, type ReadAt } from '../../archive/read-at.ts';
-import { sha256 } from '../../base/digest.ts';
 import { systemCode, WeirError } from '../../base/errors.ts';
+import { isAttestation } from '../oci-entry.ts';
 import type { OpenImage } from './container-facts.ts';
-import { tarFiles, tarProblem } from './tar-files.ts';
-
-// All shapes are those of the OCI Image Format Specification 1.1; what another tool wrote may lack anything.
-
-interface Descriptor {
-  readonly mediaType?: string;
-  readonly digest?: string;
-  readonly size?: number;
-  readonly platform?: { readonly os?: string; readonly architecture?: string; readonly variant?: string };
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-interface Manifest {
-  readonly mediaType?: string;
-  readonly manifests?: readonly Descriptor[];
-  readonly config?: Descriptor;
-  readonly layers?: readonly Descriptor[];
-  readonly artifactType?: string;
-  readonly subject?: Descriptor;
-}
-
-interface Config {
-  readonly architecture?: string;
-  readonly os?: string;
-  readonly config?: { readonly Labels?: Readonly<Record<string, string>>; readonly User?: string };
-  readonly rootfs?: { readonly diff_ids?: readonly string[] };
-}
-
-type Problem = OpenImage['problems'][number];
+import { addLayer } from './layer-files.ts';
+import {
+  configShape,
+  type Descriptor,
+  descriptorShape,
+  jsonBlob,
+  type Manifest,
+  manifestShape,
+  type Problem,
+  parsedJson,
+  shapedAs,
+} from './layout-json.ts';
+import { RootBuilder } from './root-builder.ts';
+import { notCheckable, unreadable } from './rule.ts';
 
 /**
- * Opens each image of an OCI layout folder, one a platform, for the time of `work`; what belongs to images, such as SBOMs,
- * is left out. @param scratch a folder of its own, for the layers unpacked
- * @throws WeirError `unknown-format` where the folder is no layout
+ * Opens each image of an OCI layout folder, one a platform, for the time of `work`; what belongs to images, such as SBOMs
+ * and attestations, is left out. @param scratch a folder of its own, for the layers unpacked
+ * @throws WeirError `unknown-format` where the folder is no layout, or has no image
  */
 export async function withImages<T>(
   layout: string,
   scratch: string,
   work: (image: OpenImage) => Promise<T>,
 ): Promise<T[]> {
+  await checkMarker(layout);
+  const found = await findImages(layout);
+  if (found.length === 0) throw notCheckable(layout, 'the layout has no image in it');
   const results: T[] = [];
-  const named = await findImages(layout, { digest: '', annotations: {} }, await layoutIndex(layout));
-  for (const [index, { name, manifest, problems }] of named.entries()) {
+  for (const [index, each] of found.entries()) {
     const close: (() => Promise<void>)[] = [];
     try {
-      results.push(
-        await work(await openImage(layout, join(scratch, `image-${index}`), name, manifest, problems, close)),
-      );
+      results.push(await work(await openImage(layout, join(scratch, `image-${index}`), each, close)));
     } finally {
-      for (const each of close) await each();
+      for (const one of close) await one();
     }
   }
   return results;
 }
 
-async function layoutIndex(layout: string): Promise<Manifest> {
-  try {
-    const marker = JSON.parse(await readFile(join(layout, 'oci-layout'), 'utf8')) as { imageLayoutVersion?: string };
-    if (marker.imageLayoutVersion === '1.0.0')
-      return JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as Manifest;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT' && !(error instanceof SyntaxError)) throw error;
-  }
+async function checkMarker(layout: string): Promise<void> {
+  const text = await readOptional(join(layout, 'oci-layout'));
+  const marker = text === undefined ? undefined : parsedJson(text, 'oci-layout', []);
+  const version = typeof marker === 'object' && marker !== null && 'imageLayoutVersion' in marker;
+  if (version && marker.imageLayoutVersion === '1.0.0') return;
   throw new WeirError('unknown-format', 'the folder holds no OCI layout', {
     where: { file: layout },
     hint: 'it must have the files oci-layout (version 1.0.0) and index.json',
@@ -79,139 +55,145 @@ async function layoutIndex(layout: string): Promise<Manifest> {
   });
 }
 
-interface Found {
-  readonly name: string;
-  readonly manifest: Manifest;
-  readonly problems: Problem[];
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    return undefined;
+  }
 }
 
-async function findImages(layout: string, from: Descriptor, index: Manifest): Promise<Found[]> {
+/** A manifest of an image; without one where it could not be had, which the problems say. */
+interface Found {
+  readonly name: string;
+  readonly manifest: Manifest | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** An index of the layout that is still to be looked at. */
+interface Waiting {
+  readonly manifests: readonly unknown[];
+  readonly where: string;
+  /** Of the entry that names it. */
+  readonly name: string;
+  /** Digests of the indexes that it lies in, itself too. */
+  readonly within: readonly string[];
+}
+
+/** Indexes in each other: an image for several platforms in a layout is one, tools that copy add one more. */
+const deepest = 8;
+
+/** Images that are looked at: more than there are platforms and variants. */
+const mostImages = 256;
+
+/** All images that index.json leads to, each once. */
+async function findImages(layout: string): Promise<Found[]> {
+  const problems: Problem[] = [];
+  const text = await readOptional(join(layout, 'index.json'));
+  if (text === undefined) problems.push({ message: 'there is no such file', where: 'index.json' });
+  const value = text === undefined ? undefined : parsedJson(text, 'index.json', problems);
+  const index = value === undefined ? undefined : shapedAs(manifestShape, value, 'index.json', problems);
+  if (problems.length > 0) return [{ name: 'index.json', manifest: undefined, problems }];
   const found: Found[] = [];
-  for (const descriptor of index.manifests ?? []) {
-    const name =
-      descriptor.annotations?.['org.opencontainers.image.ref.name'] ??
-      from.annotations?.['org.opencontainers.image.ref.name'] ??
-      '';
-    const { os, architecture, variant } = descriptor.platform ?? {};
-    const platform = [os, architecture, variant].filter((part) => part !== undefined).join('/');
-    const problems: Problem[] = [];
-    const manifest = (await jsonBlob<Manifest>(layout, descriptor, problems)) ?? {};
-    if (manifest.subject !== undefined || manifest.artifactType !== undefined) continue;
-    if (manifest.manifests === undefined)
-      found.push({ name: [name, platform].filter((part) => part !== '').join(' '), manifest, problems });
-    else
-      found.push(
-        ...(await findImages(layout, { annotations: { 'org.opencontainers.image.ref.name': name } }, manifest)),
-      );
+  const seen = new Set<string>();
+  const waiting: Waiting[] = [{ manifests: index?.manifests ?? [], where: 'index.json', name: '', within: [] }];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    for (const [place, entry] of next.manifests.entries()) {
+      if (found.length >= mostImages) {
+        const message = `more than ${mostImages} images are not looked at`;
+        const rest = { message, where: `${next.where}: manifests.${place}`, unchecked: true } as const;
+        return [...found, { name: 'the others', manifest: undefined, problems: [rest] }];
+      }
+      const looked = await lookAt(layout, next, place, entry, seen);
+      if (looked !== undefined && 'within' in looked) waiting.push(looked);
+      else if (looked !== undefined) found.push(looked);
+    }
   }
   return found;
 }
 
-function blobFile(layout: string, descriptor: Descriptor): string | undefined {
-  const hex = /^sha256:([0-9a-f]{64})$/.exec(descriptor.digest ?? '')?.[1];
-  return hex === undefined ? undefined : join(layout, 'blobs', 'sha256', hex);
+/** @returns an image, an index that is still to be looked at, or nothing for what is no image or was there before */
+async function lookAt(
+  layout: string,
+  index: Waiting,
+  place: number,
+  entry: unknown,
+  seen: Set<string>,
+): Promise<Found | Waiting | undefined> {
+  const problems: Problem[] = [];
+  const where = `${index.where}: manifests.${place}`;
+  const descriptor = shapedAs(descriptorShape, entry, where, problems);
+  if (descriptor === undefined) return { name: where, manifest: undefined, problems };
+  const name = descriptor.annotations?.['org.opencontainers.image.ref.name'] ?? index.name;
+  const { os, architecture, variant } = descriptor.platform ?? {};
+  const full = [name, [os, architecture, variant].filter((part) => part !== undefined).join('/')];
+  const image = full.filter((part) => part !== '').join(' ');
+  const digest = descriptor.digest ?? '';
+  const problem = nesting(index, digest);
+  if (problem !== undefined) {
+    return { name: image, manifest: undefined, problems: [{ message: problem, where: digest }] };
+  }
+  if (digest !== '' && seen.has(digest)) return undefined;
+  seen.add(digest);
+  const manifest = await jsonBlob(layout, descriptor, manifestShape, problems);
+  if (manifest?.manifests !== undefined) {
+    return { manifests: manifest.manifests, where: digest, name, within: [...index.within, digest] };
+  }
+  if (manifest !== undefined && isNoImage(descriptor, manifest)) return undefined;
+  return { name: image, manifest, problems };
 }
 
-async function jsonBlob<T>(layout: string, descriptor: Descriptor, problems: Problem[]): Promise<T | undefined> {
-  const where = descriptor.digest ?? 'a blob without a digest';
-  try {
-    const data = await readFile(blobFile(layout, descriptor) ?? '');
-    if (`sha256:${sha256(data)}` !== descriptor.digest)
-      problems.push({ message: 'its content has another digest', where });
-    if (data.length !== descriptor.size)
-      problems.push({ message: `it has ${data.length} bytes, not ${descriptor.size}`, where });
-    return JSON.parse(data.toString('utf8')) as T;
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && systemCode(error) !== 'ENOENT') throw error;
-    problems.push({ message: error instanceof SyntaxError ? 'it is no JSON' : 'there is no such blob', where });
-    return undefined;
-  }
+function nesting({ within }: Waiting, digest: string): string | undefined {
+  if (within.includes(digest)) return 'the index names itself';
+  return within.length >= deepest ? `more than ${deepest} indexes in each other` : undefined;
+}
+
+/** Layers that runtimes put into a root file system, of OCI and of Docker. */
+const layerType =
+  /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1|docker\.image\.rootfs\.(foreign\.)?diff)\.tar/;
+
+/** Whether a manifest is of what belongs to an image. What has layers that make a root is one, whatever it says of itself. */
+function isNoImage(descriptor: Descriptor, { artifactType, subject, layers }: Manifest): boolean {
+  const says = artifactType !== undefined || subject !== undefined || isAttestation(descriptor);
+  return says && !(layers ?? []).some(({ mediaType }) => layerType.test(mediaType ?? ''));
 }
 
 async function openImage(
   layout: string,
   scratch: string,
-  name: string,
-  manifest: Manifest,
-  problems: Problem[],
+  { name, manifest, problems: before }: Found,
   close: (() => Promise<void>)[],
 ): Promise<OpenImage> {
-  const config = (await jsonBlob<Config>(layout, manifest.config ?? {}, problems)) ?? {};
-  const diffIds = config.rootfs?.diff_ids ?? [];
+  const problems = [...before];
+  if (manifest === undefined) return { name, problems, labels: {}, user: '', root: () => unseen('the manifest') };
+  const config = manifest.config && (await jsonBlob(layout, manifest.config, configShape, problems));
+  if (manifest.config === undefined) problems.push({ message: 'it names no configuration', where: 'config' });
+  const diffIds = config?.rootfs?.diff_ids ?? [];
   const layers = manifest.layers ?? [];
-  if (diffIds.length !== layers.length) {
+  if (config !== undefined && diffIds.length !== layers.length) {
     const message = `the configuration has ${diffIds.length} layers, the manifest ${layers.length}`;
     problems.push({ message, where: manifest.config?.digest ?? 'config' });
   }
-  const readers: ReadAt[] = [];
+  const builder = new RootBuilder();
+  let missing: string | undefined;
   for (const [index, layer] of layers.entries()) {
-    const unpacked = `${scratch}-layer-${index}.tar`;
-    const read = await unpackLayer(layout, layer, diffIds[index], unpacked, problems);
-    if (!read) continue;
-    const handle = await open(unpacked);
-    close.push(() => handle.close());
-    const reader = fileReader(handle.fd);
-    const problem = tarProblem(reader);
-    if (problem === undefined) readers.push(reader);
-    else problems.push({ message: problem, where: layer.digest ?? 'a layer' });
+    const to = `${scratch}-layer-${index}.tar`;
+    const added = await addLayer(builder, { layout, layer, diffId: diffIds[index], to }, problems, close);
+    if (!added) missing ??= `the layer ${layer.digest ?? `number ${index + 1}`}`;
   }
-  const platform = [config.os, config.architecture].filter((part) => part !== undefined).join('/');
+  if (layers.length === 0) missing = 'a layer';
+  const platform = [config?.os, config?.architecture].filter((part) => part !== undefined).join('/');
+  const files = builder.files();
   return {
     name: name === '' ? platform : name,
     problems,
-    labels: config.config?.Labels ?? {},
-    user: config.config?.User ?? '',
-    root: tarFiles(readers),
+    labels: config?.config?.Labels ?? {},
+    user: config?.config?.User ?? '',
+    root: () => (missing === undefined ? files : unseen(missing)),
   };
 }
 
-/** Unpacks a layer and checks both its digests. @returns whether there is something to read */
-async function unpackLayer(
-  layout: string,
-  layer: Descriptor,
-  diffId: string | undefined,
-  to: string,
-  problems: Problem[],
-): Promise<boolean> {
-  const where = layer.digest ?? 'a layer without a digest';
-  const file = blobFile(layout, layer);
-  const size = file === undefined ? undefined : await sizeOf(file);
-  if (file === undefined || size === undefined) {
-    problems.push({ message: 'there is no such blob', where });
-    return false;
-  }
-  if (size !== layer.size) problems.push({ message: `it has ${size} bytes, not ${layer.size}`, where });
-  const packed = createHash('sha256');
-  const plain = createHash('sha256');
-  const hashing = (hash: typeof packed): Transform =>
-    new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-  const type = layer.mediaType ?? '';
-  const unpack = /gzip$/.test(type) ? [createGunzip()] : /zstd$/.test(type) ? [createZstdDecompress()] : [];
-  try {
-    await pipeline([createReadStream(file), hashing(packed), ...unpack, hashing(plain), createWriteStream(to)]);
-  } catch (error) {
-    if (!/^Z_|^ZSTD_/.test(systemCode(error) ?? '')) throw error;
-    problems.push({ message: 'it does not decompress', where });
-    return false;
-  }
-  if (`sha256:${packed.digest('hex')}` !== layer.digest)
-    problems.push({ message: 'its content has another digest', where });
-  if (`sha256:${plain.digest('hex')}` !== diffId) {
-    problems.push({ message: `unpacked it is not what the configuration says (${diffId ?? 'nothing'})`, where });
-  }
-  return true;
-}
-
-async function sizeOf(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    return undefined;
-  }
+function unseen(part: string): never {
+  throw unreadable(`${part} is not there or cannot be read, so nothing is known of the whole`);
 }

@@ -17,7 +17,8 @@ const machines = new Map([
 
 /**
  * Reads the sections of a PE file (Microsoft's "PE Format"), which EFI programs and unified kernel images are; undefined
- * for what is none. A section's content is as long as it says it is in memory: what follows in the file is padding.
+ * for what is none, and for what ends within a section. A section's content is as long as it says it is in memory: what
+ * follows in the file is padding.
  */
 export function readPe(bytes: Buffer): PeFile | undefined {
   if (bytes.length < 64 || bytes.toString('latin1', 0, 2) !== 'MZ') return undefined;
@@ -32,6 +33,7 @@ export function readPe(bytes: Buffer): PeFile | undefined {
     const at = table + index * 40;
     const size = Math.min(bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 16));
     const offset = bytes.readUInt32LE(at + 20);
+    if (offset + size > bytes.length) return undefined;
     const name = bytes.toString('latin1', at, at + 8).replace(/\0.*$/s, '');
     sections.push({ name, content: bytes.subarray(offset, offset + size) });
   }

@@ -15,6 +15,8 @@ export interface Complaint {
   readonly where?: string;
   /** What to do about it. */
   readonly hint?: string;
+  /** Nothing is wrong as far as could be seen, but here the rule could not look. */
+  readonly unchecked?: true;
 }
 
 /** A property that an image must have, checked on facts that were read from the image itself. */
@@ -25,9 +27,9 @@ export interface Rule<Facts> {
   readonly appliesTo: Readonly<Partial<Record<Target, Severity>>>;
   /** Why the rule is there, one sentence. */
   readonly why: string;
-  /** Whether the rule has a meaning for such an image; always where left out. */
-  readonly when?: (facts: Facts) => boolean;
-  /** @returns what is wrong; nothing where the rule holds @throws WeirError `unreadable` where it cannot tell */
+  /** Whether the rule has a meaning for such an image; always where left out. @throws WeirError `unreadable` */
+  readonly when?: (facts: Facts) => boolean | Promise<boolean>;
+  /** @returns what is wrong; nothing where it looked and the rule holds @throws WeirError `unreadable` where it cannot look */
   readonly check: (facts: Facts) => readonly Complaint[] | Promise<readonly Complaint[]>;
 }
 
@@ -82,27 +84,55 @@ export async function checkRules<Facts>(
   facts: Facts,
   target: Target,
 ): Promise<Verdict[]> {
-  const chosen = rules.filter((rule) => rule.appliesTo[target] !== undefined && rule.when?.(facts) !== false);
-  return Promise.all(chosen.map((rule) => verdict(rule, facts, rule.appliesTo[target]!)));
+  const chosen = rules.filter((rule) => rule.appliesTo[target] !== undefined);
+  const verdicts = await Promise.all(chosen.map((rule) => verdict(rule, facts, rule.appliesTo[target]!)));
+  return verdicts.filter((each) => each !== undefined);
 }
 
-async function verdict<Facts>(rule: Rule<Facts>, facts: Facts, severity: Severity): Promise<Verdict> {
-  const finding = (complaint: Complaint): Finding => ({ rule: rule.id, severity, ...complaint });
+/** @returns undefined where the rule has no meaning */
+async function verdict<Facts>(rule: Rule<Facts>, facts: Facts, severity: Severity): Promise<Verdict | undefined> {
+  const complaints = await looking(async () =>
+    (await rule.when?.(facts)) === false ? undefined : await rule.check(facts),
+  );
+  if (complaints === undefined) return undefined;
+  const findings = complaints.map((complaint): Finding => {
+    const message = complaint.unchecked === true ? `not checked: ${complaint.message}` : complaint.message;
+    return { rule: rule.id, severity, ...complaint, message };
+  });
+  const blind = findings.some(({ unchecked }) => unchecked === true);
+  const broken = findings.some(({ unchecked }) => unchecked !== true);
+  // What is only a warning must not hide that the rule did not see everything.
+  const status = broken && (severity === 'error' || !blind) ? 'broken' : blind ? 'unchecked' : 'holds';
+  return { rule: rule.id, severity, status, findings };
+}
+
+const blindness: readonly string[] = ['unreadable', 'bad-tar', 'too-large'];
+
+/** Complaints of a look at something; where it cannot be read, the one that it could not be checked. */
+export async function looking<T extends readonly Complaint[] | undefined>(
+  work: () => T | Promise<T>,
+): Promise<T | readonly Complaint[]> {
   try {
-    const findings = (await rule.check(facts)).map(finding);
-    return { rule: rule.id, severity, status: findings.length === 0 ? 'holds' : 'broken', findings };
+    return await work();
   } catch (error) {
-    if (!(error instanceof WeirError) || error.code !== 'unreadable') throw error;
-    const findings = [finding({ message: `cannot be checked: ${error.message}` })];
-    return { rule: rule.id, severity, status: 'unchecked', findings };
+    if (!isBlindness(error)) throw error;
+    return [{ message: error.message, unchecked: true }];
   }
 }
 
-/** Whether an artefact passes. */
+/** Whether an error says that something cannot be read, so that nothing can be said of it. */
+export function isBlindness(error: unknown): error is WeirError {
+  return error instanceof WeirError && blindness.includes(error.code);
+}
+
+/** Whether a verdict keeps an artefact from passing: a rule that could not look does, however bad its break would be. */
+export function fails({ status, severity }: Pick<Verdict, 'status' | 'severity'>): boolean {
+  return status === 'unchecked' || (status === 'broken' && severity === 'error');
+}
+
+/** Whether an artefact passes; one that no rule looked at does not. */
 export function passes(verdicts: readonly Verdict[]): boolean {
-  return verdicts.every(
-    ({ status, severity }) => status === 'holds' || (status === 'broken' && severity === 'warning'),
-  );
+  return verdicts.length > 0 && !verdicts.some(fails);
 }
 
 /** A fact that is read when it is first asked for, and then kept. */

@@ -1,73 +1,72 @@
 import { posix } from 'node:path';
 import type { ReadAt } from '../../archive/read-at.ts';
-import { readMember, readTar, type TarKind } from '../../archive/tar.ts';
-import { WeirError } from '../../base/errors.ts';
+import { readMember, readTar, type TarKind, type TarMember } from '../../archive/tar.ts';
 import type { FileNode, Files } from './files.ts';
+import { RootBuilder } from './root-builder.ts';
 
-const kinds: Readonly<Partial<Record<TarKind, FileNode['kind']>>> = {
+const kinds: Readonly<Record<Exclude<TarKind, 'hardlink' | 'unknown'>, FileNode['kind']>> = {
   file: 'file',
   directory: 'directory',
   symlink: 'symlink',
+  'character-device': 'other',
+  'block-device': 'other',
+  fifo: 'other',
 };
 
-/**
- * The files that tar archives make when they are unpacked one over the other, as a container's layers are: `.wh.NAME` takes
- * away what is below (OCI Image Format Specification, "Whiteouts"). @throws WeirError `bad-tar`
- */
-export function tarFiles(layers: readonly ReadAt[]): Files {
-  interface Placed {
-    readonly node: FileNode;
-    readonly read: () => Buffer;
-  }
-  const placed = new Map<string, Placed>();
-  const remove = (path: string, itself: boolean): void => {
-    if (itself) placed.delete(path);
-    const inside = path === '/' ? '/' : `${path}/`;
-    for (const each of placed.keys()) if (each.startsWith(inside) && each !== '/') placed.delete(each);
-  };
-  const folder: FileNode = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0 };
-  placed.set('/', { node: folder, read: () => Buffer.alloc(0) });
-  for (const read of layers) {
-    const added = new Map<string, Placed>();
-    for (const member of readTar(read)) {
-      const path = `/${member.path}`;
-      const name = posix.basename(path);
-      if (name === '.wh..wh..opq') remove(posix.dirname(path), false);
-      else if (name.startsWith('.wh.')) remove(posix.join(posix.dirname(path), name.slice(4)), true);
-      else if (member.kind === 'hardlink') {
-        const to = added.get(`/${member.target}`) ?? placed.get(`/${member.target}`);
-        if (to !== undefined) added.set(path, to);
-      } else {
-        const { mode, uid, gid, size, target } = member;
-        const kind = kinds[member.kind] ?? 'other';
-        const node: FileNode = {
-          ...{ kind, mode, uid, gid, size },
-          ...(kind === 'symlink' ? { target } : {}),
-          ...(member.xattrs?.has('security.selinux') === true ? { labelled: true } : {}),
-        };
-        added.set(path, { node, read: () => readMember(read, member) });
-      }
-    }
-    for (const [path, each] of added) {
-      // What was in a folder goes with it.
-      if (each.node.kind !== 'directory' && placed.get(path)?.node.kind === 'directory') remove(path, true);
-      placed.set(path, each);
-    }
-  }
-  const sorted = [...placed].sort(([a], [b]) => (a < b ? -1 : 1));
-  return {
-    nodes: new Map(sorted.map(([path, { node }]) => [path, node])),
-    read: async (path) => placed.get(path)!.read(),
-  };
+/** How an archive is unpacked. */
+export interface TarOptions {
+  /**
+   * It is a layer of a container: `.wh.NAME` takes away what is below, `.wh..wh..opq` all that is in the folder (OCI Image
+   * Format Specification, "Whiteouts"). Elsewhere these are files like others.
+   */
+  readonly whiteouts?: boolean;
 }
 
-/** What makes an archive unreadable, or undefined. */
-export function tarProblem(read: ReadAt): string | undefined {
-  try {
-    for (const _ of readTar(read));
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof WeirError) || error.code !== 'bad-tar') throw error;
-    return error.message;
+/** Unpacks an archive over what is there. @throws WeirError `bad-tar`, `unreadable` */
+export function addTar(builder: RootBuilder, read: ReadAt, { whiteouts = false }: TarOptions = {}): void {
+  builder.nextLayer();
+  for (const member of readTar(read)) {
+    const path = `/${member.path}`;
+    if (!whiteouts || !addWhiteout(builder, path)) addMember(builder, path, member, read);
   }
+}
+
+const whiteout = '.wh.';
+
+/** @returns whether it is one */
+function addWhiteout(builder: RootBuilder, path: string): boolean {
+  const name = posix.basename(path);
+  if (!name.startsWith(whiteout)) return false;
+  const folder = posix.dirname(path);
+  if (name === '.wh..wh..opq') builder.clear(folder);
+  // All others that begin so are notes of AUFS to itself.
+  else if (!name.startsWith('.wh..wh.')) builder.remove(posix.join(folder, name.slice(whiteout.length)));
+  return true;
+}
+
+function addMember(builder: RootBuilder, path: string, member: TarMember, read: ReadAt): void {
+  if (member.kind === 'hardlink') {
+    builder.link(path, `/${member.target}`);
+    return;
+  }
+  if (member.kind === 'unknown') {
+    // The name of the archive itself (GNU tar manual, "Including a Label in the Archive").
+    if (member.type !== 'V') builder.hide(path, `the archive has it as a member of the unknown type ${member.type}`);
+    return;
+  }
+  const { mode, uid, gid, size, target } = member;
+  const kind = kinds[member.kind];
+  const node: FileNode = {
+    ...{ kind, mode, uid, gid, size },
+    ...(kind === 'symlink' ? { target } : {}),
+    ...(member.xattrs?.has('security.selinux') === true ? { labelled: true } : {}),
+  };
+  builder.place(path, { node, read: () => readMember(read, member) });
+}
+
+/** The files that archives make when they are unpacked one over the other. @throws WeirError `bad-tar`, `unreadable` */
+export function tarFiles(archives: readonly ReadAt[], options: TarOptions = {}): Files {
+  const builder = new RootBuilder();
+  for (const read of archives) addTar(builder, read, options);
+  return builder.files();
 }

@@ -2,16 +2,13 @@ import { crc32, zstdCompressSync } from 'node:zlib';
 import { bytesReader } from '../../../src/archive/read-at.ts';
 import { cpioArchive } from '../../../src/image/cpio.ts';
 import { partitionTypes } from '../../../src/image/disk.ts';
-import {
-  type DiskFacts,
-  type DiskFormat,
-  type DiskReaders,
-  diskFacts,
-  otherTypes,
-} from '../../../src/image/lint/disk-facts.ts';
+import { type DiskFacts, type DiskFormat, type DiskReaders, diskFacts } from '../../../src/image/lint/disk-facts.ts';
+import { otherTypes } from '../../../src/image/lint/disk-types.ts';
 import type { FileNode, Files } from '../../../src/image/lint/files.ts';
+import { unreadable } from '../../../src/image/lint/rule.ts';
 import { tarFiles } from '../../../src/image/lint/tar-files.ts';
 import { vhdFooter } from '../../../src/image/vhd.ts';
+import { fatBytes } from './fat.ts';
 import { type Content, symlink, tar } from './tar.ts';
 
 export const mebibyte = 1 << 20;
@@ -45,6 +42,12 @@ export interface DiskParts {
   /** Paths without an SELinux context. */
   unlabelled: string[];
   problems: string[];
+  /** The file system's checker cannot be run. */
+  checkerFails: boolean;
+  /** Nothing is on the EFI system partition that could be started but the loader. */
+  noUnifiedKernel: boolean;
+  /** Files of further ext4 partitions, by the byte where they start. */
+  otherRoots: Record<number, Record<string, Content>>;
   /** The last word on the finished bytes. */
   patch: (disk: Buffer) => void;
   patchFooter: (footer: Buffer) => void;
@@ -136,6 +139,9 @@ export function goodParts(): DiskParts {
     ],
     unlabelled: [],
     problems: [],
+    checkerFails: false,
+    noUnifiedKernel: false,
+    otherRoots: {},
     patch: () => {},
     patchFooter: () => {},
   };
@@ -155,7 +161,7 @@ export function factsOf(parts: DiskParts): DiskFacts {
   );
   const initrd = Buffer.concat([early, Buffer.alloc(512), zstdCompressSync(cpioArchive(modules, 0))]);
   const unified = pe({ '.cmdline': `${parts.commandLine}\n\0\0`, '.initrd': initrd, ...parts.unifiedKernel }, 0x8664);
-  const esp = { '/EFI/Linux/weir.efi': unified, ...parts.esp };
+  const esp = { ...(parts.noUnifiedKernel ? {} : { '/EFI/Linux/weir.efi': unified }), ...parts.esp };
   const bytes = diskBytes(parts);
   const footer = vhdFooter({
     size: Math.floor(parts.size / mebibyte) * mebibyte,
@@ -167,9 +173,13 @@ export function factsOf(parts: DiskParts): DiskFacts {
   parts.patchFooter(footer);
   const vhd = parts.format === 'vhd';
   const readers: DiskReaders = {
-    fat: async () => tarFiles([bytesReader(tar(esp))]),
-    ext4: async () => labelled(tarFiles([bytesReader(tar(parts.root))]), parts.unlabelled),
-    checkExt4: async () => parts.problems,
+    vfat: async () => tarFiles([bytesReader(tar(esp))]),
+    ext4: async (offset) =>
+      labelled(tarFiles([bytesReader(tar(parts.otherRoots[offset] ?? parts.root))]), parts.unlabelled),
+    checkExt4: async () => {
+      if (parts.checkerFails) throw unreadable('e2fsck cannot check the file system');
+      return parts.problems;
+    },
     packages: async () => parts.packages,
     decompress: async (kind) => Promise.reject(new Error(`${kind} is not in a unit test`)),
   };
@@ -203,6 +213,7 @@ function diskBytes({ size, partitions, patch }: DiskParts): Buffer {
   writeGpt(disk, partitions, uuids.disk);
   for (const { type, name, offset } of partitions) {
     if (type === otherTypes.biosBoot) disk.write('second stage', offset);
+    if (type === partitionTypes.esp) fatBytes({ size, label: 'EFI' }).copy(disk, offset);
     if (name !== 'root') continue;
     disk.writeUInt16LE(0xef53, offset + 1024 + 0x38);
     disk.write(uuids.file.replaceAll('-', ''), offset + 1024 + 0x68, 'hex');

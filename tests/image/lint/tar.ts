@@ -12,10 +12,13 @@ interface Member {
   readonly xattr?: string;
 }
 
-/** A ustar archive of files by absolute path, parents first; folders end with a slash. */
-export function tar(files: Readonly<Record<string, Content>>): Buffer {
+/**
+ * A ustar archive of files by absolute path, parents first; folders end with a slash.
+ * @param parents whether folders that are not named are members too, and all are sorted; else as they stand
+ */
+export function tar(files: Readonly<Record<string, Content>>, { parents = true } = {}): Buffer {
   const folders = new Set<string>();
-  for (const path of Object.keys(files)) {
+  for (const path of parents ? Object.keys(files) : []) {
     const parts = path.split('/').slice(1, -1);
     for (let depth = 1; depth <= parts.length; depth++) folders.add(`/${parts.slice(0, depth).join('/')}/`);
   }
@@ -24,7 +27,7 @@ export function tar(files: Readonly<Record<string, Content>>): Buffer {
     ...Object.entries(files),
   ]);
   const parts: Buffer[] = [];
-  for (const path of [...all.keys()].sort()) {
+  for (const path of parents ? [...all.keys()].sort() : all.keys()) {
     const value = all.get(path)!;
     const plain = typeof value === 'string' || value instanceof Uint8Array;
     const member: Member = plain ? { content: value } : value;

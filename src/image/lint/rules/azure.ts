@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { DiskFacts } from '../disk-facts.ts';
-import { below, type Files, readText, settingLines } from '../files.ts';
+import { below, type Files, nodeAt, readSuspect, readText, settingLines } from '../files.ts';
 import { azureError, type Complaint, type Rule } from '../rule.ts';
 import { hasUnit, isEnabled } from '../units.ts';
 import { shellSettings } from './root.ts';
@@ -28,7 +28,7 @@ const cloudInit: Rule<DiskFacts> = {
     let list: { readonly names: readonly string[]; readonly where: string } | undefined;
     // The last one counts, as cloud-init reads them.
     for (const where of [base, ...parts.filter((path) => path.endsWith('.cfg')).sort()]) {
-      const names = datasourceList((await readText(files, where)) ?? '');
+      const names = datasourceList((await readSuspect(files, where)) ?? '');
       if (names !== undefined) list = { names, where };
     }
     const complaints: Complaint[] = [];
@@ -39,7 +39,7 @@ const cloudInit: Rule<DiskFacts> = {
       complaints.push({ message: `datasource_list is [ ${list.names.join(', ')} ], not [ Azure ]`, where: list.where });
     }
     const off = '/etc/cloud/cloud-init.disabled';
-    if (files.nodes.has(off)) complaints.push({ message: 'cloud-init is turned off', where: off });
+    if (nodeAt(files, off) !== undefined) complaints.push({ message: 'cloud-init is turned off', where: off });
     return complaints;
   },
 };

@@ -1,21 +1,31 @@
+import { partitionTypes } from '../../disk.ts';
+import type { ModuleIndex } from '../../kernel-modules.ts';
+import { fallbackLoaders } from '../architecture.ts';
 import type { BootEntry } from '../boot-entries.ts';
-import { type DiskFacts, ext4Names } from '../disk-facts.ts';
+import { locateDevice } from '../devices.ts';
+import type { DiskFacts } from '../disk-facts.ts';
 import { findIgnoringCase } from '../files.ts';
 import { readPe } from '../pe.ts';
-import { azureError, azureErrorElseWarning, type Complaint, diskError, type Rule } from '../rule.ts';
+import {
+  azureError,
+  azureErrorElseWarning,
+  type Complaint,
+  diskError,
+  looking,
+  type Rule,
+  unreadable,
+} from '../rule.ts';
 import { biosBootProblem } from './partitions.ts';
-
-const loaders = { x86_64: '/EFI/BOOT/BOOTX64.EFI', aarch64: '/EFI/BOOT/BOOTAA64.EFI' } as const;
 
 async function efiBootProblems({ esp, architecture }: DiskFacts): Promise<Complaint[]> {
   const files = await esp();
   if (files === undefined) return [{ message: 'the disk has no EFI system partition' }];
-  const wanted = loaders[architecture()];
+  const wanted = fallbackLoaders[await architecture()];
   const where = `esp:${wanted}`;
   const path = findIgnoringCase(files, wanted);
   if (path === undefined) return [{ message: 'there is no boot loader', where }];
   const machine = readPe(await files.read(path))?.machine;
-  if (machine === architecture()) return [];
+  if (machine === (await architecture())) return [];
   return [{ message: machine === undefined ? 'it is no EFI program' : `it is for ${machine}`, where }];
 }
 
@@ -31,9 +41,10 @@ const starts: Rule<DiskFacts> = {
   appliesTo: { generic: 'error', kubernetes: 'error' },
   why: 'A disk that neither UEFI nor a BIOS finds a boot loader on starts nowhere.',
   check: async (facts) => {
-    const efi = await efiBootProblems(facts);
     const bios = biosBootProblem(facts);
-    return efi.length === 0 || bios === undefined ? [] : [...efi, { message: bios, where: 'sector 0' }];
+    if (bios === undefined) return [];
+    const efi = await efiBootProblems(facts);
+    return efi.length === 0 ? [] : [...efi, { message: bios, where: 'sector 0' }];
   },
 };
 
@@ -57,44 +68,32 @@ const rootOnDisk: Rule<DiskFacts> = {
   appliesTo: diskError,
   why: 'The root that the command line names must be on this disk, or the start ends in the initrd.',
   check: (facts) =>
-    eachEntry(facts, ({ commandLine }) => {
-      const root = commandLine.findLast((word) => word.startsWith('root='))?.slice(5);
+    eachEntry(facts, async ({ commandLine }) => {
+      const root = commandLine()
+        .findLast((word) => word.startsWith('root='))
+        ?.slice(5);
+      if (root !== undefined) {
+        const located = locateDevice(facts.contents(), root);
+        if (located.state === 'unknown') throw unreadable(located.why);
+        return located.state === 'found' ? [] : [`root=${root} is not on this disk`];
+      }
       // Without it the root is found by its partition's type (Discoverable Partitions Specification).
-      if (root === undefined) return [];
-      return isOnDisk(facts, root) ? [] : [`root=${root} is not on this disk`];
+      const types = facts.gpt().partitions.map(({ type }) => type);
+      const ownType = { x86_64: partitionTypes.rootX86_64, aarch64: partitionTypes.rootArm64 }[
+        await facts.architecture()
+      ];
+      return types.includes(ownType) ? [] : ['neither root= nor the type of a partition says what the root is'];
     }),
 };
-
-/** Whether a name that mount(8) takes is that of something on this disk; names by the kernel's order count as there. */
-export function isOnDisk({ gpt, disk }: DiskFacts, name: string): boolean {
-  const [key, value = ''] = name.split(/=(.*)/s);
-  const wanted = value.replaceAll('"', '').toLowerCase();
-  const { partitions } = gpt();
-  const ext4 = () => partitions.map(({ offset }) => ext4Names(disk.read, offset));
-  if (key === 'PARTUUID') return partitions.some(({ uuid }) => uuid === wanted);
-  if (key === 'PARTLABEL') return partitions.some((each) => each.name.toLowerCase() === wanted);
-  if (key === 'UUID' && wanted.length === 36) return ext4().some((names) => names?.uuid === wanted);
-  if (key === 'LABEL') {
-    const fat = partitions.map(({ offset }) =>
-      disk
-        .read(offset + 71, 11)
-        .toString('latin1')
-        .trim()
-        .toLowerCase(),
-    );
-    return fat.includes(wanted) || ext4().some((names) => names?.label.toLowerCase() === wanted);
-  }
-  return true;
-}
 
 const serialConsole: Rule<DiskFacts> = {
   id: 'serial-console',
   appliesTo: azureErrorElseWarning,
   why: 'A cloud machine has no screen: what it says, and the way in when the network fails, is the serial console.',
-  check: (facts) => {
-    const device = facts.architecture() === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
+  check: async (facts) => {
+    const device = (await facts.architecture()) === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
     return eachEntry(facts, ({ commandLine }) =>
-      hasConsole(commandLine, 'console', device) ? [] : [`console=${device} is not on the command line`],
+      hasConsole(commandLine(), 'console', device) ? [] : [`console=${device} is not on the command line`],
     );
   },
 };
@@ -103,10 +102,10 @@ const earlyConsole: Rule<DiskFacts> = {
   id: 'early-console',
   appliesTo: azureError,
   why: "Azure's boot diagnostics show what the kernel says before its consoles are there only with earlyprintk.",
-  when: (facts) => facts.architecture() === 'x86_64',
+  when: async (facts) => (await facts.architecture()) === 'x86_64',
   check: (facts) =>
     eachEntry(facts, ({ commandLine }) =>
-      hasConsole(commandLine, 'earlyprintk', 'ttyS0') ? [] : ['earlyprintk=ttyS0 is not on the command line'],
+      hasConsole(commandLine(), 'earlyprintk', 'ttyS0') ? [] : ['earlyprintk=ttyS0 is not on the command line'],
     ),
 };
 
@@ -122,7 +121,7 @@ const noQuiet: Rule<DiskFacts> = {
   check: (facts) =>
     eachEntry(facts, ({ commandLine }) =>
       ['rhgb', 'quiet', 'splash']
-        .filter((word) => commandLine.includes(word))
+        .filter((word) => commandLine().includes(word))
         .map((word) => `${word} is on the command line`),
     ),
 };
@@ -146,16 +145,21 @@ const hypervDrivers: Rule<DiskFacts> = {
   check: (facts) =>
     eachEntry(facts, async (entry) => {
       const there = await entry.modules();
-      const builtin = await builtIn(facts, entry);
-      return ['hv_vmbus', 'hv_storvsc', 'hv_netvsc']
-        .filter((name) => !there.has(name) && !builtin.has(name))
+      const missing = ['hv_vmbus', 'hv_storvsc', 'hv_netvsc'].filter((name) => !there.has(name));
+      if (missing.length === 0) return [];
+      const { builtin } = await kernelParts(facts, entry);
+      return missing
+        .filter((name) => !builtin.has(name))
         .map((name) => `${name} is neither in the initrd nor built in`);
     }),
 };
 
-async function builtIn(facts: DiskFacts, { release }: BootEntry): Promise<ReadonlySet<string>> {
-  const index = release === undefined ? undefined : await facts.modules(release);
-  return index?.builtin ?? new Set();
+/** What the kernel of an entry has. @throws WeirError `unreadable` where that is nowhere; kernel-modules says more */
+export async function kernelParts(facts: DiskFacts, { release }: BootEntry): Promise<ModuleIndex> {
+  if (release === undefined) throw unreadable('nothing says what release its kernel has');
+  const index = await facts.modules(release);
+  if (index === undefined) throw unreadable(`the root has no modules of ${release} with the indexes that depmod makes`);
+  return index;
 }
 
 const provisioningModules: Rule<DiskFacts> = {
@@ -163,24 +167,29 @@ const provisioningModules: Rule<DiskFacts> = {
   appliesTo: azureError,
   why: 'Azure hands a new machine its settings on a DVD with a UDF file system, and its EFI system partition is FAT.',
   check: (facts) =>
-    eachEntry(facts, async ({ release }) => {
-      const index = release === undefined ? undefined : await facts.modules(release);
-      // That there are no modules at all is told by kernel-modules.
-      if (index === undefined) return [];
+    eachEntry(facts, async (entry) => {
+      const index = await kernelParts(facts, entry);
       return ['udf', 'vfat']
         .filter((name) => !index.builtin.has(name) && !index.modules.has(name))
         .map((name) => `the kernel has no ${name}, neither as a module nor built in`);
     }),
 };
 
-/** What is wrong with each way to start the system. */
-async function eachEntry(
+/**
+ * What is wrong with each way to start the system; an entry that cannot be judged is told as such.
+ * @throws WeirError `unreadable` where there is no way to start it, so nothing that could be judged
+ */
+export async function eachEntry(
   facts: DiskFacts,
   problems: (entry: BootEntry) => readonly string[] | Promise<readonly string[]>,
 ): Promise<Complaint[]> {
   const entries = await facts.bootEntries();
+  if (entries.length === 0) throw unreadable('there is no boot entry that could be looked at');
   const found = await Promise.all(
-    entries.map(async (entry) => (await problems(entry)).map((message) => ({ message, where: entry.where }))),
+    entries.map(async (entry) => {
+      const complaints = await looking(async () => (await problems(entry)).map((message): Complaint => ({ message })));
+      return complaints.map((complaint): Complaint => ({ ...complaint, where: entry.where }));
+    }),
   );
   return found.flat();
 }

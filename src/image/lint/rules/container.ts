@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { type ContainerFacts, isDebug, isDistroless } from '../container-facts.ts';
-import { rpmDatabases } from '../disk-facts.ts';
-import { findFile, readText } from '../files.ts';
-import type { Complaint, Rule } from '../rule.ts';
+import { otherDatabases, rpmDatabases } from '../disk-facts.ts';
+import { type Files, findFile, readText, resolvePath, unseenBelow } from '../files.ts';
+import { type Complaint, type Rule, unreadable } from '../rule.ts';
 import { accounts } from './leftovers.ts';
 
 const container = { container: 'error' } as const;
@@ -27,38 +27,47 @@ const noSetuid: Rule<ContainerFacts> = {
   id: 'no-setuid-surprises',
   appliesTo: { container: 'warning' },
   why: "A program that is root for everybody is a way around the container's user; distroless images need none.",
-  check: (facts) =>
-    [...facts.image.root.nodes].flatMap(([where, { kind, mode }]) => {
+  check: async (facts) => {
+    const files = await facts.root();
+    const found = [...files.nodes].flatMap(([where, { kind, mode }]): Complaint[] => {
       if (kind !== 'file' || (mode & 0o6000) === 0) return [];
       const expected = where.startsWith('/usr/') && expectedSetuid.has(posix.basename(where));
       if (expected && !isDistroless(facts)) return [];
       return [{ message: `it is ${(mode & 0o4000) === 0 ? 'setgid' : 'setuid'} (${mode.toString(8)})`, where }];
-    }),
+    });
+    return [...found, ...unseenBelow(files, '/')];
+  },
 };
 
 const noDevices: Rule<ContainerFacts> = {
   id: 'no-device-nodes',
   appliesTo: container,
   why: "The runtime makes a container's devices; one in an image cannot be unpacked without root, and is a way out with it.",
-  check: ({ image }) =>
-    [...image.root.nodes]
-      .filter(([, { kind }]) => kind === 'other')
-      .map(([where]) => ({ message: 'it is a device node or a pipe', where })),
+  check: async ({ root }) => {
+    const files = await root();
+    const found = [...files.nodes].filter(([, { kind }]) => kind === 'other');
+    return [
+      ...found.map(([where]) => ({ message: 'it is a device node or a pipe', where })),
+      ...unseenBelow(files, '/'),
+    ];
+  },
 };
 
 const inventory: Rule<ContainerFacts> = {
   id: 'package-inventory',
   appliesTo: container,
   why: 'Scanners find packages by the RPM database or by the two manifests; an image with neither looks empty and safe.',
-  check: async ({ image, packages }) => {
-    const { root } = image;
-    const database = rpmDatabases.find((path) => findFile(root, path) !== undefined);
-    const complaints = await manifestProblems(root);
+  check: async ({ root, packages }) => {
+    const files = await root();
+    const database = rpmDatabases.find((path) => findFile(files, path) !== undefined);
+    const complaints = await manifestProblems(files);
     if (complaints.length > 0) return complaints;
     if (database !== undefined) {
       return (await packages()).length > 0 ? [] : [{ message: 'the RPM database has no packages', where: database }];
     }
-    if (findFile(root, `${manifests}/container-manifest-2`) !== undefined) return [];
+    if (findFile(files, `${manifests}/container-manifest-2`) !== undefined) return [];
+    const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
+    if (other !== undefined) throw unreadable(`${other} is a database that is not read here`);
     return [{ message: 'there is neither an RPM database nor a list of packages', where: manifests }];
   },
 };
@@ -66,7 +75,7 @@ const inventory: Rule<ContainerFacts> = {
 const manifests = '/var/lib/rpmmanifest';
 
 /** Scanners stop at the first line that has not ten fields. */
-async function manifestProblems(root: ContainerFacts['image']['root']): Promise<Complaint[]> {
+async function manifestProblems(root: Files): Promise<Complaint[]> {
   const where = `${manifests}/container-manifest-2`;
   const text = await readText(root, where);
   if (text === undefined) return [];
@@ -83,9 +92,13 @@ export const noLabels: Rule<Pick<ContainerFacts, 'root'>> = {
   appliesTo: { container: 'error', wsl: 'error' },
   why: 'Only root on a host with SELinux can unpack contexts, and where there is a policy, it has its own for these files.',
   check: async ({ root }) => {
-    const found = [...(await root()).nodes].filter(([, { labelled }]) => labelled === true);
+    const files = await root();
+    const found = [...files.nodes].filter(([, { labelled }]) => labelled === true);
     const [first] = found;
-    return first === undefined ? [] : [{ message: `${found.length} files have an SELinux context`, where: first[0] }];
+    return [
+      ...(first === undefined ? [] : [{ message: `${found.length} files have an SELinux context`, where: first[0] }]),
+      ...unseenBelow(files, '/'),
+    ];
   },
 };
 
@@ -108,12 +121,16 @@ const managers = [
 ];
 const programFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin', '/usr/libexec'];
 
-function programs({ image }: ContainerFacts, names: readonly string[]): string[] {
-  return [...image.root.nodes].flatMap(([path, { kind }]) =>
-    kind !== 'directory' && programFolders.includes(posix.dirname(path)) && names.includes(posix.basename(path))
-      ? [path]
-      : [],
+/** A complaint for each program of one of these names, and for what could not be looked at. */
+async function programs(facts: ContainerFacts, names: readonly string[], message: string): Promise<Complaint[]> {
+  const files = await facts.root();
+  // A link to a folder that is not there has no programs behind it.
+  const real = new Set(programFolders.flatMap((each) => resolvePath(files, each) ?? []));
+  const found = [...files.nodes].filter(
+    ([path, { kind }]) => kind !== 'directory' && real.has(posix.dirname(path)) && names.includes(posix.basename(path)),
   );
+  const blind = [...real].flatMap((each) => unseenBelow(files, each));
+  return [...found.map(([where]) => ({ message, where })), ...blind];
 }
 
 const noShell: Rule<ContainerFacts> = {
@@ -121,7 +138,7 @@ const noShell: Rule<ContainerFacts> = {
   appliesTo: container,
   why: 'A shell is what most attacks start with; who says distroless promises that there is none.',
   when: (facts) => isDistroless(facts) && !isDebug(facts),
-  check: (facts) => programs(facts, shells).map((where) => ({ message: 'there is a shell', where })),
+  check: (facts) => programs(facts, shells, 'there is a shell'),
 };
 
 const noManager: Rule<ContainerFacts> = {
@@ -129,7 +146,7 @@ const noManager: Rule<ContainerFacts> = {
   appliesTo: container,
   why: 'Nothing is to be added to a distroless image while it runs.',
   when: isDistroless,
-  check: (facts) => programs(facts, managers).map((where) => ({ message: 'there is a package manager', where })),
+  check: (facts) => programs(facts, managers, 'there is a package manager'),
 };
 
 const distrolessAccounts = [
@@ -145,7 +162,7 @@ const distrolessUsers: Rule<ContainerFacts> = {
   when: isDistroless,
   check: async (facts) => {
     const where = '/etc/passwd';
-    const there = accounts((await readText(facts.image.root, where)) ?? '');
+    const there = accounts((await readText(await facts.root(), where)) ?? '');
     const missing = distrolessAccounts
       .filter(({ name, uid }) => !there.some((each) => each.name === name && each.uid === uid))
       .map(({ name, uid }) => ({ message: `there is no ${name} with the number ${uid}`, where }));

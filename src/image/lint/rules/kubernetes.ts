@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import { parse, TomlError, type TomlTable } from 'smol-toml';
 import type { DiskFacts } from '../disk-facts.ts';
-import { below, type Files, readText, settingLines } from '../files.ts';
-import { type Complaint, type Rule, unreadable } from '../rule.ts';
+import { below, type Files, readSuspect, settingLines } from '../files.ts';
+import { type Complaint, looking, type Rule, unreadable } from '../rule.ts';
 import { hasUnit, isEnabled } from '../units.ts';
+import { eachEntry, kernelParts } from './boot.ts';
 
 const kubernetes = { kubernetes: 'error' } as const;
 
@@ -98,7 +99,7 @@ async function containerdConfig(files: Files): Promise<ContainerdConfig> {
 }
 
 async function readToml(files: Files, path: string): Promise<TomlTable> {
-  const text = await readText(files, path);
+  const text = await readSuspect(files, path);
   if (text === undefined) return {};
   try {
     return parse(text);
@@ -142,22 +143,20 @@ const modules: Rule<DiskFacts> = {
   why: 'Without br_netfilter packets between pods of a node pass by the rules of services, and its settings cannot be set.',
   check: async (facts) => {
     const files = await facts.root();
-    const texts = await Promise.all(dropIns(files, 'modules-load.d').map((path) => readText(files, path)));
+    const texts = await Promise.all(dropIns(files, 'modules-load.d').map((path) => readSuspect(files, path)));
     const loaded = new Set(texts.flatMap((text) => settingLines(text ?? '')));
     const complaints: Complaint[] = wantedModules
       .filter((name) => !loaded.has(name))
       .map((name) => ({ message: `${name} is not loaded at the start`, where: '/usr/lib/modules-load.d' }));
-    for (const { release, where } of await facts.bootEntries()) {
-      const index = release === undefined ? undefined : await facts.modules(release);
-      // That there are no modules at all is told by kernel-modules.
-      if (index === undefined) continue;
-      for (const name of wantedModules) {
-        if (!index.builtin.has(name) && !index.modules.has(name)) {
-          complaints.push({ message: `the kernel has no ${name}`, where });
-        }
-      }
-    }
-    return complaints;
+    const inKernel = await looking(() =>
+      eachEntry(facts, async (entry) => {
+        const index = await kernelParts(facts, entry);
+        return wantedModules
+          .filter((name) => !index.builtin.has(name) && !index.modules.has(name))
+          .map((name) => `the kernel has no ${name}`);
+      }),
+    );
+    return [...complaints, ...inKernel];
   },
 };
 
@@ -184,7 +183,7 @@ const sysctl: Rule<DiskFacts> = {
     const files = await root();
     const found = new Map<string, { readonly value: string; readonly where: string }>();
     for (const where of dropIns(files, 'sysctl.d')) {
-      for (const line of settingLines((await readText(files, where)) ?? '')) {
+      for (const line of settingLines((await readSuspect(files, where)) ?? '')) {
         const [, key, value] = /^-?([^\s=]+)\s*=\s*(.*)$/.exec(line) ?? [];
         // With a slash first, slashes part the words and dots are dots.
         const name = key?.match(/[./]/)?.[0] === '/' ? key.replaceAll('/', '.') : key;
@@ -211,9 +210,11 @@ const groups: Rule<DiskFacts> = {
   id: 'cgroup-v2',
   appliesTo: kubernetes,
   why: 'The kubelet limits pods by the unified hierarchy of control groups, and no longer starts on the old one.',
-  check: async ({ bootEntries }) =>
-    (await bootEntries()).flatMap(({ where, commandLine }) =>
-      commandLine.filter((word) => oldGroups.test(word)).map((word) => ({ message: `${word} is on it`, where })),
+  check: (facts) =>
+    eachEntry(facts, ({ commandLine }) =>
+      commandLine()
+        .filter((word) => oldGroups.test(word))
+        .map((word) => `${word} is on it`),
     ),
 };
 

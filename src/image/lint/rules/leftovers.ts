@@ -1,10 +1,22 @@
 import { posix } from 'node:path';
-import { below, type FileNode, type Files, readText, settingLines } from '../files.ts';
-import { azureErrorElseWarning, type Complaint, diskError, type Rule } from '../rule.ts';
+import {
+  below,
+  canSee,
+  type FileNode,
+  type Files,
+  findIgnoringCase,
+  readSuspect,
+  resolvePath,
+  settingLines,
+  unseenBelow,
+} from '../files.ts';
+import { azureErrorElseWarning, type Complaint, diskError, looking, type Rule } from '../rule.ts';
 
 /** What both disks and containers have. */
 export interface RootFacts {
   readonly root: () => Promise<Files>;
+  /** Of a disk: undefined where it has no EFI system partition. */
+  readonly esp?: () => Promise<Files | undefined>;
 }
 
 type RootRule = Rule<RootFacts>;
@@ -15,16 +27,35 @@ const noHostKeys: RootRule = {
   id: 'no-ssh-host-keys',
   appliesTo: everywhere,
   why: 'A host key in an image is the same on every machine and known to all who have the image: anybody could pose as any of them.',
-  check: async ({ root }) =>
-    named(await root(), /^\/etc\/ssh\/ssh_host_.*_key(\.pub)?$/, 'a host key is left; each machine makes its own'),
+  check: async ({ root }) => {
+    const files = await root();
+    return [
+      ...inFolder(files, '/etc/ssh', /^ssh_host_.*_key(\.pub)?$/, 'a host key is left; each machine makes its own'),
+      ...unseenBelow(files, '/etc/ssh'),
+    ];
+  },
 };
 
 const noAuthorizedKeys: RootRule = {
   id: 'no-authorized-keys',
   appliesTo: everywhere,
   why: 'Whoever has the private key to it gets into every machine made from the image.',
-  check: async ({ root }) =>
-    named(await root(), /\/\.ssh\/authorized_keys[^/]*$|^\/etc\/ssh\/authorized_keys/, 'a key that lets somebody in'),
+  check: async ({ root }) => {
+    const files = await root();
+    const message = 'a key that lets somebody in';
+    const all = named(files, /\/\.ssh\/authorized_keys[^/]*$|^\/etc\/ssh\/authorized_keys/, message);
+    // Homes can be elsewhere, or links.
+    const inHomes = await looking(async () => {
+      const people = accounts((await readSuspect(files, '/etc/passwd')) ?? '');
+      const folders = new Set(people.map(({ home }) => posix.join('/', home, '.ssh')));
+      return [...folders].flatMap((folder) => [
+        ...inFolder(files, folder, /^authorized_keys/, message),
+        ...unseenBelow(files, folder),
+      ]);
+    });
+    const known = new Set(all.map(({ where }) => where));
+    return [...all, ...inHomes.filter(({ where }) => !known.has(where)), ...unseenBelow(files, '/')];
+  },
 };
 
 const noPasswords: RootRule = {
@@ -34,13 +65,17 @@ const noPasswords: RootRule = {
   check: async ({ root }) => {
     const files = await root();
     const complaints: Complaint[] = [];
-    for (const path of ['/etc/passwd', '/etc/shadow', '/etc/group', '/etc/gshadow', '/etc/passwd-', '/etc/shadow-']) {
-      for (const line of settingLines((await readText(files, path)) ?? '')) {
-        const [name, field] = line.split(':');
-        // A group without a password has none to ask for.
-        const problem = /\/g/.test(path) && field === '' ? undefined : passwordProblem(field);
-        if (problem !== undefined) complaints.push({ message: `${name} has ${problem}`, where: path });
-      }
+    const lists = ['passwd', 'shadow', 'group', 'gshadow'].flatMap((name) => [`/etc/${name}`, `/etc/${name}-`]);
+    for (const path of lists) {
+      const found = await looking(async () =>
+        settingLines((await readSuspect(files, path)) ?? '').flatMap((line): Complaint[] => {
+          const [name, field] = line.split(':');
+          // A group without a password has none to ask for.
+          const problem = /\/g/.test(path) && field === '' ? undefined : passwordProblem(field);
+          return problem === undefined ? [] : [{ message: `${name} has ${problem}`, where: path }];
+        }),
+      );
+      complaints.push(...found);
     }
     return complaints;
   },
@@ -59,17 +94,24 @@ const noAccounts: RootRule = {
   appliesTo: azureErrorElseWarning,
   why: 'Accounts of people are made when a machine is; one that is in the image is on every machine.',
   check: async ({ root }) =>
-    accounts((await readText(await root(), '/etc/passwd')) ?? '')
+    accounts((await readSuspect(await root(), '/etc/passwd')) ?? '')
       .filter(({ uid }) => uid >= 1000 && uid < 60_000)
       .map(({ name, uid }) => ({ message: `${name} (${uid}) is an account of a person`, where: '/etc/passwd' })),
 };
 
 /** Accounts in passwd(5). */
-export function accounts(text: string): { readonly name: string; readonly uid: number; readonly shell: string }[] {
+export function accounts(text: string): Account[] {
   return settingLines(text).map((line) => {
-    const [name = '', , uid, , , , shell = ''] = line.split(':');
-    return { name, uid: Number(uid), shell };
+    const [name = '', , uid, , , home = '', shell = ''] = line.split(':');
+    return { name, uid: Number(uid), home, shell };
   });
+}
+
+interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly home: string;
+  readonly shell: string;
 }
 
 const machineId: RootRule = {
@@ -80,8 +122,11 @@ const machineId: RootRule = {
     const files = await root();
     const complaints: Complaint[] = [];
     for (const where of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-      const id = (await readText(files, where))?.trim() ?? '';
-      if (id !== '' && id !== 'uninitialized') complaints.push({ message: `it is ${id} already`, where });
+      const found = await looking(async (): Promise<Complaint[]> => {
+        const id = (await readSuspect(files, where))?.trim() ?? '';
+        return id === '' || id === 'uninitialized' ? [] : [{ message: `it is ${id} already`, where }];
+      });
+      complaints.push(...found);
     }
     return complaints;
   },
@@ -90,7 +135,6 @@ const machineId: RootRule = {
 const secrets = [
   '/var/lib/systemd/random-seed',
   '/var/lib/systemd/credential.secret',
-  '/boot/efi/loader/random-seed',
   '/var/lib/NetworkManager/secret_key',
   '/etc/NetworkManager/secret_key',
   '/etc/hostid',
@@ -103,11 +147,21 @@ const noSharedSecrets: RootRule = {
   id: 'no-shared-secrets',
   appliesTo: everywhere,
   why: "Seeds of random numbers and names of hosts are one machine's own; from an image they are everybody's.",
-  check: async ({ root }) => {
-    const { nodes } = await root();
-    return secrets
-      .filter((path) => (nodes.get(path)?.size ?? 0) > 0)
-      .map((where) => ({ message: 'each machine must make its own', where }));
+  check: async ({ root, esp }) => {
+    const files = await root();
+    const message = 'each machine must make its own';
+    const inRoot = await Promise.all(
+      secrets.map((where) =>
+        looking(async () => (((await readSuspect(files, where)) ?? '') === '' ? [] : [{ message, where }])),
+      ),
+    );
+    // systemd-boot's lies on the EFI system partition, wherever that is mounted.
+    const onEsp = await looking(async () => {
+      const loader = await esp?.();
+      const path = loader && findIgnoringCase(loader, '/loader/random-seed');
+      return path === undefined || loader!.nodes.get(path)!.size === 0 ? [] : [{ message, where: `esp:${path}` }];
+    });
+    return [...inRoot.flat(), ...onEsp];
   },
 };
 
@@ -117,10 +171,8 @@ const noResolvConf: RootRule = {
   appliesTo: { ...diskError, container: 'error' },
   why: 'Name servers of the machine that built the image are not those of the machines that it makes.',
   check: async ({ root }) => {
-    const { nodes, read } = await root();
     const where = '/etc/resolv.conf';
-    if (nodes.get(where)?.kind !== 'file') return [];
-    const lines = settingLines((await read(where)).toString('utf8'));
+    const lines = settingLines((await readSuspect(await root(), where)) ?? '');
     return lines.length === 0
       ? []
       : [{ message: `it is left: ${lines[0]}`, where, hint: 'leave it out, or link it to systemd-resolved' }];
@@ -132,10 +184,12 @@ const noLogs: RootRule = {
   appliesTo: everywhere,
   why: 'Logs in an image tell of the machine that built it, and make two builds differ.',
   check: async ({ root }) =>
-    filled(await root(), '/var/log', (path) => posix.basename(path).startsWith('README')).map((where) => ({
-      message: 'a log is left',
-      where,
-    })),
+    eachFilled(
+      await root(),
+      '/var/log',
+      (where) => ({ message: 'a log is left', where }),
+      (path) => posix.basename(path).startsWith('README'),
+    ),
 };
 
 const caches = [
@@ -152,9 +206,14 @@ const noPackageCaches: RootRule = {
   why: 'Repository metadata and packages that were downloaded are out of date when the image is used, and large.',
   check: async ({ root }) => {
     const files = await root();
-    return caches.flatMap((folder) => {
-      const left = filled(files, folder);
-      return left.length === 0 ? [] : [{ message: `${left.length} files are left, such as ${left[0]}`, where: folder }];
+    return caches.flatMap((folder): Complaint[] => {
+      const left = eachFilled(files, folder, (where): Complaint => ({ message: '', where }));
+      const seen = left.filter(({ unchecked }) => unchecked !== true);
+      const message = `${seen.length} files are left, such as ${seen[0]?.where}`;
+      return [
+        ...(seen.length === 0 ? [] : [{ message, where: folder }]),
+        ...left.filter((each) => !seen.includes(each)),
+      ];
     });
   },
 };
@@ -188,9 +247,10 @@ const noLeftovers: RootRule = {
     const all = await root();
     return [
       ...states.flatMap(({ folder, what }) =>
-        filled(all, folder).map((where) => ({ message: `${what} is left`, where })),
+        eachFilled(all, folder, (where) => ({ message: `${what} is left`, where })),
       ),
       ...forgotten.flatMap(({ pattern, what }) => named(all, pattern, `${what} is left`)),
+      ...unseenBelow(all, '/'),
     ];
   },
 };
@@ -209,17 +269,40 @@ export const leftoverRules: readonly RootRule[] = [
   noLeftovers,
 ];
 
-/** Files below a folder that have content. */
-function filled(all: Files, folder: string, except: (path: string) => boolean = () => false): string[] {
+/** A complaint for each file with content below a folder, and for each part of it that could not be looked at. */
+function eachFilled(
+  all: Files,
+  folder: string,
+  complaint: (path: string) => Complaint,
+  except: (path: string) => boolean = () => false,
+): Complaint[] {
+  const blind = unseenBelow(all, folder);
+  if (!canSee(all, folder)) return blind;
   const isFilled = ([path, { kind, size }]: [string, FileNode]) => kind === 'file' && size > 0 && !except(path);
-  return below(all, folder)
-    .filter(isFilled)
-    .map(([path]) => path);
+  return [
+    ...below(all, folder)
+      .filter(isFilled)
+      .map(([path]) => complaint(path)),
+    ...blind,
+  ];
+}
+
+/** A complaint for each file with content in a folder whose name matches; nothing where the folder cannot be seen. */
+function inFolder(all: Files, folder: string, name: RegExp, message: string): Complaint[] {
+  const real = canSee(all, folder) ? resolvePath(all, folder) : undefined;
+  if (real === undefined) return [];
+  return below(all, real)
+    .filter(([path, node]) => posix.dirname(path) === real && hasContent(node) && name.test(posix.basename(path)))
+    .map(([where]) => ({ message, where }));
+}
+
+function hasContent({ kind, size }: FileNode): boolean {
+  return kind !== 'directory' && (kind !== 'file' || size > 0);
 }
 
 /** A complaint for each file with content whose path matches. */
 function named({ nodes }: Files, pattern: RegExp, message: string): Complaint[] {
   return [...nodes]
-    .filter(([path, { kind, size }]) => kind !== 'directory' && (kind !== 'file' || size > 0) && pattern.test(path))
+    .filter(([path, node]) => hasContent(node) && pattern.test(path))
     .map(([where]) => ({ message, where }));
 }

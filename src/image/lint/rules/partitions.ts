@@ -1,5 +1,7 @@
+import { volumeTypes } from '../../filesystem-identity.ts';
 import { vhdGeometry } from '../../vhd.ts';
-import { type DiskFacts, otherTypes, partitionName } from '../disk-facts.ts';
+import { type DiskFacts, partitionName } from '../disk-facts.ts';
+import { otherTypes } from '../disk-types.ts';
 import { type GptCopy, sector } from '../gpt.ts';
 import { azureError, azureErrorElseWarning, type Complaint, diskError, type Rule } from '../rule.ts';
 
@@ -107,7 +109,7 @@ const partitionPlaces: Rule<DiskFacts> = {
   why: 'Partitions that overlap, or lie over the tables, destroy each other with the first write.',
   check: ({ gpt }) => {
     const { primary, backup, partitions } = gpt();
-    const { first, last } = (primary.problems.length === 0 ? primary : backup).usable;
+    const { first, last } = [primary, backup].find((copy) => copy.partitions === partitions)!.usable;
     const complaints: Complaint[] = [];
     let before: (typeof partitions)[number] | undefined;
     for (const each of partitions.toSorted((a, b) => a.offset - b.offset)) {
@@ -135,43 +137,46 @@ const partitionAlignment: Rule<DiskFacts> = {
       .map((each) => ({ message: `it starts at byte ${each.offset}, no whole MiB`, where: partitionName(each) })),
 };
 
-const volumeTypes: Readonly<Record<string, string>> = {
+const volumesByType: Readonly<Record<string, string>> = {
   [otherTypes.lvm]: 'LVM',
   [otherTypes.raid]: 'RAID',
   [otherTypes.luks]: 'LUKS',
 };
 
+/** Types of partitions that hold code or data and no file system. */
+const withoutFileSystem = new Set<string>([otherTypes.biosBoot, otherTypes.reserved]);
+
 const plainPartitions: Rule<DiskFacts> = {
   id: 'plain-partitions',
   appliesTo: diskError,
   why: 'A system disk of plain partitions can be attached to another machine for repair, and grows without further tools.',
-  check: ({ gpt, disk }) =>
-    gpt().partitions.flatMap((each) => {
-      const content = volumeSignature(disk.read(each.offset, 8192)) ?? volumeTypes[each.type];
-      return content === undefined ? [] : [{ message: `it is ${content}`, where: partitionName(each) }];
+  check: ({ contents }) =>
+    contents().flatMap(({ partition, content }): Complaint[] => {
+      const where = partitionName(partition);
+      const inIt = content.state === 'known' ? volumeTypes.get(content.type) : undefined;
+      const volume = inIt ?? volumesByType[partition.type];
+      if (volume !== undefined) return [{ message: `it is ${volume}`, where }];
+      if (content.state !== 'unknown' || withoutFileSystem.has(partition.type)) return [];
+      return [{ message: content.why, where, unchecked: true }];
     }),
 };
-
-/** What is in a partition that is no plain file system, by the signatures that LVM2, LUKS and mdadm write. */
-function volumeSignature(start: Buffer): string | undefined {
-  for (let at = 0; at < 2048; at += sector) if (start.toString('latin1', at, at + 8) === 'LABELONE') return 'LVM';
-  if (start.toString('latin1', 0, 6) === 'LUKS\xba\xbe') return 'LUKS';
-  // Superblocks of version 1.1 and 1.2.
-  for (const at of [0, 4096]) if (start.toString('hex', at, at + 4) === 'fc4e2ba9') return 'RAID';
-  return undefined;
-}
 
 const noSwapPartition: Rule<DiskFacts> = {
   id: 'no-swap-partition',
   appliesTo: { ...azureErrorElseWarning, kubernetes: 'error' },
   why: 'Swap belongs on the temporary disk of a machine, or nowhere: on the system disk it is slow and costs.',
-  check: ({ gpt, disk }) =>
-    gpt()
-      .partitions.filter(
-        ({ type, offset }) =>
-          type === otherTypes.swap || disk.read(offset + 4086, 10).toString('latin1') === 'SWAPSPACE2',
-      )
-      .map((each) => ({ message: 'it is swap', where: partitionName(each) })),
+  check: ({ contents }) =>
+    contents().flatMap(({ partition, content }): Complaint[] => {
+      const where = partitionName(partition);
+      if (partition.type === otherTypes.swap || (content.state === 'known' && content.type === 'swap')) {
+        return [{ message: 'it is swap', where }];
+      }
+      const hidden = content.state === 'known' ? volumeTypes.get(content.type) : undefined;
+      if (hidden !== undefined)
+        return [{ message: `it is ${hidden}, which is not looked into`, where, unchecked: true }];
+      if (content.state !== 'unknown' || withoutFileSystem.has(partition.type)) return [];
+      return [{ message: content.why, where, unchecked: true }];
+    }),
 };
 
 const legacyBootable = 4n;

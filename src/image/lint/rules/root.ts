@@ -1,8 +1,11 @@
-import { type DiskFacts, partitionName, rpmDatabases } from '../disk-facts.ts';
-import { type Files, findFile, readText, resolvePath, settingLines } from '../files.ts';
-import { azureErrorElseWarning, type Complaint, diskError, type Rule } from '../rule.ts';
+import { posix } from 'node:path';
+import { locateDevice } from '../devices.ts';
+import { type DiskFacts, otherDatabases, partitionName, rpmDatabases } from '../disk-facts.ts';
+import { below, type Files, findFile, nodeAt, readText, resolvePath, settingLines, unseenBelow } from '../files.ts';
+import { fstabMounts, mayBeMissing, mountSource } from '../fstab.ts';
+import { azureErrorElseWarning, type Complaint, diskError, looking, type Rule, unreadable } from '../rule.ts';
 import { isEnabled } from '../units.ts';
-import { isOnDisk } from './boot.ts';
+import { eachEntry } from './boot.ts';
 
 /** For a node of Kubernetes no less than for Azure. */
 const errorElseWarning = { ...azureErrorElseWarning, kubernetes: 'error' } as const;
@@ -39,32 +42,19 @@ export const rpmDatabase: Rule<Pick<DiskFacts, 'root' | 'packages'>> = {
   check: async ({ packages, root }) => {
     const files = await root();
     const where = rpmDatabases.find((path) => findFile(files, path) !== undefined);
+    const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
+    if (where === undefined && other !== undefined) throw unreadable(`${other} is a database that is not read here`);
     if (where === undefined) return [{ message: 'there is none', where: rpmDatabases[0]! }];
     return (await packages()).length > 0 ? [] : [{ message: 'it has no packages', where }];
   },
 };
-
-/** A line of fstab(5). */
-interface Mount {
-  readonly device: string;
-  readonly type: string;
-  readonly line: string;
-}
-
-async function mounts(files: Files): Promise<Mount[]> {
-  const lines = settingLines((await readText(files, '/etc/fstab')) ?? '');
-  return lines.map((line) => {
-    const [device = '', , type = ''] = line.split(/\s+/);
-    return { device, type, line };
-  });
-}
 
 const noSwapInFstab: Rule<DiskFacts> = {
   id: 'no-swap-in-fstab',
   appliesTo: errorElseWarning,
   why: 'Swap belongs on the temporary disk of a machine, which an agent sets up; the kubelet starts with none.',
   check: async ({ root }) =>
-    (await mounts(await root()))
+    (await fstabMounts(await root()))
       .filter(({ type }) => type === 'swap')
       .map(({ line }) => ({ message: `there is swap: ${line}`, where: '/etc/fstab' })),
 };
@@ -73,18 +63,28 @@ const fstabOnDisk: Rule<DiskFacts> = {
   id: 'fstab-on-disk',
   appliesTo: diskError,
   why: 'A file system that fstab names and that is not there stops the start for a minute and a half, then for good.',
-  check: async (facts) =>
-    (await mounts(await facts.root()))
-      .filter(({ device, line }) => !/[\s,]nofail\b/.test(line) && !isOnDisk(facts, device))
-      .map(({ device }) => ({ message: `${device} is not on this disk`, where: '/etc/fstab' })),
+  check: async (facts) => {
+    const where = '/etc/fstab';
+    return (await fstabMounts(await facts.root())).flatMap((mount): Complaint[] => {
+      const source = mountSource(mount);
+      if (mayBeMissing(mount) || source === 'kernel' || source === 'folder') return [];
+      const located =
+        source === 'network'
+          ? ({ state: 'unknown', why: `${mount.device} comes over the network` } as const)
+          : locateDevice(facts.contents(), mount.device);
+      if (located.state === 'found') return [];
+      if (located.state === 'unknown') return [{ message: located.why, where, unchecked: true }];
+      return [{ message: `${mount.device} is not on this disk`, where }];
+    });
+  },
 };
 
 const selinux: Rule<DiskFacts> = {
   id: 'selinux-enforcing',
   appliesTo: errorElseWarning,
   why: 'SELinux confines each service; a system that starts without it has to be relabelled before it can be turned on.',
-  check: async ({ root, bootEntries }) => {
-    const files = await root();
+  check: async (facts) => {
+    const files = await facts.root();
     const where = '/etc/selinux/config';
     const text = await readText(files, where);
     if (text === undefined) return [{ message: 'SELinux is not set up', where }];
@@ -98,15 +98,19 @@ const selinux: Rule<DiskFacts> = {
       });
     }
     const policy = `/etc/selinux/${settings.get('SELINUXTYPE') ?? 'targeted'}/policy`;
-    const policies = [...files.nodes.keys()].filter((path) => path.startsWith(`${policy}/policy.`));
+    const policies = below(files, policy).filter(
+      ([path, { kind, size }]) => posix.basename(path).startsWith('policy.') && kind === 'file' && size > 0,
+    );
     if (policies.length === 0) complaints.push({ message: 'there is no policy', where: policy });
-    for (const entry of await bootEntries()) {
-      for (const word of ['selinux=0', 'enforcing=0']) {
-        if (entry.commandLine.includes(word))
-          complaints.push({ message: `the command line has ${word}`, where: entry.where });
-      }
-    }
-    if (files.nodes.has('/.autorelabel')) {
+    const switched = await looking(() =>
+      eachEntry(facts, ({ commandLine }) =>
+        ['selinux=0', 'enforcing=0']
+          .filter((word) => commandLine().includes(word))
+          .map((word) => `the command line has ${word}`),
+      ),
+    );
+    complaints.push(...switched);
+    if (nodeAt(files, '/.autorelabel') !== undefined) {
       complaints.push({ message: 'the first start would relabel everything and start again', where: '/.autorelabel' });
     }
     return complaints;
@@ -117,14 +121,17 @@ const selinuxLabels: Rule<DiskFacts> = {
   id: 'selinux-labels',
   appliesTo: errorElseWarning,
   why: 'What has no context is unlabeled_t to the policy, which no service may read.',
+  when: async ({ root }) => resolvePath(await root(), '/etc/selinux/config') !== undefined,
   check: async ({ root }) => {
     const files = await root();
-    if (resolvePath(files, '/etc/selinux/config') === undefined) return [];
     const bare = [...files.nodes].filter(([, { labelled }]) => labelled === false);
     const [first] = bare;
-    return first === undefined
-      ? []
-      : [{ message: `${bare.length} folders and links have no SELinux context`, where: first[0] }];
+    return [
+      ...(first === undefined
+        ? []
+        : [{ message: `${bare.length} folders and links have no SELinux context`, where: first[0] }]),
+      ...unseenBelow(files, '/'),
+    ];
   },
 };
 

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { iniSettings } from '../../ini.ts';
 import { distributionConf } from '../../wsl.ts';
-import { type Files, findFile, readBytes, readText, resolvePath } from '../files.ts';
+import { elfMachine } from '../architecture.ts';
+import { type Files, findFile, nodeAt, readBytes, readText, resolvePath, unseenBelow } from '../files.ts';
 import type { Complaint, Rule } from '../rule.ts';
 import { hasUnit, isMasked } from '../units.ts';
 import type { WslFacts } from '../wsl-facts.ts';
@@ -187,11 +188,6 @@ const wslAccounts: Rule<WslFacts> = {
   },
 };
 
-const machines = new Map([
-  [62, 'x86_64'],
-  [183, 'aarch64'],
-]);
-
 const programs: Rule<WslFacts> = {
   id: 'wsl-programs',
   appliesTo: wsl,
@@ -204,8 +200,7 @@ const programs: Rule<WslFacts> = {
       const bytes = await readBytes(files, where);
       complaints.push(...fileProblems(files, where, { modes: [0o755, 0o775] }));
       if (bytes === undefined) continue;
-      const elf = bytes.length > 20 && bytes.toString('hex', 0, 5) === '7f454c4602';
-      const machine = elf ? machines.get(bytes.readUInt16LE(18)) : undefined;
+      const machine = elfMachine(bytes);
       if (machine === undefined) complaints.push({ message: 'it is no 64-bit program for x86_64 or aarch64', where });
       else seen.add(machine);
     }
@@ -249,10 +244,9 @@ const noKernel: Rule<WslFacts> = {
   appliesTo: wsl,
   why: "WSL brings its own kernel: another one's files are never used, and large.",
   check: async ({ root }) => {
-    const { nodes } = await root();
-    return [...nodes]
-      .filter(([path, { kind }]) => kind === 'file' && isKernel(path))
-      .map(([where]) => ({ message: 'it is of a kernel', where }));
+    const files = await root();
+    const found = [...files.nodes].filter(([path, { kind }]) => kind === 'file' && isKernel(path));
+    return [...found.map(([where]) => ({ message: 'it is of a kernel', where })), ...unseenBelow(files, '/')];
   },
 };
 
@@ -267,7 +261,7 @@ const noResolvConf: Rule<WslFacts> = {
   why: 'WSL writes /etc/resolv.conf at each start; one that is there, or a link to nowhere, keeps it from that.',
   check: async ({ root }) => {
     const where = '/etc/resolv.conf';
-    return (await root()).nodes.has(where) ? [{ message: 'it is there', where }] : [];
+    return nodeAt(await root(), where) === undefined ? [] : [{ message: 'it is there', where }];
   },
 };
 

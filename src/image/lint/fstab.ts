@@ -1,0 +1,78 @@
+import { posix } from 'node:path';
+import { below, type Files, readSuspect, settingLines } from './files.ts';
+import { isMasked } from './units.ts';
+
+/** A file system that is mounted at the start. */
+export interface Mount {
+  /** As it stands: `UUID=…`, `/dev/sda1`, `server:/share`. */
+  readonly device: string;
+  readonly place: string;
+  readonly type: string;
+  readonly options: readonly string[];
+  /** Where it stands: the line of fstab, or the path of the unit. */
+  readonly line: string;
+}
+
+/** What fstab(5) mounts; nothing where there is no such file. @throws WeirError `unreadable` */
+export async function fstabMounts(files: Files): Promise<Mount[]> {
+  return settingLines((await readSuspect(files, '/etc/fstab')) ?? '').map((line) => {
+    const [device = '', place = '', type = '', options = ''] = line.split(/\s+/).map(unescaped);
+    return { device, place, type, options: options.split(','), line };
+  });
+}
+
+/** Blanks in a field are written `\040`. */
+function unescaped(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/** What systemd's own units mount (systemd.mount(5)). @throws WeirError `unreadable` */
+export async function unitMounts(files: Files): Promise<Mount[]> {
+  const units = new Map<string, string>();
+  for (const folder of ['/usr/lib/systemd/system', '/etc/systemd/system']) {
+    for (const [path] of below(files, folder)) {
+      const name = posix.basename(path);
+      if (name.endsWith('.mount') && posix.basename(posix.dirname(path)) === 'system') units.set(name, path);
+    }
+  }
+  const mounts: Mount[] = [];
+  for (const [name, path] of units) {
+    if (isMasked(files, name)) continue;
+    const text = (await readSuspect(files, path)) ?? '';
+    const value = (key: string): string => new RegExp(`^${key}[ \\t]*=[ \\t]*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
+    mounts.push({
+      ...{ device: value('What'), place: value('Where'), type: value('Type'), options: value('Options').split(',') },
+      line: path,
+    });
+  }
+  return mounts;
+}
+
+const kernelTypes = new Set(
+  (
+    'autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue overlay proc ' +
+    'pstore ramfs securityfs selinuxfs sysfs tmpfs tracefs'
+  ).split(' '),
+);
+const networkTypes = new Set('9p afs ceph cifs glusterfs lustre nfs nfs4 smb3 virtiofs'.split(' '));
+
+/** Where the content of a mount comes from. */
+export function mountSource({ device, type, options }: Mount): 'disk' | 'kernel' | 'folder' | 'network' {
+  if (kernelTypes.has(type)) return 'kernel';
+  if (options.includes('bind') || options.includes('rbind')) return 'folder';
+  if (
+    networkTypes.has(type) ||
+    type.startsWith('fuse') ||
+    options.includes('_netdev') ||
+    /^\/\/|^[^/=]+:/.test(device)
+  ) {
+    return 'network';
+  }
+  // A file of the root, such as one for swap.
+  return device.startsWith('/') && !device.startsWith('/dev/') ? 'folder' : 'disk';
+}
+
+/** Whether the start goes on without it. */
+export function mayBeMissing({ options }: Mount): boolean {
+  return options.includes('nofail') || options.includes('noauto');
+}
