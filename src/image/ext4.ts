@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
@@ -118,8 +118,12 @@ async function setAttributes(
   work: string,
   options: Ext4Options,
 ): Promise<void> {
+  // Where debugfs sees the folder, whose own path could hold what its commands take apart.
+  const inside = '/tmp/attributes';
   const commands: string[] = [];
   const values = new Map<string, string>();
+  const folder = join(work, 'attributes');
+  await mkdir(folder, { recursive: true });
   const root = options.selinux ? tree.entries.find(({ path }) => path === '/')?.label : undefined;
   if (root !== undefined) {
     // Not in the tree: mke2fs makes it.
@@ -132,18 +136,20 @@ async function setAttributes(
       commands.push(`ea_set ${quote(entry.path)} security.selinux ${entry.label}\\000`);
     }
     if (entry.kind === 'file' && entry.capabilities !== undefined) {
-      const file = values.get(entry.capabilities) ?? join(work, `capability-${values.size}`);
-      if (!values.has(entry.capabilities)) await writeFile(file, encodeCapabilities(entry.capabilities));
-      values.set(entry.capabilities, file);
-      commands.push(`ea_set -f ${quote(file)} ${quote(entry.path)} security.capability`);
+      const name = values.get(entry.capabilities) ?? `capability-${values.size}`;
+      if (!values.has(entry.capabilities)) await writeFile(join(folder, name), encodeCapabilities(entry.capabilities));
+      values.set(entry.capabilities, name);
+      commands.push(`ea_set -f ${inside}/${name} ${quote(entry.path)} security.capability`);
     }
   }
   if (commands.length === 0) return;
-  const script = join(work, 'attributes.debugfs');
-  await writeFile(script, `${commands.join('\n')}\n`);
+  await writeFile(join(folder, 'script'), `${commands.join('\n')}\n`);
   const result = await runTool(toolbox, {
-    argv: ['debugfs', '-w', '-f', script, `${target.file}?offset=${target.offset}`],
-    binds: [{ from: dirname(target.file), writable: true }, ...[script, ...values.values()].map((from) => ({ from }))],
+    argv: ['debugfs', '-w', '-f', `${inside}/script`, `${target.file}?offset=${target.offset}`],
+    binds: [
+      { from: dirname(target.file), writable: true },
+      { from: folder, to: inside },
+    ],
     env: { SOURCE_DATE_EPOCH: String(options.epoch) },
   });
   // Its exit code does not tell of a command that failed; what it says beside its version does.

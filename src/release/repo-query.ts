@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { sha256 } from '../base/digest.ts';
 import { closest, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Architecture, DistroVersion, Project } from '../project/model.ts';
@@ -8,6 +9,9 @@ import { type Repository, repositoriesBelow, repositoriesOf } from '../project/r
 import { builtRelease, channelFolder } from './published.ts';
 import { runOnTerminal } from './tools.ts';
 import type { ProjectWorkspace } from './workspace.ts';
+
+/** Where dnf sees its cache. */
+const dnfCache = '/tmp/dnf';
 
 /** Which repositories dnf is asked about. */
 export type RepositoryChoice =
@@ -38,16 +42,20 @@ export async function queryRepositories(
   const repositories = await chosenRepositories(workspace, choice);
   const version = choice.from === 'project' ? defaultVersion(workspace.project, choice.version) : undefined;
   const argv: string[] = [];
-  const binds: string[] = [];
+  /** Folder of this machine → where dnf sees it: a path of the host could hold what it takes apart. */
+  const places = new Map<string, string>();
   for (const repository of repositories) {
     if (!options.debuginfo && repository.kind === 'debug') continue;
     if (!options.sources && repository.kind === 'source') continue;
     for (const { id, address, option } of perArch(repository, options.arches)) {
       const local = localFolder(address);
       // One that is not there is dnf's to report, as it reports an address that does not answer.
-      if (local !== undefined && (await exists(local))) binds.push(local);
-      argv.push(`--repofrompath=${id},${option === 'metalink' ? 'file:///nonexistent' : address}`);
-      if (option === 'metalink') argv.push(`--setopt=${id}.baseurl=`, `--setopt=${id}.metalink=${address}`);
+      const there = local !== undefined && (await exists(local));
+      // Of a name of its own: dnf keeps what it read of a repository by its address.
+      if (there) places.set(local, `/tmp/repos/${sha256(local).slice(0, 16)}`);
+      const seen = there ? `file://${places.get(local)}` : address;
+      argv.push(`--repofrompath=${id},${option === 'metalink' ? 'file:///nonexistent' : seen}`);
+      if (option === 'metalink') argv.push(`--setopt=${id}.baseurl=`, `--setopt=${id}.metalink=${seen}`);
       // One that does not answer must not keep the others from it; dnf says which it was.
       argv.push(`--setopt=${id}.skip_if_unavailable=1`, `--setopt=${id}.gpgcheck=0`);
     }
@@ -63,7 +71,7 @@ export async function queryRepositories(
   const dnf = [
     'dnf5',
     '--setopt=reposdir=/nonexistent',
-    `--setopt=cachedir=${cache}`,
+    `--setopt=cachedir=${dnfCache}`,
     '--setopt=plugins=0',
     '--installroot=/tmp/root',
     `--releasever=${version?.releaseVer ?? version?.name ?? workspace.project.release?.version ?? '0'}`,
@@ -73,7 +81,7 @@ export async function queryRepositories(
   ];
   return runOnTerminal(workspace, 'core', dnf, {
     network: true,
-    binds: [{ from: cache, writable: true }, ...[...new Set(binds)].map((from) => ({ from }))],
+    binds: [{ from: cache, to: dnfCache, writable: true }, ...[...places].map(([from, to]) => ({ from, to }))],
   });
 }
 
@@ -96,7 +104,7 @@ async function chosenRepositories(
   const release = await builtRelease(workspace);
   return release.channels.map(({ name }) => ({
     id: name,
-    address: { baseUri: `file://${channelFolder(workspace, release, name)}` },
+    address: { baseUri: pathToFileURL(channelFolder(workspace, release, name)).href },
     kind: 'binary',
     gpgKey: undefined,
     arches: [],

@@ -44,17 +44,30 @@ export interface WorkspaceOptions {
 
 /** Loads the project and opens the caches; nothing is fetched. */
 export async function openProjectWorkspace(options: WorkspaceOptions): Promise<ProjectWorkspace> {
-  const project = await loadProject(options.directory, options.load);
   const cache = cacheRoot();
+  refuseLineBreak(cache, "the cache's folder", 'point XDG_CACHE_HOME at another one');
+  refuseLineBreak(resolve(options.directory), "the project's folder", 'move the project');
+  const project = await loadProject(options.directory, options.load);
+  // Absolute: tools run in other folders.
+  const out = resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'));
+  refuseLineBreak(out, 'the folder of the results', 'name another one with --out');
   return {
     project,
     engine: await openEngine(cache),
     cache,
-    // Absolute: tools run in other folders, and dnf5 makes an address of it.
-    out: resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out')),
+    out,
     arch: project.release?.architectures[0] ?? 'x86_64',
     progress: options.progress,
   };
+}
+
+/**
+ * Says at the start what git, debugfs and apt would say late and badly: they take a path for one line. Every other character works.
+ * @throws WeirError `bad-path` (exit 2)
+ */
+function refuseLineBreak(path: string, what: string, hint: string): void {
+  if (!/[\n\r]/.test(path)) return;
+  throw new WeirError('bad-path', `${what} has a line break in its path: ${JSON.stringify(path)}`, { hint, exit: 2 });
 }
 
 /** A workspace of a project that says what its release is. @throws WeirError `no-release` */

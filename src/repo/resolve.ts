@@ -33,8 +33,10 @@ export async function resolvePackages(
     '--setopt=install_weak_deps=0',
   );
   argv.push('--setopt=optional_metadata_types=filelists', '--setopt=tsflags=test', '--setopt=best=1');
-  for (const source of sources) {
-    argv.push(`--repofrompath=${source.id},file://${source.dir}`, `--setopt=${source.id}.gpgcheck=0`);
+  // dnf5 makes a URL of a repository's folder and splits it at commas: it never sees the host's path.
+  const places = new Map(sources.map((source, index) => [source, `/tmp/repos/${index}`]));
+  for (const [source, place] of places) {
+    argv.push(`--repofrompath=${source.id},file://${place}`, `--setopt=${source.id}.gpgcheck=0`);
     argv.push(`--setopt=${source.id}.priority=${source.priority}`);
   }
   if (options.exclude !== undefined && options.exclude.length > 0) argv.push(`--exclude=${options.exclude.join(',')}`);
@@ -43,7 +45,7 @@ export async function resolvePackages(
     argv,
     // A narrow terminal would make dnf5 cut its table's columns.
     env: { COLUMNS: '4000' },
-    binds: sources.map((source) => ({ from: source.dir })),
+    binds: [...places].map(([source, to]) => ({ from: source.dir, to })),
   });
   const rows = tableRows(result.stdout);
   const announced = /^ Installing: +(\d+) packages?$/m.exec(result.stdout);

@@ -1,5 +1,7 @@
-import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, writeAtomic } from '../base/files.ts';
@@ -8,6 +10,7 @@ import { lastLines, type RunResult, run } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath, hasBlob, putFile } from '../engine/store.ts';
+import { isPlain } from './plain-paths.ts';
 
 /** Which Debian archive packages come from. */
 export interface AptOptions {
@@ -48,6 +51,20 @@ export interface DebPackage {
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
+/**
+ * A path to the same folder that apt can have: it makes URIs and lists of paths, and its settings know no way to write a quote.
+ * For a folder whose path is not plain it is a link in a folder of this process, removed when the process ends.
+ */
+async function plainPath(dir: string): Promise<string> {
+  if (isPlain(dir)) return dir;
+  // Of the places for such a folder the first is the user's, and could be no plain path either.
+  const place = [tmpdir(), '/tmp'].find(isPlain) ?? '/tmp';
+  const folder = await mkdtemp(join(place, 'weir-apt-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await symlink(resolve(dir), join(folder, 'apt'));
+  return join(folder, 'apt');
+}
+
 /** Lays out a private apt under `dir`; nothing is fetched yet. @throws WeirError `no-apt`, `no-mirror`, `no-keyring` */
 export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
   if (!(await exists(keyring))) {
@@ -72,14 +89,15 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
     join(dir, 'etc/sources.list'),
     `deb ${signed} ${mirror} ${options.suite} main\ndeb-src ${signed} ${mirror} ${options.sourceSuite} main\n`,
   );
+  const seen = await plainPath(dir);
   const settings = [
-    `Dir "${dir}";`,
-    `Dir::Etc "${dir}/etc";`,
+    `Dir "${seen}";`,
+    `Dir::Etc "${seen}/etc";`,
     'Dir::Etc::sourceparts "-";',
-    `Dir::State "${dir}/state";`,
-    `Dir::State::status "${dir}/state/status";`,
-    `Dir::Cache "${dir}/cache";`,
-    `Dir::Log "${dir}/log";`,
+    `Dir::State "${seen}/state";`,
+    `Dir::State::status "${seen}/state/status";`,
+    `Dir::Cache "${seen}/cache";`,
+    `Dir::Log "${seen}/log";`,
     `APT::Architecture "${options.arch}";`,
     `APT::Architectures { "${options.arch}"; };`,
     'APT::Sandbox::User "";',

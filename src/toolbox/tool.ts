@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { RunResult } from '../base/process.ts';
 import type { Bind, Jail, ToolStep } from '../engine/jail.ts';
 import { runSandboxed, runSandboxedOk, streamSandboxed } from '../engine/sandbox.ts';
+import { withPlainPaths } from './plain-paths.ts';
 
 /** A root folder with the field's tools, and the way to run them. */
 export interface Toolbox {
@@ -13,7 +14,7 @@ export interface Toolbox {
 
 export interface ToolRun {
   readonly argv: readonly string[];
-  /** Folders and files of the host that the tool sees, under the same path unless `to` says otherwise. */
+  /** Folders and files of the host that the tool sees, under the same path unless that is not plain or `to` says otherwise. */
   readonly binds?: readonly Bind[];
   /** A folder mounted writable through an overlay, whose changes land in `upper`. */
   readonly treeOverlay?: NonNullable<ToolStep['treeOverlay']>;
@@ -26,7 +27,7 @@ export interface ToolRun {
 }
 
 function inToolbox(toolbox: Toolbox, tool: ToolRun): ToolStep {
-  return { code: 'tool', root: toolbox.root, ...tool };
+  return { code: 'tool', root: toolbox.root, ...withPlainPaths(tool) };
 }
 
 /** Runs one of the toolbox's programs; a non-zero exit is a WeirError `tool-failed` with the last lines it said. */

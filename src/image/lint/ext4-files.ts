@@ -22,14 +22,14 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
   await mkdir(scratch, { recursive: true });
   const device = `${target.file}?offset=${target.offset}`;
   /** Commands for an empty folder of their own, which they can dump files into. */
+  const inside = '/tmp/debugfs';
   const ask = async (commands: readonly string[], folder?: string): Promise<string> => {
     const own = folder ?? (await mkdtemp(join(scratch, 'debugfs-')));
-    const script = join(own, 'script');
-    await writeFile(script, `${commands.join('\n')}\n`);
+    await writeFile(join(own, 'script'), `${commands.join('\n')}\n`);
     const { stdout, stderr } = await runTool(toolbox, {
       // Catastrophic mode leaves the bitmaps alone, which nobody needs who only reads.
-      argv: ['debugfs', '-c', '-f', script, device],
-      binds: [{ from: own, writable: true }, { from: target.file }],
+      argv: ['debugfs', '-c', '-f', `${inside}/script`, device],
+      binds: [{ from: own, to: inside, writable: true }, { from: target.file }],
     });
     const said = stderr.split('\n').filter((line) => line !== '' && !/^debugfs \d/.test(line));
     if (said[0] !== undefined) throw unreadable(`debugfs cannot read the file system: ${said[0]}`);
@@ -53,12 +53,11 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
   const details = parseDetails(await ask(looked.map(({ inode }) => `stat <${inode}>`)));
   const read = batched(async (inodes: readonly number[]) => {
     const folder = await mkdtemp(join(scratch, 'read-'));
-    const place = (index: number) => join(folder, `content-${index}`);
     await ask(
-      inodes.map((inode, index) => `dump <${inode}> ${place(index)}`),
+      inodes.map((inode, index) => `dump <${inode}> ${inside}/content-${index}`),
       folder,
     );
-    return Promise.all(inodes.map((_, index) => readFile(place(index))));
+    return Promise.all(inodes.map((_, index) => readFile(join(folder, `content-${index}`))));
   });
 
   const placed = listed.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -1,0 +1,39 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { copyProjectTo } from './project-copy.ts';
+import { cloneCache, expectError, forget, imageRecord, newFolder, projectWith, weir, weirOk } from './weir.ts';
+
+/** All that some parser of paths gives a meaning: dnf5, mtools, qemu-img, debugfs, apt, shells, URLs, overlay mounts. */
+const odd = 'a b,c:d;e%20f#g?h\\i"j\'k$l&m(n)[o]*=@@é';
+
+test('cache, project and results can lie below names that tools take apart', async () => {
+  const cacheHome = join(await newFolder('odd'), odd);
+  await rename(await cloneCache(), cacheHome);
+  // What tools do with a path of the cache is done again: resolving, trees, the repository of the seed.
+  await forget(cacheHome, ({ kind }) => ['resolve-packages', 'finalise-tree', 'query-spec'].includes(kind));
+  const folder = join(await newFolder('odd'), odd);
+  await mkdir(folder);
+  const project = await copyProjectTo(join(folder, odd));
+  const out = join(folder, `${odd} out`);
+  const image = 'distroless-minimal';
+  const built = await weirOk(['-C', project, 'build', '--image', image, '--out', out], {
+    env: { XDG_CACHE_HOME: cacheHome },
+    cwd: folder,
+  });
+  expect(built.images.map(({ name, cached }) => [name, cached])).toEqual([[image, false]]);
+  expect(await imageRecord(image, out)).toEqual(await imageRecord(image));
+
+  const query = ['repo', 'query', '--out', out, '--', 'repoquery', '--qf', '%{name}\\n', 'bash'];
+  const { code, stdout, stderr } = await weir(['-C', project, ...query], { env: { XDG_CACHE_HOME: cacheHome } });
+  expect([code, stdout.trim()], stderr).toEqual([0, 'bash']);
+});
+
+test('a line break in a path is told at the start, with what to do', async () => {
+  const cacheHome = join(await newFolder('odd'), 'a\nb');
+  const refused = await weir(['-C', await projectWith({}), 'build'], { env: { XDG_CACHE_HOME: cacheHome } });
+  expectError(refused, { exit: 2, says: /the cache's folder has a line break in its path/, hint: /XDG_CACHE_HOME/ });
+  const out = join(await newFolder('odd'), 'a\nb');
+  const also = await weir(['-C', await projectWith({}), 'build', '--out', out]);
+  expectError(also, { exit: 2, says: /the folder of the results has a line break in its path/, hint: /--out/ });
+});
