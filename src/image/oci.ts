@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
+import { canonicalJson, type Digest, fileDigest, sha256 } from '../base/digest.ts';
 import { diskError, mapLimit, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Store } from '../engine/store.ts';
 import type { ContainerSettings } from '../project/model.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
-import { gzip } from './gzip.ts';
+import type { Gzip } from './gzip.ts';
 import { type Layer, splitLayers } from './layers.ts';
 
 // All shapes are those of the OCI Image Format Specification 1.1.
@@ -37,6 +35,8 @@ export interface OciOptions {
   readonly sourceOf: (name: string) => string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
+  /** Compresses the layers. */
+  readonly gzip: Gzip;
 }
 
 export interface OciImage {
@@ -62,9 +62,6 @@ const mediaTypes = {
   empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
-/** gzip's middle way: half the time of 6 for a twentieth more bytes. */
-const level = 4;
-
 /**
  * Adds an image to a layout folder: its layers (`splitLayers`) as gzipped tars with file capabilities, a configuration
  * and a manifest. The folder is complete once `writeOciIndex` has named the manifest.
@@ -73,7 +70,7 @@ const level = 4;
 export async function addOciImage(store: Store, layout: string, tree: Tree, options: OciOptions): Promise<OciImage> {
   const created = ociTime(options.epoch);
   const layers = splitLayers(tree, options.sourceOf);
-  const written = await mapLimit(layers, 2, (layer) => writeLayer(store, layout, tree, layer, options.epoch));
+  const written = await mapLimit(layers, 2, (layer) => writeLayer(store, layout, tree, layer, options));
   const config = await writeJson(layout, mediaTypes.config, ociConfig(options, written));
   const manifest = await writeJson(layout, mediaTypes.manifest, {
     schemaVersion: 2,
@@ -193,11 +190,9 @@ async function writeLayer(
   layout: string,
   whole: Tree,
   { title, tree }: Layer,
-  epoch: number,
+  { epoch, gzip }: Pick<OciOptions, 'epoch' | 'gzip'>,
 ): Promise<OciLayer> {
   const plain = createHash('sha256');
-  const packed = createHash('sha256');
-  let size = 0;
   const folder = join(layout, 'blobs/sha256');
   await mkdir(folder, { recursive: true });
   const temporary = temporaryName(join(folder, 'layer'));
@@ -212,15 +207,9 @@ async function writeLayer(
     });
     // An error of the tar must end what reads from it.
     tar.on('error', (error) => hashed.destroy(error));
-    const measure = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        packed.update(chunk);
-        size += chunk.length;
-        done(null, chunk);
-      },
-    });
-    await pipeline(gzip(tar.pipe(hashed), level), measure, createWriteStream(temporary, { mode: 0o644 }));
-    const digest = packed.digest('hex');
+    await gzip(tar.pipe(hashed), temporary);
+    const digest = await fileDigest(temporary);
+    const { size } = await stat(temporary);
     await rename(temporary, join(folder, digest));
     return {
       descriptor: { mediaType: mediaTypes.layer, digest: `sha256:${digest}`, size },

@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Digest } from '../base/digest.ts';
+import { type Digest, fileDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { diskError } from '../base/files.ts';
 import { blobPath, type Store } from '../engine/store.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
-import { gzip } from './gzip.ts';
+import type { Gzip } from './gzip.ts';
 import { iniSettings } from './ini.ts';
 
 // Shapes are those of Microsoft's "Build a custom Linux distribution for WSL" (learn.microsoft.com) and of the manifest
@@ -26,6 +22,8 @@ export interface WslOptions {
   readonly url?: string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
+  /** Compresses the tar. */
+  readonly gzip: Gzip;
 }
 
 export interface WslImage {
@@ -39,9 +37,6 @@ export interface WslImage {
 /** Where the image says how it is set up at its first start. */
 export const distributionConf = '/etc/wsl-distribution.conf';
 
-/** gzip's middle way, as for container layers. */
-const level = 4;
-
 /**
  * Writes `<name>.wsl`, one gzipped tar with the files at its top, and beside it `<name>.manifest.json` with the entry that a
  * manifest of distributions has for it.
@@ -50,17 +45,10 @@ const level = 4;
 export async function makeWsl(store: Store, tree: Tree, dir: string, options: WslOptions): Promise<WslImage> {
   const defaultName = await defaultNameOf(store, tree);
   const file = `${options.name}.wsl`;
-  const hash = createHash('sha256');
-  const hashed = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
   try {
     const tar = treeTar(store, tree, { epoch: options.epoch, xattrs: { capabilities: true } });
-    await pipeline(gzip(tar, level), hashed, createWriteStream(join(dir, file), { mode: 0o644 }));
-    const digest = hash.digest('hex');
+    await options.gzip(tar, join(dir, file));
+    const digest = await fileDigest(join(dir, file));
     const manifest = wslManifest(defaultName, { ...options, file, digest });
     await writeFile(join(dir, `${options.name}.manifest.json`), `${JSON.stringify(manifest, null, 2)}\n`);
     return { defaultName, file, digest };

@@ -1,7 +1,6 @@
 import { lstat, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { Readable } from 'node:stream';
 import { cyclonedxDocument } from '../audit/cyclonedx.ts';
 import { provenanceStatement, type Subject } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
@@ -12,6 +11,7 @@ import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { blobPath, putBytes } from '../engine/store.ts';
 import { sparseDigest } from '../image/digest.ts';
+import { gzipBy } from '../image/gzip.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
 import { makeVm, type VmFormat } from '../image/vm.ts';
 import { makeWsl } from '../image/wsl.ts';
@@ -160,7 +160,7 @@ export async function imageStage(
       );
       await writeFile(join(temporary, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
       await writeFile(join(temporary, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
-      await writeFile(join(temporary, treeFile), await promisify(gzip)(printListing(tree)));
+      await gzipBy(toolbox)(Readable.from([Buffer.from(printListing(tree))]), join(temporary, treeFile));
       const source = { image, definition, packages, tree, osRelease };
       const { details, digests } = await render(workspace, toolbox, source, temporary, valueDigest(content));
       const described = await describeFiles(temporary, digests);
@@ -343,6 +343,7 @@ async function render(
         },
         sourceOf: (name) => sources.get(name) ?? name,
         epoch: clock,
+        gzip: gzipBy(toolbox),
       });
       await writeOciIndex(layout, `${image.name}:${release.version}`, [made.manifest]);
       const layers = made.layers.map(({ title, descriptor: { digest, size } }) => ({ title, digest, size }));
@@ -380,6 +381,7 @@ async function render(
         friendlyName: osRelease.PRETTY_NAME ?? image.name,
         ...definition.wsl,
         epoch: clock,
+        gzip: gzipBy(toolbox),
       });
       return { details: { defaultName: made.defaultName }, digests: new Map([[made.file, made.digest]]) };
     }

@@ -42,7 +42,8 @@ export async function convertSeed(
       action: {
         kind: 'seed-convert',
         code: converterCode(),
-        inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock },
+        // Node's zstd packs the payload, and another version packs it otherwise.
+        inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock, zstd: process.versions.zstd },
       },
     }),
   );

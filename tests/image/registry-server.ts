@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
 import { openStore, putBytes } from '../../src/engine/store.ts';
 import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
+import { storedGzip } from './stored-gzip.ts';
 
 /** A registry in memory that does what the specification asks, and what real ones do on bad days. */
 export interface Behaviour {
@@ -146,6 +147,7 @@ export async function writeLayout(dir: string, to: string, architecture: 'amd64'
       annotations: {},
       sourceOf: (name) => name,
       epoch: 1_790_000_000,
+      gzip: storedGzip,
     },
   );
   await writeOciIndex(to, 'base:4.0', [made.manifest]);

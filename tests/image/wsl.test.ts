@@ -10,11 +10,12 @@ import { openStore, putBytes, type Store } from '../../src/engine/store.ts';
 import { iniSettings } from '../../src/image/ini.ts';
 import { makeWsl, wslManifest } from '../../src/image/wsl.ts';
 import type { Entry, Tree } from '../../src/tree/tree.ts';
+import { storedGzip } from './stored-gzip.ts';
 
 let dir: string;
 let store: Store;
 const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [], label: 'system_u:object_r:x_t:s0' };
-const options = { arch: 'x86_64', friendlyName: 'Weir Linux 4.0', epoch: 1_790_000_000 } as const;
+const options = { arch: 'x86_64', friendlyName: 'Weir Linux 4.0', epoch: 1_790_000_000, gzip: storedGzip } as const;
 
 async function treeWith(conf: string | undefined): Promise<Tree> {
   const file = async (path: string, text: string, more = {}): Promise<Entry> => ({
