@@ -38,11 +38,11 @@ describe('the code that a module reaches', () => {
     const [oci, images, git] = ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
     const now = (): ReachableCode[] => ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
     const edit = (from: string, to: string) => (text: string) => text.replace(from, to);
-    const comment = edit('const level = 4;', '// Another word.\nconst level =\n  4; /* and more */\n');
+    const comment = edit('const manifest = await', '// Another word.\n  const manifest =\n    await /* and more */');
     expect(await changed('src/image/oci.ts', comment, now)).toEqual([oci, images, git]);
     const type = edit('export interface OciImage {', 'export interface OciImage {\n  readonly more: string;');
     expect(await changed('src/image/oci.ts', type, now)).toEqual([oci, images, git]);
-    const other = await changed('src/image/oci.ts', edit('const level = 4;', 'const level = 5;'), now);
+    const other = await changed('src/image/oci.ts', edit('schemaVersion: 2', 'schemaVersion: 3'), now);
     expect(other[0]).not.toEqual(oci);
     expect(other[1]).not.toEqual(images);
     expect(other[2]).toEqual(git);
