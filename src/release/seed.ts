@@ -13,6 +13,7 @@ import { loadMapping, rootPackages } from '../seed/mapping.ts';
 import { debianArch, debPath } from '../toolbox/apt.ts';
 import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
+import { zstdOf } from '../toolbox/zstd.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 
 /** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
@@ -56,7 +57,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     stage.update(`converting ${locked.packages.length} Debian packages`);
     const ran = engine.counts.ran;
     const debs = locked.packages.map((deb) => ({ ...deb, path: debPath(engine, deb) }));
-    const converted = await convertSeed(engine, mapping, debs, clock);
+    const converted = await convertSeed(engine, mapping, debs, clock, zstdOf(toolbox));
     const packages = converted.packages.map(
       (pkg): RepoPackage => ({
         name: pkg.name,

@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress } from 'node:zlib';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
 import type { RpmSpecFile } from './types.ts';
 
@@ -33,43 +32,46 @@ export interface PayloadFacts {
 
 const blockSize = 1 << 18;
 
-/**
- * Writes the compressed payload at `offset`: rpm's stripped cpio, where an entry is no more than the file's index.
- * Single files come in order, then hard-link sets with the content behind the last member, as rpmbuild writes them.
- */
-export async function writePayload(
-  handle: FileHandle,
-  offset: number,
-  files: readonly PackedFile[],
-  level: number,
-): Promise<PayloadFacts> {
-  const unpacked = new Digester();
-  const packed = new Digester();
-  await pipeline(
-    blocks(archive(files), unpacked),
-    createZstdCompress({
-      chunkSize: blockSize,
-      params: { [constants.ZSTD_c_compressionLevel]: level },
-    }),
-    async (source: AsyncIterable<Buffer>) => {
-      for await (const chunk of source) {
-        await writeAll(handle, chunk, offset + packed.size);
-        packed.update(chunk);
-      }
-    },
-  );
-  return {
-    size: packed.size,
-    unpackedSize: unpacked.size,
-    digests: packed.finish(),
-    unpackedDigests: unpacked.finish(),
-  };
+/** Bytes of a file and their digests. */
+export interface Digested {
+  /** bytes */
+  readonly size: number;
+  readonly digests: Digests;
 }
 
-/** Facts of the right widths for a header that is only measured. */
-export function emptyFacts(): PayloadFacts {
-  const digests = new Digester().finish();
-  return { size: 0, unpackedSize: 0, digests, unpackedDigests: digests };
+/**
+ * Writes the payload, not compressed: rpm's stripped cpio, where an entry is no more than the file's index. Single files come
+ * in order, then hard-link sets with the content behind the last member, as rpmbuild writes them.
+ */
+export async function writeArchive(path: string, files: readonly PackedFile[]): Promise<Digested> {
+  const unpacked = new Digester();
+  const handle = await open(path, 'wx', 0o644);
+  try {
+    let position = 0;
+    for await (const block of blocks(archive(files), unpacked)) {
+      await writeAll(handle, block, position);
+      position += block.length;
+    }
+  } finally {
+    await handle.close();
+  }
+  return { size: unpacked.size, digests: unpacked.finish() };
+}
+
+/** Size and digests of a file. */
+export async function digested(path: string): Promise<Digested> {
+  const digester = new Digester();
+  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) digester.update(block as Buffer);
+  return { size: digester.size, digests: digester.finish() };
+}
+
+/** Copies a file to `offset`. */
+export async function append(handle: FileHandle, offset: number, path: string): Promise<void> {
+  let position = offset;
+  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    await writeAll(handle, block as Buffer, position);
+    position += (block as Buffer).length;
+  }
 }
 
 export async function writeAll(handle: FileHandle, data: Buffer, position: number): Promise<void> {
@@ -96,7 +98,7 @@ class Digester {
 
 /** Gathers what comes into blocks of one size, so that neither speed nor bytes hang on how content was cut. */
 async function* blocks(source: AsyncIterable<Uint8Array>, digester: Digester): AsyncGenerator<Buffer> {
-  let block = Buffer.allocUnsafe(blockSize);
+  const block = Buffer.allocUnsafe(blockSize);
   let used = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; ) {
@@ -107,8 +109,6 @@ async function* blocks(source: AsyncIterable<Uint8Array>, digester: Digester): A
       if (used < blockSize) continue;
       digester.update(block);
       yield block;
-      // the compressor may still read the block it was given
-      block = Buffer.allocUnsafe(blockSize);
       used = 0;
     }
   }
@@ -163,7 +163,7 @@ async function* content(packed: PackedFile): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let start: Buffer = Buffer.alloc(0);
   packed.size = 0;
-  for await (const chunk of open(file)) {
+  for await (const chunk of opened(file)) {
     hash.update(chunk);
     packed.size += chunk.length;
     if (start.length < 5) start = Buffer.concat([start, chunk.subarray(0, 5)]);
@@ -173,11 +173,11 @@ async function* content(packed: PackedFile): AsyncGenerator<Uint8Array> {
   packed.color = start.toString('latin1', 0, 4) === '\x7fELF' ? (start[4] === 2 ? 2 : start[4] === 1 ? 1 : 0) : 0;
 }
 
-async function* open(file: RpmSpecFile): AsyncGenerator<Uint8Array> {
+async function* opened(file: RpmSpecFile): AsyncGenerator<Uint8Array> {
   try {
-    const opened = typeof file.content === 'function' ? await file.content() : file.content!;
-    if (opened instanceof Uint8Array) yield opened;
-    else for await (const chunk of opened) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+    const given = typeof file.content === 'function' ? await file.content() : file.content!;
+    if (given instanceof Uint8Array) yield given;
+    else for await (const chunk of given) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
   } catch (error) {
     if (error instanceof WeirError) throw error;
     throw new WeirError('unreadable-content', `the content of ${file.path} cannot be read`, { cause: error });

@@ -234,13 +234,11 @@ export interface RpmSpec extends Partial<Dependencies> {
   readonly fileTriggers?: readonly FileTrigger[];
   /** Newest first. */
   readonly changelog?: readonly ChangelogEntry[];
-  /** zstd level 1–19; 3 by default. */
-  readonly compressionLevel?: number;
   /** Also require `user(…)` and `group(…)` of files' owners other than root, as rpmbuild does; false by default. */
   readonly ownerRequires?: boolean;
 }
 
-/** What `writeRpm` made. */
+/** A package as it was written. */
 export interface WrittenRpm {
   readonly path: string;
   /** SHA-256 of the whole file in hex. */

@@ -4,7 +4,16 @@ import { dirname } from 'node:path';
 import { fileDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { diskError, temporaryName } from '../base/files.ts';
-import { emptyFacts, type PackedFile, type PayloadFacts, writeAll, writePayload } from './archive.ts';
+import { packageLevel } from '../toolbox/zstd.ts';
+import {
+  append,
+  type Digested,
+  digested,
+  type PackedFile,
+  type PayloadFacts,
+  writeAll,
+  writeArchive,
+} from './archive.ts';
 import { compareBytes, dependencyBits, packageDependencies } from './dependencies.ts';
 import { type HeaderValue, regions, serializeHeader } from './header.ts';
 import { leadMagic, leadSize } from './read.ts';
@@ -26,36 +35,61 @@ import { formatEvr } from './version.ts';
 const rpmVersion = '6.1.0';
 /** Bytes kept free in the signature header so that rpmsign signs in place; as many as rpmbuild keeps. */
 const reservedSpace = 4096 + 32;
-const defaultLevel = 3;
+
+/** A package whose payload lies ready to be compressed. */
+export interface PackedRpm {
+  /** The payload, not compressed. */
+  readonly archive: string;
+  /**
+   * Writes the package. `out` appears whole or not at all; its folder is made.
+   * @param payload the archive, compressed by zstd with `packageLevel`
+   */
+  readonly write: (out: string, payload: string) => Promise<WrittenRpm>;
+}
 
 /**
- * Writes a binary package in format 6, laid out as rpm 6.1's rpmbuild does, compressed with zstd. Files may come in
- * any order. Adds what rpmbuild adds whatever the files hold: `Provides` of the package itself, `config(…)`, the
- * scriptlets' interpreters, `rpmlib(…)`. Equal specs give equal bytes; memory stays bounded whatever the size.
- * `out` appears whole or not at all; its folder is made.
+ * Makes a binary package in format 6, laid out as rpm 6.1's rpmbuild does, in two steps with the compression between them, so
+ * that many payloads can be compressed in one go. Files may come in any order. Adds what rpmbuild adds whatever the files
+ * hold: `Provides` of the package itself, `config(…)`, the scriptlets' interpreters, `rpmlib(…)`. Equal specs give equal
+ * bytes; memory stays bounded whatever the size.
+ * @param archive file to write the payload to
  * @throws WeirError `bad-package` where the spec contradicts itself, `unreadable-content` for a file's content
  */
-export async function writeRpm(out: string, spec: RpmSpec): Promise<WrittenRpm> {
+export async function packRpm(spec: RpmSpec, archive: string): Promise<PackedRpm> {
   checkNames(spec);
   const files = packFiles(spec);
-  // Every value that the payload decides has a fixed width, so the header's size is known before the payload is written.
-  const frontSize = front(spec, files, emptyFacts()).length;
+  try {
+    const unpacked = await writeArchive(archive, files);
+    return { archive, write: (out, payload) => write(spec, files, unpacked, payload, out) };
+  } catch (error) {
+    await rm(archive, { force: true });
+    throw diskError(error, archive);
+  }
+}
+
+async function write(
+  spec: RpmSpec,
+  files: readonly PackedFile[],
+  unpacked: Digested,
+  payload: string,
+  out: string,
+): Promise<WrittenRpm> {
+  const { size, digests } = await digested(payload);
+  const facts = { size, digests, unpackedSize: unpacked.size, unpackedDigests: unpacked.digests };
+  const bytes = front(spec, files, facts);
   await mkdir(dirname(out), { recursive: true });
   const temporary = temporaryName(out);
   try {
     const handle = await open(temporary, 'wx', 0o644);
-    let facts: PayloadFacts;
     try {
-      facts = await writePayload(handle, frontSize, files, spec.compressionLevel ?? defaultLevel);
-      const bytes = front(spec, files, facts);
-      if (bytes.length !== frontSize) throw new TypeError('the header changed its size');
       await writeAll(handle, bytes, 0);
+      await append(handle, bytes.length, payload);
     } finally {
       await handle.close();
     }
     const digest = await fileDigest(temporary);
     await rename(temporary, out);
-    return { path: out, digest, fileSize: frontSize + facts.size, size: totalSize(files) };
+    return { path: out, digest, fileSize: bytes.length + size, size: totalSize(files) };
   } catch (error) {
     await rm(temporary, { force: true });
     throw diskError(error, out);
@@ -225,7 +259,7 @@ function mainHeader(spec: RpmSpec, files: readonly PackedFile[], facts: PayloadF
   }
   put(tag.payloadFormat, text('cpio'));
   put(tag.payloadCompressor, text('zstd'));
-  put(tag.payloadFlags, text(String(spec.compressionLevel ?? defaultLevel)));
+  put(tag.payloadFlags, text(String(packageLevel)));
   put(tag.rpmFormat, { type: 'int32', values: [6] });
   put(tag.payloadSize, { type: 'int64', values: [facts.size] });
   put(tag.payloadSizeAlt, { type: 'int64', values: [facts.unpackedSize] });

@@ -4,9 +4,9 @@ import type { Digest } from '../base/digest.ts';
 import { codeDigest } from '../engine/code.ts';
 import { written } from '../rpm/dependencies.ts';
 import { verifyAll } from '../rpm/tags.ts';
-import type { Dependency, FileContent, RpmSpecFile } from '../rpm/types.ts';
+import type { Dependency, FileContent, RpmSpec, RpmSpecFile } from '../rpm/types.ts';
 import { formatEvr } from '../rpm/version.ts';
-import { writeRpm } from '../rpm/write.ts';
+import { packRpm } from '../rpm/write.ts';
 import { type DebData, openData } from './deb.ts';
 import { isElf } from './elf.ts';
 import { type Bytes, type Item, layOut, type Stretch } from './layout.ts';
@@ -43,26 +43,43 @@ export function converterCode(): Digest {
   return codeDigest(import.meta.url);
 }
 
-/** Writes one RPM. @param tars the unpacked archives of the plan's debs, in its order @throws WeirError `bad-deb`, `seed-path` */
-export async function convertPackage(
+/** A package of the seed whose payload lies ready to be compressed. */
+export interface PackedPackage {
+  /** The payload, not compressed. */
+  readonly archive: string;
+  /** Writes the RPM. @param payload the compressed archive */
+  readonly write: (out: string, payload: string) => Promise<SeedPackage>;
+}
+
+/**
+ * Makes the payload of one RPM.
+ * @param tars the unpacked archives of the plan's debs, in its order; not needed any more afterwards
+ * @throws WeirError `bad-deb`, `seed-path`
+ */
+export async function packPackage(
   plan: PackagePlan,
   tars: readonly string[],
-  out: string,
+  archive: string,
   clock: number,
-): Promise<SeedPackage> {
+): Promise<PackedPackage> {
   const data: DebData[] = [];
   try {
     for (const tar of tars) data.push(openData(tar));
-    return await write(plan, data, out, clock);
+    return await pack(plan, data, archive, clock);
   } finally {
-    for (const archive of data) archive.close();
+    for (const { close } of data) close();
   }
 }
 
-async function write(plan: PackagePlan, data: readonly DebData[], out: string, clock: number): Promise<SeedPackage> {
+async function pack(
+  plan: PackagePlan,
+  data: readonly DebData[],
+  archive: string,
+  clock: number,
+): Promise<PackedPackage> {
   const items = layOut(
     plan,
-    data.map((archive) => archive.members),
+    data.map((deb) => deb.members),
   );
   const provides: Dependency[] = [...plan.dependencies.provides];
   let copyright: string | undefined;
@@ -81,7 +98,7 @@ async function write(plan: PackagePlan, data: readonly DebData[], out: string, c
   }
   const license = plan.license ?? licenseExpression(copyright);
   const { epoch, version, release } = plan.evr;
-  const rpm = await writeRpm(out, {
+  const spec: RpmSpec = {
     ...plan.dependencies,
     provides: [...new Map(provides.map((dependency) => [written(dependency), dependency])).values()],
     name: plan.name,
@@ -106,7 +123,17 @@ async function write(plan: PackagePlan, data: readonly DebData[], out: string, c
       script: trigger.script,
       priority: trigger.priority ?? 1_000_000,
     })),
-  });
+  };
+  const rpm = await packRpm(spec, archive);
+  const write = async (out: string, payload: string): Promise<SeedPackage> => {
+    const written = await rpm.write(out, payload);
+    return { ...described(plan, license), digest: written.digest, size: written.fileSize, files: files.length };
+  };
+  return { archive, write };
+}
+
+function described(plan: PackagePlan, license: string): Omit<SeedPackage, 'digest' | 'size' | 'files'> {
+  const { epoch, version, release } = plan.evr;
   return {
     name: plan.name,
     epoch,
@@ -119,9 +146,6 @@ async function write(plan: PackagePlan, data: readonly DebData[], out: string, c
     sourceRpm: plan.sourceRpm,
     debs: plan.debs.map((deb) => `${deb.name}=${deb.version}`),
     license,
-    digest: rpm.digest,
-    size: rpm.fileSize,
-    files: files.length,
   };
 }
 

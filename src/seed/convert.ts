@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { type Action, type ActionResult, type Engine, outputPath, recall, record } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { converterCode, convertPackage, type SeedPackage } from './convert-package.ts';
+import type { Zstd } from '../toolbox/zstd.ts';
+import { converterCode, type PackedPackage, packPackage, type SeedPackage } from './convert-package.ts';
 import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } from './deb.ts';
 import type { Mapping } from './mapping.ts';
 import { type Demotion, type PackagePlan, planSeed } from './plan.ts';
@@ -29,6 +30,7 @@ export async function convertSeed(
   mapping: Mapping,
   debs: readonly DebFile[],
   clock: number,
+  zstd: Zstd,
   parallel = 2,
 ): Promise<Seed> {
   const controls = await readControls(engine, debs, parallel);
@@ -42,8 +44,7 @@ export async function convertSeed(
       action: {
         kind: 'seed-convert',
         code: converterCode(),
-        // Node's zstd packs the payload, and another version packs it otherwise.
-        inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock, zstd: process.versions.zstd },
+        inputs: { plan: entry.plan, debs: entry.debs.map((deb) => deb.sha256), clock, zstd: zstd.digest },
       },
     }),
   );
@@ -61,14 +62,19 @@ export async function convertSeed(
         'data',
         work,
       );
-      for (const { plan: each, debs: own, action } of batch) {
-        const started = performance.now();
-        const out = join(work, `${each.name}.rpm`);
+      const packed: PackedPackage[] = [];
+      for (const { plan: each, debs: own } of batch) {
         const archives = tars.splice(0, own.length);
-        const value = await convertPackage(each, archives, out, clock);
-        const seconds = (performance.now() - started) / 1000;
-        done.set(each.name, await record(engine, action, { rpm: out }, value, seconds));
-        for (const path of [out, ...archives]) await rm(path);
+        packed.push(await packPackage(each, archives, join(work, `${each.name}.cpio`), clock));
+        for (const path of archives) await rm(path);
+      }
+      await zstd.compress(packed.map(({ archive }) => archive));
+      for (const [index, { plan: each, action }] of batch.entries()) {
+        const { archive, write } = packed[index]!;
+        const out = join(work, `${each.name}.rpm`);
+        const value = await write(out, `${archive}.zst`);
+        done.set(each.name, await record(engine, action, { rpm: out }, value));
+        for (const path of [out, archive, `${archive}.zst`]) await rm(path);
       }
     }),
   );

@@ -7,7 +7,9 @@ import { makeSparse } from '../../src/image/disk.ts';
 import { makeExt4 } from '../../src/image/ext4.ts';
 import { gzipBy } from '../../src/image/gzip.ts';
 import { addOciImage } from '../../src/image/oci.ts';
-import { epoch, goldenTree, words } from '../golden-inputs.ts';
+import { zstdOf } from '../../src/toolbox/zstd.ts';
+import { epoch, goldenPackage, goldenTree, words } from '../golden-inputs.ts';
+import { writeRpm } from '../rpm/write-rpm.ts';
 import { newFolder, tools } from './weir.ts';
 
 // As tests/golden-bytes.test.ts, for what the toolbox's tools write: they change with toolbox.lock, and with nothing else.
@@ -34,6 +36,13 @@ test('a gzipped stream, however it comes, and an OCI image', async () => {
     gzip,
   });
   expect(manifest.digest).toBe('sha256:49c60759aa51723e0ab0a6261008a4ec3c136f60e95a5a38c7698fa984a797a7');
+});
+
+test('a package of the seed', async () => {
+  const dir = await newFolder('golden');
+  const file = join(dir, 'golden.rpm');
+  await writeRpm(file, goldenPackage, join(dir, 'payload'), zstdOf(await tools()));
+  expect(await fileDigest(file)).toBe('a1fc96888bd3d04e736b947ac9d1775a3f0cc4257dc3c16dbaba12d146e75267');
 });
 
 test('an ext4 with owners, labels and capabilities', async () => {

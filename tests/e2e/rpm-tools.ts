@@ -5,8 +5,9 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRpm, verifyPayload } from '../../src/rpm/read.ts';
 import type { RpmSpec } from '../../src/rpm/types.ts';
-import { writeRpm } from '../../src/rpm/write.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
+import { zstdOf } from '../../src/toolbox/zstd.ts';
+import { writeRpm } from '../rpm/write-rpm.ts';
 
 const large = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, index) => index % 251));
 
@@ -74,7 +75,7 @@ export function rpmAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       toolbox = await toolboxOf();
       folder = await mkdtemp(join(tmpdir(), 'weir-rpm-'));
       rpm = join(folder, 'repo', 'accepted.rpm');
-      await writeRpm(rpm, spec);
+      await writeRpm(rpm, spec, join(folder, 'payload'), zstdOf(toolbox));
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,7 +12,7 @@ import { readPayload } from '../../src/rpm/payload.ts';
 import { readRpm, readRpmHeaders, verifyPayload } from '../../src/rpm/read.ts';
 import { signatureTag } from '../../src/rpm/tags.ts';
 import type { Dependency, RpmPackage, RpmSpec, RpmSpecFile } from '../../src/rpm/types.ts';
-import { writeRpm } from '../../src/rpm/write.ts';
+import { writeRpm } from './write-rpm.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -396,7 +396,9 @@ describe('writeRpm refuses', () => {
     const content = (): Readable => {
       throw new Error('gone');
     };
-    await expect(writeRpm(join(inside, 'x.rpm'), { ...basic, files: [{ ...file, content }] })).rejects.toMatchObject({
+    await mkdir(inside);
+    const spec = { ...basic, files: [{ ...file, content }] };
+    await expect(writeRpm(join(inside, 'x.rpm'), spec, join(inside, 'scratch'))).rejects.toMatchObject({
       code: 'unreadable-content',
       message: 'the content of /a cannot be read',
     });

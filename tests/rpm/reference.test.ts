@@ -9,7 +9,7 @@ import { readPayload } from '../../src/rpm/payload.ts';
 import { readRpm, readRpmHeaders, verifyPayload } from '../../src/rpm/read.ts';
 import { tag } from '../../src/rpm/tags.ts';
 import type { RpmSpec, RpmSpecFile } from '../../src/rpm/types.ts';
-import { writeRpm } from '../../src/rpm/write.ts';
+import { writeRpm } from './write-rpm.ts';
 
 const fixture = (format: number): string => join(import.meta.dirname, 'fixtures', `reference-v${format}.rpm`);
 

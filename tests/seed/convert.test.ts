@@ -11,6 +11,7 @@ import { convertSeed, type Seed } from '../../src/seed/convert.ts';
 import type { DebFile } from '../../src/seed/deb.ts';
 import { parseToml } from '../../src/seed/located-toml.ts';
 import { type Mapping, seedSchemas } from '../../src/seed/mapping.ts';
+import { nodeZstd } from '../rpm/write-rpm.ts';
 
 const clock = 1_700_000_000;
 let dir: string;
@@ -136,7 +137,7 @@ beforeAll(async () => {
   debs = [libc, bin, tool, ignored];
   mapping = toMapping(rules);
   const engine = await openEngine(join(dir, 'cache'));
-  seed = await convertSeed(engine, mapping, debs, clock);
+  seed = await convertSeed(engine, mapping, debs, clock, nodeZstd);
   for (const one of seed.packages) rpms.set(one.name, await readRpm(one.path));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -246,24 +247,24 @@ describe('a seed of real debs', () => {
 
   it('is the same when made again, and is not made again when known', async () => {
     const again = await openEngine(join(dir, 'again'));
-    const second = await convertSeed(again, mapping, [...debs].reverse(), clock);
+    const second = await convertSeed(again, mapping, [...debs].reverse(), clock, nodeZstd);
     expect(second.packages.map((one) => one.digest)).toEqual(seed.packages.map((one) => one.digest));
     const ran = again.counts.ran;
-    await convertSeed(again, mapping, debs, clock);
+    await convertSeed(again, mapping, debs, clock, nodeZstd);
     expect(again.counts.ran).toBe(ran);
   });
 
   it('makes only what a change in the mapping touches', async () => {
     const engine = await openEngine(join(dir, 'cache'));
     const changed = toMapping(rules.replace('"enable tool.service"', '"disable tool.service"'));
-    await convertSeed(engine, changed, debs, clock);
+    await convertSeed(engine, changed, debs, clock, nodeZstd);
     expect(engine.counts.ran).toBe(1);
   });
 
   it('refuses paths that are not there', async () => {
     const engine = await openEngine(join(dir, 'cache'));
     const wrong = toMapping('[packages.tool]\nfrom = ["tool"]\nmodes = { "/usr/bin/y" = "0755" }\n');
-    await expect(convertSeed(engine, wrong, debs, clock)).rejects.toMatchObject({
+    await expect(convertSeed(engine, wrong, debs, clock, nodeZstd)).rejects.toMatchObject({
       code: 'seed-path',
       where: { package: 'tool' },
     });
@@ -274,7 +275,7 @@ describe('a seed of real debs', () => {
     await writeFile(path, 'no');
     const engine = await openEngine(join(dir, 'cache'));
     const file = { name: 'b', version: '1', arch: 'all', sha256: 'broken', path };
-    await expect(convertSeed(engine, mapping, [file], clock)).rejects.toMatchObject({
+    await expect(convertSeed(engine, mapping, [file], clock, nodeZstd)).rejects.toMatchObject({
       code: 'bad-deb',
       where: { file: path },
     });

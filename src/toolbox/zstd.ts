@@ -1,0 +1,31 @@
+import { basename, dirname } from 'node:path';
+import { runTool, type Toolbox } from './tool.ts';
+
+/** Compresses files of one folder, each to `<file>.zst` beside it. */
+export interface Zstd {
+  /** Digest of what decides the bytes, for the inputs of actions. */
+  readonly digest: string;
+  readonly compress: (files: readonly string[]) => Promise<void>;
+}
+
+/** Level that packages are compressed with; rpm writes it beside the payload. */
+export const packageLevel = 3;
+
+// From stdin, so that nothing hangs on a file's size: these are the bytes that the library makes of a stream.
+const script = `for file; do zstd --quiet --single-thread -${packageLevel} --no-check --stdout <"./$file" >"./$file.zst" || exit 1; done`;
+
+/** The toolbox's zstd, not Node's: its version is locked, so the bytes do not change with the host's Node. */
+export function zstdOf(toolbox: Toolbox): Zstd {
+  return {
+    digest: toolbox.digest,
+    compress: async (files) => {
+      const [first] = files;
+      if (first === undefined) return;
+      await runTool(toolbox, {
+        argv: ['sh', '-c', script, 'sh', ...files.map((file) => basename(file))],
+        binds: [{ from: dirname(first), to: '/tmp/packed', writable: true }],
+        cwd: '/tmp/packed',
+      });
+    },
+  };
+}
