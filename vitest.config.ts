@@ -11,6 +11,8 @@ export default defineConfig({
           exclude: ['tests/e2e/**'],
           setupFiles: ['tests/fuzz-seed.ts'],
           testTimeout: 30_000,
+          // What a test prepares is no part of what it says: a busy machine may take its time.
+          hookTimeout: 120_000,
         },
       },
       {
