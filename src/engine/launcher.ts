@@ -53,6 +53,9 @@ const arm = process.arch === 'arm64';
 const libraryFolder = arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 const loader = arm ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2';
 
+/** The files of a toolbox's root that start it, for `known` of `openLauncher`. */
+export const launcherFiles: readonly string[] = [loader, ...programNames.map((name) => `usr/bin/${name}`)];
+
 /** How the copy inside is started there. */
 export const insideStart = ['/.weir/ld.so', '--library-path', '/.weir/lib', '/.weir/setpriv'] as const;
 

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, fileDigest } from '../base/digest.ts';
@@ -6,36 +6,38 @@ import { systemCode } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
 
 /**
- * What an unpacked toolbox held when it was made, a line an entry: `d PATH`, `l TARGET PATH`, or
- * `f MODE SIZE SHA256 INODE MTIME CTIME PATH` with mode in octal and times in nanoseconds. A file whose inode, size and times
- * are those of the line is not read again: who cannot set the clock cannot write a file and keep its ctime.
- * Texts are percent-encoded where they hold white space or a percent sign.
+ * What an unpacked toolbox held when it was made, a line an entry: its stamp, what it is, its path, parted by tabs.
+ *
+ *     INODE MODE SIZE MTIME CTIME ⇥ directory | link TARGET | file SHA256 | other ⇥ PATH
+ *
+ * An entry whose stamp is that of the line is not looked into: who cannot set the clock cannot change a file, or what is in a
+ * folder, and keep its ctime. Times are milliseconds; texts are percent-encoded where they hold a control character.
  */
-const header = 'weir toolbox manifest 1';
-
-interface FileLine {
-  readonly mode: string;
-  readonly size: string;
-  readonly sha256: Digest;
-  readonly stamp: string;
-}
+const header = 'weir toolbox manifest 2';
 
 export interface ToolboxState {
   /** Paths below the root that are not as they were unpacked; empty where all is. */
   readonly changed: readonly string[];
+  /** SHA-256 by path of the files that were asked for. */
+  readonly digests: ReadonlyMap<string, Digest>;
 }
 
 /** Writes the manifest of a folder that has just been unpacked from verified packages. */
 export async function writeManifest(root: string, path: string): Promise<void> {
-  await writeAtomic(path, await describeAll(root, new Map()));
+  await writeAtomic(path, await describeAll(root));
 }
 
 /**
- * Holds a toolbox against its manifest. Files whose stamps differ (a copied cache) are read; where their content is right
- * the stamps are written anew.
+ * Holds a toolbox against its manifest. Where stamps differ (a copied cache) everything is read, and where the content is
+ * right the stamps are written anew.
+ * @param wanted paths of files whose digests the caller needs
  * @returns undefined where there is no manifest
  */
-export async function checkToolbox(root: string, path: string): Promise<ToolboxState | undefined> {
+export async function checkToolbox(
+  root: string,
+  path: string,
+  wanted: readonly string[] = [],
+): Promise<ToolboxState | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -43,55 +45,58 @@ export async function checkToolbox(root: string, path: string): Promise<ToolboxS
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const known = new Map<string, FileLine>();
-  for (const line of text.split('\n')) {
-    if (!line.startsWith('f ')) continue;
-    const [, mode = '', size = '', sha256 = '', inode = '', mtime = '', ctime = '', name = ''] = line.split(' ');
-    known.set(name, { mode, size, sha256, stamp: `${inode} ${mtime} ${ctime}` });
+  const lines = text.split('\n').slice(1, -1);
+  const digests = new Map<string, Digest>();
+  for (const name of wanted) {
+    const line = lines.find((each) => each.endsWith(`\t${encode(name)}`));
+    const digest = /\tfile ([0-9a-f]{64})\t/.exec(line ?? '')?.[1];
+    if (digest !== undefined) digests.set(name, digest);
   }
-  const now = await describeAll(root, known);
-  if (now === text) return { changed: [] };
-  const before = withoutStamps(text);
-  const after = withoutStamps(now);
-  const changed = [...new Set([...before, ...after])]
-    .filter((line) => !(before.has(line) && after.has(line)))
-    .map((line) => decodeURIComponent(line.split(' ').at(-1)!));
+  if (text.startsWith(`${header}\n`) && lines.every((line) => isUntouched(root, line))) return { changed: [], digests };
+  const now = await describeAll(root);
+  const [before, after] = [contents(text), contents(now)];
+  const changed = [...before, ...after].filter((line) => !(before.has(line) && after.has(line)));
   if (changed.length === 0) await writeAtomic(path, now);
-  return { changed: [...new Set(changed)].sort() };
+  const paths = changed.map((line) => decodeURIComponent(line.slice(line.indexOf('\t') + 1)));
+  return { changed: [...new Set(paths)].sort(), digests };
 }
 
-function withoutStamps(text: string): Set<string> {
+function isUntouched(root: string, line: string): boolean {
+  const info = lstatSync(`${root}/${decode(line.slice(line.lastIndexOf('\t') + 1))}`, { throwIfNoEntry: false });
+  return info !== undefined && line.startsWith(`${stampOf(info)}\t`);
+}
+
+function stampOf({ ino, mode, size, mtimeMs, ctimeMs }: Stats): string {
+  return `${ino} ${mode.toString(8)} ${size} ${mtimeMs} ${ctimeMs}`;
+}
+
+/** The lines without what differs between two folders of equal content: of a stamp only a file's mode stays. */
+function contents(text: string): Set<string> {
   return new Set(
-    text.split('\n').map((line) => {
-      if (!line.startsWith('f ')) return line;
-      const [kind, mode, size, sha256, , , , name] = line.split(' ');
-      return [kind, mode, size, sha256, name].join(' ');
-    }),
+    text
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => {
+        const [stamp = '', what = '', path = ''] = line.split('\t');
+        return `${what}${what.startsWith('file') ? ` ${stamp.split(' ')[1]}` : ''}\t${path}`;
+      }),
   );
 }
 
-async function describeAll(root: string, known: ReadonlyMap<string, FileLine>): Promise<string> {
+async function describeAll(root: string): Promise<string> {
   const lines = [header];
   const walk = async (below: string): Promise<void> => {
-    for (const entry of readdirSync(join(root, below), { withFileTypes: true }).sort((a, b) =>
-      a.name < b.name ? -1 : 1,
-    )) {
-      const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      const name = encode(path);
-      if (entry.isSymbolicLink()) lines.push(`l ${encode(readlinkSync(join(root, path)))} ${name}`);
-      else if (entry.isDirectory()) {
-        lines.push(`d ${name}`);
+    for (const name of readdirSync(join(root, below)).sort()) {
+      const path = below === '' ? name : `${below}/${name}`;
+      const info = lstatSync(join(root, path));
+      const add = (what: string): void => void lines.push(`${stampOf(info)}\t${what}\t${encode(path)}`);
+      if (info.isSymbolicLink()) add(`link ${encode(readlinkSync(join(root, path)))}`);
+      else if (info.isFile()) add(`file ${await fileDigest(join(root, path))}`);
+      else if (!info.isDirectory()) add('other');
+      else {
+        add('directory');
         await walk(path);
-      } else if (entry.isFile()) {
-        const info = lstatSync(join(root, path), { bigint: true });
-        const stamp = `${info.ino} ${info.mtimeNs} ${info.ctimeNs}`;
-        const mode = (info.mode & 0o7777n).toString(8);
-        const line = known.get(name);
-        const fresh =
-          line !== undefined && line.stamp === stamp && line.size === String(info.size) && line.mode === mode;
-        const sha256 = fresh ? line.sha256 : await fileDigest(join(root, path));
-        lines.push(`f ${mode} ${info.size} ${sha256} ${stamp} ${name}`);
-      } else lines.push(`o ${name}`);
+      }
     }
   };
   await walk('');
@@ -99,15 +104,10 @@ async function describeAll(root: string, known: ReadonlyMap<string, FileLine>): 
 }
 
 function encode(text: string): string {
-  return text.replace(/[%\s]/g, (character) => encodeURIComponent(character));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what part lines and fields
+  return text.replace(/[%\u0000-\u001f]/g, encodeURIComponent);
 }
 
-/** The digest of one file of the toolbox as the manifest has it. */
-export async function manifestDigests(path: string): Promise<ReadonlyMap<string, Digest>> {
-  const digests = new Map<string, Digest>();
-  for (const line of (await readFile(path, 'utf8')).split('\n')) {
-    const [kind, , , sha256 = '', , , , name = ''] = line.split(' ');
-    if (kind === 'f') digests.set(decodeURIComponent(name), sha256);
-  }
-  return digests;
+function decode(text: string): string {
+  return text.includes('%') ? decodeURIComponent(text) : text;
 }

@@ -8,10 +8,10 @@ import { runOk } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { freeIds, isRoot } from '../engine/builder.ts';
 import type { Jail } from '../engine/jail.ts';
-import { type Launcher, openLauncher } from '../engine/launcher.ts';
+import { type Launcher, launcherFiles, openLauncher } from '../engine/launcher.ts';
 import { noNamespaces, probeJail, removeTree } from '../engine/sandbox.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
-import { checkToolbox, manifestDigests, writeManifest } from './integrity.ts';
+import { checkToolbox, type ToolboxState, writeManifest } from './integrity.ts';
 import { lockedDebs } from './lock.ts';
 import type { Toolbox } from './tool.ts';
 import { placeDebs } from './unpack.ts';
@@ -129,20 +129,22 @@ export async function openToolbox(
   });
   const digest = toolboxDigest(packages);
   const root = toolboxFolder(options.cache, options.set, packages);
-  const changed = await changedFiles(root);
-  if (changed !== undefined && changed.length > 0) await removeTree(root);
-  const unpacked = changed === undefined || changed.length > 0;
+  let state = await stateOf(root);
+  const changed = state?.changed ?? [];
+  const unpacked = state === undefined || changed.length > 0;
   if (unpacked) {
+    await removeTree(root);
     await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
     await writeManifest(root, manifestOf(root));
+    state = await stateOf(root);
   }
-  const launcher = await openLauncher(options.cache, root, digest, await manifestDigests(manifestOf(root)));
+  const launcher = await openLauncher(options.cache, root, digest, state?.digests);
   const jail = await findJail(root, launcher, engine.scratch);
   const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
   return {
     ...report,
     ...(relocked === undefined ? {} : { relocked }),
-    ...(changed === undefined || changed.length === 0 ? {} : { changed }),
+    ...(changed.length === 0 ? {} : { changed }),
   };
 }
 
@@ -150,12 +152,12 @@ function manifestOf(root: string): string {
   return `${root}.manifest`;
 }
 
-/** Files of an unpacked toolbox that are not as they were unpacked; undefined where it has to be unpacked. */
-async function changedFiles(root: string): Promise<readonly string[] | undefined> {
+/** How an unpacked toolbox is held against its manifest; undefined where there is none. */
+async function stateOf(root: string): Promise<ToolboxState | undefined> {
   if (!(await exists(root))) return undefined;
-  const state = await checkToolbox(root, manifestOf(root));
-  // Unpacked by a run that was killed before it could say what it had unpacked.
-  return state === undefined ? ['(no manifest)'] : state.changed;
+  const state = await checkToolbox(root, manifestOf(root), launcherFiles);
+  // Unpacked by a run that was killed before it could say what it had unpacked, or by an older Weir.
+  return state ?? { changed: ['(no manifest)'], digests: new Map() };
 }
 
 function toolboxDigest(packages: readonly DebPackage[]): string {
