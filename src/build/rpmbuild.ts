@@ -58,7 +58,7 @@ async function rpmbuild(
   const log = join(work, 'build.log');
   const outcome = await runSandboxed(context.toolbox.jail, {
     code: 'untrusted',
-    limits: buildLimits,
+    limits: { ...buildLimits, ...context.toolbox.limits },
     root: await buildroot.open(),
     binds: [{ from: top, to: '/builddir', writable: true }],
     argv: [

@@ -425,6 +425,13 @@ export interface ToolboxConfig {
   readonly allowExpired: boolean;
   /** A folder with the tools, instead of fetching them. */
   readonly root?: string;
+  /** What a build may use, where it is not what Weir says: bytes, and seconds. */
+  readonly limits: {
+    readonly processes?: number;
+    readonly memory?: number;
+    readonly disk?: number;
+    readonly seconds?: number;
+  };
 }
 
 /** Without a key, a development key is made on first use. */

@@ -1,6 +1,7 @@
 import type { Collected, Entry } from './collect.ts';
 import { defined, filled } from './defined.ts';
 import { problem } from './document.ts';
+import { sizeInBytes } from './image.ts';
 import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model.ts';
 
 /** The `[seed]` table with its defaults. */
@@ -24,6 +25,12 @@ export function toolboxOf(collected: Collected): ToolboxConfig {
     mirror: filled(raw.mirror),
     allowExpired: raw['allow-expired'] ?? false,
     root: filled(raw.root),
+    limits: defined({
+      processes: raw.limits?.processes,
+      memory: raw.limits?.memory === undefined ? undefined : sizeInBytes(raw.limits.memory),
+      disk: raw.limits?.disk === undefined ? undefined : sizeInBytes(raw.limits.disk),
+      seconds: raw.limits?.seconds,
+    }),
   });
 }
 

@@ -104,7 +104,7 @@ async function runScript(
   const log = join(work, 'script.log');
   const outcome = await runSandboxed(context.toolbox.jail, {
     code: 'untrusted',
-    limits: scriptLimits,
+    limits: { ...scriptLimits, ...context.toolbox.limits },
     root: await root.open(),
     binds: [
       { from: scriptDir, to: inside.script, writable: true },

@@ -107,7 +107,8 @@ const weakerJails: Readonly<Record<Toolbox['jail']['kind'], string | undefined>>
 export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): Promise<Toolbox> {
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
-  if (folder !== undefined) return toolboxFromFolder(folder, cache, engine.scratch);
+  const { limits } = project.toolbox;
+  if (folder !== undefined) return { ...(await toolboxFromFolder(folder, cache, engine.scratch)), limits };
   return inStage(progress, set === 'core' ? 'toolbox' : `toolbox/${set}`, async (stage) => {
     const host: Architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const sourceSuite = project.seed?.sourceSuite ?? project.toolbox.suite;
@@ -132,7 +133,7 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
     const weaker = weakerJails[report.toolbox.jail.kind];
     if (weaker !== undefined) stage.note(`WEIR_JAIL=${report.toolbox.jail.kind}: ${weaker}`);
     return {
-      result: report.toolbox,
+      result: { ...report.toolbox, limits },
       summary: `${report.packages.length} packages, ${report.downloaded} downloaded`,
       cached: !report.unpacked,
     };

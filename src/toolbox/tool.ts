@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { RunResult } from '../base/process.ts';
 import type { Bind, Jail, ToolStep } from '../engine/jail.ts';
+import type { Limits } from '../engine/limits.ts';
 import { runSandboxed, runSandboxedOk, streamSandboxed } from '../engine/sandbox.ts';
 import { withPlainPaths } from './plain-paths.ts';
 
@@ -10,6 +11,8 @@ export interface Toolbox {
   readonly jail: Jail;
   /** Digest over the toolbox's packages, for the inputs of actions. */
   readonly digest: string;
+  /** What the project lets a build use, in place of Weir's own limits. */
+  readonly limits?: Partial<Limits>;
 }
 
 export interface ToolRun {

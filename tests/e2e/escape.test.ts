@@ -2,13 +2,14 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exists } from '../../src/base/files.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { run, runOk } from '../../src/base/process.ts';
 import type { Jail } from '../../src/engine/jail.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
 import type { Attempt, Damage } from './escape-run.ts';
 import { escapes } from './escapes.ts';
-import { isRoot, tools } from './weir.ts';
+import { isRoot, projectWith, shared, tools, weir } from './weir.ts';
 
 // Other people's code tries to get out of every kind of sandbox, as root and as an ordinary user.
 
@@ -81,4 +82,21 @@ describe('every way out that is known here is closed', () => {
   test.runIf(isRoot)('in the chroot, but for what the user is told', async () => {
     expectHeld(await runAll('chroot', false), 'chroot');
   });
+});
+
+test('a macro of a spec that is only queried changes nothing and sees nothing', async () => {
+  const { root: toolbox } = await tools();
+  const project = await projectWith({
+    'distro/components/trap/trap.toml': () => '[components.trap]\nspec = { type = "local", path = "trap.spec" }\n',
+    'distro/components/trap/trap.spec': () => `Name: trap
+Version: 1
+Release: 1
+Summary: %(busybox mount -o remount,bind,rw /usr; touch /usr/bin/X /etc/X; test -e ${shared.work} && echo seen; id -un; true)
+License: MIT
+`,
+  });
+  const result = await weir(['-C', project, 'component', 'query', 'trap', '--json']);
+  expect(result.code, result.stderr).toBe(0);
+  expect(result.stdout).toContain('"summary":"builder"');
+  for (const path of ['usr/bin/X', 'etc/X']) expect(await exists(join(toolbox, path))).toBe(false);
 });

@@ -22,7 +22,7 @@ describe('finding the project', () => {
     const project = await load('');
     expect(project.components.size).toBe(0);
     expect(project.release).toBeUndefined();
-    expect(project.toolbox).toEqual({ suite: 'forky', allowExpired: false });
+    expect(project.toolbox).toEqual({ suite: 'forky', allowExpired: false, limits: {} });
     expect(project.signing).toEqual({});
     expect([...project.resources.rpmRepoSetTemplates.keys()]).toEqual(['azl-standard', 'koji-dist-repo']);
   });
@@ -719,6 +719,7 @@ support-end = "2028-11-30"
 allow-expired = true
 [toolbox]
 mirror = "https://example.org/debian"
+limits = { processes = 100, memory = "1GiB", seconds = 60 }
 allow-expired = true
 [signing]
 key = "0123456789abcdef0123456789abcdef01234567"
@@ -749,7 +750,12 @@ debuginfo-channel = "none"
       allowExpired: true,
       mappings: [],
     });
-    expect(project.toolbox).toEqual({ suite: 'forky', mirror: 'https://example.org/debian', allowExpired: true });
+    expect(project.toolbox).toEqual({
+      suite: 'forky',
+      mirror: 'https://example.org/debian',
+      allowExpired: true,
+      limits: { processes: 100, memory: 2 ** 30, seconds: 60 },
+    });
     expect(project.signing).toEqual({ key: '0123456789ABCDEF0123456789ABCDEF01234567' });
   });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channelSchema, dateSchema, filledTexts, flag, momentSchema, text } from './words.ts';
+import { channelSchema, dateSchema, filledTexts, flag, momentSchema, sizeSchema, text } from './words.ts';
 
 export const seedSchema = z
   .strictObject({
@@ -25,6 +25,15 @@ export const toolboxSchema = z
       'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
     ),
     root: text('Folder with the same tools, instead of fetching them, relative to this file'),
+    limits: z
+      .strictObject({
+        processes: z.int().min(16).optional().describe('Processes and threads at the same time; by default 16384'),
+        memory: sizeSchema.optional().describe('Memory of all its processes; by default 80 % of the machine'),
+        disk: sizeSchema.optional().describe('What it writes to disk; by default "128GiB"'),
+        seconds: z.int().min(1).optional().describe('How long it may take; by default 43200, for a source script 3600'),
+      })
+      .optional()
+      .describe('What a build or a source script may use; one that uses more is ended'),
   })
   .describe("The field's tools that Weir runs");
 
