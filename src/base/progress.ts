@@ -21,6 +21,8 @@ export interface FinishedStage {
 
 export interface Progress {
   readonly stage: (name: string) => Stage;
+  /** Something the user should know that belongs to no stage. @param name what it is about */
+  readonly note: (name: string, text: string) => void;
   /** Every stage that is done, in order. */
   readonly finished: readonly FinishedStage[];
 }
@@ -32,6 +34,11 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
   const finished: FinishedStage[] = [];
   const paint = (code: number, text: string): string => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
   const erase = mode === 'spinner' ? '\r\u001b[2K' : '';
+
+  const note = (name: string, line: string): void => {
+    if (mode === 'json') write(`${JSON.stringify({ stage: name, note: line })}\n`);
+    else if (mode !== 'quiet') write(`${erase}  ${name}: ${line}\n`);
+  };
 
   const stage = (name: string): Stage => {
     const started = performance.now();
@@ -48,10 +55,7 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
       update: (latest) => {
         text = latest;
       },
-      note: (line) => {
-        if (mode === 'json') write(`${JSON.stringify({ stage: name, note: line })}\n`);
-        else if (mode !== 'quiet') write(`${erase}  ${name}: ${line}\n`);
-      },
+      note: (line) => note(name, line),
       done: (summary, cached) => {
         clearInterval(timer);
         const seconds = Math.round((performance.now() - started) / 10) / 100;
@@ -69,7 +73,7 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
       },
     };
   };
-  return { stage, finished };
+  return { stage, note, finished };
 }
 
 /** Runs a stage: its line is written when `work` ends, whatever the outcome. */

@@ -23,7 +23,6 @@ import {
 import { serveRepository } from './repo-server.ts';
 import { type Expectations, judge, type MachineState, machineState } from './report.ts';
 import { sshGreeting } from './ssh-greeting.ts';
-import { type OnStage, readConsole, watchStages } from './stages.ts';
 
 /** An image that can be started. */
 export interface BootImage {
@@ -79,8 +78,6 @@ export interface CheckOptions extends MachineOptions {
   };
   /** A shell script that root runs in the guest once everything else was asked; one that fails is a failure. */
   readonly script?: string;
-  /** Told of each part of the start as it ends. */
-  readonly onStage?: OnStage;
 }
 
 export interface BootReport {
@@ -230,8 +227,6 @@ async function attemptBoot(
   const watch = new AbortController();
   const greeting = sshGreeting(sshPort, watch.signal);
   const panic = watchForPanic(consoleLog, watch.signal, () => panicked.abort());
-  const files = { console: consoleLog, answers: answersFile };
-  const stages = options.onStage && watchStages(files, watch.signal, options.onStage);
   try {
     const result = await running;
     const seconds = Math.round((performance.now() - began) / 100) / 10;
@@ -248,7 +243,7 @@ async function attemptBoot(
     };
   } finally {
     watch.abort();
-    await Promise.all([greeting, panic, stages]);
+    await Promise.all([greeting, panic]);
     await rm(overlay, { force: true });
   }
 }
@@ -342,6 +337,13 @@ async function firmwareFor(
   }
   if (options.firmware === 'bios') return { kind: 'bios' };
   return uefiFirmware(toolbox, image.arch, folder, image.secureVariables);
+}
+
+/** The console's text without the terminal's control sequences. */
+async function readConsole(path: string): Promise<string> {
+  const text = (await readIfExists(path)) ?? '';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is removed
+  return text.replace(/\x1b(\[[0-9;?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_78])/g, '');
 }
 
 /** A panicked kernel says so and then stands still: nobody need wait for the timeout. */

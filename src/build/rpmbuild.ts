@@ -2,7 +2,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, tail } from '../base/process.ts';
-import { type ActionResult, outputPath, perform } from '../engine/action.ts';
+import { type ActionResult, perform, uncheckedOutputPath } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
 import { buildLimits } from '../engine/limits.ts';
 import { outputFiles } from '../engine/outputs.ts';
@@ -136,7 +136,7 @@ function described(context: BuildContext, input: BuildInput, result: ActionResul
     component: input.name,
     packages: all.filter((each) => !each.isSource).map((each) => each.pkg),
     source,
-    log: outputPath(context.engine, result, 'log'),
+    log: uncheckedOutputPath(context.engine, result, 'log'),
     seconds: result.seconds,
     cached: result.cached,
   };

@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, string>> = {
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',
   toolbox: 'show or run the tools that Weir works with',
+  cache: 'check what the cache holds',
   clean: 'show what the cache holds, and remove it',
   completion: 'print the completion script of a shell',
 };

@@ -48,16 +48,37 @@ export async function registerVerbs(
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong use or configuration, 128 + n by a signal */
 export async function runCommand(argv: readonly string[], version: string): Promise<number> {
   const words = withHelpOption(argv);
-  const program = await makeProgram(commandWords(words), version);
+  let program = await makeProgram(commandWords(words), version);
   const stopped = handleSignals(() => program.opts().json === true);
   // A reader that has seen enough (`| head`) is no failure.
   process.stdout.on('error', (error) => process.exit(systemCode(error) === 'EPIPE' ? 0 : 1));
-  try {
-    await program.parseAsync(words, { from: 'user' });
-    return stopped() ?? Number(process.exitCode ?? 0);
-  } catch (error) {
-    return stopped() ?? report(error, globalOptions(program.opts()));
+  for (let again = false; ; again = true) {
+    try {
+      await program.parseAsync(words, { from: 'user' });
+      return stopped() ?? Number(process.exitCode ?? 0);
+    } catch (error) {
+      const ended = stopped();
+      if (ended !== undefined) return ended;
+      const globals = globalOptions(program.opts());
+      if (again || !(await isRepaired(error, globals))) return report(error, globals);
+      program = await makeProgram(commandWords(words), version);
+    }
   }
+}
+
+/**
+ * Where a command met content in the cache that is not what it was: looks through all of the cache and removes what is wrong, so that
+ * the command can be run once more. @returns whether it can
+ */
+async function isRepaired(error: unknown, globals: GlobalOptions): Promise<boolean> {
+  if (!(error instanceof WeirError) || !['bad-blob', 'missing-blob'].includes(error.code)) return false;
+  process.stderr.write(`${formatError(error, 'warning')}\n`);
+  const { repairCache } = await import('../release/cache-check.ts');
+  const progress = progressFor(globals);
+  const { faults } = await repairCache(progress);
+  for (const { path, message } of faults.slice(0, 20)) progress.note('cache', `${path}: ${message}: removed`);
+  if (faults.length > 20) progress.note('cache', `${faults.length - 20} more were removed`);
+  return true;
 }
 
 /** All commands by name, with the options of those that `asked` names: the others' files are not even read. */

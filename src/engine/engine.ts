@@ -6,20 +6,27 @@ import { removeTree } from './sandbox.ts';
 import { openStore } from './store.ts';
 
 /** Folders of a cache in which things are made under temporary names. */
-const workshops = ['store/tmp', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys', 'partial', 'git', 'rendered'];
+const workshops = [
+  ...['store', 'store/tmp', 'store/stamps', 'actions', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys'],
+  ...['partial', 'git', 'rendered'],
+];
 
-/** Opens the engine under a cache root, after removing what killed runs left. @throws WeirError `not-writable`, `no-space` */
-export async function openEngine(cache: string): Promise<Engine> {
+/**
+ * Opens the engine under a cache root, after removing what killed runs left.
+ * @param tell gets what was found wrong in the cache and is put right
+ * @throws WeirError `not-writable`, `no-space`
+ */
+export async function openEngine(cache: string, tell: (text: string) => void = () => {}): Promise<Engine> {
   // Modes of blobs end up in packages, and tools take the mask over: what is made must not depend on whose shell it was.
   process.umask(0o022);
   try {
-    const store = await openStore(join(cache, 'store'));
+    const store = await openStore(join(cache, 'store'), tell);
     const results = join(cache, 'actions');
     const scratch = join(cache, 'scratch');
     await mkdir(results, { recursive: true });
     await mkdir(scratch, { recursive: true });
     await sweep(workshops.map((folder) => join(cache, folder)));
-    return { store, results, scratch, counts: { ran: 0, cached: 0 } };
+    return { store, results, scratch, counts: { ran: 0, cached: 0, doubted: 0 } };
   } catch (error) {
     throw diskError(error, cache);
   }

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { WeirError } from '../base/errors.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { blobFileNow, readBlobText, type Store } from '../engine/store.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
@@ -96,7 +96,7 @@ export async function makeInitrd(
         hint: 'the image needs the kernel package, and depmod must have run on the tree',
       });
     }
-    return readFile(blobPath(store, entry.digest), 'utf8');
+    return readBlobText(store, entry.digest);
   };
   const index = parseModules(await read('modules.dep'), await read('modules.builtin'));
   const { devices, late, always, along } = options.modules;
@@ -113,7 +113,7 @@ export async function makeInitrd(
     if (entry === undefined) {
       throw new WeirError('missing-module', `modules.dep names ${path}, which the tree does not have`);
     }
-    return { path, blob: blobPath(store, entry.digest) };
+    return { path, blob: blobFileNow(store, entry.digest) };
   });
   const modules = await readModules(toolbox, blobs, join(work, 'modules'));
   const busybox = await readFile(options.busybox);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { blobFileNow, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
 import { grubConfiguration, installBios } from './bios.ts';
@@ -83,7 +83,7 @@ export async function makeVm(
   for (const entry of tree.entries) if (entry.kind === 'file') contents.set(entry.path, entry);
   const fromTree = (path: string): string | undefined => {
     const entry = contents.get(path);
-    return entry === undefined ? undefined : blobPath(store, entry.digest);
+    return entry === undefined ? undefined : blobFileNow(store, entry.digest);
   };
   const fromEither = async (path: string, debianPackage: string): Promise<string> => {
     const found = fromTree(path) ?? join(toolbox.root, path);

@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { diskError } from '../base/files.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { readBlobText, type Store } from '../engine/store.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Gzip } from './gzip.ts';
@@ -77,7 +77,7 @@ export function wslManifest(
 
 async function defaultNameOf(store: Store, tree: Tree): Promise<string> {
   const entry = tree.entries.find(({ path }) => path === distributionConf);
-  const text = entry?.kind === 'file' ? await readFile(blobPath(store, entry.digest), 'utf8') : '';
+  const text = entry?.kind === 'file' ? await readBlobText(store, entry.digest) : '';
   const name = iniSettings(text).get('oobe.defaultname') ?? '';
   if (name !== '') return name;
   throw new WeirError(

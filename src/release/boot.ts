@@ -66,8 +66,6 @@ export async function checkImage(
     const report = await bootCheck(toolbox, image, {
       ...machine,
       folder,
-      // On a slow machine minutes go by: where it is must be seen while it is there.
-      onStage: (part, seconds) => stage.note(`${part} ${seconds.toFixed(1)} s`),
       install: {
         folder: root,
         package: wanted,

@@ -23,9 +23,10 @@ import { sources as specSources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { archiveTools } from './archive-tools.ts';
+import { cachedRepository } from './cached-repository.ts';
 import { releaseOptions } from './history.ts';
 import { scriptRunner } from './scripts.ts';
-import { ensureRepository, type SeedRepository } from './seed.ts';
+import type { SeedRepository } from './seed.ts';
 import { type ProjectWorkspace, seedApt, type Workspace } from './workspace.ts';
 
 /** A component with its sources fetched, overlays applied, and every file in the content store. */
@@ -147,9 +148,9 @@ export async function buildStage(
         .flatMap((name) => built.get(name)!.packages)
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       const dir = join(cache, 'repos', `built-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
-      await ensureRepository(workspace, toolbox, dir, packages);
+      const check = await cachedRepository(workspace, toolbox, dir, packages);
       // Lower than the seed's number: what the distribution builds hides the seed's package of the same name.
-      return { id: 'built', dir, packages, priority: 10 };
+      return { id: 'built', dir, packages, priority: 10, check };
     };
     // A component sees the packages that it waits for and no others, whatever else happens to be built already: else
     // its buildroot, and so its digest, would depend on timing.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ContainedPackage, ImageContents, PackageOrigin, SourceFile } from '../audit/contents.ts';
 import { mapLimit } from '../base/files.ts';
 import { installRoot } from '../base/paths.ts';
-import { blobPath } from '../engine/store.ts';
+import { blobFile, readBlobText } from '../engine/store.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import { readRpm } from '../rpm/read.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -15,7 +15,7 @@ import type { Workspace } from './workspace.ts';
 export async function osReleaseOf(workspace: Workspace, tree: Tree): Promise<Readonly<Record<string, string>>> {
   const entry = tree.entries.find((each) => each.path === '/usr/lib/os-release');
   if (entry?.kind !== 'file') return {};
-  const text = await readFile(blobPath(workspace.engine.store, entry.digest), 'utf8');
+  const text = await readBlobText(workspace.engine.store, entry.digest);
   const settings = [...text.matchAll(/^([A-Z_]+)=(?:"(.*)"|(.*))$/gm)];
   return Object.fromEntries(settings.map(([, name, quoted, plain]) => [name!, quoted ?? plain ?? '']));
 }
@@ -30,9 +30,9 @@ export async function imageContents(
 ): Promise<ImageContents> {
   const { clock, engine, project, release } = workspace;
   const contained = await mapLimit(packages, 8, async (pkg): Promise<ContainedPackage> => {
-    const header = await readRpm(blobPath(engine.store, pkg.rpm));
+    const header = await readRpm(await blobFile(engine.store, pkg.rpm));
     const digest = pkg.unsigned ?? pkg.rpm;
-    const { size } = await stat(blobPath(engine.store, digest));
+    const { size } = await stat(await blobFile(engine.store, digest));
     const signed = pkg.unsigned === undefined ? {} : { signedDigest: pkg.rpm };
     return { header, digest, size, ...signed, origin: originOf(pkg, from) };
   });

@@ -9,7 +9,7 @@ import { retold, WeirError } from '../base/errors.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath, putBytes } from '../engine/store.ts';
+import { putBytes, readBlobText } from '../engine/store.ts';
 import { sparseDigest } from '../image/digest.ts';
 import { gzipBy } from '../image/gzip.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
@@ -145,7 +145,7 @@ export async function imageStage(
     });
     if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
     if (definition.kind === 'container' && definition.container.user !== undefined) {
-      const text = ({ digest }: FileEntry) => readFile(blobPath(engine.store, digest), 'utf8');
+      const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);
       await checkContainerUser(image, definition.container.user, tree, text);
     }
     stage.update('writing the image');
@@ -189,7 +189,7 @@ export async function imageStage(
       await writeFile(join(temporary, recordFile), recordText(made));
       return made;
     });
-    await rememberFiles(workspace.cache, dir, { text: recordText(record), files: record.files });
+    await rememberFiles(workspace, dir, { text: recordText(record), files: record.files });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
   });
   return made.catch((error: unknown) => {
@@ -231,7 +231,7 @@ function summarise(record: ImageRecord): string {
 
 /** The record of an image that is there whole, as it was made, from the same inputs. */
 export async function knownImage(
-  { cache }: Pick<Workspace, 'cache'>,
+  place: Pick<Workspace, 'cache' | 'engine'>,
   toolbox: Toolbox,
   dir: string,
   inputs: Digest,
@@ -248,7 +248,7 @@ export async function knownImage(
     return sparseDigest(toolbox, path);
   };
   const changed =
-    record === undefined ? recordFile : await changedFile(cache, dir, { text, files: record.files }, digest);
+    record === undefined ? recordFile : await changedFile(place, dir, { text, files: record.files }, digest);
   if (changed === undefined) return record;
   const why = changed === recordFile ? 'is not known to be what the build wrote' : 'is not as it was made';
   stage.note(`${join(dir, changed)} ${why}: the image is made again`);
@@ -272,7 +272,7 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
   };
   const osRelease = tree.entries.find((entry) => entry.path === '/usr/lib/os-release');
   if (osRelease?.kind === 'file') {
-    const text = (await readFile(blobPath(engine.store, osRelease.digest), 'utf8')).trimEnd();
+    const text = (await readBlobText(engine.store, osRelease.digest)).trimEnd();
     await put(
       '/usr/lib/os-release',
       `${text}\nIMAGE_ID="${name}"\nIMAGE_VERSION="${release.version}.${dateOf(clock)}"\n`,
@@ -280,7 +280,7 @@ async function imageEntries(workspace: Workspace, name: string, definition: Weir
   }
   const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
   if (config?.kind === 'file' && definition.selinux !== 'enforcing') {
-    const text = await readFile(blobPath(engine.store, config.digest), 'utf8');
+    const text = await readBlobText(engine.store, config.digest);
     await put('/etc/selinux/config', text.replace(/^SELINUX=.*$/m, `SELINUX=${definition.selinux}`));
   }
   if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
@@ -393,7 +393,7 @@ async function packagedCommandLine(workspace: Workspace, tree: Tree): Promise<st
   const words: string[] = [];
   for (const entry of tree.entries) {
     if (entry.kind !== 'file' || !/^\/usr\/lib\/kernel\/cmdline(\.d\/[^/]+\.conf)?$/.test(entry.path)) continue;
-    const text = await readFile(blobPath(workspace.engine.store, entry.digest), 'utf8');
+    const text = await readBlobText(workspace.engine.store, entry.digest);
     for (const line of text.split('\n'))
       if (!line.startsWith('#')) words.push(...line.split(/\s+/).filter((word) => word !== ''));
   }

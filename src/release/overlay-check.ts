@@ -4,7 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath } from '../engine/store.ts';
+import { blobFile } from '../engine/store.ts';
 import { openArchive } from '../overlay/archive.ts';
 import { type CheckEvidence, checkComponent, type Finding } from '../overlay/check.ts';
 import type { ArchiveTools } from '../overlay/compression.ts';
@@ -156,7 +156,7 @@ function patchedArchive(
         ? beside
         : blob === undefined
           ? undefined
-          : blobPath(workspace.engine.store, blob);
+          : await blobFile(workspace.engine.store, blob);
       if (path === undefined) continue;
       const files: SourceTree = new Map([[file.filename, { kind: 'disk', path, executable: false }]]);
       try {

@@ -6,7 +6,7 @@ import { type BuildContext, logFolder, planBuildroot } from '../build/buildroot.
 import { buildOrder } from '../build/order.ts';
 import { querySpec } from '../build/specquery.ts';
 import type { ActionResult, Engine } from '../engine/action.ts';
-import { blobPath } from '../engine/store.ts';
+import { uncheckedBlobPath } from '../engine/store.ts';
 import { findComponent } from '../project/select.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -112,7 +112,7 @@ async function lastGoodBuild(engine: Engine, name: string): Promise<{ log: strin
       const source = Object.keys(files).find((each) => each.endsWith('.src.rpm'));
       if (files.log === undefined || source?.replace(/-[^-]+-[^-]+\.src\.rpm$/, '') !== name) continue;
       const at = (await stat(path)).mtimeMs;
-      if (last === undefined || at > last.at) last = { log: blobPath(engine.store, files.log.digest), at };
+      if (last === undefined || at > last.at) last = { log: uncheckedBlobPath(engine.store, files.log.digest), at };
     }
   });
   return last;

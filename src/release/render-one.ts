@@ -14,7 +14,7 @@ import { openGitStore, readTogether } from '../sources/git.ts';
 import { upstreamAddress } from '../sources/upstream.ts';
 import { type PlainError, plainError } from './plain-error.ts';
 
-/** Where components are rendered; plain data, so that threads can have it. */
+/** Where components are rendered; plain data but for the store. */
 export interface RenderSite {
   /** What sources need of it: its components, groups and images may be left out. */
   readonly project: Project;

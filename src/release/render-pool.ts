@@ -14,6 +14,15 @@ export type FromWorker = { readonly component: string } & (
   | { readonly bug: unknown }
 );
 
+/** A site as a thread can have it: it opens the store itself. */
+export type PlainSite = Omit<RenderSite, 'sources'> & {
+  readonly sources: Omit<RenderSite['sources'], 'store'> & { readonly store: string };
+};
+
+function plainSite(site: RenderSite): PlainSite {
+  return { ...site, sources: { ...site.sources, store: site.sources.store.dir } };
+}
+
 const lotSize = 16;
 
 /**
@@ -65,7 +74,9 @@ class Thread {
   #busy = 0;
 
   constructor(site: RenderSite) {
-    this.worker = new Worker(new URL('./render-worker.ts', import.meta.url), { workerData: site });
+    this.worker = new Worker(new URL('./render-worker.ts', import.meta.url), {
+      workerData: plainSite(site),
+    });
   }
 
   /** Until there is no next lot. */

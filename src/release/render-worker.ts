@@ -6,11 +6,14 @@ import { WeirError } from '../base/errors.ts';
 import { stopChildren } from '../base/process.ts';
 import { type PlainError, plainError } from './plain-error.ts';
 import type { RenderSite } from './render-one.ts';
-import type { FromWorker, ToWorker } from './render-pool.ts';
+import type { FromWorker, PlainSite, ToWorker } from './render-pool.ts';
 
 enableCompileCache();
 const { renderLot } = await import('./render-one.ts');
-const site = workerData as RenderSite;
+const { openStore } = await import('../engine/store.ts');
+const plainSite = workerData as PlainSite;
+const { sources } = plainSite;
+const site: RenderSite = { ...plainSite, sources: { ...sources, store: await openStore(sources.store) } };
 
 parentPort!.on('message', (message: ToWorker) => {
   if ('stop' in message) {

@@ -5,7 +5,7 @@ import { WeirError } from '../base/errors.ts';
 import { lastLines, tail } from '../base/process.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, logFolder, planBuildroot } from '../build/buildroot.ts';
-import { outputPath, perform } from '../engine/action.ts';
+import { outputFile, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
 import { scriptLimits } from '../engine/limits.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
@@ -64,7 +64,7 @@ export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequ
         },
         run: async (work) => ({ files: { archive: await runScript(context, root, request, compression, work) } }),
       });
-      const path = outputPath(engine, result, 'archive');
+      const path = await outputFile(engine, result, 'archive');
       return { result: path, summary: `${request.filename} of ${request.component}`, cached: result.cached };
     });
   };

@@ -1,19 +1,18 @@
-import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { exists, temporaryName } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import { removeTree } from '../engine/sandbox.ts';
-import { type RepoPackage, writeRepository } from '../repo/metadata.ts';
+import { uncheckedBlobPath } from '../engine/store.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
 import type { RepoSource } from '../repo/resolve.ts';
 import { convertSeed } from '../seed/convert.ts';
 import type { SeedPackage } from '../seed/convert-package.ts';
 import { loadMapping, rootPackages } from '../seed/mapping.ts';
-import { debianArch, debPath } from '../toolbox/apt.ts';
+import { debianArch } from '../toolbox/apt.ts';
 import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { zstdOf } from '../toolbox/zstd.ts';
+import { cachedRepository } from './cached-repository.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 
 /** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
@@ -56,7 +55,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     if (locked.relocked !== undefined) stage.note(`seed.lock written anew: ${locked.relocked}`);
     stage.update(`converting ${locked.packages.length} Debian packages`);
     const ran = engine.counts.ran;
-    const debs = locked.packages.map((deb) => ({ ...deb, path: debPath(engine, deb) }));
+    const debs = locked.packages.map((deb) => ({ ...deb, path: uncheckedBlobPath(engine.store, deb.sha256) }));
     const converted = await convertSeed(engine, mapping, debs, clock, zstdOf(toolbox));
     const packages = converted.packages.map(
       (pkg): RepoPackage => ({
@@ -71,12 +70,12 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
       }),
     );
     const repository = join(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
-    await ensureRepository(workspace, toolbox, repository, packages);
+    const check = await cachedRepository(workspace, toolbox, repository, packages);
     const fresh = engine.counts.ran - ran;
     const ignored = new Set(converted.ignored);
     return {
       result: {
-        source: { id: 'seed', dir: repository, packages, priority: 90 },
+        source: { id: 'seed', dir: repository, packages, priority: 90, check },
         packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
         demotions: converted.demotions.length,
         baseRoots: rootsOf('base').filter((name) => !ignored.has(name)),
@@ -85,24 +84,4 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
       cached: fresh === 0 && locked.downloaded === 0,
     };
   });
-}
-
-/** A repository in the cache, made beside and renamed; its name holds the digest of its content. */
-export async function ensureRepository(
-  workspace: Pick<Workspace, 'engine' | 'clock'>,
-  toolbox: Toolbox,
-  dir: string,
-  packages: readonly RepoPackage[],
-): Promise<void> {
-  if (await exists(dir)) return;
-  await mkdir(dirname(dir), { recursive: true });
-  const temporary = temporaryName(dir);
-  try {
-    await mkdir(temporary);
-    await writeRepository(workspace.engine, toolbox, temporary, packages, workspace.clock);
-    await rename(temporary, dir);
-  } catch (error) {
-    await removeTree(temporary);
-    if (!(await exists(dir))) throw error;
-  }
 }

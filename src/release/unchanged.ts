@@ -2,6 +2,8 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import type { Store } from '../engine/store.ts';
 
 /** A file, relative to its folder, as it was made. */
 export interface RecordedFile {
@@ -25,6 +27,12 @@ interface Known {
   readonly record?: Digest;
 }
 
+/** Where stamps are kept, and what they are marked with. */
+export interface StampPlace {
+  readonly cache: string;
+  readonly engine: { readonly store: Pick<Store, 'seal'> };
+}
+
 /** What an image's folder should hold: its `image.json` as text, and the files that this names. */
 export interface Recorded {
   readonly text: string;
@@ -35,10 +43,10 @@ export interface Recorded {
 export const recordFile = 'image.json';
 
 /** Notes that the files of a folder are, as they lie there, what is recorded of them. */
-export async function rememberFiles(cache: string, dir: string, { text, files }: Recorded): Promise<void> {
+export async function rememberFiles(engine: StampPlace, dir: string, { text, files }: Recorded): Promise<void> {
   const stamps: Record<string, string> = {};
   for (const { path } of files) stamps[path] = (await stamped(join(dir, path)))!.stamp;
-  await write(cache, dir, { stamps, record: sha256(text) });
+  await write(engine, dir, { stamps, record: sha256(text) });
 }
 
 /**
@@ -47,12 +55,12 @@ export async function rememberFiles(cache: string, dir: string, { text, files }:
  * @param digest SHA-256 of a file
  */
 export async function changedFile(
-  cache: string,
+  place: StampPlace,
   dir: string,
   { text, files }: Recorded,
   digest: (path: string) => Promise<Digest>,
 ): Promise<string | undefined> {
-  const known = await remembered(cache, dir);
+  const known = await remembered(place, dir);
   const record = sha256(text);
   if (known.record !== record) return recordFile;
   const stamps: Record<string, string> = {};
@@ -63,22 +71,20 @@ export async function changedFile(
     if (info.stamp !== known.stamps?.[path] && (await digest(join(dir, path))) !== recorded) return path;
     stamps[path] = info.stamp;
   }
-  if (files.some(({ path }) => stamps[path] !== known.stamps?.[path])) await write(cache, dir, { stamps, record });
+  if (files.some(({ path }) => stamps[path] !== known.stamps?.[path])) await write(place, dir, { stamps, record });
   return undefined;
 }
 
-/** What cannot be read, as after a loss of power, is as good as nothing: the record is not known. */
-async function remembered(cache: string, dir: string): Promise<Known> {
-  try {
-    return (JSON.parse((await readIfExists(await stampFile(cache, dir))) ?? '{}') as Known | null) ?? {};
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
+/** What this cache did not write, or what a loss of power cut off, is as good as nothing: the record is not known. */
+async function remembered({ cache, engine }: StampPlace, dir: string): Promise<Known> {
+  const { file, subject } = await stampFile(cache, dir);
+  const text = unsealed(engine.store.seal, subject, (await readIfExists(file)) ?? '');
+  return text === undefined ? {} : (JSON.parse(text) as Known);
 }
 
-async function write(cache: string, dir: string, known: Known): Promise<void> {
-  await writeAtomic(await stampFile(cache, dir), JSON.stringify(known));
+async function write({ cache, engine }: StampPlace, dir: string, known: Known): Promise<void> {
+  const { file, subject } = await stampFile(cache, dir);
+  await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify(known)));
 }
 
 async function stamped(path: string): Promise<{ readonly size: number; readonly stamp: string } | undefined> {
@@ -87,7 +93,7 @@ async function stamped(path: string): Promise<{ readonly size: number; readonly 
   return { size: Number(info.size), stamp: [info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ') };
 }
 
-async function stampFile(cache: string, dir: string): Promise<string> {
-  const folder = await realpath(dir).catch(() => dir);
-  return join(cache, 'stamps', `${sha256(folder)}.json`);
+async function stampFile(cache: string, dir: string): Promise<{ readonly file: string; readonly subject: string }> {
+  const folder = sha256(await realpath(dir).catch(() => dir));
+  return { file: join(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
 }

@@ -53,7 +53,7 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
   refuseLineBreak(out, 'the folder of the results', 'name another one with --out');
   return {
     project,
-    engine: await openEngine(cache),
+    engine: await openEngine(cache, (text) => options.progress.note('cache', text)),
     cache,
     out,
     arch: project.release?.architectures[0] ?? 'x86_64',

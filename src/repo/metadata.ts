@@ -1,10 +1,11 @@
-import { mkdir, stat, utimes } from 'node:fs/promises';
+import { chmod, mkdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { mapLimit } from '../base/files.ts';
+import { mapLimit, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import { takeOut } from '../engine/store.ts';
+import { removeTree } from '../engine/sandbox.ts';
+import { linkNow, restamp, takeOut } from '../engine/store.ts';
 import { isPackageWord } from '../rpm/names.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
@@ -55,6 +56,7 @@ export function sourceName(pkg: Pick<RepoPackage, 'name' | 'sourceRpm'>): string
  * Lays out `dir` as a repository: packages under `Packages/<first letter>/`, metadata by createrepo_c with names that
  * hold their digests. Equal packages and clock give equal bytes.
  * @param clock seconds since 1970: revision and timestamps
+ * @param how `links` into the store for a folder of the cache that is only ever read; `copies` for what is handed out
  */
 export async function writeRepository(
   engine: Engine,
@@ -62,16 +64,35 @@ export async function writeRepository(
   dir: string,
   packages: readonly RepoPackage[],
   clock: number,
+  how: 'copies' | 'links',
 ): Promise<void> {
   const letters = new Set(packages.map((pkg) => pkg.name[0]!.toLowerCase()));
   await mkdir(join(dir, 'Packages'), { recursive: true });
   for (const letter of letters) await mkdir(join(dir, 'Packages', letter), { recursive: true });
   await mapLimit(packages, 16, async (pkg) => {
     const path = join(dir, packagePath(pkg));
-    await takeOut(engine.store, pkg.rpm, path);
+    if (how === 'links') linkNow(engine.store, pkg.rpm, path);
+    else {
+      await takeOut(engine.store, pkg.rpm, path);
+      await chmod(path, 0o644);
+    }
     // createrepo_c puts the file's time into primary.xml, and this one is of whenever the cache got the package.
-    if ((await stat(path)).mtimeMs !== clock * 1000) await utimes(path, clock, clock);
+    if ((await stat(path)).mtimeMs === clock * 1000) return;
+    await utimes(path, clock, clock);
+    if (how === 'links') restamp(engine.store, path, pkg.rpm);
   });
+  // It sees the packages read-only, as they may be links into the store.
+  const made = temporaryName(dir);
+  await mkdir(made);
+  try {
+    await createrepo(toolbox, dir, made, clock);
+    await rename(join(made, 'repodata'), join(dir, 'repodata'));
+  } finally {
+    await removeTree(made);
+  }
+}
+
+async function createrepo(toolbox: Toolbox, dir: string, made: string, clock: number): Promise<void> {
   await runTool(toolbox, {
     argv: [
       'createrepo_c',
@@ -87,10 +108,12 @@ export async function writeRepository(
       '--unique-md-filenames',
       '--checksum',
       'sha256',
+      '--outputdir',
+      made,
       dir,
     ],
     env: { SOURCE_DATE_EPOCH: String(clock) },
-    binds: [{ from: dir, writable: true }],
+    binds: [{ from: dir }, { from: made, writable: true }],
   });
 }
 

@@ -65,7 +65,7 @@ export async function publishSnapshot(
       for (const channel of options.channels) {
         const folder = join(temporary, channel.name, arch);
         await mkdir(folder, { recursive: true });
-        await writeRepository(engine, toolbox, folder, channel.packages, clock);
+        await writeRepository(engine, toolbox, folder, channel.packages, clock, 'copies');
         const repomd = join(folder, 'repodata', 'repomd.xml');
         await writeFile(`${repomd}.asc`, await signDetached(toolbox, key, repomd, clock));
       }

@@ -10,6 +10,8 @@ export interface RepoSource {
   readonly id: string;
   readonly dir: string;
   readonly packages: readonly RepoPackage[];
+  /** Sees to it that the folder is as it was made; called before anything reads it. */
+  readonly check?: () => Promise<void>;
   /** dnf's priority: a package in a repository with a lower number hides its namesakes in the others. */
   readonly priority: number;
 }
@@ -25,6 +27,7 @@ export async function resolvePackages(
   wanted: readonly string[],
   options: { readonly arch: string; readonly exclude?: readonly string[]; readonly purpose: string },
 ): Promise<RepoPackage[]> {
+  for (const source of sources) await source.check?.();
   const argv = ['dnf5', '--assumeno', '--installroot=/tmp/root', '--releasever=4.0', `--forcearch=${options.arch}`];
   argv.push(
     '--setopt=reposdir=/nonexistent',

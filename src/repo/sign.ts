@@ -4,7 +4,7 @@ import { mapLimit } from '../base/files.ts';
 import { type Engine, recall, record } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath } from '../engine/store.ts';
+import { blobFile } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../trust/gpg.ts';
 import type { RepoPackage } from './metadata.ts';
@@ -44,7 +44,7 @@ export async function signPackages(
       await mkdir(dir);
       const names = batch.map((pkg) => `${pkg.rpm}.rpm`);
       await mapLimit(batch, 4, async (pkg) => {
-        await copyFile(blobPath(engine.store, pkg.rpm), join(dir, `${pkg.rpm}.rpm`));
+        await copyFile(await blobFile(engine.store, pkg.rpm), join(dir, `${pkg.rpm}.rpm`));
         await chmod(join(dir, `${pkg.rpm}.rpm`), 0o644);
       });
       await signRpms(toolbox, key, dir, names, clock, work);

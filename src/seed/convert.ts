@@ -1,8 +1,9 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
-import { type Action, type ActionResult, type Engine, outputPath, recall, record } from '../engine/action.ts';
+import { type Action, type ActionResult, type Engine, recall, record, uncheckedOutputPath } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
+import { blobFile, uncheckedBlobPath } from '../engine/store.ts';
 import type { Zstd } from '../toolbox/zstd.ts';
 import { converterCode, type PackedPackage, packPackage, type SeedPackage } from './convert-package.ts';
 import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } from './deb.ts';
@@ -11,7 +12,7 @@ import { type Demotion, type PackagePlan, planSeed } from './plan.ts';
 
 /** Everything that a set of Debian packages became. */
 export interface Seed {
-  /** Sorted by name; `path` is the RPM in the content store. */
+  /** Sorted by name; `path` is where the RPM lies in the content store: whoever reads it, asks the store for it. */
   readonly packages: readonly (SeedPackage & { readonly path: string })[];
   /** Requirements that the set cannot fulfil and that became recommendations. */
   readonly demotions: readonly Demotion[];
@@ -58,7 +59,10 @@ export async function convertSeed(
   await mapLimit(await batched(todo), parallel, (batch) =>
     withScratch(engine.scratch, async (work) => {
       const tars = await unpackDebs(
-        batch.flatMap((job) => job.debs),
+        await checkedDebs(
+          engine,
+          batch.flatMap((job) => job.debs),
+        ),
         'data',
         work,
       );
@@ -80,7 +84,7 @@ export async function convertSeed(
   );
   const packages = jobs.map(({ plan: { name } }) => {
     const result = done.get(name)!;
-    return { ...(result.value as SeedPackage), path: outputPath(engine, result, 'rpm') };
+    return { ...(result.value as SeedPackage), path: uncheckedOutputPath(engine, result, 'rpm') };
   });
   return { packages, demotions: plan.demotions, ignored: plan.ignored };
 }
@@ -113,6 +117,14 @@ async function batched(jobs: readonly Job[]): Promise<Job[][]> {
   return batches;
 }
 
+/** The same packages, where those of the content store are known to be what was locked. @throws WeirError `bad-blob` */
+function checkedDebs(engine: Engine, debs: readonly DebFile[]): Promise<DebFile[]> {
+  return mapLimit(debs, 2, async (deb) => {
+    const inStore = deb.path === uncheckedBlobPath(engine.store, deb.sha256);
+    return inStore ? { ...deb, path: await blobFile(engine.store, deb.sha256) } : deb;
+  });
+}
+
 async function readControls(engine: Engine, debs: readonly DebFile[], parallel: number): Promise<DebControl[]> {
   const action = (file: DebFile) => ({ kind: 'seed-control', code: controlCode(), inputs: { deb: file.sha256 } });
   const known = await mapLimit(debs, 4, (file) => recall(engine, action(file)));
@@ -122,7 +134,7 @@ async function readControls(engine: Engine, debs: readonly DebFile[], parallel: 
   const read = new Map<DebFile, DebControl>();
   await mapLimit(batches, parallel, (batch) =>
     withScratch(engine.scratch, async (work) => {
-      const tars = await unpackDebs(batch, 'control', work);
+      const tars = await unpackDebs(await checkedDebs(engine, batch), 'control', work);
       for (const [index, file] of batch.entries()) {
         const control = await readControl(file, tars[index]!);
         await record(engine, action(file), {}, control);

@@ -5,6 +5,7 @@ import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
 import { readTar, type TarMember } from '../archive/tar.ts';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
+import { noSpace } from '../base/files.ts';
 import { lastLines, run } from '../base/process.ts';
 import { codeDigest } from '../engine/code.ts';
 import { parseStanzas } from './control.ts';
@@ -48,6 +49,7 @@ export async function unpackDebs(
 for deb; do dpkg-deb "$what" "$deb" >$n.tar || { printf '%s\\n' "$deb"; exit 1; }; n=$((n + 1)); done`;
   const option = part === 'control' ? '--ctrl-tarfile' : '--fsys-tarfile';
   const result = await run(['sh', '-c', script, 'sh', option, place, ...debs.map((deb) => deb.path)]);
+  if (/No space left on device|Disk quota exceeded/i.test(result.stderr)) throw noSpace(place);
   if (result.code !== 0) throw badDeb(result.stdout.trim(), result.stderr || `its ${part} archive cannot be unpacked`);
   return debs.map((_deb, index) => join(place, `${index}.tar`));
 }

@@ -6,7 +6,7 @@ import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath, putFile } from '../engine/store.ts';
+import { blobFile, putFile } from '../engine/store.ts';
 import { type Apt, downloadSource, listsFresh, updateApt } from '../toolbox/apt.ts';
 import { readToml } from './located-toml.ts';
 
@@ -72,6 +72,6 @@ export async function fetchTarball(engine: Engine, openApt: () => Promise<Apt>, 
         },
       );
     }
-    return blobPath(engine.store, (await putFile(engine.store, path)).digest);
+    return blobFile(engine.store, (await putFile(engine.store, path)).digest);
   });
 }

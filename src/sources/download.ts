@@ -9,7 +9,8 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 import { tryLock } from '../base/lock.ts';
 import { backOff, isPassingStatus, newPatience, retryAfterSeconds } from '../base/retry-after.ts';
-import { hasBlob, putFile, type Store } from '../engine/store.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
@@ -118,7 +119,7 @@ export async function takeIn(
   const got = await hashOf(path, file);
   if (got !== file.hash) throw wrongHash(file, got, place);
   const { digest } = await putFile(context.store, path);
-  await writeAtomic(indexPath(file, context), `${digest}\n`);
+  await noteBlob(file, digest, context);
   return digest;
 }
 
@@ -193,14 +194,39 @@ function indexPath(file: LookasideFile, context: Pick<DownloadContext, 'cache'>)
   return join(context.cache, 'hashes', file.hashType, file.hash.slice(0, 2), file.hash);
 }
 
-/** The blob of a file that was taken in before. */
+/**
+ * The blob of a file that was taken in before. The index says which it is; where this cache did not write that, the blob is held
+ * against the file's own hash.
+ */
 export async function knownBlob(
   file: LookasideFile,
   context: Pick<DownloadContext, 'store' | 'cache'>,
 ): Promise<Digest | undefined> {
-  if (file.hashType === 'SHA256' && (await hasBlob(context.store, file.hash))) return file.hash;
-  const digest = (await readIfExists(indexPath(file, context)))?.trim() ?? '';
-  return /^[0-9a-f]{64}$/.test(digest) && (await hasBlob(context.store, digest)) ? digest : undefined;
+  const { store } = context;
+  if (file.hashType === 'SHA256' && (await hasBlob(store, file.hash))) return file.hash;
+  const text = (await readIfExists(indexPath(file, context))) ?? '';
+  const noted = unsealed(store.seal, indexSubject(file), text);
+  const digest = (noted ?? text).trim();
+  if (!/^[0-9a-f]{64}$/.test(digest) || !(await hasBlob(store, digest))) return undefined;
+  if (noted !== undefined) return digest;
+  if ((await hashOf(await blobFile(store, digest), file)) !== file.hash) {
+    store.tell(`${indexPath(file, context)} named a blob that is not ${file.filename}: it is fetched again`);
+    return undefined;
+  }
+  await noteBlob(file, digest, context);
+  return digest;
+}
+
+async function noteBlob(
+  file: LookasideFile,
+  digest: Digest,
+  context: Pick<DownloadContext, 'store' | 'cache'>,
+): Promise<void> {
+  await writeAtomic(indexPath(file, context), sealed(context.store.seal, indexSubject(file), `${digest}\n`));
+}
+
+function indexSubject({ hashType, hash }: LookasideFile): string {
+  return `file ${hashType} ${hash}`;
 }
 
 function hashOf(path: string, file: LookasideFile): Promise<string> {

@@ -52,7 +52,7 @@ export interface FetchedSources {
 
 /**
  * Brings a component's spec, its files and (unless told not to) the files of the lookaside into a folder, every one
- * of those checked against its hash. Files from the store are hard links: replace them, never write into them.
+ * of those checked against its hash. Files from the store are copies.
  * @param into a folder that does not exist yet, or is empty
  * @throws WeirError `no-spec`, `no-spec-file`, `no-lock`, `stale-lock`, and those of `readLock`, `upstreamOf`,
  * `resolveCommit`, `parseSourcesFile`, `wantedFiles`, `takeFile` and `makeFile`

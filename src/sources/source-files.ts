@@ -4,7 +4,8 @@ import { fileDigest, valueDigest } from '../base/digest.ts';
 import { type Place, systemCode, WeirError } from '../base/errors.ts';
 import { exists, readIfExists, writeAtomic } from '../base/files.ts';
 import { behindLinks } from '../base/links.ts';
-import { blobPath, hasBlob, takeOut } from '../engine/store.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import { blobFile, hasBlob, takeOut } from '../engine/store.ts';
 import type { Distro, ResolvedComponent, SourceFile, SourceOrigin } from '../project/model.ts';
 import { type DownloadContext, fetchUnhashed, fetchVerified, knownBlob, takeIn, wrongHash } from './download.ts';
 import { notThere, pointerAt } from './lfs.ts';
@@ -231,9 +232,10 @@ export async function makeFile(
   });
   const target = join(into, filename);
   const record = join(context.cache, 'custom', key.slice(0, 2), key);
-  const before = (await readIfExists(record))?.trim() ?? '';
+  const subject = `custom ${key}`;
+  const before = unsealed(context.store.seal, subject, (await readIfExists(record)) ?? '')?.trim() ?? '';
   if (wanted.file !== undefined && /^[0-9a-f]{64}$/.test(before) && (await hasBlob(context.store, before))) {
-    const hash = await fileDigest(blobPath(context.store, before), hashType.toLowerCase());
+    const hash = await fileDigest(await blobFile(context.store, before), hashType.toLowerCase());
     if (hash === wanted.file.hash) {
       await takeOut(context.store, before, target);
       return wanted.file;
@@ -260,7 +262,7 @@ export async function makeFile(
   }
   const file: LookasideFile = { filename, hashType, hash: got };
   const blob = await takeIn(file, made, script, context);
-  await writeAtomic(record, `${blob}\n`);
+  await writeAtomic(record, sealed(context.store.seal, subject, `${blob}\n`));
   await takeOut(context.store, blob, target);
   return file;
 }

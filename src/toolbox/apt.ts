@@ -9,7 +9,7 @@ import { refuseOffline } from '../base/network.ts';
 import { lastLines, type RunResult, run } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { blobPath, hasBlob, putFile } from '../engine/store.ts';
+import { blobFileNow, blobSize, dropBlob, putFile } from '../engine/store.ts';
 import { isPlain } from './plain-paths.ts';
 
 /** Which Debian archive packages come from. */
@@ -238,16 +238,16 @@ export async function downloadDebs(
   });
 }
 
-/** Those whose bytes are not in the store. */
+/** Those whose bytes are not in the store, or are too few or too many there. */
 export async function missingDebs(engine: Engine, packages: readonly DebPackage[]): Promise<DebPackage[]> {
   const missing: DebPackage[] = [];
-  for (const deb of packages) if (!(await hasBlob(engine.store, deb.sha256))) missing.push(deb);
+  for (const deb of packages) if ((await blobSize(engine.store, deb.sha256)) !== deb.size) missing.push(deb);
   return missing;
 }
 
-/** Where a downloaded package lies. */
+/** Where a downloaded package lies, whose bytes are known to be the locked ones. @throws WeirError `bad-blob`, `missing-blob` */
 export function debPath(engine: Engine, deb: Pick<DebPackage, 'sha256'>): string {
-  return blobPath(engine.store, deb.sha256);
+  return blobFileNow(engine.store, deb.sha256);
 }
 
 async function takeIn(engine: Engine, dir: string, deb: DebPackage): Promise<void> {
@@ -255,7 +255,7 @@ async function takeIn(engine: Engine, dir: string, deb: DebPackage): Promise<voi
   const blob = await putFile(engine.store, file);
   await rm(file);
   if (blob.digest === deb.sha256) return;
-  await rm(blobPath(engine.store, blob.digest), { force: true });
+  dropBlob(engine.store, blob.digest);
   throw new WeirError(
     'tampered',
     `the downloaded package is not the locked one: expected SHA-256 ${deb.sha256}, got ${blob.digest}`,

@@ -19,7 +19,7 @@ async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> 
     if (!(error instanceof WeirError) || error.where?.package !== undefined) throw error;
     throw retold(error, {
       where: { ...error.where, package: nvra(pkg) },
-      hint: error.hint ?? 'the package is damaged in the cache: delete the file, and the next run makes it again',
+      hint: error.hint ?? 'its bytes are what the cache says they are: whoever made the package made it so',
     });
   }
 }

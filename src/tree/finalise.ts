@@ -1,12 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
-import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import { putBytes, takeOut } from '../engine/store.ts';
+import { putBytes, withLinks } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
 import type { Toolbox, ToolRun } from '../toolbox/tool.ts';
 import { labelTree } from './labels.ts';
@@ -70,7 +70,7 @@ export async function finaliseTree(
       return { files: { tree: join(work, 'tree.json') } };
     },
   });
-  return JSON.parse(await readFile(outputPath(engine, result, 'tree'), 'utf8')) as Finalised;
+  return JSON.parse(await readOutput(engine, result, 'tree')) as Finalised;
 }
 
 async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: FinaliseOptions): Promise<Finalised> {
@@ -164,54 +164,50 @@ async function writeRpmdb(
   log: string[],
 ): Promise<Tree> {
   return withScratch(engine.scratch, async (dir) => {
-    const files: string[] = [];
-    for (const pkg of tree.packages) {
-      const file = `${nvra(pkg)}.rpm`;
-      await takeOut(engine.store, pkg.rpm, join(dir, file));
-      files.push(file);
-    }
-    await mkdir(join(dir, 'home'));
-    const edited = await editTree(engine, toolbox, tree, options, async (runInTree) => {
-      const run = async (tool: Omit<ToolRun, 'treeOverlay'>): Promise<void> =>
-        check('the RPM database', await runInTree({ ...tool, binds: [{ from: dir, to: '/tmp/rpms' }] }));
-      await run({
-        argv: [
-          'rpm',
-          '--root',
-          treeMount,
-          '--dbpath',
-          rpmdbPath,
-          '--define',
-          '_pkgverify_level none',
-          '-i',
-          '--justdb',
-          '--nodeps',
-          '--noscripts',
-          '--notriggers',
-          '--nosysusers',
-          '--nosignature',
-          '--ignoresize',
-          '--ignorearch',
-          '--ignoreos',
-          '--oldpackage',
-          ...files,
-        ],
-        cwd: '/tmp/rpms',
-        env: { SOURCE_DATE_EPOCH: String(options.clock) },
+    const files = new Map(tree.packages.map((pkg) => [`${nvra(pkg)}.rpm`, pkg.rpm]));
+    const write = (): Promise<Tree> =>
+      editTree(engine, toolbox, tree, options, async (runInTree) => {
+        const run = async (tool: Omit<ToolRun, 'treeOverlay'>): Promise<void> =>
+          check('the RPM database', await runInTree({ ...tool, binds: [{ from: dir, to: '/tmp/rpms' }] }));
+        await run({
+          argv: [
+            'rpm',
+            '--root',
+            treeMount,
+            '--dbpath',
+            rpmdbPath,
+            '--define',
+            '_pkgverify_level none',
+            '-i',
+            '--justdb',
+            '--nodeps',
+            '--noscripts',
+            '--notriggers',
+            '--nosysusers',
+            '--nosignature',
+            '--ignoresize',
+            '--ignorearch',
+            '--ignoreos',
+            '--oldpackage',
+            ...files.keys(),
+          ],
+          cwd: '/tmp/rpms',
+          env: { SOURCE_DATE_EPOCH: String(options.clock) },
+        });
+        const db = `${treeMount}${rpmdbPath}`;
+        for (const [name, format] of Object.entries(options.rpmManifest === true ? manifestQueries : {})) {
+          const query = `mkdir -p "$1" && rpm --root ${treeMount} --dbpath ${rpmdbPath} -qa --qf '${format}' | sort > "$1/$2"`;
+          await run({ argv: ['bash', '-o', 'pipefail', '-c', query, 'bash', `${treeMount}${manifestPath}`, name] });
+        }
+        await run({
+          argv: [
+            'sh',
+            '-c',
+            `sqlite3 ${db}/rpmdb.sqlite 'pragma journal_mode=delete; vacuum;' && rm -f ${db}/rpmdb.sqlite-* ${db}/.*.lock`,
+          ],
+        });
       });
-      const db = `${treeMount}${rpmdbPath}`;
-      for (const [name, format] of Object.entries(options.rpmManifest === true ? manifestQueries : {})) {
-        const query = `mkdir -p "$1" && rpm --root ${treeMount} --dbpath ${rpmdbPath} -qa --qf '${format}' | sort > "$1/$2"`;
-        await run({ argv: ['bash', '-o', 'pipefail', '-c', query, 'bash', `${treeMount}${manifestPath}`, name] });
-      }
-      await run({
-        argv: [
-          'sh',
-          '-c',
-          `sqlite3 ${db}/rpmdb.sqlite 'pragma journal_mode=delete; vacuum;' && rm -f ${db}/rpmdb.sqlite-* ${db}/.*.lock`,
-        ],
-      });
-    });
+    const edited = await withLinks(engine.store, dir, files, write);
     log.push(`rpm database: ${tree.packages.length} packages`);
     return edited;
   });

@@ -1,28 +1,44 @@
-import { chmodSync, copyFileSync, linkSync, mkdirSync, renameSync, statSync, symlinkSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { valueDigest } from '../base/digest.ts';
-import { systemCode } from '../base/errors.ts';
-import { diskError, exists, temporaryName } from '../base/files.ts';
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { sha256, valueDigest } from '../base/digest.ts';
+import { diskError, exists, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { removeTree } from '../engine/sandbox.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import { digestOfFileNow, linkNow, type Store } from '../engine/store.ts';
 import type { Entry, Tree } from './tree.ts';
 
 /**
  * A tree as a folder for sandboxes: files are hard links into the content store, so it costs names but no space. All is
  * owned by whoever runs Weir, and modes keep only what a sandbox needs (readable, executable or not): owners, setuid
  * and the rest live in the tree. The folder must not be written to: use it under an overlay.
+ *
+ * Links are right here, where copies are made elsewhere, since these folders are mounted read-only and whatever runs other people's
+ * text in them can mount nothing; and since each run that uses one looks first at every file in it: a file that lies as it did has the
+ * bytes of its blob, any other is hashed, and a folder that is not the tree is made anew.
  */
 export async function materialise(engine: Engine, tree: Tree, cache: string): Promise<string> {
   const digest = treeDigest(tree);
   const root = join(cache, 'roots', digest.slice(0, 24));
-  if (await exists(root)) return root;
+  if (await exists(root)) {
+    if (known.has(root)) return root;
+    const fault = rootFault(engine.store, tree.entries, root);
+    known.add(root);
+    if (fault === undefined) return root;
+    engine.store.tell(`${fault}: ${root} is made again`);
+    await removeTree(root);
+  }
   await mkdir(join(cache, 'roots'), { recursive: true });
   const temporary = temporaryName(root);
   try {
     lay(engine.store, tree.entries, temporary);
+    await writeAtomic(
+      listingFile(root),
+      sealed(engine.store.seal, subject(root), listingDigest(treeLines(tree.entries))),
+    );
     await rename(temporary, root);
+    known.add(root);
   } catch (error) {
     await removeTree(temporary);
     if (await exists(root)) return root;
@@ -30,6 +46,9 @@ export async function materialise(engine: Engine, tree: Tree, cache: string): Pr
   }
   return root;
 }
+
+/** Folders that this process made or looked through. */
+const known = new Set<string>();
 
 /** Digest over every path, attribute and content. */
 export function treeDigest(tree: Tree): string {
@@ -48,33 +67,88 @@ export function lay(store: Store, entries: readonly Entry[], root: string): void
         symlinkSync(entry.target, path);
         break;
       case 'file':
-        linkBlob(store, entry.digest, path, (entry.mode & 0o111) !== 0);
+        linkNow(store, entry.digest, path, isExecutable(entry));
         break;
     }
   }
 }
 
-/** Blobs are 0444; those that some tree runs have a twin with the same bytes that is 0555. */
-function linkBlob(store: Store, digest: string, path: string, executable: boolean): void {
-  let from = blobPath(store, digest);
-  if (executable) {
-    const twin = `${from}.x`;
-    if (!present(twin)) {
-      const temporary = temporaryName(twin);
-      copyFileSync(from, temporary);
-      chmodSync(temporary, 0o555);
-      renameSync(temporary, twin);
-    }
-    from = twin;
-  }
-  try {
-    linkSync(from, path);
-  } catch (error) {
-    if (systemCode(error) !== 'EMLINK' && systemCode(error) !== 'EXDEV') throw error;
-    copyFileSync(from, path);
-  }
+function isExecutable(entry: Entry): boolean {
+  return (entry.mode & 0o111) !== 0;
 }
 
-function present(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+/** The first thing in a folder that is not as `lay` made it, with its path; undefined where nothing is. */
+function rootFault(store: Store, entries: readonly Entry[], root: string): string | undefined {
+  const children = new Map<string, number>();
+  for (const entry of entries) {
+    const path = join(root, entry.path);
+    const info = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (info === undefined) return `${path} is not there`;
+    if (entry.path !== '/') {
+      const parent = entry.path.slice(0, entry.path.lastIndexOf('/')) || '/';
+      children.set(parent, (children.get(parent) ?? 0) + 1);
+    }
+    switch (entry.kind) {
+      case 'directory':
+        if (!info.isDirectory()) return `${path} is no folder`;
+        break;
+      case 'symlink':
+        if (!info.isSymbolicLink() || readlinkSync(path) !== entry.target) return `${path} leads elsewhere`;
+        break;
+      case 'file':
+        if (!info.isFile()) return `${path} is no file`;
+        if (Number(info.mode & 0o7777n) !== (isExecutable(entry) ? 0o555 : 0o444)) return `${path} has another mode`;
+        if (digestOfFileNow(store, path, info) !== entry.digest) return `${path} has other bytes`;
+        break;
+    }
+  }
+  for (const entry of entries) {
+    if (entry.kind !== 'directory') continue;
+    const path = join(root, entry.path);
+    if (readdirSync(path).length !== (children.get(entry.path) ?? 0)) return `${path} has files of nobody's`;
+  }
+  return undefined;
+}
+
+/** Whether a folder of roots is as it was laid, by what was noted of it then: for who has no tree to hold it against. */
+export async function isWholeRoot(store: Store, root: string): Promise<boolean> {
+  const text = await readFile(listingFile(root), 'utf8').catch(() => '');
+  const noted = unsealed(store.seal, subject(root), text);
+  return noted !== undefined && noted === listingDigest(diskLines(store, root, '/'));
+}
+
+/** Beside a root: the digest of what is in it. */
+export function listingFile(root: string): string {
+  return `${root}.list`;
+}
+
+function subject(root: string): string {
+  return `root ${basename(root)}`;
+}
+
+function listingDigest(lines: readonly string[]): string {
+  return sha256([...lines].sort().join('\n'));
+}
+
+function treeLines(entries: readonly Entry[]): string[] {
+  return entries.map((entry) => {
+    if (entry.kind === 'file') return line(entry.path, isExecutable(entry) ? '555' : '444', entry.digest);
+    return line(entry.path, entry.kind, entry.kind === 'symlink' ? entry.target : '');
+  });
+}
+
+function diskLines(store: Store, root: string, path: string): string[] {
+  const full = join(root, path);
+  const info = lstatSync(full, { bigint: true });
+  if (info.isSymbolicLink()) return [line(path, 'symlink', readlinkSync(full))];
+  if (info.isFile()) return [line(path, (info.mode & 0o7777n).toString(8), digestOfFileNow(store, full, info))];
+  if (!info.isDirectory()) return [line(path, 'other', '')];
+  const within = readdirSync(full).flatMap((name) =>
+    diskLines(store, root, path === '/' ? `/${name}` : `${path}/${name}`),
+  );
+  return [line(path, 'directory', ''), ...within];
+}
+
+function line(path: string, kind: string, content: string): string {
+  return JSON.stringify([path, kind, content]);
 }

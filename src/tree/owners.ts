@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { readBlobText, type Store } from '../engine/store.ts';
 import type { Entry, Tree } from './tree.ts';
 
 /** User and group numbers by name. */
@@ -17,7 +16,7 @@ export async function treeOwners(store: Store, tree: Tree): Promise<Owners> {
   }
   const read = async (path: string): Promise<Map<string, number>> => {
     const entry = wanted.get(path);
-    const text = entry?.kind === 'file' ? await readFile(blobPath(store, entry.digest), 'utf8') : '';
+    const text = entry?.kind === 'file' ? await readBlobText(store, entry.digest) : '';
     return parseIds(text);
   };
   return { users: await read('/etc/passwd'), groups: await read('/etc/group') };

@@ -1,10 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
-import { type Engine, outputPath, perform } from '../engine/action.ts';
+import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
-import { blobPath } from '../engine/store.ts';
+import { readBlobText } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { editTree, treeMount, withEntries } from './overlay.ts';
 import type { Entry, FileEntry, Tree } from './tree.ts';
@@ -13,7 +13,7 @@ import type { Entry, FileEntry, Tree } from './tree.ts';
 export async function policyType(engine: Engine, tree: Tree): Promise<string | undefined> {
   const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
   if (config?.kind !== 'file') return undefined;
-  const text = await readFile(blobPath(engine.store, config.digest), 'utf8');
+  const text = await readBlobText(engine.store, config.digest);
   return /^SELINUXTYPE=(\S+)/m.exec(text)?.[1];
 }
 
@@ -80,7 +80,7 @@ export async function policyStore(
       return { files: { entries: join(work, 'entries.json') } };
     },
   });
-  const added = JSON.parse(await readFile(outputPath(engine, result, 'entries'), 'utf8')) as Entry[];
+  const added = JSON.parse(await readOutput(engine, result, 'entries')) as Entry[];
   log.push(
     `selinux policy ${type}: ${modules.length} modules and ${local.length} of our own${result.cached ? ' (cached)' : ''}`,
   );

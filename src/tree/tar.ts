@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { WeirError } from '../base/errors.ts';
-import { blobPath, type Store } from '../engine/store.ts';
+import { retold, WeirError } from '../base/errors.ts';
+import { openBlobNow, type Store, uncheckedBlobPath } from '../engine/store.ts';
 import { encodeCapabilities } from './capabilities.ts';
 import { type Owners, ownerOf, treeOwners } from './owners.ts';
 import type { Entry, FileEntry, Tree } from './tree.ts';
@@ -22,7 +22,7 @@ const chunkSize = 1 << 20;
  * A tree as a tar stream, the same bytes for the same tree and options: entries in the tree's order, numeric owners,
  * paths relative (`./` for the root folder, `usr/bin/bash`, folders with a slash at the end). POSIX's pax interchange format: ustar
  * headers, and extended ones where a name, number or attribute does not fit. Contents are read from the store as the reader asks.
- * @throws WeirError `unknown-owner`, `missing-blob`, `bad-capabilities` (as the stream's error)
+ * @throws WeirError `unknown-owner`, `missing-blob`, `bad-blob`, `bad-capabilities` (as the stream's error)
  */
 export function treeTar(store: Store, tree: Tree, options: TarOptions): Readable {
   return Readable.from(tarChunks(store, tree, options), { objectMode: false, highWaterMark: 4 * chunkSize });
@@ -79,16 +79,17 @@ async function* tarChunks(store: Store, tree: Tree, options: TarOptions): AsyncG
 
 function openBlob(store: Store, entry: FileEntry): number {
   try {
-    return openSync(blobPath(store, entry.digest), 'r');
+    return openBlobNow(store, entry.digest);
   } catch (error) {
-    throw missing(store, entry, error);
+    if (!(error instanceof WeirError)) throw missing(store, entry, error);
+    throw retold(error, { where: { file: `${uncheckedBlobPath(store, entry.digest)} (${entry.path})` } });
   }
 }
 
 function missing(store: Store, entry: FileEntry, cause?: unknown): WeirError {
   return new WeirError('missing-blob', `the content of ${entry.path} is not in the content store`, {
-    where: { file: blobPath(store, entry.digest) },
-    hint: 'something deleted a part of the cache; delete the whole cache and run again',
+    where: { file: uncheckedBlobPath(store, entry.digest) },
+    hint: 'weir cache verify --repair forgets what needs it, and the next run makes it again',
     cause,
   });
 }

@@ -3,7 +3,7 @@ import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
-import { blobPath, putBytesNow, putStream } from '../engine/store.ts';
+import { blobFile, putBytesNow, putStream } from '../engine/store.ts';
 import { readPayload } from '../rpm/payload.ts';
 import { readRpm } from '../rpm/read.ts';
 import type { RpmFile, RpmPackage } from '../rpm/types.ts';
@@ -36,7 +36,7 @@ interface Content {
 }
 
 async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
-  const path = blobPath(engine.store, rpm);
+  const path = await blobFile(engine.store, rpm);
   const pkg = await readRpm(path);
   const where = { package: `${pkg.name}-${pkg.version}-${pkg.release}.${pkg.arch}` };
   const contents = new Map<string, Content>();

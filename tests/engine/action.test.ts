@@ -1,13 +1,13 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
-import { actionDigest, type Engine, outputPath, perform } from '../../src/engine/action.ts';
+import { actionDigest, type Engine, outputFile, parseResult, perform, readOutput } from '../../src/engine/action.ts';
 import { openEngine } from '../../src/engine/engine.ts';
-import { blobPath, hasBlob, putBytes, putBytesNow, putStream, takeOut } from '../../src/engine/store.ts';
+import { hasBlob, putBytes, putBytesNow, putStream, readBlob, takeOut } from '../../src/engine/store.ts';
 
 let dir: string;
 let engine: Engine;
@@ -28,7 +28,7 @@ describe('the content store', () => {
     ]) {
       expect(blob).toEqual({ digest, size: bytes.length });
     }
-    expect(await readFile(blobPath(engine.store, digest))).toEqual(bytes);
+    expect(await readBlob(engine.store, digest)).toEqual(bytes);
     expect(await readdir(join(dir, 'store', 'tmp'))).toEqual([]);
   });
 
@@ -71,14 +71,14 @@ describe('actions', () => {
     expect(counter.runs).toBe(1);
     expect(first.cached).toBe(false);
     expect(second).toEqual({ ...first, cached: true });
-    expect(await readFile(outputPath(engine, second, 'out'), 'utf8')).toBe('made 1');
+    expect(await readOutput(engine, second, 'out')).toBe('made 1');
     expect(await readdir(join(dir, 'scratch'))).toEqual([]);
   });
 
   test('is done again where its output was lost', async () => {
     const counter = { runs: 0 };
     const first = await perform(engine, action({}, counter));
-    await rm(outputPath(engine, first, 'out'));
+    await rm(await outputFile(engine, first, 'out'));
     expect((await perform(engine, action({}, counter))).cached).toBe(false);
     expect(counter.runs).toBe(2);
   });
@@ -89,6 +89,60 @@ describe('actions', () => {
     await writeFile(join(dir, 'actions', digest.slice(0, 2), `${digest}.json`), '{"files":');
     await perform(engine, action({}, counter));
     expect(counter.runs).toBe(2);
+  });
+
+  /** Where a result lies. */
+  const placed = (digest: string): string => join(dir, 'actions', digest.slice(0, 2), `${digest}.json`);
+
+  test.each([
+    '',
+    '{}',
+    'null',
+    '[]',
+    '{"kind":"test","files":{},"value":null,"seconds":0}',
+    `{"kind":"test","files":{},"value":null,"seconds":0,"mark":"${'0'.repeat(64)}"}\n`,
+  ])('is done again where its result is %j', async (text) => {
+    const told: string[] = [];
+    engine = await openEngine(dir, (line) => told.push(line));
+    const counter = { runs: 0 };
+    const { action: digest } = await perform(engine, action({}, counter));
+    await writeFile(placed(digest), text);
+    expect((await perform(engine, action({}, counter))).value).toEqual({ answer: 42 });
+    expect(counter.runs).toBe(2);
+    expect(told).toEqual([expect.stringContaining(placed(digest))]);
+  });
+
+  test('is done again where any byte of its result was changed, or the result is that of another action', async () => {
+    const counter = { runs: 0 };
+    const { action: digest } = await perform(engine, action({}, counter));
+    const { action: other } = await perform(engine, action({ other: true }, counter));
+    const text = await readFile(placed(digest), 'utf8');
+    for (let at = 0; at < text.length; at += 7) {
+      const changed = `${text.slice(0, at)}${text[at] === '1' ? '2' : '1'}${text.slice(at + 1)}`;
+      expect(parseResult(engine.store.seal, digest, changed), changed).toBeUndefined();
+    }
+    await copyFile(placed(other), placed(digest));
+    const before = counter.runs;
+    await perform(engine, action({}, counter));
+    expect(counter.runs).toBe(before + 1);
+  });
+
+  test('is done again where its output has another size, as after a power cut', async () => {
+    const counter = { runs: 0 };
+    const first = await perform(engine, action({}, counter));
+    await truncate(await outputFile(engine, first, 'out'));
+    const second = await perform(engine, action({}, counter));
+    expect(counter.runs).toBe(2);
+    expect(await readOutput(engine, second, 'out')).toBe('made 2');
+  });
+
+  test('leaves what a kill cuts off where the next run sweeps it', async () => {
+    const dead = '.1-1-1-00000000.tmp';
+    await utimes(join(dir, 'actions'), 0, 0);
+    await writeFile(join(dir, 'actions', dead), '');
+    await utimes(join(dir, 'actions', dead), 0, 0);
+    await openEngine(dir);
+    expect(await readdir(join(dir, 'actions'))).toEqual([]);
   });
 
   test('that fails keeps nothing and fails again', async () => {

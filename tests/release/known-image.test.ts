@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import { runOk } from '../../src/base/process.ts';
+import { openEngine } from '../../src/engine/engine.ts';
 import { knownImage, ofImage } from '../../src/release/images.ts';
 import { rememberFiles } from '../../src/release/unchanged.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
@@ -19,19 +20,22 @@ let root: string;
 let dir: string;
 let file: string;
 let notes: string[];
+let place: Parameters<typeof knownImage>[0];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'weir-known-'));
   dir = join(root, 'vm');
   file = join(dir, 'image.json');
   notes = [];
+  const cache = join(root, 'cache');
+  place = { cache, engine: await openEngine(cache) };
   await mkdir(dir);
   await writeFile(join(dir, 'vm.raw'), 'the disk');
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 const known = () =>
-  knownImage({ cache: join(root, 'cache') }, toolbox, dir, 'ab', {
+  knownImage(place, toolbox, dir, 'ab', {
     update: () => {},
     note: (text) => notes.push(text),
   });
@@ -39,7 +43,7 @@ const known = () =>
 /** As after a build that wrote this. */
 async function built(text: string): Promise<void> {
   await writeFile(file, text);
-  await rememberFiles(join(root, 'cache'), dir, { text, files });
+  await rememberFiles(place, dir, { text, files });
 }
 
 test('an image that nobody touched is known', async () => {

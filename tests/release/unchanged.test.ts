@@ -15,18 +15,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
-import { changedFile, type RecordedFile, rememberFiles } from '../../src/release/unchanged.ts';
+import { openEngine } from '../../src/engine/engine.ts';
+import { changedFile, type RecordedFile, rememberFiles, type StampPlace } from '../../src/release/unchanged.ts';
 
 let root: string;
-let cache: string;
+let cache: StampPlace;
 let dir: string;
 let files: RecordedFile[];
 let read: string[];
 let text: string;
 
+const placeIn = async (name: string): Promise<StampPlace> => {
+  const cache = join(root, name);
+  return { cache, engine: await openEngine(cache) };
+};
+
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'weir-unchanged-'));
-  cache = join(root, 'cache');
+  cache = await placeIn('cache');
   dir = join(root, 'image');
   await mkdir(dir);
   files = [];
@@ -108,7 +114,7 @@ describe('files of an image', () => {
   });
 
   test('are not believed to a record that this cache does not know: of a folder that was moved, or made with another cache', async () => {
-    expect(await changed(dir, join(root, 'other cache'))).toBe('image.json');
+    expect(await changed(dir, await placeIn('other cache'))).toBe('image.json');
     await rename(dir, join(root, 'moved'));
     expect(await changed(join(root, 'moved'))).toBe('image.json');
     // And not noted as known either.
@@ -117,8 +123,8 @@ describe('files of an image', () => {
   });
 
   test.each(['', '{', 'null', '{}'])('are not believed to their record where what was noted is %j', async (noted) => {
-    const [name] = await readdir(join(cache, 'stamps'));
-    await writeFile(join(cache, 'stamps', name!), noted);
+    const [name] = await readdir(join(cache.cache, 'stamps'));
+    await writeFile(join(cache.cache, 'stamps', name!), noted);
     expect(await changed()).toBe('image.json');
     expect(read).toEqual([]);
   });

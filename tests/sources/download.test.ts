@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { formatOwner, ownerOf } from '../../src/base/alive.ts';
 import { removeTree } from '../../src/engine/sandbox.ts';
-import { blobPath, openStore } from '../../src/engine/store.ts';
+import { openStore, readBlob } from '../../src/engine/store.ts';
 import { type DownloadContext, fetchUnhashed, fetchVerified, takeIn } from '../../src/sources/download.ts';
 import type { LookasideFile, SourceHashType } from '../../src/sources/listing.ts';
 import { failure } from '../base/failure.ts';
@@ -67,7 +67,7 @@ describe('fetchVerified', () => {
     async (hashType) => {
       const server = await serve();
       const digest = await fetchVerified(wanted(hashType), [server.place], context);
-      expect((await readFile(blobPath(context.store, digest))).equals(content)).toBe(true);
+      expect((await readBlob(context.store, digest)).equals(content)).toBe(true);
       expect(await fetchVerified(wanted(hashType), [server.place], { ...context, offline: true })).toBe(digest);
       expect(server.asked.length).toBe(1);
       expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
@@ -352,7 +352,7 @@ describe('fetchVerified', () => {
     const hash = createHash('sha512').update(packed).digest('hex');
     const file: LookasideFile = { filename: 'a.tar.gz', hashType: 'SHA512', hash };
     const digest = await fetchVerified(file, [`${server.url}/a.tar.gz`], context);
-    expect((await readFile(blobPath(context.store, digest))).equals(packed)).toBe(true);
+    expect((await readBlob(context.store, digest)).equals(packed)).toBe(true);
   });
 
   it('says why a server cannot be reached', async () => {

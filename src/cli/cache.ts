@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import { examples, type GlobalOptions, registerVerbs } from './program.ts';
+
+/** Each is a file in the folder `cache`. */
+const verbs: Readonly<Record<string, string>> = {
+  verify: 'hash all that the cache holds, and check that the cache wrote it',
+};
+
+export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
+  command.addHelpText('after', examples(['weir cache verify', 'weir cache verify --repair', 'weir clean']));
+  return registerVerbs(command, globals, asked, verbs);
+}

@@ -1,0 +1,32 @@
+import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { run } from '../base/process.ts';
+
+/** Writes a new file and waits until the disk has its bytes. */
+export function writeDurable(path: string, data: string | Uint8Array, mode: number): void {
+  const fd = openSync(path, 'wx', mode);
+  try {
+    writeFileSync(fd, data);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Waits until the disk has what a folder names: a rename in it survives a power cut only then. */
+export function syncFolder(dir: string): void {
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Waits until all that was written to a path's file system is on the disk: one syncfs(2) for thousands of files, where an fsync
+ * for each would take minutes. @returns whether it was done: a host without coreutils' `sync -f` cannot
+ */
+export async function syncFileSystem(path: string): Promise<boolean> {
+  const { code } = await run(['sync', '-f', path]).catch(() => ({ code: 1 }));
+  return code === 0;
+}

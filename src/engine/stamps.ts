@@ -1,0 +1,158 @@
+import { type BigIntStats, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Digest } from '../base/digest.ts';
+import { isTemporary, temporaryName } from '../base/files.ts';
+import { type Seal, sealed, unsealed } from './seal.ts';
+
+/**
+ * How files lay on the disk when their bytes were last known: inode, size and both times. A file that still lies so was not written
+ * since, for who writes to it moves the time of the inode, and nobody but the kernel sets that. So a blob is hashed once, not at
+ * each use. Only files of one file system go into one index.
+ *
+ * The index is a folder of small sealed files, each what one run has learnt. One that was changed, or that was written just before a
+ * crash of the machine (its boot is not this one, and nothing says that the disk had all by then), counts for nothing: then files are
+ * hashed once more.
+ */
+export class Stamps {
+  readonly #dir: string;
+  readonly #seal: Seal;
+  #known: Map<bigint, string> | undefined;
+  #pending: string[] = [];
+  /** Files of the index that were read; `fleeting` ones do not hold after a crash. */
+  #segments: { readonly name: string; readonly fleeting: boolean }[] = [];
+
+  constructor(dir: string, seal: Seal) {
+    this.#dir = dir;
+    this.#seal = seal;
+    opened.add(this);
+  }
+
+  /** The digest of a file's bytes, undefined where it does not lie as it did. @param info of `lstat`, as bigints */
+  digestOf(info: BigIntStats): Digest | undefined {
+    const known = this.#load().get(info.ino);
+    if (known === undefined || !known.startsWith(stampOf(info))) return undefined;
+    return known.slice(-64);
+  }
+
+  /** Notes that a file that lies so has bytes with this digest. */
+  add(info: BigIntStats, digest: Digest): void {
+    const stamp = `${stampOf(info)}${digest}`;
+    const known = this.#load();
+    if (known.get(info.ino) === stamp) return;
+    known.set(info.ino, stamp);
+    this.#pending.push(`${info.ino} ${stamp}`);
+    if (this.#pending.length >= mostPending) this.flush(false);
+  }
+
+  /**
+   * Writes what was added. It is never an error that this fails: what is not known is hashed again.
+   * @param durable all that the stamps are of is on the disk by now, so that they hold after a crash too
+   */
+  flush(durable: boolean): void {
+    const whole = this.#segments.length >= mostSegments || (durable && this.#segments.some(({ fleeting }) => fleeting));
+    if (this.#pending.length === 0 && !whole) return;
+    const lines = whole ? newest(this.#load()) : this.#pending;
+    const name = `${Date.now().toString(36)}-${process.pid}-${++count}`;
+    const temporary = temporaryName(join(this.#dir, 'x'));
+    try {
+      mkdirSync(this.#dir, { recursive: true });
+      const text = `${durable ? 'durable' : bootId()}\n${lines.join('\n')}\n`;
+      writeFileSync(temporary, sealed(this.#seal, subject, text), { mode: 0o600 });
+      renameSync(temporary, join(this.#dir, name));
+      this.#pending = [];
+      if (whole) for (const segment of this.#segments) rmSync(join(this.#dir, segment.name), { force: true });
+      this.#segments = [...(whole ? [] : this.#segments), { name, fleeting: !durable }];
+    } catch {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  /** Forgets everything, on the disk too; for a caller that hashes all files anew. */
+  clear(): void {
+    rmSync(this.#dir, { recursive: true, force: true });
+    this.#known = new Map();
+    this.#pending = [];
+    this.#segments = [];
+  }
+
+  #load(): Map<bigint, string> {
+    if (this.#known !== undefined) return this.#known;
+    const known = new Map<bigint, string>();
+    this.#known = known;
+    for (const name of readNames(this.#dir)) {
+      if (isTemporary(name)) continue;
+      const text = unsealed(this.#seal, subject, readText(join(this.#dir, name)));
+      const [head, ...lines] = text?.split('\n') ?? [''];
+      const fleeting = head !== 'durable';
+      if (fleeting && head !== bootId()) {
+        rmSync(join(this.#dir, name), { force: true });
+        continue;
+      }
+      this.#segments.push({ name, fleeting });
+      for (const line of lines) {
+        const space = line.indexOf(' ');
+        if (space < 1) continue;
+        const ino = BigInt(line.slice(0, space));
+        const stamp = line.slice(space + 1);
+        const other = known.get(ino);
+        // An inode has one state at a time: the later one.
+        if (other === undefined || changeTime(other) < changeTime(stamp)) known.set(ino, stamp);
+      }
+    }
+    return known;
+  }
+}
+
+const subject = 'stamps';
+/** A run that is killed loses at most so many. */
+const mostPending = 8192;
+/** More files than this are put together into one. */
+const mostSegments = 8;
+/** Inodes that are gone leave theirs behind: no index grows beyond this. */
+const mostStamps = 400_000;
+let count = 0;
+
+const opened = new Set<Stamps>();
+process.on('exit', () => {
+  for (const stamps of opened) stamps.flush(false);
+});
+
+function stampOf({ size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${ctimeNs} ${mtimeNs} ${size} `;
+}
+
+function changeTime(stamp: string): bigint {
+  return BigInt(stamp.slice(0, stamp.indexOf(' ')));
+}
+
+function newest(known: ReadonlyMap<bigint, string>): string[] {
+  let stamps = [...known];
+  if (stamps.length > mostStamps) {
+    stamps = stamps.sort(([, a], [, b]) => (changeTime(a) > changeTime(b) ? -1 : 1)).slice(0, mostStamps / 2);
+  }
+  return stamps.map(([ino, stamp]) => `${ino} ${stamp}`);
+}
+
+let boot: string | undefined;
+
+/** Which start of the machine this is. */
+function bootId(): string {
+  boot ??= readText('/proc/sys/kernel/random/boot_id').trim() || 'unknown';
+  return boot;
+}
+
+function readNames(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
