@@ -3,11 +3,18 @@ import { Worker } from 'node:worker_threads';
 import type { Digest } from './digest.ts';
 import { mapLimit } from './files.ts';
 
+/** A part of a file, in bytes. */
+export interface Extent {
+  readonly start: number;
+  readonly length: number;
+}
+
 export interface ToHasher {
   readonly id: number;
   readonly path: string;
-  /** Parts that hold data, in bytes, sorted; the rest of the file is zeros and not read. All of it where left out. */
-  readonly data?: readonly { readonly start: number; readonly length: number }[] | undefined;
+  readonly what: 'all' | 'data';
+  /** With `data`: parts outside of which the file system has nothing, so that they need not be read. */
+  readonly extents?: readonly Extent[] | undefined;
 }
 
 export type FromHasher = { readonly id: number } & (
@@ -15,8 +22,16 @@ export type FromHasher = { readonly id: number } & (
   | { readonly message: string; readonly code: string | undefined }
 );
 
-/** SHA-256 of a file. @throws what reading it throws, with its `code` */
-export type HashFile = (path: string, data?: ToHasher['data']) => Promise<Digest>;
+/**
+ * SHA-256 of a file. `data` is that of its data alone, for disks that are zeros for the most part: over each block of `dataBlock` bytes
+ * that holds anything but zeros, in order, its offset as 64 bits (big-endian) and its bytes. With the file's size it says as much, and
+ * the hash passes over gigabytes of zeros.
+ * @throws what reading it throws, with its `code`
+ */
+export type HashFile = (path: string, what?: 'all' | 'data', extents?: readonly Extent[]) => Promise<Digest>;
+
+/** Bytes of a block of which `data` says whether it holds anything. */
+export const dataBlock = 65_536;
 
 /** Does something with each of many things, as many at a time as keep the threads busy. */
 export type EachOf = <T>(items: readonly T[], work: (item: T) => Promise<void>) => Promise<void>;
@@ -43,13 +58,13 @@ export async function withHashers<T>(work: (hash: HashFile, each: EachOf) => Pro
   });
   const busy = new Map(threads.map((worker) => [worker, 0]));
   let last = 0;
-  const hash: HashFile = (path, data) =>
+  const hash: HashFile = (path, what = 'all', extents) =>
     new Promise((done, failed) => {
       const id = ++last;
       waiting.set(id, { done, failed });
       const worker = threads.reduce((a, b) => (busy.get(b)! < busy.get(a)! ? b : a));
       busy.set(worker, busy.get(worker)! + 1);
-      worker.postMessage({ id, path, data } satisfies ToHasher);
+      worker.postMessage({ id, path, what, extents } satisfies ToHasher);
     });
   const each: EachOf = async (items, one) => {
     await mapLimit(items, 4 * count, one);

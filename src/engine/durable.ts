@@ -1,4 +1,6 @@
-import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { diskError, temporaryName } from '../base/files.ts';
 import { run } from '../base/process.ts';
 
 /** Writes a new file and waits until the disk has its bytes. */
@@ -9,6 +11,19 @@ export function writeDurable(path: string, data: string | Uint8Array, mode: numb
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Replaces a file so that a reader sees the old content or the new, and so that the disk has the new one when this is done. */
+export function writeDurably(path: string, data: string): void {
+  const temporary = temporaryName(path);
+  try {
+    writeDurable(temporary, data, 0o644);
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw diskError(error, path);
   }
 }
 

@@ -7,7 +7,7 @@ import { type BootImage, type BootReport, bootCheck, type MachineOptions } from 
 import { cloudSeedCommandLine, writeCloudSeed } from '../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../boot/console.ts';
 import { withScratch } from '../engine/sandbox.ts';
-import type { ImageRecord } from './images.ts';
+import type { ImageRecord } from './image-record.ts';
 import { builtImage, builtRelease, imageFolder } from './published.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
 

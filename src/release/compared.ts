@@ -17,7 +17,8 @@ import {
   type ImageDiff,
   type ReleaseDiff,
 } from './image-diff.ts';
-import { type ImageRecord, treeFile } from './images.ts';
+import type { ImageRecord } from './image-record.ts';
+import { treeFile } from './images.ts';
 import type { ComparedPackage } from './package-diff.ts';
 import { checkImageName, imageFolder, type ReleaseRecord } from './published.ts';
 import type { ProjectWorkspace } from './workspace.ts';

@@ -2,7 +2,7 @@ import type { Digest } from '../base/digest.ts';
 import { type Aspect, diffTrees, type EntryChange, type TreeDiff } from '../tree/diff.ts';
 import { type ListedEntry, type ListingLine, listingLine } from '../tree/listing.ts';
 import { contentBytes } from '../tree/size.ts';
-import type { ImageRecord } from './images.ts';
+import type { ImageRecord } from './image-record.ts';
 import { type ComparedPackage, changesVersion, diffPackages, type PackageChange } from './package-diff.ts';
 
 /** An image as it is compared. */

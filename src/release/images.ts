@@ -1,16 +1,16 @@
-import { lstat, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { cyclonedxDocument } from '../audit/cyclonedx.ts';
-import { provenanceStatement, type Subject } from '../audit/provenance.ts';
+import { provenanceStatement } from '../audit/provenance.ts';
 import { spdxDocument } from '../audit/spdx.ts';
 import { type Digest, fileDigest, valueDigest } from '../base/digest.ts';
 import { retold, WeirError } from '../base/errors.ts';
-import { inStage, type Stage } from '../base/progress.ts';
+import { withHashers } from '../base/hashers.ts';
+import { inStage } from '../base/progress.ts';
 import { codeDigest } from '../engine/code.ts';
 import { withScratch } from '../engine/sandbox.ts';
 import { putBytes, readBlobText } from '../engine/store.ts';
-import { sparseDigest } from '../image/digest.ts';
 import { gzipBy } from '../image/gzip.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';
 import { makeVm, type VmFormat } from '../image/vm.ts';
@@ -32,43 +32,20 @@ import { checkBudget } from './budget.ts';
 import type { BuiltComponents } from './components.ts';
 import { checkContainerUser } from './container-user.ts';
 import { evidenceInputs, imageContents, osReleaseOf } from './evidence.ts';
-import { imageRecordSchema, shaped } from './record-schema.ts';
+import {
+  dataDigest,
+  type ImageFile,
+  type ImageRecord,
+  isDisk,
+  provenanceFile,
+  provenanceSubjects,
+} from './image-record.ts';
+import { knownImage } from './known-image.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import type { PublishedRepository } from './repository.ts';
 import type { SeedRepository } from './seed.ts';
-import { changedFile, recordFile, rememberFiles } from './unchanged.ts';
+import { recordFile, rememberFiles } from './unchanged.ts';
 import type { Workspace } from './workspace.ts';
-
-/** A file of an image, relative to the image's folder. */
-export interface ImageFile {
-  readonly path: string;
-  /** bytes, holes of sparse files counted */
-  readonly size: number;
-  readonly sha256: Digest;
-}
-
-/** What `image.json` beside an image says. */
-export interface ImageRecord {
-  readonly name: string;
-  readonly kind: WeirImage['kind'];
-  /** Digest over all that the image is made from, the code that makes it too; equal inputs give equal bytes. */
-  readonly inputs: Digest;
-  readonly snapshot: string;
-  readonly packages: readonly (Pick<
-    RepoPackage,
-    'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm' | 'sourceRpm' | 'origin'
-  > & {
-    readonly nevra: string;
-  })[];
-  readonly files: readonly ImageFile[];
-  /** Sum of file sizes in the tree, bytes; hard links count once. */
-  readonly installedSize: number;
-  readonly osRelease: Readonly<Record<string, string>>;
-  /** Kind-specific facts: kernel and command line, or manifest digest. */
-  readonly details: Readonly<Record<string, unknown>>;
-  /** What finalising did. */
-  readonly log: readonly string[];
-}
 
 export interface BuiltImage {
   readonly record: ImageRecord;
@@ -78,9 +55,6 @@ export interface BuiltImage {
 
 /** The image's tree, an entry a line: what `weir image diff` compares. */
 export const treeFile = 'tree.jsonl.gz';
-
-/** Who made the image out of what, signed. */
-export const provenanceFile = 'provenance.dsse.json';
 
 /** Makes one image out of the published repository; left alone where it is there and nothing changed. */
 export async function imageStage(
@@ -125,7 +99,7 @@ export async function imageStage(
       evidence: await evidenceInputs(packages, from),
     });
     const dir = join(out, 'images', image.name);
-    const known = await knownImage(workspace, toolbox, dir, inputs, stage);
+    const known = await knownImage(workspace, toolbox, { dir, name: image.name, inputs, key: from.key }, stage);
     if (known !== undefined)
       return { result: { record: known, dir, cached: true }, summary: summarise(known), cached: true };
 
@@ -163,7 +137,7 @@ export async function imageStage(
       await gzipBy(toolbox)(Readable.from([Buffer.from(printListing(tree))]), join(temporary, treeFile));
       const source = { image, definition, packages, tree, osRelease };
       const { details, digests } = await render(workspace, toolbox, source, temporary, valueDigest(content));
-      const described = await describeFiles(temporary, digests);
+      const described = await describeFiles(toolbox, temporary, digests);
       const statement = provenanceStatement(contents, {
         arch,
         snapshot: repository.snapshot.name,
@@ -203,16 +177,6 @@ export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unkn
   return retold(error, { where: { ...error.where, file: origin.file, line: origin.line } });
 }
 
-/** What is handed out: the manifest of a container image, the files of any other. */
-export function provenanceSubjects(
-  name: string,
-  { manifest }: ImageRecord['details'],
-  files: readonly ImageFile[],
-): Subject[] {
-  if (typeof manifest === 'string') return [{ name, sha256: manifest.replace('sha256:', '') as Digest }];
-  return files.filter(({ path }) => path.startsWith(`${name}.`)).map(({ path, sha256 }) => ({ name: path, sha256 }));
-}
-
 function recordText(record: ImageRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }
@@ -227,37 +191,6 @@ function summarise(record: ImageRecord): string {
           .filter(Boolean)
           .join(', ');
   return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;
-}
-
-/** The record of an image that is there whole, as it was made, from the same inputs. */
-export async function knownImage(
-  place: Pick<Workspace, 'cache' | 'engine'>,
-  toolbox: Toolbox,
-  dir: string,
-  inputs: Digest,
-  stage: Pick<Stage, 'update' | 'note'>,
-): Promise<ImageRecord | undefined> {
-  const path = join(dir, recordFile);
-  const info = await lstat(path).catch(() => undefined);
-  if (info === undefined) return undefined;
-  const text = info.isFile() ? await readFile(path, 'utf8').catch(() => '') : '';
-  const record = parsedRecord(text);
-  if (record !== undefined && record.inputs !== inputs) return undefined;
-  const digest = (path: string): Promise<Digest> => {
-    stage.update(`reading ${basename(path)}`);
-    return sparseDigest(toolbox, path);
-  };
-  const changed =
-    record === undefined ? recordFile : await changedFile(place, dir, { text, files: record.files }, digest);
-  if (changed === undefined) return record;
-  const why = changed === recordFile ? 'is not known to be what the build wrote' : 'is not as it was made';
-  stage.note(`${join(dir, changed)} ${why}: the image is made again`);
-  return undefined;
-}
-
-/** An image's record, or undefined where the text is none. */
-export function parsedRecord(text: string): ImageRecord | undefined {
-  return shaped(imageRecordSchema, text) as ImageRecord | undefined;
 }
 
 /** What no package can know: which image this is, and what its first boot needs. */
@@ -400,12 +333,20 @@ async function packagedCommandLine(workspace: Workspace, tree: Tree): Promise<st
   return words;
 }
 
-async function describeFiles(dir: string, known: ReadonlyMap<string, Digest>): Promise<ImageFile[]> {
+async function describeFiles(toolbox: Toolbox, dir: string, known: ReadonlyMap<string, Digest>): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
   for (const path of await readdir(dir, { recursive: true })) {
     if ((await stat(join(dir, path))).isFile()) files.push(await describeFile(dir, path, known.get(path)));
   }
-  return files.sort(byPath);
+  const disks = files.filter(({ path }) => isDisk(path));
+  if (disks.length === 0) return files.sort(byPath);
+  const data = await withHashers((hash) =>
+    Promise.all(disks.map(async ({ path }) => [path, await dataDigest(toolbox, hash, join(dir, path))] as const)),
+  );
+  const digests = new Map(data);
+  return files
+    .map((file) => ({ ...file, ...(digests.has(file.path) ? { data: digests.get(file.path)! } : {}) }))
+    .sort(byPath);
 }
 
 async function describeFile(dir: string, path: string, known?: Digest): Promise<ImageFile> {

@@ -13,8 +13,13 @@ export const imageKeyFile = 'image-key.pem';
 /** Signature of `release.json` by that key, in base64: of its bytes as they stand. */
 export const releaseSignatureFile = 'release.json.sig';
 
+/** How long the run took that wrote the release: nobody signs it, as no two runs take the same time. */
+export const timingsFile = 'timings.json';
+
 /** What Weir makes in an output folder; besides these there are temporaries. */
-const results: readonly string[] = ['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, 'repo'];
+const results: readonly string[] = [
+  ...['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, 'repo', timingsFile],
+];
 
 /**
  * Checks that an output folder is new, empty or Weir's; nothing is written.

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { closest, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import type { Project } from '../project/model.ts';
-import type { ImageRecord } from './images.ts';
+import type { ImageRecord } from './image-record.ts';
 import { imageRecordSchema, recordProblem, releaseRecordSchema } from './record-schema.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -21,7 +21,6 @@ export interface ReleaseRecord {
     readonly version: string;
     readonly packages: readonly string[];
     readonly srpm: { readonly file: string; readonly sha256: string };
-    readonly buildSeconds: number;
   }[];
   readonly channels: readonly {
     readonly name: string;

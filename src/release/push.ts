@@ -9,7 +9,7 @@ import type { Fault } from '../repo/fault.ts';
 import { envelopeType } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from './build.ts';
-import { provenanceFile } from './images.ts';
+import { provenanceFile } from './image-record.ts';
 import { builtImage, builtRelease, imageFolder, type ReleaseRecord } from './published.ts';
 import { imageFaults, keyFaults } from './verify.ts';
 import type { Workspace } from './workspace.ts';
@@ -91,7 +91,7 @@ export async function checkAsBuilt(
   const dir = imageFolder(workspace, name);
   const faults: Fault[] = await keyFaults(workspace, release);
   if (image !== undefined) {
-    const found = await imageFaults(dir, image, release, fileDigest);
+    const found = await imageFaults(dir, image, release, { all: fileDigest });
     faults.push(...found.map((each) => ({ ...each, path: join('images', name, each.path) })));
   }
   // What stands beside is not sent.

@@ -19,7 +19,7 @@ const shared = {
   kind: z.enum(['container', 'disk', 'wsl']),
   inputs: z.string(),
   installedSize: z.number(),
-  files: z.array(z.object({ path, size: z.number(), sha256: z.string() })).min(1),
+  files: z.array(z.object({ path, size: z.number(), sha256: z.string(), data: z.string().optional() })).min(1),
   details: z.record(z.string(), z.unknown()),
 };
 
@@ -56,7 +56,6 @@ export const releaseRecordSchema = z.object({
       version: z.string(),
       packages: z.array(z.string()),
       srpm: z.object({ file: z.string(), sha256: z.string() }),
-      buildSeconds: z.number(),
     }),
   ),
   channels: z.array(

@@ -1,10 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import { writeIfChanged } from '../base/files.ts';
+import { readIfExists, writeIfChanged } from '../base/files.ts';
+import type { FinishedStage } from '../base/progress.ts';
+import { syncFileSystem, writeDurably } from '../engine/durable.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
-import { signText } from '../trust/image-key.ts';
-import type { BuiltImage, ImageRecord } from './images.ts';
-import { imageKeyFile, releaseSignatureFile } from './output.ts';
+import { isSignatureOf, signText } from '../trust/image-key.ts';
+import type { BuiltComponents } from './components.ts';
+import type { ImageRecord } from './image-record.ts';
+import type { BuiltImage } from './images.ts';
+import { imageKeyFile, releaseSignatureFile, timingsFile } from './output.ts';
 import { readImage } from './published.ts';
 import type { Release } from './release.ts';
 import type { PublishedRepository } from './repository.ts';
@@ -13,12 +18,14 @@ import type { Workspace } from './workspace.ts';
 
 /**
  * Writes the public key of images, and `release.json` with its signature: every package, image, digest and input of the release, and
- * how long each stage took.
+ * nothing of the run that made it: the same release has the same bytes. How long the run took stands in `timings.json`, unsigned.
+ *
+ * All that the record names is on the disk before it, so that no power cut leaves a signed record of files that are not whole.
  * @param images as `releaseImages` finds them
  */
 export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {
   const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
-  const { project, clock, arch, out, progress } = workspace;
+  const { project, clock, arch, out, progress, engine } = workspace;
   const evidence = {
     schema: 'https://weir.invalid/schema/release-1.json',
     name: project.lifecycle?.name ?? project.project.description ?? '',
@@ -44,7 +51,6 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
         },
         sources: ready.input.files,
         overlays: ready.component.overlays.map(({ type, description }) => ({ type, description })),
-        buildSeconds: each.seconds,
       };
     }),
     channels: repository.snapshot.channels.map((channel) => ({
@@ -66,12 +72,37 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
       packages: record.packages.map((pkg) => pkg.nevra),
       details: record.details,
     })),
-    stages: progress.finished,
   };
-  await writeIfChanged(join(out, imageKeyFile), imageKey.publicKey);
   const text = `${JSON.stringify(evidence, null, 2)}\n`;
-  await writeIfChanged(join(out, 'release.json'), text);
-  await writeIfChanged(join(out, releaseSignatureFile), signText(imageKey, text));
+  const files = [
+    [imageKeyFile, imageKey.publicKey],
+    ['release.json', text],
+    [releaseSignatureFile, signText(imageKey, text)],
+  ] as const;
+  const isWritten = async ([name, data]: (typeof files)[number]): Promise<boolean> => {
+    const there = await readIfExists(join(out, name));
+    // ECDSA signs the same text in another way each time.
+    if (name === releaseSignatureFile && there !== undefined)
+      return isSignatureOf(imageKey.publicKey, Buffer.from(text), there);
+    return there === data;
+  };
+  const written = await Promise.all(files.map(isWritten));
+  if (written.includes(false) || engine.counts.ran > 0) await settle(workspace);
+  for (const [index, [name, data]] of files.entries()) if (!written[index]) writeDurably(join(out, name), data);
+  await writeIfChanged(join(out, timingsFile), timings(built, progress.finished));
+}
+
+/** Waits until all that this run wrote is on the disk. */
+async function settle({ out, cache, engine }: Pick<Workspace, 'out' | 'cache' | 'engine'>): Promise<void> {
+  const places = (await stat(out)).dev === (await stat(cache)).dev ? [out] : [out, cache];
+  let durable = true;
+  for (const place of places) if (!(await syncFileSystem(place))) durable = false;
+  engine.store.stamps.flush(durable);
+}
+
+function timings(built: BuiltComponents, stages: readonly FinishedStage[]): string {
+  const components = built.components.map(({ component, seconds, cached }) => ({ name: component, seconds, cached }));
+  return `${JSON.stringify({ stages, components }, null, 2)}\n`;
 }
 
 /**

@@ -1,13 +1,16 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { channelOf, sourceChannelOf } from '../project/publish.ts';
-import type { RepoPackage } from '../repo/metadata.ts';
+import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
 import { type RepoSource, resolveCached } from '../repo/resolve.ts';
 import { signPackages } from '../repo/sign.ts';
+import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import type { BuiltComponents } from './components.ts';
+import { changedSince, noteFolder } from './noted-folder.ts';
 import type { SeedRepository } from './seed.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -42,7 +45,9 @@ export async function repositoryStage(
       arch,
       clock,
       channels: signed,
+      isWhole: (known) => isWholeSnapshot(workspace, toolbox, key, known, stage.note),
     });
+    if (published) await noteFolder(workspace, snapshot.dir, digestsOf(snapshot));
     const counts = snapshot.channels.map((channel) => `${channel.packages.length} ${channel.name}`).join(', ');
     const sources = snapshot.channels
       .filter((channel) => !isSideChannel(channel.name))
@@ -53,6 +58,56 @@ export async function repositoryStage(
       cached: !published && signedNow === 0,
     };
   });
+}
+
+/**
+ * Whether a snapshot in the output folder is as it was made: by what the cache noted of it, or, where it did not make it, by all that
+ * the snapshot itself shows: signatures, digests, the list of its packages.
+ */
+async function isWholeSnapshot(
+  workspace: Workspace,
+  toolbox: Toolbox,
+  key: SigningKey,
+  snapshot: Snapshot,
+  note: (text: string) => void,
+): Promise<boolean> {
+  const changed = await changedSince(workspace, snapshot.dir);
+  if (changed === undefined) return true;
+  let fault: string | undefined = changed;
+  if (changed === 'unknown') {
+    fault = await snapshotFault(workspace, toolbox, key, snapshot);
+    if (fault === undefined) {
+      await noteFolder(workspace, snapshot.dir);
+      return true;
+    }
+  }
+  note(`${snapshot.dir}: ${fault}: the snapshot is made again`);
+  return false;
+}
+
+async function snapshotFault(
+  { engine }: Workspace,
+  toolbox: Toolbox,
+  { publicKey }: SigningKey,
+  { dir, channels }: Snapshot,
+): Promise<string | undefined> {
+  if ((await readIfExists(join(dir, 'RPM-GPG-KEY'))) !== publicKey) return 'RPM-GPG-KEY is not the key of the release';
+  for (const channel of channels) {
+    const packages = new Map(channel.packages.map((pkg) => [packagePath(pkg), pkg.rpm]));
+    const { faults } = await verifyRepository(toolbox, engine.scratch, { dir: channel.dir, publicKey, packages });
+    const [first] = faults;
+    if (first !== undefined) return `${join(channel.name, first.path)}: ${first.message}`;
+  }
+  return undefined;
+}
+
+/** SHA-256 of the packages of a snapshot by their path in it. */
+function digestsOf({ dir, channels }: Snapshot): Map<string, string> {
+  return new Map(
+    channels.flatMap((channel) =>
+      channel.packages.map((pkg) => [join(relative(dir, channel.dir), packagePath(pkg)), pkg.rpm] as const),
+    ),
+  );
 }
 
 /** Channels that hold debug and source packages are never installed from by default. */

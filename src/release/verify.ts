@@ -3,14 +3,16 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson, type Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { isAbandoned, isTemporary } from '../base/files.ts';
+import { isAbandoned, isTemporary, mapLimit } from '../base/files.ts';
+import { type HashFile, withHashers } from '../base/hashers.ts';
 import { inStage } from '../base/progress.ts';
-import { sparseDigest } from '../image/digest.ts';
 import {
   entriesOf,
   type Fault,
   filesWithin,
+  onceEach,
   readingFaults,
+  shapeFaults,
   unreadableFile,
   within,
   wrongFolder,
@@ -21,7 +23,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
 import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
-import { parsedRecord, provenanceFile, provenanceSubjects } from './images.ts';
+import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image-record.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from './output.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
 import { shaped } from './record-schema.ts';
@@ -43,7 +45,15 @@ export interface Verification {
 type RecordedImage = ReleaseRecord['images'][number];
 
 /** SHA-256 of a file. */
-type FileDigest = (path: string) => Promise<Digest>;
+export interface ImageDigests {
+  readonly all: (path: string) => Promise<Digest>;
+  /** Of a disk's data alone, where that can be told: then a disk is not hashed whole. */
+  readonly data?: (path: string) => Promise<Digest>;
+}
+
+export function digestsBy(hash: HashFile, toolbox: Toolbox): Required<ImageDigests> {
+  return { all: (path) => hash(path), data: (path) => dataDigest(toolbox, hash, path) };
+}
 
 /**
  * Holds everything in an output folder against what the build recorded of it in `release.json`: each image's files, its provenance,
@@ -53,19 +63,24 @@ type FileDigest = (path: string) => Promise<Digest>;
 export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verification> {
   const release = await builtRelease(workspace);
   const toolbox = await toolboxStage(workspace, 'core');
-  return inStage(workspace.progress, 'verify', async (stage) => {
+  return inStage(workspace.progress, 'verify', async () => {
     const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
     let files = 3;
-    for (const image of release.images) {
-      stage.update(image.name);
-      const dir = imageFolder(workspace, image.name);
-      const wrong = await imageFaults(dir, image, release, (path) => sparseDigest(toolbox, path));
-      found.push(...within(join('images', image.name), wrong));
+    // All at a time: threads hash, and rpm checks signatures beside them.
+    const [repository, perImage] = await withHashers((hash) => {
+      const digests = digestsBy(hash, toolbox);
+      return Promise.all([
+        repositoryFaults(workspace, toolbox, release, hash),
+        Promise.all(
+          release.images.map((image) => imageFaults(imageFolder(workspace, image.name), image, release, digests)),
+        ),
+      ]);
+    });
+    for (const [index, image] of release.images.entries()) {
+      found.push(...within(join('images', image.name), perImage[index]!));
       files += image.files.length + 1;
     }
-    stage.update('repository');
-    const repository = await repositoryFaults(workspace, toolbox, release);
-    found.push(...repository.faults);
+    found.push(...repository.faults, ...(await outerShapes(workspace.out, release)));
     files += repository.files;
     const faults = onceEach(found);
     const packages = release.channels.reduce((sum, channel) => sum + channel.packages.length, 0);
@@ -191,7 +206,7 @@ export async function imageFaults(
   dir: string,
   image: RecordedImage,
   release: Pick<ReleaseRecord, 'imageKey' | 'channels'>,
-  digest: FileDigest,
+  digests: ImageDigests,
 ): Promise<Fault[]> {
   const folder = await wrongFolder(dir);
   if (folder !== undefined) return [folder];
@@ -201,33 +216,36 @@ export async function imageFaults(
   else if (!agrees(await readFile(join(dir, recordFile), 'utf8'), image, release)) {
     faults.push({ path: recordFile, fault: 'wrong', message: 'it says other things of the image than release.json' });
   }
-  for (const file of image.files) {
-    const found = await fileFaults(dir, file, digest);
-    faults.push(...found);
-    if (found.length === 0 && file.path === provenanceFile)
-      faults.push(...(await provenanceFaults(dir, image, release.imageKey.publicKey)));
-  }
+  const perFile = await mapLimit(image.files, 8, async (file) => {
+    const found = await fileFaults(dir, file, digests);
+    if (found.length > 0 || file.path !== provenanceFile) return found;
+    return provenanceFaults(dir, image, release.imageKey.publicKey);
+  });
+  faults.push(...perFile.flat());
   if (!image.files.some(({ path }) => path === provenanceFile))
     faults.push({ path: provenanceFile, fault: 'missing', message: 'the image has no provenance' });
   const known = new Set([recordFile, ...image.files.map(({ path }) => path)]);
   const there = await filesWithin(dir);
-  faults.push(...there.faults);
   for (const path of there.paths)
     if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'the build did not make it' });
-  return faults;
+  return onceEach([...faults, ...there.faults]);
 }
 
 async function fileFaults(
   dir: string,
-  { path, size, sha256 }: RecordedImage['files'][number],
-  digest: FileDigest,
+  { path, size, sha256, data }: RecordedImage['files'][number],
+  digests: ImageDigests,
 ): Promise<readonly Fault[]> {
   const unreadable = await unreadableFile(dir, path);
   if (unreadable !== undefined) return [unreadable];
   return readingFaults(path, async () => {
     const info = await lstat(join(dir, path));
     if (info.size !== size) return [{ path, fault: 'wrong', message: `it has ${info.size} bytes, ${size} were made` }];
-    if ((await digest(join(dir, path))) === sha256) return [];
+    const [found, made] =
+      data === undefined || digests.data === undefined
+        ? [await digests.all(join(dir, path)), sha256]
+        : [await digests.data(join(dir, path)), data];
+    if (found === made) return [];
     return [{ path, fault: 'wrong', message: 'its bytes are not those that were made' }];
   });
 }
@@ -271,6 +289,7 @@ async function repositoryFaults(
   workspace: ProjectWorkspace,
   toolbox: Toolbox,
   release: ReleaseRecord,
+  hash: HashFile,
 ): Promise<{ readonly faults: Fault[]; readonly files: number }> {
   const { out, engine } = workspace;
   const root = join('repo', release.version);
@@ -289,16 +308,19 @@ async function repositoryFaults(
   else if (publicKey !== signingKey.publicKey)
     faults.push({ path: keyPath, fault: 'wrong', message: 'its bytes are not those that were made' });
   let files = 2;
-  for (const { name, packages } of release.channels) {
-    const dir = channelFolder(workspace, release, name);
-    const folder = await firstWrongFolder(out, [snapshot, join(snapshot, name), relative(out, dir)]);
-    if (folder !== undefined) {
-      faults.push(folder);
-      continue;
-    }
-    const paths = packages.map((pkg) => [packagePath(parseNevra(pkg.nevra)!), pkg.sha256] as const);
-    const found = await verifyRepository(toolbox, engine.scratch, { dir, publicKey, packages: new Map(paths) });
-    faults.push(...within(relative(out, dir), found.faults));
+  const channels = await Promise.all(
+    release.channels.map(async ({ name, packages }) => {
+      const dir = channelFolder(workspace, release, name);
+      const folder = await firstWrongFolder(out, [snapshot, join(snapshot, name), relative(out, dir)]);
+      if (folder !== undefined) return { faults: [folder], files: 0 };
+      const paths = packages.map((pkg) => [packagePath(parseNevra(pkg.nevra)!), pkg.sha256] as const);
+      const expected = { dir, publicKey, packages: new Map(paths) };
+      const found = await verifyRepository(toolbox, engine.scratch, expected, hash);
+      return { faults: within(relative(out, dir), found.faults), files: found.files };
+    }),
+  );
+  for (const found of channels) {
+    faults.push(...found.faults);
     files += found.files;
   }
   return { faults, files };
@@ -312,11 +334,26 @@ async function firstWrongFolder(out: string, folders: readonly string[]): Promis
   return undefined;
 }
 
-/** The first of what is said of each path. */
-function onceEach(faults: readonly Fault[]): Fault[] {
-  const said = new Map<string, Fault>();
-  for (const fault of faults) if (!said.has(fault.path)) said.set(fault.path, fault);
-  return [...said.values()];
+/** Modes and owners of what lies above and beside images and channels, whose own are looked at there. */
+async function outerShapes(
+  out: string,
+  {
+    version,
+    snapshot,
+    channels,
+    arch,
+    images,
+  }: Pick<ReleaseRecord, 'version' | 'snapshot' | 'channels' | 'arch' | 'images'>,
+): Promise<Fault[]> {
+  const owner = await lstat(out);
+  const root = join('repo', version, snapshot);
+  const paths = [
+    ...['release.json', releaseSignatureFile, imageKeyFile, 'images', 'repo', join('repo', version), root],
+    ...images.map(({ name }) => join('images', name)),
+    join(root, 'RPM-GPG-KEY'),
+    ...channels.flatMap(({ name }) => [join(root, name), join(root, name, arch)]),
+  ];
+  return (await Promise.all(paths.map((path) => shapeFaults(out, path, owner)))).flat();
 }
 
 async function latestFault(path: string, snapshot: string): Promise<Omit<Fault, 'path'> | undefined> {

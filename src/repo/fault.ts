@@ -11,6 +11,15 @@ export interface Fault {
   readonly message: string;
 }
 
+/** Permission bits of what is published: everybody may read it, whoever serves it. */
+export const fileMode = 0o644;
+export const folderMode = 0o755;
+
+/** `0644` */
+export function modeText(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
 /**
  * Why a path in a folder can't be read as a file of the build's, undefined where it can. Nothing is read through a link or from
  * a pipe: what these lead to is not what is published.
@@ -48,20 +57,50 @@ export async function readingFaults(path: string, read: () => Promise<readonly F
   }
 }
 
-/** Everything below a folder that is no folder, sorted, and the folders that can't be read. */
+/**
+ * Everything below a folder that is no folder, sorted. Faults are folders that can't be read or that hold nothing, which nobody makes;
+ * modes other than those of what is published; and owners other than the folder's own.
+ */
 export async function filesWithin(dir: string): Promise<{ readonly paths: string[]; readonly faults: Fault[] }> {
   const paths: string[] = [];
   const faults: Fault[] = [];
+  const shapes: Fault[] = [];
+  const root = await lstat(dir).catch(() => undefined);
   const visit = async (folder: string): Promise<void> => {
     const { names, faults: found } = await entriesOf(dir, folder);
     faults.push(...found);
+    if (names.length === 0 && found.length === 0 && folder !== '')
+      shapes.push({ path: folder, fault: 'extra', message: 'an empty folder, which no build makes' });
     for (const [name, isFolder] of names) {
+      if (root !== undefined) shapes.push(...(await shapeFaults(dir, join(folder, name), root)));
       if (isFolder) await visit(join(folder, name));
       else paths.push(join(folder, name));
     }
   };
   await visit('');
-  return { paths: paths.sort(), faults };
+  return { paths: paths.sort(), faults: [...faults, ...shapes] };
+}
+
+/** The first of what is said of each path. */
+export function onceEach(faults: readonly Fault[]): Fault[] {
+  const said = new Map<string, Fault>();
+  for (const fault of faults) if (!said.has(fault.path)) said.set(fault.path, fault);
+  return [...said.values()];
+}
+
+/** What of a file or folder is not as it is published, but for its content. @param owner of it all */
+export async function shapeFaults(
+  dir: string,
+  path: string,
+  owner: { readonly uid: number; readonly gid: number },
+): Promise<Fault[]> {
+  const info = await lstat(join(dir, path)).catch(() => undefined);
+  if (info === undefined || !(info.isFile() || info.isDirectory())) return [];
+  const wrong = (message: string): Fault[] => [{ path, fault: 'wrong', message }];
+  const [mode, made] = [info.mode & 0o7777, info.isFile() ? fileMode : folderMode];
+  if (mode !== made) return wrong(`its mode is ${modeText(mode)}, ${modeText(made)} was made`);
+  if (info.uid === owner.uid && info.gid === owner.gid) return [];
+  return wrong(`it belongs to ${info.uid}:${info.gid}, the folder that it is in to ${owner.uid}:${owner.gid}`);
 }
 
 /** What stands in a folder, sorted, with whether it is a folder. One that is not there has nothing; no folder or an unreadable one is a fault. */

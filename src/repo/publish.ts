@@ -38,6 +38,8 @@ export async function publishSnapshot(
     readonly arch: string;
     readonly clock: number;
     readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
+    /** Whether a snapshot that is there is as it was made; else it is made again. */
+    readonly isWhole: (snapshot: Snapshot) => Promise<boolean>;
   },
 ): Promise<{ readonly snapshot: Snapshot; readonly published: boolean }> {
   const { root, arch, clock } = options;
@@ -56,7 +58,8 @@ export async function publishSnapshot(
     dir,
     channels: options.channels.map((channel) => ({ ...channel, dir: join(dir, channel.name, arch) })),
   };
-  const published = !(await exists(dir));
+  const there = await exists(dir);
+  const published = !there || !(await options.isWhole(snapshot));
   if (published) {
     await mkdir(root, { recursive: true });
     await sweep([root]);
@@ -70,7 +73,7 @@ export async function publishSnapshot(
         await writeFile(`${repomd}.asc`, await signDetached(toolbox, key, repomd, clock));
       }
       await writeFile(join(temporary, 'RPM-GPG-KEY'), key.publicKey);
-      await rename(temporary, dir);
+      await put(temporary, dir, there);
     } catch (error) {
       await removeTree(temporary);
       throw error;
@@ -78,6 +81,15 @@ export async function publishSnapshot(
   }
   await pointLatest(root, name);
   return { snapshot, published };
+}
+
+/** Puts a snapshot into place; of one that was damaged nothing stays. */
+async function put(temporary: string, dir: string, there: boolean): Promise<void> {
+  if (!there) return rename(temporary, dir);
+  const damaged = temporaryName(dir);
+  await rename(dir, damaged);
+  await rename(temporary, dir);
+  await removeTree(damaged);
 }
 
 async function pointLatest(root: string, name: string): Promise<void> {

@@ -3,9 +3,10 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { type Digest, fileDigest } from '../base/digest.ts';
+import { mapLimit } from '../base/files.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { unsignedRpms, verifyDetached } from '../trust/gpg.ts';
-import { type Fault, filesWithin, readingFaults, unreadableFile } from './fault.ts';
+import { type Fault, filesWithin, onceEach, readingFaults, unreadableFile } from './fault.ts';
 
 /** What a repository is held against. */
 export interface ExpectedRepository {
@@ -26,6 +27,7 @@ export async function verifyRepository(
   toolbox: Toolbox,
   scratch: string,
   { dir, publicKey, packages }: ExpectedRepository,
+  digestOf: (path: string) => Promise<Digest> = fileDigest,
 ): Promise<{ readonly faults: Fault[]; readonly files: number }> {
   const faults: Fault[] = [];
   const wrong = (path: string, message: string): number => faults.push({ path, fault: 'wrong', message });
@@ -39,7 +41,7 @@ export async function verifyRepository(
       return false;
     }
     const found = await readingFaults(path, async () => {
-      if ((await fileDigest(join(dir, path))) === digest) return [];
+      if ((await digestOf(join(dir, path))) === digest) return [];
       return [{ path, fault: 'wrong', message: 'its bytes are not those that were published' }];
     });
     faults.push(...found);
@@ -62,17 +64,23 @@ export async function verifyRepository(
     }
   }
 
-  const whole: string[] = [];
-  for (const [path, digest] of packages) if (await holds(path, digest)) whole.push(path);
-  for (const path of await unsignedRpms(toolbox, publicKey, dir, whole))
-    wrong(path, 'it has no valid signature by the key of the release');
+  // rpm reads them on the other processor while they are hashed here; only files, as it would wait for a pipe.
+  const readable: string[] = [];
+  for (const path of packages.keys()) if ((await unreadableFile(dir, path)) === undefined) readable.push(path);
+  const signatures = unsignedRpms(toolbox, publicKey, dir, readable);
+  const whole = new Set<string>();
+  await mapLimit([...packages], 16, async ([path, digest]) => {
+    if (await holds(path, digest)) whole.add(path);
+  });
+  for (const path of await signatures)
+    if (whole.has(path)) wrong(path, 'it has no valid signature by the key of the release');
 
   const there = await filesWithin(dir);
-  faults.push(...there.faults);
   for (const path of there.paths) {
     if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'nothing of the repository names it' });
   }
-  return { faults, files: known.size };
+  faults.push(...there.faults);
+  return { faults: onceEach(faults), files: known.size };
 }
 
 /** What a `repomd.xml` names, as createrepo_c writes it. */

@@ -81,9 +81,7 @@ export async function policyStore(
     },
   });
   const added = JSON.parse(await readOutput(engine, result, 'entries')) as Entry[];
-  log.push(
-    `selinux policy ${type}: ${modules.length} modules and ${local.length} of our own${result.cached ? ' (cached)' : ''}`,
-  );
+  log.push(`selinux policy ${type}: ${modules.length} modules and ${local.length} of our own`);
   return withEntries(tree, added);
 }
 

@@ -122,8 +122,7 @@ test('a second build finds everything done and changes nothing', async () => {
   expect(again.stages.filter((stage) => !stage.cached)).toEqual([]);
   expect(again.components.every((component) => component.cached)).toBe(true);
   expect(again.images.every((image) => image.cached)).toBe(true);
-  const { stages: _, ...after } = (await releaseRecord()) as unknown as Record<string, unknown>;
-  expect(before).toMatchObject(after);
+  expect(await releaseRecord()).toEqual(before);
 });
 
 test('one changed overlay: that component is built and no other, and the snapshot is a new one', async () => {

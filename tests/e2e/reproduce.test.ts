@@ -60,6 +60,12 @@ describe('building again elsewhere', () => {
     expect(built.images.filter((image) => image.cached)).toEqual([]);
   });
 
+  test('gives the same release.json, signed alike', async () => {
+    for (const name of ['release.json', 'release.json.sig', 'image-key.pem']) {
+      expect(await readFile(join(out, name), 'utf8'), name).toBe(await readFile(join(shared.out, name), 'utf8'));
+    }
+  });
+
   test('gives packages with the same bytes, binary, source and debuginfo, signed', async () => {
     const [again, before] = await Promise.all([releaseRecord(out), releaseRecord()]);
     expect(again.channels).toEqual(before.channels);

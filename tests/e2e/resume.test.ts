@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { exists } from '../../src/base/files.ts';
-import type { ImageRecord } from '../../src/release/images.ts';
+import type { ImageRecord } from '../../src/release/image-record.ts';
 import { exchangeBy } from '../../src/release/replace-folder.ts';
 import {
   buildsAny,

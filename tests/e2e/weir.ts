@@ -6,7 +6,7 @@ import { expect, inject } from 'vitest';
 import { installRoot } from '../../src/base/paths.ts';
 import { type RunResult, run, runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
-import type { ImageRecord } from '../../src/release/images.ts';
+import type { ImageRecord } from '../../src/release/image-record.ts';
 import { openWorkspace, toolboxStage, type Workspace } from '../../src/release/workspace.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 import type { ToolSet } from '../../src/toolbox/toolbox.ts';

@@ -6,7 +6,8 @@ import { sha256 } from '../../src/base/digest.ts';
 import { WeirError } from '../../src/base/errors.ts';
 import { runOk } from '../../src/base/process.ts';
 import { openEngine } from '../../src/engine/engine.ts';
-import { knownImage, ofImage } from '../../src/release/images.ts';
+import { ofImage } from '../../src/release/images.ts';
+import { knownImage } from '../../src/release/known-image.ts';
 import { rememberFiles } from '../../src/release/unchanged.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 
@@ -28,17 +29,22 @@ beforeEach(async () => {
   file = join(dir, 'image.json');
   notes = [];
   const cache = join(root, 'cache');
-  place = { cache, engine: await openEngine(cache) };
+  place = { cache, engine: await openEngine(cache), out: root };
   await mkdir(dir);
   await writeFile(join(dir, 'vm.raw'), 'the disk');
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 const known = () =>
-  knownImage(place, toolbox, dir, 'ab', {
-    update: () => {},
-    note: (text) => notes.push(text),
-  });
+  knownImage(
+    place,
+    toolbox,
+    { dir, name: 'vm', inputs: 'ab', key: { id: '', publicKey: '' } },
+    {
+      update: () => {},
+      note: (text) => notes.push(text),
+    },
+  );
 
 /** As after a build that wrote this. */
 async function built(text: string): Promise<void> {

@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../src/base/digest.ts';
 import { temporaryName } from '../../src/base/files.ts';
+import { withHashers } from '../../src/base/hashers.ts';
 import { runOk } from '../../src/base/process.ts';
 import type { Project } from '../../src/project/model.ts';
 import type { ReleaseRecord } from '../../src/release/published.ts';
@@ -49,7 +50,7 @@ function channels(): ReleaseRecord['channels'] {
 }
 
 async function found(): Promise<Fault[]> {
-  return imageFaults(dir, image, { imageKey: key, channels: channels() }, fileDigest);
+  return imageFaults(dir, image, { imageKey: key, channels: channels() }, { all: fileDigest });
 }
 
 async function faults(): Promise<string[]> {
@@ -70,7 +71,7 @@ beforeEach(async () => {
     details: { kernel: '7' },
     packages: [nevra],
   };
-  await mkdir(join(dir, 'more'), { recursive: true });
+  await mkdir(dir, { recursive: true });
   await put('vm.raw', 'the disk');
   await put('sbom.spdx.json', '{}');
   await attest('vm.raw', sha256('the disk'));
@@ -85,6 +86,7 @@ describe('an image in its folder', () => {
 
   test('says of each file what is wrong with it', async () => {
     await writeFile(join(dir, 'vm.raw'), 'the Disk');
+    await mkdir(join(dir, 'more'));
     await writeFile(join(dir, 'more', 'notes'), '');
     await rm(join(dir, 'sbom.spdx.json'));
     expect((await faults()).sort()).toEqual(['extra more/notes', 'missing sbom.spdx.json', 'wrong vm.raw']);
@@ -157,6 +159,7 @@ describe('an image in its folder', () => {
   });
 
   test('with a file where a folder should be is missing what was in it', async () => {
+    await mkdir(join(dir, 'more'));
     await put('more/a', 'a');
     await record();
     await rm(join(dir, 'more'), { recursive: true });
@@ -168,6 +171,7 @@ describe('an image in its folder', () => {
     await chmod(join(dir, '..'), 0o755);
     await writeFile(join(dir, 'vm.raw'), 'the Disk');
     await chmod(join(dir, 'sbom.spdx.json'), 0);
+    await mkdir(join(dir, 'more'));
     await chmod(join(dir, 'more'), 0);
     await unprivileged(async () => {
       expect((await found()).map((each) => `${each.path}: ${each.message}`).sort()).toEqual([
@@ -178,9 +182,55 @@ describe('an image in its folder', () => {
     });
   });
 
+  test('has a fault where it holds an empty folder, or a file or folder with another mode or owner', async () => {
+    await mkdir(join(dir, 'more/empty'), { recursive: true });
+    await chmod(join(dir, 'vm.raw'), 0o4755);
+    expect((await found()).map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
+      'more/empty: an empty folder, which no build makes',
+      'vm.raw: its mode is 4755, 0644 was made',
+    ]);
+    await chmod(join(dir, 'vm.raw'), 0o644);
+    await chmod(join(dir, 'more'), 0o777);
+    expect(await faults()).toEqual(['wrong more', 'extra more/empty']);
+    if (process.getuid?.() !== 0) return;
+    await chown(join(dir, 'sbom.spdx.json'), 1, 2);
+    expect((await found()).map(({ message }) => message)).toContain(
+      'it belongs to 1:2, the folder that it is in to 0:0',
+    );
+  });
+
+  test('is held against the digest of its data where a disk has one', async () => {
+    const disk = Buffer.alloc(300_000);
+    disk.write('boot', 0);
+    disk.write('end', 299_000);
+    await put('vm.raw', disk.toString('latin1'));
+    const at = (path: string): Promise<string> => withHashers((hash) => hash(path, 'data'));
+    const data = await at(join(dir, 'vm.raw'));
+    const extents = [
+      { start: 100, length: 10 },
+      { start: 290_000, length: 10_000 },
+    ];
+    expect(await withHashers((hash) => hash(join(dir, 'vm.raw'), 'data', extents))).toBe(data);
+    const block = (start: number, end: number): Buffer => {
+      const place = Buffer.alloc(8);
+      place.writeBigUInt64BE(BigInt(start));
+      return Buffer.concat([place, disk.subarray(start, end)]);
+    };
+    expect(data).toBe(sha256(Buffer.concat([block(0, 65_536), block(262_144, 300_000)])));
+    image.files = image.files.map((file) => (file.path === 'vm.raw' ? { ...file, data } : file));
+    await attest('vm.raw', sha256(disk));
+    await record();
+    const held = (): Promise<Fault[]> =>
+      imageFaults(dir, image, { imageKey: key, channels: channels() }, { all: fileDigest, data: at });
+    expect(await held()).toEqual([]);
+    disk[150_000] = 1;
+    await writeFile(join(dir, 'vm.raw'), disk);
+    expect((await held()).map(({ path }) => path)).toEqual(['vm.raw']);
+  });
+
   test('has a fault where the disk fails while a file is read', async () => {
     const failing = (): Promise<string> => Promise.reject(Object.assign(new Error('read'), { code: 'EIO' }));
-    const all = await imageFaults(dir, image, { imageKey: key, channels: channels() }, failing);
+    const all = await imageFaults(dir, image, { imageKey: key, channels: channels() }, { all: failing });
     expect(all.map(({ message }) => message)).toEqual(image.files.map(() => 'it cannot be read'));
   });
 

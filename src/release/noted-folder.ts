@@ -1,0 +1,85 @@
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, fileDigest, sha256 } from '../base/digest.ts';
+import { writeAtomic } from '../base/files.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import { fileMode, folderMode, modeText } from '../repo/fault.ts';
+import type { StampPlace } from './unchanged.ts';
+
+/** Path → how the file lay when it was noted, and its SHA-256; folders end in a slash and have neither. */
+type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;
+
+/**
+ * Notes in the cache what a published folder holds.
+ * @param known digests that need not be found out, by path
+ */
+export async function noteFolder(
+  place: StampPlace,
+  dir: string,
+  known: ReadonlyMap<string, Digest> = new Map(),
+): Promise<void> {
+  const noted: Record<string, readonly [string, Digest]> = {};
+  for (const [path, info] of entriesBelow(dir)) {
+    if (info.isDirectory()) noted[`${path}/`] = ['', ''];
+    else noted[path] = [stampOf(info), known.get(path) ?? (await fileDigest(join(dir, path)))];
+  }
+  await write(place, dir, noted);
+}
+
+/**
+ * The first thing in a folder that is not as it was noted; only files that do not lie as they did are read. `unknown` where nothing was
+ * noted of the folder, as with another cache or after it was moved.
+ */
+export async function changedSince(place: StampPlace, dir: string): Promise<string | 'unknown' | undefined> {
+  const noted = await read(place, dir);
+  if (noted === undefined) return 'unknown';
+  const now: Record<string, readonly [string, Digest]> = {};
+  let moved = false;
+  for (const [path, info] of entriesBelow(dir)) {
+    const key = info.isDirectory() ? `${path}/` : path;
+    const known = noted[key];
+    if (known === undefined) return `${path} is of nobody's`;
+    const mode = Number(info.mode & 0o7777n);
+    if (mode !== (info.isDirectory() ? folderMode : fileMode)) return `${path} has the mode ${modeText(mode)}`;
+    const [stamp, digest] = known;
+    now[key] = known;
+    if (info.isDirectory() || stamp === stampOf(info)) continue;
+    if (!info.isFile() || (await fileDigest(join(dir, path))) !== digest) return `${path} is not as it was made`;
+    now[key] = [stampOf(info), digest];
+    moved = true;
+  }
+  const gone = Object.keys(noted).find((path) => now[path] === undefined);
+  if (gone !== undefined) return `${gone} is not there`;
+  if (moved) await write(place, dir, now);
+  return undefined;
+}
+
+function* entriesBelow(dir: string, below = ''): Generator<readonly [path: string, info: BigIntStats]> {
+  for (const name of readdirSync(join(dir, below)).sort()) {
+    const path = join(below, name);
+    const info = lstatSync(join(dir, path), { bigint: true });
+    yield [path, info];
+    if (info.isDirectory()) yield* entriesBelow(dir, path);
+  }
+}
+
+function stampOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function read({ cache, engine }: StampPlace, dir: string): Promise<Noted | undefined> {
+  const { file, subject } = await noteOf(cache, dir);
+  const text = unsealed(engine.store.seal, subject, await readFile(file, 'utf8').catch(() => ''));
+  return text === undefined ? undefined : (JSON.parse(text) as Noted);
+}
+
+async function write({ cache, engine }: StampPlace, dir: string, noted: Noted): Promise<void> {
+  const { file, subject } = await noteOf(cache, dir);
+  await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify(noted)));
+}
+
+async function noteOf(cache: string, dir: string): Promise<{ readonly file: string; readonly subject: string }> {
+  const folder = sha256(await realpath(dir));
+  return { file: join(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
+}
