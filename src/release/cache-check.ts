@@ -12,6 +12,7 @@ import { removeTree } from '../engine/sandbox.ts';
 import { unsealed } from '../engine/seal.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
 import type { Fault } from '../repo/fault.ts';
+import { checkToolbox } from '../toolbox/integrity.ts';
 import { isWholeRoot, listingFile } from '../tree/materialise.ts';
 import { isWholeRepository } from './cached-repository.ts';
 
@@ -31,8 +32,8 @@ export interface CacheReport {
 }
 
 /**
- * Looks through a whole cache: hashes each blob, checks the mark of each result and that all is there which it names, holds buildroots
- * and repositories against what was laid there.
+ * Looks through a whole cache: hashes each blob, checks the mark of each result and that all is there which it names, holds buildroots,
+ * repositories and toolboxes against what was laid there.
  * @param options `repair` removes what is wrong, and what cannot be used without it; the next run makes it again
  */
 export async function checkCache(
@@ -63,6 +64,16 @@ export async function checkCache(
   const repositories = await folders(join(cache, 'repos'));
   for (const dir of repositories)
     if (!(await isWholeRepository(engine.store, dir))) await wrong(dir, 'wrong', 'it is not what was made there');
+  for (const root of await folders(join(cache, 'toolbox'))) {
+    say(`toolbox ${basename(root)}`);
+    const manifest = `${root}.manifest`;
+    const state = await checkToolbox(root, manifest);
+    if (state?.changed.length === 0) continue;
+    const what =
+      state === undefined ? 'nothing says what was unpacked there' : `${state.changed[0]} is not as it was unpacked`;
+    await wrong(root, 'wrong', what);
+    if (options.repair) await rm(manifest, { force: true });
+  }
   engine.store.stamps.flush(false);
   return {
     ok: faults.length === 0,
@@ -194,8 +205,7 @@ async function folders(dir: string): Promise<string[]> {
 async function uncheckedParts(cache: string): Promise<string[]> {
   const parts: string[] = [];
   const there = await readdir(cache);
-  if (there.includes('toolbox')) parts.push('toolbox: each start of a command holds it against its own list');
-  if (there.includes('git')) parts.push('git: objects are held against their ids when they are read');
+  if (there.includes('git')) parts.push('git: upstream repositories; git itself can (git fsck)');
   if (there.includes('apt')) parts.push("apt: apt holds its lists against the archive's signature");
   return parts;
 }

@@ -1,0 +1,235 @@
+// What somebody could do to a cache and to a release behind Weir's back, by chance from a seed, and who notices it.
+
+import { existsSync } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+export interface Tampered {
+  /** What was done: `content`, `size`, `mode`, `removed`, `added`, `swapped`, `empty`, `emptied`, `forged`, `link`. */
+  readonly kind: string;
+  /** What it was done to: `blob`, `action`, `root` … */
+  readonly where: string;
+  /** Relative to the cache or the output folder; one of these has to be named by who looks through all. */
+  readonly paths: readonly string[];
+  /** For what makes no difference: whatever is missing is made again, and nobody needs to say so. */
+  readonly harmless?: boolean;
+}
+
+export type Random = (below: number) => number;
+
+/** Numbers from a seed, the same each time (mulberry32). */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+/** Takes so many of a list, no two the same, and takes them off it. */
+function draw<T>(from: T[], count: number, random: Random): T[] {
+  const drawn: T[] = [];
+  while (drawn.length < count && from.length > 0) drawn.push(...from.splice(random(from.length), 1));
+  return drawn;
+}
+
+/** Replaces a file by one with other bytes and the same mode and times: a hard link to it elsewhere stays as it was. */
+async function replace(path: string, change: (bytes: Buffer) => Buffer, mode?: number): Promise<void> {
+  const info = await lstat(path);
+  const beside = join(dirname(path), 'tampered');
+  await writeFile(beside, change(await readFile(path)));
+  await chmod(beside, mode ?? info.mode & 0o7777);
+  await utimes(beside, info.atime, info.mtime);
+  await rename(beside, path);
+}
+
+function flip(bytes: Buffer): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[changed.length >> 1]! ^= 1;
+  return changed;
+}
+
+const kinds: Readonly<Record<string, (path: string, other: string) => Promise<void>>> = {
+  content: (path) => replace(path, flip),
+  size: (path) => replace(path, (bytes) => Buffer.concat([bytes, Buffer.from('x')])),
+  mode: (path) => replace(path, (bytes) => bytes, 0o4755),
+  removed: (path) => rm(path),
+  emptied: (path) => replace(path, () => Buffer.alloc(0)),
+  swapped: async (path, other) => {
+    const [own, others] = [await readFile(path), await readFile(other)];
+    await replace(path, () => others);
+    await replace(other, () => own);
+  },
+  link: async (path) => {
+    await copyFile(path, `${path}.aside`);
+    await rename(`${path}.aside`, join(dirname(path), '..', `aside-${basename(path)}`));
+    await rm(path);
+    await symlink(join('..', `aside-${basename(path)}`), path);
+  },
+};
+
+interface StoredResult {
+  readonly kind: string;
+  readonly value: unknown;
+  readonly files: Readonly<Record<string, { readonly digest: string; readonly size: number }>>;
+}
+
+/**
+ * Tampers with a cache: each kind of harm to `count` blobs, results of actions, files of roots and repositories, and the indexes.
+ * @param cache is changed by replacing files only, so that it may be a clone by hard links
+ */
+export async function tamperCache(cache: string, count: number, random: Random): Promise<Tampered[]> {
+  const done: Tampered[] = [];
+  const actions = new Map<string, StoredResult>();
+  for (const name of (await readdir(join(cache, 'actions'), { recursive: true })).sort()) {
+    if (name.endsWith('.json'))
+      actions.set(`actions/${name}`, JSON.parse(await readFile(join(cache, 'actions', name), 'utf8')) as StoredResult);
+  }
+  const naming = (digest: string): string[] =>
+    [...actions].filter(([, result]) => JSON.stringify(result).includes(digest)).map(([path]) => path);
+  const blobPath = (digest: string): string => `store/${digest.slice(0, 2)}/${digest}`;
+  const harm = async (where: string, kind: string, path: string, other: string, more: string[] = []): Promise<void> => {
+    await kinds[kind]!(join(cache, path), join(cache, other));
+    done.push({ kind, where, paths: [path, ...more] });
+  };
+
+  // Files of packages, as trees and images hold them; named by results of unpacking.
+  const contents: string[] = [];
+  const packages: string[] = [];
+  for (const { kind, value, files } of actions.values()) {
+    if (kind === 'sign-rpm' || kind === 'rpmbuild') packages.push(...Object.values(files).map(({ digest }) => digest));
+    if (kind !== 'unpack-rpm') continue;
+    for (const entry of (value as { entries: { digest?: string; size?: number }[] }).entries)
+      if (entry.digest !== undefined && (entry.size ?? 0) > 1) contents.push(entry.digest);
+  }
+  const present = (digests: readonly string[]): string[] =>
+    [...new Set(digests)].filter((digest) => existsSync(join(cache, blobPath(digest)))).sort();
+  for (const [where, victims] of [
+    ['content of a package', present(contents)],
+    ['package', present(packages)],
+  ] as const) {
+    for (const kind of ['content', 'size', 'mode', 'removed', 'emptied', 'swapped', 'link']) {
+      for (const digest of draw(victims, count, random)) {
+        const [other = digest] = kind === 'swapped' ? draw(victims, 1, random) : [digest];
+        await harm(where, kind, blobPath(digest), blobPath(other), kind === 'removed' ? naming(digest) : []);
+      }
+    }
+  }
+  await writeFile(join(cache, 'store/aa/added'), 'x');
+  done.push({ kind: 'added', where: 'store', paths: ['store/aa/added'] });
+
+  const byKind = Map.groupBy(actions.keys(), (path) => actions.get(path)!.kind);
+  for (const [what, paths] of [...byKind].sort()) {
+    for (const kind of ['content', 'swapped', 'emptied', 'empty', 'forged', 'removed']) {
+      const [path, other = path] = draw(paths, kind === 'swapped' ? 2 : 1, random);
+      if (path === undefined || other === undefined) continue;
+      if (kind === 'removed') {
+        await rm(join(cache, path));
+        done.push({ kind, where: `action ${what}`, paths: [path], harmless: true });
+      } else if (kind === 'empty' || kind === 'forged') {
+        await replace(join(cache, path), (bytes) => (kind === 'empty' ? Buffer.from('{}\n') : forge(bytes.toString())));
+        done.push({ kind, where: `action ${what}`, paths: [path] });
+      } else await harm(`action ${what}`, kind, path, other);
+    }
+  }
+
+  for (const part of ['roots', 'repos']) {
+    const folders = (await readdir(join(cache, part), { withFileTypes: true }))
+      .filter((each) => each.isDirectory() && !each.name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+    for (const kind of ['content', 'size', 'mode', 'removed', 'added', 'swapped']) {
+      for (const folder of draw(folders, 1, random)) {
+        const root = join(part, folder);
+        const files = (await readdir(join(cache, root), { recursive: true })).filter(
+          (name) => !name.includes('.weir-'),
+        );
+        const plain: string[] = [];
+        for (const name of files.sort()) {
+          const info = await lstat(join(cache, root, name));
+          if (info.isFile() && info.size > 1) plain.push(join(root, name));
+        }
+        const [path, other] = draw(plain, 2, random);
+        if (kind === 'added') await writeFile(join(cache, dirname(path!), 'added'), 'x');
+        else await kinds[kind]!(join(cache, path!), join(cache, other!));
+        done.push({ kind, where: part === 'roots' ? 'file of a root' : 'file of a repository', paths: [root] });
+      }
+    }
+  }
+
+  for (const part of ['hashes', 'stamps']) {
+    const files: string[] = [];
+    for (const name of (await readdir(join(cache, part), { recursive: true }).catch(() => [])).sort())
+      if ((await lstat(join(cache, part, name))).isFile()) files.push(join(part, name));
+    for (const kind of ['content', 'swapped', 'emptied']) {
+      const [path, other = path] = draw(files, kind === 'swapped' ? 2 : 1, random);
+      if (path !== undefined && (kind !== 'swapped' || other !== path)) await harm(`index ${part}`, kind, path, other!);
+    }
+  }
+  return done;
+}
+
+/** A result as somebody without the key would write it: what it names becomes setuid, and of a list the last is left out. */
+function forge(text: string): Buffer {
+  const result = JSON.parse(text) as StoredResult & { mark?: string };
+  const { value } = result;
+  const forged = Array.isArray(value) ? value.slice(0, -1) : value;
+  const body = JSON.stringify({ ...result, value: forged }).replaceAll('"mode":493', '"mode":2541');
+  return Buffer.from(`${body}\n`);
+}
+
+/** Tampers with an output folder: its repository, images and records. @param out may be a clone by hard links */
+export async function tamperOutput(out: string, count: number, random: Random): Promise<Tampered[]> {
+  const done: Tampered[] = [];
+  const all: string[] = [];
+  for (const name of (await readdir(out, { recursive: true })).sort()) {
+    const info = await lstat(join(out, name));
+    if (info.isFile() && info.size > 1 && !/^(\.lock|weir-output|timings\.json|release\.json.*|boot)/.test(name))
+      all.push(name);
+  }
+  const parts: Readonly<Record<string, string[]>> = {
+    'published package': all.filter((name) => name.endsWith('.rpm') && name.startsWith('repo/')),
+    'published metadata': all.filter((name) => name.includes('/repodata/') && !name.includes('/latest/')),
+    'published image': all.filter((name) => name.startsWith('images/') && !name.endsWith('image.json')),
+  };
+  for (const [where, files] of Object.entries(parts)) {
+    for (const kind of ['content', 'size', 'mode', 'removed', 'emptied', 'swapped', 'added', 'link']) {
+      for (const path of draw(files, kind === 'link' ? 1 : count, random)) {
+        const [other = path] = kind === 'swapped' ? draw(files, 1, random) : [path];
+        if (kind === 'added') {
+          const added = join(dirname(path), `added-${done.length}`);
+          await writeFile(join(out, added), 'x');
+          done.push({ kind, where, paths: [added] });
+        } else {
+          await kinds[kind]!(join(out, path), join(out, other));
+          done.push({ kind, where, paths: [path] });
+        }
+      }
+    }
+    const [beside] = draw(files, 1, random);
+    if (beside === undefined) continue;
+    const empty = join(dirname(beside), `empty-${done.length}`);
+    await mkdir(join(out, empty));
+    done.push({ kind: 'added', where: 'empty folder', paths: [empty] });
+  }
+  return done;
+}
+
+/** Whether somebody who looked through all named what was tampered with. @param named paths of faults */
+export function isNoticed({ paths }: Tampered, named: ReadonlySet<string>): boolean {
+  return paths.some((path) => named.has(path) || [...named].some((fault) => path.startsWith(`${fault}/`)));
+}
