@@ -7,7 +7,8 @@ import { codeDigest } from '../engine/code.ts';
 import { queryLimits } from '../engine/limits.ts';
 import { runSandboxed, withScratch } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
-import type { Spec } from '../spec/parse.ts';
+import { parseSpec, type Spec } from '../spec/parse.ts';
+import { isApplied, namedPatches, patchUses } from '../spec/patch-uses.ts';
 import { patches, sources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { BuildContext, Buildroot } from './buildroot.ts';
@@ -33,6 +34,8 @@ export interface SpecFacts {
   readonly packages: readonly string[];
   /** Names that the binary packages provide, from the spec alone: no generated ones. */
   readonly provides: readonly string[];
+  /** Patches that are in the source package but that nothing applies, as `Patch7 (x.patch)`; as far as that can be told. */
+  readonly unapplied: readonly string[];
 }
 
 /** Asks rpmspec, inside a buildroot so that the distribution's macros count. @throws WeirError `bad-spec` */
@@ -80,7 +83,20 @@ q="rpmspec -q --target $1 --define '_sourcedir /tmp/sources'"
 eval "$q --srpm --qf 'N %{NAME}\\nV %{VERSION}\\nR %{RELEASE}\\n'" "$2"
 eval "$q --buildrequires" "$2" | sed 's/^/B /'
 eval "$q --qf 'P %{NAME}\\n[D %{PROVIDENAME}\\n]'" "$2"
+# What it reads without trouble it may still not print: then nothing is said of its patches.
+if (eval "rpmspec -P --target $1 --define '_sourcedir /tmp/sources'" "$2") > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
 `;
+
+/** @param text a spec as rpm prints it: conditionals decided, macros expanded, `/tmp/sources` its source folder */
+export function unappliedPatches(text: string): string[] {
+  const spec = parseSpec(text);
+  // By a pattern, or by a name that only the shell knows.
+  if (/\/tmp\/sources(?:\/[^\s'"]*[*?[$]|\/?(?:[\s'";)]|$))/m.test(text)) return [];
+  const uses = patchUses(spec);
+  return namedPatches(spec)
+    .filter((patch) => !patch.name.endsWith('.nopatch') && isApplied(uses, spec, patch) === false)
+    .map(({ number, name }) => `Patch${number} (${name})`);
+}
 
 function parseFacts(output: string): SpecFacts {
   const of = (key: string): string[] =>
@@ -88,6 +104,7 @@ function parseFacts(output: string): SpecFacts {
       .split('\n')
       .filter((line) => line.startsWith(`${key} `))
       .map((line) => line.slice(2).trim());
+  const printed = output.split('\n').flatMap((line) => (line.startsWith('T ') ? [line.slice(2)] : []));
   const unique = (values: string[]): string[] => [...new Set(values)].sort();
   return {
     name: of('N')[0] ?? '',
@@ -96,6 +113,7 @@ function parseFacts(output: string): SpecFacts {
     buildRequires: unique(of('B').filter((name) => !name.startsWith('rpmlib('))),
     packages: unique(of('P')),
     provides: unique([...of('P'), ...of('D')]),
+    unapplied: unappliedPatches(printed.join('\n')),
   };
 }
 

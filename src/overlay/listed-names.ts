@@ -1,5 +1,6 @@
+import { expansions, macroChoices } from '../spec/choices.ts';
 import type { Spec } from '../spec/parse.ts';
-import { expandPlain, fileNameOf, patches, plainMacros, sources } from '../spec/query.ts';
+import { fileNameOf, patches, sources } from '../spec/query.ts';
 
 /** `Patch 0: x` too, which rpm takes for a tag although it has a blank in it. */
 const written = /^\s*(?:source|patch)\s*\d*\s*:\s*(\S.*)$/i;
@@ -17,13 +18,14 @@ export async function listedNames(
   spec: Spec,
   textOf: (name: string) => Promise<string | undefined>,
 ): Promise<Set<string> | undefined> {
-  const macros = plainMacros(spec);
+  const macros = macroChoices(spec);
   const names = new Set<string>();
-  const add = (value: string): string | undefined => {
-    const name = fileNameOf(expandPlain(value, macros));
-    if (name.includes('%')) return undefined;
-    names.add(name);
-    return name;
+  // Of every branch: which one is taken, only rpm and the distribution's macros know.
+  const add = (value: string): readonly string[] | undefined => {
+    const found = (expansions(value, macros) ?? []).map(fileNameOf).filter((name) => !name.includes('%'));
+    if (found.length === 0) return undefined;
+    for (const name of found) names.add(name);
+    return found;
   };
   for (const { value } of [...sources(spec), ...patches(spec)]) if (add(value) === undefined) return undefined;
   const numbered = new Map(sources(spec).map((source) => [source.number, source.value]));
@@ -46,9 +48,11 @@ export async function listedNames(
       const plain = number === undefined ? path.replace(/%\{?_sourcedir\}?\//, '').replace(/\}$/, '') : undefined;
       // A file of the system's lists none of the component's.
       if (plain?.startsWith('/')) continue;
-      const name = add(plain ?? numbered.get(Number(number)) ?? path);
-      const text = name === undefined ? undefined : await textOf(name);
-      if (text === undefined || depth === 5 || !(await scan(text.split(/\r?\n/), tags, depth + 1))) return false;
+      const found = add(plain ?? numbered.get(Number(number)) ?? path);
+      const texts = await Promise.all((found ?? []).map(textOf));
+      const read = texts.filter((text) => text !== undefined);
+      if (read.length === 0 || depth === 5) return false;
+      for (const text of read) if (!(await scan(text.split(/\r?\n/), tags, depth + 1))) return false;
     }
     return true;
   };

@@ -2,6 +2,7 @@ import { WeirError } from '../base/errors.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Patience } from '../sources/git-run.ts';
+import { expansions, macroChoices } from '../spec/choices.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
 import { sectionsOf, tags, tagValue } from '../spec/query.ts';
 import {
@@ -33,6 +34,11 @@ const autochangelog = /^\s*%(\{\??autochangelog\}|autochangelog)\s*$/;
 /** Whether a Release value calls rpmautospec's macro, in any of its forms. */
 export function usesAutorelease(release: string): boolean {
   return autorelease.test(release);
+}
+
+/** Whether a Release is rpmautospec's macro, by itself or through macros of the spec, in any branch. */
+function callsAutorelease(release: string, spec: Spec): boolean {
+  return usesAutorelease(release) || (expansions(release, macroChoices(spec)) ?? []).some(usesAutorelease);
 }
 
 /** What of rpmautospec a spec uses. One that rpmautospec has been over already, which defines the macro, uses nothing. */
@@ -89,9 +95,10 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
   const { calculation } = component.release;
   const release = tagValue(spec, 'Release');
   const uses = features(spec);
+  const called = release !== undefined && callsAutorelease(release, spec);
   let result = spec;
   const raises = calculation === 'auto' || calculation === 'static';
-  if (release !== undefined && raises && !usesAutorelease(release)) {
+  if (release !== undefined && raises && !called) {
     result = raise(spec, component, release, history.commits);
   } else if (release !== undefined && calculation === 'static') {
     throw new WeirError('release-form', `the Release of ${component.name} is %autorelease, not a number`, {

@@ -199,9 +199,13 @@ export async function buildStage(
     // With the distribution's macros in the root, specs can say other things than they did without.
     const rest = ready.filter((each) => !first.includes(each.component.name));
     const root = await planBuildroot(context, await offered(new Set(first)), release.buildRoot, 'the buildroot');
+    const restFacts = await queryAll(context, root, rest);
+    for (const [name, { unapplied }] of new Map([...facts, ...restFacts])) {
+      if (unapplied.length > 0) stage.note(`${name}: nothing applies ${unapplied.join(', ')}`);
+    }
     await buildAll(
       rest.map((each) => each.component.name),
-      await queryAll(context, root, rest),
+      restFacts,
       first,
     );
     const source = await builtSource(built.keys());

@@ -72,6 +72,8 @@ describe('release', () => {
     expect(calculate(text, 'auto', 2, 4)).toBe(macro(4) + text);
     // Upstream without git counts as one commit.
     expect(calculate(text, 'autorelease', 2)).toBe(macro(3) + text);
+    const through = '%global rel %autorelease\nRelease: %{rel}\n%changelog\n- by hand\n';
+    expect(calculate(through, 'auto', 2)).toBe(macro(3) + through);
     // By hand means that nothing is raised; the macro is upstream's all the same.
     expect(calculate(text, 'manual', 0, 4)).toBe(macro(4) + text);
   });

@@ -124,6 +124,12 @@ b
       spec: `${upstream}%patchlist\n%{unknown}.patch\n`,
       names: ['.gitignore', 'README.md', 'fix.patch'],
     },
+    {
+      name: 'what each branch of a condition lists',
+      spec: `%if 0%{?x}\n%global doc README.md\n%else\n%global doc .gitignore\n%endif\nSource1: %{doc}\n${upstream}`,
+      files: { other: '' },
+      names: ['.gitignore', 'README.md', 'fix.patch'],
+    },
     { name: 'files that are included', spec: `%include README.md\n${upstream}`, names: ['README.md', 'fix.patch'] },
     {
       name: 'files that are loaded',
