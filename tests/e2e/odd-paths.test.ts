@@ -1,6 +1,8 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { run } from '../../src/base/process.ts';
+import { openApt } from '../../src/toolbox/apt.ts';
 import { copyProjectTo } from './project-copy.ts';
 import { cloneCache, expectError, forget, imageRecord, newFolder, projectWith, weir, weirOk } from './weir.ts';
 
@@ -27,6 +29,17 @@ test('cache, project and results can lie below names that tools take apart', asy
   const query = ['repo', 'query', '--out', out, '--', 'repoquery', '--qf', '%{name}\\n', 'bash'];
   const { code, stdout, stderr } = await weir(['-C', project, ...query], { env: { XDG_CACHE_HOME: cacheHome } });
   expect([code, stdout.trim()], stderr).toEqual([0, 'bash']);
+});
+
+test('apt reads its settings and lists in a folder with such a name', async () => {
+  const dir = join(await newFolder('odd'), odd);
+  const mirror = 'http://mirror.invalid/debian';
+  const apt = await openApt(dir, { suite: 'forky', sourceSuite: 'trixie', mirror, allowExpired: true, arch: 'amd64' });
+  const env = { PATH: process.env.PATH!, LC_ALL: 'C', APT_CONFIG: apt.config };
+  const { stdout, stderr } = await run(['apt-config', 'shell', 'LISTS', 'Dir::State::lists/d'], { env });
+  const lists = /^LISTS='([\w/.-]+)'$/.exec(stdout.trim())?.[1];
+  expect(lists, stdout + stderr).toBeDefined();
+  expect(await realpath(lists!)).toBe(await realpath(join(dir, 'state/lists')));
 });
 
 test('a line break in a path is told at the start, with what to do', async () => {
