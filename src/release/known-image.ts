@@ -5,6 +5,7 @@ import { WeirError } from '../base/errors.ts';
 import { withHashers } from '../base/hashers.ts';
 import type { Stage } from '../base/progress.ts';
 import { sparseDigest } from '../image/digest.ts';
+import { filesWithin } from '../repo/fault.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type ImageKey, isSignatureOf } from '../trust/image-key.ts';
 import type { ImageRecord } from './image-record.ts';
@@ -49,6 +50,11 @@ export async function knownImage(
   };
   const changed =
     record === undefined ? recordFile : await changedFile(place, dir, { text, files: record.files }, digest);
+  const beside = record === undefined ? undefined : await besideRecord(dir, record);
+  if (beside !== undefined) {
+    stage.note(`${join(dir, beside)} is not as the build makes it: the image is made again`);
+    return undefined;
+  }
   if (changed === undefined) return record;
   if (record !== undefined && changed === recordFile && (await isSigned(place, toolbox, wanted))) {
     await rememberFiles(place, dir, { text, files: record.files });
@@ -58,6 +64,13 @@ export async function knownImage(
   const why = changed === recordFile ? 'is not known to be what the build wrote' : 'is not as it was made';
   stage.note(`${join(dir, changed)} ${why}: the image is made again`);
   return undefined;
+}
+
+/** The first path in an image's folder that its record does not name, or that has another mode or owner than what is published. */
+async function besideRecord(dir: string, { files }: ImageRecord): Promise<string | undefined> {
+  const known = new Set([recordFile, ...files.map(({ path }) => path)]);
+  const { paths, faults } = await filesWithin(dir);
+  return paths.find((path) => !known.has(path)) ?? faults[0]?.path;
 }
 
 /** Whether a release beside the image, signed by this run's key, says the same of the image, and all its files are so. */

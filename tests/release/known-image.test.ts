@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -56,6 +56,17 @@ test('an image that nobody touched is known', async () => {
   await built(JSON.stringify(record));
   expect(await known()).toEqual(record);
   expect(notes).toEqual([]);
+});
+
+test('an image with another file beside its own, or with another mode, is made again', async () => {
+  await built(JSON.stringify(record));
+  await writeFile(join(dir, 'vm.efi'), '');
+  expect(await known()).toBeUndefined();
+  await rm(join(dir, 'vm.efi'));
+  expect(await known()).toEqual(record);
+  await chmod(join(dir, 'vm.raw'), 0o4755);
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining('vm.efi'), expect.stringContaining('vm.raw')]);
 });
 
 test.each([null, { inputs: 'ab' }, { ...record, files: [] }, [], 3])(
