@@ -92,7 +92,7 @@ async function pack(
       provides.push(...fileProvides(item.path, size, read));
       // rpm's dependency generator, like Fedora, expects libraries to be executable; Debian's are not.
       if (/\.so(\.[^/]*)?$/.test(item.path) && isElf(read(0, 4))) mode |= 0o111;
-      if (item.license === true && copyright === undefined) copyright = read(0, size).toString();
+      if (item.license === true && copyright === undefined && size < 8 << 20) copyright = read(0, size).toString();
     }
     files.push(rpmFile({ ...item, mode }, data, clock));
   }

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
-import { readTar, type TarMember } from '../archive/tar.ts';
+import { readMember, readTar, type TarMember } from '../archive/tar.ts';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { noSpace } from '../base/files.ts';
@@ -44,15 +44,22 @@ export async function unpackDebs(
   part: 'control' | 'data',
   place: string,
 ): Promise<string[]> {
-  // Its bytes go to the file without passing through this process.
-  const script = `what=$1; cd "$2"; shift 2; n=0
+  // Its bytes go to the file without passing through this process. The limit is in blocks of 512 bytes.
+  const script = `what=$1; cd "$2"; shift 2; n=0; ulimit -f ${mostUnpacked / 512} 2>/dev/null || :
 for deb; do dpkg-deb "$what" "$deb" >$n.tar || { printf '%s\\n' "$deb"; exit 1; }; n=$((n + 1)); done`;
   const option = part === 'control' ? '--ctrl-tarfile' : '--fsys-tarfile';
   const result = await run(['sh', '-c', script, 'sh', option, place, ...debs.map((deb) => deb.path)]);
   if (/No space left on device|Disk quota exceeded/i.test(result.stderr)) throw noSpace(place);
-  if (result.code !== 0) throw badDeb(result.stdout.trim(), result.stderr || `its ${part} archive cannot be unpacked`);
+  if (result.code !== 0) {
+    const said = `its ${part} archive cannot be unpacked, or has more than ${mostUnpacked} bytes`;
+    throw badDeb(result.stdout.trim(), result.stderr || said);
+  }
   return debs.map((_deb, index) => join(place, `${index}.tar`));
 }
+
+/** What an archive of a package may unpack to, in bytes; the largest of Debian, debug information, have a third of it. */
+const mostUnpacked = 16 * 2 ** 30;
+const mostOfControl = 16 << 20;
 
 /** Digest of the code that unpacks and reads control archives. */
 export function controlCode(): Digest {
@@ -65,8 +72,8 @@ export async function readControl(deb: Pick<DebFile, 'path'>, tar: string): Prom
   let control = '';
   let conffiles = '';
   for (const member of readTar(read)) {
-    if (member.path === 'control') control = read(member.offset, member.size).toString();
-    if (member.path === 'conffiles') conffiles = read(member.offset, member.size).toString();
+    if (member.path === 'control') control = readMember(read, member, mostOfControl).toString();
+    if (member.path === 'conffiles') conffiles = readMember(read, member, mostOfControl).toString();
   }
   const stanza = parseStanzas(control)[0];
   const name = stanza?.get('package');

@@ -70,7 +70,7 @@ async function inPieces(deb: string, most: number): Promise<Buffer[] | undefined
 
 async function placeLarge(deb: string, tar: string, before: Promise<void>, folder: Folder): Promise<void> {
   // The limit is in blocks of 512 bytes.
-  const script = `ulimit -f ${mostUnpacked / 512}; exec dpkg-deb --fsys-tarfile "$1" >"$2"`;
+  const script = `ulimit -f ${mostUnpacked / 512} 2>/dev/null || :; exec dpkg-deb --fsys-tarfile "$1" >"$2"`;
   const { code, stderr } = await run(['sh', '-c', script, 'sh', deb, tar]);
   if (/No space left on device|Disk quota exceeded/i.test(stderr)) throw noSpace(tar);
   if (code !== 0) throw badDeb(deb, `${stderr}\n${mostUnpacked} bytes are the most that a package may unpack to`);

@@ -1,0 +1,28 @@
+import { WeirError } from '../../src/base/errors.ts';
+import { archiveTargets } from './archives.ts';
+import { imageTargets } from './images.ts';
+import { inputOf } from './mutate.ts';
+import { packageTargets } from './packages.ts';
+import { randomOf } from './random.ts';
+import type { Target } from './target.ts';
+import { textTargets } from './texts.ts';
+
+export const targets: readonly Target[] = [...archiveTargets, ...packageTargets, ...textTargets, ...imageTargets];
+
+/** What happened to one input: it was read, refused in Weir's own words, or neither. */
+export type Outcome = 'read' | 'refused' | { readonly crash: unknown };
+
+/** The bytes that a target gets for a seed; most of them with their checksums right. */
+export function bytesOf(target: Target, samples: readonly Buffer[], seed: number): Buffer {
+  const input = inputOf(seed, samples);
+  return target.repair === undefined || randomOf(seed + 0.5).below(10) === 0 ? input : target.repair(input);
+}
+
+export async function outcomeOf(target: Target, input: Buffer, work: string): Promise<Outcome> {
+  try {
+    await target.read(input, work);
+    return 'read';
+  } catch (error) {
+    return error instanceof WeirError ? 'refused' : { crash: error };
+  }
+}
