@@ -8,7 +8,9 @@ export interface FatIdentity {
 }
 
 /** What a boot sector of FAT says of its geometry, in bytes where not said otherwise. */
-interface FatGeometry {
+export interface FatGeometry {
+  /** Of an entry in the table. */
+  readonly bits: 12 | 16 | 32;
   readonly sector: number;
   readonly cluster: number;
   readonly fat: number;
@@ -16,7 +18,10 @@ interface FatGeometry {
   readonly rootEntries: number;
   readonly rootStart: number;
   readonly dataStart: number;
+  /** How many there are; the first is number 2. */
   readonly clusters: number;
+  /** First cluster of the root folder; 0 where it has a place of its own. */
+  readonly rootCluster: number;
 }
 
 const noName = 'NO NAME';
@@ -26,20 +31,21 @@ const noName = 'NO NAME';
  * the root folder; that of the boot sector is often out of date and counts where there is no such entry.
  */
 export function fatIdentity(start: Buffer, at: ReadAt): FatIdentity | undefined {
-  if (start.length < 512 || start.readUInt16LE(510) !== 0xaa55) return undefined;
   const geometry = fatGeometry(start);
   if (geometry === undefined) return undefined;
-  const wide = start.readUInt16LE(22) === 0;
+  const wide = geometry.bits === 32;
   const base = wide ? 64 : 36;
   // Without this mark the serial number and the label are not there; 28 has the number alone.
   const mark = start[base + 2]!;
   const uuid = mark === 0x29 || mark === 0x28 ? volumeSerial(start, base + 3) : '';
   const own = mark === 0x29 ? labelText(start.subarray(base + 7, base + 18)) : '';
-  const inRoot = wide ? chainLabel(start.readUInt32LE(44), geometry, at) : fixedLabel(geometry, at);
+  const inRoot = wide ? chainLabel(geometry, at) : fixedLabel(geometry, at);
   return { type: 'vfat', uuid, label: inRoot || own };
 }
 
-function fatGeometry(start: Buffer): FatGeometry | undefined {
+/** @param start the boot sector @returns undefined where it is none of a FAT file system */
+export function fatGeometry(start: Buffer): FatGeometry | undefined {
+  if (start.length < 512 || start.readUInt16LE(510) !== 0xaa55) return undefined;
   const sector = start.readUInt16LE(11);
   const perCluster = start[13]!;
   const reserved = start.readUInt16LE(14);
@@ -55,14 +61,18 @@ function fatGeometry(start: Buffer): FatGeometry | undefined {
   const rootSectors = Math.ceil((rootEntries * 32) / sector);
   const data = reserved + copies * fatSectors + rootSectors;
   if (total <= data) return undefined;
+  const clusters = Math.floor((total - data) / perCluster);
+  const wide = start.readUInt16LE(22) === 0;
   return {
+    bits: wide ? 32 : clusters < 4085 ? 12 : 16,
     sector,
     cluster: perCluster * sector,
     fat: reserved * sector,
     rootEntries,
     rootStart: (reserved + copies * fatSectors) * sector,
     dataStart: data * sector,
-    clusters: Math.floor((total - data) / perCluster),
+    clusters,
+    rootCluster: wide ? start.readUInt32LE(44) : 0,
   };
 }
 
@@ -71,10 +81,10 @@ function fixedLabel({ rootStart, rootEntries }: FatGeometry, at: ReadAt): string
 }
 
 /** Of FAT32: the root folder is a chain of clusters, which a damaged table can make a ring. */
-function chainLabel(first: number, { cluster, dataStart, fat, clusters }: FatGeometry, at: ReadAt): string {
+function chainLabel({ cluster, dataStart, fat, clusters, rootCluster }: FatGeometry, at: ReadAt): string {
   // A folder has 65,536 entries of 32 bytes at most.
   const most = Math.max(1, Math.ceil((65_536 * 32) / cluster));
-  let next = first;
+  let next = rootCluster;
   for (let count = 0; count < most && next >= 2 && next < clusters + 2; count++) {
     const found = folderLabel(at(dataStart + (next - 2) * cluster, cluster));
     if (found !== undefined) return found;

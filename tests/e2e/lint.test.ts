@@ -1,12 +1,17 @@
-import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bytesReader } from '../../src/archive/read-at.ts';
 import { cpioArchive } from '../../src/image/cpio.ts';
-import { copySparse } from '../../src/image/disk.ts';
+import { copySparse, partitionTypes } from '../../src/image/disk.ts';
+import { identifyFileSystem } from '../../src/image/filesystem-identity.ts';
 import { initrdFiles } from '../../src/image/lint/initrd-modules.ts';
+import { lintArtefact } from '../../src/image/lint/lint.ts';
 import { decompressor } from '../../src/image/lint/open-disk.ts';
 import type { LintReport, Verdict } from '../../src/image/lint/rule.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
+import { fatVolume } from '../image/lint/fat.ts';
+import { mebibyte, uuids, writeGpt } from '../image/lint/good-disk.ts';
 import { expectError, newFolder, shared, tools, weir } from './weir.ts';
 
 interface Answer {
@@ -189,3 +194,92 @@ test('an initrd with xz is read by the real one', async () => {
   expect(await read(packed)).toEqual([{ path: 'lib/hv_vmbus.ko', content: Buffer.from('module') }]);
   await expect(read(packed.subarray(0, 40))).rejects.toMatchObject({ code: 'unreadable' });
 });
+
+describe('file systems as the field makes them', () => {
+  test('have the names that blkid has for them', async () => {
+    const toolbox = await tools();
+    const folder = await newFolder('lint-names');
+    const file = join(folder, 'fs');
+    const run = (argv: readonly string[]) => runTool(toolbox, { argv, binds: [{ from: folder, writable: true }] });
+    const uuid = '11111111-2222-4333-8444-555555555555';
+    const makers: readonly (readonly [string, number, readonly string[]])[] = [
+      ['vfat', 2, ['mkfs.vfat', '-F', '12', '-n', 'EFI', file]],
+      ['vfat', 16, ['mkfs.vfat', '-F', '16', '-n', 'EFI-SYSTEM', file]],
+      ['vfat', 64, ['mkfs.vfat', '-F', '32', '-n', 'EFI', file]],
+      ['vfat', 16, ['mkfs.vfat', '-F', '16', file]],
+      ['ext4', 8, ['mke2fs', '-q', '-t', 'ext2', '-L', 'root', '-U', uuid, file]],
+      ['ext4', 8, ['mke2fs', '-q', '-t', 'ext4', '-U', uuid, file]],
+      ['swap', 8, ['mkswap', '-q', '-L', 'more', '-U', uuid, file]],
+    ];
+    for (const [type, mebibytes, argv] of makers) {
+      await rm(file, { force: true });
+      await writeFile(file, '');
+      await truncate(file, mebibytes << 20);
+      await run(argv);
+      const bytes = await readFile(file);
+      const { stdout } = await run(['blkid', '-p', '-o', 'export', file]);
+      const said = new Map(stdout.split('\n').map((line) => line.split('=') as [string, string]));
+      const kind = said.get('TYPE') === 'ext2' ? 'ext4' : said.get('TYPE');
+      expect([type, kind], argv.join(' ')).toEqual([type, type]);
+      expect(identifyFileSystem(bytesReader(bytes), 0, bytes.length), argv.join(' ')).toEqual({
+        ...{ state: 'known', type, uuid: said.get('UUID') ?? '', label: said.get('LABEL') ?? '' },
+      });
+    }
+  });
+
+  test('can be damaged anywhere: each is linted to its end', async () => {
+    const toolbox = await tools();
+    const folder = await newFolder('lint-damaged');
+    const [tree, file, disk] = ['tree', 'root', 'disk.raw'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await mkdir(join(tree, 'etc/deep/er'), { recursive: true });
+    await mkdir(join(tree, 'usr/lib'), { recursive: true });
+    for (let index = 0; index < 200; index++) await writeFile(join(tree, 'etc/deep/er', `file ${index}`), `${index}`);
+    await writeFile(join(tree, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\n');
+    await symlink(`../${'x'.repeat(80)}`, join(tree, 'etc/long'));
+    await writeFile(file, '');
+    await truncate(file, 6 * mebibyte);
+    const binds = [{ from: folder, writable: true }];
+    await runTool(toolbox, { argv: ['mke2fs', '-q', '-t', 'ext4', '-d', tree, file], binds });
+    const esp = fatVolume(16, Buffer.alloc(5000, 'kernel'));
+    const good = Buffer.alloc(12 * mebibyte);
+    good.writeUInt16LE(0xaa55, 510);
+    good[450] = 0xee;
+    esp.copy(good, mebibyte);
+    (await readFile(file)).copy(good, 5 * mebibyte);
+    const part = (type: string, offset: number, size: number) => ({ type, offset, size, uuid: uuids.root, name: 'x' });
+    const parts = [
+      part(partitionTypes.esp, mebibyte, esp.length),
+      part(partitionTypes.rootX86_64, 5 * mebibyte, 6 * mebibyte),
+    ];
+    writeGpt(good, parts, uuids.disk);
+    const random = seeded(1);
+    for (let round = 0; round < 25; round++) {
+      const bytes = Buffer.from(good);
+      const areas = [34 * 512, mebibyte + esp.length, bytes.length] as const;
+      for (let count = 2 ** random(9); count > 0; count--) {
+        const [from, to] = random(2) === 0 ? [mebibyte, areas[1 + random(2)]!] : [5 * mebibyte, 6 * mebibyte];
+        bytes[from + random(to - from)] = [0, 0xff, random(256)][random(3)]!;
+      }
+      if (random(8) === 0) bytes[512 + random(areas[0] - 512)]! ^= 1 << random(8);
+      await writeFile(disk, bytes);
+      const [report] = await lintArtefact(toolbox, disk, 'generic', join(folder, `scratch-${round}`));
+      expect(report!.verdicts.length, `round ${round}`).toBeGreaterThan(20);
+      expect(report!.ok, `round ${round}`).toBe(false);
+    }
+  });
+});
+
+/** Numbers below a limit, the same ones each time (xorshift32). */
+function seeded(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}

@@ -75,7 +75,7 @@ export async function withDisk<T>(
     // One that a format says to be a disk is one, be it empty.
     if (qemu === undefined && ends.last.toString('latin1', 0, 8) !== 'conectix') checkIsDisk(path, read, size);
     const disk = { format, fileSize, size, read, ...(format === 'vhd' ? { footer: ends.last } : {}) };
-    return await work(disk, toolReaders(toolbox, raw, scratch));
+    return await work(disk, toolReaders(toolbox, { file: raw, read }, scratch));
   } finally {
     await handle.close();
   }
@@ -91,21 +91,32 @@ async function readEnds(path: string, size: number): Promise<{ first: Buffer; la
   }
 }
 
-function toolReaders(toolbox: Toolbox, file: string, scratch: string): DiskReaders {
+function toolReaders(
+  toolbox: Toolbox,
+  { file, read }: { readonly file: string; readonly read: ReadAt },
+  scratch: string,
+): DiskReaders {
   const target = (offset: number, size: number): Target => ({ file, offset, size });
   const folder = async (name: string) => mkdtemp(join(scratch, `${name}-`));
   return {
-    vfat: async (offset, size) => fatFiles(toolbox, target(offset, size), await folder('fat')),
+    vfat: async (offset, size) => fatFiles(read, offset, size),
     ext4: async (offset, size) => ext4Files(toolbox, target(offset, size), await folder('ext4')),
     checkExt4: async (offset) => {
-      const argv = ['e2fsck', '-f', '-n', `${file}?offset=${offset}`];
-      const { code, stdout, stderr } = await tryTool(toolbox, { argv, binds: [{ from: file }] });
-      return checkerProblems(code, `${stdout}\n${stderr}`);
+      // What a badly damaged file system makes it say, and think, has an end.
+      const script = `ulimit -t ${checkerSeconds}; { e2fsck -f -n "$1" 2>&1; echo "exit code $?"; } | grep -v '^$' | awk 'NR <= 200 { print } { last = $0 } END { print last }'`;
+      // A plain path, whatever the host's is: a question mark ends the name of a device.
+      const argv = ['sh', '-c', script, 'sh', `/tmp/disk?offset=${offset}`];
+      const { stdout } = await runTool(toolbox, { argv, binds: [{ from: file, to: '/tmp/disk' }] });
+      const [, said = '', code] = /^(.*)\nexit code (\d+)\n*$/s.exec(`\n${stdout}`) ?? [];
+      return checkerProblems(code === undefined ? 255 : Number(code), said.replace(/\nexit code \d+$/, ''));
     },
     packages: packageReader(toolbox, scratch),
     decompress: decompressor(toolbox, scratch),
   };
 }
+
+/** Of processor time: a file system of many gigabytes that is in order takes a few. */
+const checkerSeconds = 120;
 
 /** What e2fsck(8) found, by its exit code and output. @throws WeirError `unreadable` where it could not look */
 export function checkerProblems(code: number, output: string): readonly string[] {
@@ -129,7 +140,8 @@ export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['p
       argv: ['rpm', '--dbpath', dir, '-qa', '--qf', '%{NAME}\\n'],
       binds: [{ from: dir, writable: true }],
     });
-    if (code !== 0)
+    // It goes on after a damaged part, which holds packages that it then does not name.
+    if (code !== 0 || /^error:/m.test(stderr))
       throw unreadable(`rpm cannot read the RPM database: ${lastLines(stderr, 1)[0] ?? `exit code ${code}`}`);
     return stdout.split('\n').filter((name) => name !== '' && name !== 'gpg-pubkey');
   };

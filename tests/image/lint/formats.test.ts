@@ -9,7 +9,7 @@ import { parseDetails, parseListing } from '../../../src/image/lint/ext4-files.t
 import { resolvePath } from '../../../src/image/lint/files.ts';
 import { readGpt } from '../../../src/image/lint/gpt.ts';
 import { initrdFiles, initrdModules } from '../../../src/image/lint/initrd-modules.ts';
-import { checkIsDisk, diskFormat } from '../../../src/image/lint/open-disk.ts';
+import { checkerProblems, checkIsDisk, diskFormat } from '../../../src/image/lint/open-disk.ts';
 import { readPe, sectionText } from '../../../src/image/lint/pe.ts';
 import { datasourceList } from '../../../src/image/lint/rules/azure.ts';
 import { footerProblems } from '../../../src/image/lint/rules/partitions.ts';
@@ -200,30 +200,54 @@ describe('files over each other', () => {
 });
 
 describe("debugfs's words", () => {
+  const listing = [
+    'debugfs 1.47.4',
+    'debugfs: ls -p <2>',
+    '/2/040755/0/0/.//',
+    '/2/040755/0/0/..//',
+    '/13/120777/0/0/bin/7/',
+    '/17/040750/0/5/etc//',
+    '/0/000000/0/0/gone//',
+    'debugfs: ls -p <17>',
+    '/17/040750/0/5/.//',
+    '/2/040755/0/0/..//',
+    '/18/104755/0/0/a file/1234/',
+    '/19/020600/0/0/null//',
+  ];
   test('a listing of several folders', () => {
-    const output = [
-      'debugfs 1.47.4',
-      'debugfs: ls -p <2>',
-      '/2/040755/0/0/.//',
-      '/2/040755/0/0/..//',
-      '/13/120777/0/0/bin/7/',
-      '/17/040750/0/5/etc//',
-      'debugfs: ls -p <17>',
-      '/17/040750/0/5/.//',
-      '/2/040755/0/0/..//',
-      '/18/104755/0/0/a file/1234/',
-      '/19/020600/0/0/null//',
-    ].join('\n');
-    const found = parseListing(output, [
-      { inode: 2, path: '/' },
-      { inode: 17, path: '/etc' },
-    ]);
+    const found = parseListing(listing.join('\n'));
     expect(found.map(({ inode, path, node }) => [inode, path, node.kind, node.mode, node.gid, node.size])).toEqual([
+      [2, '/', 'directory', 0o755, 0, 0],
       [13, '/bin', 'symlink', 0o777, 0, 0],
       [17, '/etc', 'directory', 0o750, 5, 0],
       [18, '/etc/a file', 'file', 0o4755, 0, 1234],
       [19, '/etc/null', 'other', 0o600, 0, 0],
     ]);
+  });
+  test.each([
+    ['a name with a line break', '/20/100644/0/0/a\nb/5/'],
+    ['a name with a line break that looks like a command', '/20/100644/0/0/a\ndebugfs: ls -p <17>\n/5/'],
+    ['no name', '/20/100644/0/0//5/'],
+    ['a folder that is in two places', '/17/040750/0/5/again//'],
+    ['a folder that holds the root', '/2/040755/0/0/again//'],
+    ['words of another program', 'ls: something is wrong'],
+    ['a folder that no other has', 'debugfs: ls -p <99>'],
+  ])('%s is told, and hides no file', (_, line) => {
+    expect(() => parseListing([...listing, line].join('\n'))).toThrow(expect.objectContaining({ code: 'unreadable' }));
+  });
+  test('no listing at all is told', () => {
+    for (const none of ['', 'debugfs 1.47.4\ndebugfs: ls -p <2>\n']) {
+      expect(() => parseListing(none)).toThrow(expect.objectContaining({ code: 'unreadable' }));
+    }
+  });
+  test("the checker's exit code: errors that are left, and a checker that could not work", () => {
+    const output =
+      'e2fsck 1.47.4\nPass 1: Checking\nFree blocks count wrong\n/dev/x: 11/64 files (0.0% non-contiguous)\n';
+    expect(checkerProblems(0, output)).toEqual([]);
+    expect(checkerProblems(4, output)).toEqual(['Free blocks count wrong']);
+    expect(checkerProblems(4, '')).toEqual(['e2fsck ends with exit code 4']);
+    expect(() => checkerProblems(8, 'e2fsck: Bad magic number')).toThrow(/Bad magic number/);
+    expect(() => checkerProblems(152, '')).toThrow(expect.objectContaining({ code: 'unreadable' }));
   });
   test('contexts and targets', () => {
     const output = [
