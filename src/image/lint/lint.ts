@@ -7,7 +7,7 @@ import { type DiskFacts, diskFacts } from './disk-facts.ts';
 import { isArchive, withArchive } from './open-archive.ts';
 import { packageReader, withDisk } from './open-disk.ts';
 import { withImages } from './open-layout.ts';
-import { checkRules, type LintReport, passes, type Rule, type Target, type Verdict } from './rule.ts';
+import { checkRules, type LintReport, notCheckable, passes, type Rule, type Target, type Verdict } from './rule.ts';
 import { azureRules } from './rules/azure.ts';
 import { bootRules } from './rules/boot.ts';
 import { containerOnlyRules, noLabels } from './rules/container.ts';
@@ -63,7 +63,10 @@ export async function lintArtefact(
   scratch: string,
 ): Promise<LintReport[]> {
   await mkdir(scratch, { recursive: true });
-  const isFolder = (await stat(path)).isDirectory();
+  const info = await stat(path);
+  // A pipe would never come to an end.
+  if (info.isFIFO() || info.isSocket() || info.isCharacterDevice()) throw notCheckable(path, 'this is no file');
+  const isFolder = info.isDirectory();
   const first = isFolder ? Buffer.alloc(0) : await firstBytes(path);
   if (!isFolder && !isArchive(path, first)) {
     return withDisk(toolbox, path, scratch, async (disk, readers) => {

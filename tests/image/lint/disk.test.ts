@@ -526,7 +526,15 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       parts.unlabelled.push('/etc/os-release');
     },
-    says: /\/etc\/os-release: 1 folders/,
+    says: /\/etc\/os-release: 1 files/,
+  },
+  {
+    rule: 'selinux-labels',
+    how: 'a file',
+    change: (parts) => {
+      parts.unlabelled.push('/etc/passwd');
+    },
+    says: /\/etc\/passwd: 1 files/,
   },
   { rule: 'sshd-enabled', how: 'not wanted', change: remove(service), says: /neither sshd/ },
   {

@@ -199,9 +199,10 @@ export function setChecksum(footer: Buffer): void {
 }
 
 function labelled(files: Files, unlabelled: readonly string[]): Files {
-  const nodes = [...files.nodes].map(([path, node]): [string, FileNode] =>
-    node.kind === 'file' ? [path, node] : [path, { ...node, labelled: !unlabelled.includes(path) }],
-  );
+  const nodes = [...files.nodes].map(([path, node]): [string, FileNode] => [
+    path,
+    { ...node, labelled: !unlabelled.includes(path) },
+  ]);
   return { ...files, nodes: new Map(nodes) };
 }
 

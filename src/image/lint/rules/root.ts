@@ -129,7 +129,7 @@ const selinuxLabels: Rule<DiskFacts> = {
     return [
       ...(first === undefined
         ? []
-        : [{ message: `${bare.length} folders and links have no SELinux context`, where: first[0] }]),
+        : [{ message: `${bare.length} files and folders have no SELinux context`, where: first[0] }]),
       ...unseenBelow(files, '/'),
     ];
   },
