@@ -31,6 +31,9 @@ export function isLoopback(registry: string): boolean {
   return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
+/** In characters: a host and a repository have 255 each at most, a tag 128. What is longer would take its time. */
+const longestReference = 1024;
+
 const tagWord = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const tagGrammar = new RegExp(`^${tagWord}$`);
 const referenceGrammar = new RegExp(`^([^/@]+)/([^@]+?)(?::(${tagWord}))?$`);
@@ -38,14 +41,18 @@ const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(
 
 /** @param tagByDefault what one without a tag gets @throws WeirError `bad-reference` (exit 2) */
 export function parseReference(text: string, tagByDefault = 'latest'): ImageReference {
-  const match = referenceGrammar.exec(text);
+  const match = text.length > longestReference ? null : referenceGrammar.exec(text);
   const [, registry = '', repository = '', tag = tagByDefault] = match ?? [];
   const host = /^(?:localhost|\[[0-9a-f:.]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)+|[a-z0-9-]+(?=:))(?::\d+)?$/i.test(registry);
   if (match === null || !host || !repositoryGrammar.test(repository)) {
-    throw new WeirError('bad-reference', `${text === '' ? '""' : text} is no name of an image in a registry`, {
-      hint: 'it is written registry.example.org/folder/name:tag, in lower case',
-      exit: 2,
-    });
+    throw new WeirError(
+      'bad-reference',
+      `${text === '' ? '""' : text.slice(0, longestReference)} is no name of an image in a registry`,
+      {
+        hint: 'it is written registry.example.org/folder/name:tag, in lower case',
+        exit: 2,
+      },
+    );
   }
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(registry) ?? [];
   if (!isHost(name)) {

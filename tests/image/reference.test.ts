@@ -52,6 +52,12 @@ describe('the name of an image in a registry', () => {
   });
 });
 
+test('a name of any length is refused at once', () => {
+  for (const text of [`${'a/'.repeat(50_000)}\n`, `host/${'a-'.repeat(50_000)}!`, 'a'.repeat(2000)]) {
+    expect(() => parseReference(text)).toThrow(/is no name of an image in a registry/);
+  }
+});
+
 describe('Docker Hub', () => {
   test.each([
     ['docker.io/team/base:1', 'team/base'],
