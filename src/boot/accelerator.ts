@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { systemCode } from '../base/errors.ts';
 import { cacheRoot } from '../base/paths.ts';
 import { run } from '../base/process.ts';
-import { sandboxArgv, withScratch } from '../engine/sandbox.ts';
+import { sandboxArgv } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type Accelerator, type MachineArch, qemuEnvironment } from './qemu.ts';
 

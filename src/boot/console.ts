@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { cacheRoot } from '../base/paths.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
 import { type BootImage, type MachineOptions, prepareMachine } from './check.ts';

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../base/digest.ts';
 import { diskError, temporaryName } from '../base/files.ts';
-import { withScratch } from './sandbox.ts';
+import { withScratch } from './scratch.ts';
 import { isMarked, type Seal } from './seal.ts';
 import { type Blob, blobFile, blobSize, putFile, readBlobText, type Store, uncheckedBlobPath } from './store.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { diskError, isAbandoned, isTemporary } from '../base/files.ts';
 import type { Engine } from './action.ts';
-import { removeTree } from './sandbox.ts';
+import { removeTree } from './scratch.ts';
 import { openStore } from './store.ts';
 
 /** Folders of a cache in which things are made under temporary names. */

@@ -9,8 +9,6 @@ import { insideStart, launch, program } from './launcher.ts';
 import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
 import { withScratch } from './scratch.ts';
 
-export { removeTree, withScratch } from './scratch.ts';
-
 const baseEnvironment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',

@@ -2,7 +2,7 @@ import { chmod, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { temporaryName } from '../base/files.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
 /** Compresses a stream into a file, as one gzip member (RFC 1952) without name and time. */

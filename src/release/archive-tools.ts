@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import type { ArchiveTools } from '../overlay/compression.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';

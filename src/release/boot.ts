@@ -6,7 +6,7 @@ import { inStage } from '../base/progress.ts';
 import { type BootImage, type BootReport, bootCheck, type MachineOptions } from '../boot/check.ts';
 import { cloudSeedCommandLine, writeCloudSeed } from '../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../boot/console.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import type { ImageRecord } from './image-record.ts';
 import { builtImage, builtRelease, imageFolder } from './published.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';

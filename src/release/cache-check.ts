@@ -8,7 +8,7 @@ import { cacheRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import { type Engine, parseResult, type Stored } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { unsealed } from '../engine/seal.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
 import type { Fault } from '../repo/fault.ts';

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { exists, temporaryName, writeAtomic } from '../base/files.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { digestOfFileNow, type Store } from '../engine/store.ts';
 import { type RepoPackage, writeRepository } from '../repo/metadata.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { renderedDir } from '../overlay/render.ts';
 import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';

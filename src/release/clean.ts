@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { exists } from '../base/files.ts';
 import { withLock } from '../base/lock.ts';
 import { runOk } from '../base/process.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { readLock } from '../toolbox/lock.ts';
 import { type ToolSet, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
 import { checkOutput, emptyOutput } from './output.ts';

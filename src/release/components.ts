@@ -8,7 +8,7 @@ import { type BuildContext, type Buildroot, planBuildroot } from '../build/build
 import { buildOrder, inOrder } from '../build/order.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
 import { type BuildInput, querySpec, type SpecFacts } from '../build/specquery.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { putBytes, putStream } from '../engine/store.ts';
 import { type PreparedComponent, prepareComponent, type RenderedComponent, renderPrepared } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { sha256, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import type { RenderOptions } from '../overlay/render.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';

@@ -9,7 +9,7 @@ import { retold, WeirError } from '../base/errors.ts';
 import { withHashers } from '../base/hashers.ts';
 import { inStage } from '../base/progress.ts';
 import { codeDigest } from '../engine/code.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { putBytes, readBlobText } from '../engine/store.ts';
 import { gzipBy } from '../image/gzip.ts';
 import { addOciImage, writeOciIndex } from '../image/oci.ts';

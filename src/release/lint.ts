@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { lintArtefact } from '../image/lint/lint.ts';
 import type { LintReport, Target } from '../image/lint/rule.ts';
 import type { Toolbox } from '../toolbox/tool.ts';

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, isTemporary, writeAtomic } from '../base/files.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 
 /** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
 export const outputMarker = 'weir-output';

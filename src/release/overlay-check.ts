@@ -3,7 +3,7 @@ import { overlayTimes, presentTime, unknownAges } from '../audit/overlay-age.ts'
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { blobFile } from '../engine/store.ts';
 import { openArchive } from '../overlay/archive.ts';
 import { type CheckEvidence, checkComponent, type Finding } from '../overlay/check.ts';

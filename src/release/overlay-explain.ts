@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isOffline } from '../base/network.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { archiveTools } from './archive-tools.ts';

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import { removeTree, withScratch } from '../engine/sandbox.ts';
+import { removeTree, withScratch } from '../engine/scratch.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { readTree, type SourceTree } from '../overlay/files.ts';
 import { type PreparedComponent, prepareComponent, type RenderOptions } from '../overlay/render.ts';

@@ -8,7 +8,7 @@ import { isOffline } from '../base/network.ts';
 import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
 import { definedIn } from '../build/unknown-macros.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { type PreparedComponent, prepareComponent, writePrepared } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { Spec } from '../spec/parse.ts';

@@ -3,7 +3,7 @@ import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { codeDigest } from '../engine/code.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { type RenderedComponent, type RenderOptions, renderComponent } from '../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../overlay/rendered-folder.ts';

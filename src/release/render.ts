@@ -6,7 +6,7 @@ import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { isOffline } from '../base/network.ts';
 import { inStage, type Stage } from '../base/progress.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { renderComponent, renderedDir } from '../overlay/render.ts';
 import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../overlay/rendered-folder.ts';
 import { unifiedDiff } from '../overlay/unified-diff.ts';

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { exists, temporaryName } from '../base/files.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 
 /** Makes two folders that lie beside each other change names in one step. @returns whether it could: else nothing has changed */

@@ -4,7 +4,7 @@ import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { linkNow, restamp, takeOut } from '../engine/store.ts';
 import { isPackageWord } from '../rpm/names.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';

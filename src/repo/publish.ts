@@ -4,7 +4,7 @@ import { valueDigest } from '../base/digest.ts';
 import { exists, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { sweep } from '../engine/engine.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../trust/gpg.ts';
 import { nevra, type RepoPackage, writeRepository } from './metadata.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { type Engine, recall, record } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { blobFile } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../trust/gpg.ts';

@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { type Action, type ActionResult, type Engine, recall, record, uncheckedOutputPath } from '../engine/action.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { blobFile, uncheckedBlobPath } from '../engine/store.ts';
 import type { Zstd } from '../toolbox/zstd.ts';
 import { converterCode, type PackedPackage, packPackage, type SeedPackage } from './convert-package.ts';

@@ -5,7 +5,7 @@ import { fileDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { blobFile, putFile } from '../engine/store.ts';
 import { type Apt, downloadSource, listsFresh, updateApt } from '../toolbox/apt.ts';
 import { readToml } from './located-toml.ts';

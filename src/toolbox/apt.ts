@@ -8,7 +8,7 @@ import { exists, mapLimit, writeAtomic } from '../base/files.ts';
 import { refuseOffline } from '../base/network.ts';
 import { lastLines, type RunResult, run } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { blobFileNow, blobSize, dropBlob, putFile } from '../engine/store.ts';
 import { isPlain } from './plain-paths.ts';
 

@@ -7,7 +7,7 @@ import { readTar } from '../archive/tar.ts';
 import { retold, WeirError } from '../base/errors.ts';
 import { diskError, mapLimit, noSpace } from '../base/files.ts';
 import { lastLines, run, stream } from '../base/process.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 
 /** What no tool of the toolbox reads. */
 const leftOut = /^usr\/share\/(doc|man|locale|info)\//;

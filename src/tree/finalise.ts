@@ -5,7 +5,7 @@ import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { putBytes, withLinks } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
 import type { Toolbox, ToolRun } from '../toolbox/tool.ts';

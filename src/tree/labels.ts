@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import type { Engine } from '../engine/action.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { takeOut } from '../engine/store.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { policyType } from './policy.ts';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { sha256, valueDigest } from '../base/digest.ts';
 import { diskError, exists, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import { removeTree } from '../engine/sandbox.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { digestOfFileNow, linkNow, type Store } from '../engine/store.ts';
 import type { Entry, Tree } from './tree.ts';

@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { putFile } from '../engine/store.ts';
 import { type Toolbox, type ToolRun, tryTool } from '../toolbox/tool.ts';
 import { sortEntries } from './compose.ts';

@@ -2,7 +2,7 @@ import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
-import { withScratch } from '../engine/sandbox.ts';
+import { withScratch } from '../engine/scratch.ts';
 import { runTool, type Toolbox, tryTool } from '../toolbox/tool.ts';
 
 /** An OpenPGP key that packages and repository metadata are signed with. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { behindLinks } from '../../src/base/links.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { failure } from './failure.ts';
 
 let top: string;

@@ -6,7 +6,7 @@ import { exists } from '../../src/base/files.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { run, runOk } from '../../src/base/process.ts';
 import type { Jail } from '../../src/engine/jail.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import type { Attempt, Damage } from './escape-run.ts';
 import { escapes } from './escapes.ts';
 import { isRoot, projectWith, shared, tools, weir } from './weir.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { cacheRoot, installRoot } from '../../src/base/paths.ts';
 import { run } from '../../src/base/process.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { copyProjectTo } from './project-copy.ts';
 
 /** What every end-to-end test starts from: one build, made once by the command that users type. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { copyProjectTo } from './project-copy.ts';
 import { buildsAny, forget, imageRecord, isRoot, shared, weirOk } from './weir.ts';
 

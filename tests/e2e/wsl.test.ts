@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { run } from '../../src/base/process.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { type Container, startContainer } from './container.ts';
 import { type SystemContainer, startSystem } from './system-container.ts';

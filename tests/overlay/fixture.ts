@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import type { Overlay, ResolvedComponent } from '../../src/project/model.ts';
 
 type WithoutBase<T> = T extends unknown ? Omit<T, 'description' | 'origin' | 'metadata'> : never;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { upstreamFiles, writeRepository } from '../../bench/distgit.ts';
 import { createProgress } from '../../src/base/progress.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { renderedDir } from '../../src/overlay/render.ts';
 import { renderComponents } from '../../src/release/render.ts';
 import { openProjectWorkspace } from '../../src/release/workspace.ts';

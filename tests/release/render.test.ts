@@ -8,7 +8,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { writeRepository } from '../../bench/distgit.ts';
 import { runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { type Selection, selectComponents } from '../../src/project/select.ts';
 import { diffComponent, type RenderReport, type RenderSettings, renderComponents } from '../../src/release/render.ts';
 import { openProjectWorkspace } from '../../src/release/workspace.ts';

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { formatOwner, ownerOf } from '../../src/base/alive.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { openStore, readBlob } from '../../src/engine/store.ts';
 import { type DownloadContext, fetchUnhashed, fetchVerified, takeIn } from '../../src/sources/download.ts';
 import type { LookasideFile, SourceHashType } from '../../src/sources/listing.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { openStore } from '../../src/engine/store.ts';
 import type { Distro, Project, ResolvedComponent } from '../../src/project/model.ts';
 import { type FetchedSources, fetchSources, type SourceContext } from '../../src/sources/fetch.ts';

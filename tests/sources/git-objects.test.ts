@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { type GitObject, openReader, parseCommit, parseTree } from '../../src/sources/git-objects.ts';
 import { failure } from '../base/failure.ts';
 import { type Repository, repositoryAt } from './git-repository.ts';

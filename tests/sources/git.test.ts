@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { formatOwner, thisProcess } from '../../src/base/alive.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import {
   checkOut,
   commitFiles,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import type { Distro, ResolvedComponent } from '../../src/project/model.ts';
 import {
   type ComponentLock,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { expect, it, onTestFinished } from 'vitest';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { formatPin, pinNames, readPin, removePin, writePin } from '../../src/sources/pins.ts';
 import { failure } from '../base/failure.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { removeTree } from '../../src/engine/sandbox.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { readLock } from '../../src/toolbox/lock.ts';
 import { failure } from '../base/failure.ts';
 
