@@ -102,9 +102,11 @@ export async function tamperCache(cache: string, count: number, random: Random):
   const naming = (digest: string): string[] =>
     [...actions].filter(([, result]) => JSON.stringify(result).includes(digest)).map(([path]) => path);
   const blobPath = (digest: string): string => `store/${digest.slice(0, 2)}/${digest}`;
-  const harm = async (where: string, kind: string, path: string, other: string, more: string[] = []): Promise<void> => {
+  const harm = async (where: string, kind: string, path: string, other: string, named?: string[]): Promise<void> => {
     await kinds[kind]!(join(cache, path), join(cache, other));
-    done.push({ kind, where, paths: [path, ...more] });
+    // What is gone and named by nothing is asked for by nobody.
+    const harmless = named?.length === 0 ? { harmless: true } : {};
+    done.push({ kind, where, paths: [path, ...(named ?? [])], ...harmless });
   };
 
   // Files of packages, as trees and images hold them; named by results of unpacking.
@@ -125,7 +127,7 @@ export async function tamperCache(cache: string, count: number, random: Random):
     for (const kind of ['content', 'size', 'mode', 'removed', 'emptied', 'swapped', 'link']) {
       for (const digest of draw(victims, count, random)) {
         const [other = digest] = kind === 'swapped' ? draw(victims, 1, random) : [digest];
-        await harm(where, kind, blobPath(digest), blobPath(other), kind === 'removed' ? naming(digest) : []);
+        await harm(where, kind, blobPath(digest), blobPath(other), kind === 'removed' ? naming(digest) : undefined);
       }
     }
   }
@@ -136,14 +138,14 @@ export async function tamperCache(cache: string, count: number, random: Random):
   for (const [what, paths] of [...byKind].sort()) {
     for (const kind of ['content', 'swapped', 'emptied', 'empty', 'forged', 'removed']) {
       const [path, other = path] = draw(paths, kind === 'swapped' ? 2 : 1, random);
-      if (path === undefined || other === undefined) continue;
+      if (path === undefined || (kind === 'swapped' && other === path)) continue;
       if (kind === 'removed') {
         await rm(join(cache, path));
         done.push({ kind, where: `action ${what}`, paths: [path], harmless: true });
       } else if (kind === 'empty' || kind === 'forged') {
         await replace(join(cache, path), (bytes) => (kind === 'empty' ? Buffer.from('{}\n') : forge(bytes.toString())));
         done.push({ kind, where: `action ${what}`, paths: [path] });
-      } else await harm(`action ${what}`, kind, path, other);
+      } else await harm(`action ${what}`, kind, path, other ?? path);
     }
   }
 
@@ -188,22 +190,24 @@ function forge(text: string): Buffer {
   const result = JSON.parse(text) as StoredResult & { mark?: string };
   const { value } = result;
   const forged = Array.isArray(value) ? value.slice(0, -1) : value;
-  const body = JSON.stringify({ ...result, value: forged }).replaceAll('"mode":493', '"mode":2541');
-  return Buffer.from(`${body}\n`);
+  const body = `${JSON.stringify({ ...result, value: forged }).replaceAll('"mode":493', '"mode":2541')}\n`;
+  // Where it has neither, another digit will do.
+  return Buffer.from(body === text ? text.replace(/"seconds":/, '"seconds":1') : body);
 }
 
 /** Tampers with an output folder: its repository, images and records. @param out may be a clone by hard links */
 export async function tamperOutput(out: string, count: number, random: Random): Promise<Tampered[]> {
   const done: Tampered[] = [];
+  const { snapshot } = JSON.parse(await readFile(join(out, 'release.json'), 'utf8')) as { snapshot: string };
   const all: string[] = [];
   for (const name of (await readdir(out, { recursive: true })).sort()) {
     const info = await lstat(join(out, name));
-    if (info.isFile() && info.size > 1 && !/^(\.lock|weir-output|timings\.json|release\.json.*|boot)/.test(name))
-      all.push(name);
+    // Whole disks are too large to be rewritten in memory.
+    if (info.isFile() && info.size > 1 && info.size < 1 << 28) all.push(name);
   }
   const parts: Readonly<Record<string, string[]>> = {
-    'published package': all.filter((name) => name.endsWith('.rpm') && name.startsWith('repo/')),
-    'published metadata': all.filter((name) => name.includes('/repodata/') && !name.includes('/latest/')),
+    'published package': all.filter((name) => name.endsWith('.rpm') && name.includes(`/${snapshot}/`)),
+    'published metadata': all.filter((name) => name.includes('/repodata/') && name.includes(`/${snapshot}/`)),
     'published image': all.filter((name) => name.startsWith('images/') && !name.endsWith('image.json')),
   };
   for (const [where, files] of Object.entries(parts)) {
@@ -216,7 +220,8 @@ export async function tamperOutput(out: string, count: number, random: Random): 
           done.push({ kind, where, paths: [added] });
         } else {
           await kinds[kind]!(join(out, path), join(out, other));
-          done.push({ kind, where, paths: [path] });
+          // A wrong signature is told of what it is to be of.
+          done.push({ kind, where, paths: [path, ...(path.endsWith('.asc') ? [path.slice(0, -4)] : [])] });
         }
       }
     }

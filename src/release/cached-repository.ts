@@ -76,7 +76,8 @@ function listed(store: Store, dir: string): string {
       if (path === listingName) continue;
       const info = lstatSync(join(dir, path), { bigint: true });
       if (info.isDirectory()) visit(path);
-      else lines.push(`${info.isFile() ? digestOfFileNow(store, join(dir, path), info) : 'no file'} ${path}`);
+      else if (!info.isFile()) lines.push(`no file ${path}`);
+      else lines.push(`${(info.mode & 0o7777n).toString(8)} ${digestOfFileNow(store, join(dir, path), info)} ${path}`);
     }
   };
   visit('');

