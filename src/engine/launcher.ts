@@ -59,6 +59,11 @@ export const launcherFiles: readonly string[] = [loader, ...programNames.map((na
 /** How the copy inside is started there. */
 export const insideStart = ['/.weir/ld.so', '--library-path', '/.weir/lib', '/.weir/setpriv'] as const;
 
+/** Where the launcher of a toolbox lies. @param id names the toolbox */
+export function launcherFolder(cache: string, id: string): string {
+  return join(cache, 'launcher', id.slice(0, 16));
+}
+
 /**
  * The launcher out of a toolbox's root, checked against its digests at each call, and laid out anew where it does not match.
  * @param root a toolbox folder that has just been verified; only read where the launcher has to be made
@@ -72,7 +77,7 @@ export async function openLauncher(
   id: string,
   known?: ReadonlyMap<string, Digest>,
 ): Promise<Launcher> {
-  const dir = join(cache, 'launcher', id.slice(0, 16));
+  const dir = launcherFolder(cache, id);
   if (!(await verified(dir, known))) {
     await mkdir(dirname(dir), { recursive: true });
     await removeTree(dir);

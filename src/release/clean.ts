@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { exists } from '../base/files.ts';
 import { withLock } from '../base/lock.ts';
 import { runOk } from '../base/process.ts';
+import { launcherFolder } from '../engine/launcher.ts';
 import { removeTree } from '../engine/scratch.ts';
 import { readLock } from '../toolbox/lock.ts';
-import { type ToolSet, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
+import { manifestOf, type ToolSet, toolboxDigest, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
 import { checkOutput, emptyOutput } from './output.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -22,6 +23,7 @@ export const cacheParts: Readonly<Record<string, string>> = {
   store: 'downloads, packages and all other content, by digest',
   actions: 'what was done before, by digest of its inputs',
   toolbox: 'the tools, unpacked',
+  launcher: 'the programs that make sandboxes',
   repos: 'repositories that packages are resolved from',
   roots: 'buildroots',
   apt: "apt's lists of packages",
@@ -116,9 +118,12 @@ async function stale({ cache, project }: Workspace): Promise<string[]> {
   const used = new Set<string>();
   for (const set of Object.keys(toolSets) as ToolSet[]) {
     const locked = await readLock(lock, set);
-    if (locked !== undefined) used.add(toolboxFolder(cache, set, locked.packages));
+    if (locked === undefined) continue;
+    const folder = toolboxFolder(cache, set, locked.packages);
+    for (const path of [folder, manifestOf(folder), launcherFolder(cache, toolboxDigest(locked.packages))])
+      used.add(path);
   }
   // Without a lock nothing says which are the old ones.
-  if (used.size > 0) await older('toolbox', hour);
+  if (used.size > 0) for (const part of ['toolbox', 'launcher']) await older(part, hour);
   return found.filter((path) => !used.has(path)).sort();
 }

@@ -149,7 +149,8 @@ export async function openToolbox(
   };
 }
 
-function manifestOf(root: string): string {
+/** The file beside an unpacked toolbox that says what was unpacked. */
+export function manifestOf(root: string): string {
   return `${root}.manifest`;
 }
 
@@ -161,7 +162,8 @@ async function stateOf(root: string): Promise<ToolboxState | undefined> {
   return state ?? { changed: ['(no manifest)'], digests: new Map() };
 }
 
-function toolboxDigest(packages: readonly DebPackage[]): string {
+/** Names a set of tools by what it is unpacked from. */
+export function toolboxDigest(packages: readonly DebPackage[]): string {
   return valueDigest({ layoutVersion, packages: packages.map((deb) => deb.sha256) });
 }
 
