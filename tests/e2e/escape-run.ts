@@ -104,7 +104,7 @@ async function attempt(
       limits,
       binds: [
         { from: source, to: '/source' },
-        { from: work, to: '/work', writable: true },
+        { from: work, to: '/build', writable: true },
       ],
       argv: ['bash', '-c', script],
       env,

@@ -1,6 +1,6 @@
 /**
  * Ways out of a sandbox, each a script for bash. A script prints `ESCAPED` where it got out; what stops it is the sandbox,
- * not the script's own manners. `/work` is a writable bind, `/source` a read-only one.
+ * not the script's own manners. `/build` is a writable bind, `/source` a read-only one.
  */
 export interface Escape {
   readonly name: string;
@@ -34,7 +34,7 @@ export const escapes: readonly Escape[] = [
   { name: 'remount the root writable', script: attempt('busybox mount -o remount,bind,rw /usr && touch /usr/X') },
   { name: 'remount / writable', script: attempt('busybox mount -o remount,rw / && touch /X') },
   { name: 'mount a tmpfs', script: attempt('busybox mount -t tmpfs tmpfs /tmp') },
-  { name: 'bind another folder', script: attempt('busybox mount --bind /work /etc') },
+  { name: 'bind another folder', script: attempt('busybox mount --bind /build /etc') },
   { name: 'unmount what hides', script: attempt('busybox umount -l /tmp') },
   { name: 'make a user namespace', script: attempt('busybox unshare -U true') },
   {
@@ -44,7 +44,7 @@ export const escapes: readonly Escape[] = [
   { name: 'enter the namespaces of process 1', script: attempt('busybox nsenter -t 1 -m true') },
   { name: 'write to the tools', script: attempt('touch /usr/bin/X || echo x >> /usr/bin/bash') },
   { name: 'write to the settings', script: attempt('echo x >> /etc/profile || touch /etc/X') },
-  { name: 'write a kernel setting', script: attempt('echo "|/work/x" > /proc/sys/kernel/core_pattern') },
+  { name: 'write a kernel setting', script: attempt('echo "|/build/x" > /proc/sys/kernel/core_pattern') },
   { name: 'press a magic key', script: attempt('echo h > /proc/sysrq-trigger') },
   {
     name: 'leave a chroot by a folder held open',
@@ -52,7 +52,7 @@ export const escapes: readonly Escape[] = [
   },
   {
     name: 'make a device node of the disk',
-    script: attempt('busybox mknod /work/disk b 254 0 && head -c 1 /work/disk | grep -q .'),
+    script: attempt('busybox mknod /build/disk b 254 0 && head -c 1 /build/disk | grep -q .'),
   },
   { name: 'read the memory of the machine', script: attempt('head -c 1 /dev/mem || head -c 1 /proc/kcore') },
   {
@@ -84,7 +84,7 @@ export const escapes: readonly Escape[] = [
   },
   {
     name: 'leave a setuid program of root',
-    script: 'cp /usr/bin/bash /work/bash; chmod 4755 /work/bash; test "$(stat -c %u /work/bash)" = 0 && echo ESCAPED',
+    script: 'cp /usr/bin/bash /build/bash; chmod 4755 /build/bash; test "$(stat -c %u /build/bash)" = 0 && echo ESCAPED',
   },
   {
     name: 'become root by a setuid program',
@@ -108,7 +108,7 @@ export const escapes: readonly Escape[] = [
   { name: 'reach the hypervisor', script: attempt("perl -e 'exit(socket(S,40,1,0)?0:1)'") },
   {
     name: 'fill the disk',
-    script: 'for i in 1 2 3 4; do head -c 40M /dev/zero > /work/$i; done; sleep 30',
+    script: 'for i in 1 2 3 4; do head -c 40M /dev/zero > /build/$i; done; sleep 30',
     ended: /to disk|filled the disk/,
   },
   {
@@ -126,6 +126,6 @@ export const escapes: readonly Escape[] = [
   { name: 'print without end', script: 'while :; do printf "%065536d" 0; done', ended: /printed more/ },
   {
     name: 'leave a process behind',
-    script: '(trap "" TERM HUP; exec 0<&- 1>&- 2>&-; busybox setsid sh -c "sleep 3; touch /work/late") & echo left',
+    script: '(trap "" TERM HUP; exec 0<&- 1>&- 2>&-; busybox setsid sh -c "sleep 3; touch /build/late") & echo left',
   },
 ];
