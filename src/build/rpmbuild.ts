@@ -86,7 +86,7 @@ async function rpmbuild(
   if (outcome.code !== 0) throw await buildError(context, input, log, outcome.code);
   const files: Record<string, string> = { log };
   const packages: Described[] = [];
-  for (const file of outputFiles([join(top, 'RPMS'), join(top, 'SRPMS')], '.rpm')) {
+  for (const file of outputFiles([join(top, 'RPMS'), join(top, 'SRPMS')], '.rpm', buildLimits.disk)) {
     const name = file.split('/').at(-1)!;
     files[name] = file;
     const pkg = await readRpm(file);

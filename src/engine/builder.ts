@@ -10,6 +10,8 @@ export interface Home {
   /** The root's account files with the builder among them. */
   readonly passwd: string;
   readonly group: string;
+  /** Where bubblewrap says which process is the sandbox's first. */
+  readonly info: string;
   /** The builder's number on the host, where it is not that of who runs Weir. */
   readonly owner?: number;
 }
@@ -19,7 +21,12 @@ export const isRoot = process.getuid?.() === 0;
 
 /** Makes what is the builder's: its account, its /var/tmp, and the owner of what it may write. */
 export async function layOutHome(jail: Jail, spec: UntrustedStep, scratch: string): Promise<Home> {
-  const files = { temporary: join(scratch, 'var-tmp'), passwd: join(scratch, 'passwd'), group: join(scratch, 'group') };
+  const files = {
+    temporary: join(scratch, 'var-tmp'),
+    passwd: join(scratch, 'passwd'),
+    group: join(scratch, 'group'),
+    info: join(scratch, 'info'),
+  };
   await mkdir(files.temporary);
   const owner = isRoot ? outsideId(jail) : undefined;
   const { name } = builder;

@@ -1,10 +1,11 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists, temporaryName } from '../base/files.ts';
 import { removeTree } from './scratch.ts';
+import { type Seal, sealed, unsealed } from './seal.ts';
 import { seccompFilter } from './seccomp.ts';
 
 /**
@@ -31,11 +32,11 @@ export function program(name: ProgramName): string[] {
 /**
  * A command line that runs `words` in the launcher's folder.
  * @param filter is open as file descriptor 9, from which bubblewrap reads it
+ * @param info a file that is open as file descriptor 8, to which bubblewrap writes what it has made
  */
-export function launch({ dir }: Launcher, words: readonly string[], filter?: FilterName): string[] {
-  const script =
-    filter === undefined ? 'cd -- "$1" && shift && exec "$@"' : `cd -- "$1" && shift && exec "$@" 9<${filter}`;
-  return ['/bin/sh', '-c', script, 'sh', dir, ...words];
+export function launch({ dir }: Launcher, words: readonly string[], filter?: FilterName, info?: string): string[] {
+  const files = `${filter === undefined ? '' : ` 9<${filter}`}${info === undefined ? '' : ' 8>"$info"'}`;
+  return ['/bin/sh', '-c', `cd -- "$1" && info=$2 && shift 2 && exec "$@"${files}`, 'sh', dir, info ?? '', ...words];
 }
 
 /** The libraries that these programs load; what one does not need does no harm. */
@@ -68,6 +69,7 @@ export function launcherFolder(cache: string, id: string): string {
  * The launcher out of a toolbox's root, checked against its digests at each call, and laid out anew where it does not match.
  * @param root a toolbox folder that has just been verified; only read where the launcher has to be made
  * @param id names the toolbox: another toolbox has another launcher
+ * @param seal of the cache: nobody else can say what the files' digests are
  * @param known digests of the toolbox's files by path, which the copies must have too
  * @throws WeirError `bad-toolbox` where the root lacks one of the programs
  */
@@ -75,13 +77,14 @@ export async function openLauncher(
   cache: string,
   root: string,
   id: string,
+  seal: Seal,
   known?: ReadonlyMap<string, Digest>,
 ): Promise<Launcher> {
   const dir = launcherFolder(cache, id);
-  if (!(await verified(dir, known))) {
+  if (!(await verified(dir, seal, known))) {
     await mkdir(dirname(dir), { recursive: true });
     await removeTree(dir);
-    await layOut(dir, root);
+    await layOut(dir, root, seal);
   }
   return { dir, inside: join(dir, 'inside') };
 }
@@ -120,7 +123,12 @@ async function parts(root: string): Promise<Part[]> {
   return found;
 }
 
-async function layOut(dir: string, root: string): Promise<void> {
+/** What the mark of the digests is about. */
+function subject(dir: string): string {
+  return `launcher ${basename(dir)}`;
+}
+
+async function layOut(dir: string, root: string, seal: Seal): Promise<void> {
   const temporary = temporaryName(dir);
   try {
     const all = await parts(root);
@@ -132,20 +140,22 @@ async function layOut(dir: string, root: string): Promise<void> {
     }
     // Another user's code may run with the ids that a run as root gives it: it has to get at its own copy.
     for (const folder of ['.', 'lib', 'inside', 'inside/lib']) chmodSync(join(temporary, folder), 0o755);
-    await writeFile(join(temporary, 'digests.json'), `${JSON.stringify(digests)}\n`);
+    await writeFile(join(temporary, 'digests.json'), sealed(seal, subject(dir), JSON.stringify(digests)));
     await rename(temporary, dir);
   } catch (error) {
     await removeTree(temporary);
     // Another run was faster: its folder is as good as ours.
-    if (!(await verified(dir))) throw error;
+    if (!(await verified(dir, seal))) throw error;
   }
 }
 
 /** Whether every file of the launcher has the digest that was noted for it, and its filters are those of this Weir. */
-async function verified(dir: string, known?: ReadonlyMap<string, Digest>): Promise<boolean> {
+async function verified(dir: string, seal: Seal, known?: ReadonlyMap<string, Digest>): Promise<boolean> {
   if (!(await exists(join(dir, 'digests.json')))) return false;
   try {
-    const digests = JSON.parse(await readFile(join(dir, 'digests.json'), 'utf8')) as Record<string, string>;
+    const text = unsealed(seal, subject(dir), await readFile(join(dir, 'digests.json'), 'utf8'));
+    if (text === undefined) return false;
+    const digests = JSON.parse(text) as Record<string, string>;
     const machine = arm ? 'arm64' : 'x64';
     const filters = {
       'tool.bpf': sha256(seccompFilter(machine, { chroot: true })),

@@ -78,14 +78,24 @@ export function watchLimits(
         ),
       );
     }
+    if (availableMemory() < memoryReserve) {
+      tell(
+        limitError(
+          'the machine ran out of memory and the step was ended',
+          'less at the same time, more memory, or a lower memory in [toolbox] limits',
+        ),
+      );
+    }
     const [first] = folders;
     if (first === undefined || stopped) return;
     const { bavail, bsize } = await statfs(first);
     const scarce = bavail * bsize < diskReserve;
-    // Adding up files is dear: only where the disk has shrunk by what would matter.
-    if (!scarce && bavail * bsize + limits.disk > startedWith) return;
+    if (!scarce && performance.now() < addUpAt) return;
+    const started = performance.now();
     let used = 0;
     for (const folder of folders) used += await bytesBelow(folder);
+    // Adding up many files is dear: a twentieth of the time at most goes into it.
+    addUpAt = performance.now() + 20 * (performance.now() - started);
     if (used > limits.disk) {
       tell(
         limitError(
@@ -93,7 +103,7 @@ export function watchLimits(
           'see its log for what it wrote',
         ),
       );
-    } else if (scarce && used > diskReserve) {
+    } else if (scarce) {
       tell(
         limitError(
           `the step filled the disk and was ended: it wrote ${inMebibytes(used)}, ${inMebibytes(bavail * bsize)} are free`,
@@ -102,16 +112,7 @@ export function watchLimits(
       );
     }
   };
-  let startedWith = Number.POSITIVE_INFINITY;
-  const [first] = folders;
-  if (first !== undefined) {
-    statfs(first).then(
-      ({ bavail, bsize }) => {
-        startedWith = bavail * bsize;
-      },
-      () => {},
-    );
-  }
+  let addUpAt = 0;
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
@@ -142,6 +143,14 @@ export function watchLimits(
 
 function inMebibytes(bytes: number): string {
   return `${Math.ceil(bytes / mebibyte)} MiB`;
+}
+
+/** Memory that stays for everybody else: what a step has in files in memory, pipes and sockets is nobody's resident pages. */
+const memoryReserve = Math.min(256 * mebibyte, Math.floor(totalmem() / 32));
+
+function availableMemory(): number {
+  const kibibytes = /^MemAvailable: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  return kibibytes === undefined ? Number.POSITIVE_INFINITY : Number(kibibytes) * 1024;
 }
 
 const pageSize = 4096;
@@ -200,11 +209,12 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Bytes that the files below a folder take on disk. */
+/** Bytes that a file, or the files below a folder, take on disk. */
 async function bytesBelow(folder: string): Promise<number> {
   let bytes = 0;
   const inside = await opendir(folder).catch(() => undefined);
-  if (inside === undefined) return 0;
+  // A file, such as a log.
+  if (inside === undefined) return ((await lstat(folder).catch(() => undefined))?.blocks ?? 0) * 512;
   for await (const entry of inside) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) bytes += await bytesBelow(path);

@@ -1,10 +1,11 @@
-import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { type RunOptions, type RunResult, run, runOk, stream } from '../base/process.ts';
 import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
 import { inChroot, type Traces } from './chroot.ts';
-import { builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
+import { type Bind, builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
 import { insideStart, launch, program } from './launcher.ts';
 import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
 import { withScratch } from './scratch.ts';
@@ -51,16 +52,17 @@ async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunRe
 
 /** Runs with the limits watched. @param traces by what the step is known where it is not just the child and its own */
 async function withLimits(
-  { limits, binds = [] }: UntrustedStep,
+  { limits, binds = [], log }: UntrustedStep,
   home: Home,
   traces: Traces | undefined,
   work: (options: Pick<RunOptions, 'signal' | 'started' | 'maxOutput'>) => Promise<RunResult>,
 ): Promise<RunResult> {
   const abort = new AbortController();
-  const folders = traces?.folders ?? [
+  const written = traces?.folders ?? [
     home.temporary,
     ...binds.filter((bind) => bind.writable === true).map((bind) => bind.from),
   ];
+  const folders = log === undefined ? written : [...written, log];
   let exceeded: WeirError | undefined;
   let stop: (() => void) | undefined;
   const tell = (error: WeirError): void => {
@@ -89,6 +91,39 @@ async function withLimits(
     });
   } finally {
     stop?.();
+    // Before anything of it is read: what still runs could put a link in a file's place.
+    if (traces === undefined) await endNamespace(home.info);
+  }
+}
+
+/**
+ * Ends the first process of a step's pid namespace, and with it every other, and waits until they are gone. bubblewrap ends as
+ * soon as the step's own program does, and leaves that to the kernel; and code with the same user as that first process could
+ * have talked it out of ending.
+ */
+async function endNamespace(info: string): Promise<void> {
+  const text = await readFile(info, 'utf8').catch(() => '');
+  const pid = Number(/"child-pid": *(\d+)/.exec(text)?.[1] ?? 0);
+  if (pid === 0) return;
+  const deadline = Date.now() + 60_000;
+  while (isFirstOfNamespace(pid)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+    if (Date.now() > deadline) throw limitError('what the step left running cannot be ended', `see process ${pid}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Whether a process lives and is number 1 in a pid namespace of its own: a number that has come again is not. */
+function isFirstOfNamespace(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return /^NSpid:\t\d+(\t\d+)*\t1$/m.test(status) && !/^State:\t[ZX]/m.test(status);
+  } catch {
+    return false;
   }
 }
 
@@ -218,15 +253,16 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
   const size = String(Math.max(64 << 20, Math.floor(spec.limits.memory / 4)));
   const inMemory = ['--size', size, '--perms', '1777', '--tmpfs'];
   const words = [
-    ...readOnlyRoot(spec.root),
+    ...readOnlyRoot(spec.root, spec.binds ?? []),
     ...['--ro-bind', home.passwd, '/etc/passwd', '--ro-bind', home.group, '/etc/group'],
     ...['--dev', '/dev', ...inMemory, '/dev/shm', '--remount-ro', '/dev', '--proc', '/proc'],
     ...[...inMemory, '/tmp', '--bind', home.temporary, '/var/tmp'],
+    ...parentFolders(spec.binds ?? []),
     ...bindArguments(spec),
   ];
   const { processes, disk } = spec.limits;
   const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
-  const more: Start = { filter: 'untrusted.bpf', network: false, limits, before: [] };
+  const more: Start = { filter: 'untrusted.bpf', network: false, limits, before: [], info: home.info };
   const command = ['--chdir', spec.cwd ?? '/', '--'];
   if (!isRoot) {
     const { uid, gid } = builder;
@@ -247,10 +283,12 @@ interface Start {
   readonly limits?: readonly string[];
   /** A command line that goes before bubblewrap's. */
   readonly before: readonly string[];
+  /** Where bubblewrap writes the number of the sandbox's first process. */
+  readonly info?: string;
 }
 
 /** bubblewrap with what every sandbox has: a filter, namespaces, no terminal of ours, an end when Weir ends. */
-function started(jail: Jail, words: readonly string[], { filter, network, limits, before }: Start): string[] {
+function started(jail: Jail, words: readonly string[], { filter, network, limits, before, info }: Start): string[] {
   const argv: string[] = [];
   if (limits !== undefined) argv.push(...program('prlimit'), ...limits, '--');
   if (isRoot && jail.kind === 'bubblewrap') {
@@ -263,8 +301,16 @@ function started(jail: Jail, words: readonly string[], { filter, network, limits
   argv.push(...['ipc', 'pid', 'uts', 'cgroup-try'].map((each) => `--unshare-${each}`));
   if (!isRoot) argv.push('--unshare-user');
   if (!network) argv.push('--unshare-net');
+  if (info !== undefined) argv.push('--info-fd', '8');
   argv.push('--die-with-parent', '--new-session', '--hostname', 'weir', ...words);
-  return launch(jail.launcher, argv, filter);
+  return launch(jail.launcher, argv, filter, info);
+}
+
+/** Folders above binds, which bubblewrap would make for its own user alone. */
+function parentFolders(binds: readonly Bind[]): string[] {
+  const there = ['/', '/tmp', '/var/tmp', '/dev/shm'];
+  const folders = binds.map((bind) => dirname(bind.to ?? bind.from)).filter((folder) => !there.includes(folder));
+  return [...new Set(folders)].flatMap((folder) => ['--perms', '0755', '--dir', folder]);
 }
 
 function bindArguments({ binds = [] }: Sandboxed): string[] {
@@ -285,8 +331,18 @@ function readOnlyTools(root: string, network: boolean): string[] {
   return argv;
 }
 
-/** Every entry of a root read-only, but for the folders that a sandbox has of its own. */
-function readOnlyRoot(root: string): string[] {
+/**
+ * Every entry of a root read-only, but for the folders that a sandbox has of its own.
+ * @throws WeirError `bad-root` where a link is in the way of what the sandbox mounts: bubblewrap would follow it to the host
+ */
+function readOnlyRoot(root: string, binds: readonly Bind[]): string[] {
+  const above = binds.map((bind) => (bind.to ?? bind.from).split('/')[1] ?? '');
+  for (const path of new Set(['etc', 'var', 'var/tmp', 'etc/passwd', 'etc/group', ...above])) {
+    if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
+    throw new WeirError('bad-root', `/${path} is a symbolic link in the root that the step would run in`, {
+      hint: 'a package brings it; a build needs a folder or file there',
+    });
+  }
   const own = ['dev', 'proc', 'sys', 'tmp', 'run', 'root', '.weir'];
   return ['--tmpfs', '/', ...entriesOf(root, '/', own), ...own.slice(2, 6).flatMap((name) => ['--dir', `/${name}`])];
 }

@@ -60,11 +60,22 @@ const denied: Readonly<Record<string, readonly [number, number]>> = {
   nfsservctl: [180, 42],
   lookup_dcookie: [212, 18],
   kcmp: [312, 272],
+  // Old ones, that few kernels have and nobody calls.
+  uselib: [134, 0],
+  sysfs: [139, 0],
+  _sysctl: [156, 0],
+  create_module: [174, 0],
   pidfd_getfd: [438, 438],
 };
 
 const chroot = [161, 51] as const;
-const special = { clone: [56, 220], clone3: [435, 435], socket: [41, 198], ioctl: [16, 29] } as const;
+const special = {
+  clone: [56, 220],
+  clone3: [435, 435],
+  socket: [41, 198],
+  socketpair: [53, 199],
+  ioctl: [16, 29],
+} as const;
 
 /** AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64. */
 const auditArch: Readonly<Record<Machine, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
@@ -121,9 +132,11 @@ export function seccompFilter(machine: Machine, options: { readonly chroot: bool
     [answer, 0, 0, refuse(errno.EPERM)],
     [answer, 0, 0, allow],
   );
-  program.push([equal, 0, families.length + 3, special.socket[column]], [load, 0, 0, offset.argument(0)]);
-  for (const [index, family] of families.entries()) program.push([equal, families.length - index, 0, family]);
-  program.push([answer, 0, 0, refuse(errno.EAFNOSUPPORT)], [answer, 0, 0, allow]);
+  for (const call of [special.socket, special.socketpair]) {
+    program.push([equal, 0, families.length + 3, call[column]!], [load, 0, 0, offset.argument(0)]);
+    for (const [index, family] of families.entries()) program.push([equal, families.length - index, 0, family]);
+    program.push([answer, 0, 0, refuse(errno.EAFNOSUPPORT)], [answer, 0, 0, allow]);
+  }
   program.push([equal, 0, 4, special.ioctl[column]], [load, 0, 0, offset.argument(1)]);
   program.push(
     [equal, 1, 0, terminalRequests[0]!],

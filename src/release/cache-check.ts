@@ -67,7 +67,7 @@ export async function checkCache(
   for (const root of await folders(join(cache, 'toolbox'))) {
     say(`toolbox ${basename(root)}`);
     const manifest = `${root}.manifest`;
-    const state = await checkToolbox(root, manifest);
+    const state = await checkToolbox(root, manifest, engine.store.seal);
     if (state?.changed.length === 0) continue;
     const what =
       state === undefined ? 'nothing says what was unpacked there' : `${state.changed[0]} is not as it was unpacked`;

@@ -138,6 +138,9 @@ async function runScript(
   return packed;
 }
 
+/** Bytes of what a script may leave: it is held in memory while it is packed. */
+const largestOutput = 2 * 2 ** 30;
+
 type Entry = OpenArchive['entries'] extends ReadonlyMap<string, infer T> ? T : never;
 
 /** What is in the output folder. Names are held a character a byte: they may be no UTF-8. */
@@ -146,6 +149,7 @@ async function entriesOf(output: string, request: ScriptRequest): Promise<Map<st
   const bad = (message: string): WeirError =>
     new WeirError('script-output', message, { where: { file: request.script, component: request.component } });
   const onDisk = (path: string): Buffer => Buffer.from(`${Buffer.from(output).toString('latin1')}/${path}`, 'latin1');
+  let size = 0;
   const walk = async (below: string): Promise<void> => {
     for (const name of (await readdir(onDisk(below), { encoding: 'latin1' })).sort()) {
       const raw = below === '' ? name : `${below}/${name}`;
@@ -158,6 +162,8 @@ async function entriesOf(output: string, request: ScriptRequest): Promise<Map<st
         const target = await readlink(onDisk(raw), { encoding: 'latin1' });
         found.set(raw, { ...entry, kind: 'link', mode: 0o777, target });
       } else if (info.isFile()) {
+        size += info.size;
+        if (size > largestOutput) throw bad(`${basename(request.script)} has left more than ${largestOutput} bytes`);
         found.set(raw, { ...entry, kind: 'file', bytes: await readFile(onDisk(raw)) });
       } else {
         throw bad(`${basename(request.script)} has left ${raw}, which is neither a file nor a folder nor a link`);

@@ -66,6 +66,14 @@ export async function runOnTerminal(
   const cwd = process.cwd();
   // A folder of the system has the toolbox's own in its place.
   const bound = !/^\/(usr|etc|bin|sbin|lib|lib64|dev|proc|sys|)(\/|$)/.test(cwd);
+  const within = (path: string, folder: string): boolean => `${path}/`.startsWith(`${folder}/`);
+  if (bound && (within(workspace.cache, cwd) || within(cwd, workspace.cache))) {
+    throw new WeirError('bad-folder', 'the tool would see the cache, and could write it', {
+      where: { file: cwd },
+      hint: 'change to a folder that does not hold the cache, and is not in it',
+      exit: 2,
+    });
+  }
   const command = sandboxArgv(toolbox.jail, {
     code: 'tool',
     root: toolbox.root,

@@ -108,7 +108,7 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
   const { limits } = project.toolbox;
-  if (folder !== undefined) return { ...(await toolboxFromFolder(folder, cache, engine.scratch)), limits };
+  if (folder !== undefined) return { ...(await toolboxFromFolder(engine, folder, cache)), limits };
   return inStage(progress, set === 'core' ? 'toolbox' : `toolbox/${set}`, async (stage) => {
     const host: Architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const sourceSuite = project.seed?.sourceSuite ?? project.toolbox.suite;

@@ -1,9 +1,10 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
+import { type Seal, sealed, unsealed } from '../engine/seal.ts';
 
 /**
  * What an unpacked toolbox held when it was made, a line an entry: its stamp, what it is, its path, parted by tabs.
@@ -11,7 +12,7 @@ import { writeAtomic } from '../base/files.ts';
  *     INODE MODE SIZE MTIME CTIME ⇥ directory | link TARGET | file SHA256 | other ⇥ PATH
  *
  * An entry whose stamp is that of the line is not looked into: who cannot set the clock cannot change a file, or what is in a
- * folder, and keep its ctime. Times are milliseconds; texts are percent-encoded where they hold a control character.
+ * folder, and keep its ctime. The file is sealed by the cache's key. Times are milliseconds; texts are percent-encoded where they hold a control character.
  */
 const header = 'weir toolbox manifest 2';
 
@@ -23,28 +24,29 @@ export interface ToolboxState {
 }
 
 /** Writes the manifest of a folder that has just been unpacked from verified packages. */
-export async function writeManifest(root: string, path: string): Promise<void> {
-  await writeAtomic(path, await describeAll(root));
+export async function writeManifest(root: string, path: string, seal: Seal): Promise<void> {
+  await writeAtomic(path, sealed(seal, subject(root), await describeAll(root)));
 }
 
 /**
  * Holds a toolbox against its manifest. Where stamps differ (a copied cache) everything is read, and where the content is
  * right the stamps are written anew.
  * @param wanted paths of files whose digests the caller needs
- * @returns undefined where there is no manifest
+ * @returns undefined where there is no manifest, or none that this cache wrote
  */
 export async function checkToolbox(
   root: string,
   path: string,
+  seal: Seal,
   wanted: readonly string[] = [],
 ): Promise<ToolboxState | undefined> {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(path, 'utf8');
+    text = unsealed(seal, subject(root), await readFile(path, 'utf8'));
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
   }
+  if (text === undefined) return undefined;
   const lines = text.split('\n').slice(1, -1);
   const digests = new Map<string, Digest>();
   for (const name of wanted) {
@@ -56,9 +58,14 @@ export async function checkToolbox(
   const now = await describeAll(root);
   const [before, after] = [contents(text), contents(now)];
   const changed = [...before, ...after].filter((line) => !(before.has(line) && after.has(line)));
-  if (changed.length === 0) await writeAtomic(path, now);
+  if (changed.length === 0) await writeAtomic(path, sealed(seal, subject(root), now));
   const paths = changed.map((line) => decodeURIComponent(line.slice(line.indexOf('\t') + 1)));
   return { changed: [...new Set(paths)].sort(), digests };
+}
+
+/** What the manifest's mark is about: that of one toolbox does not hold for another. */
+function subject(root: string): string {
+  return `toolbox ${basename(root)}`;
 }
 
 function isUntouched(root: string, line: string): boolean {

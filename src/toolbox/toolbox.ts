@@ -11,6 +11,7 @@ import type { Jail } from '../engine/jail.ts';
 import { type Launcher, launcherFiles, openLauncher } from '../engine/launcher.ts';
 import { noNamespaces, probeJail } from '../engine/sandbox.ts';
 import { removeTree } from '../engine/scratch.ts';
+import type { Seal } from '../engine/seal.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
 import { checkToolbox, type ToolboxState, writeManifest } from './integrity.ts';
 import { lockedDebs } from './lock.ts';
@@ -130,16 +131,17 @@ export async function openToolbox(
   });
   const digest = toolboxDigest(packages);
   const root = toolboxFolder(options.cache, options.set, packages);
-  let state = await stateOf(root);
+  const { seal } = engine.store;
+  let state = await stateOf(root, seal);
   const changed = state?.changed ?? [];
   const unpacked = state === undefined || changed.length > 0;
   if (unpacked) {
     await removeTree(root);
     await unpack(engine, packages, root, (count) => say(`unpacked ${count} of ${packages.length} packages`));
-    await writeManifest(root, manifestOf(root));
-    state = await stateOf(root);
+    await writeManifest(root, manifestOf(root), seal);
+    state = await stateOf(root, seal);
   }
-  const launcher = await openLauncher(options.cache, root, digest, state?.digests);
+  const launcher = await openLauncher(options.cache, root, digest, seal, state?.digests);
   const jail = await findJail(root, launcher, engine.scratch);
   const report = { toolbox: { root, jail, digest }, packages, downloaded, unpacked };
   return {
@@ -155,9 +157,9 @@ export function manifestOf(root: string): string {
 }
 
 /** How an unpacked toolbox is held against its manifest; undefined where there is none. */
-async function stateOf(root: string): Promise<ToolboxState | undefined> {
+async function stateOf(root: string, seal: Seal): Promise<ToolboxState | undefined> {
   if (!(await exists(root))) return undefined;
-  const state = await checkToolbox(root, manifestOf(root), launcherFiles);
+  const state = await checkToolbox(root, manifestOf(root), seal, launcherFiles);
   // Unpacked by a run that was killed before it could say what it had unpacked, or by an older Weir.
   return state ?? { changed: ['(no manifest)'], digests: new Map() };
 }
@@ -173,7 +175,7 @@ export function toolboxFolder(cache: string, set: ToolSet, packages: readonly De
 }
 
 /** A folder that the project names instead: any root with the tools in it. */
-export async function toolboxFromFolder(root: string, cache: string, scratch: string): Promise<Toolbox> {
+export async function toolboxFromFolder(engine: Engine, root: string, cache: string): Promise<Toolbox> {
   if (!(await exists(join(root, 'usr/bin/rpmbuild')))) {
     throw new WeirError('bad-toolbox', 'the named toolbox folder has no usr/bin/rpmbuild', {
       where: { file: root },
@@ -181,8 +183,8 @@ export async function toolboxFromFolder(root: string, cache: string, scratch: st
     });
   }
   const digest = valueDigest({ root });
-  const launcher = await openLauncher(cache, root, digest);
-  return { root, jail: await findJail(root, launcher, scratch), digest };
+  const launcher = await openLauncher(cache, root, digest, engine.store.seal);
+  return { root, jail: await findJail(root, launcher, engine.scratch), digest };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Jail } from '../../src/engine/jail.ts';
 import { openLauncher } from '../../src/engine/launcher.ts';
 import type { Limits } from '../../src/engine/limits.ts';
 import { runSandboxed } from '../../src/engine/sandbox.ts';
+import { openSeal } from '../../src/engine/seal.ts';
 import { checkToolbox, writeManifest } from '../../src/toolbox/integrity.ts';
 import { type Escape, escapes } from './escapes.ts';
 
@@ -35,8 +36,9 @@ const limits: Limits = { processes: 200, memory: 256 << 20, disk: 64 << 20, seco
 
 async function main(kind: Jail['kind'], root: string, folder: string): Promise<void> {
   const manifest = join(folder, 'manifest');
-  await writeManifest(root, manifest);
-  const launcher = await openLauncher(folder, root, 'escapes-escapes-');
+  const seal = openSeal(join(folder, 'key'));
+  await writeManifest(root, manifest, seal);
+  const launcher = await openLauncher(folder, root, 'escapes-escapes-', seal);
   const jail: Jail = {
     kind,
     launcher,
@@ -48,8 +50,9 @@ async function main(kind: Jail['kind'], root: string, folder: string): Promise<v
   const source = join(folder, 'source');
   mkdirSync(source);
   writeFileSync(join(source, 'tarball'), 'as it was\n', { mode: 0o444 });
+  const socket = `weir-escape-${process.pid}`;
   const tcp = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
-  const abstract = createServer((socket) => socket.end()).listen('\0weir-escape-test');
+  const abstract = createServer((socket) => socket.end()).listen(`\0${socket}`);
   await new Promise((resolve) => setTimeout(resolve, 50));
   const { port } = tcp.address() as { port: number };
   const corePattern = readFileSync('/proc/sys/kernel/core_pattern', 'utf8');
@@ -59,6 +62,7 @@ async function main(kind: Jail['kind'], root: string, folder: string): Promise<v
     HOST_CACHE: folder,
     HOST_LAUNCHER: launcher.dir,
     HOST_SECRET: secret,
+    HOST_SOCKET: socket,
   };
   const attempts: Attempt[] = [];
   let works: string[] = [];
@@ -79,7 +83,7 @@ async function main(kind: Jail['kind'], root: string, folder: string): Promise<v
     }
   });
   const damage: Damage = {
-    root: (await checkToolbox(root, manifest))!.changed,
+    root: (await checkToolbox(root, manifest, seal))!.changed,
     source: readFileSync(join(source, 'tarball'), 'utf8'),
     corePattern: readFileSync('/proc/sys/kernel/core_pattern', 'utf8') !== corePattern,
     late,

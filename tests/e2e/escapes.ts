@@ -72,7 +72,7 @@ export const escapes: readonly Escape[] = [
   },
   {
     name: 'reach an abstract socket of the host',
-    script: attempt(`perl -MSocket -e 'socket(S,1,1,0);exit(connect(S,pack("Sa*",1,"\\0weir-escape-test"))?0:1)'`),
+    script: attempt(`perl -MSocket -e 'socket(S,1,1,0);exit(connect(S,pack("Sa*",1,"\\0$ENV{HOST_SOCKET}"))?0:1)'`),
     openInChroot: 'the network is seen',
   },
   { name: 'find the cache', script: attempt('ls "$HOST_CACHE"') },
@@ -84,7 +84,8 @@ export const escapes: readonly Escape[] = [
   },
   {
     name: 'leave a setuid program of root',
-    script: 'cp /usr/bin/bash /build/bash; chmod 4755 /build/bash; test "$(stat -c %u /build/bash)" = 0 && echo ESCAPED',
+    script:
+      'cp /usr/bin/bash /build/bash; chmod 4755 /build/bash; test "$(stat -c %u /build/bash)" = 0 && echo ESCAPED',
   },
   {
     name: 'become root by a setuid program',

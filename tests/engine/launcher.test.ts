@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
 import { launch, openLauncher, program } from '../../src/engine/launcher.ts';
+import { openSeal } from '../../src/engine/seal.ts';
 
 // A root with stand-ins for the programs: what is tested is which bytes the launcher takes and keeps.
 
@@ -26,7 +27,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 const open = (known?: ReadonlyMap<string, string>): ReturnType<typeof openLauncher> =>
-  openLauncher(join(dir, 'cache'), root, '0123456789abcdef0', known);
+  openLauncher(join(dir, 'cache'), root, '0123456789abcdef0', openSeal(join(dir, 'key')), known);
 
 test('the programs are copies outside the root', async () => {
   const launcher = await open();
@@ -63,4 +64,18 @@ test('a command line holds the path of the launcher as a word of its own', async
   const launcher = { dir: '/odd: path;x\n', inside: '/x' };
   const argv = launch(launcher, [...program('bwrap'), '--version'], 'tool.bpf');
   expect(argv.filter((word) => word.includes('odd'))).toEqual([launcher.dir]);
+});
+
+test('digests that somebody else wrote are not believed', async () => {
+  const launcher = await open();
+  const file = join(launcher.dir, 'digests.json');
+  const evil = 'a program of somebody else';
+  await chmod(join(launcher.dir, 'lib/libc.so.6'), 0o644);
+  await writeFile(join(launcher.dir, 'lib/libc.so.6'), evil);
+  const text = (await readFile(file, 'utf8')).replace(
+    /"lib\/libc\.so\.6":"[0-9a-f]+"/,
+    `"lib/libc.so.6":"${sha256(evil)}"`,
+  );
+  await writeFile(file, text);
+  expect(await readFile(join((await open()).dir, 'lib/libc.so.6'), 'utf8')).toMatch(/^content of/);
 });

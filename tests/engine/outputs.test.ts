@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -14,15 +14,25 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 test('files with the ending are found', () => {
-  expect(outputFiles([join(dir, 'RPMS')], '.rpm')).toEqual([join(dir, 'RPMS/noarch/a.rpm')]);
+  expect(outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toEqual([join(dir, 'RPMS/noarch/a.rpm')]);
 });
 
 test('a link in place of a package is refused: it would be read from the host', async () => {
   await symlink('/etc/passwd', join(dir, 'RPMS/b.rpm'));
-  expect(() => outputFiles([join(dir, 'RPMS')], '.rpm')).toThrow(/b\.rpm, which is neither a file nor a folder/);
+  expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/b\.rpm, which is neither a file nor a folder/);
 });
 
 test('a link in place of the folder is refused', async () => {
   await symlink('/etc', join(dir, 'SRPMS'));
-  expect(() => outputFiles([join(dir, 'SRPMS')], '.rpm')).toThrow(/replaced its output folder/);
+  expect(() => outputFiles([join(dir, 'SRPMS')], '.rpm', 1000)).toThrow(/replaced its output folder/);
+});
+
+test('two packages of one name are refused: which of them is meant nobody could tell', async () => {
+  await writeFile(join(dir, 'RPMS/a.rpm'), 'another');
+  expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/two files called a\.rpm/);
+});
+
+test('a file with holes counts as what it would take', async () => {
+  await truncate(join(dir, 'RPMS/noarch/a.rpm'), 1001);
+  expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/more than 1000 bytes/);
 });

@@ -38,12 +38,12 @@ describe.each([
   [
     'x64',
     0xc000003e,
-    { mount: 165, unshare: 272, chroot: 161, clone: 56, socket: 41, ioctl: 16, read: 0, keyctl: 250 },
+    { mount: 165, unshare: 272, chroot: 161, clone: 56, socket: 41, socketpair: 53, ioctl: 16, read: 0, keyctl: 250 },
   ],
   [
     'arm64',
     0xc00000b7,
-    { mount: 40, unshare: 97, chroot: 51, clone: 220, socket: 198, ioctl: 29, read: 63, keyctl: 219 },
+    { mount: 40, unshare: 97, chroot: 51, clone: 220, socket: 198, socketpair: 199, ioctl: 29, read: 63, keyctl: 219 },
   ],
 ] as const)('on %s', (machine, arch, numbers) => {
   const untrusted = seccompFilter(machine, { chroot: false });
@@ -79,6 +79,7 @@ describe.each([
   test('sockets that reach past the network namespace, and words typed into a terminal, are refused', () => {
     for (const family of [17, 38, 40]) {
       expect(answer(untrusted, { arch, number: numbers.socket, args: [family] })).toBe(noFamily);
+      expect(answer(untrusted, { arch, number: numbers.socketpair, args: [family] })).toBe(noFamily);
     }
     for (const request of [0x5412, 0x541c]) {
       expect(answer(untrusted, { arch, number: numbers.ioctl, args: [0, request] })).toBe(eperm);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
+import { openSeal } from '../../src/engine/seal.ts';
 import { checkToolbox, writeManifest } from '../../src/toolbox/integrity.ts';
 
 let dir: string;
@@ -16,17 +17,19 @@ beforeEach(async () => {
   await writeFile(join(root, 'usr/bin/rpm'), 'a program', { mode: 0o755 });
   await writeFile(join(root, 'usr/bin/odd name %'), 'another');
   await symlink('rpm', join(root, 'usr/bin/rpm2'));
-  await writeManifest(root, manifest);
+  await writeManifest(root, manifest, seal());
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-const changed = async (): Promise<readonly string[] | undefined> => (await checkToolbox(root, manifest))?.changed;
+const seal = (): ReturnType<typeof openSeal> => openSeal(join(dir, 'key'));
+const changed = async (): Promise<readonly string[] | undefined> =>
+  (await checkToolbox(root, manifest, seal()))?.changed;
 
 test('an untouched toolbox holds', async () => {
   expect(await changed()).toEqual([]);
   const names = ['usr/bin/rpm', 'usr/bin/odd name %', 'usr/bin/rpm2'];
   const digests = { 'usr/bin/rpm': sha256('a program'), 'usr/bin/odd name %': sha256('another') };
-  expect((await checkToolbox(root, manifest, names))?.digests).toEqual(new Map(Object.entries(digests)));
+  expect((await checkToolbox(root, manifest, seal(), names))?.digests).toEqual(new Map(Object.entries(digests)));
 });
 
 test.each<[string, () => Promise<unknown>, readonly string[]]>([
@@ -70,5 +73,10 @@ test('a copy with other inodes and times holds, and is not read again after that
 
 test('without a manifest nothing is said', async () => {
   await rm(manifest);
-  expect(await checkToolbox(root, manifest)).toBeUndefined();
+  expect(await checkToolbox(root, manifest, seal())).toBeUndefined();
+});
+
+test('a manifest that somebody else wrote counts as none', async () => {
+  await writeManifest(root, manifest, openSeal(join(dir, 'another-key')));
+  expect(await checkToolbox(root, manifest, seal())).toBeUndefined();
 });

@@ -30,7 +30,12 @@ export const toolboxSchema = z
         processes: z.int().min(16).optional().describe('Processes and threads at the same time; by default 16384'),
         memory: sizeSchema.optional().describe('Memory of all its processes; by default 80 % of the machine'),
         disk: sizeSchema.optional().describe('What it writes to disk; by default "128GiB"'),
-        seconds: z.int().min(1).optional().describe('How long it may take; by default 43200, for a source script 3600'),
+        seconds: z
+          .int()
+          .min(1)
+          .max(2_000_000)
+          .optional()
+          .describe('How long it may take; by default 43200, for a source script 3600'),
       })
       .optional()
       .describe('What a build or a source script may use; one that uses more is ended'),
