@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,6 +19,8 @@ let root: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'weir-escapes-'));
+  // Root in a user namespace has no more rights in another user's folder than anybody.
+  await chmod(home, 0o755);
   root = join(home, 'root');
   // A copy: links would change hands, and a sandbox that fails would hurt the toolbox of every other test.
   await runOk(['cp', '-a', (await tools()).root, root]);
