@@ -207,7 +207,8 @@ describe('a damaged package in the cache', () => {
     const result = await damaged(harm);
     expect(result.code, result.stderr).toBe(0);
     const pkg = (await imageRecord('container-base')).packages.find((each) => each.name === 'bash')!;
-    expect(result.stderr).toContain(pkg.rpm);
+    // By whoever reads its bytes, or by its size as soon as the result that names it is asked for.
+    expect(result.stderr).toMatch(new RegExp(`${pkg.rpm}|names a file that was changed: the action is done again`));
     expect((await imageRecord('container-base', result.out)).files).toEqual(
       (await imageRecord('container-base')).files,
     );
