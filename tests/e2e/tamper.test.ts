@@ -24,7 +24,7 @@ describe('what somebody changes behind Weir’s back', () => {
   let out: string;
 
   beforeAll(async () => {
-    cacheHome = await cloneCache(['actions', 'store', 'hashes', 'keys', 'repos', 'roots', 'stamps']);
+    cacheHome = await cloneCache(['actions', 'store', 'hashes', 'keys', 'repos', 'roots', 'stamps', 'apt']);
     out = join(await newFolder('tampered'), 'out');
     await mkdir(out);
     await runOk(['cp', '-al', `${shared.out}/.`, out]);
