@@ -56,9 +56,10 @@ async function rpmbuild(
     await takeOut(context.engine.store, digest, join(top, name === input.spec ? 'SPECS' : 'SOURCES', name));
   }
   const log = join(work, 'build.log');
+  const limits = { ...buildLimits, ...context.toolbox.limits };
   const outcome = await runSandboxed(context.toolbox.jail, {
     code: 'untrusted',
-    limits: { ...buildLimits, ...context.toolbox.limits },
+    limits,
     root: await buildroot.open(),
     binds: [{ from: top, to: '/builddir', writable: true }],
     argv: [
@@ -86,7 +87,7 @@ async function rpmbuild(
   if (outcome.code !== 0) throw await buildError(context, input, log, outcome.code);
   const files: Record<string, string> = { log };
   const packages: Described[] = [];
-  for (const file of outputFiles([join(top, 'RPMS'), join(top, 'SRPMS')], '.rpm', buildLimits.disk)) {
+  for (const file of outputFiles([join(top, 'RPMS'), join(top, 'SRPMS')], '.rpm', limits.disk)) {
     const name = file.split('/').at(-1)!;
     files[name] = file;
     const pkg = await readRpm(file);

@@ -5,7 +5,7 @@ import { run, runOk } from '../base/process.ts';
 import { type Home, stepDown } from './builder.ts';
 import type { Bind, Jail, Sandboxed } from './jail.ts';
 import { insideStart, launch, program } from './launcher.ts';
-import { processesOf } from './limits.ts';
+import { kernelLimits, processesOf } from './limits.ts';
 
 /** By what a step without namespaces is known. */
 export interface Traces {
@@ -44,8 +44,6 @@ export async function inChroot<T>(
     for (const bind of spec.binds ?? []) undo.unshift(await bring(bind, root, scratch));
     const command = ['/usr/bin/env', '-C', spec.cwd ?? '/', ...spec.argv];
     if (spec.code === 'untrusted' && home?.owner !== undefined) {
-      const { processes, disk } = spec.limits;
-      const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
       const filter = ['--seccomp-filter', '/.weir/untrusted.bpf'];
       const writable = (spec.binds ?? []).filter((bind) => bind.writable === true);
       const folders = ['/tmp', '/var/tmp', '/dev/shm', ...writable.map((bind) => bind.to ?? bind.from)].map((path) =>
@@ -53,7 +51,14 @@ export async function inChroot<T>(
       );
       const step = [...insideStart, ...filter, ...stepDown(home.owner), ...command];
       try {
-        const argv = launch(launcher, [...program('prlimit'), ...limits, '--', 'chroot', root, ...step]);
+        const argv = launch(launcher, [
+          ...program('prlimit'),
+          ...kernelLimits(spec.limits),
+          '--',
+          'chroot',
+          root,
+          ...step,
+        ]);
         return await work(argv, { uid: home.owner, folders });
       } finally {
         await endAll(home.owner);

@@ -45,6 +45,11 @@ export const scriptLimits: Limits = { ...buildLimits, seconds: 3600 };
 /** Free bytes that a step leaves to everybody else on the disk. */
 const diskReserve = 256 * mebibyte;
 
+/** prlimit's words for what the kernel itself holds a step to. */
+export function kernelLimits({ processes, disk }: Limits): string[] {
+  return [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
+}
+
 /** The error of a step that was ended. */
 export function limitError(what: string, hint: string): WeirError {
   return new WeirError('limit-exceeded', what, { hint });

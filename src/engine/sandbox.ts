@@ -7,7 +7,7 @@ import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
 import { inChroot, type Traces } from './chroot.ts';
 import { type Bind, builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
 import { insideStart, launch, program } from './launcher.ts';
-import { descendants, limitError, processesOf, watchLimits } from './limits.ts';
+import { descendants, kernelLimits, limitError, processesOf, watchLimits } from './limits.ts';
 import { withScratch } from './scratch.ts';
 
 const baseEnvironment = {
@@ -260,8 +260,7 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
     ...parentFolders(spec.binds ?? []),
     ...bindArguments(spec),
   ];
-  const { processes, disk } = spec.limits;
-  const limits = [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
+  const limits = kernelLimits(spec.limits);
   const more: Start = { filter: 'untrusted.bpf', network: false, limits, before: [], info: home.info };
   const command = ['--chdir', spec.cwd ?? '/', '--'];
   if (!isRoot) {
