@@ -44,6 +44,8 @@ export interface ToolStep extends Common {
   readonly treeOverlay?: { readonly lower: string; readonly upper: string; readonly work: string; readonly at: string };
   /** Shares the host's network; off by default. */
   readonly network?: boolean;
+  /** Folders below a bind that are seen empty, by their paths inside: the cache in a user's working folder. */
+  readonly hidden?: readonly string[];
   /** The host's devices, for /dev/kvm. */
   readonly devices?: readonly string[];
 }

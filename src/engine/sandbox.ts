@@ -172,6 +172,7 @@ export function sandboxArgv(jail: Jail, spec: ToolStep): string[] {
   words.push('--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp');
   for (const device of spec.devices ?? []) words.push('--dev-bind-try', device, device);
   words.push(...bindArguments(spec));
+  for (const folder of spec.hidden ?? []) words.push('--tmpfs', folder, '--remount-ro', folder);
   if (treeOverlay !== undefined) words.push(...stage.overlay(treeOverlay));
   if (!isRoot) words.push('--uid', '0', '--gid', '0');
   words.push('--cap-drop', 'ALL', ...toolCapabilities.flatMap((each) => ['--cap-add', each]));

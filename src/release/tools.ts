@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
 import type { Bind } from '../engine/jail.ts';
@@ -66,11 +67,12 @@ export async function runOnTerminal(
   const cwd = process.cwd();
   // A folder of the system has the toolbox's own in its place.
   const bound = !/^\/(usr|etc|bin|sbin|lib|lib64|dev|proc|sys|)(\/|$)/.test(cwd);
+  const cache = await realpath(workspace.cache);
   const within = (path: string, folder: string): boolean => `${path}/`.startsWith(`${folder}/`);
-  if (bound && (within(workspace.cache, cwd) || within(cwd, workspace.cache))) {
+  if (bound && within(cwd, cache)) {
     throw new WeirError('bad-folder', 'the tool would see the cache, and could write it', {
       where: { file: cwd },
-      hint: 'change to a folder that does not hold the cache, and is not in it',
+      hint: 'change to a folder outside of it',
       exit: 2,
     });
   }
@@ -80,7 +82,8 @@ export async function runOnTerminal(
     argv,
     network: options.network === true,
     binds: [...(bound ? [{ from: cwd, writable: true }] : []), ...(options.binds ?? [])],
-    ...(bound ? { cwd } : {}),
+    // Who works in their home folder has the cache below it.
+    ...(bound ? { cwd, hidden: within(cache, cwd) ? [cache] : [] } : {}),
   });
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
