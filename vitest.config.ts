@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Two projects: `unit` runs in milliseconds and needs nothing but npm; `e2e` runs the real tools.
@@ -13,6 +14,8 @@ export default defineConfig({
           testTimeout: 30_000,
           // What a test prepares is no part of what it says: a busy machine may take its time.
           hookTimeout: 120_000,
+          // Vitest would leave a core free, which on two halves the speed.
+          maxWorkers: availableParallelism(),
         },
       },
       {
@@ -22,7 +25,8 @@ export default defineConfig({
           globalSetup: ['tests/e2e/setup.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_200_000,
-          fileParallelism: false,
+          // Two: a boot keeps one processor busy, a build rarely more.
+          maxWorkers: 2,
         },
       },
     ],

@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, inject } from 'vitest';
+import { afterAll, expect, inject } from 'vitest';
 import { installRoot } from '../../src/base/paths.ts';
 import { type RunResult, run, runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
 import type { ImageRecord } from '../../src/release/image-record.ts';
+import { removeTree } from '../../src/engine/scratch.ts';
 import { openWorkspace, toolboxStage, type Workspace } from '../../src/release/workspace.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 import type { ToolSet } from '../../src/toolbox/toolbox.ts';
@@ -91,9 +92,18 @@ export async function imageRecord(name: string, out = shared.out): Promise<Image
   return JSON.parse(await readFile(join(out, 'images', name, 'image.json'), 'utf8')) as ImageRecord;
 }
 
-/** A new empty folder below the shared one. */
+const folders: string[] = [];
+
+// Each file's folders go when it ends: all files together write more than a small machine's disk holds.
+afterAll(async () => {
+  if (process.env.WEIR_KEEP === undefined) await Promise.all(folders.splice(0).map((folder) => removeTree(folder)));
+}, 120_000);
+
+/** A new empty folder below the shared one, there until the test file ends. */
 export async function newFolder(name: string): Promise<string> {
-  return mkdtemp(join(shared.work, `${name}-`));
+  const folder = await mkdtemp(join(shared.work, `${name}-`));
+  folders.push(folder);
+  return folder;
 }
 
 /** A copy of the project with edits. @returns its folder, for -C */
