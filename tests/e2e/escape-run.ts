@@ -1,6 +1,6 @@
 // Runs every escape in one kind of jail and prints what came of each as JSON. A program of its own, so that it can be
 // started as an ordinary user. Words: KIND ROOT FOLDER; ROOT is a toolbox, FOLDER an empty folder of the caller's.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { WeirError } from '../../src/base/errors.ts';
@@ -17,6 +17,8 @@ import { type Escape, escapes } from './escapes.ts';
 export interface Attempt {
   readonly name: string;
   readonly escaped: boolean;
+  /** Whether its script began at all: a sandbox that cannot be made stops everything, and shows nothing. */
+  readonly began: boolean;
   /** What it printed, or the error that ended it. */
   readonly said: string;
   /** Code of the error that ended it. */
@@ -101,6 +103,7 @@ async function attempt(
   env: Readonly<Record<string, string>>,
   { name, script }: Escape,
 ): Promise<Attempt> {
+  const began = (): boolean => existsSync(join(work, 'began'));
   try {
     const { stdout, stderr } = await runSandboxed(jail, {
       code: 'untrusted',
@@ -110,13 +113,14 @@ async function attempt(
         { from: source, to: '/source' },
         { from: work, to: '/build', writable: true },
       ],
-      argv: ['bash', '-c', script],
+      argv: ['bash', '-c', `touch /build/began; ${script}`],
       env,
     });
-    return { name, escaped: stdout.includes('ESCAPED'), said: `${stdout}${stderr}`.slice(-400) };
+    const escaped = stdout.includes('ESCAPED');
+    return { name, escaped, began: began(), said: `${stdout}${stderr}`.slice(-400) };
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
-    return { name, escaped: false, said: error.message, error: error.code };
+    return { name, escaped: false, began: began(), said: error.message, error: error.code };
   }
 }
 

@@ -56,6 +56,8 @@ async function runAll(kind: Jail['kind'], asUser: boolean): Promise<Outcome> {
 
 function expectHeld({ attempts, damage }: Outcome, kind: Jail['kind']): void {
   expect(attempts.map((attempt) => attempt.name)).toEqual(escapes.map((way) => way.name));
+  const idle = attempts.filter((attempt) => !attempt.began);
+  expect(idle.map(({ name, said }) => `${name}: ${said}`)).toEqual([]);
   const open = escapes.filter((way) => kind === 'chroot' && way.openInChroot !== undefined);
   expect(attempts.filter((attempt) => attempt.escaped).map((attempt) => attempt.name)).toEqual(
     open.map((way) => way.name),
