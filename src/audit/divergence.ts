@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
-import type { Origin, Overlay, Project, ResolvedComponent } from '../project/model.ts';
+import type { Overlay, Project, ResolvedComponent } from '../project/model.ts';
+import type { Origin } from '../toml/place.ts';
 
 /** Ways in which a component can differ from upstream. */
 export const divergenceKinds = {

@@ -92,3 +92,8 @@ export async function inStage<T>(
     throw error;
   }
 }
+
+/** A number of bytes for people. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 1)} MB`;
+}

@@ -7,7 +7,6 @@ import type { Bind } from '../engine/jail.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
 import { freePort } from './loopback.ts';
-import { pause } from './pause.ts';
 import { parseAnswers, probeCredentials, probePort } from './probe.ts';
 import {
   type Credential,
@@ -22,7 +21,7 @@ import {
 } from './qemu.ts';
 import { serveRepository } from './repo-server.ts';
 import { type Expectations, judge, type MachineState, machineState } from './report.ts';
-import { sshGreeting } from './ssh-greeting.ts';
+import { pause, sshGreeting } from './ssh-greeting.ts';
 
 /** An image that can be started. */
 export interface BootImage {

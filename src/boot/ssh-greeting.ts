@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { pause } from './pause.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
 export async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
@@ -25,5 +25,12 @@ function readGreeting(port: number, signal: AbortSignal): Promise<string | undef
     socket.on('error', stop);
     socket.on('close', stop);
     socket.once('data', (data) => done(data.toString('latin1').split(/\r?\n/)[0]));
+  });
+}
+
+/** Sleeps until the time is over or the signal fires. */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
   });
 }

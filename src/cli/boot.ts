@@ -6,7 +6,7 @@ import { WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import { type DiskBus, diskBuses, type NetworkCard, networkCards } from '../boot/qemu.ts';
 import { sizeInBytes } from '../project/image.ts';
-import { checkImage, runImage } from '../release/boot.ts';
+import { checkImage, runImage } from '../release/image/boot.ts';
 import { type GlobalOptions, printResult, progressFor } from './program.ts';
 import { workspaceFor } from './workspace.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cacheParts, clean, usage } from '../release/clean.ts';
+import { cacheParts, clean, usage } from '../workspace/clean.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
 import { workspaceFor } from './workspace.ts';
 

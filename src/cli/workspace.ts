@@ -5,7 +5,7 @@ import type { Progress } from '../base/progress.ts';
 import { type LoadOptions, loadConfiguration, loadProject } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
-import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../release/workspace.ts';
+import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../workspace/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
 /** The workspace of `-C`, of the working folder, or, where that is in no project, of the distribution that Weir comes with. */

@@ -1,6 +1,7 @@
 import type { WeirError } from '../base/errors.ts';
-import type { Origin, Overlay, ResolvedComponent } from '../project/model.ts';
+import type { Overlay, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
+import type { Origin } from '../toml/place.ts';
 import {
   applyArchiveOverlays,
   applyPlainOverlays,

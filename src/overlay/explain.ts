@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
-import type { Origin, Overlay, OverlayMetadata, ResolvedComponent } from '../project/model.ts';
+import type { Overlay, OverlayMetadata, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec } from '../spec/parse.ts';
 import { tagValue } from '../spec/query.ts';
+import type { Origin } from '../toml/place.ts';
 import { archiveDrift, archiveOf, type ComponentSources } from './apply.ts';
 import { readEntry, type SourceEntry, type SourceTree } from './files.ts';
 import { inheritedFrom } from './inherited.ts';

@@ -1,4 +1,4 @@
-import type { Origin } from '../project/model.ts';
+import type { Origin } from '../toml/place.ts';
 
 const header = /^\s*\[{1,2}\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*\]{1,2}\s*(?:#.*)?$/;
 

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
-import { together } from '../project/problems.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Patience } from '../sources/git-run.ts';
 import { formatSourcesFile, type LookasideFile, parseSourcesFile } from '../sources/listing.ts';
 import { decodeText } from '../spec/lines.ts';
 import { type Spec, specBytes } from '../spec/parse.ts';
 import { sectionsOf, sources } from '../spec/query.ts';
+import { together } from '../toml/problems.ts';
 import {
   type AppliedOverlay,
   applyArchiveOverlays,

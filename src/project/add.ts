@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { AST } from 'toml-eslint-parser';
 import { WeirError } from '../base/errors.ts';
-import { parseDocument, problem } from './document.ts';
+import { parseDocument, problem } from '../toml/document.ts';
 import { pathMatcher } from './glob.ts';
 import type { Configuration } from './resolve.ts';
 import { fileSchema } from './schema/file.ts';

@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
-import { filled } from './defined.ts';
-import { attempt, type Document, originOf, problem } from './document.ts';
+import { attempt, type Document, originOf, problem } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
 import { isGlob } from './glob.ts';
 import { type ConfigDocument, globIn } from './include.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from './layer.ts';
-import { override } from './merge.ts';
-import type { TomlPath } from './place.ts';
+import { filled, override } from './merge.ts';
 import type { RawComponent, RawComponentGroup, RawPackageConfig } from './schema/component.ts';
 import type { RawDistro, RawDistroVersion, RawProject, RawResources } from './schema/distro.ts';
 import type { RawFile } from './schema/file.ts';

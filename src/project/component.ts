@@ -1,25 +1,24 @@
 import { basename, dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { originOf, problem } from '../toml/document.ts';
+import type { Origin, TomlPath } from '../toml/place.ts';
+import type { Problems } from '../toml/problems.ts';
 import type { Collected, ComponentEntry } from './collect.ts';
-import { defined, filled } from './defined.ts';
 import { defaultVersion, referenceOf, type SaidAt, versionOf } from './distro.ts';
-import { originOf, problem } from './document.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import { tablesOf, whoSaid } from './inherit.ts';
 import { emptyLayer, type Layer, mergeLayers, type OverlayFiles } from './layer.ts';
 import { type Member, membersOf } from './members.ts';
+import { defined, filled } from './merge.ts';
 import type {
   BuildConfig,
   DistroReference,
-  Origin,
   Overlay,
   ReleaseCalculation,
   ResolvedComponent,
   SpecSource,
 } from './model.ts';
 import { archiveConflict, readOverlayFile } from './overlay.ts';
-import type { TomlPath } from './place.ts';
-import type { Problems } from './problems.ts';
 
 /** A component that is to be resolved: what `[components]` says of it, and what groups say. */
 interface Subject {

@@ -1,10 +1,10 @@
+import { type Document, problem, suggestion } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
+import type { Problems } from '../toml/problems.ts';
 import { type Collected, type DistroEntry, pathIn, type VersionEntry } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { type Document, problem, suggestion } from './document.ts';
 import type { ConfigDocument } from './include.ts';
+import { defined, filled } from './merge.ts';
 import type { Distro, DistroReference, DistroVersion, ProjectInfo, RepositoryInput, Resources } from './model.ts';
-import type { TomlPath } from './place.ts';
-import type { Problems } from './problems.ts';
 import { namesOf } from './resources.ts';
 import type { RawDistroReference } from './schema/component.ts';
 

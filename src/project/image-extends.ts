@@ -1,6 +1,6 @@
+import { type Document, problem, suggestion } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
 import type { Collected, Entry } from './collect.ts';
-import { type Document, problem, suggestion } from './document.ts';
-import type { TomlPath } from './place.ts';
 import type { RawImage, RawWeirDefinition } from './schema/image.ts';
 import {
   emptyTable,

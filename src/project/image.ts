@@ -1,7 +1,8 @@
+import { type Document, originOf, problem, suggestion } from '../toml/document.ts';
+import type { Problems } from '../toml/problems.ts';
 import { type Collected, type Entry, pathIn } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { type Document, originOf, problem, suggestion } from './document.ts';
 import { extendedDefinition } from './image-extends.ts';
+import { defined, filled } from './merge.ts';
 import type {
   Image,
   ImageCapabilities,
@@ -12,7 +13,6 @@ import type {
   Tools,
   WeirImage,
 } from './model.ts';
-import type { Problems } from './problems.ts';
 import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };

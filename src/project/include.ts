@@ -2,7 +2,7 @@ import { lstatSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
-import { attempt, type Document, problem, type Reading, readDocument } from './document.ts';
+import { attempt, type Document, problem, type Reading, readDocument } from '../toml/document.ts';
 import { expandGlob, isGlob } from './glob.ts';
 import type { ConfigFile } from './model.ts';
 import { fileSchema, type RawFile } from './schema/file.ts';

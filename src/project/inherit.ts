@@ -1,8 +1,8 @@
+import type { TomlPath } from '../toml/place.ts';
 import type { Collected } from './collect.ts';
 import { defaultVersion } from './distro.ts';
 import type { ConfigDocument } from './include.ts';
 import { isZero } from './merge.ts';
-import type { TomlPath } from './place.ts';
 import type { RawComponent } from './schema/component.ts';
 
 /** One of the tables that make a component what it is, as its file has it. */

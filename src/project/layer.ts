@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { defined, filled } from './defined.ts';
-import { attempt, type Document, problem } from './document.ts';
-import { override } from './merge.ts';
+import { attempt, type Document, problem } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
+import { defined, filled, override } from './merge.ts';
 import type { ComponentPublish, HashType, Overlay, PackagePublish, SourceFile } from './model.ts';
 import { overlaysOf } from './overlay.ts';
-import type { TomlPath } from './place.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
 import { isFileName } from './schema/words.ts';
 

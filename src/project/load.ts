@@ -1,16 +1,16 @@
 import { basename, dirname, resolve } from 'node:path';
+import type { Reasons } from '../toml/document.ts';
+import { Problems } from '../toml/problems.ts';
 import { collect } from './collect.ts';
 import { componentsOf } from './component.ts';
 import { defaultsFor } from './defaults.ts';
 import { dialectOf } from './dialect.ts';
 import { distrosOf, projectInfoOf } from './distro.ts';
-import type { Reasons } from './document.ts';
 import { imagesOf, testSuitesOf, toolsOf } from './image.ts';
 import { findRootFile, readWithIncludes, userConfigFiles } from './include.ts';
 import { packagePublishOf } from './layer.ts';
 import { groupsOf } from './members.ts';
 import type { ConfigFile, Dialect, Project } from './model.ts';
-import { Problems } from './problems.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
 import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
 import type { Configuration } from './resolve.ts';

@@ -1,12 +1,12 @@
 import { basename, extname } from 'node:path';
+import { originOf, problem, suggestion } from '../toml/document.ts';
+import type { Problems } from '../toml/problems.ts';
 import type { Collected, GroupEntry } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { originOf, problem, suggestion } from './document.ts';
 import { pathMatcher } from './glob.ts';
 import { globIn } from './include.ts';
+import { defined, filled } from './merge.ts';
 import type { ComponentGroup, ResolvedComponent } from './model.ts';
 import { metadataOf } from './overlay.ts';
-import type { Problems } from './problems.ts';
 
 /** What groups say of a component. */
 export interface Member {

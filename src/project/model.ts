@@ -2,12 +2,7 @@
 // project needs to be read again to act on it. Paths are absolute unless said otherwise.
 
 import type { WeirError } from '../base/errors.ts';
-
-/** Where something is defined, for error messages. Lines and columns count from 1. */
-export interface Origin {
-  readonly file: string;
-  readonly line: number;
-}
+import type { Origin } from '../toml/place.ts';
 
 export interface DistroReference {
   readonly name: string;

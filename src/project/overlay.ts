@@ -11,10 +11,10 @@ import {
   type Reading,
   readDocument,
   suggestion,
-} from './document.ts';
+} from '../toml/document.ts';
+import type { Origin, TomlPath } from '../toml/place.ts';
 import { globError, matcher } from './glob.ts';
-import type { Origin, Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
-import type { TomlPath } from './place.ts';
+import type { Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
 import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
 
 type Field = Exclude<keyof RawOverlay, 'type' | 'description' | 'metadata'>;

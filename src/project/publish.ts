@@ -1,10 +1,10 @@
+import { originOf, problem, suggestion } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
+import type { Problems } from '../toml/problems.ts';
 import type { Collected } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { originOf, problem, suggestion } from './document.ts';
 import { packagePublishOf } from './layer.ts';
+import { defined, filled } from './merge.ts';
 import type { PackageGroup, PackagePublish, Project, ResolvedComponent } from './model.ts';
-import type { TomlPath } from './place.ts';
-import type { Problems } from './problems.ts';
 import type { RawComponent, RawPackageConfig } from './schema/component.ts';
 
 /** Whether a binary package holds debug data: told by its name alone. */

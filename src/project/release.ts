@@ -1,7 +1,7 @@
+import { problem } from '../toml/document.ts';
 import type { Collected, Entry } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { problem } from './document.ts';
 import { sizeInBytes } from './image.ts';
+import { defined, filled } from './merge.ts';
 import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model.ts';
 
 /** The `[seed]` table with its defaults. */

@@ -1,9 +1,9 @@
 import { closest, WeirError } from '../base/errors.ts';
+import type { TomlPath } from '../toml/place.ts';
 import type { Collected } from './collect.ts';
 import { tracedDefinition } from './image-extends.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
 import type { Overlay, Project, ResolvedComponent } from './model.ts';
-import type { TomlPath } from './place.ts';
 import type { RawFile } from './schema/file.ts';
 import {
   componentRule,

@@ -1,6 +1,7 @@
+import { originOf, problem, suggestion } from '../toml/document.ts';
+import type { Problems } from '../toml/problems.ts';
 import { type Collected, type Entry, uriIn } from './collect.ts';
-import { defined, filled } from './defined.ts';
-import { originOf, problem, suggestion } from './document.ts';
+import { defined, filled } from './merge.ts';
 import type {
   Repository,
   RepositoryInput,
@@ -10,7 +11,6 @@ import type {
   RpmRepoSetTemplate,
   Subrepo,
 } from './model.ts';
-import type { Problems } from './problems.ts';
 import { repositoryName } from './schema/words.ts';
 
 type RepoEntry = Collected['repos'] extends Map<string, infer E> ? E : never;

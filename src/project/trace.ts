@@ -1,9 +1,9 @@
 import { isAbsolute, relative } from 'node:path';
+import type { Document } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
 import { uriIn } from './collect.ts';
 import { builtIn } from './defaults.ts';
-import type { Document } from './document.ts';
 import { isZero } from './merge.ts';
-import type { TomlPath } from './place.ts';
 
 // Values with where they come from: the same merging as in `layer.ts` and `collect.ts`, done again with the names of all
 // who had a word in it. For explaining only, as it keeps everything.

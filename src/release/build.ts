@@ -1,23 +1,19 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/lock.ts';
-import { inStage } from '../base/progress.ts';
+import { buildStage } from '../component/build.ts';
+import { renderStage } from '../component/ready.ts';
 import { sweep } from '../engine/engine.ts';
-import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/rendered-folder.ts';
 import type { Image } from '../project/model.ts';
-import type { Toolbox } from '../toolbox/tool.ts';
-import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
-import { type ImageKeyOptions, imageKeyVariable, openImageKey } from '../trust/image-key.ts';
-import { buildStage, prepareComponents, type ReadyComponent } from './components.ts';
-import { type BuiltImage, imageStage } from './images.ts';
+import { openImageKey } from '../trust/image-key.ts';
+import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
+import { claimOutput, markOutput } from '../workspace/output.ts';
+import { seedStage } from '../workspace/seed.ts';
+import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
+import { type BuiltImage, imageStage } from './image/images.ts';
 import { checkLockstep } from './lockstep.ts';
-import { claimOutput, markOutput } from './output.ts';
-import { releaseImages, writeReleaseRecord } from './record.ts';
-import type { Release } from './release.ts';
+import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
-import { seedStage } from './seed.ts';
-import { toolboxStage, type Workspace } from './workspace.ts';
 
 /**
  * Makes the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence, each only as far as
@@ -69,39 +65,4 @@ export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: reado
   return [...images.values()].filter(
     (image) => image.definition?.type === 'weir' && (only === undefined || only.includes(image.name)),
   );
-}
-
-export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<SigningKey> {
-  return openSigningKey(toolbox, {
-    cache: workspace.cache,
-    fingerprint: workspace.project.signing.key,
-    userHome: process.env.GNUPGHOME || join(homedir(), '.gnupg'),
-  });
-}
-
-/** Where the key for images is. */
-export function imageKeyOptions({ cache, project }: Pick<Workspace, 'cache' | 'project'>): ImageKeyOptions {
-  return { cache, publicKey: project.signing.imageKey, secret: process.env[imageKeyVariable] };
-}
-
-/** Fetches sources, applies overlays, and writes the rendered specs that changed. */
-export async function renderStage(workspace: Workspace, key: SigningKey): Promise<ReadyComponent[]> {
-  return inStage(workspace.progress, 'specs', async (stage) => {
-    stage.update(`rendering ${workspace.project.components.size} components`);
-    const ready = await prepareComponents(workspace, key);
-    const root = renderedSpecsDir(workspace.project);
-    let written = 0;
-    for (const { rendered } of ready) {
-      if (writeRendered(root, rendered).stale.length > 0) written++;
-      for (const warning of rendered.warnings) stage.note(`${rendered.name}: ${warning}`);
-    }
-    const orphans = orphanedFolders(root, new Set(workspace.project.components.keys()));
-    for (const orphan of orphans)
-      stage.note(`${orphan} is rendered but no component; weir component render --clean removes it`);
-    return {
-      result: ready,
-      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered anew`,
-      cached: written === 0,
-    };
-  });
 }

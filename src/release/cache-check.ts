@@ -11,10 +11,10 @@ import { openEngine } from '../engine/engine.ts';
 import { removeTree } from '../engine/scratch.ts';
 import { unsealed } from '../engine/seal.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
+import { isWholeRepository } from '../repo/cached-repository.ts';
 import type { Fault } from '../repo/fault.ts';
 import { checkToolbox } from '../toolbox/integrity.ts';
 import { isWholeRoot, listingFile } from '../tree/materialise.ts';
-import { isWholeRepository } from './cached-repository.ts';
 
 /** What looking through a cache found. */
 export interface CacheReport {

@@ -1,9 +1,9 @@
 import { inStage } from '../base/progress.ts';
-import { fails, type LintReport } from '../image/lint/rule.ts';
+import { fails, type LintReport } from '../lint/rule.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import { buildRelease } from './build.ts';
 import { plannedChecks, runChecks } from './lint.ts';
-import type { Release } from './release.ts';
-import type { Workspace } from './workspace.ts';
+import type { Release } from './record.ts';
 
 /** What the linter's rules say of an image, over all its formats and all that it is meant to run on. */
 export interface ImageCheck {

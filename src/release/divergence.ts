@@ -1,5 +1,5 @@
 import { type Divergence, type DivergenceLedger, divergenceOf, type FailCondition } from '../audit/divergence.ts';
-import { overlayTimes, presentTime, unknownAges } from '../audit/overlay-age.ts';
+import { overlayTimes, presentTime, unknownAges } from '../history/overlay-age.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 
 export interface DivergenceReport extends DivergenceLedger {

@@ -4,11 +4,11 @@ import { closest, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/scratch.ts';
-import { lintArtefact } from '../image/lint/lint.ts';
-import type { LintReport, Target } from '../image/lint/rule.ts';
+import { lintArtefact } from '../lint/lint.ts';
+import type { LintReport, Target } from '../lint/rule.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
+import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { builtImage, imageFolder } from './published.ts';
-import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 /** What an image can be checked for. */
 export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2', 'kubernetes'] as const satisfies readonly Target[];

@@ -1,6 +1,6 @@
 import { WeirError } from '../base/errors.ts';
 import { formatEvr } from '../rpm/version.ts';
-import type { ImageRecord } from './image-record.ts';
+import type { ImageRecord } from './image/image-record.ts';
 
 /** What the check needs of an image. */
 export interface ImagePackages {

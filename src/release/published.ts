@@ -4,9 +4,9 @@ import type { z } from 'zod';
 import { closest, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import type { Project } from '../project/model.ts';
-import type { ImageRecord } from './image-record.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { ImageRecord } from './image/image-record.ts';
 import { imageRecordSchema, recordProblem, releaseRecordSchema } from './record-schema.ts';
-import type { Workspace } from './workspace.ts';
 
 /** What readers need of `release.json`; `writeReleaseRecord` writes it. */
 export interface ReleaseRecord {

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { fileDigest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { inStage } from '../base/progress.ts';
-import { type PushReport, pushLayout } from '../image/push.ts';
-import { parseReference } from '../image/reference.ts';
+import { type PushReport, pushLayout } from '../registry/push.ts';
+import { parseReference } from '../registry/reference.ts';
 import type { Fault } from '../repo/fault.ts';
 import { envelopeType } from '../trust/dsse.ts';
 import { openImageKey } from '../trust/image-key.ts';
-import { imageKeyOptions } from './build.ts';
-import { provenanceFile } from './image-record.ts';
+import { imageKeyOptions } from '../workspace/keys.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import { provenanceFile } from './image/image-record.ts';
 import { builtImage, builtRelease, imageFolder, type ReleaseRecord } from './published.ts';
 import { imageFaults, keyFaults } from './verify.ts';
-import type { Workspace } from './workspace.ts';
 
 /**
  * Pushes a container image that was built to a registry, signed, with its SBOMs and its provenance as referrers.

@@ -3,18 +3,19 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
 import type { FinishedStage } from '../base/progress.ts';
+import type { BuiltComponents } from '../component/build.ts';
 import { syncFileSystem, writeDurably } from '../engine/durable.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
-import { isSignatureOf, signText } from '../trust/image-key.ts';
-import type { BuiltComponents } from './components.ts';
-import type { ImageRecord } from './image-record.ts';
-import type { BuiltImage } from './images.ts';
-import { imageKeyFile, releaseSignatureFile, timingsFile } from './output.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import type { SigningKey } from '../trust/gpg.ts';
+import { type ImageKey, isSignatureOf, signText } from '../trust/image-key.ts';
+import { imageKeyFile, releaseSignatureFile, timingsFile } from '../workspace/output.ts';
+import type { SeedRepository } from '../workspace/seed.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { ImageRecord } from './image/image-record.ts';
+import type { BuiltImage } from './image/images.ts';
 import { readImage } from './published.ts';
-import type { Release } from './release.ts';
 import type { PublishedRepository } from './repository.ts';
-import type { SeedRepository } from './seed.ts';
-import type { Workspace } from './workspace.ts';
 
 /**
  * Writes the public key of images, and `release.json` with its signature: every package, image, digest and input of the release, and
@@ -136,4 +137,16 @@ function unlessBadRecord(error: unknown): undefined {
 function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian?: string } {
   const made = pkg.origin === 'seed' ? seed.packages.get(pkg.name) : undefined;
   return made === undefined || made.source === '' ? {} : { debian: `${made.source} ${made.sourceVersion}` };
+}
+
+/** Everything that a release consists of. */
+export interface Release {
+  readonly workspace: Workspace;
+  readonly toolbox: Toolbox;
+  readonly key: SigningKey;
+  readonly imageKey: ImageKey;
+  readonly seed: SeedRepository;
+  readonly built: BuiltComponents;
+  readonly repository: PublishedRepository;
+  readonly images: readonly BuiltImage[];
 }

@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
+import type { BuiltComponents } from '../component/build.ts';
 import { channelOf, sourceChannelOf } from '../project/publish.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
@@ -9,10 +10,9 @@ import { signPackages } from '../repo/sign.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
-import type { BuiltComponents } from './components.ts';
+import type { SeedRepository } from '../workspace/seed.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
-import type { SeedRepository } from './seed.ts';
-import type { Workspace } from './workspace.ts';
 
 /** The published snapshot, and its binary channels as dnf5 resolves from them. */
 export interface PublishedRepository {

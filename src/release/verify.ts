@@ -23,12 +23,12 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
 import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
-import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image-record.ts';
-import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from './output.ts';
+import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../workspace/output.ts';
+import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
+import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
+import { recordFile } from './image/stamps.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
 import { shaped } from './record-schema.ts';
-import { recordFile } from './unchanged.ts';
-import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 export interface Verification {
   readonly ok: boolean;

@@ -18,6 +18,9 @@ export interface PayloadEntry {
 
 const chunkSize = 1 << 18;
 
+/** Level of zstd that packages are compressed with; rpm writes it beside the payload. */
+export const payloadLevel = 3;
+
 /** What a package may unpack to, in bytes; the largest that distributions have, debug information, are a tenth of it. */
 const mostUnpacked = 64 * 2 ** 30;
 

@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { fileDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { diskError, temporaryName } from '../base/files.ts';
-import { packageLevel } from '../toolbox/zstd.ts';
 import {
   append,
   type Digested,
@@ -16,6 +15,7 @@ import {
 } from './archive.ts';
 import { compareBytes, dependencyBits, packageDependencies } from './dependencies.ts';
 import { type HeaderValue, regions, serializeHeader } from './header.ts';
+import { payloadLevel } from './payload.ts';
 import { leadMagic, leadSize } from './read.ts';
 import {
   dependencyTags,
@@ -42,7 +42,7 @@ export interface PackedRpm {
   readonly archive: string;
   /**
    * Writes the package. `out` appears whole or not at all; its folder is made.
-   * @param payload the archive, compressed by zstd with `packageLevel`
+   * @param payload the archive, compressed by zstd with `payloadLevel`
    */
   readonly write: (out: string, payload: string) => Promise<WrittenRpm>;
 }
@@ -259,7 +259,7 @@ function mainHeader(spec: RpmSpec, files: readonly PackedFile[], facts: PayloadF
   }
   put(tag.payloadFormat, text('cpio'));
   put(tag.payloadCompressor, text('zstd'));
-  put(tag.payloadFlags, text(String(packageLevel)));
+  put(tag.payloadFlags, text(String(payloadLevel)));
   put(tag.rpmFormat, { type: 'int32', values: [6] });
   put(tag.payloadSize, { type: 'int64', values: [facts.size] });
   put(tag.payloadSizeAlt, { type: 'int64', values: [facts.unpackedSize] });

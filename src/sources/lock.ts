@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { mapLimit, namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
-import { parseDocument, problem } from '../project/document.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { commitPattern, commitRule } from '../project/schema/words.ts';
+import { parseDocument, problem } from '../toml/document.ts';
 
 /**
  * What a component's lock says. The format is azldev's (`internal/lockfile` of microsoft/azure-linux-dev-tools, version

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
-import { parseDocument, problem } from '../project/document.ts';
+import { parseDocument, problem } from '../toml/document.ts';
 
 /** Where azldev keeps pins, relative to the project, where it is not told otherwise. */
 export const defaultPinFolder = 'base/upstream-commits';

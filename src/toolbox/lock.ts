@@ -1,8 +1,8 @@
 import { parse, TomlError } from 'smol-toml';
 import { type Place, WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
-import { isTable } from '../base/table.ts';
 import type { Engine } from '../engine/action.ts';
+import { isTable } from '../toml/document.ts';
 import { type Apt, type DebPackage, downloadDebs, listsFresh, missingDebs, resolveDebs, updateApt } from './apt.ts';
 
 /** A lock file: sets of Debian packages by name, each with the names that were asked for. */

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import { payloadLevel } from '../rpm/payload.ts';
 import { runTool, type Toolbox } from './tool.ts';
 
 /** Compresses files of one folder, each to `<file>.zst` beside it. */
@@ -8,11 +9,8 @@ export interface Zstd {
   readonly compress: (files: readonly string[]) => Promise<void>;
 }
 
-/** Level that packages are compressed with; rpm writes it beside the payload. */
-export const packageLevel = 3;
-
 // From stdin, so that nothing hangs on a file's size: these are the bytes that the library makes of a stream.
-const script = `for file; do zstd --quiet --single-thread -${packageLevel} --no-check --stdout <"./$file" >"./$file.zst" || exit 1; done`;
+const script = `for file; do zstd --quiet --single-thread -${payloadLevel} --no-check --stdout <"./$file" >"./$file.zst" || exit 1; done`;
 
 /** The toolbox's zstd, not Node's: its version is locked, so the bytes do not change with the host's Node. */
 export function zstdOf(toolbox: Toolbox): Zstd {

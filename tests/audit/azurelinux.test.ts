@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { divergenceOf, ledgerMarkdown } from '../../src/audit/divergence.ts';
-import { overlayTimes } from '../../src/audit/overlay-age.ts';
+import { overlayTimes } from '../../src/history/overlay-age.ts';
 import { loadProject } from '../../src/project/load.ts';
 
 const checkout = process.env.WEIR_AZURELINUX;

@@ -11,8 +11,8 @@ import {
   parseConditions,
   parseDays,
 } from '../../src/audit/divergence.ts';
-import { overlayTimes } from '../../src/audit/overlay-age.ts';
 import { WeirError } from '../../src/base/errors.ts';
+import { overlayTimes } from '../../src/history/overlay-age.ts';
 import { loadProject } from '../../src/project/load.ts';
 import type { Overlay, Project } from '../../src/project/model.ts';
 import { repository } from './repository.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { projectRepository } from '../release/project-repository.ts';
+import { projectRepository } from '../history/project-repository.ts';
 import { weir } from './weir.ts';
 
 const toml = (value: string): string => `

@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { mapLimit } from '../../src/base/files.ts';
 import { installRoot } from '../../src/base/paths.ts';
+import { prepareComponents } from '../../src/component/ready.ts';
 import { checkRendered, orphanedFolders } from '../../src/overlay/rendered-folder.ts';
-import { prepareComponents } from '../../src/release/components.ts';
-import { openWorkspace } from '../../src/release/workspace.ts';
+import { openWorkspace } from '../../src/workspace/workspace.ts';
 import {
   type BuildResult,
   filesBelow,

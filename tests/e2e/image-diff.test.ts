@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
-import type { ImageDiff, ReleaseDiff } from '../../src/release/image-diff.ts';
-import { treeFile } from '../../src/release/images.ts';
-import { parseListing } from '../../src/tree/listing.ts';
-import { contentBytes } from '../../src/tree/size.ts';
+import type { ImageDiff, ReleaseDiff } from '../../src/release/image/image-diff.ts';
+import { treeFile } from '../../src/release/image/images.ts';
+import { contentBytes, parseListing } from '../../src/tree/listing.ts';
 import { expectError, imageRecord, newFolder, shared, weir } from './weir.ts';
 
 async function diff<T>(...args: readonly string[]): Promise<T> {

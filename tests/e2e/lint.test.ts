@@ -5,13 +5,13 @@ import { bytesReader } from '../../src/archive/read-at.ts';
 import { cpioArchive } from '../../src/image/cpio.ts';
 import { copySparse, partitionTypes } from '../../src/image/disk.ts';
 import { identifyFileSystem } from '../../src/image/filesystem-identity.ts';
-import { initrdFiles } from '../../src/image/lint/initrd-modules.ts';
-import { lintArtefact } from '../../src/image/lint/lint.ts';
-import { decompressor } from '../../src/image/lint/open-disk.ts';
-import type { LintReport, Verdict } from '../../src/image/lint/rule.ts';
+import { initrdFiles } from '../../src/lint/initrd-modules.ts';
+import { lintArtefact } from '../../src/lint/lint.ts';
+import { decompressor } from '../../src/lint/open-disk.ts';
+import type { LintReport, Verdict } from '../../src/lint/rule.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
-import { fatVolume } from '../image/lint/fat.ts';
-import { mebibyte, uuids, writeGpt } from '../image/lint/good-disk.ts';
+import { fatVolume } from '../lint/fat.ts';
+import { mebibyte, uuids, writeGpt } from '../lint/good-disk.ts';
 import { expectError, newFolder, shared, tools, weir } from './weir.ts';
 
 interface Answer {

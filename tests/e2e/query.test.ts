@@ -2,7 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { installRoot } from '../../src/base/paths.ts';
-import type { QueriedComponent } from '../../src/release/query.ts';
+import type { QueriedComponent } from '../../src/component/query.ts';
 import { shared, weir } from './weir.ts';
 
 const spec = `%global major 3

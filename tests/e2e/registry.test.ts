@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RunResult, run } from '../../src/base/process.ts';
 import type { Bind } from '../../src/engine/jail.ts';
 import { sandboxArgv } from '../../src/engine/sandbox.ts';
-import type { PushReport } from '../../src/image/push.ts';
+import type { PushReport } from '../../src/registry/push.ts';
 import { runTool, type Toolbox, tryTool } from '../../src/toolbox/tool.ts';
 import { type Envelope, openEnvelope } from '../../src/trust/dsse.ts';
 import { layoutOf, readIndex } from './container.ts';

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../src/base/process.ts';
 import { serveRepository } from '../../src/boot/repo-server.ts';
-import { signingKey } from '../../src/release/build.ts';
-import type { Workspace } from '../../src/release/workspace.ts';
 import { readRpm } from '../../src/rpm/read.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../../src/trust/gpg.ts';
+import { signingKey } from '../../src/workspace/keys.ts';
+import type { Workspace } from '../../src/workspace/workspace.ts';
 import { type Container, startContainer, unpackContainer } from './container.ts';
 import { filesBelow, newFolder, shared, sharedWorkspace, tools, weir } from './weir.ts';
 

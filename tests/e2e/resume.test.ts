@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { exists } from '../../src/base/files.ts';
-import type { ImageRecord } from '../../src/release/image-record.ts';
-import { exchangeBy } from '../../src/release/replace-folder.ts';
+import type { ImageRecord } from '../../src/release/image/image-record.ts';
+import { exchangeBy } from '../../src/release/image/replace-folder.ts';
 import {
   buildsAny,
   cloneCache,

@@ -6,11 +6,11 @@ import { afterAll, expect, inject } from 'vitest';
 import { installRoot } from '../../src/base/paths.ts';
 import { type RunResult, run, runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
-import type { ImageRecord } from '../../src/release/image-record.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
-import { openWorkspace, toolboxStage, type Workspace } from '../../src/release/workspace.ts';
+import type { ImageRecord } from '../../src/release/image/image-record.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 import type { ToolSet } from '../../src/toolbox/toolbox.ts';
+import { openWorkspace, toolboxStage, type Workspace } from '../../src/workspace/workspace.ts';
 import { copyProjectTo, type Edits } from './project-copy.ts';
 
 export const shared = inject('shared');

@@ -54,7 +54,7 @@ describe('the code that a module reaches', () => {
       expect(files).toHaveProperty([`src/${name}`]);
     // oci.ts takes ContainerSettings from there.
     expect(files).not.toHaveProperty(['src/project/model.ts']);
-    expect(of('release/render-pool.ts').files).toHaveProperty(['src/release/render-worker.ts']);
+    expect(of('release/render-pool.ts').files).toHaveProperty(['src/component/render/render-worker.ts']);
     expect(of('project/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytesReader } from '../../src/archive/read-at.ts';
 import { identifyFileSystem } from '../../src/image/filesystem-identity.ts';
-import { fatBytes } from './lint/fat.ts';
+import { fatBytes } from '../lint/fat.ts';
 
 const size = 1 << 20;
 const uuid = '01234567-89ab-cdef-0123-456789abcdef';

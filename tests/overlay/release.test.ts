@@ -7,7 +7,7 @@ import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-
 import type { ReleaseCalculation } from '../../src/project/model.ts';
 import { openGitStore, openRepository, resolveCommit } from '../../src/sources/git.ts';
 import { parseSpec, printSpec } from '../../src/spec/parse.ts';
-import { projectRepository } from '../release/project-repository.ts';
+import { projectRepository } from '../history/project-repository.ts';
 import { serveGit } from '../sources/git-server.ts';
 import { component, folder } from './fixture.ts';
 

@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { type Collected, collect } from '../../src/project/collect.ts';
 import { componentsOf } from '../../src/project/component.ts';
-import { originOf, parseDocument } from '../../src/project/document.ts';
 import type { ConfigDocument } from '../../src/project/include.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
 import { isZero, override } from '../../src/project/merge.ts';
 import type { Project } from '../../src/project/model.ts';
-import { lineIndex, locate } from '../../src/project/place.ts';
-import { Problems } from '../../src/project/problems.ts';
 import type { RawComponent } from '../../src/project/schema/component.ts';
 import { fileSchema } from '../../src/project/schema/file.ts';
+import { originOf, parseDocument } from '../../src/toml/document.ts';
+import { lineIndex, locate } from '../../src/toml/place.ts';
+import { Problems } from '../../src/toml/problems.ts';
 import { load } from './fixture.ts';
 
 const word = fc.constantFrom('a', 'b', 'c');

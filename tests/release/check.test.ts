@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fails, type LintReport, passes, type Severity, type Verdict } from '../../src/image/lint/rule.ts';
+import { fails, type LintReport, passes, type Severity, type Verdict } from '../../src/lint/rule.ts';
 import { summed } from '../../src/release/check.ts';
 
 const verdict = (status: Verdict['status'], severity: Severity): Verdict => ({

@@ -8,9 +8,9 @@ import { createProgress } from '../../src/base/progress.ts';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
 import type { Project } from '../../src/project/model.ts';
 import { pushImage } from '../../src/release/push.ts';
-import type { Workspace } from '../../src/release/workspace.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
 import { type ImageKey, openImageKey, signText } from '../../src/trust/image-key.ts';
+import type { Workspace } from '../../src/workspace/workspace.ts';
 
 const manifest = '{"config":{},"layers":[]}';
 const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: manifest.length };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Project } from '../../src/project/model.ts';
-import type { ImageRecord } from '../../src/release/image-record.ts';
+import type { ImageRecord } from '../../src/release/image/image-record.ts';
 import { releaseImages } from '../../src/release/record.ts';
 
 type Publication = Parameters<typeof releaseImages>[0]['repository'];

@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import { temporaryName } from '../../src/base/files.ts';
+import { payloadLevel } from '../../src/rpm/payload.ts';
 import type { RpmSpec, WrittenRpm } from '../../src/rpm/types.ts';
 import { packRpm } from '../../src/rpm/write.ts';
-import { packageLevel, type Zstd } from '../../src/toolbox/zstd.ts';
+import type { Zstd } from '../../src/toolbox/zstd.ts';
 
 /** Node's zstd, for tests without the toolbox. */
 export const nodeZstd: Zstd = {
   digest: 'node',
   compress: async (files) => {
-    const params = { [constants.ZSTD_c_compressionLevel]: packageLevel };
+    const params = { [constants.ZSTD_c_compressionLevel]: payloadLevel };
     for (const file of files)
       await pipeline(createReadStream(file), createZstdCompress({ params }), createWriteStream(`${file}.zst`));
   },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { buildSelected } from '../../release/packages.ts';
+import { buildSelected } from '../../component/packages.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { WeirError } from '../../base/errors.ts';
+import { diffComponent } from '../../component/render/render.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
-import { diffComponent } from '../../release/render.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { type HistoryRow, historyReport, storyText } from '../../history/history-report.ts';
 import { selectComponents } from '../../project/select.ts';
-import { type HistoryRow, historyReport, storyText } from '../../release/history-report.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { lastBuildLog } from '../../release/packages.ts';
+import { lastBuildLog } from '../../component/packages.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 

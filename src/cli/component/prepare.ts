@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { prepareFolder } from '../../component/prepare.ts';
+import { sourceContext } from '../../component/sources.ts';
 import { findComponent } from '../../project/select.ts';
-import { archiveTools } from '../../release/archive-tools.ts';
-import { sourceContext } from '../../release/components.ts';
-import { prepareFolder } from '../../release/prepare.ts';
 import type { LookasideFile } from '../../sources/listing.ts';
+import { archiveTools } from '../../workspace/archive-tools.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 

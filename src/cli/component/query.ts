@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errorJson, formatError, WeirError } from '../../base/errors.ts';
+import { type QueriedComponent, queryComponents, renderedSpec } from '../../component/query.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
-import { type QueriedComponent, queryComponents, renderedSpec } from '../../release/query.ts';
 import { printSpec, specBytes } from '../../spec/parse.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { errorJson, formatError } from '../../base/errors.ts';
+import { renderComponents } from '../../component/render/render.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
-import { renderComponents } from '../../release/render.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

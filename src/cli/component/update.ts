@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { errorJson, formatError, WeirError } from '../../base/errors.ts';
+import { sourceContext } from '../../component/sources.ts';
+import { type UpdatedComponent, updateComponents } from '../../component/update.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
-import { sourceContext } from '../../release/components.ts';
-import { type UpdatedComponent, updateComponents } from '../../release/update.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

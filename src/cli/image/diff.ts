@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { diffBuilt } from '../../release/compared.ts';
+import { megabytes } from '../../base/progress.ts';
+import { diffBuilt } from '../../release/image/compared.ts';
 import {
   type FileChange,
   fileReasons,
@@ -7,10 +8,9 @@ import {
   type PackageFiles,
   type ReleaseDiff,
   type SizeChange,
-} from '../../release/image-diff.ts';
-import { type PackageChange, packageChangeKinds } from '../../release/package-diff.ts';
+} from '../../release/image/image-diff.ts';
+import { type PackageChange, packageChangeKinds } from '../../release/image/package-diff.ts';
 import type { ListingLine } from '../../tree/listing.ts';
-import { megabytes } from '../megabytes.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 

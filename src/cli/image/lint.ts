@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../../base/errors.ts';
-import { allRules } from '../../image/lint/lint.ts';
-import type { LintReport, Target, Verdict } from '../../image/lint/rule.ts';
+import { allRules } from '../../lint/lint.ts';
+import type { LintReport, Target, Verdict } from '../../lint/rule.ts';
 import { type LintTarget, lintImage, lintTargets } from '../../release/lint.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { megabytes } from '../../base/progress.ts';
 import { imageShape } from '../../release/describe.ts';
 import { imageFolder, readImage } from '../../release/published.ts';
-import { megabytes } from '../megabytes.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { megabytes } from '../../base/progress.ts';
 import { pushImage } from '../../release/push.ts';
-import { megabytes } from '../megabytes.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 

@@ -1,9 +1,9 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errorJson, formatError } from '../../base/errors.ts';
+import { explainOverlays } from '../../component/overlay-explain.ts';
 import type { ExplainedStep, FileChange } from '../../overlay/explain.ts';
 import { findComponent } from '../../project/select.ts';
-import { explainOverlays } from '../../release/overlay-explain.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 

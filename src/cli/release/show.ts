@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { megabytes } from '../../base/progress.ts';
 import { builtRelease } from '../../release/published.ts';
-import { megabytes } from '../megabytes.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 

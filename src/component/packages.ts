@@ -1,0 +1,84 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { mapLimit } from '../base/files.ts';
+import { logFolder } from '../build/buildroot.ts';
+import type { ActionResult, Engine } from '../engine/action.ts';
+import { uncheckedBlobPath } from '../engine/store.ts';
+import { findComponent } from '../project/select.ts';
+import { packagePath, type RepoPackage } from '../repo/metadata.ts';
+import { signingKey } from '../workspace/keys.ts';
+import { seedStage } from '../workspace/seed.ts';
+import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
+import { buildStage } from './build.ts';
+import { renderStage } from './ready.ts';
+
+/** The packages of one component, as files. */
+export interface BuiltFiles {
+  readonly name: string;
+  readonly cached: boolean;
+  /** seconds that the build took when it was really done */
+  readonly seconds: number;
+  /** Binary and debug packages, unsigned: signing is publishing's. */
+  readonly packages: readonly string[];
+  readonly log: string;
+}
+
+/**
+ * Builds the named components, and before them only what they wait for. Nothing is signed or published; the packages lie
+ * in the cache until something else is built.
+ * @throws WeirError `unknown-component` and those of the stages
+ */
+export async function buildSelected(workspace: Workspace, names: readonly string[]): Promise<BuiltFiles[]> {
+  for (const name of names) findComponent(workspace.project, name);
+  const toolbox = await toolboxStage(workspace, 'core');
+  const key = await signingKey(workspace, toolbox);
+  const seed = await seedStage(workspace, toolbox);
+  const ready = await renderStage(workspace, key);
+  const { components, source } = await buildStage(workspace, toolbox, seed, ready, names);
+  return components
+    .filter((each) => names.includes(each.component))
+    .map((each) => ({
+      name: each.component,
+      cached: each.cached,
+      seconds: each.seconds,
+      packages: each.packages.map((pkg: RepoPackage) => join(source.dir, packagePath(pkg))),
+      log: each.log,
+    }));
+}
+
+/** The log of a component's last build. */
+export interface BuildLog {
+  readonly path: string;
+  readonly failed: boolean;
+}
+
+/** Finds it, whether the build went well or not. @throws WeirError `no-log` */
+export async function lastBuildLog(workspace: Workspace, name: string): Promise<BuildLog> {
+  findComponent(workspace.project, name);
+  const failed = join(logFolder(workspace.cache), `${name}.failed.log`);
+  const failedAt = (await stat(failed).catch(() => undefined))?.mtimeMs ?? 0;
+  const good = await lastGoodBuild(workspace.engine, name);
+  if (good !== undefined && good.at > failedAt) return { path: good.log, failed: false };
+  if (failedAt > 0) return { path: failed, failed: true };
+  throw new WeirError('no-log', `component ${name} was not built yet`, { hint: `weir component build ${name}` });
+}
+
+/** The newest action that wrote the component's source package. The cache is small: a few thousand short files. */
+async function lastGoodBuild(engine: Engine, name: string): Promise<{ log: string; at: number } | undefined> {
+  let last: { log: string; at: number } | undefined;
+  const folders = await readdir(engine.results);
+  await mapLimit(folders, 16, async (folder) => {
+    for (const file of await readdir(join(engine.results, folder))) {
+      const path = join(engine.results, folder, file);
+      const text = await readFile(path, 'utf8');
+      if (!text.startsWith('{"kind":"rpmbuild"')) continue;
+      const { files } = JSON.parse(text) as Pick<ActionResult, 'files'>;
+      const source = Object.keys(files).find((each) => each.endsWith('.src.rpm'));
+      if (files.log === undefined || source?.replace(/-[^-]+-[^-]+\.src\.rpm$/, '') !== name) continue;
+      const at = (await stat(path)).mtimeMs;
+      if (last === undefined || at > last.at) last = { log: uncheckedBlobPath(engine.store, files.log.digest), at };
+    }
+  });
+  return last;
+}

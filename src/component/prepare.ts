@@ -1,0 +1,203 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { systemCode, WeirError } from '../base/errors.ts';
+import { diskError, readIfExists, temporaryName } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import { removeTree, withScratch } from '../engine/scratch.ts';
+import { releaseOptions } from '../history/history.ts';
+import { archiveOf } from '../overlay/apply.ts';
+import { readTree, type SourceTree } from '../overlay/files.ts';
+import { type PreparedComponent, prepareComponent, type RenderOptions } from '../overlay/render.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import { type FetchedSources, fetchSources, type SourceContext } from '../sources/fetch.ts';
+import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
+import { specBytes } from '../spec/parse.ts';
+import type { ProjectWorkspace } from '../workspace/workspace.ts';
+
+export interface PrepareOptions extends RenderOptions {
+  /** The sources as upstream has them. */
+  readonly skipOverlays?: boolean;
+  /** Without the files of the lookaside and those that scripts make; overlays into archives are then left out. */
+  readonly skipSources?: boolean;
+  /** Replaces a folder that an earlier run has prepared. */
+  readonly force?: boolean;
+}
+
+/** What was written. */
+export interface PrepareReport {
+  readonly component: string;
+  /** Absolute. */
+  readonly folder: string;
+  /** Upstream's, where it has one. */
+  readonly commit?: string;
+  /** Names in the folder, sorted. */
+  readonly files: readonly string[];
+  /** The hashes that the configuration does not have yet. */
+  readonly computed: readonly LookasideFile[];
+  readonly warnings: readonly string[];
+}
+
+/** Says that a folder was prepared, and what was put into it: only such a folder is ever replaced. */
+const marker = '.weir-prepared.json';
+
+/**
+ * Writes a component's buildable sources into a folder: the spec after the overlays, `sources`, and every file. The folder appears
+ * whole or not at all.
+ * @throws WeirError `not-empty`, `not-prepared` (exit 2), and those of `fetchSources` and `prepareComponent`
+ */
+export async function prepareFolder(
+  workspace: ProjectWorkspace,
+  component: ResolvedComponent,
+  folder: string,
+  context: SourceContext,
+  options: PrepareOptions = {},
+): Promise<PrepareReport> {
+  const { engine, project, progress } = workspace;
+  const target = await checkTarget(folder, options.force === true);
+  return inStage(progress, 'sources', async () => {
+    const report = await withScratch(engine.scratch, async (work) => {
+      const sources = { ...context, withLookaside: options.skipSources !== true };
+      const fetched = await fetchSources(component, project, sources, join(work, 'sources'));
+      const overlays = component.overlays.filter((overlay) => archiveOf(overlay) === undefined);
+      const plain = options.skipSources === true ? { ...component, overlays } : component;
+      const release = (await releaseOptions(workspace, [component])).of(component.name);
+      const overlaying = { ...options, patience: context, ...release };
+      const prepared = options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, overlaying);
+      const files = await place(target, component.name, fetched, prepared);
+      const { commit } = fetched.origin;
+      return {
+        component: component.name,
+        folder: target,
+        ...(commit === undefined ? {} : { commit }),
+        files,
+        computed: computed(component, fetched, prepared),
+        warnings: prepared?.warnings ?? [],
+      };
+    });
+    return { result: report, summary: `${report.files.length} files of ${component.name}`, cached: false };
+  });
+}
+
+/** The folder that may be written, with links resolved: it is not there, or empty, or prepared and to be replaced. */
+async function checkTarget(folder: string, force: boolean): Promise<string> {
+  const target = await realpath(folder).catch(() => resolve(folder));
+  let names: string[];
+  try {
+    const entries = await readdir(target, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => !entry.isDirectory());
+    names = files.map((entry) => relative(target, join(entry.parentPath, entry.name)).split(sep).join('/'));
+    if (entries.length === 0) return target;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT') return target;
+    if (code !== 'ENOTDIR') throw error;
+    throw new WeirError('not-a-folder', 'there is a file where the folder would be', {
+      where: { file: target },
+      exit: 2,
+    });
+  }
+  const ours = await preparedFiles(target);
+  if (ours === undefined || !force) {
+    throw new WeirError('not-empty', 'the folder is not empty', {
+      where: { file: target },
+      hint:
+        ours === undefined
+          ? 'name one that is not there yet; only what this command has prepared can be replaced, by --force'
+          : '--force replaces it: it is what an earlier run has prepared',
+      exit: 2,
+    });
+  }
+  const others = names.filter((name) => !ours.has(name)).sort();
+  if (others.length > 0) {
+    throw new WeirError('not-prepared', `the folder has files that were not prepared: ${others.join(', ')}`, {
+      where: { file: target },
+      hint: 'move them away, or name another folder',
+      exit: 2,
+    });
+  }
+  return target;
+}
+
+/** What an earlier run has put into a folder; undefined where none has. */
+async function preparedFiles(folder: string): Promise<Set<string> | undefined> {
+  const text = await readIfExists(join(folder, marker));
+  try {
+    const { files } = JSON.parse(text ?? '{}') as { readonly files?: readonly string[] };
+    return files === undefined ? undefined : new Set([marker, ...files]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts everything into a folder beside the target, which then takes its place. @returns names, sorted */
+async function place(
+  target: string,
+  name: string,
+  fetched: FetchedSources,
+  prepared: PreparedComponent | undefined,
+): Promise<string[]> {
+  const fresh = temporaryName(target);
+  const written = new Set<string>();
+  try {
+    await mkdir(fresh, { recursive: true });
+    const put = async (file: string, bytes: Uint8Array | string): Promise<void> => {
+      written.add(file);
+      await writeFile(join(fresh, file), bytes);
+    };
+    if (prepared !== undefined) {
+      await put(`${name}.spec`, specBytes(prepared.spec));
+      if (prepared.listed.length > 0) await put('sources', formatSourcesFile(prepared.listed));
+    }
+    const tree: SourceTree = prepared?.files ?? (await readTree(fetched.dir));
+    for (const [file, entry] of tree) {
+      if (entry.kind === 'link' || written.has(file)) continue;
+      written.add(file);
+      const path = join(fresh, file);
+      await mkdir(dirname(path), { recursive: true });
+      // People work in this folder, so nothing in it may be a link to what the cache has.
+      if (entry.kind === 'bytes') await writeFile(path, entry.bytes);
+      else await copyFile(entry.path, path, constants.COPYFILE_FICLONE);
+      await chmod(path, entry.executable ? 0o755 : 0o644);
+    }
+    const files = [...written].sort();
+    await writeFile(join(fresh, marker), `${JSON.stringify({ component: name, files }, null, 2)}\n`);
+    await swap(fresh, target);
+    return files;
+  } catch (error) {
+    throw diskError(error, target);
+  } finally {
+    await removeTree(fresh);
+  }
+}
+
+async function swap(fresh: string, target: string): Promise<void> {
+  const there = await stat(target).catch(() => undefined);
+  if (there === undefined) return rename(fresh, target);
+  const old = temporaryName(target);
+  await rename(target, old);
+  try {
+    await rename(fresh, target);
+  } catch (error) {
+    await rename(old, target);
+    throw error;
+  }
+  await removeTree(old);
+}
+
+/** What the configuration has no hash for, with the one that it has now. */
+function computed(
+  component: ResolvedComponent,
+  fetched: FetchedSources,
+  prepared: PreparedComponent | undefined,
+): LookasideFile[] {
+  const unhashed = new Set(fetched.unhashed);
+  const overlaid = new Set(
+    component.sourceFiles
+      .filter(({ origin, hash }) => origin.type === 'overlay' && hash === undefined)
+      .map(({ filename }) => filename),
+  );
+  // An archive that overlays change has its hash only after them.
+  const after = (prepared?.listed ?? []).filter(({ filename }) => overlaid.has(filename));
+  return [...fetched.files.filter(({ filename }) => unhashed.has(filename)), ...after];
+}

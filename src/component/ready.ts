@@ -1,0 +1,106 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { mapLimit } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import type { BuildInput } from '../build/specquery.ts';
+import { withScratch } from '../engine/scratch.ts';
+import { putBytes, putStream } from '../engine/store.ts';
+import { releaseOptions } from '../history/history.ts';
+import { type PreparedComponent, prepareComponent, type RenderedComponent, renderPrepared } from '../overlay/render.ts';
+import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/rendered-folder.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import { findComponent } from '../project/select.ts';
+import { fetchSources } from '../sources/fetch.ts';
+import type { LookasideFile } from '../sources/listing.ts';
+import { specBytes } from '../spec/parse.ts';
+import { sources as specSources } from '../spec/query.ts';
+import type { SigningKey } from '../trust/gpg.ts';
+import { archiveTools } from '../workspace/archive-tools.ts';
+import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';
+import { sourceContext } from './sources.ts';
+
+/** A component with its sources fetched, overlays applied, and every file in the content store. */
+export interface ReadyComponent {
+  readonly component: ResolvedComponent;
+  readonly input: BuildInput;
+  readonly rendered: RenderedComponent;
+  /** Files from the lookaside, upstream's own. */
+  readonly listed: readonly LookasideFile[];
+}
+
+/** Fetches sources, applies overlays, and writes the rendered specs that changed. */
+export async function renderStage(workspace: Workspace, key: SigningKey): Promise<ReadyComponent[]> {
+  return inStage(workspace.progress, 'specs', async (stage) => {
+    stage.update(`rendering ${workspace.project.components.size} components`);
+    const ready = await prepareComponents(workspace, key);
+    const root = renderedSpecsDir(workspace.project);
+    let written = 0;
+    for (const { rendered } of ready) {
+      if (writeRendered(root, rendered).stale.length > 0) written++;
+      for (const warning of rendered.warnings) stage.note(`${rendered.name}: ${warning}`);
+    }
+    const orphans = orphanedFolders(root, new Set(workspace.project.components.keys()));
+    for (const orphan of orphans)
+      stage.note(`${orphan} is rendered but no component; weir component render --clean removes it`);
+    return {
+      result: ready,
+      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered anew`,
+      cached: written === 0,
+    };
+  });
+}
+
+/** Fetches and overlays the named components, or all. @param key its public half goes into the repository package */
+export async function prepareComponents(
+  workspace: ProjectWorkspace,
+  key: SigningKey | undefined,
+  names: readonly string[] = [...workspace.project.components.keys()],
+): Promise<ReadyComponent[]> {
+  const { project, engine } = workspace;
+  const context = await sourceContext(workspace);
+  const tools = archiveTools(workspace);
+  const components = names.map((name) => findComponent(project, name));
+  const release = await releaseOptions(workspace, components);
+  return mapLimit(components, 4, (component) =>
+    withScratch(engine.scratch, async (work) => {
+      const fetched = await fetchSources(component, project, context, join(work, 'sources'));
+      const prepared = await prepareComponent(component, fetched, {
+        ...{ tools, patience: context },
+        ...release.of(component.name),
+      });
+      const rendered = await renderPrepared(component, prepared);
+      return {
+        component,
+        rendered,
+        listed: fetched.files,
+        input: await buildInput(workspace, component, prepared, key),
+      };
+    }),
+  );
+}
+
+/** Puts the spec and every file that rpmbuild needs into the store. */
+async function buildInput(
+  workspace: ProjectWorkspace,
+  component: ResolvedComponent,
+  prepared: PreparedComponent,
+  key: SigningKey | undefined,
+): Promise<BuildInput> {
+  const { engine, project } = workspace;
+  const spec = `${component.name}.spec`;
+  const files: Record<string, string> = { [spec]: (await putBytes(engine.store, specBytes(prepared.spec))).digest };
+  for (const [name, entry] of prepared.files) {
+    if (name === 'sources' || entry.kind === 'link' || name.includes('/')) continue;
+    const blob =
+      entry.kind === 'bytes'
+        ? await putBytes(engine.store, entry.bytes)
+        : await putStream(engine.store, createReadStream(entry.path));
+    files[name] = blob.digest;
+  }
+  // The release's key is made or named when the release is built, so no project can hold it as a file.
+  const keyFile = `RPM-GPG-KEY-${project.lifecycle?.id ?? 'weir'}`;
+  if (key !== undefined && specSources(prepared.spec).some((source) => source.value === keyFile)) {
+    files[keyFile] = (await putBytes(engine.store, key.publicKey)).digest;
+  }
+  return { name: component.name, spec, files };
+}

@@ -1,0 +1,122 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { WeirError } from '../../base/errors.ts';
+import { type PlainError, revivedError } from '../../base/plain-error.ts';
+import type { ResolvedComponent } from '../../project/model.ts';
+import type { RenderedOne, RenderSite } from './render-one.ts';
+
+/** Components come in lots, so that one git can read for all of a lot. */
+export type ToWorker = { readonly components: readonly ResolvedComponent[] } | { readonly stop: NodeJS.Signals };
+
+export type FromWorker = { readonly component: string } & (
+  | { readonly rendered: RenderedOne }
+  | { readonly failed: PlainError }
+  | { readonly bug: unknown }
+);
+
+/** A site as a thread can have it: it opens the store itself. */
+export type PlainSite = Omit<RenderSite, 'sources'> & {
+  readonly sources: Omit<RenderSite['sources'], 'store'> & { readonly store: string };
+};
+
+function plainSite(site: RenderSite): PlainSite {
+  return { ...site, sources: { ...site.sources, store: site.sources.store.dir } };
+}
+
+const lotSize = 16;
+
+/**
+ * Renders components on threads, one a processor.
+ * @param settle told of each as it is done, in any order
+ * @throws WeirError `interrupted`; what is no WeirError, from wherever it comes
+ */
+export async function renderOnThreads(
+  site: RenderSite,
+  components: readonly ResolvedComponent[],
+  settle: (name: string, outcome: RenderedOne | WeirError) => void,
+): Promise<void> {
+  let taken = 0;
+  let failed = false;
+  const next = (): readonly ResolvedComponent[] => {
+    if (stopped !== undefined || failed) return [];
+    const lot = components.slice(taken, taken + lotSize);
+    taken += lot.length;
+    return lot;
+  };
+  const count = Math.min(availableParallelism(), 16, Math.ceil(components.length / lotSize));
+  const threads: Thread[] = [];
+  let stopped: NodeJS.Signals | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    stopped = signal;
+    for (const { worker } of threads) worker.postMessage({ stop: signal } satisfies ToWorker);
+  };
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    const work = Array.from({ length: count }, () => {
+      const thread = new Thread(site);
+      threads.push(thread);
+      return thread.work(next, settle).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    });
+    for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
+  }
+  if (stopped !== undefined) throw new WeirError('interrupted', 'rendering was stopped');
+}
+
+class Thread {
+  readonly worker: Worker;
+  #busy = 0;
+
+  constructor(site: RenderSite) {
+    this.worker = new Worker(new URL('./render-worker.ts', import.meta.url), {
+      workerData: plainSite(site),
+    });
+  }
+
+  /** Until there is no next lot. */
+  async work(
+    next: () => readonly ResolvedComponent[],
+    settle: (name: string, outcome: RenderedOne | WeirError) => void,
+  ): Promise<void> {
+    const { worker } = this;
+    const send = (): void => {
+      const components = next();
+      if (components.length === 0) return;
+      this.#busy += components.length;
+      worker.postMessage({ components } satisfies ToWorker);
+    };
+    let failure: { readonly reason: unknown } | undefined;
+    const take = (message: FromWorker): void => {
+      // After a failure the rest is waited for, so that nothing stays half-written, but counts no more.
+      if (failure !== undefined) return;
+      try {
+        if ('bug' in message) throw message.bug;
+        settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
+      } catch (reason) {
+        failure = { reason };
+      }
+    };
+    await new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('exit', () => reject(new Error('a rendering thread ended by itself')));
+      worker.on('message', (message: FromWorker) => {
+        this.#busy--;
+        take(message);
+        // There is always a lot waiting, so that the thread never is.
+        if (failure === undefined && this.#busy <= lotSize) send();
+        if (this.#busy > 0) return;
+        if (failure === undefined) resolve();
+        else reject(failure.reason);
+      });
+      send();
+      send();
+      if (this.#busy === 0) resolve();
+    });
+  }
+}

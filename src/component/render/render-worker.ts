@@ -1,0 +1,33 @@
+// A thread that renders components; started by render-pool.ts.
+
+import { enableCompileCache } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { WeirError } from '../../base/errors.ts';
+import { type PlainError, plainError } from '../../base/plain-error.ts';
+import { stopChildren } from '../../base/process.ts';
+import type { RenderSite } from './render-one.ts';
+import type { FromWorker, PlainSite, ToWorker } from './render-pool.ts';
+
+enableCompileCache();
+const { renderLot } = await import('./render-one.ts');
+const { openStore } = await import('../../engine/store.ts');
+const plainSite = workerData as PlainSite;
+const { sources } = plainSite;
+const site: RenderSite = { ...plainSite, sources: { ...sources, store: await openStore(sources.store) } };
+
+parentPort!.on('message', (message: ToWorker) => {
+  if ('stop' in message) {
+    stopChildren(message.stop);
+    return;
+  }
+  void renderLot(site, message.components, (component, outcome) => {
+    const result: FromWorker =
+      'rendered' in outcome ? { component, ...outcome } : { component, ...plain(outcome.error) };
+    parentPort!.postMessage(result);
+  });
+});
+
+/** An error as a message can carry it. */
+function plain(error: unknown): { readonly failed: PlainError } | { readonly bug: unknown } {
+  return error instanceof WeirError ? { failed: plainError(error) } : { bug: error };
+}

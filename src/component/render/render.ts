@@ -1,0 +1,316 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, sha256 } from '../../base/digest.ts';
+import { WeirError } from '../../base/errors.ts';
+import { exists } from '../../base/files.ts';
+import { isOffline } from '../../base/network.ts';
+import { revivedError } from '../../base/plain-error.ts';
+import { inStage, type Stage } from '../../base/progress.ts';
+import { withScratch } from '../../engine/scratch.ts';
+import { type ReleaseChanges, releaseChanges, releaseOptions } from '../../history/history.ts';
+import { componentInputs, fileDigests, type InputContext } from '../../history/inputs.ts';
+import { renderComponent, renderedDir } from '../../overlay/render.ts';
+import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../../overlay/rendered-folder.ts';
+import { unifiedDiff } from '../../overlay/unified-diff.ts';
+import type { Project, ResolvedComponent } from '../../project/model.ts';
+import { fetchSources } from '../../sources/fetch.ts';
+import { glanceAt, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
+import { type ComponentLock, lockProblem, readLocks } from '../../sources/lock.ts';
+import { upstreamOf } from '../../sources/upstream.ts';
+import { decodeText } from '../../spec/lines.ts';
+import { archiveTools } from '../../workspace/archive-tools.ts';
+import type { ProjectWorkspace } from '../../workspace/workspace.ts';
+import { sourceContext } from '../sources.ts';
+import { needsLookaside, type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
+import { renderOnThreads } from './render-pool.ts';
+import { type RenderRecord, RenderRecords } from './render-record.ts';
+
+/** What rendering did, paths relative to the rendered specs' folder. */
+export interface RenderReport {
+  readonly components: number;
+  /** Of them: those whose inputs and files are as they were, so that nothing had to be done. */
+  readonly unchanged: number;
+  /** Files written or removed; with `check`, those that are not as they should be. */
+  readonly changed: readonly { readonly path: string; readonly state: 'missing' | 'changed' | 'extra' | 'orphan' }[];
+  readonly warnings: readonly { readonly component: string; readonly warning: string }[];
+  readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
+}
+
+export interface RenderSettings {
+  /** Writes nothing. */
+  readonly check?: boolean;
+  /** Removes rendered folders without a component. */
+  readonly clean?: boolean;
+  /** Whether the components are all that there are: only then are rendered folders without a component looked for. */
+  readonly all?: boolean;
+  /** Nothing is asked of upstream. */
+  readonly offline?: boolean;
+  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  readonly skipLockValidation?: boolean;
+}
+
+/** With fewer components, starting threads takes longer than rendering. */
+const fewestForThreads = 12;
+
+/**
+ * Renders components into the folder that the project keeps in git; one that fails does not keep the others from it. What
+ * was rendered from the same inputs before, and lies there as it was written, is not rendered again.
+ */
+export async function renderComponents(
+  workspace: ProjectWorkspace,
+  components: readonly ResolvedComponent[],
+  settings: RenderSettings = {},
+): Promise<RenderReport> {
+  const { project, cache } = workspace;
+  const root = renderedSpecsDir(project);
+  return inStage(workspace.progress, 'specs', async (stage) => {
+    const records = new RenderRecords(join(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
+    const plan = await planRendering(workspace, components, records, root, settings);
+    if (plan.release.warning !== undefined) stage.note(plan.release.warning);
+    const run = new Run(plan, records, stage, components.length, settings.check !== true);
+    const site = await siteOf(workspace, root, settings, plan.release.changes);
+    try {
+      await renderAll(workspace, site, plan.due, run);
+    } finally {
+      await records.close();
+    }
+    if (settings.all === true) {
+      for (const path of orphanedFolders(root, new Set(project.components.keys()))) {
+        if (settings.check === true || settings.clean === true) run.changed.push({ path, state: 'orphan' });
+        else stage.note(`${path} is rendered but no component; --clean removes it`);
+        if (settings.check !== true && settings.clean === true) removeOrphan(root, path);
+      }
+    }
+    const { changed, warnings, failed } = run;
+    const unchanged = components.length - plan.due.length - plan.failed.length;
+    const word = settings.check === true ? 'stale' : 'written';
+    const count = failed.length === 0 ? '' : `, ${failed.length} failed`;
+    return {
+      result: {
+        components: components.length,
+        unchanged,
+        changed: changed.sort((a, b) => (a.path < b.path ? -1 : 1)),
+        warnings: byComponent(warnings),
+        failed: byComponent(failed),
+      },
+      summary: `${components.length} components, ${unchanged} as before, ${changed.length} files ${word}${count}`,
+      cached: plan.due.length === 0,
+    };
+  });
+}
+
+function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
+  return list.sort((a, b) => (a.component < b.component ? -1 : a.component > b.component ? 1 : 0));
+}
+
+/** What a record of the coming rendering will say of its inputs. */
+type Known = Pick<RenderRecord, 'inputs' | 'commit' | 'refs'>;
+
+interface Plan {
+  readonly release: ReleaseChanges;
+  readonly due: readonly ResolvedComponent[];
+  readonly known: ReadonlyMap<string, Known>;
+  readonly warnings: readonly { readonly component: string; readonly warning: string }[];
+  /** What failed before and will again. */
+  readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
+}
+
+/** Finds out which components are to be rendered, without asking git or upstream. */
+async function planRendering(
+  workspace: ProjectWorkspace,
+  components: readonly ResolvedComponent[],
+  records: RenderRecords,
+  root: string,
+  settings: RenderSettings,
+): Promise<Plan> {
+  const { project, cache, engine } = workspace;
+  const locks = await readLocks(project);
+  // At once: with thousands of components, waiting for each answer costs more than the answers.
+  const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
+  const context: InputContext = { project, locks, files };
+  const release = await releaseChanges(project, components, { scratch: engine.scratch, cache, context });
+  const renderer = rendererCode();
+  const due: ResolvedComponent[] = [];
+  const known = new Map<string, Known>();
+  const warnings: { component: string; warning: string }[] = [];
+  const failed: { component: string; error: WeirError }[] = [];
+  for (const component of components) {
+    const { name } = component;
+    // The release number counts the commits, and a changelog names them.
+    const counted = sha256(`${renderer} ${(release.changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
+    const lock = locks.get(name);
+    const now = await knownInputs(component, context, lock, counted, cache);
+    known.set(name, now);
+    const record = records.get(name);
+    // A lock that contradicts the configuration is told by rendering, though what is there was made from the same commit.
+    const checked = settings.skipLockValidation !== true && locks.size > 0 && now.refs !== 'none';
+    const doubtful = checked && lockProblem(component, lock) !== undefined;
+    if (record === undefined || doubtful || !isCurrent(record, now)) {
+      due.push(component);
+      continue;
+    }
+    if (record.failed !== undefined) {
+      if (record.failed.places === placesOf(component))
+        failed.push({ component: name, error: revivedError(record.failed) });
+      else due.push(component);
+      continue;
+    }
+    const folder = asStamped(join(root, renderedDir(name)), record.folder);
+    if (folder === undefined) {
+      due.push(component);
+      continue;
+    }
+    if (folder !== record.folder || record.refs !== now.refs) records.add({ ...record, ...now, folder });
+    for (const warning of record.warnings) warnings.push({ component: name, warning });
+  }
+  return { due, known, warnings, failed, release };
+}
+
+function isCurrent(record: RenderRecord, now: Known): boolean {
+  if (record.inputs !== now.inputs) return false;
+  // Without either, only upstream can tell.
+  if (now.commit !== undefined) return record.commit === now.commit;
+  return now.refs !== undefined && record.refs === now.refs;
+}
+
+/** Of what an error may tell of a component that is no input: where things are written, and why they are. */
+function placesOf(component: ResolvedComponent): Digest {
+  const overlays = component.overlays.map(({ origin, description }) => [origin, description]);
+  return sha256(JSON.stringify([component.origin, overlays]));
+}
+
+async function knownInputs(
+  component: ResolvedComponent,
+  context: InputContext,
+  lock: ComponentLock | undefined,
+  renderer: Digest,
+  cache: string,
+): Promise<Known> {
+  const inputs = sha256(`${renderer} ${(await componentInputs(component, context)).digest}`);
+  let upstream: ReturnType<typeof upstreamOf>;
+  try {
+    upstream = upstreamOf(component, context.project, lock);
+  } catch (error) {
+    // Rendering says it.
+    if (error instanceof WeirError) return { inputs };
+    throw error;
+  }
+  // A folder's files are among the inputs.
+  if (upstream === undefined) return { inputs, refs: 'none' };
+  const { name, uri, wish } = upstream;
+  const local = localPath(uri);
+  if (local === undefined) return { inputs, ...glanceAt(openGitStore(cache), uri, wish) };
+  const folder = [local, join(local, name)].find((each) => localGitDir(each) !== undefined);
+  if (folder === undefined) return { inputs, refs: 'none' };
+  return { inputs, ...glanceAt(openGitStore(cache), folder, wish) };
+}
+
+/** A rendering while it goes on. */
+class Run {
+  readonly changed: { path: string; state: 'missing' | 'changed' | 'extra' | 'orphan' }[] = [];
+  readonly warnings: { component: string; warning: string }[];
+  readonly failed: { component: string; error: WeirError }[];
+  readonly #plan: Plan;
+  readonly #records: RenderRecords;
+  readonly #stage: Stage;
+  readonly #total: number;
+  readonly #write: boolean;
+  #done: number;
+
+  constructor(plan: Plan, records: RenderRecords, stage: Stage, total: number, write: boolean) {
+    this.#plan = plan;
+    this.#records = records;
+    this.#stage = stage;
+    this.#total = total;
+    this.#write = write;
+    this.#done = total - plan.due.length;
+    this.warnings = [...plan.warnings];
+    this.failed = [...plan.failed];
+  }
+
+  settle(component: ResolvedComponent, outcome: RenderedOne | WeirError): void {
+    this.#stage.update(`${++this.#done} of ${this.#total}`);
+    if (outcome instanceof WeirError) {
+      if (outcome.code === 'interrupted') throw outcome;
+      this.failed.push({ component: component.name, error: outcome });
+      return;
+    }
+    const { stale, stamp, warnings, commit, failed } = outcome;
+    this.changed.push(...stale);
+    for (const warning of warnings) this.warnings.push({ component: component.name, warning });
+    if (failed !== undefined) this.failed.push({ component: component.name, error: revivedError(failed) });
+    if (stale.length > 0 && !this.#write) return;
+    this.#records.add({
+      component: component.name,
+      ...this.#plan.known.get(component.name)!,
+      ...(commit === undefined ? {} : { commit }),
+      warnings,
+      folder: stamp,
+      ...(failed === undefined ? {} : { failed: { ...failed, places: placesOf(component) } }),
+    });
+  }
+}
+
+async function siteOf(
+  workspace: ProjectWorkspace,
+  root: string,
+  settings: RenderSettings,
+  changes: RenderSite['changes'],
+): Promise<RenderSite> {
+  const { project, engine, cache } = workspace;
+  const write = settings.check !== true;
+  if (write) await mkdir(root, { recursive: true });
+  const none: ReadonlyMap<string, never> = new Map<string, never>();
+  // A thread gets a copy: of the project only what sources are found by.
+  const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
+  const { offline = isOffline(), skipLockValidation = false } = settings;
+  const sources = { store: engine.store, cache, offline, skipLockValidation };
+  return { project: small, sources, scratch: engine.scratch, root, write, changes };
+}
+
+/** Many on threads; a few, and those that need more than a thread can have, here. */
+async function renderAll(
+  workspace: ProjectWorkspace,
+  site: RenderSite,
+  due: readonly ResolvedComponent[],
+  run: Run,
+): Promise<void> {
+  const threaded = due.length < fewestForThreads ? [] : due.filter((component) => !needsLookaside(component));
+  const rest = due.filter((component) => threaded.length === 0 || needsLookaside(component));
+  const byName = new Map(threaded.map((component) => [component.name, component]));
+  await renderOnThreads(site, threaded, (name, outcome) => run.settle(byName.get(name)!, outcome));
+  if (rest.length === 0) return;
+  const here = { ...site, sources: { ...(await sourceContext(workspace)), ...site.sources } };
+  const tools = archiveTools(workspace);
+  for (const component of rest) {
+    let outcome: RenderedOne | WeirError;
+    try {
+      outcome = await renderOne(here, component, { tools });
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error;
+      outcome = error;
+    }
+    run.settle(component, outcome);
+  }
+}
+
+/** What the distribution changes in a component: upstream's files against the rendered ones, as a unified diff. */
+export async function diffComponent(workspace: ProjectWorkspace, component: ResolvedComponent): Promise<string> {
+  const context = { ...(await sourceContext(workspace)), withLookaside: needsLookaside(component) };
+  return withScratch(workspace.engine.scratch, async (work) => {
+    const upstream = join(work, 'sources');
+    const fetched = await fetchSources(component, workspace.project, context, upstream);
+    const release = (await releaseOptions(workspace, [component])).of(component.name);
+    const options = { tools: archiveTools(workspace), patience: context, ...release };
+    const rendered = await renderComponent(component, fetched, options);
+    let text = '';
+    for (const [file, { bytes }] of rendered.files) {
+      const there = await exists(join(upstream, file));
+      const before = there ? decodeText(await readFile(join(upstream, file))).text : '';
+      const labels = [there ? `upstream/${file}` : '/dev/null', `rendered/${file}`] as const;
+      text += unifiedDiff(before, decodeText(bytes).text, labels);
+    }
+    return text;
+  });
+}

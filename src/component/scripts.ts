@@ -1,0 +1,176 @@
+import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { lastLines, tail } from '../base/process.ts';
+import { inStage } from '../base/progress.ts';
+import { type BuildContext, type Buildroot, logFolder, planBuildroot } from '../build/buildroot.ts';
+import { outputFile, perform } from '../engine/action.ts';
+import { codeDigest } from '../engine/code.ts';
+import { scriptLimits } from '../engine/limits.ts';
+import { runSandboxed } from '../engine/sandbox.ts';
+import { type OpenArchive, packArchive } from '../overlay/archive.ts';
+import type { Compression } from '../overlay/compression.ts';
+import type { ScriptRequest } from '../sources/source-files.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type SeedRepository, seedStage } from '../workspace/seed.ts';
+import { type ProjectWorkspace, toolboxStage, type Workspace } from '../workspace/workspace.ts';
+
+/** Where a script finds itself and its inputs, and where it has to put its output: what azldev's scripts are written for. */
+const inside = { script: '/azldev-gen/script', output: '/azldev-gen/output' } as const;
+
+/**
+ * Runs the scripts of custom source files, each in a buildroot that has the packages that it names, without network. What it
+ * leaves in its output folder becomes the archive, packed so that the same files are the same bytes everywhere.
+ * @returns undefined for a project without a release, which has no buildroot
+ */
+export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequest) => Promise<string>) | undefined {
+  const { release } = workspace.project;
+  if (release === undefined) return undefined;
+  const whole: Workspace = { ...workspace, release, clock: release.epoch };
+  let opened: Promise<readonly [Toolbox, SeedRepository]> | undefined;
+  const open = async (): Promise<readonly [Toolbox, SeedRepository]> => {
+    const toolbox = await toolboxStage(whole, 'core');
+    return [toolbox, await seedStage(whole, toolbox)];
+  };
+  return async (request) => {
+    // Before anything is built: a name that can't be packed must not cost a buildroot.
+    const compression = compressionOfName(request.filename);
+    opened ??= open();
+    const [toolbox, seed] = await opened;
+    return inStage(whole.progress, 'script', async (stage) => {
+      stage.update(`${basename(request.script)} makes ${request.filename}`);
+      const { engine, cache, arch, clock } = whole;
+      const context: BuildContext = { engine, toolbox, cache, arch, clock };
+      const named = new Set(seed.source.packages.map((pkg) => pkg.name));
+      const wanted = [...release.buildRoot.filter((name) => named.has(name)), ...request.packages];
+      const root = await planBuildroot(
+        context,
+        [seed.source],
+        [...new Set(wanted)].sort(),
+        `making ${request.filename}`,
+      );
+      const digests: Record<string, string> = {};
+      for (const [name, path] of request.inputs) digests[name] = await fileDigest(path);
+      const result = await perform(engine, {
+        kind: 'custom-source',
+        code: codeDigest(import.meta.url),
+        inputs: {
+          root: root.digest,
+          clock,
+          filename: request.filename,
+          script: await fileDigest(request.script),
+          inputs: digests,
+        },
+        run: async (work) => ({ files: { archive: await runScript(context, root, request, compression, work) } }),
+      });
+      const path = await outputFile(engine, result, 'archive');
+      return { result: path, summary: `${request.filename} of ${request.component}`, cached: result.cached };
+    });
+  };
+}
+
+/** @throws WeirError `bad-archive-name` (exit 2) */
+function compressionOfName(filename: string): Compression {
+  const endings: readonly (readonly [RegExp, Compression])[] = [
+    [/\.(tar\.gz|tgz)$/i, 'gzip'],
+    [/\.(tar\.xz|txz)$/i, 'xz'],
+    [/\.(tar\.zst|tzst)$/i, 'zstd'],
+    [/\.tar$/i, 'none'],
+  ];
+  const found = endings.find(([ending]) => ending.test(filename))?.[1];
+  if (found !== undefined) return found;
+  throw new WeirError('bad-archive-name', `${filename} is made by a script, so it has to be a tar archive`, {
+    hint: 'call it .tar, .tar.gz, .tar.xz or .tar.zst',
+    exit: 2,
+  });
+}
+
+async function runScript(
+  context: BuildContext,
+  root: Buildroot,
+  request: ScriptRequest,
+  compression: Compression,
+  work: string,
+): Promise<string> {
+  const folder = (name: string): Promise<string> => mkdir(join(work, name)).then(() => join(work, name));
+  const [scriptDir, output] = [await folder('script'), await folder('output')];
+  // Copies, which the script may unpack beside, change and remove.
+  const name = basename(request.script);
+  for (const [file, path] of [[name, request.script] as const, ...request.inputs]) {
+    await copyFile(path, join(scriptDir, file));
+    await chmod(join(scriptDir, file), file === name ? 0o755 : 0o644);
+  }
+  const log = join(work, 'script.log');
+  const outcome = await runSandboxed(context.toolbox.jail, {
+    code: 'untrusted',
+    limits: { ...scriptLimits, ...context.toolbox.limits },
+    root: await root.open(),
+    binds: [
+      { from: scriptDir, to: inside.script, writable: true },
+      { from: output, to: inside.output, writable: true },
+    ],
+    argv: ['sh', '-c', 'exec "./$1"', 'sh', name],
+    env: { SOURCE_DATE_EPOCH: String(context.clock), HOME: '/tmp' },
+    cwd: inside.script,
+    log,
+  });
+  if (outcome.code !== 0) {
+    const kept = join(logFolder(context.cache), `${request.component}.script.failed.log`);
+    await mkdir(logFolder(context.cache), { recursive: true });
+    await copyFile(log, kept);
+    throw new WeirError(
+      'script-failed',
+      `${name}, which makes ${request.filename}, ended with exit code ${outcome.code}`,
+      {
+        where: { file: request.script, component: request.component },
+        details: lastLines(await tail(log), 15),
+        hint: `it runs without network: what it needs has to be among "inputs" and "mock-packages"; the whole log is ${kept}`,
+      },
+    );
+  }
+  const entries = await entriesOf(output, request);
+  const tree = new Map(
+    [...entries].map(([path, { bytes }]) => [path, { kind: 'bytes', bytes, executable: false }] as const),
+  );
+  const packed = join(work, 'archive');
+  await writeFile(packed, packArchive({ name: request.filename, compression, entries, tree }));
+  return packed;
+}
+
+/** Bytes of what a script may leave: it is held in memory while it is packed. */
+const largestOutput = 2 * 2 ** 30;
+
+type Entry = OpenArchive['entries'] extends ReadonlyMap<string, infer T> ? T : never;
+
+/** What is in the output folder. Names are held a character a byte: they may be no UTF-8. */
+async function entriesOf(output: string, request: ScriptRequest): Promise<Map<string, Entry>> {
+  const found = new Map<string, Entry>();
+  const bad = (message: string): WeirError =>
+    new WeirError('script-output', message, { where: { file: request.script, component: request.component } });
+  const onDisk = (path: string): Buffer => Buffer.from(`${Buffer.from(output).toString('latin1')}/${path}`, 'latin1');
+  let size = 0;
+  const walk = async (below: string): Promise<void> => {
+    for (const name of (await readdir(onDisk(below), { encoding: 'latin1' })).sort()) {
+      const raw = below === '' ? name : `${below}/${name}`;
+      const info = await lstat(onDisk(raw));
+      const entry = { raw, mode: info.mode & 0o777, target: '', bytes: new Uint8Array() };
+      if (info.isDirectory()) {
+        found.set(raw, { ...entry, kind: 'directory' });
+        await walk(raw);
+      } else if (info.isSymbolicLink()) {
+        const target = await readlink(onDisk(raw), { encoding: 'latin1' });
+        found.set(raw, { ...entry, kind: 'link', mode: 0o777, target });
+      } else if (info.isFile()) {
+        size += info.size;
+        if (size > largestOutput) throw bad(`${basename(request.script)} has left more than ${largestOutput} bytes`);
+        found.set(raw, { ...entry, kind: 'file', bytes: await readFile(onDisk(raw)) });
+      } else {
+        throw bad(`${basename(request.script)} has left ${raw}, which is neither a file nor a folder nor a link`);
+      }
+    }
+  };
+  await walk('');
+  if (found.size === 0) throw bad(`${basename(request.script)} has left nothing in ${inside.output}`);
+  return found;
+}

@@ -1,0 +1,311 @@
+import { join, resolve } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { exists, mapLimit } from '../base/files.ts';
+import { inStage } from '../base/progress.ts';
+import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { SourceContext } from '../sources/fetch.ts';
+import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
+import {
+  type ComponentLock,
+  formatLock,
+  hasLocks,
+  lockFolder,
+  lockNames,
+  readLock,
+  removeLock,
+  resolutionInputHash,
+  writeLock,
+} from '../sources/lock.ts';
+import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
+import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
+import type { ProjectWorkspace } from '../workspace/workspace.ts';
+
+export interface UpdateOptions {
+  /** Raises the rebuild counter of every component instead; asks nothing of upstream. */
+  readonly bump?: boolean;
+  /** Writes nothing. */
+  readonly checkOnly?: boolean;
+  /** Asks upstream again, also where nothing says that the commit could be another one. */
+  readonly force?: boolean;
+  /** The components are all that there are: locks of others are removed. */
+  readonly prune?: boolean;
+  /** Writes pins into this folder, relative to the project, and no locks. */
+  readonly pinFolder?: string;
+}
+
+/** What became of one component. */
+export interface UpdatedComponent {
+  readonly component: string;
+  /**
+   * `new` had no lock; `changed` has another commit; `bumped` is to be built again; `removed` has no upstream any more, so its
+   * lock says nothing; `skipped` has none that could be locked.
+   */
+  readonly state: 'new' | 'changed' | 'bumped' | 'removed' | 'unchanged' | 'skipped' | 'failed';
+  readonly commit?: string;
+  readonly previous?: string;
+  readonly manualBump?: number;
+  /** Why it was skipped. */
+  readonly reason?: string;
+  readonly error?: WeirError;
+}
+
+export interface UpdateReport {
+  readonly kept: 'locks' | 'pins';
+  /** Where they are kept. */
+  readonly folder: string;
+  /** Sorted by name. */
+  readonly components: readonly UpdatedComponent[];
+  /** Locks that no component has any more; removed, but with `checkOnly` and where a component failed. */
+  readonly orphans: readonly string[];
+  /** Whether anything is, or with `checkOnly` was, to be written or removed. */
+  readonly stale: boolean;
+}
+
+/** Where commits are kept, as locks or as pins. */
+interface Keeper {
+  readonly kind: 'locks' | 'pins';
+  readonly folder: string;
+  /** What needs no look at upstream; undefined where that has to tell. */
+  readonly known: (component: ResolvedComponent) => Promise<UpdatedComponent | undefined>;
+  readonly resolve: (component: ResolvedComponent) => Promise<UpdatedComponent>;
+  readonly names: () => Promise<readonly string[]>;
+  /** Whether a name may have one. */
+  readonly belongs: (name: string) => boolean;
+  /** @throws WeirError where the file is not one that this tool would have written */
+  readonly read: (name: string) => Promise<unknown>;
+  readonly remove: (name: string) => Promise<void>;
+}
+
+/**
+ * Finds the upstream commit of every component and keeps it: in locks, or, where the project has a folder of pins and no lock,
+ * in pins. A component that can't be resolved does not keep the others from it. Only what says something else than before
+ * is written.
+ * @throws WeirError `no-lock` (exit 2) for `bump` on an upstream component that was never updated
+ */
+export async function updateComponents(
+  workspace: ProjectWorkspace,
+  components: readonly ResolvedComponent[],
+  context: SourceContext,
+  options: UpdateOptions = {},
+): Promise<UpdateReport> {
+  const { project, progress } = workspace;
+  const pinFolder = await pinFolderOf(project, options);
+  const keeper =
+    pinFolder === undefined ? locks(project, context, options) : pins(project, context, options, pinFolder);
+  return inStage(progress, 'upstream', async (stage) => {
+    const updated: UpdatedComponent[] = [];
+    const due: ResolvedComponent[] = [];
+    await mapLimit(components, 32, async (component) => {
+      const outcome = await attempt(component, keeper.known);
+      if (outcome === undefined) due.push(component);
+      else updated.push(outcome);
+    });
+    await mapLimit(inLots(due, 16), 2, async (lot) => {
+      const git = readTogether(
+        openGitStore(context.cache),
+        lot.flatMap((component) => upstreamAddress(component, project)),
+      );
+      try {
+        await mapLimit(lot, 8, async (component) => {
+          updated.push(await attempt(component, keeper.resolve));
+          stage.update(`${updated.length} of ${components.length}`);
+        });
+      } finally {
+        git.done();
+      }
+    });
+    const failed = updated.filter(({ state }) => state === 'failed').length;
+    const orphans: string[] = [];
+    for (const name of options.prune === true ? await keeper.names() : []) {
+      if (keeper.belongs(name)) continue;
+      try {
+        await keeper.read(name);
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        stage.note(`${name} is no component's, and not written by this command: left as it is`);
+        continue;
+      }
+      orphans.push(name);
+      // With a failure somebody has to look at it anyway, and what looks gone may only be misread.
+      if (options.checkOnly !== true && failed === 0) await keeper.remove(name);
+    }
+    const moved = updated.filter(({ state }) => ['new', 'changed', 'bumped', 'removed'].includes(state)).length;
+    const counts = [`${components.length} components, ${moved} ${options.checkOnly === true ? 'stale' : 'updated'}`];
+    if (orphans.length > 0) counts.push(`${orphans.length} ${options.checkOnly === true ? 'orphans' : 'pruned'}`);
+    if (failed > 0) counts.push(`${failed} failed`);
+    return {
+      result: {
+        kept: keeper.kind,
+        folder: keeper.folder,
+        components: updated.toSorted((a, b) => (a.component < b.component ? -1 : 1)),
+        orphans,
+        stale: moved + orphans.length > 0,
+      },
+      summary: counts.join(', '),
+      cached: false,
+    };
+  });
+}
+
+function inLots<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, lot) => items.slice(lot * size, (lot + 1) * size));
+}
+
+async function attempt<T extends UpdatedComponent | undefined>(
+  component: ResolvedComponent,
+  work: (component: ResolvedComponent) => Promise<T>,
+): Promise<T | UpdatedComponent> {
+  try {
+    return await work(component);
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
+    return { component: component.name, state: 'failed', error: ofComponent(error, component) };
+  }
+}
+
+/** Pins where they are asked for, or where the project has their folder and no lock. */
+async function pinFolderOf(project: Project, options: UpdateOptions): Promise<string | undefined> {
+  if (options.pinFolder !== undefined) return resolve(project.root, options.pinFolder);
+  const folder = join(project.root, defaultPinFolder);
+  return (await exists(folder)) && !(await hasLocks(project)) ? folder : undefined;
+}
+
+/** The commit that the configuration alone means. @returns undefined where the dist-git is a folder without commits */
+async function configuredCommit(
+  component: ResolvedComponent,
+  project: Project,
+  context: SourceContext,
+  fresh: boolean,
+): Promise<string | undefined> {
+  const upstream = upstreamOf(component, project, undefined);
+  if (upstream === undefined) throw new TypeError('not an upstream component');
+  const distGit = await openDistGit(upstream, context.cache);
+  if (distGit.kind === 'folder') return undefined;
+  return resolveCommit(distGit.repository, upstream.wish, { ...context, fresh });
+}
+
+const ownSpec = "its spec is the project's own";
+const plainFolder = 'its dist-git is a plain folder, which has no commits';
+
+function locks(project: Project, context: SourceContext, options: UpdateOptions): Keeper {
+  const write = async (name: string, before: ComponentLock | undefined, after: ComponentLock): Promise<void> => {
+    if (options.checkOnly === true) return;
+    // Another writer's spacing is no reason to write.
+    if (before === undefined || formatLock(before) !== formatLock(after)) await writeLock(project, name, after);
+  };
+  const bump = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
+    const { name } = component;
+    const lock = await readLock(project, name);
+    if (component.spec?.type === 'upstream' && lock?.upstreamCommit === undefined) {
+      const what = lock === undefined ? 'has no lock' : 'has a lock without upstream-commit';
+      throw new WeirError('no-lock', `${name} ${what}, so there is nothing to bump`, {
+        where: { component: name },
+        hint: `weir component update ${name} writes it`,
+        exit: 2,
+      });
+    }
+    const manualBump = (lock?.manualBump ?? 0) + 1;
+    await write(name, lock, { ...lock, manualBump });
+    const commit = lock?.upstreamCommit;
+    return { component: name, state: 'bumped', manualBump, ...(commit === undefined ? {} : { commit }) };
+  };
+  const known = async (component: ResolvedComponent): Promise<UpdatedComponent | undefined> => {
+    const { name, spec } = component;
+    const lock = await readLock(project, name);
+    if (spec?.type !== 'upstream') return withoutUpstream(component, lock);
+    const hash = resolutionInputHash(component, project);
+    const commit = lock?.upstreamCommit;
+    // A branch's head moves by itself; all else is found by what the digest is of.
+    const fixed = spec.commit !== undefined || spec.distro.snapshot !== undefined;
+    const holds = fixed && lock?.resolutionInputHash === hash && options.force !== true;
+    return commit !== undefined && holds ? { component: name, state: 'unchanged', commit } : undefined;
+  };
+  const resolve = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
+    const { name } = component;
+    const lock = await readLock(project, name);
+    const hash = resolutionInputHash(component, project);
+    const previous = lock?.upstreamCommit;
+    const commit = await configuredCommit(component, project, context, options.force === true);
+    if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
+    await write(name, lock, {
+      ...lock,
+      manualBump: lock?.manualBump ?? 0,
+      importCommit: lock?.importCommit ?? commit,
+      upstreamCommit: commit,
+      ...(hash === undefined ? {} : { resolutionInputHash: hash }),
+    });
+    if (previous === commit) return { component: name, state: 'unchanged', commit };
+    if (previous === undefined) return { component: name, state: 'new', commit };
+    return { component: name, state: 'changed', commit, previous };
+  };
+  const withoutUpstream = async (
+    component: ResolvedComponent,
+    lock: ComponentLock | undefined,
+  ): Promise<UpdatedComponent> => {
+    const { name } = component;
+    if (lock?.upstreamCommit === undefined) {
+      const reason = component.spec === undefined ? 'nothing says where its spec comes from' : ownSpec;
+      return { component: name, state: 'skipped', reason };
+    }
+    const { upstreamCommit: previous, importCommit: _, resolutionInputHash: __, ...rest } = lock;
+    await write(name, lock, rest);
+    return { component: name, state: 'removed', previous };
+  };
+  return {
+    kind: 'locks',
+    folder: lockFolder(project),
+    known: options.bump === true ? bump : known,
+    resolve,
+    names: () => lockNames(project),
+    belongs: (name) => project.components.has(name),
+    read: (name) => readLock(project, name),
+    remove: (name) => removeLock(project, name),
+  };
+}
+
+function pins(project: Project, context: SourceContext, options: UpdateOptions, folder: string): Keeper {
+  if (options.bump === true) {
+    throw new WeirError('no-lock', 'pins have no rebuild counter that could be raised', {
+      where: { file: folder },
+      hint: 'change the component, or keep locks',
+      exit: 2,
+    });
+  }
+  // A pin alone makes a component of its name, out of what all components inherit.
+  const isLeft = ({ name, origin, alsoIn }: ResolvedComponent): boolean =>
+    origin.file === pinPath(folder, name) && alsoIn === undefined;
+  return {
+    kind: 'pins',
+    folder,
+    known: async (component) => {
+      const { name, spec } = component;
+      if (isLeft(component)) return { component: name, state: 'skipped', reason: 'nothing but its pin is left of it' };
+      if (spec?.type === 'upstream') return undefined;
+      const previous = await readPin(folder, name);
+      if (previous === undefined) return { component: name, state: 'skipped', reason: ownSpec };
+      if (options.checkOnly !== true) await removePin(folder, name);
+      return { component: name, state: 'removed', previous };
+    },
+    resolve: async (component) => {
+      const { name, spec } = component;
+      if (spec?.type !== 'upstream') throw new TypeError('not an upstream component');
+      const previous = await readPin(folder, name);
+      // What the configuration has as the commit may be the pin itself, which would then never move.
+      const { commit: _, ...unpinned } = spec;
+      const commit = await configuredCommit({ ...component, spec: unpinned }, project, context, options.force === true);
+      if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
+      if (options.checkOnly !== true) await writePin(folder, name, commit);
+      if (previous === commit) return { component: name, state: 'unchanged', commit };
+      if (previous === undefined) return { component: name, state: 'new', commit };
+      return { component: name, state: 'changed', commit, previous };
+    },
+    names: () => pinNames(folder),
+    // A component with a local spec had its pin removed already.
+    belongs: (name) => {
+      const component = project.components.get(name);
+      return component !== undefined && !isLeft(component);
+    },
+    read: (name) => readPin(folder, name),
+    remove: (name) => removePin(folder, name),
+  };
+}

@@ -1,0 +1,55 @@
+import { join, resolve } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { exists } from '../base/files.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import { type FetchedSources, fetchSources } from '../sources/fetch.ts';
+import type { ProjectWorkspace } from '../workspace/workspace.ts';
+import { sourceContext } from './sources.ts';
+
+export interface UpstreamOptions {
+  /** A folder with upstream's sources, taken instead of what the configuration names. */
+  readonly sources?: string;
+  /** Whether the files of the lookaside are wanted too. */
+  readonly lookaside?: boolean;
+  /** Nothing is fetched. */
+  readonly offline?: boolean;
+  /** How often the network is asked; see `DownloadContext`. */
+  readonly attempts?: number;
+}
+
+/**
+ * A component's sources as upstream has them, in a folder that does not exist yet.
+ * @throws WeirError `no-spec-file` where `sources` has none, and those of `fetchSources`
+ */
+export async function upstreamSources(
+  workspace: ProjectWorkspace,
+  component: ResolvedComponent,
+  into: string,
+  options: UpstreamOptions = {},
+): Promise<FetchedSources> {
+  const context = {
+    ...(await sourceContext(workspace)),
+    withLookaside: options.lookaside === true,
+    ...(options.offline === true ? { offline: true } : {}),
+    ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
+  };
+  // An archive that overlays change is wanted as upstream has it; the hash that it has after them may not be known yet.
+  const sourceFiles = component.sourceFiles.filter((file) => file.origin.type !== 'overlay');
+  const local = options.sources === undefined ? undefined : await specIn(options.sources, component);
+  const spec = local === undefined ? component.spec : ({ type: 'local', path: local } as const);
+  return fetchSources({ ...component, spec, sourceFiles }, workspace.project, context, into);
+}
+
+/** The component's spec in a folder of sources: in it, in the component's folder, or below the first letter. */
+async function specIn(sources: string, component: ResolvedComponent): Promise<string> {
+  const { name, spec } = component;
+  const upstream = spec?.type === 'upstream' ? spec.name : name;
+  const folders = ['', name, upstream, join(name.slice(0, 1).toLowerCase(), name)];
+  const places = folders.flatMap((folder) => [join(folder, `${name}.spec`), join(folder, `${upstream}.spec`)]);
+  for (const place of places) if (await exists(join(sources, place))) return resolve(sources, place);
+  throw new WeirError('no-spec-file', `${sources} has no spec of ${name}`, {
+    where: { component: name },
+    hint: `put the upstream sources into ${join(sources, name)}`,
+    exit: 2,
+  });
+}

@@ -1,0 +1,158 @@
+// The history of components as a report: how much each was changed and by whom, and of one, what each commit changed.
+
+import { relative } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import type { ResolvedComponent } from '../project/model.ts';
+import { readLocks } from '../sources/lock.ts';
+import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
+import type { ProjectWorkspace } from '../workspace/workspace.ts';
+import { describePart, type PartChange, partChanges } from './changed.ts';
+import { type ComponentHistory, type ComponentState, componentHistories } from './history.ts';
+import { type ComponentInputs, componentInputs, fileDigests, type InputContext, type InputPart } from './inputs.ts';
+
+/** A commit of the project that changed a component. */
+export interface HistoryEntry {
+  /** Undefined: what is not committed yet. */
+  readonly commit?: string;
+  /** ISO 8601, in UTC. */
+  readonly date?: string;
+  readonly author?: string;
+  readonly email?: string;
+  readonly subject?: string;
+  readonly change: 'added' | 'changed' | 'removed';
+  readonly parts: readonly PartChange[];
+}
+
+export interface HistoryRow {
+  readonly component: string;
+  /** Commits that changed what goes into it. */
+  readonly changes: number;
+  /** Commits to the file that defines it. */
+  readonly tomlCommits: number;
+  /** Whether that file defines other components too. */
+  readonly tomlShared: boolean;
+  /** What it has beyond upstream's spec: overlays, build options, source files … */
+  readonly customizations: readonly { readonly name: string; readonly value?: string; readonly where?: string }[];
+  /** When it was last changed, ISO 8601. */
+  readonly last?: string;
+  /** Whether a shallow clone begins after the component did, so that more commits changed it than are known. */
+  readonly cutOff: boolean;
+  /** Newest first; only where one component was asked for. */
+  readonly commits?: readonly HistoryEntry[];
+}
+
+/**
+ * Reports on components, those with most changes first.
+ * @throws WeirError `no-git` (exit 2), `git-failed`
+ */
+export async function historyReport(
+  workspace: Pick<ProjectWorkspace, 'project' | 'engine' | 'cache' | 'progress'>,
+  components: readonly ResolvedComponent[],
+): Promise<HistoryRow[]> {
+  const { project, engine, cache } = workspace;
+  const one = components.length === 1;
+  const names = new Set(components.map(({ name }) => name));
+  // All at once is remembered for the next time; for a few, all is not worth it.
+  const all = names.size === project.components.size;
+  const histories = await componentHistories(project, {
+    scratch: engine.scratch,
+    ...(one ? { withInputs: true } : { cache }),
+    names: all && !one ? undefined : names,
+  });
+  if (histories === undefined) {
+    throw new WeirError('no-git', 'the project has no history: it is in no git repository, or nothing is committed', {
+      where: { file: project.file },
+      exit: 2,
+    });
+  }
+  const touched = await commitsByFile(workspace.project.root);
+  const context: InputContext = { project, locks: await readLocks(project), files: fileDigests() };
+  const definitions = new Map<string, number>();
+  for (const { origin } of project.components.values()) {
+    definitions.set(origin.file, (definitions.get(origin.file) ?? 0) + 1);
+  }
+  const rows: HistoryRow[] = [];
+  for (const component of components) {
+    const inputs = await componentInputs(component, context);
+    const states = digestChanges(histories.get(component.name));
+    const last = states.at(-1)?.changedBy.time;
+    rows.push({
+      component: component.name,
+      changes: states.length,
+      tomlCommits: touched(component.origin.file),
+      tomlShared: (definitions.get(component.origin.file) ?? 0) > 1,
+      customizations: inputs.parts.filter(isCustomization).map(({ digest: _, ...part }) => part),
+      ...(last === undefined ? {} : { last: isoDate(last) }),
+      cutOff: histories.get(component.name)?.cutOff === true,
+      ...(one ? { commits: entries(states, inputs) } : {}),
+    });
+  }
+  return rows.sort((a, b) => b.changes - a.changes || (a.component < b.component ? -1 : 1));
+}
+
+/** States whose inputs differ from those before; a lock that came without changing anything is none. */
+function digestChanges(history: ComponentHistory | undefined): ComponentState[] {
+  const states = history?.states ?? [];
+  return states.filter((state, index) => state.digest !== states[index - 1]?.digest);
+}
+
+function entries(states: readonly ComponentState[], now: ComponentInputs): HistoryEntry[] {
+  const found: HistoryEntry[] = states.map((state, index): HistoryEntry => {
+    const { commit, time, author, email, message } = state.changedBy;
+    const before = states[index - 1]?.inputs;
+    return {
+      ...{ commit, date: isoDate(time), author, email, subject: message.split('\n')[0] ?? '' },
+      ...difference(before, state.inputs),
+    };
+  });
+  const last = states.at(-1)?.inputs;
+  if (last?.digest !== now.digest) found.push(difference(last, now));
+  return found.reverse();
+}
+
+function difference(
+  before: ComponentInputs | undefined,
+  after: ComponentInputs | undefined,
+): Pick<HistoryEntry, 'change' | 'parts'> {
+  if (after === undefined) return { change: 'removed', parts: [] };
+  if (before === undefined) return { change: 'added', parts: [] };
+  return { change: 'changed', parts: partChanges(before, after) };
+}
+
+function isoDate(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+/** Parts that every component has, whatever is said of it. */
+const plain =
+  /^(name|spec source|spec file|spec folder .*|distro version|dist-git.*|upstream (distro|snapshot|commit))$/;
+
+function isCustomization({ name, value }: InputPart): boolean {
+  return !plain.test(name) && !(name === 'release.calculation' && value === 'auto');
+}
+
+/** How many commits of the first-parent history changed a file. @param root folder of the project */
+async function commitsByFile(root: string): Promise<(file: string) => number> {
+  const repository = await findRepository(root);
+  const head = repository === undefined ? undefined : await headOf(repository);
+  if (repository === undefined || head === undefined) return () => 0;
+  const counts = new Map<string, number>();
+  for (const { changes } of await changesUpTo(repository, head)) {
+    for (const path of changes.keys()) if (path.endsWith('.toml')) counts.set(path, (counts.get(path) ?? 0) + 1);
+  }
+  return (file) => counts.get(relative(repository.top, file)) ?? 0;
+}
+
+/** What each commit changed, the newest first. */
+export function storyText(row: HistoryRow, commits: readonly HistoryEntry[]): string {
+  const lines = commits.flatMap(({ commit, date, author, subject, change, parts }) => [
+    commit === undefined
+      ? `not committed yet: ${change}`
+      : `${commit.slice(0, 12)} ${date?.slice(0, 10)} ${author}: ${subject}`,
+    ...(commit !== undefined && change !== 'changed' ? [`  ${change}`] : []),
+    ...parts.map((part) => `  ${describePart(part)}`),
+  ]);
+  if (row.cutOff) lines.push('what was before is not known: the clone is shallow (git fetch --unshallow)');
+  if (lines.length === 0) return `${row.component} is in no commit`;
+  return lines.join('\n');
+}

@@ -1,0 +1,54 @@
+import { partitionTypes } from '../image/disk.ts';
+import { otherTypes } from './disk-types.ts';
+import { type Files, findIgnoringCase, readBytes } from './files.ts';
+import { readPe } from './pe.ts';
+import { unreadable } from './rule.ts';
+
+export type Architecture = 'x86_64' | 'aarch64';
+
+/** Where UEFI looks for a boot loader that nobody has named (UEFI Specification 2.10, "Removable Media Boot Behavior"). */
+export const fallbackLoaders = { x86_64: '/EFI/BOOT/BOOTX64.EFI', aarch64: '/EFI/BOOT/BOOTAA64.EFI' } as const;
+
+const typesOf: Readonly<Record<Architecture, readonly string[]>> = {
+  x86_64: [partitionTypes.rootX86_64, otherTypes.usrX86_64],
+  aarch64: [partitionTypes.rootArm64, otherTypes.usrArm64],
+};
+
+const architectures = ['x86_64', 'aarch64'] as const satisfies readonly Architecture[];
+
+/** What a disk is for, where the types of its partitions say it. */
+export function architectureOfTypes(types: readonly string[]): Architecture | undefined {
+  return architectures.find((each) => types.some((type) => typesOf[each].includes(type)));
+}
+
+/** Program headers of ELF: 64 bits, and the number of the machine. */
+const machines = new Map<number, Architecture>([
+  [62, 'x86_64'],
+  [183, 'aarch64'],
+]);
+
+/** The machine that an ELF program of 64 bits is for; undefined for what is none. */
+export function elfMachine(bytes: Buffer): Architecture | undefined {
+  if (bytes.length <= 20 || bytes.toString('hex', 0, 5) !== '7f454c4602') return undefined;
+  return machines.get(bytes.readUInt16LE(18));
+}
+
+/** What a disk is for by its boot loader or its programs. @throws WeirError `unreadable` where nothing says it */
+export async function architectureOfFiles(disk: {
+  readonly esp: Files | undefined;
+  readonly root: () => Promise<Files>;
+}): Promise<Architecture> {
+  if (disk.esp !== undefined) {
+    for (const each of architectures) {
+      const path = findIgnoringCase(disk.esp, fallbackLoaders[each]);
+      if (path !== undefined && readPe(await disk.esp.read(path))?.machine === each) return each;
+    }
+  }
+  const root = await disk.root();
+  for (const program of ['/usr/lib/systemd/systemd', '/sbin/init', '/bin/sh', '/usr/bin/bash']) {
+    const bytes = await readBytes(root, program);
+    const machine = bytes && elfMachine(bytes);
+    if (machine !== undefined) return machine;
+  }
+  throw unreadable('nothing says what architecture the disk is for');
+}

@@ -1,0 +1,197 @@
+import { posix } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { type Complaint, unreadable } from './rule.ts';
+
+/** A file of an image. */
+export interface FileNode {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  /** 0o0000–0o7777 */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** bytes; 0 for what is no regular file */
+  readonly size: number;
+  /** Where a symlink points, as it stands. */
+  readonly target?: string;
+  /** Whether it has an SELinux context, where the reader knows that. */
+  readonly labelled?: boolean;
+}
+
+/** A file system of an image, read-only: the whole list at hand, contents when they are asked for. */
+export interface Files {
+  /** Absolute path → file, parents before children, without a slash at the end; `/` itself is there. */
+  readonly nodes: ReadonlyMap<string, FileNode>;
+  /** Paths in `nodes` at which something lies that could not be looked at, and why. */
+  readonly unseen: ReadonlyMap<string, string>;
+  /** A regular file's content, by its path in `nodes`. @throws WeirError `unreadable` */
+  readonly read: (path: string) => Promise<Buffer>;
+}
+
+/** Where a path leads when all symlinks are followed. */
+type Walked =
+  | { readonly state: 'found'; readonly path: string }
+  | { readonly state: 'missing' }
+  /** A link leads to what is not there; `to` is the path that is missing. */
+  | { readonly state: 'dangling'; readonly to: string }
+  | { readonly state: 'circle' };
+
+/** @throws WeirError `unreadable` where it leads to what could not be looked at */
+function walk({ nodes, unseen }: Files, path: string): Walked {
+  let waiting = path.split('/');
+  /** How many names of the path itself are left, behind those that links put in front. */
+  let own = waiting.length;
+  let at = '/';
+  let links = 0;
+  while (waiting.length > 0) {
+    const name = waiting.shift()!;
+    const isOwn = waiting.length < own;
+    if (isOwn) own = waiting.length;
+    if (name === '' || name === '.') continue;
+    if (name === '..') {
+      at = posix.dirname(at);
+      continue;
+    }
+    const why = unseen.get(at);
+    if (why !== undefined) throw unreadable(`${path} lies in ${at}: ${why}`);
+    const next = posix.join(at, name);
+    const node = nodes.get(next);
+    if (node === undefined) {
+      return isOwn ? { state: 'missing' } : { state: 'dangling', to: posix.join(next, ...waiting) };
+    }
+    if (node.kind !== 'symlink') {
+      at = next;
+      continue;
+    }
+    // As many as the kernel follows.
+    if (++links > 40) return { state: 'circle' };
+    const target = node.target ?? '';
+    if (target.startsWith('/')) at = '/';
+    waiting = [...target.split('/'), ...waiting];
+  }
+  return { state: 'found', path: at };
+}
+
+/**
+ * The path in `nodes` that a path leads to when all symlinks are followed, or undefined where it leads nowhere.
+ * @throws WeirError `unreadable` where it leads to what could not be looked at
+ */
+export function resolvePath(files: Files, path: string): string | undefined {
+  const walked = walk(files, path);
+  return walked.state === 'found' ? walked.path : undefined;
+}
+
+/** What has this name: the folders above it are followed where they are links, it itself is not. @throws WeirError `unreadable` */
+export function nodeAt(files: Files, path: string): FileNode | undefined {
+  const above = resolvePath(files, posix.dirname(path));
+  if (above === undefined) return undefined;
+  checkSeen(files, above, path);
+  const own = posix.join(above, posix.basename(path));
+  checkSeen(files, own, path);
+  return files.nodes.get(own);
+}
+
+function checkSeen({ unseen }: Files, real: string, path: string): void {
+  const why = unseen.get(real);
+  if (why !== undefined) throw unreadable(`${path}: ${why}`);
+}
+
+/** The regular file that a path leads to. @throws WeirError `unreadable` */
+export function findFile(files: Files, path: string): FileNode | undefined {
+  const real = resolvePath(files, path);
+  if (real === undefined) return undefined;
+  checkSeen(files, real, path);
+  const node = files.nodes.get(real);
+  return node?.kind === 'file' ? node : undefined;
+}
+
+/** A file's content, symlinks followed, or undefined where there is no regular file. @throws WeirError `unreadable` */
+export async function readBytes(files: Files, path: string): Promise<Buffer | undefined> {
+  return findFile(files, path) === undefined ? undefined : files.read(resolvePath(files, path)!);
+}
+
+export async function readText(files: Files, path: string): Promise<string | undefined> {
+  return (await readBytes(files, path))?.toString('utf8');
+}
+
+/** File systems that the running system makes: what a link points to there is in no image. */
+const madeAtStart = /^\/(run|proc|sys|dev|var\/run)(\/|$)/;
+
+/**
+ * A file in which something must not be. Undefined only where the image has nothing of that name: what is there and cannot
+ * be read does not count as in order.
+ * @throws WeirError `unreadable`, also for a link to what is not there and for what is no regular file
+ */
+export async function readSuspect(files: Files, path: string): Promise<string | undefined> {
+  const walked = walk(files, path);
+  if (walked.state === 'missing') return undefined;
+  if (walked.state === 'dangling') {
+    if (madeAtStart.test(walked.to)) return undefined;
+    throw unreadable(`${path} leads to ${walked.to}, which is not in the image`);
+  }
+  if (walked.state === 'circle') throw unreadable(`${path} leads through links in a circle`);
+  checkSeen(files, walked.path, path);
+  const node = files.nodes.get(walked.path)!;
+  if (node.kind !== 'file') {
+    throw unreadable(`${path} is ${node.kind === 'directory' ? 'a folder' : 'a device or a pipe'}, not a file`);
+  }
+  return (await files.read(walked.path)).toString('utf8');
+}
+
+/** All that lies below a folder, at any depth; nothing where there is no such folder. @throws WeirError `unreadable` */
+export function below(files: Files, folder: string): [string, FileNode][] {
+  const real = resolvePath(files, folder);
+  if (real === undefined) return [];
+  checkSeen(files, real, folder);
+  const start = real === '/' ? '/' : `${real}/`;
+  return [...files.nodes].filter(([path]) => path.startsWith(start) && path !== '/');
+}
+
+/**
+ * What `below` leaves out because it could not be looked at, as a rule that looks for what must not be there says it. A link
+ * to a folder that is not in the image counts too.
+ */
+export function unseenBelow(files: Files, folder: string): Complaint[] {
+  const blind = (message: string, where: string): Complaint => ({ message, where, unchecked: true });
+  let walked: Walked;
+  try {
+    walked = walk(files, folder);
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'unreadable') throw error;
+    return [blind(error.message, folder)];
+  }
+  if (walked.state === 'circle') return [blind('it leads through links in a circle', folder)];
+  if (walked.state === 'dangling' && !madeAtStart.test(walked.to)) {
+    return [blind(`it leads to ${walked.to}, which is not in the image`, folder)];
+  }
+  if (walked.state !== 'found') return [];
+  const { path: real } = walked;
+  const start = real === '/' ? '/' : `${real}/`;
+  return [...files.unseen]
+    .filter(([path]) => path.startsWith(start) || path === real)
+    .map(([path, why]) => blind(why, path === real ? folder : path));
+}
+
+/** Whether nothing keeps from looking for what is in a folder; that it is not there does not. */
+export function canSee(files: Files, folder: string): boolean {
+  return unseenBelow(files, folder).every(({ where }) => where !== folder);
+}
+
+/**
+ * A regular file on a file system that does not tell cases apart, by the path in `nodes` that it leads to.
+ * @throws WeirError `unreadable`
+ */
+export function findIgnoringCase(files: Files, path: string): string | undefined {
+  const wanted = path.toLowerCase();
+  for (const each of files.nodes.keys()) {
+    if (each.toLowerCase() === wanted && findFile(files, each) !== undefined) return resolvePath(files, each);
+  }
+  return undefined;
+}
+
+/** Lines that are neither blank nor a comment, without spaces around them. */
+export function settingLines(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}

@@ -1,0 +1,140 @@
+import { crc32 } from 'node:zlib';
+import type { ReadAt } from '../archive/read-at.ts';
+import { unreadable } from './rule.ts';
+
+// UEFI Specification 2.10, chapter 5, "GUID Partition Table (GPT) Disk Layout".
+
+/** bytes; disks with other sectors are not made here */
+export const sector = 512;
+
+export interface GptPartition {
+  /** From 1, as in the kernel's device names. */
+  readonly number: number;
+  /** Type GUID, lower case. */
+  readonly type: string;
+  readonly uuid: string;
+  readonly name: string;
+  readonly attributes: bigint;
+  /** bytes from the disk's start */
+  readonly offset: number;
+  /** bytes */
+  readonly size: number;
+}
+
+/** One of the two copies of the table, and what is wrong with it. */
+export interface GptCopy {
+  /** Sector of the header. */
+  readonly lba: number;
+  readonly problems: readonly string[];
+  /** Whether its checksums hold, so that what it says was meant. */
+  readonly sound: boolean;
+  /** Empty where the header says nothing that can be used. */
+  readonly partitions: readonly GptPartition[];
+  readonly diskUuid: string;
+  /** First and last sector that partitions may use. */
+  readonly usable: { readonly first: number; readonly last: number };
+  /** What both copies must have alike. */
+  readonly entriesCrc: number;
+}
+
+export interface Gpt {
+  readonly primary: GptCopy;
+  readonly backup: GptCopy;
+  /** Of the copy that firmware would take: the first unless it is damaged. Empty where neither says anything. */
+  readonly partitions: readonly GptPartition[];
+}
+
+/**
+ * Reads both copies of the table.
+ * @param size bytes of the disk @throws WeirError `unreadable` where the disk's sectors are larger than 512 bytes
+ */
+export function readGpt(read: ReadAt, size: number): Gpt {
+  if (!isHeader(read(sector, sector)) && isHeader(read(4096, sector))) {
+    throw unreadable('the partition table is made for sectors of 4096 bytes, which are not read here');
+  }
+  // Two sectors at least, so that even an empty file can be asked.
+  const last = Math.max(1, Math.floor(size / sector) - 1);
+  const primary = readCopy(read, 1, last, last);
+  const backup = readCopy(read, last, 1, last);
+  const usable =
+    [primary, backup].find((copy) => copy.problems.length === 0) ??
+    [primary, backup].find((copy) => copy.sound) ??
+    primary;
+  return { primary, backup, partitions: usable.partitions };
+}
+
+function isHeader(bytes: Buffer): boolean {
+  return bytes.length === sector && bytes.toString('latin1', 0, 8) === 'EFI PART';
+}
+
+function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number): GptCopy {
+  const problems: string[] = [];
+  const nothing = {
+    ...{ lba, problems, sound: false, partitions: [], diskUuid: '' },
+    ...{ usable: { first: 0, last: 0 }, entriesCrc: 0 },
+  };
+  const header = read(lba * sector, sector);
+  if (!isHeader(header)) {
+    problems.push('there is no header');
+    return nothing;
+  }
+  const headerSize = header.readUInt32LE(12);
+  if (header.readUInt32LE(8) !== 0x00010000) problems.push('its revision is not 1.0');
+  let sound = false;
+  if (headerSize < 92 || headerSize > sector) problems.push(`its header has ${headerSize} bytes`);
+  else {
+    const plain = Buffer.from(header.subarray(0, headerSize));
+    plain.writeUInt32LE(0, 16);
+    sound = crc32(plain) === header.readUInt32LE(16);
+    if (!sound) problems.push("the header's CRC is wrong");
+  }
+  const own = Number(header.readBigUInt64LE(24));
+  const other = Number(header.readBigUInt64LE(32));
+  if (own !== lba) problems.push(`the header says that it is in sector ${own}, but is in ${lba}`);
+  if (other !== otherLba) problems.push(`it looks for the other copy in sector ${other}, not in ${otherLba}`);
+  const usable = { first: Number(header.readBigUInt64LE(40)), last: Number(header.readBigUInt64LE(48)) };
+  const entriesLba = Number(header.readBigUInt64LE(72));
+  const count = header.readUInt32LE(80);
+  const entrySize = header.readUInt32LE(84);
+  const entriesCrc = header.readUInt32LE(88);
+  const diskUuid = guid(header, 56);
+  if (entrySize < 128 || count > 1024 || entrySize > 4096 || entriesLba > lastLba) {
+    problems.push('its list of partitions is nowhere');
+    return { ...nothing, usable, diskUuid, entriesCrc };
+  }
+  const entries = read(entriesLba * sector, count * entrySize);
+  if (entries.length < count * entrySize || crc32(entries) !== entriesCrc) {
+    problems.push("the list of partitions' CRC is wrong");
+    sound = false;
+  }
+  const partitions: GptPartition[] = [];
+  for (let index = 0; (index + 1) * entrySize <= entries.length; index++) {
+    const at = index * entrySize;
+    const type = guid(entries, at);
+    if (type === unused) continue;
+    const first = Number(entries.readBigUInt64LE(at + 32));
+    const end = Number(entries.readBigUInt64LE(at + 40));
+    partitions.push({
+      number: index + 1,
+      type,
+      uuid: guid(entries, at + 16),
+      name: entries.toString('utf16le', at + 56, at + 128).replace(/\0.*$/s, ''),
+      attributes: entries.readBigUInt64LE(at + 48),
+      offset: first * sector,
+      size: (end - first + 1) * sector,
+    });
+  }
+  return { lba, problems, sound, partitions, diskUuid, usable, entriesCrc };
+}
+
+const unused = '00000000-0000-0000-0000-000000000000';
+
+/** A GUID as it is written: the first three groups are little-endian on disk. */
+function guid(bytes: Buffer, at: number): string {
+  const part = (from: number, to: number) => bytes.toString('hex', at + from, at + to);
+  const swapped = (from: number, to: number) =>
+    Buffer.from(bytes.subarray(at + from, at + to))
+      .reverse()
+      .toString('hex');
+  return [swapped(0, 4), swapped(4, 6), swapped(6, 8), part(8, 10), part(10, 16)].join('-');
+}

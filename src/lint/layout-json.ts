@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemCode } from '../base/errors.ts';
+import type { Complaint } from './rule.ts';
+
+// All shapes are those of the OCI Image Format Specification 1.1; what another tool wrote may lack anything. Go's programs
+// write null for what is empty.
+
+const maybe = <T extends z.ZodType>(shape: T) =>
+  shape.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+const texts = z.record(z.string(), z.string());
+
+export const descriptorShape = z.object({
+  mediaType: maybe(z.string()),
+  digest: maybe(z.string()),
+  size: maybe(z.number()),
+  platform: maybe(z.object({ os: maybe(z.string()), architecture: maybe(z.string()), variant: maybe(z.string()) })),
+  annotations: maybe(texts),
+});
+
+export const manifestShape = z.object({
+  /** Of an index: looked at one by one, so that one that is odd does not hide the others. */
+  manifests: maybe(z.array(z.unknown())),
+  config: maybe(descriptorShape),
+  layers: maybe(z.array(descriptorShape)),
+  artifactType: maybe(z.string()),
+  subject: maybe(z.unknown()),
+});
+
+export const configShape = z.object({
+  architecture: maybe(z.string()),
+  os: maybe(z.string()),
+  config: maybe(z.object({ Labels: maybe(texts), User: maybe(z.string()) })),
+  rootfs: maybe(z.object({ diff_ids: maybe(z.array(z.string())) })),
+});
+
+export type Descriptor = z.output<typeof descriptorShape>;
+export type Manifest = z.output<typeof manifestShape>;
+export type Config = z.output<typeof configShape>;
+
+/** What is wrong with a part of a layout, with the part's digest or place. */
+export type Problem = Complaint & { readonly where: string };
+
+/** Holds a value against a shape. @returns undefined where it differs, which `problems` then says */
+export function shapedAs<T>(shape: z.ZodType<T>, value: unknown, where: string, problems: Problem[]): T | undefined {
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.map(String).join('.') ?? '';
+  problems.push({ message: `${path === '' ? 'it' : path} is not as it should be: ${issue?.message}`, where });
+  return undefined;
+}
+
+/** JSON without what JSON is not. @returns undefined where it is none, which `problems` then says */
+export function parsedJson(text: string, where: string, problems: Problem[]): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.push({ message: 'it is no JSON', where });
+    return undefined;
+  }
+}
+
+/** bytes; registries take manifests of 4 MiB at most */
+const mostOfJson = 16 << 20;
+
+/** A blob that is JSON of a shape, its digest and size checked. @returns undefined where it cannot be had */
+export async function jsonBlob<T>(
+  layout: string,
+  descriptor: Descriptor,
+  shape: z.ZodType<T>,
+  problems: Problem[],
+): Promise<T | undefined> {
+  const where = descriptor.digest ?? 'a blob without a digest';
+  const file = await findBlob(layout, descriptor, problems);
+  if (file === undefined) return undefined;
+  if (file.size > mostOfJson) {
+    problems.push({ message: `it has ${file.size} bytes, more than any manifest`, where });
+    return undefined;
+  }
+  const data = await readFile(file.path);
+  if (`${file.algorithm}:${createHash(file.algorithm).update(data).digest('hex')}` !== descriptor.digest) {
+    problems.push({ message: 'its content has another digest', where });
+  }
+  const value = parsedJson(data.toString('utf8'), where, problems);
+  return value === undefined ? undefined : shapedAs(shape, value, where, problems);
+}
+
+const hexDigits = { sha256: 64, sha384: 96, sha512: 128 } as const;
+
+export type Algorithm = keyof typeof hexDigits;
+
+/** The algorithm of a digest; undefined where it is none that is known here. */
+export function algorithmOf(digest: string | undefined): Algorithm | undefined {
+  const [, name, hex] = /^(sha256|sha384|sha512):([0-9a-f]+)$/.exec(digest ?? '') ?? [];
+  return name !== undefined && hex?.length === hexDigits[name as Algorithm] ? (name as Algorithm) : undefined;
+}
+
+export interface Blob {
+  readonly path: string;
+  /** bytes */
+  readonly size: number;
+  readonly algorithm: Algorithm;
+}
+
+/** The file of a blob, its size checked. @returns undefined where there is none, which `problems` then says */
+export async function findBlob(layout: string, descriptor: Descriptor, problems: Problem[]): Promise<Blob | undefined> {
+  const { digest } = descriptor;
+  const where = digest ?? 'a blob without a digest';
+  const algorithm = algorithmOf(digest);
+  const path =
+    algorithm === undefined ? undefined : join(layout, 'blobs', algorithm, digest!.slice(algorithm.length + 1));
+  const size = path === undefined ? undefined : await fileSize(path);
+  if (algorithm === undefined || path === undefined || size === undefined) {
+    const message = digest !== undefined && algorithm === undefined ? 'it is no digest' : 'there is no such blob';
+    problems.push({ message, where });
+    return undefined;
+  }
+  if (size !== descriptor.size) problems.push({ message: `it has ${size} bytes, not ${descriptor.size}`, where });
+  return { path, size, algorithm };
+}
+
+async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw error;
+    return undefined;
+  }
+}

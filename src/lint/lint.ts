@@ -1,0 +1,109 @@
+import { mkdir, open, stat } from 'node:fs/promises';
+import { fileReader } from '../archive/read-at.ts';
+import { WeirError } from '../base/errors.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type ContainerFacts, containerFacts } from './container-facts.ts';
+import { type DiskFacts, diskFacts } from './disk-facts.ts';
+import { isArchive, withArchive } from './open-archive.ts';
+import { packageReader, withDisk } from './open-disk.ts';
+import { withImages } from './open-layout.ts';
+import { checkRules, type LintReport, notCheckable, passes, type Rule, type Target, type Verdict } from './rule.ts';
+import { azureRules } from './rules/azure.ts';
+import { bootRules } from './rules/boot.ts';
+import { containerOnlyRules, noLabels } from './rules/container.ts';
+import { kubernetesRules } from './rules/kubernetes.ts';
+import { leftoverRules } from './rules/leftovers.ts';
+import { partitionRules } from './rules/partitions.ts';
+import { osRelease, rootRules, rpmDatabase } from './rules/root.ts';
+import { wslOnlyRules } from './rules/wsl.ts';
+import { type WslFacts, wslFacts } from './wsl-facts.ts';
+
+/** Rules for disks, in the order in which reports have them. */
+export const diskRules: readonly Rule<DiskFacts>[] = [
+  ...partitionRules,
+  ...bootRules,
+  ...rootRules,
+  ...azureRules,
+  ...kubernetesRules,
+  ...leftoverRules,
+];
+
+/** Rules for container images. */
+export const containerRules: readonly Rule<ContainerFacts>[] = [...containerOnlyRules, osRelease, ...leftoverRules];
+
+/** Rules for images for WSL. */
+export const wslRules: readonly Rule<WslFacts>[] = [
+  ...wslOnlyRules,
+  osRelease,
+  rpmDatabase,
+  noLabels,
+  ...leftoverRules,
+];
+
+/** Every rule once, as a list of them shows it. */
+export function allRules(): Pick<Rule<never>, 'id' | 'appliesTo' | 'why'>[] {
+  const byId = new Map(
+    [...diskRules, ...containerRules, ...wslRules].map(({ id, appliesTo, why }) => [id, { id, appliesTo, why }]),
+  );
+  return [...byId.values()];
+}
+
+/**
+ * Checks a disk (raw, qcow2, VHD), an image for WSL or a folder with an OCI layout by what is in it; nothing is mounted,
+ * nothing written.
+ * @param target what a disk is checked for; other kinds are always checked as what they are
+ * @param scratch a folder of its own
+ * @returns one report, but one a platform for a container image
+ * @throws WeirError `no-file`, `unknown-format`, `wrong-target`
+ */
+export async function lintArtefact(
+  toolbox: Toolbox,
+  path: string,
+  target: Exclude<Target, 'container' | 'wsl'>,
+  scratch: string,
+): Promise<LintReport[]> {
+  await mkdir(scratch, { recursive: true });
+  const info = await stat(path);
+  // A pipe would never come to an end.
+  if (info.isFIFO() || info.isSocket() || info.isCharacterDevice()) throw notCheckable(path, 'this is no file');
+  const isFolder = info.isDirectory();
+  const first = isFolder ? Buffer.alloc(0) : await firstBytes(path);
+  if (!isFolder && !isArchive(path, first)) {
+    return withDisk(toolbox, path, scratch, async (disk, readers) => {
+      const verdicts = await checkRules(diskRules, diskFacts(disk, readers), target);
+      return [report(path, disk.format, target, verdicts)];
+    });
+  }
+  if (target !== 'generic') {
+    const kind = isFolder ? 'a container image' : 'an image for WSL';
+    throw new WeirError('wrong-target', `${kind} cannot be checked for ${target}`, {
+      where: { file: path },
+      hint: 'leave --for out',
+      exit: 2,
+    });
+  }
+  const packages = packageReader(toolbox, scratch);
+  if (!isFolder) {
+    return withArchive(path, first, scratch, async (archive) => {
+      const verdicts = await checkRules(wslRules, wslFacts(archive, packages), 'wsl');
+      return [report(path, 'wsl', 'wsl', verdicts)];
+    });
+  }
+  return withImages(path, scratch, async (image) => {
+    const verdicts = await checkRules(containerRules, containerFacts(image, packages), 'container');
+    return { ...report(path, 'oci', 'container', verdicts), image: image.name };
+  });
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const handle = await open(path);
+  try {
+    return fileReader(handle.fd)(0, 512);
+  } finally {
+    await handle.close();
+  }
+}
+
+function report(file: string, format: string, target: Target, verdicts: readonly Verdict[]): LintReport {
+  return { file, format, target, ok: passes(verdicts), verdicts };
+}

@@ -1,0 +1,77 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { fileReader, type ReadAt } from '../archive/read-at.ts';
+import { systemCode } from '../base/errors.ts';
+import { atMost } from './expansion.ts';
+import type { Files } from './files.ts';
+import { isBlindness, notCheckable, unreadable } from './rule.ts';
+import { tarFiles } from './tar-files.ts';
+import type { OpenArchive } from './wsl-facts.ts';
+
+/** Whether a file is an archive and not a disk, by its first bytes or, without any, by its name. */
+export function isArchive(path: string, first: Buffer): boolean {
+  return compression(first) !== undefined || first.toString('latin1', 257, 262) === 'ustar' || path.endsWith('.wsl');
+}
+
+function compression(first: Buffer): OpenArchive['compression'] {
+  const magic = first.toString('hex', 0, 6);
+  if (magic.startsWith('1f8b')) return 'gzip';
+  if (magic === 'fd377a585a00') return 'xz';
+  return magic.startsWith('28b52ffd') ? 'zstd' : undefined;
+}
+
+/**
+ * Opens a root file system as WSL takes it, for the time of `work`. What is broken in a file that is called .wsl is for the
+ * rules to say. @param scratch a folder of its own
+ * @throws WeirError `unknown-format` where another file is compressed and no archive
+ */
+export async function withArchive<T>(
+  path: string,
+  first: Buffer,
+  scratch: string,
+  work: (archive: OpenArchive) => Promise<T>,
+): Promise<T> {
+  const packed = compression(first);
+  const plain = packed === 'gzip' ? join(scratch, 'root.tar') : path;
+  if (packed === 'gzip') {
+    try {
+      await pipeline(createReadStream(path), createGunzip(), atMost(), createWriteStream(plain));
+    } catch (error) {
+      if (isBlindness(error)) return work({ compression: packed, problem: error.message, root: unreadableRoot });
+      if (!/^Z_/.test(systemCode(error) ?? '')) throw error;
+      return work({ compression: packed, problem: 'it does not decompress', root: unreadableRoot });
+    }
+  }
+  const handle = await open(plain);
+  try {
+    if (packed === 'xz' || packed === 'zstd') return await work({ compression: packed, root: unreadableRoot });
+    const opened = openRoot(fileReader(handle.fd));
+    if (typeof opened === 'string' && !path.endsWith('.wsl')) {
+      throw notCheckable(path, `this is no root file system: ${opened}`);
+    }
+    return await work(
+      typeof opened === 'string'
+        ? { compression: packed, problem: opened, root: unreadableRoot }
+        : { compression: packed, root: () => opened },
+    );
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns the files, or what makes the archive unreadable */
+function openRoot(read: ReadAt): Files | string {
+  try {
+    return tarFiles([read]);
+  } catch (error) {
+    if (!isBlindness(error)) throw error;
+    return error.message;
+  }
+}
+
+function unreadableRoot(): never {
+  throw unreadable('the archive cannot be read');
+}

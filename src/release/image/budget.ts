@@ -1,0 +1,26 @@
+import { WeirError } from '../../base/errors.ts';
+import type { Image } from '../../project/model.ts';
+import { contentBytes, treeBytes } from '../../tree/listing.ts';
+import type { Tree } from '../../tree/tree.ts';
+
+/**
+ * Holds an image to its budget.
+ * @param maxSize bytes of all files, at most
+ * @throws WeirError `image-too-large` (exit 2) with the packages that take most
+ */
+export function checkBudget(image: Pick<Image, 'name' | 'origin'>, maxSize: number, tree: Tree): void {
+  const size = treeBytes(tree.entries);
+  if (size <= maxSize) return;
+  const byOwner = new Map<string, number>();
+  for (const entry of tree.entries) {
+    const owner = entry.packages[0] ?? 'no package';
+    byOwner.set(owner, (byOwner.get(owner) ?? 0) + contentBytes(entry));
+  }
+  const largest = [...byOwner].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, 5);
+  throw new WeirError('image-too-large', `image ${image.name} has ${size} bytes, its max-size is ${maxSize}`, {
+    where: image.origin,
+    details: largest.map(([owner, bytes]) => `${owner}: ${bytes}`),
+    hint: 'leave packages out, or raise max-size',
+    exit: 2,
+  });
+}

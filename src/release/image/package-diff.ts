@@ -1,0 +1,96 @@
+import type { Digest } from '../../base/digest.ts';
+import type { RepoPackage } from '../../repo/metadata.ts';
+import { compareEvr, formatEvr } from '../../rpm/version.ts';
+
+/** A package as two sets of packages are compared by it. */
+export type ComparedPackage = Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> & {
+  /** SHA-256 of the RPM file before it was signed, so that another signature alone is no difference. */
+  readonly content: Digest;
+};
+
+/** `rebuilt`: the same version with other bytes or for another architecture. */
+export const packageChangeKinds = ['added', 'removed', 'upgraded', 'downgraded', 'rebuilt'] as const;
+
+export interface PackageChange {
+  readonly name: string;
+  readonly change: (typeof packageChangeKinds)[number];
+  readonly before?: PackageBuild;
+  readonly after?: PackageBuild;
+}
+
+export interface PackageBuild {
+  /** `[epoch:]version-release` */
+  readonly evr: string;
+  readonly arch: string;
+  readonly content: Digest;
+}
+
+/**
+ * What became of the packages, by name; which of two versions is newer, rpm's own comparison says. A name may be there in
+ * several versions (kernels) and for several architectures: builds that both sides have are left out, the others are
+ * matched by architecture, newest to newest.
+ */
+export function diffPackages(a: readonly ComparedPackage[], b: readonly ComparedPackage[]): PackageChange[] {
+  const before = byName(a);
+  const after = byName(b);
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return names.flatMap((name) => diffBuilds(name, before.get(name) ?? [], after.get(name) ?? []));
+}
+
+/** Whether the change is one of version: what a change of files in the package is expected with. */
+export function changesVersion({ change }: PackageChange): boolean {
+  return change !== 'rebuilt';
+}
+
+function diffBuilds(
+  name: string,
+  before: readonly ComparedPackage[],
+  after: readonly ComparedPackage[],
+): PackageChange[] {
+  const had = new Set(before.map(identity));
+  const has = new Set(after.map(identity));
+  const gone = before.filter((pkg) => !has.has(identity(pkg))).sort(newestFirst);
+  const come = after.filter((pkg) => !had.has(identity(pkg))).sort(newestFirst);
+  const pairs: [ComparedPackage, ComparedPackage][] = [];
+  const pair = (fits: (old: ComparedPackage, made: ComparedPackage) => boolean): void => {
+    for (const old of [...gone]) {
+      const index = come.findIndex((made) => fits(old, made));
+      if (index < 0) continue;
+      pairs.push([old, come.splice(index, 1)[0]!]);
+      gone.splice(gone.indexOf(old), 1);
+    }
+  };
+  pair((old, made) => old.arch === made.arch);
+  pair(() => true);
+  return [
+    ...pairs.map(([old, made]) => {
+      const order = compareEvr(old, made);
+      const change = order < 0 ? 'upgraded' : order > 0 ? 'downgraded' : 'rebuilt';
+      return { name, change, before: build(old), after: build(made) } as const;
+    }),
+    ...gone.map((pkg) => ({ name, change: 'removed', before: build(pkg) }) as const),
+    ...come.map((pkg) => ({ name, change: 'added', after: build(pkg) }) as const),
+  ];
+}
+
+function build(pkg: ComparedPackage): PackageBuild {
+  return { evr: formatEvr(pkg), arch: pkg.arch, content: pkg.content };
+}
+
+function identity(pkg: ComparedPackage): string {
+  return `${formatEvr(pkg)} ${pkg.arch} ${pkg.content}`;
+}
+
+function newestFirst(a: ComparedPackage, b: ComparedPackage): number {
+  return compareEvr(b, a) || (a.arch < b.arch ? -1 : a.arch > b.arch ? 1 : 0);
+}
+
+function byName(packages: readonly ComparedPackage[]): Map<string, ComparedPackage[]> {
+  const names = new Map<string, ComparedPackage[]>();
+  for (const pkg of packages) {
+    const there = names.get(pkg.name);
+    if (there === undefined) names.set(pkg.name, [pkg]);
+    else there.push(pkg);
+  }
+  return names;
+}

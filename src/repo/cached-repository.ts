@@ -1,0 +1,91 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { exists, temporaryName, writeAtomic } from '../base/files.ts';
+import type { Engine } from '../engine/action.ts';
+import { removeTree } from '../engine/scratch.ts';
+import { sealed, unsealed } from '../engine/seal.ts';
+import { digestOfFileNow, type Store } from '../engine/store.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type RepoPackage, writeRepository } from './metadata.ts';
+
+/** Where the repository is made, and its clock: seconds since 1970. */
+export interface CacheContext {
+  readonly engine: Engine;
+  readonly clock: number;
+}
+
+/**
+ * A repository in the cache, made beside and renamed; its name holds the digest of its content. It is read rarely, so only what
+ * reads it holds it against what was made.
+ * @returns sees to it that the folder is as it was made
+ */
+export async function cachedRepository(
+  workspace: CacheContext,
+  toolbox: Toolbox,
+  dir: string,
+  packages: readonly RepoPackage[],
+): Promise<() => Promise<void>> {
+  const { store } = workspace.engine;
+  if (!(await exists(dir))) await make(workspace, toolbox, dir, packages);
+  let checked: Promise<void> | undefined;
+  const check = async (): Promise<void> => {
+    if (await isWholeRepository(store, dir)) return;
+    store.tell(`${dir} is not as it was made: it is made again`);
+    await removeTree(dir);
+    await make(workspace, toolbox, dir, packages);
+  };
+  return () => {
+    checked ??= check();
+    return checked;
+  };
+}
+
+async function make(
+  { engine, clock }: CacheContext,
+  toolbox: Toolbox,
+  dir: string,
+  packages: readonly RepoPackage[],
+): Promise<void> {
+  await mkdir(dirname(dir), { recursive: true });
+  const temporary = temporaryName(dir);
+  try {
+    await mkdir(temporary);
+    await writeRepository(engine, toolbox, temporary, packages, clock, 'links');
+    const listing = sealed(engine.store.seal, subject(dir), listed(engine.store, temporary));
+    await writeAtomic(join(temporary, listingName), listing);
+    await rename(temporary, dir);
+  } catch (error) {
+    await removeTree(temporary);
+    if (!(await exists(dir))) throw error;
+  }
+}
+
+/** Whether a repository of the cache is as it was made. */
+export async function isWholeRepository(store: Store, dir: string): Promise<boolean> {
+  const noted = unsealed(store.seal, subject(dir), await readFile(join(dir, listingName), 'utf8').catch(() => ''));
+  return noted !== undefined && noted === listed(store, dir);
+}
+
+/** Holds what is in the folder: a line a file. */
+const listingName = '.weir-listing';
+
+function subject(dir: string): string {
+  return `repository ${basename(dir)}`;
+}
+
+function listed(store: Store, dir: string): string {
+  const lines: string[] = [];
+  const visit = (folder: string): void => {
+    for (const name of readdirSync(join(dir, folder))) {
+      const path = join(folder, name);
+      if (path === listingName) continue;
+      const info = lstatSync(join(dir, path), { bigint: true });
+      if (info.isDirectory()) visit(path);
+      else if (!info.isFile()) lines.push(`no file ${path}`);
+      else lines.push(`${(info.mode & 0o7777n).toString(8)} ${digestOfFileNow(store, join(dir, path), info)} ${path}`);
+    }
+  };
+  visit('');
+  return lines.sort().join('\n');
+}

@@ -1,0 +1,87 @@
+import { dirname, join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { inStage } from '../base/progress.ts';
+import { uncheckedBlobPath } from '../engine/store.ts';
+import { cachedRepository } from '../repo/cached-repository.ts';
+import type { RepoPackage } from '../repo/metadata.ts';
+import type { RepoSource } from '../repo/resolve.ts';
+import { convertSeed } from '../seed/convert.ts';
+import type { SeedPackage } from '../seed/convert-package.ts';
+import { loadMapping, rootPackages } from '../seed/mapping.ts';
+import { debianArch } from '../toolbox/apt.ts';
+import { lockedDebs } from '../toolbox/lock.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { zstdOf } from '../toolbox/zstd.ts';
+import { seedApt, type Workspace } from './workspace.ts';
+
+/** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
+export interface SeedRepository {
+  readonly source: RepoSource;
+  readonly packages: ReadonlyMap<string, SeedPackage>;
+  /** Requirements that became recommendations. */
+  readonly demotions: number;
+  /** What the base channel starts from, as names that the seed's packages provide. */
+  readonly baseRoots: readonly string[];
+}
+
+/** Fetches the seed's Debian packages, converts them and lays them out as a repository in the cache. */
+export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise<SeedRepository> {
+  const { project, engine, cache, progress, clock, arch } = workspace;
+  const seed = project.seed;
+  if (seed === undefined) {
+    throw new WeirError(
+      'no-inputs',
+      'the project has no [seed], and reading an upstream mirror comes with a later version',
+      {
+        where: { file: project.file },
+        hint: 'add a [seed] table',
+        exit: 2,
+      },
+    );
+  }
+  const dir = seed.mappings[0] === undefined ? join(project.root, '..', 'seed') : dirname(seed.mappings[0]);
+  const mapping = await loadMapping(dir);
+  const rootsOf = (set: string): string[] => rootPackages(mapping, set, debianArch(arch));
+  const roots = [...new Set([...mapping.roots.keys()].flatMap(rootsOf))].sort();
+  return inStage(progress, 'seed', async (stage) => {
+    const locked = await lockedDebs(engine, {
+      lock: join(dir, 'seed.lock'),
+      set: `${seed.suite}-${debianArch(arch)}`,
+      roots,
+      openApt: () => seedApt(workspace, seed),
+      onProgress: (count, total) => stage.update(`downloaded ${count} of ${total} Debian packages`),
+    });
+    if (locked.relocked !== undefined) stage.note(`seed.lock written anew: ${locked.relocked}`);
+    stage.update(`converting ${locked.packages.length} Debian packages`);
+    const ran = engine.counts.ran;
+    const debs = locked.packages.map((deb) => ({ ...deb, path: uncheckedBlobPath(engine.store, deb.sha256) }));
+    const converted = await convertSeed(engine, mapping, debs, clock, zstdOf(toolbox));
+    const packages = converted.packages.map(
+      (pkg): RepoPackage => ({
+        name: pkg.name,
+        epoch: pkg.epoch,
+        version: pkg.version,
+        release: pkg.release,
+        arch: pkg.arch,
+        rpm: pkg.digest,
+        sourceRpm: pkg.sourceRpm,
+        origin: 'seed',
+      }),
+    );
+    const repository = join(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
+    const check = await cachedRepository(workspace, toolbox, repository, packages);
+    const fresh = engine.counts.ran - ran;
+    const ignored = new Set(converted.ignored);
+    return {
+      result: {
+        source: { id: 'seed', dir: repository, packages, priority: 90, check },
+        packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
+        demotions: converted.demotions.length,
+        baseRoots: rootsOf('base').filter((name) => !ignored.has(name)),
+      },
+      summary: `${packages.length} RPMs from ${locked.packages.length} Debian packages, ${locked.downloaded} downloaded`,
+      cached: fresh === 0 && locked.downloaded === 0,
+    };
+  });
+}

@@ -1,0 +1,108 @@
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sha256 } from '../../../src/base/digest.ts';
+import { WeirError } from '../../../src/base/errors.ts';
+import { runOk } from '../../../src/base/process.ts';
+import { openEngine } from '../../../src/engine/engine.ts';
+import { ofImage } from '../../../src/release/image/images.ts';
+import { knownImage } from '../../../src/release/image/known-image.ts';
+import { rememberFiles } from '../../../src/release/image/stamps.ts';
+import type { Toolbox } from '../../../src/toolbox/tool.ts';
+
+// Files as small as these are read without a tool.
+const toolbox = {} as Toolbox;
+const files = [{ path: 'vm.raw', size: 8, sha256: sha256('the disk') }];
+const image = { name: 'vm', kind: 'disk', inputs: 'ab', installedSize: 7, files, details: {} };
+const record = { ...image, snapshot: '20260101-01234567', packages: [], osRelease: {}, log: [] };
+
+let root: string;
+let dir: string;
+let file: string;
+let notes: string[];
+let place: Parameters<typeof knownImage>[0];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'weir-known-'));
+  dir = join(root, 'vm');
+  file = join(dir, 'image.json');
+  notes = [];
+  const cache = join(root, 'cache');
+  place = { cache, engine: await openEngine(cache), out: root };
+  await mkdir(dir);
+  await writeFile(join(dir, 'vm.raw'), 'the disk');
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const known = () =>
+  knownImage(
+    place,
+    toolbox,
+    { dir, name: 'vm', inputs: 'ab', key: { id: '', publicKey: '' } },
+    {
+      update: () => {},
+      note: (text) => notes.push(text),
+    },
+  );
+
+/** As after a build that wrote this. */
+async function built(text: string): Promise<void> {
+  await writeFile(file, text);
+  await rememberFiles(place, dir, { text, files });
+}
+
+test('an image that nobody touched is known', async () => {
+  await built(JSON.stringify(record));
+  expect(await known()).toEqual(record);
+  expect(notes).toEqual([]);
+});
+
+test('an image with another file beside its own, or with another mode, is made again', async () => {
+  await built(JSON.stringify(record));
+  await writeFile(join(dir, 'vm.efi'), '');
+  expect(await known()).toBeUndefined();
+  await rm(join(dir, 'vm.efi'));
+  expect(await known()).toEqual(record);
+  await chmod(join(dir, 'vm.raw'), 0o4755);
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining('vm.efi'), expect.stringContaining('vm.raw')]);
+});
+
+test.each([null, { inputs: 'ab' }, { ...record, files: [] }, [], 3])(
+  'an image whose record is none is made again: %j',
+  async (value) => {
+    await built(JSON.stringify(value));
+    expect(await known()).toBeUndefined();
+    expect(notes).toEqual([expect.stringContaining(file)]);
+  },
+);
+
+test.each([
+  ['a folder', () => mkdir(file)],
+  ['a pipe', () => runOk(['mkfifo', file])],
+  ['a link', () => symlink('/dev/zero', file)],
+])('an image whose record is %s is made again', async (_what, make) => {
+  await make();
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining(file)]);
+});
+
+test('an image that another cache made is made again, whatever its record says', async () => {
+  await writeFile(file, JSON.stringify(record));
+  expect(await known()).toBeUndefined();
+  expect(notes).toEqual([`${file} is not known to be what the build wrote: the image is made again`]);
+});
+
+test('what goes wrong with an image is said with the line that defines it, unless a nearer place is known', () => {
+  const origin = { file: 'images/vm.toml', line: 3 };
+  const found = (error: unknown) => ofImage(error, { origin });
+  const missing = new WeirError('not-found', 'no repository has bsh', { where: { package: 'bsh' } });
+  expect(found(missing)).toMatchObject({ code: 'not-found', where: { ...origin, package: 'bsh' } });
+  for (const other of [
+    new WeirError('no-space', 'full', { where: { file: '/tmp' } }),
+    new WeirError('interrupted', 'stopped'),
+    new TypeError('a bug'),
+  ])
+    expect(found(other)).toBe(other);
+});
