@@ -1,5 +1,5 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
@@ -8,7 +8,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
 import { grubConfiguration, installBios } from './bios.ts';
 import { dataExtents, hashSparse } from './digest.ts';
-import { copySparse, makeDisk, partitionTypes, rawToQcow2, rawToVhd, type Target } from './disk.ts';
+import { copySparse, makeDisk, type Partition, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
 import { makeEsp } from './esp.ts';
 import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
 import { makeInitrd, rootModules } from './initrd.ts';
@@ -77,12 +77,62 @@ export async function makeVm(
   work: string,
   options: VmOptions,
 ): Promise<Vm> {
-  const { epoch, seed } = options;
-  const names = architectures[options.arch];
-  const contents = new Map<string, FileEntry>();
-  for (const entry of tree.entries) if (entry.kind === 'file') contents.set(entry.path, entry);
+  const rootPartitionUuid = seededUuid(options.seed, 'root partition');
+  const rootUuid = seededUuid(options.seed, 'root file system');
+  const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
+  // What tools write has folders of its own in the scratch space, apart from what they read.
+  const disks = join(work, 'disks');
+  for (const folder of [disks, join(work, 'uki'), join(work, 'initrd'), join(work, 'bios')]) await mkdir(folder);
+  const parts = await bootParts(toolbox, store, tree, work, { ...options, commandLine });
+
+  const raw = join(disks, `${options.name}.raw`);
+  let modules: readonly string[] = [];
+  const { size } = await makeDisk(toolbox, raw, {
+    uuid: seededUuid(options.seed, 'disk'),
+    size: options.size,
+    partitions: [
+      ...(options.arch === 'x86_64' ? [biosPartition(toolbox, work, options)] : []),
+      espPartition(toolbox, parts, options, async () => {
+        modules = await unifiedKernel(toolbox, store, tree, work, parts, commandLine, options.epoch);
+      }),
+      rootPartition(toolbox, store, tree, work, options, { partition: rootPartitionUuid, fileSystem: rootUuid }),
+    ],
+  });
+  const made = await makeFormats(toolbox, raw, size, out, options);
+  return { ...made, size, kernel: parts.kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+}
+
+/** What a disk boots with, each a file of the host but for the kernel's release. */
+interface BootParts {
+  /** Release of the kernel. */
+  readonly kernel: string;
+  readonly linux: string;
+  readonly busybox: string;
+  readonly osRelease: string;
+  readonly stub: string;
+  readonly loader: string;
+  readonly loaderConf: string;
+  readonly grub: string;
+  /** Not there before `unifiedKernel`. */
+  readonly initrd: string;
+  /** Not there before `unifiedKernel`. */
+  readonly uki: string;
+}
+
+/** Finds the boot loader, the kernel and what they need, and writes their configuration. */
+async function bootParts(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  work: string,
+  { arch, name, commandLine }: Pick<VmOptions, 'arch' | 'name'> & { readonly commandLine: string },
+): Promise<BootParts> {
+  const names = architectures[arch];
+  const kernel = kernelRelease(tree);
+  const files = new Map<string, FileEntry>();
+  for (const entry of tree.entries) if (entry.kind === 'file') files.set(entry.path, entry);
   const fromTree = (path: string): string | undefined => {
-    const entry = contents.get(path);
+    const entry = files.get(path);
     return entry === undefined ? undefined : blobFileNow(store, entry.digest);
   };
   const fromEither = async (path: string, debianPackage: string): Promise<string> => {
@@ -92,19 +142,6 @@ export async function makeVm(
       hint: `add ${debianPackage} to the image or to the toolbox`,
     });
   };
-
-  const kernel = kernelRelease(tree);
-  const rootPartitionUuid = seededUuid(seed, 'root partition');
-  const rootUuid = seededUuid(seed, 'root file system');
-  const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
-
-  // What tools write has folders of its own in the scratch space, apart from what they read.
-  const disks = join(work, 'disks');
-  await mkdir(disks);
-  await mkdir(join(work, 'uki'));
-  await mkdir(join(work, 'initrd'));
-  await mkdir(join(work, 'bios'));
-  const initrd = join(work, 'initrd.img');
   const busybox = await fromEither('/usr/bin/busybox', 'busybox-static');
   const stub = await fromEither(`/usr/lib/systemd/boot/efi/${names.stub}`, 'systemd-boot-efi');
   const osRelease = fromTree('/usr/lib/os-release') ?? fromTree('/etc/os-release');
@@ -113,112 +150,137 @@ export async function makeVm(
       hint: 'the image needs the release package of the distribution',
     });
   }
-  const uki = join(work, 'uki', 'uki.efi');
-  let modules: readonly string[] = [];
-  const unifiedKernel = async (): Promise<void> => {
-    const made = await makeInitrd(toolbox, store, tree, initrd, join(work, 'initrd'), {
-      kernel,
-      busybox,
-      modules: rootModules,
-      required: ['ext4'],
-      epoch,
-    });
-    modules = made.modules;
-    await makeUki(toolbox, uki, { kernel: linux, release: kernel, initrd, commandLine, osRelease, stub, epoch });
-  };
   const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
   const loaderConf = join(work, 'loader.conf');
   // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
   await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
-
-  const bios = options.arch === 'x86_64';
-  const volumeId = seededUuid(seed, 'esp volume').slice(0, 8);
   const grub = join(work, 'grub.cfg');
+  const folder = biosFolder(kernel);
+  const entry = { title: name, kernel: `${folder}/linux`, initrd: `${folder}/initrd`, commandLine };
+  await writeFile(grub, grubConfiguration(entry));
   const linux = fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!;
-  const biosFolder = `weir/${kernel}`;
-  await writeFile(
-    grub,
-    grubConfiguration({
-      title: options.name,
-      kernel: `${biosFolder}/linux`,
-      initrd: `${biosFolder}/initrd`,
-      commandLine,
-    }),
-  );
+  const [initrd, uki] = [join(work, 'initrd.img'), join(work, 'uki', 'uki.efi')];
+  return { kernel, linux, busybox, osRelease, stub, loader, loaderConf, grub, initrd, uki };
+}
 
-  const raw = join(disks, `${options.name}.raw`);
-  const { size } = await makeDisk(toolbox, raw, {
-    uuid: seededUuid(seed, 'disk'),
-    size: options.size,
-    partitions: [
-      ...(bios
-        ? [
-            {
-              name: 'bios',
-              type: partitionTypes.biosBoot,
-              uuid: seededUuid(seed, 'bios partition'),
-              size: 1 << 20,
-              fill: (target: Target) => installBios(toolbox, target, volumeId, join(work, 'bios')),
-            },
-          ]
-        : []),
-      {
-        name: 'esp',
-        type: partitionTypes.esp,
-        uuid: seededUuid(seed, 'esp partition'),
-        size: options.espSize,
-        fill: async (target) => {
-          await unifiedKernel();
-          await makeEsp(toolbox, target, {
-            label: 'ESP',
-            volumeId,
-            epoch,
-            files: {
-              [`EFI/BOOT/${names.fallback}`]: loader,
-              [`EFI/systemd/${names.boot}`]: loader,
-              'loader/loader.conf': loaderConf,
-              [`EFI/Linux/weir-${kernel}.efi`]: uki,
-              // GRUB cannot read a unified kernel image, so for the BIOS its parts lie beside it.
-              ...(bios
-                ? { 'grub/grub.cfg': grub, [`${biosFolder}/linux`]: linux, [`${biosFolder}/initrd`]: initrd }
-                : {}),
-            },
-          });
-        },
-      },
-      {
-        name: 'root',
-        type: partitionTypes[names.type],
-        uuid: rootPartitionUuid,
-        size: ext4Size(tree),
-        fill: async (target) => {
-          const { rootLabel: label, selinux } = options;
-          await makeExt4(toolbox, store, tree, target, work, { label, uuid: rootUuid, seed, epoch, selinux });
-          await checkExt4(toolbox, target);
-        },
-      },
-    ],
+/** Where kernel and initrd lie on the EFI system partition for GRUB, which cannot read a unified kernel image. */
+function biosFolder(kernel: string): string {
+  return `weir/${kernel}`;
+}
+
+/** Makes the initrd and the unified kernel image. @returns modules in the initrd, in the order of loading */
+async function unifiedKernel(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  work: string,
+  { kernel, linux, busybox, osRelease, stub, initrd, uki }: BootParts,
+  commandLine: string,
+  epoch: number,
+): Promise<readonly string[]> {
+  const { modules } = await makeInitrd(toolbox, store, tree, initrd, join(work, 'initrd'), {
+    kernel,
+    busybox,
+    modules: rootModules,
+    required: ['ext4'],
+    epoch,
   });
+  await makeUki(toolbox, uki, { kernel: linux, release: kernel, initrd, commandLine, osRelease, stub, epoch });
+  return modules;
+}
 
-  const files: Partial<Record<VmFormat, string>> = {};
+/** GRUB's core image, for machines without UEFI. */
+function biosPartition(toolbox: Toolbox, work: string, { seed }: VmOptions): Partition {
+  return {
+    name: 'bios',
+    type: partitionTypes.biosBoot,
+    uuid: seededUuid(seed, 'bios partition'),
+    size: 1 << 20,
+    fill: (target) => installBios(toolbox, target, volumeId(seed), join(work, 'bios')),
+  };
+}
+
+/** Volume serial number of the EFI system partition. */
+function volumeId(seed: string): string {
+  return seededUuid(seed, 'esp volume').slice(0, 8);
+}
+
+/** The EFI system partition. @param unify makes the initrd and the unified kernel image, side by side with the root */
+function espPartition(
+  toolbox: Toolbox,
+  parts: BootParts,
+  { arch, seed, espSize, epoch }: VmOptions,
+  unify: () => Promise<void>,
+): Partition {
+  const names = architectures[arch];
+  const { kernel, linux, loader, loaderConf, grub, initrd, uki } = parts;
+  const folder = biosFolder(kernel);
+  const files = {
+    [`EFI/BOOT/${names.fallback}`]: loader,
+    [`EFI/systemd/${names.boot}`]: loader,
+    'loader/loader.conf': loaderConf,
+    [`EFI/Linux/weir-${kernel}.efi`]: uki,
+    ...(arch === 'x86_64' ? { 'grub/grub.cfg': grub, [`${folder}/linux`]: linux, [`${folder}/initrd`]: initrd } : {}),
+  };
+  return {
+    name: 'esp',
+    type: partitionTypes.esp,
+    uuid: seededUuid(seed, 'esp partition'),
+    size: espSize,
+    fill: async (target) => {
+      await unify();
+      await makeEsp(toolbox, target, { label: 'ESP', volumeId: volumeId(seed), epoch, files });
+    },
+  };
+}
+
+/** The root file system. */
+function rootPartition(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  work: string,
+  { arch, rootLabel: label, seed, epoch, selinux }: VmOptions,
+  uuids: { readonly partition: string; readonly fileSystem: string },
+): Partition {
+  return {
+    name: 'root',
+    type: partitionTypes[architectures[arch].type],
+    uuid: uuids.partition,
+    size: ext4Size(tree),
+    fill: async (target) => {
+      await makeExt4(toolbox, store, tree, target, work, { label, uuid: uuids.fileSystem, seed, epoch, selinux });
+      await checkExt4(toolbox, target);
+    },
+  };
+}
+
+/** Converts the raw disk, and hashes it meanwhile. @param size bytes of the disk */
+async function makeFormats(
+  toolbox: Toolbox,
+  raw: string,
+  size: number,
+  out: string,
+  { name, formats, seed, epoch }: VmOptions,
+): Promise<Pick<Vm, 'files' | 'digests'>> {
   const vhd = { epoch, uuid: seededUuid(seed, 'vhd') };
-  const hashing = diskDigests(toolbox, raw, options.formats, vhdFooter({ size, ...vhd }));
+  const hashing = diskDigests(toolbox, raw, formats, vhdFooter({ size, ...vhd }));
+  // A chroot moves the folder in for each tool.
   if (toolbox.jail.kind === 'chroot') await hashing;
+  const disk = (format: VmFormat): string => join(dirname(raw), `${name}.${format}`);
   const converting = (async () => {
-    for (const format of options.formats) {
-      const disk = join(disks, `${options.name}.${format}`);
-      if (format === 'qcow2') await rawToQcow2(toolbox, raw, disk);
-      if (format === 'vhd') await rawToVhd(toolbox, raw, disk, vhd);
-      files[format] = join(out, `${options.name}.${format}`);
-    }
+    if (formats.includes('qcow2')) await rawToQcow2(toolbox, raw, disk('qcow2'));
+    if (formats.includes('vhd')) await rawToVhd(toolbox, raw, disk('vhd'), vhd);
   })();
   // Both are waited for whatever happens, so that neither works on in a folder that is gone.
   await Promise.allSettled([hashing, converting]);
   const [digests] = await Promise.all([hashing, converting]);
-  for (const [format, file] of Object.entries(files)) {
-    await moveSparse(toolbox, join(disks, `${options.name}.${format}`), file);
+  const files: Partial<Record<VmFormat, string>> = {};
+  for (const format of formats) {
+    files[format] = join(out, `${name}.${format}`);
+    await moveSparse(toolbox, disk(format), files[format]);
   }
-  return { files, digests, size, kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+  return { files, digests };
 }
 
 /** Digests of the formats that hold every byte of the disk: the raw disk, and a VHD, which has a footer besides. */

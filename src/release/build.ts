@@ -10,7 +10,7 @@ import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
 import { seedStage } from '../workspace/seed.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
-import { type BuiltImage, imageStage } from './image/images.ts';
+import { type BuiltImage, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
 import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
@@ -38,7 +38,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const repository = await repositoryStage(workspace, toolbox, key, seed, built);
     const images: BuiltImage[] = [];
     for (const image of chosen) {
-      images.push(await imageStage(workspace, toolbox, repository, { seed, built, key: imageKey }, image));
+      images.push(await imageStage({ workspace, toolbox, repository, seed, built, key: imageKey }, image));
     }
     const release = { workspace, toolbox, key, imageKey, seed, built, repository, images };
     const records = await releaseImages(release);

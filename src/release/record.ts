@@ -13,7 +13,7 @@ import { imageKeyFile, releaseSignatureFile, timingsFile } from '../workspace/ou
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { ImageRecord } from './image/image-record.ts';
-import type { BuiltImage } from './image/images.ts';
+import type { BuiltImage } from './image/stage.ts';
 import { readImage } from './published.ts';
 import type { PublishedRepository } from './repository.ts';
 

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
 import type { ImageDiff, ReleaseDiff } from '../../src/release/image/image-diff.ts';
-import { treeFile } from '../../src/release/image/images.ts';
+import { treeFile } from '../../src/release/image/stage.ts';
 import { contentBytes, parseListing } from '../../src/tree/listing.ts';
 import { expectError, imageRecord, newFolder, shared, weir } from './weir.ts';
 

@@ -35,8 +35,8 @@ async function changed<T>(path: string, edit: (text: string) => string, look: ()
 
 describe('the code that a module reaches', () => {
   test('a comment, a type or a line end changes nothing, other code all that reaches it', async () => {
-    const [oci, images, git] = ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
-    const now = (): ReachableCode[] => ['image/oci.ts', 'release/images.ts', 'sources/git.ts'].map(of);
+    const [oci, images, git] = ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
+    const now = (): ReachableCode[] => ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
     const edit = (from: string, to: string) => (text: string) => text.replace(from, to);
     const comment = edit('const manifest = await', '// Another word.\n  const manifest =\n    await /* and more */');
     expect(await changed('src/image/oci.ts', comment, now)).toEqual([oci, images, git]);
@@ -54,12 +54,12 @@ describe('the code that a module reaches', () => {
       expect(files).toHaveProperty([`src/${name}`]);
     // oci.ts takes ContainerSettings from there.
     expect(files).not.toHaveProperty(['src/project/model.ts']);
-    expect(of('release/render-pool.ts').files).toHaveProperty(['src/component/render/render-worker.ts']);
-    expect(of('project/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
+    expect(of('component/render/render-pool.ts').files).toHaveProperty(['src/component/render/render-worker.ts']);
+    expect(of('toml/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
   });
 
   test('holds the rooms whose code makes an image, and the npm packages behind them', () => {
-    const { files, packages } = of('release/images.ts');
+    const { files, packages } = of('release/image/stage.ts');
     for (const name of ['trust/dsse.ts', 'rpm/read.ts', 'repo/resolve.ts', 'audit/spdx.ts', 'engine/sandbox.ts'])
       expect(files).toHaveProperty([`src/${name}`]);
     expect(Object.keys(packages)).toEqual(
@@ -68,7 +68,7 @@ describe('the code that a module reaches', () => {
   });
 
   test('counts the locked version of each package and of what it depends on', async () => {
-    const now = (): ReachableCode => of('release/images.ts');
+    const now = (): ReachableCode => of('release/image/stage.ts');
     const before = now();
     const locked = JSON.parse(await readFile(join(copy, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { integrity?: string; dependencies?: object; dev?: boolean }>;

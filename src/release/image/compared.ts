@@ -20,8 +20,8 @@ import {
   type ReleaseDiff,
 } from './image-diff.ts';
 import type { ImageRecord } from './image-record.ts';
-import { treeFile } from './images.ts';
 import type { ComparedPackage } from './package-diff.ts';
+import { treeFile } from './stage.ts';
 
 export interface CompareOptions {
   /** No trees are read: packages alone are compared. */

@@ -288,9 +288,9 @@ describe('the folder', () => {
   it('is right after two runs at once, and after one that was killed', async () => {
     await withThreads();
     const script = `
-      import { openProjectWorkspace } from ${JSON.stringify(join(import.meta.dirname, '../../src/workspace/workspace.ts'))};
-      import { renderComponents } from ${JSON.stringify(join(import.meta.dirname, '../../src/component/render/render.ts'))};
-      import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../src/base/progress.ts'))};
+      import { openProjectWorkspace } from ${JSON.stringify(join(import.meta.dirname, '../../../src/workspace/workspace.ts'))};
+      import { renderComponents } from ${JSON.stringify(join(import.meta.dirname, '../../../src/component/render/render.ts'))};
+      import { createProgress } from ${JSON.stringify(join(import.meta.dirname, '../../../src/base/progress.ts'))};
       const progress = createProgress('quiet', false, () => {});
       const workspace = await openProjectWorkspace({ directory: ${JSON.stringify(join(root, 'p'))}, progress });
       await renderComponents(workspace, [...workspace.project.components.values()], { all: true });

@@ -1,0 +1,52 @@
+import { putBytes, readBlobText } from '../../engine/store.ts';
+import type { WeirImage } from '../../project/model.ts';
+import type { Entry, Tree } from '../../tree/tree.ts';
+import type { Workspace } from '../../workspace/workspace.ts';
+
+/** Files that each image has of its own: os-release, SELinux mode, hostname, machine-id, fstab. */
+export async function imageEntries(
+  workspace: Workspace,
+  name: string,
+  definition: WeirImage,
+  tree: Tree,
+): Promise<Entry[]> {
+  const { engine, clock, release } = workspace;
+  const added: Entry[] = [];
+  const owned = { user: 'root', group: 'root', mtime: clock, packages: [] } as const;
+  const put = async (path: string, text: string, mode = 0o644): Promise<void> => {
+    const before = tree.entries.find((entry) => entry.path === path);
+    const packages = before?.packages ?? [];
+    added.push({ ...owned, packages, kind: 'file', path, mode, ...(await putBytes(engine.store, text)) });
+  };
+  const osRelease = tree.entries.find((entry) => entry.path === '/usr/lib/os-release');
+  if (osRelease?.kind === 'file') {
+    const text = (await readBlobText(engine.store, osRelease.digest)).trimEnd();
+    await put(
+      '/usr/lib/os-release',
+      `${text}\nIMAGE_ID="${name}"\nIMAGE_VERSION="${release.version}.${dateOf(clock)}"\n`,
+    );
+  }
+  const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
+  if (config?.kind === 'file' && definition.selinux !== 'enforcing') {
+    const text = await readBlobText(engine.store, config.digest);
+    await put('/etc/selinux/config', text.replace(/^SELINUX=.*$/m, `SELINUX=${definition.selinux}`));
+  }
+  if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
+  // Empty, so that each installation makes its own, but no first boot: nobody would answer systemd-firstboot's questions.
+  if (definition.kind === 'wsl') await put('/etc/machine-id', '', 0o444);
+  if (definition.kind === 'disk') {
+    // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and units that wait for one would not run.
+    await put('/etc/machine-id', 'uninitialized\n', 0o444);
+    const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
+    const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';
+    await put(
+      '/etc/fstab',
+      `# The root file system; the kernel command line names its partition. The ESP is mounted by whoever writes to it.\n${root}\n${esp}\n`,
+    );
+  }
+  return added;
+}
+
+function dateOf(clock: number): string {
+  return new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+}

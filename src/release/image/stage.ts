@@ -1,0 +1,224 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { cyclonedxDocument } from '../../audit/cyclonedx.ts';
+import { provenanceStatement } from '../../audit/provenance.ts';
+import { spdxDocument } from '../../audit/spdx.ts';
+import { type Digest, valueDigest } from '../../base/digest.ts';
+import { retold, WeirError } from '../../base/errors.ts';
+import { inStage } from '../../base/progress.ts';
+import type { BuiltComponents } from '../../component/build.ts';
+import { codeDigest } from '../../engine/code.ts';
+import { readBlobText } from '../../engine/store.ts';
+import { gzipBy } from '../../image/gzip.ts';
+import type { Image, WeirImage } from '../../project/model.ts';
+import { nevra, type RepoPackage } from '../../repo/metadata.ts';
+import { resolveCached } from '../../repo/resolve.ts';
+import type { Toolbox } from '../../toolbox/tool.ts';
+import { composeTree } from '../../tree/compose.ts';
+import { finaliseTree } from '../../tree/finalise.ts';
+import { printListing, treeBytes } from '../../tree/listing.ts';
+import { withEntries } from '../../tree/overlay.ts';
+import type { FileEntry, Tree } from '../../tree/tree.ts';
+import { signEnvelope, statementType } from '../../trust/dsse.ts';
+import type { ImageKey } from '../../trust/image-key.ts';
+import type { SeedRepository } from '../../workspace/seed.ts';
+import type { Workspace } from '../../workspace/workspace.ts';
+import type { PublishedRepository } from '../repository.ts';
+import { checkBudget } from './budget.ts';
+import { checkContainerUser } from './container-user.ts';
+import { imageEntries } from './entries.ts';
+import { evidenceInputs, imageContents, osReleaseOf } from './evidence.ts';
+import { byPath, describeFile, describeFiles } from './files.ts';
+import { type ImageRecord, provenanceFile, provenanceSubjects } from './image-record.ts';
+import { knownImage } from './known-image.ts';
+import { renderImage } from './render.ts';
+import { exchangeBy, replaceFolder } from './replace-folder.ts';
+import { recordFile, rememberFiles } from './stamps.ts';
+
+export interface BuiltImage {
+  readonly record: ImageRecord;
+  readonly dir: string;
+  readonly cached: boolean;
+}
+
+/** What images are made from. */
+export interface ImageContext {
+  readonly workspace: Workspace;
+  readonly toolbox: Toolbox;
+  readonly repository: PublishedRepository;
+  readonly seed: SeedRepository;
+  readonly built: BuiltComponents;
+  /** It signs the provenance. */
+  readonly key: ImageKey;
+}
+
+/** One image with the digests of what it is made from. */
+interface Wanted {
+  readonly image: Image;
+  readonly definition: WeirImage;
+  readonly packages: readonly RepoPackage[];
+  /** Of all that its content comes from; the seed of its UUIDs. */
+  readonly content: Digest;
+  /** Of all that its bytes come from: the code too, and what its evidence says. */
+  readonly inputs: Digest;
+}
+
+/** The image's tree, an entry a line: what `weir image diff` compares. */
+export const treeFile = 'tree.jsonl.gz';
+
+/** Makes one image from the published repository; left alone where it is there and nothing changed. */
+export async function imageStage(context: ImageContext, image: Image): Promise<BuiltImage> {
+  const { workspace, toolbox, key } = context;
+  const made = inStage<BuiltImage>(workspace.progress, image.name, async (stage) => {
+    const wanted = await wantedImage(context, image);
+    const dir = join(workspace.out, 'images', image.name);
+    const { inputs } = wanted;
+    const known = await knownImage(workspace, toolbox, { dir, name: image.name, inputs, key }, stage);
+    if (known !== undefined) {
+      return { result: { record: known, dir, cached: true }, summary: summarise(known), cached: true };
+    }
+    stage.update(`composing ${wanted.packages.length} packages`);
+    const { tree, log } = await imageTree(context, wanted);
+    stage.update('writing the image');
+    const record = await replaceFolder(dir, exchangeBy(toolbox), (folder) =>
+      writeImage(context, wanted, tree, log, folder),
+    );
+    await rememberFiles(workspace, dir, { text: recordText(record), files: record.files });
+    return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
+  });
+  return made.catch((error: unknown) => {
+    throw ofImage(error, image);
+  });
+}
+
+/** Resolves the image's packages. @throws WeirError `image-kind` */
+async function wantedImage(context: ImageContext, image: Image): Promise<Wanted> {
+  const { workspace, toolbox, repository, key } = context;
+  const { engine, clock, arch, project, release } = workspace;
+  const { definition } = image;
+  if (definition?.type !== 'weir') {
+    throw new WeirError('image-kind', `image ${image.name} is not defined for Weir`, {
+      where: image.origin,
+      hint: 'give it definition = { type = "weir", … }',
+      exit: 2,
+    });
+  }
+  const packages = await resolveCached(
+    { engine, toolbox, arch },
+    repository.sources,
+    definition.packages,
+    `image ${image.name}`,
+    definition.excludePackages,
+  );
+  const content = {
+    packages: packages.map((pkg) => pkg.rpm),
+    definition,
+    toolbox: toolbox.digest,
+    clock,
+    arch,
+    release: project.lifecycle,
+    key: key.id,
+  };
+  const inputs = {
+    ...content,
+    code: codeDigest(import.meta.url),
+    image: [image.name, image.description, release.version],
+    evidence: await evidenceInputs(packages, context),
+  };
+  return { image, definition, packages, content: valueDigest(content), inputs: valueDigest(inputs) };
+}
+
+/** Composes the image's root file system and finalises it. @returns it, and what finalising did */
+async function imageTree(
+  { workspace, toolbox }: ImageContext,
+  { image, definition, packages }: Wanted,
+): Promise<{ readonly tree: Tree; readonly log: readonly string[] }> {
+  const { engine, cache, clock } = workspace;
+  const composed = await composeTree(engine, packages);
+  const added = await imageEntries(workspace, image.name, definition, composed);
+  const { tree, log } = await finaliseTree(engine, toolbox, withEntries(composed, added), {
+    cache,
+    clock,
+    selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
+    rpmdb: true,
+    // Where no rpm is to be asked, scanners look for the lists.
+    rpmManifest: !composed.entries.some((entry) => entry.path === '/usr/bin/rpm'),
+    presets: definition.kind !== 'container',
+    enable: definition.enabledServices,
+    disable: definition.disabledServices,
+  });
+  if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
+  if (definition.kind === 'container' && definition.container.user !== undefined) {
+    const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);
+    await checkContainerUser(image, definition.container.user, tree, text);
+  }
+  return { tree, log };
+}
+
+/** Writes the image's files, its evidence and its record into a folder. */
+async function writeImage(
+  context: ImageContext,
+  { image, definition, packages, content, inputs }: Wanted,
+  tree: Tree,
+  log: readonly string[],
+  folder: string,
+): Promise<ImageRecord> {
+  const { workspace, toolbox, repository, key } = context;
+  const { name } = image;
+  const { kind } = definition;
+  const osRelease = await osReleaseOf(workspace, tree);
+  const contents = await imageContents(workspace, { name, kind }, osRelease, packages, context);
+  await writeFile(join(folder, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
+  await writeFile(join(folder, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
+  await gzipBy(toolbox)(Readable.from([Buffer.from(printListing(tree))]), join(folder, treeFile));
+  const source = { workspace, toolbox, image, definition, packages, tree, osRelease, seed: content };
+  const { details, digests } = await renderImage(source, folder);
+  const files = await describeFiles(toolbox, folder, digests);
+  const statement = provenanceStatement(contents, {
+    arch: workspace.arch,
+    snapshot: repository.snapshot.name,
+    definition,
+    inputs,
+    toolbox: toolbox.digest,
+    subjects: provenanceSubjects(name, details, files),
+  });
+  const envelope = signEnvelope(key, statementType, Buffer.from(JSON.stringify(statement)));
+  await writeFile(join(folder, provenanceFile), `${JSON.stringify(envelope)}\n`);
+  const record: ImageRecord = {
+    name,
+    kind,
+    inputs,
+    snapshot: repository.snapshot.name,
+    packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),
+    files: [...files, await describeFile(folder, provenanceFile)].sort(byPath),
+    installedSize: treeBytes(tree.entries),
+    osRelease,
+    details,
+    log,
+  };
+  await writeFile(join(folder, recordFile), recordText(record));
+  return record;
+}
+
+/** An error while an image is made, with the line that defines the image where no place is known. */
+export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unknown {
+  if (!(error instanceof WeirError) || error.code === 'interrupted' || error.where?.file !== undefined) return error;
+  return retold(error, { where: { ...error.where, file: origin.file, line: origin.line } });
+}
+
+function recordText(record: ImageRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+function summarise(record: ImageRecord): string {
+  const megabytes = Math.round(record.installedSize / 1e6);
+  const formats =
+    record.kind === 'container'
+      ? 'OCI layout'
+      : record.files
+          .map((file) => /\.(raw|qcow2|vhd|wsl)$/.exec(file.path)?.[1])
+          .filter(Boolean)
+          .join(', ');
+  return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;
+}
