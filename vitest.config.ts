@@ -11,7 +11,8 @@ export default defineConfig({
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/e2e/**'],
           setupFiles: ['tests/fuzz-seed.ts'],
-          testTimeout: 30_000,
+          // For what hangs: a busy machine may take its time.
+          testTimeout: 180_000,
           // What a test prepares is no part of what it says: a busy machine may take its time.
           hookTimeout: 120_000,
           // Vitest would leave a core free, which on two halves the speed.

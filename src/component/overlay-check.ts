@@ -17,7 +17,8 @@ import type { FetchedSources } from '../sources/fetch.ts';
 import { readCommit } from '../sources/git.ts';
 import { archiveTools } from '../workspace/archive-tools.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
-import { needsLookaside } from './render/render-one.ts';
+import { needsLookaside, type PrepareSite } from './render/site.ts';
+import { sourceContext } from './sources.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
 export interface OverlayCheckOptions {
@@ -46,6 +47,7 @@ export async function checkOverlays(
   const chosen = components.filter((component) => component.overlays.length > 0);
   const times = await overlayTimes(project.root, chosen);
   const tools = archiveTools(workspace);
+  const site = { project, sources: await sourceContext(workspace) };
   const fixed = {
     now: presentTime(),
     tools,
@@ -63,6 +65,7 @@ export async function checkOverlays(
         };
         const { evidence, unchecked } = await evidenceFor(
           workspace,
+          site,
           component,
           work,
           { ...options, ...patience },
@@ -90,6 +93,7 @@ export async function checkOverlays(
 
 async function evidenceFor(
   workspace: ProjectWorkspace,
+  site: Pick<PrepareSite, 'project' | 'sources'>,
   component: ResolvedComponent,
   work: string,
   options: OverlayCheckOptions & Pick<UpstreamOptions, 'attempts'>,
@@ -102,7 +106,7 @@ async function evidenceFor(
       ...(options.sources === undefined ? {} : { sources: options.sources }),
       ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
     };
-    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
+    const fetched = await upstreamSources(site, component, join(work, 'sources'), from);
     const history = await historyFor(fetched);
     const evidence = {
       fetched,

@@ -1,28 +1,21 @@
-import { join } from 'node:path';
-import { isOffline } from '../base/network.ts';
-import { withScratch } from '../engine/scratch.ts';
-import { releaseOptions } from '../history/history.ts';
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
 import type { ResolvedComponent } from '../project/model.ts';
-import { archiveTools } from '../workspace/archive-tools.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
-import { needsLookaside } from './render/render-one.ts';
+import { needsLookaside, openSite, withSources } from './render/site.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
 /** What each overlay of a component does to upstream's sources, which are fetched where they are not there yet. */
-export function explainOverlays(
+export async function explainOverlays(
   workspace: ProjectWorkspace,
   component: ResolvedComponent,
   options: UpstreamOptions = {},
 ): Promise<Explanation> {
-  return withScratch(workspace.engine.scratch, async (work) => {
-    const from = { ...options, lookaside: needsLookaside(component) };
-    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
-    const release = (await releaseOptions(workspace, [component])).of(component.name);
-    return explainComponent(component, fetched, {
-      tools: archiveTools(workspace),
-      patience: { offline: isOffline() },
-      ...release,
-    });
-  });
+  const site = await openSite(workspace, [component]);
+  const from = { ...options, lookaside: needsLookaside(component) };
+  return withSources(
+    site,
+    component,
+    (fetched, given) => explainComponent(component, fetched, given),
+    (one, into) => upstreamSources(site, one, into, from),
+  );
 }

@@ -4,16 +4,16 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, readIfExists, temporaryName } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
-import { removeTree, withScratch } from '../engine/scratch.ts';
-import { releaseOptions } from '../history/history.ts';
+import { removeTree } from '../engine/scratch.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { readTree, type SourceTree } from '../overlay/files.ts';
 import { type PreparedComponent, prepareComponent, type RenderOptions } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';
-import { type FetchedSources, fetchSources, type SourceContext } from '../sources/fetch.ts';
+import type { FetchedSources, SourceContext } from '../sources/fetch.ts';
 import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
 import { specBytes } from '../spec/parse.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
+import { fetching, openSite, withSources } from './render/site.ts';
 
 export interface PrepareOptions extends RenderOptions {
   /** The sources as upstream has them. */
@@ -53,17 +53,15 @@ export async function prepareFolder(
   context: SourceContext,
   options: PrepareOptions = {},
 ): Promise<PrepareReport> {
-  const { engine, project, progress } = workspace;
+  const { progress } = workspace;
   const target = await checkTarget(folder, options.force === true);
   return inStage(progress, 'sources', async () => {
-    const report = await withScratch(engine.scratch, async (work) => {
-      const sources = { ...context, withLookaside: options.skipSources !== true };
-      const fetched = await fetchSources(component, project, sources, join(work, 'sources'));
+    const site = await openSite(workspace, [component], context);
+    const write = async (fetched: FetchedSources, sited: RenderOptions): Promise<PrepareReport> => {
       const overlays = component.overlays.filter((overlay) => archiveOf(overlay) === undefined);
       const plain = options.skipSources === true ? { ...component, overlays } : component;
-      const release = (await releaseOptions(workspace, [component])).of(component.name);
-      const overlaying = { ...options, patience: context, ...release };
-      const prepared = options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, overlaying);
+      const prepared =
+        options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, { ...options, ...sited });
       const files = await place(target, component.name, fetched, prepared);
       const { commit } = fetched.origin;
       return {
@@ -74,7 +72,8 @@ export async function prepareFolder(
         computed: computed(component, fetched, prepared),
         warnings: prepared?.warnings ?? [],
       };
-    });
+    };
+    const report = await withSources(site, component, write, fetching(site, options.skipSources !== true));
     return { result: report, summary: `${report.files.length} files of ${component.name}`, cached: false };
   });
 }

@@ -4,20 +4,17 @@ import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { behindLinks } from '../base/links.ts';
-import { isOffline } from '../base/network.ts';
 import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
 import { definedIn } from '../build/unknown-macros.ts';
-import { withScratch } from '../engine/scratch.ts';
-import { releaseOptions } from '../history/history.ts';
-import { type PreparedComponent, prepareComponent, writePrepared } from '../overlay/render.ts';
+import { type PreparedComponent, prepareComponent, type RenderOptions, writePrepared } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model.ts';
+import type { FetchedSources } from '../sources/fetch.ts';
 import type { Spec } from '../spec/parse.ts';
 import { expandPlain, imbalances, patches, plainMacros, requirements, sources, type Tag, tags } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { archiveTools } from '../workspace/archive-tools.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
-import { needsLookaside } from './render/render-one.ts';
+import { needsLookaside, openSite, type PrepareSite, withSources } from './render/site.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
 export interface QueryOptions extends UpstreamOptions {
@@ -44,23 +41,17 @@ export interface QueriedComponent extends SpecDescription {
   readonly macroMade: readonly MacroMade[];
 }
 
-type Release = Awaited<ReturnType<typeof releaseOptions>>;
-
 /** A component as rendering leaves it, without the files of the lookaside that no overlay needs. */
 function withPrepared<T>(
-  workspace: ProjectWorkspace,
+  site: PrepareSite,
   component: ResolvedComponent,
-  release: Release,
   options: UpstreamOptions,
   use: (prepared: PreparedComponent, work: string) => Promise<T>,
 ): Promise<T> {
-  return withScratch(workspace.engine.scratch, async (work) => {
-    const from = { ...options, lookaside: needsLookaside(component) };
-    const fetched = await upstreamSources(workspace, component, join(work, 'sources'), from);
-    const tools = archiveTools(workspace);
-    const patience = { offline: isOffline() };
-    return use(await prepareComponent(component, fetched, { tools, patience, ...release.of(component.name) }), work);
-  });
+  const prepare = async (fetched: FetchedSources, given: RenderOptions, work: string): Promise<T> =>
+    use(await prepareComponent(component, fetched, given), work);
+  const from = { ...options, lookaside: needsLookaside(component) };
+  return withSources(site, component, prepare, (one, into) => upstreamSources(site, one, into, from));
 }
 
 /** A component's spec as rendering writes it. */
@@ -69,8 +60,8 @@ export async function renderedSpec(
   component: ResolvedComponent,
   options: UpstreamOptions = {},
 ): Promise<Spec> {
-  const release = await releaseOptions(workspace, [component]);
-  return withPrepared(workspace, component, release, options, async (prepared) => prepared.spec);
+  const site = await openSite(workspace, [component]);
+  return withPrepared(site, component, options, async (prepared) => prepared.spec);
 }
 
 /** A query's answer: what each component's spec says, and those of which it cannot be said. */
@@ -87,14 +78,14 @@ export async function queryComponents(
 ): Promise<QueryReport> {
   const macros = await macroFiles(workspace, options.macros ?? []);
   const toolbox = await toolboxStage(workspace, 'core');
-  const release = await releaseOptions(workspace, components);
+  const site = await openSite(workspace, components);
   return inStage(workspace.progress, 'query', async (stage) => {
     const found: QueriedComponent[] = [];
     const failed: QueryReport['failed'][number][] = [];
     let done = 0;
     await mapLimit(components, 4, async (component) => {
       try {
-        found.push(await queryOne(workspace, toolbox, component, { macros, release, options }));
+        found.push(await queryOne(workspace, toolbox, component, { macros, site, options }));
       } catch (error) {
         if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
         failed.push({ component: component.name, error });
@@ -140,10 +131,10 @@ function queryOne(
   workspace: ProjectWorkspace,
   toolbox: Toolbox,
   component: ResolvedComponent,
-  given: { readonly macros: readonly MacroFile[]; readonly release: Release; readonly options: QueryOptions },
+  given: { readonly macros: readonly MacroFile[]; readonly site: PrepareSite; readonly options: QueryOptions },
 ): Promise<QueriedComponent> {
-  const { macros, release, options } = given;
-  return withPrepared(workspace, component, release, options, async (prepared, work) => {
+  const { macros, site, options } = given;
+  return withPrepared(site, component, options, async (prepared, work) => {
     const dir = join(work, 'prepared');
     await writePrepared(prepared, dir);
     const names = (await readdir(dir, { withFileTypes: true }))

@@ -1,23 +1,25 @@
 import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { BuildInput } from '../build/specquery.ts';
-import { withScratch } from '../engine/scratch.ts';
 import { putBytes, putStream } from '../engine/store.ts';
-import { releaseOptions } from '../history/history.ts';
-import { type PreparedComponent, prepareComponent, type RenderedComponent, renderPrepared } from '../overlay/render.ts';
+import {
+  type PreparedComponent,
+  prepareComponent,
+  type RenderedComponent,
+  type RenderOptions,
+  renderPrepared,
+} from '../overlay/render.ts';
 import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/rendered-folder.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { findComponent } from '../project/select.ts';
-import { fetchSources } from '../sources/fetch.ts';
+import type { FetchedSources } from '../sources/fetch.ts';
 import type { LookasideFile } from '../sources/listing.ts';
 import { specBytes } from '../spec/parse.ts';
 import { sources as specSources } from '../spec/query.ts';
 import type { SigningKey } from '../trust/gpg.ts';
-import { archiveTools } from '../workspace/archive-tools.ts';
 import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';
-import { sourceContext } from './sources.ts';
+import { fetching, openSite, withSources } from './render/site.ts';
 
 /** A component with its sources fetched, overlays applied, and every file in the content store. */
 export interface ReadyComponent {
@@ -56,27 +58,17 @@ export async function prepareComponents(
   key: SigningKey | undefined,
   names: readonly string[] = [...workspace.project.components.keys()],
 ): Promise<ReadyComponent[]> {
-  const { project, engine } = workspace;
-  const context = await sourceContext(workspace);
-  const tools = archiveTools(workspace);
-  const components = names.map((name) => findComponent(project, name));
-  const release = await releaseOptions(workspace, components);
-  return mapLimit(components, 4, (component) =>
-    withScratch(engine.scratch, async (work) => {
-      const fetched = await fetchSources(component, project, context, join(work, 'sources'));
-      const prepared = await prepareComponent(component, fetched, {
-        ...{ tools, patience: context },
-        ...release.of(component.name),
-      });
+  const components = names.map((name) => findComponent(workspace.project, name));
+  const site = await openSite(workspace, components);
+  return mapLimit(components, 4, (component) => {
+    const prepare = async (fetched: FetchedSources, options: RenderOptions): Promise<ReadyComponent> => {
+      const prepared = await prepareComponent(component, fetched, options);
       const rendered = await renderPrepared(component, prepared);
-      return {
-        component,
-        rendered,
-        listed: fetched.files,
-        input: await buildInput(workspace, component, prepared, key),
-      };
-    }),
-  );
+      const input = await buildInput(workspace, component, prepared, key);
+      return { component, rendered, listed: fetched.files, input };
+    };
+    return withSources(site, component, prepare, fetching(site, true));
+  });
 }
 
 /** Puts the spec and every file that rpmbuild needs into the store. */

@@ -3,8 +3,7 @@ import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { type FetchedSources, fetchSources } from '../sources/fetch.ts';
-import type { ProjectWorkspace } from '../workspace/workspace.ts';
-import { sourceContext } from './sources.ts';
+import type { PrepareSite } from './render/site.ts';
 
 export interface UpstreamOptions {
   /** A folder with upstream's sources, taken instead of what the configuration names. */
@@ -22,13 +21,13 @@ export interface UpstreamOptions {
  * @throws WeirError `no-spec-file` where `sources` has none, and those of `fetchSources`
  */
 export async function upstreamSources(
-  workspace: ProjectWorkspace,
+  site: Pick<PrepareSite, 'project' | 'sources'>,
   component: ResolvedComponent,
   into: string,
   options: UpstreamOptions = {},
 ): Promise<FetchedSources> {
   const context = {
-    ...(await sourceContext(workspace)),
+    ...site.sources,
     withLookaside: options.lookaside === true,
     ...(options.offline === true ? { offline: true } : {}),
     ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
@@ -37,7 +36,7 @@ export async function upstreamSources(
   const sourceFiles = component.sourceFiles.filter((file) => file.origin.type !== 'overlay');
   const local = options.sources === undefined ? undefined : await specIn(options.sources, component);
   const spec = local === undefined ? component.spec : ({ type: 'local', path: local } as const);
-  return fetchSources({ ...component, spec, sourceFiles }, workspace.project, context, into);
+  return fetchSources({ ...component, spec, sourceFiles }, site.project, context, into);
 }
 
 /** The component's spec in a folder of sources: in it, in the component's folder, or below the first letter. */

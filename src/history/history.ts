@@ -5,7 +5,6 @@ import { sha256, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
 import { withScratch } from '../engine/scratch.ts';
-import type { RenderOptions } from '../overlay/render.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
@@ -440,13 +439,12 @@ export async function releaseChanges(
 }
 
 /** What rendering components needs of the project's history. */
-export async function releaseOptions(
+export async function workspaceChanges(
   workspace: Pick<ProjectWorkspace, 'project' | 'engine' | 'cache'>,
   components: Iterable<ResolvedComponent>,
-): Promise<{ readonly of: (name: string) => Pick<RenderOptions, 'history'>; readonly warning?: string }> {
+): Promise<ReleaseChanges> {
   const { project, engine, cache } = workspace;
-  const { changes, ...warning } = await releaseChanges(project, components, { scratch: engine.scratch, cache });
-  return { of: (name) => ({ history: { commits: changes.get(name) ?? [] } }), ...warning };
+  return releaseChanges(project, components, { scratch: engine.scratch, cache });
 }
 
 async function countedChanges(

@@ -7,14 +7,12 @@ import { exists } from '../../base/files.ts';
 import { isOffline } from '../../base/network.ts';
 import { revivedError } from '../../base/plain-error.ts';
 import { inStage, type Stage } from '../../base/progress.ts';
-import { withScratch } from '../../engine/scratch.ts';
-import { type ReleaseChanges, releaseChanges, releaseOptions } from '../../history/history.ts';
+import { type ReleaseChanges, releaseChanges } from '../../history/history.ts';
 import { componentInputs, fileDigests, type InputContext } from '../../history/inputs.ts';
 import { renderComponent, renderedDir } from '../../overlay/render.ts';
 import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../../overlay/rendered-folder.ts';
 import { unifiedDiff } from '../../overlay/unified-diff.ts';
 import type { Project, ResolvedComponent } from '../../project/model.ts';
-import { fetchSources } from '../../sources/fetch.ts';
 import { glanceAt, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
 import { type ComponentLock, lockProblem, readLocks } from '../../sources/lock.ts';
 import { upstreamOf } from '../../sources/upstream.ts';
@@ -22,9 +20,10 @@ import { decodeText } from '../../spec/lines.ts';
 import { archiveTools } from '../../workspace/archive-tools.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
-import { needsLookaside, type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
+import { type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
 import { renderOnThreads } from './render-pool.ts';
 import { type RenderRecord, RenderRecords } from './render-record.ts';
+import { needsLookaside, openSite, withSources } from './site.ts';
 
 /** What rendering did, paths relative to the rendered specs' folder. */
 export interface RenderReport {
@@ -281,12 +280,12 @@ async function renderAll(
   const byName = new Map(threaded.map((component) => [component.name, component]));
   await renderOnThreads(site, threaded, (name, outcome) => run.settle(byName.get(name)!, outcome));
   if (rest.length === 0) return;
-  const here = { ...site, sources: { ...(await sourceContext(workspace)), ...site.sources } };
-  const tools = archiveTools(workspace);
+  const sources = { ...(await sourceContext(workspace)), ...site.sources };
+  const here = { ...site, sources, tools: archiveTools(workspace) };
   for (const component of rest) {
     let outcome: RenderedOne | WeirError;
     try {
-      outcome = await renderOne(here, component, { tools });
+      outcome = await renderOne(here, component);
     } catch (error) {
       if (!(error instanceof WeirError)) throw error;
       outcome = error;
@@ -297,12 +296,9 @@ async function renderAll(
 
 /** What the distribution changes in a component: upstream's files against the rendered ones, as a unified diff. */
 export async function diffComponent(workspace: ProjectWorkspace, component: ResolvedComponent): Promise<string> {
-  const context = { ...(await sourceContext(workspace)), withLookaside: needsLookaside(component) };
-  return withScratch(workspace.engine.scratch, async (work) => {
-    const upstream = join(work, 'sources');
-    const fetched = await fetchSources(component, workspace.project, context, upstream);
-    const release = (await releaseOptions(workspace, [component])).of(component.name);
-    const options = { tools: archiveTools(workspace), patience: context, ...release };
+  const site = await openSite(workspace, [component]);
+  return withSources(site, component, async (fetched, options) => {
+    const upstream = fetched.dir;
     const rendered = await renderComponent(component, fetched, options);
     let text = '';
     for (const [file, { bytes }] of rendered.files) {

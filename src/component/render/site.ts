@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { withScratch } from '../../engine/scratch.ts';
+import { workspaceChanges } from '../../history/history.ts';
+import { archiveOf } from '../../overlay/apply.ts';
+import type { ArchiveTools } from '../../overlay/compression.ts';
+import type { RenderOptions } from '../../overlay/render.ts';
+import type { ProjectChange } from '../../overlay/upstream-history.ts';
+import type { Project, ResolvedComponent } from '../../project/model.ts';
+import { type FetchedSources, fetchSources, type SourceContext } from '../../sources/fetch.ts';
+import { archiveTools } from '../../workspace/archive-tools.ts';
+import type { ProjectWorkspace } from '../../workspace/workspace.ts';
+import { sourceContext } from '../sources.ts';
+
+/**
+ * What preparing components takes: the one way from a component's definition to its overlaid sources, for builds, rendering, queries
+ * and explanations alike. Plain data but for the store, scripts and tools, so that a thread can have a copy of the rest.
+ */
+export interface PrepareSite {
+  /** Its components, groups and images may be left out. */
+  readonly project: Project;
+  readonly sources: SourceContext;
+  readonly scratch: string;
+  /** Component → the project's commits that its release number counts, newest first. */
+  readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
+  readonly tools?: ArchiveTools;
+}
+
+/** The site of a workspace for some components. @param sources where sources come from; the workspace's own where left out */
+export async function openSite(
+  workspace: ProjectWorkspace,
+  components: Iterable<ResolvedComponent>,
+  sources?: SourceContext,
+): Promise<PrepareSite> {
+  const { project, engine } = workspace;
+  const { changes } = await workspaceChanges(workspace, components);
+  const tools = archiveTools(workspace);
+  return { project, sources: sources ?? (await sourceContext(workspace)), scratch: engine.scratch, changes, tools };
+}
+
+/** Whether rendering needs files of the lookaside: archives that overlays change, source files without a known hash. */
+export function needsLookaside(component: ResolvedComponent): boolean {
+  return (
+    component.overlays.some((overlay) => archiveOf(overlay) !== undefined) ||
+    component.sourceFiles.some((file) => file.hash === undefined && file.origin.type !== 'overlay')
+  );
+}
+
+/** Fetches a component's sources into an empty folder. */
+export type Fetch = (component: ResolvedComponent, into: string) => Promise<FetchedSources>;
+
+/**
+ * Fetches a component's sources into a scratch folder that is there until `use` ends.
+ * @param use gets them, and the options that `prepareComponent` and its like take
+ * @throws WeirError as `fetchSources`
+ */
+export function withSources<T>(
+  site: PrepareSite,
+  component: ResolvedComponent,
+  use: (fetched: FetchedSources, options: RenderOptions, work: string) => Promise<T>,
+  fetch: Fetch = fetching(site, needsLookaside(component)),
+): Promise<T> {
+  return withScratch(site.scratch, async (work) => {
+    const fetched = await fetch(component, join(work, 'sources'));
+    const history = { commits: site.changes.get(component.name) ?? [] };
+    const tools = site.tools === undefined ? {} : { tools: site.tools };
+    return use(fetched, { history, patience: site.sources, ...tools }, work);
+  });
+}
+
+/** Fetches what the project's configuration names. @param withLookaside whether files of the lookaside come too */
+export function fetching({ project, sources }: PrepareSite, withLookaside: boolean): Fetch {
+  return (component, into) => fetchSources(component, project, { ...sources, withLookaside }, into);
+}
