@@ -1,4 +1,4 @@
-import { mkdir, realpath, rename } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { run } from '../../src/base/process.ts';
@@ -29,6 +29,14 @@ test('cache, project and results can lie below names that tools take apart', asy
   const query = ['repo', 'query', '--out', out, '--', 'repoquery', '--qf', '%{name}\\n', 'bash'];
   const { code, stdout, stderr } = await weir(['-C', project, ...query], { env: { XDG_CACHE_HOME: cacheHome } });
   expect([code, stdout.trim()], stderr).toEqual([0, 'bash']);
+
+  // In a folder above the cache, as a user's home folder is, a tool finds the cache's folder empty and cannot write to it.
+  const at = join(cacheHome, 'weir');
+  const script = 'ls -A "$1" && ! touch "$1/x" 2>/dev/null && touch "$2"';
+  const words = ['toolbox', 'run', '--', 'sh', '-c', script, 'sh', at, 'beside'];
+  const seen = await weir(['-C', project, ...words], { env: { XDG_CACHE_HOME: cacheHome }, cwd: cacheHome });
+  expect([seen.code, seen.stdout], seen.stderr).toEqual([0, '']);
+  expect(await readdir(cacheHome)).toContain('beside');
 });
 
 test('apt reads its settings and lists in a folder with such a name', async () => {
