@@ -47,7 +47,7 @@ test('cloud-init lets in who has the injected key, under enforcing SELinux, and 
     const login = loginTo(toolbox, dir, port, 'weir');
     const began = Date.now();
     while ((await login.run('true')).code !== 0) {
-      if (Date.now() - began > 400_000 || machine.exitCode !== null) throw new Error(said().slice(-4000));
+      if (Date.now() - began > 800_000 || machine.exitCode !== null) throw new Error(said().slice(-4000));
       await new Promise((done) => setTimeout(done, 2000));
     }
     const asked = async (command: string): Promise<string> => (await login.run(command)).stdout.trim();

@@ -10,7 +10,7 @@ test.each([
 ])('vm-base finds its root and a network on %s', async (_name, words) => {
   const machine = await startMachine(['vm-base', ...words]);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), 400_000);
+  const timer = setTimeout(() => limit.abort(), 800_000);
   machine.process.once('exit', () => limit.abort());
   try {
     const greeting = await sshGreeting(machine.sshPort, limit.signal);
