@@ -4,6 +4,7 @@
 import { basename, dirname, join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
 import { canonicalJson } from '../base/digest.ts';
+import { componentKeys, fileKeys, type Keys, keysAt, overlayFileKeys } from '../project/keys.ts';
 import type { FileTree, TreeFile } from '../sources/repository.ts';
 import { isTable } from '../toml/document.ts';
 import { type Endings, endingsIn, isDocument, tomlOnly } from './at-commit.ts';
@@ -33,26 +34,6 @@ type Owner = { readonly component: string } | 'overlay-files' | 'all';
 
 /** Names of components, or all of them. */
 export type Candidates = ReadonlySet<string> | 'all';
-
-/** Tables that no component's inputs depend on. All others, unknown ones too, count as inherited by every component. */
-const unrelated = new Set([
-  '$schema',
-  'components',
-  'component-groups',
-  'images',
-  'test-suites',
-  'tools',
-  'resources',
-  'package-groups',
-  'default-package-config',
-  'release',
-  'toolbox',
-  'signing',
-  'lifecycle',
-  'advisories',
-  'metadata',
-  'overlays',
-]);
 
 /** A file with more components than this is not loaded whole for the sake of a few. */
 const many = 20;
@@ -249,18 +230,18 @@ function indexFile(path: string, text: string): FileIndex | undefined {
     components: new Map(components.map(([name, value]) => [name, canonicalJson(value)])),
     groups: new Map(
       Object.entries(tableOf(table['component-groups'])).map(([name, value]) => {
-        const { components: members, description: _, metadata: __, ...rest } = tableOf(value);
-        return [name, { members: new Set(textsOf(members)), rest: canonicalJson(rest) }];
+        const rest = inheritedPart(value, keysAt(fileKeys, ['component-groups', name]));
+        return [name, { members: new Set(textsOf(tableOf(value).components)), rest: canonicalJson(rest) }];
       }),
     ),
-    shared: canonicalJson(Object.fromEntries(Object.entries(table).filter(([key]) => !unrelated.has(key)))),
+    shared: canonicalJson(inheritedPart(table, Array.isArray(table.overlays) ? overlayFileKeys : fileKeys)),
     isOverlayFile: Array.isArray(table.overlays),
     overlayFileUsers: users,
     inheritsOverlayFiles: defaults.some((each) => 'overlay-files' in each),
     owned: [
-      ...components.flatMap(([component, value]) => ownedBy(path, tableOf(value), { component })),
-      ...defaults.flatMap((each) => ownedBy(path, each, 'all')),
-      ...ownedBy(path, { overlays: table.overlays ?? [] }, 'overlay-files'),
+      ...components.flatMap(([component, value]) => ownedBy(path, value, { component }, componentKeys)),
+      ...defaults.flatMap((each) => ownedBy(path, each, 'all', componentKeys)),
+      ...ownedBy(path, { overlays: table.overlays ?? [] }, 'overlay-files', overlayFileKeys),
     ],
     endings: endingsIn(text),
     upstreamNames: components.flatMap(([component, value]) => {
@@ -279,20 +260,24 @@ function inheritedTables(table: TomlTable): Readonly<Record<string, unknown>>[] 
   return holders.map((holder) => tableOf(tableOf(holder)['default-component-config']));
 }
 
-/** The files that a table of component settings names. */
-function ownedBy(
-  path: string,
-  settings: Readonly<Record<string, unknown>>,
-  owner: Owner,
-): (readonly [string, Owner])[] {
-  const at = (name: string): string => join(dirname(path), name);
-  const overlays = Array.isArray(settings.overlays) ? settings.overlays : [];
-  const sources = overlays.map((overlay) => tableOf(overlay).source).filter((source) => typeof source === 'string');
-  const spec = tableOf(settings.spec).path;
-  return [
-    ...sources.map((source) => [at(source), owner] as const),
-    ...(typeof spec === 'string' ? [[`${dirname(at(spec))}/`, owner] as const] : []),
-  ];
+/** A table without the keys that cannot change every component. A key without a rule counts as one that can. */
+function inheritedPart(value: unknown, keys: Keys): unknown {
+  if (!isTable(value)) return value;
+  const kept = Object.entries(value).filter(([key]) => (keys.at(key).rule.affects ?? 'all') === 'all');
+  return Object.fromEntries(kept.map(([key, inner]) => [key, inheritedPart(inner, keys.at(key))]));
+}
+
+/** The files that a table of component settings, or of a file, names and that go into components. */
+function ownedBy(path: string, settings: unknown, owner: Owner, keys: Keys): (readonly [string, Owner])[] {
+  if (typeof settings === 'string') {
+    const { takes } = keys.rule;
+    if (takes === undefined) return [];
+    const at = join(dirname(path), settings);
+    return [[takes === 'folder' ? `${dirname(at)}/` : at, owner]];
+  }
+  if (!keys.hasPaths) return [];
+  const inner = Array.isArray(settings) ? settings.entries() : isTable(settings) ? Object.entries(settings) : [];
+  return [...inner].flatMap(([key, value]) => ownedBy(path, value, owner, keys.at(key)));
 }
 
 function tableOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -2,6 +2,7 @@
 
 import { relative } from 'node:path';
 import { type InheritedTable, tablesOf, whoSaid } from '../project/inherit.ts';
+import { componentRules, type KeyRule } from '../project/keys.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { type Source, sourceOf } from '../project/trace.ts';
@@ -10,17 +11,11 @@ import type { TomlPath } from '../toml/place.ts';
 import type { ComponentInputs, LockedInputs } from './inputs.ts';
 
 /** Part → the keys that say it, in a table of component settings. */
-const keys: Readonly<Record<string, TomlPath>> = {
-  'upstream snapshot': ['spec', 'upstream-distro', 'snapshot'],
-  'upstream distro': ['spec', 'upstream-distro', 'version'],
-  'upstream commit': ['spec', 'upstream-commit'],
-  'upstream name': ['spec', 'upstream-name'],
-  'spec source': ['spec', 'type'],
-  'release.calculation': ['release', 'calculation'],
-  'render.skip-file-filter': ['render', 'skip-file-filter'],
-  'check.skip': ['build', 'check', 'skip'],
-  'build.emit-upstream-provenance': ['build', 'emit-upstream-provenance'],
-};
+const keyOfPart: ReadonlyMap<string, TomlPath> = new Map(
+  Object.entries<KeyRule>(componentRules).flatMap(([key, { part }]) =>
+    part === undefined ? [] : [[part, key.split('.')] as const],
+  ),
+);
 
 export interface PlacedOptions {
   readonly wanted?: ReadonlySet<string>;
@@ -76,7 +71,7 @@ function sourceOfPart(
       const at = table === undefined ? -1 : list(table.raw)!.indexOf(item);
       return table === undefined ? undefined : sourceOf(table.document, [...table.path, ...path, at], table.path);
     };
-  const own = keys[part];
+  const own = keyOfPart.get(part);
   if (own !== undefined)
     return said(own) ?? (part === 'upstream distro' ? said(['spec', 'upstream-distro', 'name']) : undefined);
   const [, kind, item = ''] = /^(with|without|define|source file) (.*)$/s.exec(part) ?? [];

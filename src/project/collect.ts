@@ -1,10 +1,11 @@
-import { resolve } from 'node:path';
 import { attempt, type Document, originOf, problem } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import { isGlob } from './glob.ts';
 import { type ConfigDocument, globIn } from './include.ts';
+import { fileKeys, keysAt } from './keys.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from './layer.ts';
-import { filled, override } from './merge.ts';
+import { merge } from './merge.ts';
+import { withAbsolutePaths } from './paths.ts';
 import type { RawComponent, RawComponentGroup, RawPackageConfig } from './schema/component.ts';
 import type { RawDistro, RawDistroVersion, RawProject, RawResources } from './schema/distro.ts';
 import type { RawFile } from './schema/file.ts';
@@ -98,33 +99,35 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     mergeDistros(collected.distros, document);
     const defaults = defaultLayer(document, [], data);
     if (defaults !== undefined) collected.defaults = mergeLayers(collected.defaults, defaults);
-    collected.defaultPackage = override(collected.defaultPackage, data['default-package-config'] ?? {});
+    collected.defaultPackage = mergeAt('default-package-config', collected.defaultPackage, document) ?? {};
     addComponents(collected.components, document, mergeComponents);
     addGroups(collected.groups, document);
     addEntries(collected.packageGroups, document, ['package-groups'], data['package-groups']);
     addEntries(collected.images, document, ['images'], data.images);
     addEntries(collected.testSuites, document, ['test-suites'], data['test-suites']);
     const { resources = {} } = data;
-    replaceEntries(collected.repos, document, 'rpm-repos', resources['rpm-repos']);
-    replaceEntries(collected.templates, document, 'rpm-repo-set-templates', resources['rpm-repo-set-templates']);
-    replaceEntries(collected.sets, document, 'rpm-repo-sets', resources['rpm-repo-sets']);
-    collected.tools = override(collected.tools, data.tools ?? {});
-    const seed = attempt(document, () => seedPaths(document, data.seed));
-    collected.seed = overrideEntry(collected.seed, document, 'seed', seed);
-    collected.toolbox = overrideEntry(collected.toolbox, document, 'toolbox', toolboxPaths(document, data.toolbox));
-    collected.signing = overrideEntry(collected.signing, document, 'signing', signingPaths(document, data.signing));
-    collected.lifecycle = overrideEntry(collected.lifecycle, document, 'lifecycle', data.lifecycle);
-    collected.release = overrideEntry(collected.release, document, 'release', data.release);
+    addEntries(collected.repos, document, ['resources', 'rpm-repos'], resources['rpm-repos']);
+    addEntries(
+      collected.templates,
+      document,
+      ['resources', 'rpm-repo-set-templates'],
+      resources['rpm-repo-set-templates'],
+    );
+    addEntries(collected.sets, document, ['resources', 'rpm-repo-sets'], resources['rpm-repo-sets']);
+    collected.tools = mergeAt('tools', collected.tools, document) ?? {};
+    const seed = attempt(document, () => withMappings(document, data.seed));
+    collected.seed = mergeEntry('seed', collected.seed, document, seed);
+    collected.toolbox = mergeEntry('toolbox', collected.toolbox, document);
+    collected.signing = mergeEntry('signing', collected.signing, document);
+    collected.lifecycle = mergeEntry('lifecycle', collected.lifecycle, document);
+    collected.release = mergeEntry('release', collected.release, document);
   }
   return collected;
 }
 
 /** The `[project]` tables of all files, merged, with absolute paths. */
 function projectOf(documents: readonly ConfigDocument[]): RawProject {
-  return documents.reduce<RawProject>(
-    (project, document) => override(project, projectPaths(document, document.data.project ?? {})),
-    {},
-  );
+  return documents.reduce<RawProject>((project, document) => mergeAt('project', project, document) ?? {}, {});
 }
 
 /** The `default-component-config` of the table at `path`, or undefined where it has none, or a wrong one. */
@@ -138,38 +141,29 @@ function defaultLayer(
   return attempt(document, () => layerOf(document, [...path, 'default-component-config'], raw, undefined));
 }
 
-/** A path relative to its document, absolute; what is empty or not there stays so. */
-export function pathIn(document: Document, path: string): string;
-export function pathIn(document: Document, path: string | undefined): string | undefined;
-export function pathIn(document: Document, path: string | undefined): string | undefined {
-  return filled(path) === undefined ? path : resolve(document.dir, path ?? '');
+/** A table at the top of a file over those of the files before it, with absolute paths. */
+function mergeAt<K extends keyof RawFile>(
+  key: K,
+  before: RawFile[K] | undefined,
+  document: ConfigDocument,
+  raw: RawFile[K] = document.data[key],
+): RawFile[K] | undefined {
+  const keys = fileKeys.at(key);
+  return merge(before, withAbsolutePaths(document, raw, keys), keys);
 }
 
-/** Like `pathIn`, for what may be a URI (or git's `host:path`) too. */
-export function uriIn(document: Document, uri: string | undefined): string | undefined {
-  return uri !== undefined && /^[^/]*:/.test(uri) ? uri : pathIn(document, uri);
-}
-
-function overrideEntry<T extends object>(
+function mergeEntry<K extends keyof RawFile, T extends RawFile[K] & object>(
+  key: K,
   before: Entry<T> | undefined,
   document: ConfigDocument,
-  key: string,
-  raw: T | undefined,
+  raw: RawFile[K] = document.data[key],
 ): Entry<T> | undefined {
   if (raw === undefined) return before;
-  return { document, path: [key], raw: before === undefined ? raw : override(before.raw, raw) };
+  return { document, path: [key], raw: (mergeAt(key, before?.raw, document, raw) ?? {}) as T };
 }
 
-function projectPaths(document: Document, raw: RawProject): RawProject {
-  const paths: Record<string, string> = {};
-  for (const key of ['log-dir', 'work-dir', 'output-dir', 'rendered-specs-dir', 'lock-dir'] as const) {
-    const path = pathIn(document, raw[key]);
-    if (path !== undefined) paths[key] = path;
-  }
-  return { ...raw, ...paths };
-}
-
-function seedPaths(document: ConfigDocument, raw: RawSeed | undefined): RawSeed | undefined {
+/** The seed's table with the files that its globs find. */
+function withMappings(document: ConfigDocument, raw: RawSeed | undefined): RawSeed | undefined {
   if (raw === undefined) return undefined;
   const mappings = new Set<string>();
   for (const [index, pattern] of (raw.mappings ?? []).entries()) {
@@ -182,17 +176,7 @@ function seedPaths(document: ConfigDocument, raw: RawSeed | undefined): RawSeed 
     }
     for (const file of files) mappings.add(file);
   }
-  return { ...raw, mappings: [...mappings].sort(), 'dist-git': pathIn(document, raw['dist-git']) };
-}
-
-function toolboxPaths(document: Document, raw: RawToolbox | undefined): RawToolbox | undefined {
-  if (raw === undefined) return undefined;
-  return { ...raw, root: pathIn(document, raw.root) };
-}
-
-function signingPaths(document: Document, raw: RawSigning | undefined): RawSigning | undefined {
-  if (raw === undefined) return undefined;
-  return { ...raw, 'image-key': pathIn(document, raw['image-key']) };
+  return { ...raw, mappings: [...mappings].sort() };
 }
 
 function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocument): void {
@@ -200,27 +184,25 @@ function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocumen
     const path = ['distros', name];
     const before = distros.get(name);
     const versions = new Map(before?.versions);
-    for (const [version, raw] of Object.entries(table.versions ?? {})) {
+    for (const [version, said] of Object.entries(table.versions ?? {})) {
       const at = [...path, 'versions', version];
-      versions.set(version, { document, path: at, raw, layer: defaultLayer(document, at, raw) ?? emptyLayer });
+      const raw = withAbsolutePaths(document, said, keysAt(fileKeys, at));
+      versions.set(version, { document, path: at, raw, layer: defaultLayer(document, at, said) ?? emptyLayer });
     }
-    // Versions are kept apart: each entry is replaced whole, which `override` would not do.
+    // Versions are kept apart: the entry of each names its file.
     const { versions: _, ...rest } = table;
-    const raw = {
-      ...rest,
-      'dist-git-base-uri': uriIn(document, rest['dist-git-base-uri']),
-      'lookaside-base-uri': uriIn(document, rest['lookaside-base-uri']),
-    };
-    distros.set(name, { document, path, raw: override(before?.raw ?? {}, raw), versions });
+    const keys = keysAt(fileKeys, path);
+    const raw = merge<RawDistro>(before?.raw, withAbsolutePaths(document, rest, keys), keys) ?? {};
+    distros.set(name, { document, path, raw, versions });
   }
 }
 
-function addComponents(components: Map<string, ComponentEntry>, document: ConfigDocument, merge: boolean): void {
+function addComponents(components: Map<string, ComponentEntry>, document: ConfigDocument, several: boolean): void {
   for (const [name, raw] of Object.entries(document.data.components ?? {})) {
     const path = ['components', name];
     const before = components.get(name);
     attempt(document, () => {
-      if (before !== undefined && !merge) throw duplicate(document, path, before.document);
+      if (before !== undefined && !several) throw duplicate(document, path, before.document);
       const layer = layerOf(document, path, raw, name);
       if (before === undefined) components.set(name, { document, layer, documents: [document] });
       else {
@@ -242,6 +224,7 @@ function addGroups(groups: Map<string, GroupEntry>, document: ConfigDocument): v
   }
 }
 
+/** Adds the tables at a path. Where another file has one of that name, it is replaced or refused, as its key's rule says. */
 function addEntries<T>(
   entries: Map<string, Entry<T>>,
   document: ConfigDocument,
@@ -250,21 +233,11 @@ function addEntries<T>(
 ): void {
   for (const [name, value] of Object.entries(raw ?? {})) {
     const path = [...table, name];
+    const keys = keysAt(fileKeys, path);
     attempt(document, () => {
-      refuseSecond(entries, name, document, path);
-      entries.set(name, { document, path, raw: value });
+      if (keys.rule.merge === 'once') refuseSecond(entries, name, document, path);
+      entries.set(name, { document, path, raw: withAbsolutePaths(document, value, keys) });
     });
-  }
-}
-
-function replaceEntries<T>(
-  entries: Map<string, Entry<T>>,
-  document: ConfigDocument,
-  table: string,
-  raw: Readonly<Record<string, T>> | undefined,
-): void {
-  for (const [name, value] of Object.entries(raw ?? {})) {
-    entries.set(name, { document, path: ['resources', table, name], raw: value });
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Document, problem, suggestion } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
-import { type Collected, type DistroEntry, pathIn, type VersionEntry } from './collect.ts';
+import type { Collected, DistroEntry, VersionEntry } from './collect.ts';
 import type { ConfigDocument } from './include.ts';
 import { defined, filled } from './merge.ts';
 import type { Distro, DistroReference, DistroVersion, ProjectInfo, RepositoryInput, Resources } from './model.ts';
@@ -131,9 +131,9 @@ function distroVersionOf(
     description: filled(raw.description),
     releaseVer: filled(raw['release-ver']),
     distGitBranch: filled(raw['dist-git-branch']),
-    mockConfig: filled(pathIn(document, raw['mock-config'])),
-    mockConfigX86: filled(pathIn(document, raw['mock-config-x86_64'])),
-    mockConfigArm: filled(pathIn(document, raw['mock-config-aarch64'])),
+    mockConfig: filled(raw['mock-config']),
+    mockConfigX86: filled(raw['mock-config-x86_64']),
+    mockConfigArm: filled(raw['mock-config-aarch64']),
     inputs: { rpmBuild: inputs('rpm-build'), imageBuild: inputs('image-build') },
   });
 }

@@ -1,12 +1,12 @@
 import { type Document, problem, suggestion } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import type { Collected, Entry } from './collect.ts';
+import { extendedImageKeys } from './keys.ts';
 import type { RawImage, RawWeirDefinition } from './schema/image.ts';
 import {
   emptyTable,
   mergeTraced,
   plain,
-  type Rule,
   type Scalar,
   single,
   type Traced,
@@ -84,7 +84,7 @@ function extend(base: TracedTable, next: TracedTable): TracedTable {
   if (container?.kind === 'table' && has(next, 'entrypoint') && !has(next, 'cmd')) {
     from.set('container', table([...container.entries].filter(([key]) => key !== 'cmd')));
   }
-  const merged = mergeTraced({ kind: 'table', entries: from }, next, definitionRule) as TracedTable;
+  const merged = mergeTraced({ kind: 'table', entries: from }, next, extendedImageKeys) as TracedTable;
   const entries = new Map(merged.entries);
   for (const [some, others] of opposites) {
     // The later word counts.
@@ -110,11 +110,6 @@ const opposites = [
   ['enabled-services', 'disabled-services'],
   ['disabled-services', 'enabled-services'],
 ] as const;
-
-/** Words repeat on a command line with a meaning: `console=` twice is two consoles. */
-function definitionRule(path: TomlPath): Rule {
-  return path.join('.') === 'kernel.command-line' ? 'append' : 'even-empty';
-}
 
 function itemsOf(definition: TracedTable, key: string): readonly Traced[] {
   const list = definition.entries.get(key);

@@ -1,6 +1,6 @@
-import { type Document, originOf, problem, suggestion } from '../toml/document.ts';
+import { originOf, problem, suggestion } from '../toml/document.ts';
 import type { Problems } from '../toml/problems.ts';
-import { type Collected, type Entry, pathIn } from './collect.ts';
+import type { Collected, Entry } from './collect.ts';
 import { extendedDefinition } from './image-extends.ts';
 import { defined, filled } from './merge.ts';
 import type {
@@ -69,7 +69,7 @@ function capabilitiesOf(raw: RawImage): ImageCapabilities {
 
 function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefinition): WeirImage | KiwiImage {
   if (own.type === 'kiwi') {
-    return defined({ type: own.type, path: pathIn(entry.document, own.path), profile: filled(own.profile) });
+    return defined({ type: own.type, path: own.path, profile: filled(own.profile) });
   }
   checkPackages(entry, own.packages ?? [], own['exclude-packages'] ?? []);
   const { enabledServices, disabledServices } = servicesOf(own);
@@ -191,19 +191,15 @@ function testSuiteOf(name: string, { raw, document, path }: Entry<RawTestSuite>)
     name,
     description: filled(raw.description),
     type: raw.type,
-    pytest: raw.pytest && pytestOf(document, raw.pytest, install),
+    pytest: raw.pytest && pytestOf(raw.pytest, install),
     lisa: raw.lisa && lisaOf(raw.lisa),
     origin: originOf(document, path),
   });
 }
 
-function pytestOf(
-  document: Document,
-  raw: NonNullable<RawTestSuite['pytest']>,
-  install: PytestSuite['install'],
-): PytestSuite {
+function pytestOf(raw: NonNullable<RawTestSuite['pytest']>, install: PytestSuite['install']): PytestSuite {
   return defined({
-    workingDir: filled(pathIn(document, raw['working-dir'])),
+    workingDir: filled(raw['working-dir']),
     testPaths: raw['test-paths'] ?? [],
     extraArgs: raw['extra-args'] ?? [],
     install,

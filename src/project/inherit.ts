@@ -2,6 +2,7 @@ import type { TomlPath } from '../toml/place.ts';
 import type { Collected } from './collect.ts';
 import { defaultVersion } from './distro.ts';
 import type { ConfigDocument } from './include.ts';
+import { componentKeys, keysAt } from './keys.ts';
 import { isZero } from './merge.ts';
 import type { RawComponent } from './schema/component.ts';
 
@@ -45,9 +46,9 @@ export function tablesOf(collected: Collected, name: string, groups: readonly st
 
 /** The strongest of the tables that says something at a path below it, or undefined. */
 export function whoSaid(tables: readonly InheritedTable[], path: TomlPath): InheritedTable | undefined {
-  return tables.findLast(({ raw }) => {
-    const value = path.reduce<unknown>((table, key) => (table as Record<string, unknown> | undefined)?.[key], raw);
-    // An empty list takes inherited overlay files away, so it says something.
-    return path[0] === 'overlay-files' ? value !== undefined : !isZero(value);
-  });
+  const { merge } = keysAt(componentKeys, path).rule;
+  const isSaid = (value: unknown): boolean => (merge === 'even-empty' ? value !== undefined : !isZero(value));
+  return tables.findLast(({ raw }) =>
+    isSaid(path.reduce<unknown>((table, key) => (table as Record<string, unknown> | undefined)?.[key], raw)),
+  );
 }

@@ -1,9 +1,10 @@
-import { resolve } from 'node:path';
 import { attempt, type Document, problem } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
-import { defined, filled, override } from './merge.ts';
+import { componentKeys, type Keys, keysAt } from './keys.ts';
+import { defined, filled, merge } from './merge.ts';
 import type { ComponentPublish, HashType, Overlay, PackagePublish, SourceFile } from './model.ts';
 import { overlaysOf } from './overlay.ts';
+import { withAbsolutePaths } from './paths.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
 import { isFileName } from './schema/words.ts';
 
@@ -50,10 +51,9 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
   if (Object.keys(raw).length === 0) return emptyLayer;
   attempt(document, () => checkSpec(document, path, raw.spec ?? {}, component));
   attempt(document, () => checkReasons(document, [...path, 'build'], raw.build ?? {}, component));
-  const spec = raw.spec ?? {};
   const publish = raw.publish ?? {};
   return {
-    spec: filled(spec.path) === undefined ? spec : { ...spec, path: resolve(document.dir, spec.path ?? '') },
+    spec: withAbsolutePaths(document, raw.spec ?? {}, componentKeys.at('spec')),
     overlays: overlaysOf(document, [...path, 'overlays'], raw.overlays ?? [], component),
     overlayFiles: raw['overlay-files']?.map((pattern) =>
       component === undefined ? { pattern } : { pattern, dir: document.dir },
@@ -73,28 +73,28 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
   };
 }
 
-/** `next` over `base`: lists append, defines and packages merge by key, the rest overrides unless it is not set. */
+/** Where each field of a layer stands in its table: the rule of that key says how it merges. */
+const keysOfField: { readonly [F in keyof Layer]: Keys } = {
+  spec: componentKeys.at('spec'),
+  overlays: componentKeys.at('overlays'),
+  overlayFiles: componentKeys.at('overlay-files'),
+  build: componentKeys.at('build'),
+  calculation: keysAt(componentKeys, ['release', 'calculation']),
+  skipFileFilter: keysAt(componentKeys, ['render', 'skip-file-filter']),
+  sourceFiles: componentKeys.at('source-files'),
+  packages: componentKeys.at('packages'),
+  publish: componentKeys.at('publish'),
+};
+
+/** `next` over `base`, each key as `keys.ts` says. */
 export function mergeLayers(base: Layer, next: Layer): Layer {
   if (next === emptyLayer) return base;
   if (base === emptyLayer) return next;
-  return {
-    spec: override(base.spec, next.spec),
-    overlays: [...base.overlays, ...next.overlays],
-    overlayFiles: next.overlayFiles ?? base.overlayFiles,
-    build: {
-      ...override(base.build, next.build),
-      with: [...(base.build.with ?? []), ...(next.build.with ?? [])],
-      without: [...(base.build.without ?? []), ...(next.build.without ?? [])],
-      // A define may be empty, so here the empty text does override.
-      defines: { ...base.build.defines, ...next.build.defines },
-      undefines: [...(base.build.undefines ?? []), ...(next.build.undefines ?? [])],
-    },
-    calculation: next.calculation === '' ? base.calculation : next.calculation,
-    skipFileFilter: base.skipFileFilter || next.skipFileFilter,
-    sourceFiles: [...base.sourceFiles, ...next.sourceFiles],
-    packages: { ...base.packages, ...next.packages },
-    publish: { ...base.publish, ...next.publish },
-  };
+  const merged: Partial<Record<keyof Layer, unknown>> = {};
+  for (const field of Object.keys(keysOfField) as (keyof Layer)[]) {
+    merged[field] = merge<unknown>(base[field], next[field], keysOfField[field]);
+  }
+  return merged as unknown as Layer;
 }
 
 /** Publish settings of packages, the old `channel` standing in for `rpm-channel`. */

@@ -1,7 +1,8 @@
 import { isTable } from '../toml/document.ts';
+import type { Keys } from './keys.ts';
 
-// The one way in which tables override each other. Its law comes from azldev's format: what is not set, false, empty or
-// zero never overrides, so a value once set can be changed but not taken back.
+// The one way in which tables merge; `keys.ts` says which key merges how. Its law comes from azldev's format: what is not
+// set, false, empty or zero does not override, so that a value once set can be changed but not taken back.
 
 /** Whether a value counts as not set: false, zero, empty, or a table of nothing but such values. */
 export function isZero(value: unknown): boolean {
@@ -10,15 +11,35 @@ export function isZero(value: unknown): boolean {
   return isTable(value) && Object.values(value).every(isZero);
 }
 
-/** `next` over `base`, key by key and table by table; an array that is not empty replaces the whole array. */
-export function override<T extends object>(base: T, next: T): T {
-  const merged: Record<string, unknown> = { ...(base as Record<string, unknown>) };
-  for (const [key, value] of Object.entries(next)) {
-    if (isZero(value)) continue;
-    const before = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    merged[key] = isTable(value) ? override(isTable(before) ? before : {}, value) : value;
+/** `next` over `base`, each key by its rule. Undefined where neither says anything. */
+export function merge<T>(base: T | undefined, next: T | undefined, keys: Keys): T | undefined {
+  return mergeValues(base, next, keys) as T | undefined;
+}
+
+function mergeValues(base: unknown, next: unknown, keys: Keys): unknown {
+  if (next === undefined) return base;
+  const { merge: how = 'override' } = keys.rule;
+  if (how === 'replace' || how === 'once') return next;
+  if (isTable(next)) return mergeTables(isTable(base) ? base : undefined, next, keys);
+  if (how === 'append' && Array.isArray(next) && Array.isArray(base)) return [...base, ...next];
+  return how !== 'even-empty' && isZero(next) ? base : next;
+}
+
+function mergeTables(
+  base: Readonly<Record<string, unknown>> | undefined,
+  next: Readonly<Record<string, unknown>>,
+  keys: Keys,
+): Readonly<Record<string, unknown>> | undefined {
+  let changed: Record<string, unknown> | undefined;
+  for (const key of Object.keys(next)) {
+    const before = base !== undefined && Object.hasOwn(base, key) ? base[key] : undefined;
+    const value = mergeValues(before, next[key], keys.at(key));
+    if (value === before) continue;
+    changed ??= { ...base };
+    changed[key] = value;
   }
-  return merged as T;
+  const { merge: how } = keys.rule;
+  return changed ?? base ?? (how === 'keep' || how === 'even-empty' ? {} : undefined);
 }
 
 /** The same object type with `undefined` properties made optional: what `defined` gives. */

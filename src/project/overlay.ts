@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { RE2JS } from 're2js';
 import type { WeirError } from '../base/errors.ts';
 import {
@@ -14,7 +14,9 @@ import {
 } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
 import { globError, matcher } from './glob.ts';
+import { overlayKeys } from './keys.ts';
 import type { Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
+import { withAbsolutePaths } from './paths.ts';
 import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
 
 type Field = Exclude<keyof RawOverlay, 'type' | 'description' | 'metadata'>;
@@ -100,7 +102,7 @@ function overlayOf(stand: Stand, raw: RawOverlay): Overlay {
     description,
     origin: originOf(document, path),
     ...(metadata === undefined ? {} : { metadata }),
-    source: raw.source === undefined ? '' : resolve(document.dir, raw.source),
+    source: withAbsolutePaths(document, raw.source ?? '', overlayKeys.at('source')),
   });
 }
 

@@ -3,12 +3,11 @@ import type { TomlPath } from '../toml/place.ts';
 import type { Collected } from './collect.ts';
 import { tracedDefinition } from './image-extends.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
+import { componentKeys, fileKeys } from './keys.ts';
 import type { Overlay, Project, ResolvedComponent } from './model.ts';
 import type { RawFile } from './schema/file.ts';
 import {
-  componentRule,
   emptyTable,
-  fileRule,
   leaves,
   mergeTraced,
   pathFrom,
@@ -51,7 +50,7 @@ function otherTables({ collected, project }: Configuration): TracedTable {
     for (const [key, raw] of Object.entries(document.data)) {
       if (inherited.includes(key as keyof RawFile)) continue;
       const value = trace(project.root, document, [key], withoutDefaults(key, raw));
-      merged = mergeTraced(merged, table([[key, value]]), fileRule) ?? merged;
+      merged = mergeTraced(merged, table([[key, value]]), fileKeys) ?? merged;
     }
   }
   return withExtended(collected, project.root, merged as TracedTable);
@@ -99,7 +98,7 @@ export function componentTables(
 function resolvedComponent({ collected, project }: Configuration, component: ResolvedComponent): TracedTable {
   let merged: Traced | undefined;
   for (const { document, path, raw } of tablesOf(collected, component.name, component.groups)) {
-    merged = mergeTraced(merged, trace(project.root, document, path, raw, path), componentRule);
+    merged = mergeTraced(merged, trace(project.root, document, path, raw, path), componentKeys);
   }
   const {
     overlays: _,

@@ -1,6 +1,6 @@
 import { originOf, problem, suggestion } from '../toml/document.ts';
 import type { Problems } from '../toml/problems.ts';
-import { type Collected, type Entry, uriIn } from './collect.ts';
+import type { Collected, Entry } from './collect.ts';
 import { defined, filled } from './merge.ts';
 import type {
   Repository,
@@ -77,7 +77,7 @@ function repoOf(entry: RepoEntry): RpmRepo {
     baseUri: filled(raw['base-uri']),
     metalink: filled(raw.metalink),
     disableGpgCheck: raw['disable-gpg-check'] ?? false,
-    gpgKey: filled(uriIn(document, raw['gpg-key'])),
+    gpgKey: filled(raw['gpg-key']),
     arches: raw.arches ?? [],
   });
 }
@@ -119,7 +119,7 @@ function setOf(
     template: raw.template,
     baseUri: raw['base-uri'],
     namePrefix: raw['name-prefix'] ?? '',
-    gpgKey: filled(uriIn(document, raw['gpg-key'])),
+    gpgKey: filled(raw['gpg-key']),
     disableGpgCheck: raw['disable-gpg-check'] ?? false,
     arches: raw.arches ?? [],
     subrepos,

@@ -1,12 +1,13 @@
 import { isAbsolute, relative } from 'node:path';
 import type { Document } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
-import { uriIn } from './collect.ts';
 import { builtIn } from './defaults.ts';
+import { fileKeys, type Keys, keysAt } from './keys.ts';
 import { isZero } from './merge.ts';
+import { absolutePath } from './paths.ts';
 
-// Values with where they come from: the same merging as in `layer.ts` and `collect.ts`, done again with the names of all
-// who had a word in it. For explaining only, as it keeps everything.
+// Values with where they come from: merged by the same rules (`keys.ts`) as when a project loads, with the names of all who
+// had a word in it. For explaining only, as it keeps everything.
 
 /** Who says something. */
 export interface Source {
@@ -49,21 +50,6 @@ export function single(value: Scalar, by: Source): TracedValue {
   return { kind: 'value', value, said: [{ value, by }] };
 }
 
-/** Paths and URIs in a file, which are made relative to the project's folder. Keys from the top of a file. */
-function isPath(path: TomlPath): boolean {
-  const [top, , third] = path;
-  const last = path.findLast((key) => typeof key === 'string');
-  if (top === 'project') return /-dir$/.test(`${last}`);
-  if (top === 'distros' && /^(mock-config.*|dist-git-base-uri|lookaside-base-uri)$/.test(`${last}`)) return true;
-  if (top === 'resources') return last === 'gpg-key';
-  if (top === 'images') return third === 'definition' && last === 'path' && path.length === 4;
-  if (top === 'test-suites') return last === 'working-dir';
-  if (top === 'seed') return last === 'dist-git' || last === 'mappings';
-  if (top === 'toolbox') return last === 'root';
-  if (top === 'component-groups' && (third === 'specs' || third === 'excluded-paths')) return true;
-  return last === 'path' && path.at(-2) === 'spec';
-}
-
 /** Where the value at a path of a document is, or the nearest table around it that has a line. */
 export function sourceOf(document: Document, path: TomlPath, table: TomlPath): Source {
   if (document.path === builtIn) return { file: builtIn, line: 0, table };
@@ -80,16 +66,22 @@ export function sourceOf(document: Document, path: TomlPath, table: TomlPath): S
  * @param of the table to name for its sources; by default the one around each value
  */
 export function trace(root: string, document: Document, path: TomlPath, raw: unknown, of?: TomlPath): Traced {
-  if (Array.isArray(raw)) {
-    return { kind: 'list', items: raw.map((item, index) => trace(root, document, [...path, index], item, of)) };
-  }
-  if (typeof raw === 'object' && raw !== null) {
-    const said = Object.entries(raw).filter(([, value]) => value !== undefined);
-    return table(said.map(([key, value]) => [key, trace(root, document, [...path, key], value, of)]));
-  }
-  const text =
-    typeof raw === 'string' && raw !== '' && isPath(path) ? pathFrom(root, uriIn(document, raw) ?? raw) : raw;
-  return single(text as Scalar, sourceOf(document, path, of ?? path.slice(0, -1)));
+  const visit = (value: unknown, at: TomlPath, keys: Keys): Traced => {
+    if (Array.isArray(value)) {
+      return { kind: 'list', items: value.map((item, index) => visit(item, [...at, index], keys.at(index))) };
+    }
+    if (typeof value === 'object' && value !== null) {
+      const said = Object.entries(value).filter(([, inner]) => inner !== undefined);
+      return table(said.map(([key, inner]) => [key, visit(inner, [...at, key], keys.at(key))]));
+    }
+    const kind = keys.rule.path;
+    const shown =
+      typeof value === 'string' && value !== '' && kind !== undefined
+        ? pathFrom(root, absolutePath(document, value, kind))
+        : value;
+    return single(shown as Scalar, sourceOf(document, at, of ?? at.slice(0, -1)));
+  };
+  return visit(raw, path, keysAt(fileKeys, path));
 }
 
 /** An absolute path as a file in the project's folder would have it; a URI stays. */
@@ -97,65 +89,37 @@ export function pathFrom(root: string, path: string): string {
   return isAbsolute(path) ? relative(root, path) || '.' : path;
 }
 
-/**
- * How the value at a path merges: by default what is later and not empty overrides, key by key. Otherwise lists append,
- * what is later stands for the whole, what is later may be empty, or a table stays although nothing is in it.
- */
-export type Rule = 'override' | 'append' | 'whole' | 'even-empty' | 'keep';
-
-/** The rules inside of a table of component settings. */
-export function componentRule(path: TomlPath): Rule {
-  const [first, second] = path;
-  if (path.length === 1 && (first === 'overlays' || first === 'source-files')) return 'append';
-  if (path.length === 1 && first === 'overlay-files') return 'even-empty';
-  if (path.length === 2 && first === 'packages') return 'whole';
-  if (first === 'build' && path.length === 2 && /^(with|without|undefines)$/.test(`${second}`)) return 'append';
-  if (first === 'build' && second === 'defines' && path.length === 3) return 'even-empty';
-  return 'override';
-}
-
-/** The rules of a whole file. */
-export function fileRule(path: TomlPath): Rule {
-  const [top, , third] = path;
-  if (path.length === 4 && top === 'distros' && third === 'versions') return 'whole';
-  if (path.length === 3 && top === 'resources') return 'whole';
-  if (top === 'distros' && (path.length === 2 || (path.length === 3 && third === 'versions'))) return 'keep';
-  if (path.length === 2 && /^(component-groups|package-groups|images|test-suites)$/.test(`${top}`)) return 'whole';
-  return 'override';
-}
-
-/** `next` over `base`; undefined where neither says anything. */
-export function mergeTraced(
-  base: Traced | undefined,
-  next: Traced,
-  rule: (path: TomlPath) => Rule,
-  path: TomlPath = [],
-): Traced | undefined {
-  if (base?.kind === 'table' && next.kind === 'table' && rule(path) !== 'whole') {
+/** `next` over `base`, as `merge` does it with plain values; undefined where neither says anything. */
+export function mergeTraced(base: Traced | undefined, next: Traced, keys: Keys): Traced | undefined {
+  if (base?.kind === 'table' && next.kind === 'table' && !isWhole(keys)) {
     const entries = new Map(base.entries);
     for (const [key, value] of next.entries) {
-      const merged = mergeTraced(entries.get(key), value, rule, [...path, key]);
+      const merged = mergeTraced(entries.get(key), value, keys.at(key));
       if (merged !== undefined) entries.set(key, merged);
     }
     return { kind: 'table', entries };
   }
-  const set = withoutUnset(next, rule, path);
+  const set = withoutUnset(next, keys);
   if (set === undefined || base === undefined) return set ?? base;
-  if (base.kind === 'list' && set.kind === 'list' && rule(path) === 'append') {
+  if (base.kind === 'list' && set.kind === 'list' && keys.rule.merge === 'append') {
     return { kind: 'list', items: [...base.items, ...set.items] };
   }
   return base.kind === 'value' && set.kind === 'value' ? { ...set, said: [...base.said, ...set.said] } : set;
 }
 
+function isWhole({ rule: { merge: how } }: Keys): boolean {
+  return how === 'replace' || how === 'once';
+}
+
 /** A value without what counts as not set in it, or undefined where all of it does. */
-function withoutUnset(value: Traced, rule: (path: TomlPath) => Rule, path: TomlPath): Traced | undefined {
-  const how = rule(path);
-  if (how === 'whole' || how === 'even-empty') return value;
+function withoutUnset(value: Traced, keys: Keys): Traced | undefined {
+  const { merge: how } = keys.rule;
+  if (isWhole(keys) || how === 'even-empty') return value;
   if (value.kind === 'value') return isZero(value.value) ? undefined : value;
   if (value.kind === 'list') return value.items.length === 0 ? undefined : value;
   const entries = new Map<string, Traced>();
   for (const [key, inner] of value.entries) {
-    const kept = withoutUnset(inner, rule, [...path, key]);
+    const kept = withoutUnset(inner, keys.at(key));
     if (kept !== undefined) entries.set(key, kept);
   }
   return entries.size === 0 && how !== 'keep' ? undefined : { kind: 'table', entries };

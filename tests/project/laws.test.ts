@@ -4,11 +4,13 @@ import { WeirError } from '../../src/base/errors.ts';
 import { type Collected, collect } from '../../src/project/collect.ts';
 import { componentsOf } from '../../src/project/component.ts';
 import type { ConfigDocument } from '../../src/project/include.ts';
+import { componentKeys, fileKeys } from '../../src/project/keys.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
-import { isZero, override } from '../../src/project/merge.ts';
+import { isZero, merge } from '../../src/project/merge.ts';
 import type { Project } from '../../src/project/model.ts';
 import type { RawComponent } from '../../src/project/schema/component.ts';
 import { fileSchema } from '../../src/project/schema/file.ts';
+import { emptyTable, mergeTraced, plain, type Traced, trace } from '../../src/project/trace.ts';
 import { originOf, parseDocument } from '../../src/toml/document.ts';
 import { lineIndex, locate } from '../../src/toml/place.ts';
 import { Problems } from '../../src/toml/problems.ts';
@@ -45,6 +47,9 @@ const rawComponent: fc.Arbitrary<RawComponent> = fc.record(
   { requiredKeys: [] },
 );
 
+/** Keys without rules. */
+const plainKeys = fileKeys.at('release');
+
 const anywhere = parseDocument('/nowhere/weir.toml', '', fileSchema);
 const layer: fc.Arbitrary<Layer> = rawComponent.map((raw) => layerOf(anywhere, [], raw, undefined));
 
@@ -54,7 +59,7 @@ function seen(one: Layer): unknown {
   return {
     ...one,
     build: {
-      ...override({}, build),
+      ...merge<object>({}, build, plainKeys),
       with: build.with ?? [],
       without: build.without ?? [],
       defines: build.defines ?? {},
@@ -90,6 +95,24 @@ describe('merging components', () => {
         expect(merged.build.defines ?? {}).toMatchObject(b.build.defines ?? {});
         expect(merged.packages).toMatchObject(b.packages);
         expect(merged.overlayFiles).toEqual(b.overlayFiles ?? a.overlayFiles);
+      }),
+    );
+  });
+});
+
+describe('merging tables with where each value comes from', () => {
+  const traced = (raw: RawComponent): Traced => trace('/nowhere', anywhere, ['components', 'x'], raw);
+
+  it('gives the same values as merging them alone', () => {
+    fc.assert(
+      fc.property(fc.array(rawComponent, { minLength: 1, maxLength: 4 }), (all) => {
+        const merged = all.reduce<RawComponent>((base, next) => merge(base, next, componentKeys) ?? {}, {});
+        const explained = all.reduce<Traced>(
+          (base, next) => mergeTraced(base, traced(next), componentKeys) ?? base,
+          emptyTable,
+        );
+        const kept = (value: unknown): unknown => merge<unknown>(undefined, value, componentKeys) ?? {};
+        expect(kept(plain(explained))).toEqual(kept(merged));
       }),
     );
   });
@@ -227,6 +250,7 @@ describe('merging files', () => {
 });
 
 describe('overriding', () => {
+  const override = (base: object, next: object): Record<string, unknown> => ({ ...merge(base, next, plainKeys) });
   const value: fc.Arbitrary<unknown> = fc.oneof(fc.boolean(), fc.constantFrom('', 'x', 'y'), words);
   const table = fc.dictionary(word, fc.oneof({ weight: 3, arbitrary: value }, { weight: 1, arbitrary: maybe(word) }));
 
