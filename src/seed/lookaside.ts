@@ -7,8 +7,8 @@ import { exists } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/scratch.ts';
 import { blobFile, putFile } from '../engine/store.ts';
+import { readDocument } from '../toml/document.ts';
 import { type Apt, downloadSource, listsFresh, updateApt } from '../toolbox/apt.ts';
-import { readToml } from './located-toml.ts';
 
 const lookasideFile = z.strictObject({
   file: z.array(
@@ -30,11 +30,11 @@ export interface SeedTarball {
   readonly sha512: string;
 }
 
-/** Reads `lookaside.toml`. @throws WeirError `seed-config`, `seed-missing` */
+/** Reads `lookaside.toml`. @throws WeirError those of `readDocument` */
 export async function loadLookaside(dir: string): Promise<ReadonlyMap<string, SeedTarball>> {
   const path = join(dir, 'lookaside.toml');
   if (!(await exists(path))) return new Map();
-  const { file } = await readToml(path, lookasideFile);
+  const { file } = readDocument(path, lookasideFile, { reasons: 'required' }).data;
   return new Map(
     file.map((entry) => [
       entry.name,

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
 import type { Dependency } from '../rpm/types.ts';
+import { readDocument } from '../toml/document.ts';
 import { compileGlob, type Glob } from './glob.ts';
-import { readToml } from './located-toml.ts';
 
 const text = z.string().min(1);
 const names = z.array(text).readonly();
@@ -128,19 +128,17 @@ export interface Mapping {
 
 /**
  * Reads `defaults.toml`, `packages.toml` (from Debian), `own.toml` (our own packages) and `roots.toml`.
- * @throws WeirError `seed-config` with file, line and column, `seed-missing`
+ * @throws WeirError those of `readDocument`
  */
-export async function loadMapping(dir: string): Promise<Mapping> {
-  const [defaults, packages, own, roots] = await Promise.all([
-    readToml(join(dir, 'defaults.toml'), defaultsFile),
-    readToml(join(dir, 'packages.toml'), packagesFile),
-    readToml(join(dir, 'own.toml'), packagesFile),
-    readToml(join(dir, 'roots.toml'), rootsFile),
-  ]);
+export function loadMapping(dir: string): Mapping {
+  const read = <S extends z.ZodType>(name: string, schema: S): z.output<S> =>
+    readDocument(join(dir, name), schema, { reasons: 'required' }).data;
+  const packages = read('packages.toml', packagesFile);
+  const own = read('own.toml', packagesFile);
   return {
-    defaults,
+    defaults: read('defaults.toml', defaultsFile),
     packages: new Map([...Object.entries(packages.packages), ...Object.entries(own.packages)]),
-    roots: new Map(Object.entries(roots.roots).map(([name, root]) => [name, root.packages])),
+    roots: new Map(Object.entries(read('roots.toml', rootsFile).roots).map(([name, root]) => [name, root.packages])),
   };
 }
 

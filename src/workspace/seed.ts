@@ -41,7 +41,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     );
   }
   const dir = seed.mappings[0] === undefined ? join(project.root, '..', 'seed') : dirname(seed.mappings[0]);
-  const mapping = await loadMapping(dir);
+  const mapping = loadMapping(dir);
   const rootsOf = (set: string): string[] => rootPackages(mapping, set, debianArch(arch));
   const roots = [...new Set([...mapping.roots.keys()].flatMap(rootsOf))].sort();
   return inStage(progress, 'seed', async (stage) => {

@@ -9,8 +9,8 @@ import { readRpm } from '../../src/rpm/read.ts';
 import type { RpmPackage } from '../../src/rpm/types.ts';
 import { convertSeed, type Seed } from '../../src/seed/convert.ts';
 import type { DebFile } from '../../src/seed/deb.ts';
-import { parseToml } from '../../src/seed/located-toml.ts';
 import { type Mapping, seedSchemas } from '../../src/seed/mapping.ts';
+import { parseDocument } from '../../src/toml/document.ts';
 import { nodeZstd } from '../rpm/write-rpm.ts';
 
 const clock = 1_700_000_000;
@@ -54,7 +54,7 @@ async function deb(
 }
 
 function toMapping(packages: string): Mapping {
-  const rules = parseToml('packages.toml', packages, seedSchemas['packages.toml']);
+  const rules = parseDocument('packages.toml', packages, seedSchemas['packages.toml']).data;
   return {
     defaults: {
       vendor: 'Debian, converted',
