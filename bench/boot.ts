@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createProgress } from '../src/base/progress.ts';
 import { chooseAccelerator } from '../src/boot/accelerator.ts';
-import { type BootImage, prepareMachine } from '../src/boot/check.ts';
+import { type BootImage, prepareMachine } from '../src/boot/boot-check.ts';
 import { freePort } from '../src/boot/loopback.ts';
 import { type Credential, runMachine } from '../src/boot/qemu.ts';
 import type { Toolbox } from '../src/toolbox/tool.ts';

@@ -24,7 +24,7 @@ import {
   sources,
   tags,
 } from '../../src/spec/query.ts';
-import { readLock } from '../../src/toolbox/lock.ts';
+import { readLock } from '../../src/toolbox/toolbox-lock.ts';
 import type { Target } from './target.ts';
 
 const home = join(import.meta.dirname, '../..');

@@ -47,7 +47,7 @@ export class WeirError extends Error {
  * The same error, as somebody further up tells it who knows more: where it happened, or what to do.
  * @param more takes the place of what the error itself has
  */
-export function retold(error: WeirError, more: Pick<WeirErrorOptions, 'where' | 'hint' | 'exit'>): WeirError {
+export function withContext(error: WeirError, more: Pick<WeirErrorOptions, 'where' | 'hint' | 'exit'>): WeirError {
   const { code, message, where, hint, details, others, exit } = error;
   const own = {
     ...(where === undefined ? {} : { where }),

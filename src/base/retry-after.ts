@@ -67,7 +67,7 @@ export function backOff(attempt: number, askedSeconds = 0): Promise<void> {
 }
 
 /** Keeps count of the waits that a server asks of one request. */
-export interface Patience {
+export interface RetryBudget {
   /**
    * Whether a wait is within what is left; if so it is used up. Each costs a second at least, so that a server that says 0 for ever
    * comes to an end.
@@ -75,7 +75,7 @@ export interface Patience {
   readonly allows: (seconds: number) => boolean;
 }
 
-export function newPatience(most = longestWait): Patience {
+export function newRetryBudget(most = longestWait): RetryBudget {
   let left = most;
   return {
     allows: (seconds) => {

@@ -4,7 +4,7 @@ import { cacheRoot } from '../base/paths.ts';
 import { withScratch } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
-import { type BootImage, type MachineOptions, prepareMachine } from './check.ts';
+import { type BootImage, type MachineOptions, prepareMachine } from './boot-check.ts';
 import { freePort } from './loopback.ts';
 import { type Credential, machineCommand, qemuEnvironment } from './qemu.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { valueDigest } from '../base/digest.ts';
 import type { Engine } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import { type RepoSource, resolveCached } from '../repo/resolve.ts';
 import type { Toolbox } from '../toolbox/tool.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, tail } from '../base/process.ts';
 import { type ActionResult, perform, uncheckedOutputPath } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { buildLimits } from '../engine/limits.ts';
 import { outputFiles } from '../engine/outputs.ts';
 import { runSandboxed } from '../engine/sandbox.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { queryLimits } from '../engine/limits.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { withScratch } from '../engine/scratch.ts';

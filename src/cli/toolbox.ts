@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { lockedTools, runOnTerminal, toolSet } from '../workspace/tools.ts';
+import { lockedTools, runOnTerminal, toolSet } from '../workspace/toolbox-commands.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
 import { projectFor, projectWorkspaceFor } from './workspace.ts';
 

@@ -56,7 +56,7 @@ export async function checkOverlays(
   return inStage(progress, 'overlays', async (stage) => {
     let done = 0;
     // Where upstream can't be reached, the next component finds it no better: it does not ask again and again.
-    let patience: Pick<UpstreamOptions, 'attempts'> = {};
+    let retry: Pick<UpstreamOptions, 'attempts'> = {};
     const found = await mapLimit(chosen, 4, (component) =>
       withScratch(workspace.engine.scratch, async (work) => {
         const introduced: CheckEvidence['introduced'] = (overlay) => {
@@ -68,10 +68,10 @@ export async function checkOverlays(
           site,
           component,
           work,
-          { ...options, ...patience },
+          { ...options, ...retry },
           tools,
         );
-        if (unchecked.length > 0) patience = { attempts: 1 };
+        if (unchecked.length > 0) retry = { attempts: 1 };
         const findings = await checkComponent(component, { introduced, ...evidence }, fixed);
         stage.update(`${++done} of ${chosen.length}`);
         return [...findings, ...unchecked];

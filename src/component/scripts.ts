@@ -6,7 +6,7 @@ import { lastLines, tail } from '../base/process.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, type Buildroot, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { outputFile, perform } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { scriptLimits } from '../engine/limits.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { type OpenArchive, packArchive } from '../overlay/archive.ts';

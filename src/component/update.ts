@@ -3,8 +3,6 @@ import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
-import type { SourceContext } from '../sources/fetch.ts';
-import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
 import {
   type ComponentLock,
   formatLock,
@@ -15,7 +13,9 @@ import {
   removeLock,
   resolutionInputHash,
   writeLock,
-} from '../sources/lock.ts';
+} from '../sources/component-lock.ts';
+import type { SourceContext } from '../sources/fetch.ts';
+import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
 import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
@@ -181,7 +181,7 @@ async function configuredCommit(
   if (upstream === undefined) throw new TypeError('not an upstream component');
   const distGit = await openDistGit(upstream, context.cache);
   if (distGit.kind === 'folder') return undefined;
-  return resolveCommit(distGit.repository, upstream.wish, { ...context, fresh });
+  return resolveCommit(distGit.repository, upstream.revision, { ...context, fresh });
 }
 
 const ownSpec = "its spec is the project's own";

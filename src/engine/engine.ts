@@ -6,7 +6,7 @@ import { removeTree } from './scratch.ts';
 import { openStore } from './store.ts';
 
 /** Folders of a cache in which things are made under temporary names. */
-const workshops = [
+const tempDirs = [
   ...['store', 'store/tmp', 'store/stamps', 'actions', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys'],
   ...['partial', 'git', 'rendered'],
 ];
@@ -25,7 +25,7 @@ export async function openEngine(cache: string, tell: (text: string) => void = (
     const scratch = join(cache, 'scratch');
     await mkdir(results, { recursive: true });
     await mkdir(scratch, { recursive: true });
-    await sweep(workshops.map((folder) => join(cache, folder)));
+    await sweep(tempDirs.map((folder) => join(cache, folder)));
     return { store, results, scratch, counts: { ran: 0, cached: 0, doubted: 0 } };
   } catch (error) {
     throw diskError(error, cache);

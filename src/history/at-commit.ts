@@ -10,7 +10,7 @@ import { mapLimit } from '../base/files.ts';
 import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
-import { parseLock } from '../sources/lock.ts';
+import { parseLock } from '../sources/component-lock.ts';
 import type { ContentReader, FileTree, TreeFile } from '../sources/repository.ts';
 import type { FileDigests, InputContext, LockedInputs } from './inputs.ts';
 import { inputDigest, isTaken } from './inputs.ts';

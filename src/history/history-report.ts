@@ -3,10 +3,10 @@
 import { relative } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import type { ResolvedComponent } from '../project/model.ts';
-import { readLocks } from '../sources/lock.ts';
+import { readLocks } from '../sources/component-lock.ts';
 import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
-import { describePart, type PartChange, partChanges } from './changed.ts';
+import { describePart, type PartChange, partChanges } from './component-changes.ts';
 import { type ComponentHistory, type ComponentState, componentHistories } from './history.ts';
 import { type ComponentInputs, componentInputs, fileDigests, type InputContext, type InputPart } from './inputs.ts';
 

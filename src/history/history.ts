@@ -8,7 +8,7 @@ import { withScratch } from '../engine/scratch.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
-import { readLocks } from '../sources/lock.ts';
+import { readLocks } from '../sources/component-lock.ts';
 import {
   type ChangingCommit,
   type ContentReader,

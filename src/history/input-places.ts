@@ -6,7 +6,7 @@ import { componentRules, type KeyRule } from '../project/keys.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { type Source, sourceOf } from '../project/trace.ts';
-import { lockPath } from '../sources/lock.ts';
+import { lockPath } from '../sources/component-lock.ts';
 import type { TomlPath } from '../toml/place.ts';
 import type { ComponentInputs, LockedInputs } from './inputs.ts';
 

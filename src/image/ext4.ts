@@ -15,7 +15,7 @@ export interface Ext4Options {
   readonly label: string;
   readonly uuid: string;
   /** Seed of what is random in the file system otherwise. */
-  readonly seed: string;
+  readonly uuidSeed: string;
   /** Time of everything that has none of its own, and the latest time of what has; seconds since 1970. */
   readonly epoch: number;
   /** Whether SELinux contexts are written. */
@@ -81,7 +81,7 @@ export async function makeExt4(
   const env = { SOURCE_DATE_EPOCH: String(options.epoch) };
   const extended = [
     `offset=${target.offset}`,
-    `hash_seed=${seededUuid(options.seed, 'ext4 hash seed')}`,
+    `hash_seed=${seededUuid(options.uuidSeed, 'ext4 hash seed')}`,
     'root_owner=0:0',
     // The file is new and all zeros: nothing has to be cleared now or by the kernel later.
     'assume_storage_prezeroed=1',

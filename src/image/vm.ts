@@ -33,7 +33,7 @@ export interface VmOptions {
   /** Whether SELinux contexts are written. */
   readonly selinux: boolean;
   /** Seed of every UUID: a digest of what the image is made of. */
-  readonly seed: string;
+  readonly uuidSeed: string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
 }
@@ -77,8 +77,8 @@ export async function makeVm(
   work: string,
   options: VmOptions,
 ): Promise<Vm> {
-  const rootPartitionUuid = seededUuid(options.seed, 'root partition');
-  const rootUuid = seededUuid(options.seed, 'root file system');
+  const rootPartitionUuid = seededUuid(options.uuidSeed, 'root partition');
+  const rootUuid = seededUuid(options.uuidSeed, 'root file system');
   const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
   // What tools write has folders of its own in the scratch space, apart from what they read.
   const disks = join(work, 'disks');
@@ -88,7 +88,7 @@ export async function makeVm(
   const raw = join(disks, `${options.name}.raw`);
   let modules: readonly string[] = [];
   const { size } = await makeDisk(toolbox, raw, {
-    uuid: seededUuid(options.seed, 'disk'),
+    uuid: seededUuid(options.uuidSeed, 'disk'),
     size: options.size,
     partitions: [
       ...(options.arch === 'x86_64' ? [biosPartition(toolbox, work, options)] : []),
@@ -190,26 +190,26 @@ async function unifiedKernel(
 }
 
 /** GRUB's core image, for machines without UEFI. */
-function biosPartition(toolbox: Toolbox, work: string, { seed }: VmOptions): Partition {
+function biosPartition(toolbox: Toolbox, work: string, { uuidSeed }: VmOptions): Partition {
   return {
     name: 'bios',
     type: partitionTypes.biosBoot,
-    uuid: seededUuid(seed, 'bios partition'),
+    uuid: seededUuid(uuidSeed, 'bios partition'),
     size: 1 << 20,
-    fill: (target) => installBios(toolbox, target, volumeId(seed), join(work, 'bios')),
+    fill: (target) => installBios(toolbox, target, volumeId(uuidSeed), join(work, 'bios')),
   };
 }
 
 /** Volume serial number of the EFI system partition. */
-function volumeId(seed: string): string {
-  return seededUuid(seed, 'esp volume').slice(0, 8);
+function volumeId(uuidSeed: string): string {
+  return seededUuid(uuidSeed, 'esp volume').slice(0, 8);
 }
 
 /** The EFI system partition. @param unify makes the initrd and the unified kernel image, side by side with the root */
 function espPartition(
   toolbox: Toolbox,
   parts: BootParts,
-  { arch, seed, espSize, epoch }: VmOptions,
+  { arch, uuidSeed, espSize, epoch }: VmOptions,
   unify: () => Promise<void>,
 ): Partition {
   const names = architectures[arch];
@@ -225,11 +225,11 @@ function espPartition(
   return {
     name: 'esp',
     type: partitionTypes.esp,
-    uuid: seededUuid(seed, 'esp partition'),
+    uuid: seededUuid(uuidSeed, 'esp partition'),
     size: espSize,
     fill: async (target) => {
       await unify();
-      await makeEsp(toolbox, target, { label: 'ESP', volumeId: volumeId(seed), epoch, files });
+      await makeEsp(toolbox, target, { label: 'ESP', volumeId: volumeId(uuidSeed), epoch, files });
     },
   };
 }
@@ -240,7 +240,7 @@ function rootPartition(
   store: Store,
   tree: Tree,
   work: string,
-  { arch, rootLabel: label, seed, epoch, selinux }: VmOptions,
+  { arch, rootLabel: label, uuidSeed, epoch, selinux }: VmOptions,
   uuids: { readonly partition: string; readonly fileSystem: string },
 ): Partition {
   return {
@@ -249,7 +249,7 @@ function rootPartition(
     uuid: uuids.partition,
     size: ext4Size(tree),
     fill: async (target) => {
-      await makeExt4(toolbox, store, tree, target, work, { label, uuid: uuids.fileSystem, seed, epoch, selinux });
+      await makeExt4(toolbox, store, tree, target, work, { label, uuid: uuids.fileSystem, uuidSeed, epoch, selinux });
       await checkExt4(toolbox, target);
     },
   };
@@ -261,9 +261,9 @@ async function makeFormats(
   raw: string,
   size: number,
   out: string,
-  { name, formats, seed, epoch }: VmOptions,
+  { name, formats, uuidSeed, epoch }: VmOptions,
 ): Promise<Pick<Vm, 'files' | 'digests'>> {
-  const vhd = { epoch, uuid: seededUuid(seed, 'vhd') };
+  const vhd = { epoch, uuid: seededUuid(uuidSeed, 'vhd') };
   const hashing = diskDigests(toolbox, raw, formats, vhdFooter({ size, ...vhd }));
   // A chroot moves the folder in for each tool.
   if (toolbox.jail.kind === 'chroot') await hashing;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import { basename, dirname, relative, sep } from 'node:path';
-import { closest, retold, systemCode, WeirError } from '../base/errors.ts';
+import { closest, systemCode, WeirError, withContext } from '../base/errors.ts';
 import { behindLinks } from '../base/links.ts';
 import type { Overlay, ResolvedComponent } from '../project/model.ts';
 import { lfsContent, lfsPointer } from '../sources/lfs.ts';
@@ -216,7 +216,7 @@ async function attempt(
 /** The error with the overlay's number, type, reason, and the place in the TOML. */
 export function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
   const reason = overlay.description === '' ? '' : `: ${overlay.description}`;
-  return retold(error, {
+  return withContext(error, {
     where: {
       file: overlay.origin.file,
       line: overlay.origin.line,

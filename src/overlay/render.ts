@@ -5,7 +5,7 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
-import type { Patience } from '../sources/git-run.ts';
+import type { RetryOptions } from '../sources/git-run.ts';
 import { formatSourcesFile, type LookasideFile, parseSourcesFile } from '../sources/listing.ts';
 import { decodeText } from '../spec/lines.ts';
 import { type Spec, specBytes } from '../spec/parse.ts';
@@ -25,7 +25,7 @@ import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
 import { listedNames } from './listed-names.ts';
 import { patchProblems } from './patch-checks.ts';
-import { applyRelease, type ReleaseHistory, releaseHistory } from './release.ts';
+import { applyRelease, type ReleaseHistory, releaseHistory } from './release-number.ts';
 import { insertTag, prependLines } from './spec-edits.ts';
 
 /** Stands at the top of every rendered spec. */
@@ -48,7 +48,7 @@ export interface RenderOptions {
   /** The project's commits that changed the component. */
   readonly history?: Pick<ReleaseHistory, 'commits'>;
   /** How upstream's history is asked for, where what is there is not enough. */
-  readonly patience?: Patience;
+  readonly retry?: RetryOptions;
   readonly tools?: ArchiveTools;
   /** Told of each step that changed something, in order. */
   readonly observe?: (step: PrepareStep) => void;
@@ -99,7 +99,7 @@ export async function prepareComponent(
   const isFile = listing !== undefined && listing.kind !== 'link';
   const changelog = isFile ? decodeText(await readEntry(listing)).text : undefined;
   const commits = options.history?.commits ?? [];
-  const history = await releaseHistory(spec, component, fetched, commits, changelog, options.patience);
+  const history = await releaseHistory(spec, component, fetched, commits, changelog, options.retry);
   changed('release', applyRelease(spec, component, history));
   changed('header', prependLines(spec, renderedHeader, {}));
   return {

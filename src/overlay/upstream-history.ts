@@ -3,7 +3,7 @@
 
 import { readBlobs, readCommit, readObject } from '../sources/git.ts';
 import { parseTree } from '../sources/git-objects.ts';
-import type { GitRepository, Patience } from '../sources/git-run.ts';
+import type { GitRepository, RetryOptions } from '../sources/git-run.ts';
 import { decodeText } from '../spec/lines.ts';
 import {
   type ChangelogEntry,
@@ -39,7 +39,7 @@ export interface UpstreamRelease {
   readonly changelog: readonly string[];
 }
 
-export interface UpstreamOptions extends Patience {
+export interface UpstreamOptions extends RetryOptions {
   /** The project's commits, newest first. */
   readonly changes: readonly ProjectChange[];
   /** Whether the changelog is wanted; it needs more of the history. */
@@ -96,16 +96,16 @@ class HistoryReader {
   readonly nodes = new Map<string, Node>();
   readonly #repository: GitRepository;
   readonly #spec: string;
-  readonly #patience: Patience;
+  readonly #retry: RetryOptions;
   #waiting: { readonly id: string; readonly time: number }[];
   readonly #seen: Set<string>;
   readonly #facts = new Map<string, SpecFacts | undefined>();
   #batch = 8;
 
-  constructor(repository: GitRepository, commit: string, spec: string, patience: Patience) {
+  constructor(repository: GitRepository, commit: string, spec: string, retry: RetryOptions) {
     this.#repository = repository;
     this.#spec = spec;
-    this.#patience = patience;
+    this.#retry = retry;
     this.#waiting = [{ id: commit, time: 0 }];
     this.#seen = new Set([commit]);
   }
@@ -153,7 +153,7 @@ class HistoryReader {
     const wanted = [
       ...new Set(read.flatMap(({ spec }) => (spec === undefined || this.#facts.has(spec) ? [] : [spec]))),
     ];
-    const blobs = await readBlobs(this.#repository, wanted, this.#patience);
+    const blobs = await readBlobs(this.#repository, wanted, this.#retry);
     for (const [index, id] of wanted.entries()) this.#facts.set(id, specFacts(decodeText(blobs[index]!).text));
     for (const { spec, ...node } of read) {
       this.nodes.set(node.id, { ...node, facts: spec === undefined ? undefined : this.#facts.get(spec) });
@@ -161,7 +161,7 @@ class HistoryReader {
   }
 
   async texts(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const blobs = await readBlobs(this.#repository, ids, this.#patience);
+    const blobs = await readBlobs(this.#repository, ids, this.#retry);
     return new Map(ids.map((id, index) => [id, decodeText(blobs[index]!).text]));
   }
 }

@@ -1,5 +1,5 @@
 import { WeirError } from '../base/errors.ts';
-import { isPassingStatus, newPatience, retryAfterSeconds } from '../base/retry-after.ts';
+import { isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { isTable } from '../toml/document.ts';
 
 // What comes of asking a registry: within time or not at all, and in the shape that was asked for or in another.
@@ -52,7 +52,7 @@ export async function askPatiently(
   { attempts, wait, say }: Asking,
 ): Promise<Response> {
   const { host, protocol } = new URL(url);
-  const patience = newPatience();
+  const budget = newRetryBudget();
   for (let attempt = 1; ; ) {
     const send = await prepare();
     let response: Response;
@@ -65,7 +65,7 @@ export async function askPatiently(
     }
     if (!isPassingStatus(response.status)) return response;
     const asked = askedSeconds(response);
-    if (asked === undefined ? attempt >= attempts : !patience.allows(asked)) return response;
+    if (asked === undefined ? attempt >= attempts : !budget.allows(asked)) return response;
     await response.body?.cancel();
     if (asked === undefined) await wait(attempt++);
     else {

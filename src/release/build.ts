@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
-import { withLock } from '../base/lock.ts';
+import { withLock } from '../base/file-lock.ts';
 import { buildStage } from '../component/build.ts';
 import { renderStage } from '../component/ready.ts';
 import { sweep } from '../engine/engine.ts';

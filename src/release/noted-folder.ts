@@ -5,7 +5,7 @@ import { type Digest, fileDigest, sha256 } from '../base/digest.ts';
 import { writeAtomic } from '../base/files.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { fileMode, folderMode, modeText } from '../repo/fault.ts';
-import type { StampPlace } from './image/stamps.ts';
+import type { StampPlace } from './image/file-stamps.ts';
 
 /** Path → how the file lay when it was noted, and its SHA-256; folders end in a slash and have neither. */
 type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;

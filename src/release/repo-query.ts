@@ -6,7 +6,7 @@ import { closest, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Architecture, DistroVersion, Project } from '../project/model.ts';
 import { type Repository, repositoriesBelow, repositoriesOf } from '../project/repositories.ts';
-import { runOnTerminal } from '../workspace/tools.ts';
+import { runOnTerminal } from '../workspace/toolbox-commands.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { builtRelease, channelFolder } from './published.ts';
 

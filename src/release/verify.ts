@@ -25,8 +25,8 @@ import { keyFingerprints } from '../trust/gpg.ts';
 import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../workspace/output.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
+import { recordFile } from './image/file-stamps.ts';
 import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
-import { recordFile } from './image/stamps.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
 import { shaped } from './record-schema.ts';
 

@@ -1,7 +1,7 @@
 import { closest, WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
 

@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
 import { type Engine, recall, record } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { withScratch } from '../engine/scratch.ts';
 import { blobFile } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';

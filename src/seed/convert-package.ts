@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { bytesReader, fileReader, type ReadAt } from '../archive/read-at.ts';
 import type { Digest } from '../base/digest.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { written } from '../rpm/dependencies.ts';
 import { verifyAll } from '../rpm/tags.ts';
 import type { Dependency, FileContent, RpmSpec, RpmSpecFile } from '../rpm/types.ts';

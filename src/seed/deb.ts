@@ -7,7 +7,7 @@ import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { noSpace } from '../base/files.ts';
 import { lastLines, run } from '../base/process.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { parseStanzas } from './control.ts';
 
 /** A Debian package on disk. */

@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { tryLock } from '../base/file-lock.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
-import { tryLock } from '../base/lock.ts';
-import { backOff, isPassingStatus, newPatience, retryAfterSeconds } from '../base/retry-after.ts';
+import { backOff, isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
@@ -266,7 +266,7 @@ async function attempts(
 ): Promise<Outcome> {
   const limit = context.attempts ?? 4;
   const wait = context.wait ?? backOff;
-  const patience = newPatience();
+  const budget = newRetryBudget();
   let afresh = false;
   let message = 'never asked';
   for (let attempt = 1; ; ) {
@@ -284,7 +284,7 @@ async function attempts(
       const { askedSeconds } = transfer;
       if (askedSeconds !== undefined) {
         // Who comes when he is told to has not failed.
-        if (!patience.allows(askedSeconds)) {
+        if (!budget.allows(askedSeconds)) {
           return { kind: 'failed', place, message: `${message} (come again in ${askedSeconds} s)` };
         }
         context.say?.(`${place}: ${message}, asks to wait ${askedSeconds} s`);

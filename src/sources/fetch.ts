@@ -1,17 +1,17 @@
 import { chmod, copyFile, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { retold, WeirError } from '../base/errors.ts';
+import { WeirError, withContext } from '../base/errors.ts';
 import { exists, mapLimit, readIfExists } from '../base/files.ts';
 import { behindLinks } from '../base/links.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import { type ComponentLock, hasLocks, lockPath, lockProblem, readLock } from './component-lock.ts';
 import { checkOut, resolveCommit } from './git.ts';
 import type { GitRepository } from './git-run.ts';
 import { type LfsHome, type LfsPointer, lfsContent, pointerAt } from './lfs.ts';
 import { type LookasideFile, parseSourcesFile } from './listing.ts';
-import { type ComponentLock, hasLocks, lockPath, lockProblem, readLock } from './lock.ts';
 import {
+  type LookasideContext,
   makeFile,
-  type Shelves,
   type SourceFileContext,
   takeFile,
   type WantedFile,
@@ -131,7 +131,7 @@ async function fetchInto(
   await settlePointers(rest!, new Set(wanted.map(({ filename }) => filename)), into, home);
   const files = new Map(wanted.map(({ filename, file }) => [filename, file]));
   if (context.withLookaside !== false) {
-    const shelves: Shelves = {
+    const lookaside: LookasideContext = {
       package: upstream?.name ?? component.name,
       distro: upstream?.distro ?? project.distros.get(project.project.defaultDistro?.name ?? ''),
     };
@@ -139,7 +139,7 @@ async function fetchInto(
     await mapLimit(
       wanted.filter((one) => !isMade(one)),
       4,
-      async (one) => files.set(one.filename, await takeFile(one, shelves, context, into)),
+      async (one) => files.set(one.filename, await takeFile(one, lookaside, context, into)),
     );
     // In their order: one may be made of another.
     for (const one of wanted.filter(isMade)) {
@@ -173,7 +173,7 @@ async function wantedCommit(
     // A project that has no lock at all does not use them.
     if (problem !== undefined && (lock !== undefined || (await hasLocks(project)))) throw problem;
   }
-  return resolveCommit(repository, upstream.wish, context).catch((error: unknown) => {
+  return resolveCommit(repository, upstream.revision, context).catch((error: unknown) => {
     throw placed(error, component, project, upstream, lock);
   });
 }
@@ -183,13 +183,13 @@ function placed(
   error: unknown,
   component: ResolvedComponent,
   project: Project,
-  { wish }: Upstream,
+  { revision }: Upstream,
   lock: ComponentLock | undefined,
 ): unknown {
-  if (!(error instanceof WeirError) || error.code !== 'no-commit' || wish.commit === undefined) return error;
-  const locked = lock?.upstreamCommit === wish.commit;
+  if (!(error instanceof WeirError) || error.code !== 'no-commit' || revision.commit === undefined) return error;
+  const locked = lock?.upstreamCommit === revision.commit;
   const where = locked ? { file: lockPath(project, component.name) } : component.origin;
-  return retold(error, {
+  return withContext(error, {
     where: { ...where, component: component.name },
     hint: locked
       ? `weir component update ${component.name} --force writes the lock anew`

@@ -3,10 +3,10 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatOwner, isAlive, type Owner, ownerOf, parseOwner } from '../base/alive.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { withLock } from '../base/file-lock.ts';
 import { readIfExists } from '../base/files.ts';
-import { withLock } from '../base/lock.ts';
 import type { RunResult } from '../base/process.ts';
-import { type GitRepository, gitFailed, type Patience, runGit, runPatiently } from './git-run.ts';
+import { type GitRepository, gitFailed, type RetryOptions, runGit, runPatiently } from './git-run.ts';
 
 /**
  * Brings what a refspec names, without the contents of files where the server can leave them out.
@@ -15,10 +15,10 @@ import { type GitRepository, gitFailed, type Patience, runGit, runPatiently } fr
 export function fetchRefs(
   repository: GitRepository,
   refspec: string,
-  patience: Patience,
+  retry: RetryOptions,
 ): Promise<RunResult & { readonly otherNames: boolean }> {
   return alone(repository, async () => {
-    const ask = (): Promise<RunResult> => runPatiently(() => fetch(repository, [refspec], true), patience);
+    const ask = (): Promise<RunResult> => runPatiently(() => fetch(repository, [refspec], true), retry);
     const first = await ask();
     // `init` cannot know what names upstream has: only a server that is asked says so.
     const otherNames = first.code !== 0 && /mismatched algorithms: client sha1; server sha256/.test(first.stderr);
@@ -54,14 +54,14 @@ async function takeLongNames(gitDir: string): Promise<void> {
 export function fetchMissing(
   repository: GitRepository,
   ids: readonly string[],
-  patience: Patience,
+  retry: RetryOptions,
 ): Promise<RunResult> {
   return alone(repository, async () => {
-    const asked = await runPatiently(() => fetch(repository, ['--stdin'], true, ids), patience);
+    const asked = await runPatiently(() => fetch(repository, ['--stdin'], true, ids), retry);
     if (asked.code === 0) return asked;
     // A server that gives no object by its name alone has to give everything.
     const whole = ['--refetch', '+refs/*:refs/weir/whole/*'];
-    const all = await runPatiently(() => fetch(repository, whole, false), patience);
+    const all = await runPatiently(() => fetch(repository, whole, false), retry);
     return all.code === 0 ? all : asked;
   });
 }

@@ -12,7 +12,7 @@ export interface GitRepository {
 }
 
 /** Whether to ask upstream at all, and how often; the fields are those of a download. */
-export interface Patience {
+export interface RetryOptions {
   readonly offline?: boolean;
   /** Upstream is asked although an earlier run's answer is known. */
   readonly fresh?: boolean;
@@ -63,11 +63,11 @@ const passing =
   /could not resolve host|timed out|connection (?:reset|refused|closed)|rpc failed|early eof|hung up|unexpected disconnect|returned error: (?:408|429|5\d\d)|too slow/i;
 
 /** Runs a git command that talks to a server, again where it failed for a reason that passes. @returns the last result */
-export async function runPatiently(command: () => Promise<RunResult>, patience: Patience): Promise<RunResult> {
-  const wait = patience.wait ?? ((attempt: number) => new Promise((done) => setTimeout(done, 500 * 2 ** attempt)));
+export async function runPatiently(command: () => Promise<RunResult>, retry: RetryOptions): Promise<RunResult> {
+  const wait = retry.wait ?? ((attempt: number) => new Promise((done) => setTimeout(done, 500 * 2 ** attempt)));
   for (let attempt = 1; ; attempt++) {
     const result = await command();
-    if (result.code === 0 || attempt >= (patience.attempts ?? 4) || !passing.test(result.stderr)) return result;
+    if (result.code === 0 || attempt >= (retry.attempts ?? 4) || !passing.test(result.stderr)) return result;
     await wait(attempt);
   }
 }

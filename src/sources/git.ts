@@ -8,7 +8,7 @@ import { exists, temporaryName, writeAtomic } from '../base/files.ts';
 import { fetchMissing, fetchRefs, hasLongNames } from './git-fetch.ts';
 import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
 import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
-import { type GitRepository, gitFailed, type Patience, runGit } from './git-run.ts';
+import { type GitRepository, gitFailed, type RetryOptions, runGit } from './git-run.ts';
 import { type LfsPointer, lfsPointer } from './lfs.ts';
 
 /**
@@ -22,7 +22,7 @@ export interface GitStore {
 }
 
 /** What of a repository is wanted. Without all three: the head of its default branch. */
-export interface GitWish {
+export interface RevisionSpec {
   /** 7 to 40 hex digits, or 64; wins. */
   readonly commit?: string;
   /** RFC 3339: the last commit on the branch's first-parent line that is not younger. */
@@ -224,69 +224,70 @@ async function findCommit(repository: GitRepository, name: string): Promise<Comm
 }
 
 /**
- * The commit that a wish means, with its history, in the repository. A full commit that is there already, and a snapshot in the
+ * The commit that a revision names, with its history, in the repository. A full commit that is there already, and a snapshot in the
  * past that was asked for before, need no network.
  * @throws WeirError `no-commit`, `no-branch`, `bad-branch`, `ambiguous-commit`, `offline`, `git-failed`
  */
 export async function resolveCommit(
   repository: GitRepository,
-  wish: GitWish,
-  patience: Patience = {},
+  revision: RevisionSpec,
+  retry: RetryOptions = {},
 ): Promise<string> {
   const { url } = repository;
-  checkBranch(wish.branch);
-  const before = wish.snapshot === undefined || wish.commit !== undefined ? undefined : momentOf(wish.snapshot);
+  checkBranch(revision.branch);
+  const before =
+    revision.snapshot === undefined || revision.commit !== undefined ? undefined : momentOf(revision.snapshot);
   if (!repository.remote) {
-    const found = await findWished(repository, wish, before, localHeads(wish.branch));
+    const found = await findRevision(repository, revision, before, localHeads(revision.branch));
     if (found !== undefined) return found;
-    throw await notThere(repository, wish, localHeads(wish.branch));
+    throw await notThere(repository, revision, localHeads(revision.branch));
   }
-  const ref = refOf(wish.branch);
-  const pinned = patience.fresh === true && wish.commit === undefined ? undefined : readPin(repository, wish);
+  const ref = refOf(revision.branch);
+  const pinned = retry.fresh === true && revision.commit === undefined ? undefined : readPin(repository, revision);
   if (pinned !== undefined && (await readCommit(repository, pinned)) !== undefined) return pinned;
-  if (wish.commit !== undefined) {
-    const there = await findCommit(repository, wish.commit.toLowerCase());
+  if (revision.commit !== undefined) {
+    const there = await findCommit(repository, revision.commit.toLowerCase());
     if (there !== undefined) {
-      await writePin(repository, wish, there.id);
+      await writePin(repository, revision, there.id);
       return there.id;
     }
   }
-  if (patience.offline === true) {
+  if (retry.offline === true) {
     // A snapshot in the past does not move, so an older fetch answers too.
-    const there = await findWished(repository, wish, before, [ref]);
+    const there = await findRevision(repository, revision, before, [ref]);
     if (there !== undefined) return there;
     throw new WeirError('offline', `${url} is not in the cache, and this run is offline`, {
       hint: 'run once without --offline',
     });
   }
-  const source = wish.branch === undefined ? 'HEAD' : `refs/heads/${wish.branch}`;
-  const fetched = await fetchRefs(repository, `+${source}:${ref}`, patience);
+  const source = revision.branch === undefined ? 'HEAD' : `refs/heads/${revision.branch}`;
+  const fetched = await fetchRefs(repository, `+${source}:${ref}`, retry);
   if (fetched.otherNames) forget(repository);
   // Without an answer, what an earlier run was told of a branch is no answer.
-  const told = fetched.code === 0 || wish.commit !== undefined;
-  let found = told ? await findWished(repository, wish, before, [ref]) : undefined;
-  if (found === undefined && wish.commit !== undefined) {
+  const told = fetched.code === 0 || revision.commit !== undefined;
+  let found = told ? await findRevision(repository, revision, before, [ref]) : undefined;
+  if (found === undefined && revision.commit !== undefined) {
     // A commit beside the branch: servers give it when it is asked for by its whole name, or with a branch it is on.
-    const id = wish.commit.toLowerCase();
+    const id = revision.commit.toLowerCase();
     const beside = (): ReturnType<typeof fetchRefs> =>
       isWhole(repository, id)
-        ? fetchRefs(repository, `+${id}:refs/weir/commits/${id}`, patience)
-        : fetchRefs(repository, '+refs/heads/*:refs/weir/all/*', patience);
+        ? fetchRefs(repository, `+${id}:refs/weir/commits/${id}`, retry)
+        : fetchRefs(repository, '+refs/heads/*:refs/weir/all/*', retry);
     let rest = await beside();
     if (rest.otherNames) {
       forget(repository);
       // Only now is it known that the name is a whole one.
       if (isWhole(repository, id)) rest = await beside();
     }
-    if (rest.code === 0) found = await findWished(repository, wish, before, [ref]);
+    if (rest.code === 0) found = await findRevision(repository, revision, before, [ref]);
   }
   if (found === undefined) {
-    if (fetched.code === 0) throw await notThere(repository, wish, [ref]);
-    const missing = wish.branch !== undefined && /couldn't find remote ref/i.test(fetched.stderr);
-    if (missing) throw new WeirError('no-branch', `${url} has no branch ${wish.branch}`, { exit: 2 });
+    if (fetched.code === 0) throw await notThere(repository, revision, [ref]);
+    const missing = revision.branch !== undefined && /couldn't find remote ref/i.test(fetched.stderr);
+    if (missing) throw new WeirError('no-branch', `${url} has no branch ${revision.branch}`, { exit: 2 });
     throw gitFailed(`git could not fetch ${url}`, fetched.stderr);
   }
-  await writePin(repository, wish, found);
+  await writePin(repository, revision, found);
   return found;
 }
 
@@ -299,13 +300,13 @@ function localHeads(branch: string | undefined): string[] {
   return branch === undefined ? ['HEAD'] : [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`];
 }
 
-async function findWished(
+async function findRevision(
   repository: GitRepository,
-  wish: GitWish,
+  revision: RevisionSpec,
   before: number | undefined,
   heads: readonly string[],
 ): Promise<string | undefined> {
-  if (wish.commit !== undefined) return (await findCommit(repository, wish.commit.toLowerCase()))?.id;
+  if (revision.commit !== undefined) return (await findCommit(repository, revision.commit.toLowerCase()))?.id;
   for (const head of heads) {
     let commit = await readCommit(repository, head);
     if (commit === undefined) continue;
@@ -318,17 +319,22 @@ async function findWished(
   return undefined;
 }
 
-async function notThere(repository: GitRepository, wish: GitWish, heads: readonly string[]): Promise<WeirError> {
+async function notThere(
+  repository: GitRepository,
+  revision: RevisionSpec,
+  heads: readonly string[],
+): Promise<WeirError> {
   const { url } = repository;
-  if (wish.commit !== undefined) return new WeirError('no-commit', `${url} has no commit ${wish.commit}`, { exit: 2 });
+  if (revision.commit !== undefined)
+    return new WeirError('no-commit', `${url} has no commit ${revision.commit}`, { exit: 2 });
   for (const head of heads) {
     if ((await readCommit(repository, head)) === undefined) continue;
-    return new WeirError('no-commit', `${url} has no commit as old as the snapshot ${wish.snapshot ?? ''}`, {
+    return new WeirError('no-commit', `${url} has no commit as old as the snapshot ${revision.snapshot ?? ''}`, {
       hint: 'take a later snapshot, or pin this component by upstream-commit',
       exit: 2,
     });
   }
-  const what = wish.branch === undefined ? 'commits yet' : `branch ${wish.branch}`;
+  const what = revision.branch === undefined ? 'commits yet' : `branch ${revision.branch}`;
   return new WeirError('no-branch', `${url} has no ${what}`, { exit: 2 });
 }
 
@@ -351,55 +357,55 @@ function momentOf(snapshot: string): number {
 }
 
 /**
- * Where the commit of a wish is remembered once it can mean no other one: a commit that the repository has, or a snapshot
+ * Where the commit of a revision is remembered once it can mean no other one: a commit that the repository has, or a snapshot
  * in the past. Then no later run asks upstream.
  */
-function pinPath(repository: GitRepository, wish: GitWish): string | undefined {
+function pinPath(repository: GitRepository, revision: RevisionSpec): string | undefined {
   let key: string;
-  if (wish.commit !== undefined) {
-    key = `commit ${wish.commit.toLowerCase()}`;
+  if (revision.commit !== undefined) {
+    key = `commit ${revision.commit.toLowerCase()}`;
   } else {
-    if (wish.snapshot === undefined) return undefined;
-    const seconds = momentOf(wish.snapshot);
+    if (revision.snapshot === undefined) return undefined;
+    const seconds = momentOf(revision.snapshot);
     if (!(seconds * 1000 < Date.now())) return undefined;
-    key = `${wish.branch ?? 'HEAD'}\0${seconds}`;
+    key = `${revision.branch ?? 'HEAD'}\0${seconds}`;
   }
   return join(repository.gitDir, 'weir-pins', sha256(key).slice(0, 32));
 }
 
-function readPin(repository: GitRepository, wish: GitWish): string | undefined {
-  const path = pinPath(repository, wish);
+function readPin(repository: GitRepository, revision: RevisionSpec): string | undefined {
+  const path = pinPath(repository, revision);
   const text = path === undefined ? undefined : textOf(path);
   return text !== undefined && wholeId.test(text) ? text : undefined;
 }
 
-async function writePin(repository: GitRepository, wish: GitWish, commit: string): Promise<void> {
-  const path = pinPath(repository, wish);
+async function writePin(repository: GitRepository, revision: RevisionSpec, commit: string): Promise<void> {
+  const path = pinPath(repository, revision);
   if (path !== undefined) await writeAtomic(path, `${commit}\n`);
 }
 
 /**
- * What a run knows of a wish before it asks git or upstream, at once: `commit` where the wish can mean no other one any more, and for a
+ * What a run knows of a revision before it asks git or upstream, at once: `commit` where it can mean no other one any more, and for a
  * repository on this machine a text that is another one once its refs are (undefined where that can't be told).
  */
-export function glanceAt(
+export function knownRevision(
   store: GitStore,
   url: string,
-  wish: GitWish,
+  revision: RevisionSpec,
 ): { readonly commit?: string; readonly refs?: string } {
-  if (wish.commit !== undefined && wholeId.test(wish.commit.toLowerCase())) {
-    return { commit: wish.commit.toLowerCase() };
+  if (revision.commit !== undefined && wholeId.test(revision.commit.toLowerCase())) {
+    return { commit: revision.commit.toLowerCase() };
   }
   const local = localPath(url);
   if (local === undefined) {
     const gitDir = clonePath(store, url);
-    const commit = readPin({ url, gitDir, remote: true }, wish);
+    const commit = readPin({ url, gitDir, remote: true }, revision);
     return commit === undefined ? {} : { commit };
   }
   const gitDir = localGitDir(local);
   // A further work tree has its refs elsewhere, a reftable has no files to look at.
   if (
-    wish.commit !== undefined ||
+    revision.commit !== undefined ||
     gitDir === undefined ||
     !isThere(join(gitDir, 'refs')) ||
     isThere(join(gitDir, 'reftable'))
@@ -407,11 +413,11 @@ export function glanceAt(
     return {};
   }
   const paths = ['HEAD', 'packed-refs', 'shallow'];
-  if (wish.branch === undefined) {
+  if (revision.branch === undefined) {
     const head = /^ref: (refs\/.*)$/.exec(textOf(join(gitDir, 'HEAD')) ?? '')?.[1];
     if (head !== undefined) paths.push(head);
   } else {
-    paths.push(...localHeads(wish.branch));
+    paths.push(...localHeads(revision.branch));
   }
   const states = paths.map((path) => {
     const info = statSync(join(gitDir, path), { throwIfNoEntry: false });
@@ -424,17 +430,17 @@ export function glanceAt(
 async function readObjects(
   repository: GitRepository,
   ids: readonly string[],
-  patience: Patience,
+  retry: RetryOptions,
 ): Promise<GitObject[]> {
   const found = await Promise.all(ids.map((id) => readObject(repository, id)));
   const missing = ids.filter((_, index) => found[index] === undefined);
   if (missing.length > 0 && repository.remote) {
-    if (patience.offline === true) {
+    if (retry.offline === true) {
       throw new WeirError('offline', `files of ${repository.url} are not in the cache, and this run is offline`, {
         hint: 'run once without --offline',
       });
     }
-    const fetched = await fetchMissing(repository, missing, patience);
+    const fetched = await fetchMissing(repository, missing, retry);
     if (fetched.code !== 0) throw gitFailed(`git could not fetch ${repository.url}`, fetched.stderr);
     for (const [index, id] of ids.entries()) found[index] ??= await readObject(repository, id);
   }
@@ -455,10 +461,10 @@ async function readObjects(
 export async function commitFiles(
   repository: GitRepository,
   commit: string,
-  patience: Patience = {},
+  retry: RetryOptions = {},
 ): Promise<Map<string, CommitFile>> {
-  const [object] = await readObjects(repository, [commit], patience);
-  return filesOfTree((ids) => readObjects(repository, ids, patience), parseCommit(object!).tree);
+  const [object] = await readObjects(repository, [commit], retry);
+  return filesOfTree((ids) => readObjects(repository, ids, retry), parseCommit(object!).tree);
 }
 
 /**
@@ -470,9 +476,9 @@ export async function checkOut(
   repository: GitRepository,
   commit: string,
   dir: string,
-  patience: Patience = {},
+  retry: RetryOptions = {},
 ): Promise<Map<string, LfsPointer>> {
-  const files = await commitFiles(repository, commit, patience);
+  const files = await commitFiles(repository, commit, retry);
   await writeFiles(files, dir);
   const pointers = new Map<string, LfsPointer>();
   for (const [name, { bytes }] of files) {
@@ -486,7 +492,7 @@ export async function checkOut(
 export async function readBlobs(
   repository: GitRepository,
   ids: readonly string[],
-  patience: Patience = {},
+  retry: RetryOptions = {},
 ): Promise<Buffer[]> {
-  return (await readObjects(repository, ids, patience)).map((object) => object.bytes);
+  return (await readObjects(repository, ids, retry)).map((object) => object.bytes);
 }

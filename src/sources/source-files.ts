@@ -108,7 +108,7 @@ function noHash(component: ResolvedComponent, filename: string): WeirError {
 }
 
 /** Where the files of a component are asked for. */
-export interface Shelves {
+export interface LookasideContext {
   /** The component's name upstream, which lookasides know it by. */
   readonly package: string;
   /** Upstream's distro; for a local component the project's own. */
@@ -122,11 +122,11 @@ export interface Shelves {
  */
 export async function takeFile(
   wanted: WantedFile,
-  shelves: Shelves,
+  lookaside: LookasideContext,
   context: SourceFileContext,
   into: string,
 ): Promise<LookasideFile> {
-  const taken = await takeAny(wanted, shelves, context, into);
+  const taken = await takeAny(wanted, lookaside, context, into);
   const pointer = await pointerAt(join(into, wanted.filename));
   if (pointer === undefined) return taken;
   throw notThere(wanted.filename, pointer, ['this is what the lookaside or its origin gave for it']);
@@ -134,13 +134,13 @@ export async function takeFile(
 
 async function takeAny(
   wanted: WantedFile,
-  shelves: Shelves,
+  lookaside: LookasideContext,
   context: SourceFileContext,
   into: string,
 ): Promise<LookasideFile> {
   const { file, source, filename } = wanted;
   const target = join(into, filename);
-  const { distro } = shelves;
+  const { distro } = lookaside;
   const origins =
     source?.origin.type === 'download' && distro?.disableOrigins !== true ? [asUrl(source.origin.uri)] : [];
   if (file === undefined) {
@@ -161,14 +161,14 @@ async function takeAny(
   const template = distro?.lookasideBaseUri;
   const bySeed = template === undefined || template.startsWith('seed:');
   if (bySeed && context.lookaside !== undefined && source === undefined) {
-    const path = await context.lookaside({ ...file, package: shelves.package });
+    const path = await context.lookaside({ ...file, package: lookaside.package });
     if (path !== undefined) {
       await takeOut(context.store, await takeIn(file, path, path, context), target);
       return file;
     }
   }
   const templates = [...(bySeed ? [] : [template]), ...(context.mirrors ?? [])];
-  const places = [...templates.map((one) => lookasideUrl(one, file, shelves.package)), ...origins];
+  const places = [...templates.map((one) => lookasideUrl(one, file, lookaside.package)), ...origins];
   if (places.length === 0 && (await exists(target))) await takeIn(file, target, target, context);
   await takeOut(context.store, await fetchVerified(file, places, context), target);
   return file;

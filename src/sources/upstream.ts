@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { closest, retold, WeirError } from '../base/errors.ts';
+import { closest, WeirError, withContext } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Distro, Project, ResolvedComponent } from '../project/model.ts';
-import { type GitWish, localGitDir, localPath, openGitStore, openRepository } from './git.ts';
+import type { ComponentLock } from './component-lock.ts';
+import { localGitDir, localPath, openGitStore, openRepository, type RevisionSpec } from './git.ts';
 import type { GitRepository } from './git-run.ts';
-import type { ComponentLock } from './lock.ts';
 
 /** Where an upstream component comes from. */
 export interface Upstream {
@@ -14,7 +14,7 @@ export interface Upstream {
   /** The address of its dist-git: a URL, or an absolute path. */
   readonly uri: string;
   /** What of it is taken: the lock's commit, else the configured one, else the snapshot, else the branch's head. */
-  readonly wish: GitWish;
+  readonly revision: RevisionSpec;
 }
 
 /**
@@ -51,7 +51,7 @@ export function upstreamOf(
     name: spec.name,
     distro,
     uri: distGitUri(base, spec.name),
-    wish: {
+    revision: {
       ...(commit === undefined ? {} : { commit }),
       ...(snapshot === undefined ? {} : { snapshot }),
       ...(branch === undefined ? {} : { branch }),
@@ -76,7 +76,7 @@ export function upstreamAddress(component: ResolvedComponent, project: Pick<Proj
 export function ofComponent(error: WeirError, { name, origin }: Pick<ResolvedComponent, 'name' | 'origin'>): WeirError {
   const misconfigured = error.exit === 2 && error.where?.file === undefined;
   const place = misconfigured ? { file: origin.file, line: origin.line } : error.where;
-  return retold(error, { where: { ...place, component: name } });
+  return withContext(error, { where: { ...place, component: name } });
 }
 
 /** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */

@@ -14,8 +14,8 @@ import { removeTree } from '../engine/scratch.ts';
 import type { Seal } from '../engine/seal.ts';
 import { type Apt, type DebPackage, debPath } from './apt.ts';
 import { checkToolbox, type ToolboxState, writeManifest } from './integrity.ts';
-import { lockedDebs } from './lock.ts';
 import type { Toolbox } from './tool.ts';
+import { lockedDebs } from './toolbox-lock.ts';
 import { placeDebs } from './unpack.ts';
 
 /** What is in the toolbox: `core` for every build; `boot` is heavy and comes when an image is to be started. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Folder } from '../archive/folder.ts';
 import { fileReader, piecesReader, type ReadAt } from '../archive/read-at.ts';
 import { readTar } from '../archive/tar.ts';
-import { retold, WeirError } from '../base/errors.ts';
+import { WeirError, withContext } from '../base/errors.ts';
 import { diskError, mapLimit, noSpace } from '../base/files.ts';
 import { lastLines, run, stream } from '../base/process.ts';
 import { withScratch } from '../engine/scratch.ts';
@@ -88,7 +88,7 @@ function place(deb: string, read: ReadAt, folder: Folder): void {
   try {
     for (const member of readTar(read)) if (!leftOut.test(member.path)) folder.place(read, member);
   } catch (error) {
-    throw error instanceof WeirError ? retold(error, { where: { file: deb } }) : diskError(error, deb);
+    throw error instanceof WeirError ? withContext(error, { where: { file: deb } }) : diskError(error, deb);
   }
 }
 

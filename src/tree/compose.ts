@@ -1,4 +1,4 @@
-import { retold, WeirError } from '../base/errors.ts';
+import { WeirError, withContext } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { nvra, type RepoPackage } from '../repo/metadata.ts';
@@ -17,7 +17,7 @@ async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> 
     return await unpackRpm(engine, pkg.rpm);
   } catch (error) {
     if (!(error instanceof WeirError) || error.where?.package !== undefined) throw error;
-    throw retold(error, {
+    throw withContext(error, {
       where: { ...error.where, package: nvra(pkg) },
       hint: error.hint ?? 'its bytes are what the cache says they are: whoever made the package made it so',
     });

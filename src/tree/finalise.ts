@@ -4,13 +4,13 @@ import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { withScratch } from '../engine/scratch.ts';
 import { putBytes, withLinks } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
 import type { Toolbox, ToolRun } from '../toolbox/tool.ts';
 import { labelTree } from './labels.ts';
-import { editTree, treeMount, withEntries } from './overlay.ts';
+import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import { policyStore } from './policy.ts';
 import type { Tree } from './tree.ts';
 

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { readBlobText } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { editTree, treeMount, withEntries } from './overlay.ts';
+import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import type { Entry, FileEntry, Tree } from './tree.ts';
 
 /** The SELinux policy type that /etc/selinux/config names, where the tree has that file. */

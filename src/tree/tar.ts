@@ -1,6 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { retold, WeirError } from '../base/errors.ts';
+import { WeirError, withContext } from '../base/errors.ts';
 import { openBlobNow, type Store, uncheckedBlobPath } from '../engine/store.ts';
 import { encodeCapabilities } from './capabilities.ts';
 import { type Owners, ownerOf, treeOwners } from './owners.ts';
@@ -82,7 +82,7 @@ function openBlob(store: Store, entry: FileEntry): number {
     return openBlobNow(store, entry.digest);
   } catch (error) {
     if (!(error instanceof WeirError)) throw missing(store, entry, error);
-    throw retold(error, { where: { file: `${uncheckedBlobPath(store, entry.digest)} (${entry.path})` } });
+    throw withContext(error, { where: { file: `${uncheckedBlobPath(store, entry.digest)} (${entry.path})` } });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { type Engine, perform } from '../engine/action.ts';
-import { codeDigest } from '../engine/code.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { blobFile, putBytesNow, putStream } from '../engine/store.ts';
 import { readPayload } from '../rpm/payload.ts';
 import { readRpm } from '../rpm/read.ts';

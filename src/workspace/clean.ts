@@ -1,12 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withLock } from '../base/file-lock.ts';
 import { exists } from '../base/files.ts';
-import { withLock } from '../base/lock.ts';
 import { runOk } from '../base/process.ts';
 import { launcherFolder } from '../engine/launcher.ts';
 import { removeTree } from '../engine/scratch.ts';
-import { readLock } from '../toolbox/lock.ts';
 import { manifestOf, type ToolSet, toolboxDigest, toolboxFolder, toolSets } from '../toolbox/toolbox.ts';
+import { readLock } from '../toolbox/toolbox-lock.ts';
 import { checkOutput, emptyOutput } from './output.ts';
 import type { Workspace } from './workspace.ts';
 

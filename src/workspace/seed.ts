@@ -10,8 +10,8 @@ import { convertSeed } from '../seed/convert.ts';
 import type { SeedPackage } from '../seed/convert-package.ts';
 import { loadMapping, rootPackages } from '../seed/mapping.ts';
 import { debianArch } from '../toolbox/apt.ts';
-import { lockedDebs } from '../toolbox/lock.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
+import { lockedDebs } from '../toolbox/toolbox-lock.ts';
 import { zstdOf } from '../toolbox/zstd.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 

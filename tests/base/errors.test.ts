@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closest, errorJson, formatError, retold, WeirError } from '../../src/base/errors.ts';
+import { closest, errorJson, formatError, WeirError, withContext } from '../../src/base/errors.ts';
 
 describe('errors for people', () => {
   const error = new WeirError('unknown-key', 'unknown key "overlay"', {
@@ -38,10 +38,10 @@ describe('errors for people', () => {
   test('are told again with a place, and keep what was not said otherwise', () => {
     const other = new WeirError('b', 'also');
     const first = new WeirError('a', 'what', { hint: 'do', details: ['x'], others: [other], exit: 2 });
-    const again = retold(first, { where: { file: 'f', line: 1 } });
+    const again = withContext(first, { where: { file: 'f', line: 1 } });
     expect(again).toMatchObject({ code: 'a', message: 'what', hint: 'do', details: ['x'], others: [other], exit: 2 });
     expect(again).toMatchObject({ where: { file: 'f', line: 1 }, cause: first });
-    expect(retold(again, { hint: 'else', exit: 1 })).toMatchObject({ where: { line: 1 }, hint: 'else', exit: 1 });
+    expect(withContext(again, { hint: 'else', exit: 1 })).toMatchObject({ where: { line: 1 }, hint: 'else', exit: 1 });
   });
 
   test('suggest what is near, and nothing that is not', () => {

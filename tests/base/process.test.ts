@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatOwner, thisProcess } from '../../src/base/alive.ts';
-import { withLock } from '../../src/base/lock.ts';
+import { withLock } from '../../src/base/file-lock.ts';
 
 const source = join(import.meta.dirname, '..', '..', 'src', 'base');
 let dir = '';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { longestWait, newPatience, retryAfterSeconds } from '../../src/base/retry-after.ts';
+import { longestWait, newRetryBudget, retryAfterSeconds } from '../../src/base/retry-after.ts';
 
 const noon = Date.UTC(1994, 10, 6, 12, 0, 0);
 const secondsOf = (headers: Readonly<Record<string, string>>, status = 503) =>
@@ -47,16 +47,16 @@ describe('Retry-After', () => {
   });
 });
 
-describe('patience', () => {
+describe('a retry budget', () => {
   test('ends, however short the waits are', () => {
-    const patience = newPatience();
+    const budget = newRetryBudget();
     let waits = 0;
-    while (patience.allows(0)) waits++;
+    while (budget.allows(0)) waits++;
     expect(waits).toBe(longestWait);
   });
 
   test('is for all waits together, and what is too long uses nothing up', () => {
-    const patience = newPatience(10);
-    expect([6, 6, 11, 4, 1].map((seconds) => patience.allows(seconds))).toEqual([true, false, false, true, false]);
+    const budget = newRetryBudget(10);
+    expect([6, 6, 11, 4, 1].map((seconds) => budget.allows(seconds))).toEqual([true, false, false, true, false]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { probeAccelerator } from '../../src/boot/accelerator.ts';
-import { bootCheck } from '../../src/boot/check.ts';
+import { bootCheck } from '../../src/boot/boot-check.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 
 /** Shows QEMU machines that are no Linux: the KVM probe's guest, and a disk that nothing starts from. */

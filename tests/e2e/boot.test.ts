@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
-import type { BootReport } from '../../src/boot/check.ts';
+import type { BootReport } from '../../src/boot/boot-check.ts';
 import { imageRecord, newFolder, shared, weir } from './weir.ts';
 
 test('vm-base starts, is well under enforcing SELinux, and installs a signed package', async () => {

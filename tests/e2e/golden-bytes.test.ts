@@ -57,7 +57,7 @@ test('an ext4 with owners, labels and capabilities', async () => {
   await makeExt4(await tools(), store, labelled, { file, offset: 0, size }, join(dir, 'work'), {
     label: 'root',
     uuid: 'b4a9a9c0-0000-4000-8000-000000000001',
-    seed: sha256('golden'),
+    uuidSeed: sha256('golden'),
     epoch,
     selinux: true,
   });

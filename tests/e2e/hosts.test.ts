@@ -5,7 +5,7 @@ import { exists } from '../../src/base/files.ts';
 import { runOk } from '../../src/base/process.ts';
 import { launch, program } from '../../src/engine/launcher.ts';
 import { readRpm } from '../../src/rpm/read.ts';
-import { readLock } from '../../src/toolbox/lock.ts';
+import { readLock } from '../../src/toolbox/toolbox-lock.ts';
 import { type Harm, harmfulMirror } from './mirror.ts';
 import {
   buildsAny,

@@ -66,7 +66,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
             size: ext4Size(tree),
             fill: async (target) => {
               const uuid = seededUuid('sample', 'file system');
-              const options = { label: 'root', uuid, seed: 'sample', epoch, selinux: true };
+              const options = { label: 'root', uuid, uuidSeed: 'sample', epoch, selinux: true };
               await makeExt4(toolbox, store, tree, target, work, options);
               await checkExt4(toolbox, target);
             },
@@ -141,7 +141,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       await makeSparse(file, size);
       const large = { path: '/z', ...(await putBytes(store, Buffer.alloc(200 * mebibyte, 1))) };
       const entries = [...tree.entries, { ...tree.entries[1]!, kind: 'file', ...large } as Entry];
-      const options = { label: 'x', uuid: seededUuid('x', 'x'), seed: 'x', epoch, selinux: false };
+      const options = { label: 'x', uuid: seededUuid('x', 'x'), uuidSeed: 'x', epoch, selinux: false };
       const made = makeExt4(toolbox, store, { ...tree, entries }, { file, offset: 0, size }, work, options);
       await expect(made).rejects.toMatchObject({ code: 'image-too-small' });
     });
@@ -150,7 +150,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       const file = join(folder, 'lost.img');
       await makeSparse(file, 200 * mebibyte);
       const lost = { ...tree.entries[1]!, kind: 'file', path: '/z', digest: sha256('never stored'), size: 9 } as Entry;
-      const options = { label: 'x', uuid: seededUuid('x', 'x'), seed: 'x', epoch, selinux: false };
+      const options = { label: 'x', uuid: seededUuid('x', 'x'), uuidSeed: 'x', epoch, selinux: false };
       const target = { file, offset: 0, size: 200 * mebibyte };
       const made = makeExt4(toolbox, store, { ...tree, entries: [...tree.entries, lost] }, target, folder, options);
       await expect(made).rejects.toMatchObject({ code: 'missing-blob' });

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { BootReport } from '../../src/boot/check.ts';
+import type { BootReport } from '../../src/boot/boot-check.ts';
 import { runTool } from '../../src/toolbox/tool.ts';
 import { layout } from './container.ts';
 import { layoutForNode } from './cri.ts';

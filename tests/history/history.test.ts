@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { changedComponents } from '../../src/history/changed.ts';
+import { changedComponents } from '../../src/history/component-changes.ts';
 import { type ComponentHistory, componentHistories, releaseChanges } from '../../src/history/history.ts';
 import { loadProject } from '../../src/project/load.ts';
 import { failure } from '../base/failure.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
 import type { ResolvedComponent } from '../../src/project/model.ts';
+import { formatLock, lockNames, lockPath, parseLock, resolutionInputHash } from '../../src/sources/component-lock.ts';
 import { formatSourcesFile, parseSourcesFile } from '../../src/sources/listing.ts';
-import { formatLock, lockNames, lockPath, parseLock, resolutionInputHash } from '../../src/sources/lock.ts';
 
 const checkout = process.env.WEIR_AZURELINUX;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Project, ResolvedComponent } from '../../src/project/model.ts';
-import { type ComponentLock, writeLock } from '../../src/sources/lock.ts';
+import { type ComponentLock, writeLock } from '../../src/sources/component-lock.ts';
 import { failure } from '../base/failure.ts';
 import { component } from '../overlay/fixture.ts';
 import { type Bench, bench, branchF1, sha512, upstream } from './fixture.ts';
@@ -172,7 +172,7 @@ describe('a dist-git that is git', () => {
     const served = at.project({ distGitBaseUri: `${url}/$pkg`, ...branchF1 });
     const get = (spec: object, offline = false): ReturnType<Bench['fetch']> =>
       at.fetch(upstream({}, spec), served, { offline, withLookaside: false });
-    for (const wish of [snapshot, { commit: commits[2] }, {}]) await get(wish);
+    for (const revision of [snapshot, { commit: commits[2] }, {}]) await get(revision);
     await rm(join(at.root, 'git'), { recursive: true });
     expect((await get(snapshot)).origin.commit).toBe(commits[1]);
     expect((await get({ commit: commits[2] })).origin.commit).toBe(commits[2]);

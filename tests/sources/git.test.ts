@@ -12,7 +12,7 @@ import {
   checkOut,
   commitFiles,
   type GitStore,
-  glanceAt,
+  knownRevision,
   openGitStore,
   openRepository,
   readTogether,
@@ -106,15 +106,15 @@ describe('over HTTP', () => {
     const merge = upstream.commit({});
     const server = await serveGit(join(root, 'git'));
     const repository = await openRepository(store, `${server.url}/demo`);
-    const wish = { branch, snapshot: '2020-09-16T12:26:40Z' };
-    expect(await resolveCommit(repository, wish)).toBe(commits[3]);
+    const revision = { branch, snapshot: '2020-09-16T12:26:40Z' };
+    expect(await resolveCommit(repository, revision)).toBe(commits[3]);
     expect(await resolveCommit(repository, { branch, snapshot: '2020-09-16T12:26:39Z' })).toBe(commits[2]);
     expect(await resolveCommit(repository, { branch, snapshot: '2020-09-16T14:26:40+02:00' })).toBe(commits[3]);
     expect(await resolveCommit(repository, { branch, snapshot: '2020-09-19T00:00:00Z' })).toBe(commits[4]);
     expect(await resolveCommit(repository, { branch, snapshot: '2020-09-20T00:00:00Z' })).toBe(merge);
-    expect(glanceAt(store, repository.url, wish)).toEqual({ commit: commits[3] });
+    expect(knownRevision(store, repository.url, revision)).toEqual({ commit: commits[3] });
     const asked = server.asked.length;
-    expect(await resolveCommit(repository, wish)).toBe(commits[3]);
+    expect(await resolveCommit(repository, revision)).toBe(commits[3]);
     expect(server.asked.length).toBe(asked);
     const early = await failure(resolveCommit(repository, { branch, snapshot: '2001-01-01T00:00:00Z' }));
     expect(early).toMatchObject({ code: 'no-commit', exit: 2 });
@@ -269,7 +269,7 @@ describe('with SHA-256 names', () => {
         expect(await resolveCommit(repository, { commit: commits[0]!.slice(0, length), branch })).toBe(commits[0]);
       }
     }
-    expect(glanceAt(store, urls[0]!, { commit: commits[0]! })).toEqual({ commit: commits[0] });
+    expect(knownRevision(store, urls[0]!, { commit: commits[0]! })).toEqual({ commit: commits[0] });
     expect(await text(repository, commits[0]!, 'long.spec')).toBe('Version: 1\n');
     // Beside one with SHA-1 names.
     const other = await openRepository(store, urls[1]!);
@@ -358,7 +358,7 @@ describe('on this machine', () => {
 
   it('is known to be unchanged without asking git, until its refs change', async () => {
     upstream.commit({ 'demo.spec': 'a' });
-    const look = (wish: object): string | undefined => glanceAt(store, upstream.dir, wish).refs;
+    const look = (revision: object): string | undefined => knownRevision(store, upstream.dir, revision).refs;
     const [named, head] = [look({ branch }), look({})];
     expect(named).toBeDefined();
     expect([look({ branch }), look({})]).toEqual([named, head]);
@@ -369,7 +369,7 @@ describe('on this machine', () => {
     upstream.git('pack-refs', '--all');
     expect(look({ branch })).not.toBe(after);
     upstream.git('worktree', 'add', '-q', join(root, 'tree'), '--detach');
-    expect(glanceAt(store, join(root, 'tree'), { branch })).toEqual({});
+    expect(knownRevision(store, join(root, 'tree'), { branch })).toEqual({});
   });
 
   it('can be read together with others, but gives only its own commits', async () => {

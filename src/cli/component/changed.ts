@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatError, WeirError } from '../../base/errors.ts';
-import { changedComponents, changedText } from '../../history/changed.ts';
+import { changedComponents, changedText } from '../../history/component-changes.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { megabytes } from '../../base/progress.ts';
-import { diffBuilt } from '../../release/image/compared.ts';
+import { diffBuilt } from '../../release/image/diff-built.ts';
 import {
   type FileChange,
   fileReasons,

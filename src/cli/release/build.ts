@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { megabytes } from '../../base/progress.ts';
-import { checkedRelease } from '../../release/check.ts';
+import { checkedRelease } from '../../release/lint-release.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 

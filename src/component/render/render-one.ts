@@ -2,7 +2,7 @@ import type { Digest } from '../../base/digest.ts';
 import { WeirError } from '../../base/errors.ts';
 import { mapLimit } from '../../base/files.ts';
 import { type PlainError, plainError } from '../../base/plain-error.ts';
-import { codeDigest } from '../../engine/code.ts';
+import { codeDigest } from '../../engine/code-digest.ts';
 import { type RenderedComponent, renderComponent } from '../../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../../overlay/rendered-folder.ts';
 import type { ResolvedComponent } from '../../project/model.ts';

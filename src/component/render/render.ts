@@ -13,8 +13,8 @@ import { renderComponent, renderedDir } from '../../overlay/render.ts';
 import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../../overlay/rendered-folder.ts';
 import { unifiedDiff } from '../../overlay/unified-diff.ts';
 import type { Project, ResolvedComponent } from '../../project/model.ts';
-import { glanceAt, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
-import { type ComponentLock, lockProblem, readLocks } from '../../sources/lock.ts';
+import { type ComponentLock, lockProblem, readLocks } from '../../sources/component-lock.ts';
+import { knownRevision, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
 import { upstreamOf } from '../../sources/upstream.ts';
 import { decodeText } from '../../spec/lines.ts';
 import { archiveTools } from '../../workspace/archive-tools.ts';
@@ -197,12 +197,12 @@ async function knownInputs(
   }
   // A folder's files are among the inputs.
   if (upstream === undefined) return { inputs, refs: 'none' };
-  const { name, uri, wish } = upstream;
+  const { name, uri, revision } = upstream;
   const local = localPath(uri);
-  if (local === undefined) return { inputs, ...glanceAt(openGitStore(cache), uri, wish) };
+  if (local === undefined) return { inputs, ...knownRevision(openGitStore(cache), uri, revision) };
   const folder = [local, join(local, name)].find((each) => localGitDir(each) !== undefined);
   if (folder === undefined) return { inputs, refs: 'none' };
-  return { inputs, ...glanceAt(openGitStore(cache), folder, wish) };
+  return { inputs, ...knownRevision(openGitStore(cache), folder, revision) };
 }
 
 /** A rendering while it goes on. */

@@ -63,7 +63,7 @@ export function withSources<T>(
     const fetched = await fetch(component, join(work, 'sources'));
     const history = { commits: site.changes.get(component.name) ?? [] };
     const tools = site.tools === undefined ? {} : { tools: site.tools };
-    return use(fetched, { history, patience: site.sources, ...tools }, work);
+    return use(fetched, { history, retry: site.sources, ...tools }, work);
   });
 }
 

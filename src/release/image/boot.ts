@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { WeirError } from '../../base/errors.ts';
 import { exists } from '../../base/files.ts';
 import { inStage } from '../../base/progress.ts';
-import { type BootImage, type BootReport, bootCheck, type MachineOptions } from '../../boot/check.ts';
+import { type BootImage, type BootReport, bootCheck, type MachineOptions } from '../../boot/boot-check.ts';
 import { cloudSeedCommandLine, writeCloudSeed } from '../../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../../boot/console.ts';
 import { withScratch } from '../../engine/scratch.ts';

@@ -12,9 +12,9 @@ import { releaseSignatureFile } from '../../workspace/output.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { readRelease } from '../published.ts';
 import { digestsBy, imageFaults } from '../verify.ts';
+import { changedFile, recordFile, rememberFiles } from './file-stamps.ts';
 import type { ImageRecord } from './image-record.ts';
 import { parsedRecord } from './image-record.ts';
-import { changedFile, recordFile, rememberFiles } from './stamps.ts';
 
 /** An image that may lie in the output folder already. */
 export interface WantedImage {

@@ -9,7 +9,7 @@ import type { Rendered, RenderSource } from './render-source.ts';
 
 /** A bootable disk in each of the image's formats. */
 export async function renderDisk(
-  { workspace, toolbox, image, tree, seed }: RenderSource,
+  { workspace, toolbox, image, tree, uuidSeed }: RenderSource,
   { formats, disk, kernel, selinux }: Extract<WeirImage, { kind: 'disk' }>,
   dir: string,
 ): Promise<Rendered> {
@@ -27,7 +27,7 @@ export async function renderDisk(
       espSize: disk.espSize,
       rootLabel: disk.rootLabel,
       selinux: selinux !== 'disabled',
-      seed,
+      uuidSeed,
       epoch: clock,
     }),
   );

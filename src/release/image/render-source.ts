@@ -15,7 +15,7 @@ export interface RenderSource {
   readonly tree: Tree;
   readonly osRelease: Readonly<Record<string, string>>;
   /** Seed of every UUID: a digest of what the image is made of. */
-  readonly seed: Digest;
+  readonly uuidSeed: Digest;
 }
 
 export interface Rendered {

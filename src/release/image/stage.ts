@@ -5,10 +5,10 @@ import { cyclonedxDocument } from '../../audit/cyclonedx.ts';
 import { provenanceStatement } from '../../audit/provenance.ts';
 import { spdxDocument } from '../../audit/spdx.ts';
 import { type Digest, valueDigest } from '../../base/digest.ts';
-import { retold, WeirError } from '../../base/errors.ts';
+import { WeirError, withContext } from '../../base/errors.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuiltComponents } from '../../component/build.ts';
-import { codeDigest } from '../../engine/code.ts';
+import { codeDigest } from '../../engine/code-digest.ts';
 import { readBlobText } from '../../engine/store.ts';
 import { gzipBy } from '../../image/gzip.ts';
 import type { Image, WeirImage } from '../../project/model.ts';
@@ -18,7 +18,7 @@ import type { Toolbox } from '../../toolbox/tool.ts';
 import { composeTree } from '../../tree/compose.ts';
 import { finaliseTree } from '../../tree/finalise.ts';
 import { printListing, treeBytes } from '../../tree/listing.ts';
-import { withEntries } from '../../tree/overlay.ts';
+import { withEntries } from '../../tree/overlayfs.ts';
 import type { FileEntry, Tree } from '../../tree/tree.ts';
 import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
@@ -29,12 +29,12 @@ import { checkBudget } from './budget.ts';
 import { checkContainerUser } from './container-user.ts';
 import { imageEntries } from './entries.ts';
 import { evidenceInputs, imageContents, osReleaseOf } from './evidence.ts';
+import { recordFile, rememberFiles } from './file-stamps.ts';
 import { byPath, describeFile, describeFiles } from './files.ts';
 import { type ImageRecord, provenanceFile, provenanceSubjects } from './image-record.ts';
 import { knownImage } from './known-image.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
-import { recordFile, rememberFiles } from './stamps.ts';
 
 export interface BuiltImage {
   readonly record: ImageRecord;
@@ -58,7 +58,7 @@ interface Wanted {
   readonly image: Image;
   readonly definition: WeirImage;
   readonly packages: readonly RepoPackage[];
-  /** Of all that its content comes from; the seed of its UUIDs. */
+  /** Of all that its content comes from; its UUIDs follow from it. */
   readonly content: Digest;
   /** Of all that its bytes come from: the code too, and what its evidence says. */
   readonly inputs: Digest;
@@ -172,7 +172,7 @@ async function writeImage(
   await writeFile(join(folder, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
   await writeFile(join(folder, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
   await gzipBy(toolbox)(Readable.from([Buffer.from(printListing(tree))]), join(folder, treeFile));
-  const source = { workspace, toolbox, image, definition, packages, tree, osRelease, seed: content };
+  const source = { workspace, toolbox, image, definition, packages, tree, osRelease, uuidSeed: content };
   const { details, digests } = await renderImage(source, folder);
   const files = await describeFiles(toolbox, folder, digests);
   const statement = provenanceStatement(contents, {
@@ -204,7 +204,7 @@ async function writeImage(
 /** An error while an image is made, with the line that defines the image where no place is known. */
 export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unknown {
   if (!(error instanceof WeirError) || error.code === 'interrupted' || error.where?.file !== undefined) return error;
-  return retold(error, { where: { ...error.where, file: origin.file, line: origin.line } });
+  return withContext(error, { where: { ...error.where, file: origin.file, line: origin.line } });
 }
 
 function recordText(record: ImageRecord): string {

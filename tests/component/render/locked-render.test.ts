@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { createProgress } from '../../../src/base/progress.ts';
 import { type RenderReport, type RenderSettings, renderComponents } from '../../../src/component/render/render.ts';
-import { formatLock } from '../../../src/sources/lock.ts';
+import { formatLock } from '../../../src/sources/component-lock.ts';
 import { openProjectWorkspace } from '../../../src/workspace/workspace.ts';
 import { type Bench, bench } from '../../sources/fixture.ts';
 

@@ -6,9 +6,9 @@ import { sha256 } from '../../../src/base/digest.ts';
 import { WeirError } from '../../../src/base/errors.ts';
 import { runOk } from '../../../src/base/process.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
+import { rememberFiles } from '../../../src/release/image/file-stamps.ts';
 import { knownImage } from '../../../src/release/image/known-image.ts';
 import { ofImage } from '../../../src/release/image/stage.ts';
-import { rememberFiles } from '../../../src/release/image/stamps.ts';
 import type { Toolbox } from '../../../src/toolbox/tool.ts';
 
 // Files as small as these are read without a tool.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { removeTree } from '../../src/engine/scratch.ts';
-import { readLock } from '../../src/toolbox/lock.ts';
+import { readLock } from '../../src/toolbox/toolbox-lock.ts';
 import { failure } from '../base/failure.ts';
 
 async function lockOf(text: string | Uint8Array): Promise<string> {

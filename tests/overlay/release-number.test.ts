@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
-import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay/release.ts';
+import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay/release-number.ts';
 import { autoreleaseOptions, specFacts } from '../../src/overlay/spec-facts.ts';
 import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-history.ts';
 import type { ReleaseCalculation } from '../../src/project/model.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { valueDigest } from '../../src/base/digest.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { actionDigest } from '../../src/engine/action.ts';
-import { codeDigest, type ReachableCode, reachableCode } from '../../src/engine/code.ts';
+import { codeDigest, type ReachableCode, reachableCode } from '../../src/engine/code-digest.ts';
 
 let copy: string;
 beforeAll(async () => {

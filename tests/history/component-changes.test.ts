@@ -1,7 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type ChangedReport, changedComponents, changedText, describePart } from '../../src/history/changed.ts';
+import {
+  type ChangedReport,
+  changedComponents,
+  changedText,
+  describePart,
+} from '../../src/history/component-changes.ts';
 import { componentHistories } from '../../src/history/history.ts';
 import { loadProject } from '../../src/project/load.ts';
 import type { Selection } from '../../src/project/select.ts';

@@ -21,7 +21,7 @@ import {
   resolutionInputHash,
   sameCommit,
   writeLock,
-} from '../../src/sources/lock.ts';
+} from '../../src/sources/component-lock.ts';
 import { failure } from '../base/failure.ts';
 import { component } from '../overlay/fixture.ts';
 

@@ -5,8 +5,8 @@ import { closest, WeirError } from '../base/errors.ts';
 import type { Bind } from '../engine/jail.ts';
 import { sandboxArgv } from '../engine/sandbox.ts';
 import type { DebPackage } from '../toolbox/apt.ts';
-import { readLock } from '../toolbox/lock.ts';
 import { type ToolSet, toolSets } from '../toolbox/toolbox.ts';
+import { readLock } from '../toolbox/toolbox-lock.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
 /** One set of the toolbox as the lock has it. */

@@ -10,7 +10,7 @@ import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { type Selection, selectComponents } from '../project/select.ts';
-import { readLocks } from '../sources/lock.ts';
+import { readLocks } from '../sources/component-lock.ts';
 import {
   type ContentReader,
   commitOf,

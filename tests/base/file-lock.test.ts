@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { thisProcess } from '../../src/base/alive.ts';
-import { tryLock, withLock } from '../../src/base/lock.ts';
+import { tryLock, withLock } from '../../src/base/file-lock.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -73,7 +73,7 @@ const canUnshare = spawnSync('unshare', ['-U', '-r', '-p', '-f', '--mount-proc',
 
 test.skipIf(!canUnshare)('containers that share a folder never take over a lock that lives', async () => {
   const path = join(dir, '.lock');
-  const lock = join(import.meta.dirname, '../../src/base/lock.ts');
+  const lock = join(import.meta.dirname, '../../src/base/file-lock.ts');
   const script = (work: string): string => `
     import { withLock } from ${JSON.stringify(lock)};
     const work = () => { console.log('mine'); return ${work}; };

@@ -16,7 +16,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../../src/base/digest.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
-import { changedFile, type RecordedFile, rememberFiles, type StampPlace } from '../../../src/release/image/stamps.ts';
+import {
+  changedFile,
+  type RecordedFile,
+  rememberFiles,
+  type StampPlace,
+} from '../../../src/release/image/file-stamps.ts';
 
 let root: string;
 let cache: StampPlace;

@@ -1,7 +1,7 @@
 import { WeirError } from '../base/errors.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
-import type { Patience } from '../sources/git-run.ts';
+import type { RetryOptions } from '../sources/git-run.ts';
 import { expansions, macroChoices } from '../spec/choices.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
 import { sectionsOf, tags, tagValue } from '../spec/query.ts';
@@ -66,7 +66,7 @@ export async function releaseHistory(
   fetched: FetchedSources,
   commits: readonly ProjectChange[],
   changelog: string | undefined,
-  patience: Patience = {},
+  retry: RetryOptions = {},
 ): Promise<ReleaseHistory> {
   const text = changelog === undefined ? {} : { changelog };
   const uses = features(spec);
@@ -75,7 +75,7 @@ export async function releaseHistory(
   if (repository === undefined || commit === undefined || component.spec?.type !== 'upstream')
     return { commits, ...text };
   const upstream = await upstreamRelease(repository, commit, `${component.spec.name}.spec`, {
-    ...patience,
+    ...retry,
     changes: commits,
     changelog: uses.autochangelog,
     final: specFacts(printSpec(spec)),

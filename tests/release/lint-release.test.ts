@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fails, type LintReport, passes, type Severity, type Verdict } from '../../src/lint/rule.ts';
-import { summed } from '../../src/release/check.ts';
+import { summed } from '../../src/release/lint-release.ts';
 
 const verdict = (status: Verdict['status'], severity: Severity): Verdict => ({
   ...{ rule: 'a-rule', severity, status },
