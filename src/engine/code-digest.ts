@@ -87,7 +87,7 @@ interface Checkout {
 /** What is kept of a file is what this code made of it. */
 function reader(): Digest {
   return sha256(
-    ['code.ts', 'source-tokens.ts'].map((name) => readFileSync(join(import.meta.dirname, name))).join('\0'),
+    ['code-digest.ts', 'source-tokens.ts'].map((name) => readFileSync(join(import.meta.dirname, name))).join('\0'),
   );
 }
 

@@ -75,7 +75,7 @@ describe('stopping children', () => {
 });
 
 describe('the lock between processes', () => {
-  const holding = (path: string): string => `import { withLock } from '${source}/lock.ts';
+  const holding = (path: string): string => `import { withLock } from '${source}/file-lock.ts';
     await withLock('${path}', async () => { console.log('held'); await new Promise((done) => setTimeout(done, 600_000)); });`;
 
   it('is refused while its holder lives, with the process named', async () => {
