@@ -95,7 +95,7 @@ export async function readSources(filesDir: string, specPath: string): Promise<C
  * Applies a component's overlays, those into archives first. Nothing on disk changes: the result is written or rendered
  * by others, so an overlay that fails leaves everything as it was.
  * @throws WeirError (exit 2) with the overlay's number, reason and place: `overlay-no-match`, `overlay-exists`,
- * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `overlay-source`, `bad-regex`, `bad-glob`, `bad-archive`,
+ * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `overlay-source`, `bad-regex`, `invalid-glob`, `bad-archive`,
  * `not-supported-yet`
  */
 export async function applyOverlays(input: OverlayInput, options: ApplyOptions = {}): Promise<OverlaidSources> {

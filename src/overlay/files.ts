@@ -1,8 +1,8 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
+import { compileGlob, type Matcher } from '../base/glob.ts';
 import { asStored, decodeText, encodeText, lineEnd, splitLines } from '../spec/lines.ts';
-import { compileGlob } from './glob.ts';
 import { nearestLine } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
 
@@ -65,10 +65,9 @@ function nearByBaseName(wanted: string, names: Iterable<string>): string | undef
   return all.find((name) => base(name) === near);
 }
 
-/** A test of names against a glob, see `compileGlob`. @throws WeirError `bad-glob` */
-export function nameMatcher(glob: string): (name: string) => boolean {
-  const pattern = compileGlob(glob.replace(/^(\.\/)+/, ''));
-  return (name) => pattern.test(name);
+/** A test of names against a glob of an overlay, which may begin with `./`. @throws WeirError `invalid-glob` */
+export function nameMatcher(glob: string): Matcher {
+  return compileGlob(glob.replace(/^(\.\/)+/, ''));
 }
 
 /** A name for a new file, made sure to stay inside of the sources and not to be a spec. */
@@ -85,7 +84,7 @@ export function checkedName(name: string): string {
 /**
  * Names of files that a glob matches: no spec, no link, nothing of git's.
  * @param holder what the tree is of, for messages
- * @throws WeirError `overlay-no-match`, `overlay-invalid`, `bad-glob`
+ * @throws WeirError `overlay-no-match`, `overlay-invalid`, `invalid-glob`
  */
 export function matchFiles(tree: SourceTree, glob: string, holder = 'the sources'): string[] {
   if (glob.endsWith('.spec')) throw invalid(`${glob} is about specs`);

@@ -1,6 +1,6 @@
 import { attempt, type Document, originOf, problem } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
-import { isGlob } from './glob.ts';
+import { mayMatchNothing } from './glob.ts';
 import { type ConfigDocument, globIn } from './include.ts';
 import { fileKeys, keysAt } from './keys.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from './layer.ts';
@@ -169,7 +169,7 @@ function withMappings(document: ConfigDocument, raw: RawSeed | undefined): RawSe
   for (const [index, pattern] of (raw.mappings ?? []).entries()) {
     const at = ['seed', 'mappings', index];
     const files = globIn(document, at, pattern);
-    if (files.length === 0 && !isGlob(pattern)) {
+    if (files.length === 0 && !mayMatchNothing(pattern)) {
       throw problem(document, at, 'mapping-not-found', `there is no file "${pattern}"`, {
         hint: `the path is relative to ${document.dir}`,
       });

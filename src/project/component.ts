@@ -5,7 +5,7 @@ import type { Origin, TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
 import type { Collected, ComponentEntry } from './collect.ts';
 import { defaultVersion, referenceOf, type SaidAt, versionOf } from './distro.ts';
-import { expandGlob, isGlob } from './glob.ts';
+import { expandGlob, mayMatchNothing } from './glob.ts';
 import { tablesOf, whoSaid } from './inherit.ts';
 import { emptyLayer, type Layer, mergeLayers, type OverlayFiles } from './layer.ts';
 import { type Member, membersOf } from './members.ts';
@@ -225,7 +225,7 @@ function filesOf(
   for (const [index, { pattern, dir = home }] of patterns.entries()) {
     const at = [...path, index];
     const matches = globHere(pattern, dir, (message) => problem(document, at, 'invalid-glob', message, { component }));
-    if (matches.length === 0 && !isGlob(pattern)) {
+    if (matches.length === 0 && !mayMatchNothing(pattern)) {
       throw problem(document, at, 'overlay-files-not-found', `there is no overlay file "${pattern}"`, {
         component,
         hint: `the path is relative to ${dir}`,

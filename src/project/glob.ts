@@ -1,55 +1,82 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import picomatch from 'picomatch';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { compileGlob, compilePart, type Matcher, splitGlob } from '../base/glob.ts';
 
-/** Whether a pattern is a glob, which may match nothing, and not the name of one file. */
-export function isGlob(pattern: string): boolean {
-  return /[*?[]/.test(pattern);
+/** What the braces with folders in them may multiply to. */
+const mostAlternatives = 1000;
+
+/** Whether a pattern may match nothing: one without `*`, `?` and `[` names files that have to be there, as azldev has it. */
+export function mayMatchNothing(pattern: string): boolean {
+  return /[*?[]/.test(pattern.replace(/\\./gsu, ''));
 }
 
 /**
- * Files that a pattern matches, absolute. `**` is any number of folders, names beginning with a dot are matched as
- * others are. A folder's own files come before those of its sub-folders, each sorted by name.
- * @param pattern relative to `dir`, or absolute; parts are separated by `/`
+ * Files that a pattern matches, absolute. A folder's own files come before those of its sub-folders, each sorted by name.
+ * @param pattern relative to `dir`, or absolute
  * @throws WeirError `invalid-glob`
  */
 export function expandGlob(pattern: string, dir: string): string[] {
-  const parts = pattern.split('/').filter((part) => part !== '' && part !== '.');
   const found = new Set<string>();
-  walk(pattern.startsWith('/') ? '/' : dir, parts, found, new Set());
-  return [...found];
-}
-
-/** A test of relative paths against a pattern. @throws WeirError `invalid-glob` */
-export function matcher(pattern: string): (path: string) => boolean {
-  return compile(pattern);
-}
-
-/** What is wrong with a pattern, or undefined. */
-export function globError(pattern: string): string | undefined {
-  let inClass = false;
-  let braces = 0;
-  for (let at = 0; at < pattern.length; at++) {
-    const char = pattern[at];
-    if (char === '\\' && ++at >= pattern.length) return 'nothing follows the last backslash';
-    if (char === '[') inClass = true;
-    else if (char === ']') inClass = false;
-    else if (char === '{' && !inClass) braces++;
-    else if (char === '}' && !inClass) braces--;
+  const alternatives = withoutFoldersInBraces(pattern);
+  for (const one of alternatives) {
+    const { start, rest } = splitGlob(one);
+    const parts = (rest ?? '').split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.length > 0) walk(join(start.startsWith('/') ? '/' : dir, start), parts, found, new Set());
+    else if (start !== '') findFile(join(start.startsWith('/') ? '/' : dir, start), found);
   }
-  if (inClass) return 'a "[" is not closed';
-  return braces > 0 ? 'a "{" is not closed' : undefined;
+  return alternatives.length > 1 ? [...found].sort() : [...found];
 }
 
-/** A test of absolute paths against a pattern that is relative to `dir`. */
-export function pathMatcher(pattern: string, dir: string): (path: string) => boolean {
-  const absolute = pattern.startsWith('/') ? pattern : `${escapeGlob(dir)}/${pattern.replace(/^(\.\/)+/, '')}`;
-  return compile(absolute);
+/** The patterns that one stands for, with no slash in braces: folders are gone through part by part. */
+function withoutFoldersInBraces(pattern: string): string[] {
+  const waiting = [pattern];
+  const done: string[] = [];
+  for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+    const braces = splitGlob(one).rest === undefined ? undefined : bracesWithFolders(one);
+    if (braces === undefined) done.push(one);
+    else waiting.push(...braces);
+    if (waiting.length + done.length > mostAlternatives) {
+      throw new WeirError('invalid-glob', `"${pattern}" has more than ${mostAlternatives} alternatives with folders`, {
+        hint: 'write some of the alternatives as patterns of their own',
+        exit: 2,
+      });
+    }
+  }
+  return done;
 }
 
-function escapeGlob(path: string): string {
-  return path.replaceAll(/[\\*?[\]{}()!+@]/g, '\\$&');
+/** The alternatives of the first braces with a slash in them, each with what stands around; undefined where there are none. */
+function bracesWithFolders(pattern: string): string[] | undefined {
+  const opened: { readonly at: number; readonly commas: number[]; slash: boolean }[] = [];
+  for (const { index: at, 0: token } of pattern.matchAll(/\\.|\[[!^]?(?:\\.|[^\]])*\]|[{,}/]/gsu)) {
+    const inner = opened.at(-1);
+    if (token === '{') {
+      opened.push({ at, commas: [], slash: false });
+    } else if (token === ',') {
+      inner?.commas.push(at);
+    } else if (token === '/') {
+      for (const braces of opened) braces.slash = true;
+    } else if (token === '}' && inner !== undefined) {
+      opened.pop();
+      if (!inner.slash) continue;
+      const ends = [...inner.commas, at];
+      return ends.map((end, index) => {
+        const from = (ends[index - 1] ?? inner.at) + 1;
+        return pattern.slice(0, inner.at) + pattern.slice(from, end) + pattern.slice(at + 1);
+      });
+    }
+  }
+  return undefined;
+}
+
+/** A test of absolute paths against a pattern that is relative to `dir`. @throws WeirError `invalid-glob` */
+export function pathMatcher(pattern: string, dir: string): Matcher {
+  if (pattern.startsWith('/')) return compileGlob(pattern);
+  const [up] = /^(?:\.{1,2}\/+)*/.exec(pattern)!;
+  const base = join(dir, up).replace(/\/*$/, '/');
+  const matches = compileGlob(pattern.slice(up.length));
+  return (path) => path.startsWith(base) && matches(path.slice(base.length));
 }
 
 /** @param seen folders in which a `**` was followed, with what came after it: several of them lead to the same ones */
@@ -68,13 +95,13 @@ function walk(dir: string, parts: readonly string[], found: Set<string>, seen: S
     }
     return;
   }
-  if (!/[*?[{(\\!+@]/.test(part)) {
-    const path = join(dir, part);
+  if (!/[*?[{]/.test(part.replace(/\\./gsu, ''))) {
+    const path = join(dir, part.replace(/\\(.)/gsu, '$1'));
     if (rest.length > 0) walk(path, rest, found, seen);
-    else if (kind(path) === 'file') found.add(path);
+    else findFile(path, found);
     return;
   }
-  const matches = compile(part);
+  const matches = compilePart(part);
   for (const entry of entries(dir)) {
     if (!matches(entry.name)) continue;
     const path = join(dir, entry.name);
@@ -84,18 +111,8 @@ function walk(dir: string, parts: readonly string[], found: Set<string>, seen: S
   }
 }
 
-function compile(pattern: string): (path: string) => boolean {
-  const wrong = globError(pattern);
-  if (wrong !== undefined) {
-    throw new WeirError('invalid-glob', `"${pattern}" is not a valid glob: ${wrong}`, { exit: 2 });
-  }
-  try {
-    const matcher = picomatch(pattern, { dot: true, nonegate: true, strictSlashes: true });
-    // The matcher itself takes further arguments, which array methods would pass.
-    return (path) => matcher(path);
-  } catch (error) {
-    throw new WeirError('invalid-glob', `"${pattern}" is not a valid glob`, { exit: 2, cause: error });
-  }
+function findFile(path: string, found: Set<string>): void {
+  if (kind(path) === 'file') found.add(path);
 }
 
 function kind(path: string): 'file' | 'folder' | undefined {

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
 import { attempt, type Document, problem, type Reading, readDocument } from '../toml/document.ts';
-import { expandGlob, isGlob } from './glob.ts';
+import { expandGlob, mayMatchNothing } from './glob.ts';
 import type { ConfigFile } from './model.ts';
 import { fileSchema, type RawFile } from './schema/file.ts';
 
@@ -99,7 +99,7 @@ function includesAlone(path: string): Document<Pick<RawFile, 'includes'>> | unde
 function includedBy(document: Document, index: number, pattern: string): string[] {
   const at = ['includes', index];
   const matches = globIn(document, at, pattern);
-  if (matches.length > 0 || isGlob(pattern)) return matches;
+  if (matches.length > 0 || mayMatchNothing(pattern)) return matches;
   throw problem(document, at, 'include-not-found', `there is no file "${pattern}" to include`, {
     hint: `the path is relative to ${document.dir}`,
   });
@@ -118,7 +118,7 @@ export function globIn(document: Document, path: readonly (string | number)[], p
     return expandGlob(pattern, document.dir);
   } catch (error) {
     if (error instanceof WeirError && error.code === 'invalid-glob') {
-      throw problem(document, path, error.code, error.message);
+      throw problem(document, path, error.code, error.message, error.hint === undefined ? {} : { hint: error.hint });
     }
     throw error;
   }

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { RE2JS } from 're2js';
 import type { WeirError } from '../base/errors.ts';
+import { compileGlob, globError } from '../base/glob.ts';
 import {
   attempt,
   check,
@@ -13,7 +14,6 @@ import {
   suggestion,
 } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
-import { globError, matcher } from './glob.ts';
 import { overlayKeys } from './keys.ts';
 import type { Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
 import { withAbsolutePaths } from './paths.ts';
@@ -189,7 +189,7 @@ function checkFields(stand: Stand, raw: RawOverlay): void {
 function checkValues(stand: Stand, raw: RawOverlay): void {
   const outside = (path: string): boolean => path.startsWith('/') || path.split('/').includes('..');
   const wrong = globTypes.has(raw.type) && raw.file !== undefined ? globError(raw.file) : undefined;
-  if (wrong !== undefined) throw failed(stand, raw, ['file'], 'invalid-glob', `"${raw.file}" is no glob: ${wrong}`);
+  if (wrong !== undefined) throw failed(stand, raw, ['file'], 'invalid-glob', wrong);
   if (raw.file !== undefined && outside(raw.file)) {
     throw failed(stand, raw, ['file'], 'overlay-path', `"${raw.file}" leads out of the component's sources`, {
       hint: '"file" is relative to the sources',
@@ -327,5 +327,5 @@ function touches(overlay: Overlay, name: string): boolean {
   if (archiveOf(overlay) !== undefined || !('file' in overlay)) return false;
   if (overlay.type === 'file-add' || overlay.type === 'patch-add') return overlay.file === name;
   if (overlay.type === 'file-rename' && overlay.replacement === name) return true;
-  return matcher(overlay.file)(name);
+  return compileGlob(overlay.file.replace(/^(\.\/)+/, ''))(name);
 }

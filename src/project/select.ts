@@ -1,5 +1,5 @@
-import picomatch from 'picomatch';
 import { closest, WeirError } from '../base/errors.ts';
+import { compileGlob } from '../base/glob.ts';
 import type { Project, ResolvedComponent } from './model.ts';
 
 /** Which components a command is for. What is named several ways is taken once. */
@@ -23,7 +23,7 @@ export function isEmptySelection(selection: Selection): boolean {
 
 /**
  * The components of a selection, sorted by name; none where it names nothing.
- * @throws WeirError `unknown-component`, `unknown-group`, `no-match`, each with what is nearest
+ * @throws WeirError `invalid-glob`, or `unknown-component`, `unknown-group`, `no-match`, each with what is nearest
  */
 export function selectComponents(project: Searched, selection: Selection): ResolvedComponent[] {
   const chosen = new Set<ResolvedComponent>();
@@ -36,7 +36,7 @@ export function selectComponents(project: Searched, selection: Selection): Resol
         exit: 2,
       });
     }
-    const matches = picomatch(pattern, { dot: true });
+    const matches = compileGlob(pattern);
     const found = [...project.components.values()].filter(({ name }) => name === pattern || matches(name));
     if (found.length === 0) throw unmatched(project, pattern);
     for (const component of found) chosen.add(component);

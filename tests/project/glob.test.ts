@@ -1,9 +1,9 @@
 import { symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
-import { expandGlob, isGlob, pathMatcher } from '../../src/project/glob.ts';
+import { expandGlob, mayMatchNothing, pathMatcher } from '../../src/project/glob.ts';
 import { folder } from './fixture.ts';
 
 const names = ['a.toml', 'b.toml', '.c.toml', 'x/a.toml', 'x/y/a.toml', 'x/y/b.txt', 'z+(1)/a.toml', 'libstdc++.toml'];
@@ -21,6 +21,14 @@ describe('globs', () => {
     ['?.toml', ['a.toml', 'b.toml']],
     ['[ab].toml', ['a.toml', 'b.toml']],
     ['{a,b}.toml', ['a.toml', 'b.toml']],
+    ['[!a].toml', ['b.toml']],
+    ['[^a].toml', ['b.toml']],
+    ['{x/y/b.txt,a.toml}', ['a.toml', 'x/y/b.txt']],
+    ['{x/y,x}/{a,b}.*', ['x/a.toml', 'x/y/a.toml', 'x/y/b.txt']],
+    ['x{/y/b,/a}.t*', ['x/a.toml', 'x/y/b.txt']],
+    ['{**/y,x}/a.toml', ['x/a.toml', 'x/y/a.toml']],
+    ['+(a)*', []],
+    ['z+(1)/*', ['z+(1)/a.toml']],
     ['*/a.toml', ['x/a.toml', 'z+(1)/a.toml']],
     ['**/a.toml', ['a.toml', 'x/a.toml', 'x/y/a.toml', 'z+(1)/a.toml']],
     ['x/**', ['x/a.toml', 'x/y/a.toml', 'x/y/b.txt']],
@@ -36,7 +44,7 @@ describe('globs', () => {
   });
 
   it('match paths as they find files', () => {
-    for (const pattern of ['x/**', '**/a.toml', '*.toml', './x/*.toml']) {
+    for (const pattern of ['x/**', '**/a.toml', '*.toml', './x/*.toml', '{x/y,x}/[!c].*', `../${basename(dir)}/x/*`]) {
       const matches = pathMatcher(pattern, dir);
       const found = expandGlob(pattern, dir).filter((path) => !path.endsWith('link.toml'));
       expect(
@@ -48,9 +56,21 @@ describe('globs', () => {
     }
   });
 
+  it('take a backslash as part of a name without wildcards', () => {
+    const own = folder({ 'run-vmblock\\x2dfuse.mount': '', 'x\\2d/a.txt': '', 'star*': '', starfish: '' });
+    const found = (pattern: string) => expandGlob(pattern, own).map((path) => path.slice(own.length + 1));
+    expect(found('run-vmblock\\x2dfuse.mount')).toEqual(['run-vmblock\\x2dfuse.mount']);
+    expect(found('x\\2d/*.txt')).toEqual(['x\\2d/a.txt']);
+    expect(found('star\\*')).toEqual(['star*']);
+  });
+
+  it('say where braces with folders stand for too many patterns', () => {
+    expect(() => expandGlob('{a/,b/}'.repeat(12), dir)).toThrow(expect.objectContaining({ code: 'invalid-glob' }));
+  });
+
   it('know a pattern from a name', () => {
-    expect(['a*', 'a?', '[a]'].every(isGlob)).toBe(true);
-    expect(['a.toml', '{a,b}', 'c++'].some(isGlob)).toBe(false);
+    expect(['a*', 'a?', '[a]'].every(mayMatchNothing)).toBe(true);
+    expect(['a.toml', '{a,b}', 'c++'].some(mayMatchNothing)).toBe(false);
   });
 
   it('of any text find files of the folder or say that they are none', () => {
