@@ -85,7 +85,7 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
     const { name, entry, member } = subject;
     const { layer: below, shared } = inheritedBy(member.groups);
     const layer = mergeLayers(below, entry?.layer ?? emptyLayer);
-    checkConditionals(collected, subject, layer);
+    checkConditionals(collected, subject, layer, problems);
     const origin: Origin =
       entry === undefined
         ? originOf(member.foundBy!.document, member.foundBy!.path)
@@ -111,8 +111,16 @@ function placeOf(collected: Collected, { name, entry, member }: Subject, path: T
   return { document: (entry ?? member.foundBy!).document, path: ['components', name, ...path] };
 }
 
-/** rpmbuild would take both, and each spec would make something else of it. */
-function checkConditionals(collected: Collected, { name, member }: Subject, { build }: Layer): void {
+/**
+ * rpmbuild takes both and each spec makes something else of it: `%bcond` the opposite of its default. azldev has no rule
+ * against it, so its projects load with a warning.
+ */
+function checkConditionals(
+  collected: Collected,
+  { name, member }: Subject,
+  { build }: Layer,
+  problems: Problems,
+): void {
   const { with: on = [], without: off = [] } = build;
   const both = off.find((conditional) => on.includes(conditional));
   if (both === undefined) return;
@@ -125,10 +133,18 @@ function checkConditionals(collected: Collected, { name, member }: Subject, { bu
   const last = said.at(-1)!;
   const other = said.findLast(({ key }) => key !== last.key)!;
   const { file, line } = originOf(other.document, other.path);
-  throw problem(last.document, last.path, 'conflicting-conditional', `build conditional "${both}" is both on and off`, {
-    component: name,
-    hint: `it is in "${other.key}" too (${basename(file)}:${line}): leave it in one of them`,
-  });
+  const error = problem(
+    last.document,
+    last.path,
+    'conflicting-conditional',
+    `build conditional "${both}" is both on and off`,
+    {
+      component: name,
+      hint: `it is in "${other.key}" too (${basename(file)}:${line}): leave it in one of them`,
+    },
+  );
+  if (last.document.reasons === 'required') throw error;
+  problems.warn(error);
 }
 
 function sharedOf(layer: Layer, groups: readonly string[]): Shared {

@@ -174,7 +174,7 @@ function checkFields(stand: Stand, raw: RawOverlay): void {
       hint,
     });
     // azldev takes most such fields and does nothing with them, so its projects have to load with them.
-    const refused = key === 'archive' || raw.type === 'spec-remove-subpackage';
+    const refused = key === 'archive' || (key === 'section' && raw.type === 'spec-remove-subpackage');
     if (stand.document.reasons === 'required' || refused) throw error;
     stand.document.problems?.warn(error);
   }

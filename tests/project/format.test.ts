@@ -69,6 +69,8 @@ const good: Readonly<Record<string, string>> = {
   'fields that an overlay does not use': overlay(
     'type = "spec-remove-tag"; tag = "URL"; section = "%files"; lines = ["x"]',
   ),
+  'a file on spec-remove-subpackage': overlay('type = "spec-remove-subpackage"; package = "devel"; file = "x"'),
+  'a conditional that is both on and off': '[components.c.build]\nwith = ["x"]\nwithout = ["x"]',
   'a backport': metadata(`category = "upstream-backport"; upstream-status = "upstreamed"; ${commits}`),
   'a backport on its way': metadata(`category = "upstream-backport"; upstream-status = "upstreamable"; ${commits}`),
   'a policy with links': metadata(
@@ -344,4 +346,10 @@ it('tells the user which fields of an overlay do nothing, and goes on', async ()
   ]);
   const reason = toml.replace('type', 'description = "d"\ntype');
   await expect(load({ 'weir.toml': reason })).rejects.toMatchObject({ code: 'overlay-field' });
+});
+
+it('tells the user of a conditional that is both on and off, and takes both', async () => {
+  const project = await load({ 'azldev.toml': good['a conditional that is both on and off']! });
+  expect(project.warnings.map(({ code, where }) => [code, where?.line])).toEqual([['conflicting-conditional', 3]]);
+  expect(project.components.get('c')?.build).toMatchObject({ with: ['x'], without: ['x'] });
 });
