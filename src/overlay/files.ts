@@ -216,7 +216,7 @@ export async function prependToFiles(
     const entry = tree.get(name)!;
     const { text, encoding } = decodeText(await readEntry(entry));
     const end = lineEnd(splitLines(text));
-    const added = lines.flatMap((line) => line.replace(/\n$/, '').split('\n')).map((line) => line + end);
+    const added = lines.flatMap((line) => line.split('\n')).map((line) => line + end);
     const bytes = encodeText(asStored(added.join(''), encoding) + text, encoding);
     result.set(name, { kind: 'bytes', bytes, executable: entry.kind !== 'link' && entry.executable });
   }

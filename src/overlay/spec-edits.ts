@@ -40,7 +40,7 @@ function edit(spec: Spec, edits: readonly Edit[]): Spec {
     const last = result.at(-1);
     if (texts.length > 0 && last?.end === '') result[result.length - 1] = { text: last.text, end };
     for (const text of texts) {
-      for (const line of asStored(text, spec.encoding).replace(/\n$/, '').split('\n')) {
+      for (const line of asStored(text, spec.encoding).split('\n')) {
         result.push({ text: line.replace(/\r$/, ''), end });
       }
     }

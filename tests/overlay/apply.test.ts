@@ -87,9 +87,9 @@ describe('overlays on files', () => {
       { 'b.conf': 'x\ny\ntwo\n' },
     ],
     [
-      'a line that ends as one',
+      'a line that ends in a line break, and so an empty one',
       { type: 'file-prepend-lines', file: 'b.conf', lines: ['x\n'] },
-      { 'b.conf': 'x\ntwo\n' },
+      { 'b.conf': 'x\n\ntwo\n' },
     ],
     [
       'several lines in one text',

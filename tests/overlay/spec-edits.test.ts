@@ -199,7 +199,7 @@ describe('what an overlay makes of a spec', () => {
       name: 'spec-append-lines: of one package, outside of the next guard',
       text: demo,
       data: { type: 'spec-append-lines', section: '%files', lines: ['/usr/share/demo\n/etc/demo\n'] },
-      expected: demo.replace('/usr/bin/demo\n', '/usr/bin/demo\n/usr/share/demo\n/etc/demo\n'),
+      expected: demo.replace('/usr/bin/demo\n', '/usr/bin/demo\n/usr/share/demo\n/etc/demo\n\n'),
     },
     {
       name: 'spec-append-lines: of every match',
