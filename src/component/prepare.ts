@@ -69,7 +69,8 @@ export async function prepareFolder(
         folder: target,
         ...(commit === undefined ? {} : { commit }),
         files,
-        computed: computed(component, fetched, prepared),
+        // What was not fetched has no hash that could be computed.
+        computed: options.skipSources === true ? [] : computed(component, fetched, prepared),
         warnings: prepared?.warnings ?? [],
       };
     };

@@ -127,7 +127,7 @@ async function fetchInto(
   // Where it comes from, not where it happens to lie now.
   const listing = upstream === undefined ? join(dirname(origin.from), 'sources') : `${origin.from}: sources`;
   const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', listing);
-  const wanted = wantedFiles(component, listed, context.allowNoHashes === true && context.withLookaside !== false);
+  const wanted = wantedFiles(component, listed, context.allowNoHashes === true);
   await settlePointers(rest!, new Set(wanted.map(({ filename }) => filename)), into, home);
   const files = new Map(wanted.map(({ filename, file }) => [filename, file]));
   if (context.withLookaside !== false) {

@@ -148,6 +148,13 @@ origin = { type = "download", uri = "${server.url}/more.txt" }
     expect(parseSourcesFile(await read('sources'), 'sources')).toEqual([computed[1], computed[0]]);
   });
 
+  it('stop nothing where sources are not wanted', async () => {
+    await at.files('p', { 'weir.toml': project(overlaid(undefined)) });
+    const { files, computed } = await prepare({ skipSources: true }, { allowNoHashes: true });
+    expect(files).not.toContain('a-1.tar.gz');
+    expect(computed).toEqual([]);
+  });
+
   it('must be those that the archive has after the overlays', async () => {
     await at.files('p', { 'weir.toml': project(overlaid('d'.repeat(128))) });
     const error = await failure(prepare());

@@ -180,8 +180,13 @@ describe("the component's own source files", () => {
     expect(fetched.unhashed).toEqual(['x']);
     expect(fetched.files[1]).toEqual({ filename: 'x', hashType: 'SHA512', hash: sha512('ecks') });
     expect(await readFile(join(fetched.dir, 'x'), 'utf8')).toBe('ecks');
-    const unfetched = at.fetch(one, of, { allowNoHashes: true, withLookaside: false });
-    expect((await failure(unfetched)).code).toBe('no-hash');
+  });
+
+  it('without a hash are left out with the others that are not fetched', async () => {
+    const one = upstream({ sourceFiles: [source('x'), hashed('d.tar.gz', tar, replaced)] });
+    const fetched = await at.fetch(one, of, { allowNoHashes: true, withLookaside: false });
+    expect(fetched.files.map(({ filename }) => filename)).toEqual(['d.tar.gz']);
+    expect((await failure(at.fetch(one, of, { withLookaside: false }))).code).toBe('no-hash');
   });
 });
 
