@@ -85,7 +85,7 @@ export async function checkOverlays(
     const report = { components: chosen.length, overlays, findings, warnings };
     return {
       result: report,
-      summary: `${overlays} of ${chosen.length} components, ${findings.length} findings`,
+      summary: `${overlays} overlays of ${chosen.length} components, ${findings.length} findings`,
       cached: false,
     };
   });
