@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { configuredPackages } from '../release/describe.ts';
 import { builtRelease } from '../release/published.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
-import { projectFor, workspaceFor } from './workspace.ts';
+import { projectFor, projectWorkspaceFor } from './workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command.addHelpText('after', examples(['weir package list', 'weir package list --channel base']));
@@ -11,7 +11,10 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .description('list the packages of the release that was built last, or those that the configuration names')
     .option('--channel <name>', 'only those of this channel')
     .option('--own', 'only those that components build')
-    .option('--configured', 'those that components and groups name, with their channels; nothing has to be built')
+    .option(
+      '--configured',
+      'those that components and groups name, with their channels; the default where the project has no [release]',
+    )
     .option('--out <dir>', 'where the release was built to')
     .addHelpText(
       'after',
@@ -23,15 +26,19 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     )
     .action(async (options: { channel?: string; own?: boolean; configured?: boolean; out?: string }) => {
       const settings = globals();
-      if (options.configured === true) {
-        const rows = configuredPackages(await projectFor(settings)).filter(
+      const workspace =
+        options.configured === true
+          ? undefined
+          : await projectWorkspaceFor(settings, progressFor(settings), options.out);
+      // A project of azldev's has no release: what it names is all that can be listed.
+      if (workspace?.project.release === undefined) {
+        const rows = configuredPackages(workspace?.project ?? (await projectFor(settings))).filter(
           (row) => options.channel === undefined || row.channel === options.channel,
         );
         const cells = rows.map((row) => [row.package, row.channel ?? 'none', row.component ?? '-', row.group ?? '-']);
         printResult(settings, rows, table(['PACKAGE', 'CHANNEL', 'COMPONENT', 'GROUP'], cells, 'none is named'));
         return;
       }
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
       const release = await builtRelease(workspace);
       const rows = release.channels
         .filter((channel) => options.channel === undefined || channel.name === options.channel)

@@ -34,6 +34,11 @@ describe('errors of a project', () => {
     expect(JSON.parse(weir(['component', 'list', '--json'], { cwd: dir }).stdout)).toEqual([
       { name: 'a', spec: 'local a.spec', overlays: 0, groups: [] },
     ]);
+    const named = '[components.a.packages.a-libs.publish]\nrpm-channel = "base"\n[images.i]\ndescription = "d"\n';
+    const azldev = folder({ 'azldev.toml': `[components.a]\nspec = { type = "local", path = "a.spec" }\n${named}` });
+    const listed = (noun: string) => JSON.parse(weir([noun, 'list', '--json'], { cwd: azldev }).stdout);
+    expect(listed('package')).toEqual([{ package: 'a-libs', component: 'a', channel: 'base' }]);
+    expect(listed('image')).toEqual([{ name: 'i', description: 'd', kind: 'undefined', formats: [] }]);
     expect(weir(['build'], { cwd: dir })).toMatchObject({ code: 2, stderr: expect.stringContaining('[release]') });
   });
 });

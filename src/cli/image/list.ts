@@ -3,7 +3,7 @@ import { megabytes } from '../../base/progress.ts';
 import { imageShape } from '../../release/describe.ts';
 import { imageFolder, readImage } from '../../release/published.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
-import { workspaceFor } from '../workspace.ts';
+import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
@@ -11,7 +11,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText('after', examples(['weir image list', 'weir image list --json']))
     .action(async (options: { out?: string }) => {
       const settings = globals();
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
       const rows = [];
       for (const image of workspace.project.images.values()) {
         const record = await readImage(workspace, image.name);
