@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js';
 import { WeirError } from '../base/errors.ts';
+import { asStored, decodeBytes, type Encoding } from '../spec/lines.ts';
 
 /** A search and replace with an RE2 pattern and a literal replacement. */
 export type Replacer = (text: string) => string;
@@ -7,9 +8,11 @@ export type Replacer = (text: string) => string;
 /**
  * Compiles an RE2 pattern (https://github.com/google/re2/wiki/Syntax): time linear in the text, no look-around and no
  * back-references. `^` and `$` are the ends of the whole text without `(?m)`. `$1` in the replacement is plain text.
+ * @param encoding of the texts: in one that is held byte by byte a character is still a character, and a byte that is none
+ *   is U+FFFD, as Go's regexp has it
  * @throws WeirError `bad-regex`
  */
-export function compileReplacer(regex: string, replacement: string): Replacer {
+export function compileReplacer(regex: string, replacement: string, encoding: Encoding = 'utf-8'): Replacer {
   let pattern: ReturnType<typeof RE2JS.compile>;
   try {
     pattern = RE2JS.compile(regex);
@@ -21,18 +24,23 @@ export function compileReplacer(regex: string, replacement: string): Replacer {
       cause: error,
     });
   }
+  const replaced = asStored(replacement, encoding);
   return (text) => {
-    const matcher = pattern.matcher(text);
+    const bytes = encoding === 'latin1' && /[\x80-\xff]/.test(text) ? decodeBytes(text) : undefined;
+    const matcher = pattern.matcher(bytes?.text ?? text);
+    const at = (index: number): number => bytes?.at[index] ?? index;
     let result = '';
     let end = 0;
+    let taken = 0;
     while (matcher.find()) {
       const start = matcher.start();
       // As Go's regexp, which azldev uses: an empty match right behind another one is none.
       if (matcher.end() === start && start === end && start > 0) continue;
-      result += text.slice(end, start) + replacement;
+      result += text.slice(taken, at(start)) + replaced;
       end = matcher.end();
+      taken = at(end);
     }
-    return end === 0 && result === '' ? text : result + text.slice(end);
+    return end === 0 && result === '' ? text : result + text.slice(taken);
   };
 }
 

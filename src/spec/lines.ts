@@ -21,6 +21,59 @@ export function encodeText(text: string, encoding: Encoding): Uint8Array {
   return Buffer.from(text, encoding);
 }
 
+/** A text that was held byte by byte, in characters. */
+export interface DecodedText {
+  readonly text: string;
+  /** For each UTF-16 unit of `text`, and for its end, the byte that it begins at. */
+  readonly at: Uint32Array;
+}
+
+/**
+ * The characters of a text that is held byte by byte, as RE2 and Go see them: what is valid UTF-8, and U+FFFD for each byte
+ * that is no part of any. Cutting and pasting goes by `at`, so all other bytes stay as they are.
+ */
+export function decodeBytes(bytes: string): DecodedText {
+  const at = new Uint32Array(bytes.length + 1);
+  const parts: string[] = [];
+  let units = 0;
+  let plain = 0;
+  for (let from = 0; from < bytes.length; ) {
+    if (bytes.charCodeAt(from) < 0x80) {
+      at[units++] = from++;
+      continue;
+    }
+    parts.push(bytes.slice(plain, from));
+    const length = sequenceLength(bytes, from);
+    const code =
+      length === 0
+        ? 0xfffd
+        : Buffer.from(bytes.slice(from, from + length), 'latin1')
+            .toString()
+            .codePointAt(0)!;
+    at[units++] = from;
+    if (code > 0xffff) at[units++] = from;
+    parts.push(String.fromCodePoint(code));
+    from += Math.max(length, 1);
+    plain = from;
+  }
+  parts.push(bytes.slice(plain));
+  at[units] = bytes.length;
+  return { text: parts.join(''), at: at.subarray(0, units + 1) };
+}
+
+/** How many bytes the UTF-8 character at a place has (Unicode 16, table 3-7); 0 where there is none. */
+function sequenceLength(bytes: string, from: number): number {
+  const [first, second, ...rest] = [0, 1, 2, 3].map((index) => bytes.charCodeAt(from + index)) as [number, number];
+  const follows = (code: number): boolean => code >= 0x80 && code <= 0xbf;
+  if (first < 0xc2 || first > 0xf4 || !follows(second)) return 0;
+  if (first < 0xe0) return 2;
+  const low: Readonly<Record<number, number>> = { 224: 0xa0, 240: 0x90 };
+  const high: Readonly<Record<number, number>> = { 237: 0x9f, 244: 0x8f };
+  if (second < (low[first] ?? 0x80) || second > (high[first] ?? 0xbf)) return 0;
+  const length = first < 0xf0 ? 3 : 4;
+  return rest.slice(0, length - 2).every(follows) ? length : 0;
+}
+
 /** Text from outside (always Unicode) as it has to stand in a text of that encoding: its UTF-8 bytes. */
 export function asStored(text: string, encoding: Encoding): string {
   return encoding === 'utf-8' ? text : Buffer.from(text, 'utf-8').toString('latin1');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileReplacer, patternWords } from '../../src/overlay/regex.ts';
+import { decodeText, encodeText } from '../../src/spec/lines.ts';
 import { failure } from '../base/failure.ts';
 
 describe('search and replace by RE2', () => {
@@ -62,6 +63,51 @@ describe('search and replace by RE2', () => {
         expect(compileReplacer(regex, 'X')(text)).toBe(expected);
       }),
       { numRuns: 1000 },
+    );
+  });
+});
+
+describe('in a text that is not UTF-8', () => {
+  const replaced = (regex: string, replacement: string, hex: string): string => {
+    const { text, encoding } = decodeText(Buffer.from(hex, 'hex'));
+    return Buffer.from(encodeText(compileReplacer(regex, replacement, encoding)(text), encoding)).toString('hex');
+  };
+
+  // What Go's regexp.ReplaceAllLiteral makes of the same.
+  it.each<[regex: string, replacement: string, before: string, after: string]>([
+    ['\\pL', 'X', 'c3a9ff61', '58ff58'],
+    ['.', 'X', 'c3a9ff61', '585858'],
+    ['.', 'X', 'e282ff', '585858'],
+    ['.', 'X', 'eda080', '585858'],
+    ['.', 'X', 'f09d849eff', '5858'],
+    ['.', 'X', 'f4908080c0af', '585858585858'],
+    ['[^a]', '', '61ff62c3a9', '61'],
+    ['\\x{FFFD}', 'é', '61ff62c3a9', '61c3a962c3a9'],
+    ['é', 'ü', 'ffc3a9', 'ffc3bc'],
+    ['\\xff', 'X', 'ffc3bf', 'ff58'],
+    ['(?i)É', 'e', 'ffc3a9', 'ff65'],
+    ['a', 'é', '61e961', 'c3a9e9c3a9'],
+    ['$', '!', 'ff', 'ff21'],
+    ['x*', '-', 'ffc3a9', '2dff2dc3a92d'],
+  ])('/%s/ by %s: %s', (regex, replacement, before, after) => {
+    expect(replaced(regex, replacement, before)).toBe(after);
+  });
+
+  it('the bytes that are not replaced stay as they are', () => {
+    const bytes = fc.uint8Array({ maxLength: 20 });
+    fc.assert(
+      fc.property(bytes, fc.constantFrom('a', '\\pL', '.', '[^b]', '', '(?s).+', '\\b'), (before, regex) => {
+        const { text, encoding } = decodeText(before);
+        const marked = compileReplacer(`(${regex})`, '', encoding)(text);
+        // What is left is what was there, in its order.
+        let at = 0;
+        for (const char of marked) {
+          at = text.indexOf(char, at);
+          expect(at).toBeGreaterThanOrEqual(0);
+          at += char.length;
+        }
+        expect(compileReplacer('nowhere to be found', 'x', encoding)(text)).toBe(text);
+      }),
     );
   });
 });
