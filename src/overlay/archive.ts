@@ -31,7 +31,13 @@ export interface OpenArchive {
 export async function openArchive(files: SourceTree, name: string, tools: ArchiveTools): Promise<OpenArchive> {
   checkedName(name);
   const entry = files.get(name);
-  if (entry === undefined || entry.kind === 'link') {
+  if (entry?.kind === 'link') {
+    throw new WeirError('bad-archive', `${name} is a symbolic link among the sources, which is not followed`, {
+      hint: 'put the archive itself there',
+      exit: 2,
+    });
+  }
+  if (entry === undefined) {
     const near = closest(name, files.keys())[0];
     throw new WeirError('overlay-no-match', `the sources have no archive ${name}`, {
       details: near === undefined ? [] : [`closest: ${near}`],
@@ -59,7 +65,7 @@ export async function editArchive(
 ): Promise<{ readonly archive: OpenArchive; readonly names: readonly string[] }> {
   const { tree, names } =
     edit.type === 'file-remove'
-      ? removeFiles(archive.tree, edit.file, archive.name)
+      ? removeFiles(archive.tree, edit.file, archive.name, true)
       : await searchReplaceFiles(archive.tree, edit.file, edit.regex, edit.replacement, archive.name);
   return { archive: { ...archive, tree }, names };
 }

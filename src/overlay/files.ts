@@ -51,10 +51,16 @@ function invalid(message: string): WeirError {
 function noFile(message: string, tree: SourceTree, wanted: string): WeirError {
   const near = closest(wanted, tree.keys())[0] ?? nearByBaseName(wanted, tree.keys());
   return new WeirError('overlay-no-match', message, {
-    details: near === undefined ? [] : [`closest: ${near}`],
+    details: near === undefined ? [] : [nearFile(near, wanted)],
     hint: "upstream may have changed: compare the overlay with the component's sources, and change or remove it",
     exit: 2,
   });
+}
+
+/** Says which file a glob is like. One can have the glob's own text as its name, and is not matched for that very reason. */
+export function nearFile(near: string, glob: string): string {
+  if (near !== glob) return `closest: ${near}`;
+  return `a file has this very name, but it is read as a glob: put a backslash before each of * ? [ ] { } to mean the file`;
 }
 
 /** A file that is likely the wanted one in another folder. */
@@ -82,14 +88,17 @@ export function checkedName(name: string): string {
 }
 
 /**
- * Names of files that a glob matches: no spec, no link, nothing of git's.
+ * Names of files that a glob matches: no spec, nothing of git's.
  * @param holder what the tree is of, for messages
+ * @param links whether links are matched too, as what they are
  * @throws WeirError `overlay-no-match`, `overlay-invalid`, `invalid-glob`
  */
-export function matchFiles(tree: SourceTree, glob: string, holder = 'the sources'): string[] {
+function matchFiles(tree: SourceTree, glob: string, holder = 'the sources', links = false): string[] {
   if (glob.endsWith('.spec')) throw invalid(`${glob} is about specs`);
   const matches = nameMatcher(glob);
   const all = [...tree].filter(([name]) => matches(name));
+  const barred = (name: string, entry: SourceEntry): string | undefined =>
+    links && entry.kind === 'link' ? barredName(name) : barredEntry(name, entry);
   const found = all.filter(([name, entry]) => barred(name, entry) === undefined).map(([name]) => name);
   if (found.length > 0) return found;
   const first = all[0];
@@ -97,8 +106,11 @@ export function matchFiles(tree: SourceTree, glob: string, holder = 'the sources
   throw invalid(`${first[0]} is ${barred(...first)}: a file overlay leaves it`);
 }
 
-function barred(name: string, entry: SourceEntry): string | undefined {
-  if (entry.kind === 'link') return 'a symbolic link';
+function barredEntry(name: string, entry: SourceEntry): string | undefined {
+  return entry.kind === 'link' ? 'a symbolic link' : barredName(name);
+}
+
+function barredName(name: string): string | undefined {
   if (name.endsWith('.spec')) return 'a spec';
   return name.split('/').includes('.git') ? "git's own" : undefined;
 }
@@ -117,12 +129,14 @@ export function addFile(tree: SourceTree, name: string, bytes: Uint8Array, execu
   return new Map(tree).set(name, { kind: 'bytes', bytes, executable });
 }
 
+/** @param links whether links go too, as inside of an archive: they are no more than entries there, and never followed */
 export function removeFiles(
   tree: SourceTree,
   glob: string,
   holder?: string,
+  links = false,
 ): { readonly tree: SourceTree; readonly names: string[] } {
-  const names = matchFiles(tree, glob, holder);
+  const names = matchFiles(tree, glob, holder, links);
   const result = new Map(tree);
   for (const name of names) result.delete(name);
   return { tree: result, names };
@@ -169,10 +183,9 @@ export async function searchReplaceFiles(
   const names: string[] = [];
   const seen: [string, string][] = [];
   const matching = matchFiles(tree, glob, holder);
-  // Compiled twice at most: patterns see a file that is not UTF-8 byte by byte.
   const replacers = {
     'utf-8': compileReplacer(regex, replacement),
-    latin1: compileReplacer(asStored(regex, 'latin1'), asStored(replacement, 'latin1')),
+    latin1: compileReplacer(regex, replacement, 'latin1'),
   };
   for (const name of matching) {
     const entry = tree.get(name)!;

@@ -13,6 +13,7 @@ import {
   tagKey,
   tags,
 } from '../spec/query.ts';
+import { nearFile } from './files.ts';
 import { nearestLine, nearestName } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
 import { removeSections } from './remove-sections.ts';
@@ -355,9 +356,16 @@ function noSection(spec: Spec, scope: Scope, more: readonly string[] = []): Weir
   const shown = pool.find((one) => `${one.name} ${one.package}`.trim() === near) ?? same[0];
   const searched = scope.section === undefined ? 'section' : `section ${scope.section}`;
   return noMatch(`the spec has no ${searched}${label}`, [
-    shown === undefined ? undefined : `closest: ${callPlace(spec, shown)}`,
+    shown === undefined ? undefined : `closest: ${callPlace(spec, shown)}${difference(spec, shown, wanted)}`,
     ...more,
   ]);
+}
+
+/** What makes a section another one than the wanted, where its header reads the same. */
+function difference(spec: Spec, shown: Section, wanted: string): string {
+  if (spec.lines[shown.header]!.text.trim().replace(/\s+/g, ' ') !== wanted) return '';
+  const why = shown.package === '' ? ': the macro holds its text, not the name of a package' : '';
+  return `, which is a section of ${packageLabel(shown.package)}${why}`;
 }
 
 /** Behind the header of every such section; without a section, at the top of the file. */
@@ -390,7 +398,7 @@ function insertLines(spec: Spec, lines: readonly string[], places: readonly numb
  * makes sections is a line of the section that it stands in.
  */
 export function searchReplace(spec: Spec, regex: string, replacement: string, given: Scope): Spec {
-  const replace = compileReplacer(asStored(regex, spec.encoding), asStored(replacement, spec.encoding));
+  const replace = compileReplacer(regex, replacement, spec.encoding);
   const scope: Scope = { section: given.section || undefined, package: given.package || undefined };
   const written = sectionsOf(spec, scope.section, scope.package);
   const made = written.length > 0 ? undefined : madeLike(spec, scope);
@@ -477,7 +485,8 @@ export function removeSubpackage(spec: Spec, packageName: string): Spec {
   }
   if (written.length + made.length > 0) return removeSections(spec, [...written, ...made]);
   const { details } = madeLike(spec, { package: packageName });
-  const near = nearestName(packageName, new Set(spec.sections.map((one) => one.package)));
+  const others = spec.sections.map((one) => one.package).filter((one) => one !== packageName);
+  const near = nearestName(packageName, new Set(others));
   throw noMatch(`the spec has no section of package ${packageName}`, [
     near === undefined || near === '' ? undefined : `closest: ${near}`,
     ...details,
@@ -522,7 +531,7 @@ export function removePatches(
       all.map((patch) => patch.name),
     );
     throw noMatch(`the spec lists no patch that matches ${glob}`, [
-      near === undefined ? undefined : `closest: ${near}`,
+      near === undefined ? undefined : nearFile(near, glob),
     ]);
   }
   return {

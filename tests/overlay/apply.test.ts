@@ -458,6 +458,16 @@ it.each<[file: string, closest: string | undefined]>([
   expect(error.details).toEqual(closest === undefined ? [] : [`closest: ${closest}`]);
 });
 
+it('a file whose name is a glob of something else is told', async () => {
+  const dir = await folder({ 'demo.spec': spec, 'old-[1].patch': '' });
+  const error = await failure(apply(dir, { type: 'file-remove', file: 'old-[1].patch' }));
+  expect(error.details).toEqual([
+    'a file has this very name, but it is read as a glob: put a backslash before each of * ? [ ] { } to mean the file',
+  ]);
+  const { files } = await apply(dir, { type: 'file-remove', file: 'old-\\[1\\].patch' });
+  expect([...files.keys()]).toEqual([]);
+});
+
 it('an overlay without a reason is told by its number and type', async () => {
   const dir = await demo();
   const bare = { ...overlay({ type: 'file-remove', file: 'none' }), description: '' };

@@ -151,7 +151,7 @@ describe('which files inside an archive a glob means', () => {
     expect([error.code, error.exit]).toEqual([code, 2]);
   });
 
-  it('no spec, no link and nothing of git in it is touched', async () => {
+  it('no spec and nothing of git in it is touched, and a link only as what it is', async () => {
     const bytes = tarOf(
       { name: 'p/a.spec', content: 'a' },
       { name: 'p/.git/config', content: 'a' },
@@ -159,9 +159,13 @@ describe('which files inside an archive a glob means', () => {
       { name: 'p/real', content: 'a' },
     );
     const { archive, names } = await editArchive(await opened(bytes), removeAll);
-    expect(names).toEqual(['real']);
-    expect(await listed(packArchive(archive))).toContain('p/link -> real');
-    for (const file of ['link', '.git/config', 'a.spe[c]']) {
+    expect(names).toEqual(['link', 'real']);
+    expect(await listed(packArchive(archive))).not.toContain('link');
+    const alone = await editArchive(await opened(bytes), { type: 'file-remove', file: 'link' });
+    expect([...alone.archive.tree.keys()]).toEqual(['a.spec', '.git/config', 'real']);
+    const within: ArchiveEdit = { type: 'file-search-replace', file: 'link', regex: 'a', replacement: 'b' };
+    expect((await failure(editArchive(await opened(bytes), within))).code).toBe('overlay-invalid');
+    for (const file of ['.git/config', 'a.spe[c]']) {
       expect((await failure(editArchive(await opened(bytes), { type: 'file-remove', file }))).code).toBe(
         'overlay-invalid',
       );
@@ -573,7 +577,7 @@ describe('overlays into archives', () => {
 
   it.each<[what: string, overlays: readonly OverlayData[], code: string, message: string]>([
     ['an archive that is not there', [{ ...remove, archive: 'a.tar.g' }], 'overlay-no-match', 'no archive a.tar.g'],
-    ['a link to an archive', [{ ...remove, archive: 'link.tar' }], 'overlay-no-match', 'no archive link.tar'],
+    ['a link to an archive', [{ ...remove, archive: 'link.tar' }], 'bad-archive', 'link.tar is a symbolic link'],
     ['a file that is none', [{ ...remove, archive: 'c.conf' }], 'bad-archive', 'not a tar archive'],
     ['an archive elsewhere', [{ ...remove, archive: '../a.tar.gz' }], 'overlay-invalid', 'not a file name'],
     ['a file that an earlier one removed', [remove, remove], 'overlay-no-match', 'no file of a.tar.gz matches'],

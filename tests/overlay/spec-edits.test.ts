@@ -66,6 +66,14 @@ const demo = lines(
   '%changelog',
 );
 
+it('says what differs where the closest section reads like the wanted', () => {
+  const text = '%global _about %{expand:\ntext.}\nName: a\n\n%description %{_about}\n';
+  const scope = { section: '%description', package: '%{_about}' };
+  expect(failure(text, { type: 'spec-append-lines', lines: ['x'], ...scope }).details).toEqual([
+    'closest: line 5: %description %{_about}, which is a section of the main package: the macro holds its text, not the name of a package',
+  ]);
+});
+
 describe('what an overlay makes of a spec', () => {
   const table: { name: string; text: string; data: SpecData; expected: string }[] = [
     {
