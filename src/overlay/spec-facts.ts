@@ -1,4 +1,7 @@
+import { holds } from '../spec/condition.ts';
+import { closingBrace } from '../spec/expand.ts';
 import { expandPlain } from '../spec/query.ts';
+import { printedBy } from '../spec/shell-filter.ts';
 
 /** What release numbers need of a spec, told by its text alone. */
 export interface SpecFacts {
@@ -19,32 +22,174 @@ export interface AutoreleaseOptions {
 const noOptions: AutoreleaseOptions = { prerelease: false, base: 1, tags: [] };
 
 /**
+ * Macros that a distribution sets, not the spec: both branches of a condition on them count. Those of others (rhel, centos)
+ * are not set where rpmautospec reads its history: in Fedora.
+ */
+const systemMacro = /^(?:fedora|dist|azl|_arch|_target_cpu|_os|fc\d+|__.*)$/;
+
+/**
  * Reads the facts from a spec's text up to `%prep`. It is read far more often than specs are parsed (once for each commit
- * of a history), so it is only looked over: macros in one line, the first of each tag.
+ * of a history), so it is only looked over: macros in one line, conditions on what the spec itself says, the first of each
+ * tag.
  */
 export function specFacts(text: string): SpecFacts {
   const macros = new Map<string, string>();
   const tags = new Map<string, string>();
+  const expand = (value: string): string => expandFacts(value, macros, 'value');
+  const conditions = new Conditions((value) => expandFacts(value, macros, 'condition'));
   for (const line of text.split('\n')) {
     if (/^\s*%prep\b/.test(line)) break;
-    const define = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)\s+(.*?)\s*$/.exec(line);
-    if (define !== null) {
-      if (!define[2]!.endsWith('\\')) macros.set(define[1]!, define[2]!);
-      continue;
-    }
+    if (!line.includes('%') && !line.includes(':')) continue;
+    if (conditions.take(line) || !conditions.mayHold()) continue;
+    // `%{!?name:%global name value}`
+    const guarded = /^\s*%\{(!?)\?([A-Za-z_]\w*):\s*(%(?:global|define)\s.*)\}\s*$/.exec(line);
+    if (guarded !== null && macros.has(guarded[2]!) === (guarded[1] === '!')) continue;
+    if (define(guarded?.[3] ?? line, macros)) continue;
     const tag = /^\s*(Name|Version|Epoch|Release)\s*:\s*(.*?)\s*$/i.exec(line);
     if (tag === null || tags.has(tag[1]!.toLowerCase())) continue;
-    tags.set(tag[1]!.toLowerCase(), tag[2]!);
-    macros.set(tag[1]!.toLowerCase(), tag[2]!);
+    const key = tag[1]!.toLowerCase();
+    // Here and now: a version may come from a macro of its own name.
+    const value = key === 'release' ? tag[2]! : expand(tag[2]!);
+    tags.set(key, value);
+    macros.set(key, value);
   }
-  // A macro that is not there, asked for politely, is nothing.
-  const expand = (value: string): string => expandPlain(value, macros).replace(/%\{\?\w+\}/g, '');
   const [version, epoch, release] = ['version', 'epoch', 'release'].map((name) => tags.get(name));
-  const prefix = epoch === undefined ? '' : `${expand(epoch)}:`;
+  const prefix = epoch === undefined ? '' : `${epoch}:`;
   return {
-    version: version === undefined ? undefined : `${prefix}${expand(version)}`,
+    version: version === undefined ? undefined : `${prefix}${version}`,
     autorelease: autoreleaseOptions(expandPlain(release ?? '', macros)),
   };
+}
+
+/** Takes a line that sets or unsets a macro. */
+function define(line: string, macros: Map<string, string>): boolean {
+  const found = /^\s*%(global|define|undefine)\s+([A-Za-z_]\w*)(?:\s+(.*?))?\s*$/.exec(line);
+  if (found !== null) {
+    const [, how, name, value = ''] = found;
+    if (how === 'undefine') macros.delete(name!);
+    // `%global` is expanded here and now, so that it can go by what it was before.
+    else if (value !== '' && !value.endsWith('\\')) {
+      macros.set(name!, how === 'global' ? expandFacts(value, macros, 'value') : value);
+    }
+    return true;
+  }
+  const [, kind, name, value] = /^\s*%bcond(_with|_without)?\s+(\w+)(?:\s+(.*?))?\s*$/.exec(line) ?? [];
+  if (name === undefined) return false;
+  const on = kind === undefined ? holds(expandFacts(value ?? '', macros, 'condition')) : kind === '_without';
+  // Under a name that no macro can have: what `%{with name}` is, `%` where that can't be told.
+  macros.set(`with ${name}`, on === undefined ? '%' : on ? '1' : '0');
+  return true;
+}
+
+/** Which of the branches that a line is in are taken. */
+class Conditions {
+  readonly #expand: (expression: string) => string;
+  /** For each `%if`: whether this branch is taken, whether one before it was; undefined is not known. */
+  readonly #open: { now: boolean | undefined; before: boolean | undefined }[] = [];
+
+  constructor(expand: (expression: string) => string) {
+    this.#expand = expand;
+  }
+
+  mayHold(): boolean {
+    return this.#open.every(({ now }) => now !== false);
+  }
+
+  /** Takes a line that begins or ends a branch. */
+  take(line: string): boolean {
+    const found = /^\s*%(if|ifn?arch|ifn?os|elif|elifn?arch|elifn?os|else|endif)\b(.*)$/.exec(line);
+    if (found === null) return false;
+    const [, word, expression] = found;
+    const held = (): boolean | undefined => (/(?:arch|os)$/.test(word!) ? undefined : holds(this.#expand(expression!)));
+    const last = this.#open.at(-1);
+    if (word!.startsWith('if')) {
+      this.#open.push({ now: this.mayHold() ? held() : false, before: false });
+    } else if (word === 'endif') {
+      this.#open.pop();
+    } else if (last !== undefined) {
+      last.before = last.before === true || last.now === true ? true : last.before === undefined ? undefined : last.now;
+      const now = word === 'else' ? true : held();
+      last.now = last.before === true || now === false ? false : last.before === undefined ? undefined : now;
+    }
+    return true;
+  }
+}
+
+/**
+ * Expands what the text tells. A macro that is not set, asked for politely, is nothing; in a condition one of the
+ * distribution's stays.
+ */
+function expandFacts(text: string, macros: ReadonlyMap<string, string>, what: 'value' | 'condition'): string {
+  // Macros can multiply.
+  let room = 1 << 16;
+  let calls = 2000;
+  const expand = (part: string, depth: number): string => {
+    if (depth === 0 || !part.includes('%')) return part;
+    let result = '';
+    for (let at = 0; at < part.length; ) {
+      const percent = part.indexOf('%', at);
+      const start = percent < 0 ? part.length : percent;
+      result += part.slice(at, start);
+      if (percent < 0) break;
+      const shell = part[percent + 1] === '(' ? closingBracket(part, percent + 1) : -1;
+      if (shell >= 0 && calls-- > 0) {
+        result += printedBy(expand(part.slice(percent + 2, shell), depth - 1)) ?? part.slice(percent, shell + 1);
+        at = shell + 1;
+        continue;
+      }
+      const braced = part[percent + 1] === '{' ? closingBrace(part, percent + 1) : -1;
+      const bare = /^%%|^%([A-Za-z_]\w*)/.exec(part.slice(percent, percent + 100));
+      const end = braced >= 0 ? braced + 1 : percent + (bare?.[0].length ?? 1);
+      const inner = braced >= 0 ? part.slice(percent + 2, braced) : bare?.[1];
+      const value = inner === undefined || room <= 0 || calls-- <= 0 ? undefined : one(inner, depth - 1);
+      result += value ?? part.slice(percent, end);
+      at = end;
+    }
+    room -= result.length;
+    return result;
+  };
+  const one = (inner: string, depth: number): string | undefined => {
+    const [, marks, name, colon, body = ''] = /^([?!]*)([A-Za-z_]\w*)(:?)(.*)$/s.exec(inner) ?? [];
+    if (name === undefined) return undefined;
+    const word = /^(with|without|defined|undefined) +(\w+)$/.exec(inner);
+    if (word !== null) {
+      const [, how, of] = word;
+      const asked = how!.startsWith('with');
+      const known = asked ? (macros.get(`with ${of}`) ?? '0') : String(Number(macros.has(of!)));
+      if (known === '%') return undefined;
+      if (!asked && known === '0' && systemMacro.test(of!))
+        return of === 'fedora' ? (how === 'defined' ? '1' : '0') : undefined;
+      return how === 'with' || how === 'defined' ? known : String(1 - Number(known));
+    }
+    if (marks === '' && name === 'sub') return subString(expand(body.trim(), depth));
+    if (colon === '' && body !== '') return undefined;
+    if (marks === '' && name === 'expand' && colon !== '') return expand(body, depth);
+    if (name === 'nil') return '';
+    const value = macros.get(name);
+    if (marks === '') return value === undefined || colon !== '' ? undefined : expand(value, depth);
+    if (value === undefined && what === 'condition' && systemMacro.test(name)) return undefined;
+    if (!marks!.includes('?')) return undefined;
+    const wanted = (marks!.split('!').length - 1) % 2 === 0;
+    if ((value !== undefined) !== wanted) return '';
+    return colon !== '' ? expand(body, depth) : wanted ? expand(value!, depth) : '';
+  };
+  return expand(text, 16);
+}
+
+/** rpm's `%{sub TEXT FROM TO}`, both ends counted from 1. */
+function subString(given: string): string | undefined {
+  const found = /^([^\s%]+) +(\d+) +(\d+)$/.exec(given);
+  return found === null ? undefined : found[1]!.slice(Number(found[2]) - 1, Number(found[3]));
+}
+
+/** The parenthesis that closes the one at `open`; -1 where there is none. */
+function closingBracket(text: string, open: number): number {
+  let depth = 0;
+  for (let index = open; index < text.length; index++) {
+    if (text[index] === '(') depth++;
+    else if (text[index] === ')' && --depth === 0) return index;
+  }
+  return -1;
 }
 
 /** The options that a Release value calls `%autorelease` with. */
