@@ -1,22 +1,22 @@
 import type { Digest } from '../base/digest.ts';
 import type { RpmPackage } from '../rpm/types.ts';
 
-/** What is in an image and where it comes from: all that its bills of materials are made of. */
+/** The contents of an image and their origins: the input of its SBOMs and provenance. */
 export interface ImageContents {
   readonly name: string;
   readonly version: string;
-  /** `container` is an OCI image; the others, `disk` by default, are files. */
+  /** `container` is an OCI image, the others are files. Default `disk`. */
   readonly kind?: 'container' | 'disk' | 'wsl';
   readonly distribution: Distribution;
-  /** seconds since 1970: the release's one clock */
+  /** The release's clock, in seconds since 1970. */
   readonly clock: number;
-  /** Weir's own version, which the documents name as their tool. */
+  /** Version of Weir, named as the tool in the documents. */
   readonly toolVersion: string;
-  /** In any order; no package twice. */
+  /** In any order, without duplicates. */
   readonly packages: readonly ContainedPackage[];
 }
 
-/** What os-release says of the distribution, so that scanners recognise it here as they do on a running system. */
+/** The distribution according to os-release, so that scanners recognise it as on a running system. */
 export interface Distribution {
   /** ID */
   readonly id: string;
@@ -34,7 +34,7 @@ export interface Distribution {
   readonly url?: string;
 }
 
-/** Of a package's header only what the documents tell; a whole `RpmPackage` will do. */
+/** The header fields that the documents use; a full `RpmPackage` fits. */
 export type PackageHeader = Pick<
   RpmPackage,
   | 'name'
@@ -55,21 +55,21 @@ export type PackageHeader = Pick<
 
 export interface ContainedPackage {
   readonly header: PackageHeader;
-  /** SHA-256 of the RPM file as it was built, before it was signed. */
+  /** SHA-256 of the RPM file as built, before signing. */
   readonly digest: Digest;
-  /** Size in bytes of the RPM file as it was built. */
+  /** Size in bytes of the RPM file as built. */
   readonly size: number;
-  /** SHA-256 of the RPM file as it was published; absent where it was not signed. */
+  /** SHA-256 of the RPM file as published; undefined if it was not signed. */
   readonly signedDigest?: Digest;
   readonly origin: PackageOrigin;
 }
 
 export type PackageOrigin = SeedOrigin | ComponentOrigin;
 
-/** Made out of Debian's binary packages; there is no source package in RPM's sense. */
+/** Made from Debian's binary packages; it has no source RPM. */
 export interface SeedOrigin {
   readonly kind: 'seed';
-  /** Absent where the seed made the package up itself, such as `filesystem`. */
+  /** Undefined for packages that the seed creates itself, such as `filesystem`. */
   readonly debian?: { readonly source: string; readonly version: string };
 }
 
@@ -77,27 +77,27 @@ export interface SeedOrigin {
 export interface ComponentOrigin {
   readonly kind: 'component';
   readonly name: string;
-  /** The source package's file, where it is published. */
+  /** The source RPM, if it is published. */
   readonly srpm?: { readonly digest: Digest };
   readonly files: readonly SourceFile[];
   readonly overlays: readonly AppliedOverlay[];
 }
 
-/** A file that went into the source package. */
+/** A file of the source package. */
 export interface SourceFile {
   readonly name: string;
   readonly sha256: Digest;
   readonly kind: 'tarball' | 'patch' | 'other';
 }
 
-/** An overlay that was applied: how the component differs from its upstream, and why. */
+/** An applied overlay: how the component differs from its upstream, and why. */
 export interface AppliedOverlay {
   readonly type: string;
   readonly description: string;
   /** `upstream-backport` or a downstream category. */
   readonly category?: string;
-  /** URLs of bugs that it is for. */
+  /** URLs of related bugs. */
   readonly bugs?: readonly string[];
-  /** URLs of upstream commits that it takes over. */
+  /** URLs of the upstream commits that it backports. */
   readonly commits?: readonly string[];
 }

@@ -15,9 +15,9 @@ import {
 } from './identity.ts';
 import { isListed, licenseOf } from './license.ts';
 
-// Plain objects: the CycloneDX library's models (10.3) have no pedigree, which is where overlays belong.
+// Plain objects: the models of the CycloneDX library (10.3) lack the pedigree, which holds the overlays.
 
-/** A CycloneDX 1.6 document in its JSON form, as far as Weir writes it. */
+/** The part of a CycloneDX 1.6 JSON document that Weir writes. */
 export interface CyclonedxDocument {
   readonly $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json';
   readonly bomFormat: 'CycloneDX';
@@ -89,9 +89,9 @@ export interface CyclonedxIssue {
 }
 
 /**
- * The bill of materials of an image as CycloneDX 1.6: the operating system and every binary package as components, the
- * source each was made from as its ancestor, and overlays as its patches. Sources are not components of their own, so that
- * no scanner takes them for installed. Equal contents give equal documents, whatever the order of the packages.
+ * The SBOM of an image as CycloneDX 1.6. The operating system and every binary package are components; each package's source is
+ * its ancestor, and overlays are its patches. Sources are not components, so that scanners do not take them for installed.
+ * Equal contents give equal documents in any package order.
  * @throws WeirError `duplicate-package`
  */
 export function cyclonedxDocument(contents: ImageContents): CyclonedxDocument {
@@ -114,7 +114,7 @@ export function cyclonedxDocument(contents: ImageContents): CyclonedxDocument {
       supplier: organization(distribution),
     },
     components: [system, ...packages],
-    // What packages need of each other is theirs to say: a component that is missing here has unknown dependencies.
+    // Dependencies between packages are not listed. For CycloneDX, a component missing here has unknown dependencies.
     dependencies: [
       { ref: reference(image), dependsOn: [reference(system)] },
       { ref: reference(system), dependsOn: packages.map(reference) },
@@ -138,7 +138,7 @@ function organization(distribution: Distribution): CyclonedxOrganization {
   return { name: vendorOf(distribution), ...(url === undefined ? {} : { url: [url] }) };
 }
 
-// Name and version as in os-release's ID and VERSION_ID: scanners choose their data by them.
+// Name and version are os-release's ID and VERSION_ID, by which scanners choose their data.
 function operatingSystem(distribution: Distribution): CyclonedxComponent {
   const { id, name, version, cpe, supportEnd } = distribution;
   return {

@@ -14,40 +14,40 @@ export const divergenceKinds = {
 
 export type DivergenceKind = keyof typeof divergenceKinds;
 
-/** One thing that differs from upstream. */
+/** One difference from upstream. */
 export interface Divergence {
   readonly component: string;
   readonly kind: DivergenceKind;
-  /** An overlay's place among the component's, from 1. */
+  /** An overlay's position among the component's, from 1. */
   readonly number?: number;
   /** An overlay's type. */
   readonly type?: Overlay['type'];
-  /** The reason; for a build option the option. May be empty in projects of azldev's. */
+  /** The reason; for a build option, the option. May be empty in azldev projects. */
   readonly description: string;
-  /** Undefined for an overlay without metadata, and for all that can't have any. */
+  /** Undefined for an overlay without metadata, and for anything but overlays. */
   readonly category?: string;
   readonly upstreamStatus?: string;
   readonly commits?: readonly string[];
   readonly bugs?: readonly string[];
   /** file:line, relative to the project. */
   readonly place: string;
-  /** When an overlay came into the project, in seconds since 1970; undefined where git does not tell. */
+  /** When an overlay was added to the project, in seconds since 1970; undefined if git does not know. */
   readonly since?: number | 'uncommitted';
   readonly ageDays?: number;
 }
 
 export type Totals = Readonly<Record<string, number>>;
 
-/** All that differs from upstream in some components. */
+/** All differences from upstream in a set of components. */
 export interface DivergenceLedger {
-  /** Components that were looked at, and those of them that differ. */
+  /** Number of components checked, and of those that differ. */
   readonly components: number;
   readonly diverging: number;
-  /** By component, its overlays in order, then the rest. */
+  /** By component: its overlays in order, then the rest. */
   readonly entries: readonly Divergence[];
   readonly totals: {
     readonly kind: Totals;
-    /** Of overlays; so are the ones below. */
+    /** Of overlays, like the following totals. */
     readonly category: Totals;
     readonly upstreamStatus: Totals;
     readonly type: Totals;
@@ -59,14 +59,14 @@ export interface LedgerOptions {
   /** Seconds since 1970. */
   readonly now: number;
   readonly introduced: ReadonlyMap<Overlay, number | 'uncommitted'>;
-  /** Only overlays of these categories; `none` are those without metadata. Empty: all there is. */
+  /** Only overlays of these categories; `none` means without metadata. Empty: no filter. */
   readonly categories?: readonly string[];
   readonly upstreamStatuses?: readonly string[];
 }
 
 const day = 86_400;
 
-/** What the components have that upstream does not. */
+/** Lists the differences of components from upstream. */
 export function divergenceOf(
   project: Pick<Project, 'root'>,
   components: readonly ResolvedComponent[],
@@ -150,7 +150,7 @@ const bands = [
   [Number.POSITIVE_INFINITY, 'over a year'],
 ] as const;
 
-/** How old an overlay is, in the words of the totals. */
+/** The age band of an overlay, as used in the totals. */
 export function ageBand(entry: Pick<Divergence, 'since' | 'ageDays'>): string {
   const { ageDays } = entry;
   if (ageDays === undefined) return entry.since === 'uncommitted' ? 'uncommitted' : 'unknown';
@@ -168,7 +168,7 @@ function countBy<T>(items: readonly T[], key: (item: T) => string): Totals {
   return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
 }
 
-/** A test of entries, with the words that it was given in. */
+/** A condition on entries, with its text. */
 export interface FailCondition {
   readonly words: string;
   readonly matches: (entry: Divergence) => boolean;
@@ -177,8 +177,8 @@ export interface FailCondition {
 const conditionNames = ['no-metadata', 'no-description', 'category', 'upstream-status', 'older-than', 'kind', 'type'];
 
 /**
- * Reads conditions such as `no-metadata,category=azl-temp-workaround+older-than=180d`: any of those between commas, each of
- * those between `+`.
+ * Parses conditions such as `no-metadata,category=azl-temp-workaround+older-than=180d`: alternatives are separated by commas,
+ * and all parts joined by `+` must match.
  * @throws WeirError `bad-condition` (exit 2)
  */
 export function parseConditions(text: string): FailCondition[] {
@@ -200,28 +200,29 @@ function condition(text: string): (entry: Divergence) => boolean {
   if (name === 'type' && value !== '') return overlay((entry) => entry.type === value);
   if (name === 'kind' && value !== '') {
     if (Object.hasOwn(divergenceKinds, value)) return (entry) => entry.kind === value;
-    throw bad(`there is no kind ${value}`, `the kinds: ${Object.keys(divergenceKinds).join(', ')}`);
+    throw bad(`unknown kind ${value}`, `use one of: ${Object.keys(divergenceKinds).join(', ')}`);
   }
   if (name === 'older-than') {
     const days = parseDays(value);
-    if (days === undefined) throw bad(`${value || 'nothing'} is no age`, 'such as older-than=180d, 26w or 1y');
+    if (days === undefined)
+      throw bad(`invalid age ${value === '' ? '""' : value}`, 'write it as in older-than=180d, 26w or 1y');
     return overlay((entry) => entry.ageDays !== undefined && entry.ageDays > days);
   }
   const near = closest(name, conditionNames)[0];
   throw bad(
-    `${text} is no condition`,
-    near === undefined ? `the conditions: ${conditionNames.join(', ')}` : `did you mean ${near}?`,
+    `unknown condition ${text}`,
+    near === undefined ? `use one of: ${conditionNames.join(', ')}` : `did you mean ${near}?`,
   );
 }
 
-/** Days of an age such as `180d`, `26w`, `6m` or `1y`; undefined for what is none. */
+/** Days of an age such as `180d`, `26w`, `6m` or `1y`; undefined if invalid. */
 export function parseDays(text: string): number | undefined {
   const match = /^(\d{1,5})([dwmy]?)$/.exec(text);
   if (match === null) return undefined;
   return Number(match[1]) * { '': 1, d: 1, w: 7, m: 30, y: 365 }[match[2] as '' | 'd' | 'w' | 'm' | 'y'];
 }
 
-/** The ledger as a page for people. */
+/** The ledger as a Markdown page. */
 export function ledgerMarkdown(ledger: DivergenceLedger, title: string): string {
   const { totals, entries } = ledger;
   const lines = [
@@ -266,12 +267,12 @@ function cell(text: string): string {
     .replace(/[|\\<]/g, '\\$&');
 }
 
-/** The age in days, or what is known instead. */
+/** The age in days, `uncommitted` or `unknown`. */
 export function ageWords(entry: Pick<Divergence, 'since' | 'ageDays'>): string {
   return entry.ageDays === undefined ? (entry.since ?? 'unknown').toString() : `${entry.ageDays} d`;
 }
 
-/** Entries by the component's name, in their order. */
+/** Entries grouped by component, in order. */
 export function byComponent(entries: readonly Divergence[]): Map<string, Divergence[]> {
   const found = new Map<string, Divergence[]>();
   for (const entry of entries) {

@@ -4,7 +4,7 @@ import { nevra } from '../repo/metadata.ts';
 import type { ContainedPackage, Distribution, ImageContents, PackageHeader } from './contents.ts';
 
 /**
- * The package URL of a binary package, in the form that scanners build for themselves on a running system:
+ * The package URL of a binary package, in the form that scanners construct on a running system:
  * `pkg:rpm/<id>/<name>@<version>-<release>?arch=&distro=<id>-<VERSION_ID>&epoch=&upstream=<srpm>`.
  */
 export function packageUrl(distribution: Distribution, header: PackageHeader): string {
@@ -15,7 +15,7 @@ export function packageUrl(distribution: Distribution, header: PackageHeader): s
   });
 }
 
-/** The package URL of a source package; the file name does not say an epoch, so there is none. */
+/** The package URL of a source package, without an epoch, which the file name does not contain. */
 export function sourcePackageUrl(distribution: Distribution, source: SourcePackage): string {
   return rpmUrl(distribution, source.name, source.version, { arch: 'src' });
 }
@@ -30,12 +30,12 @@ function rpmUrl(
   return packageUrlText({ type: 'rpm', namespace: id, name, version: evr, qualifiers: more });
 }
 
-/** The package URL of a Debian source package, as the seed writes it into a header's VCS tag. */
+/** The package URL of a Debian source package, as the seed writes it to a header's VCS tag. */
 export function debianSourceUrl(source: string, version: string): string {
   return packageUrlText({ type: 'deb', namespace: 'debian', name: source, version, qualifiers: { arch: 'source' } });
 }
 
-/** A source package as its file name tells it. */
+/** A source package, parsed from its file name. */
 export interface SourcePackage {
   readonly fileName: string;
   readonly name: string;
@@ -43,7 +43,7 @@ export interface SourcePackage {
   readonly version: string;
 }
 
-/** The source package that a package was built from; one that does not say has its own name and version there. */
+/** The source package that a package was built from; its own name and version if the header names none. */
 export function sourcePackage(header: PackageHeader): SourcePackage {
   const match = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(header.sourceRpm);
   if (match !== null) return { fileName: header.sourceRpm, name: match[1]!, version: match[2]! };
@@ -51,14 +51,14 @@ export function sourcePackage(header: PackageHeader): SourcePackage {
   return { fileName: `${header.name}-${version}.src.rpm`, name: header.name, version };
 }
 
-/** `[epoch:]version-release`, the epoch only where there is one. */
+/** `[epoch:]version-release`, without an epoch of 0. */
 export function evr(header: PackageHeader): string {
   return `${header.epoch === 0 ? '' : `${header.epoch}:`}${header.version}-${header.release}`;
 }
 
 /**
- * The packages by name, version and architecture, so that the order they came in is not seen.
- * @throws WeirError `duplicate-package` where one is there twice: both formats tell packages apart by these names
+ * The packages sorted by name, version and architecture.
+ * @throws WeirError `duplicate-package` for duplicates: both formats identify packages by these names
  */
 export function sortedPackages(contents: ImageContents): readonly ContainedPackage[] {
   const byName = new Map<string, ContainedPackage>();
@@ -84,18 +84,18 @@ export function isoTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** A URL that a document may carry, or undefined: headers hold anything a packager typed. */
+/** A URL that a document may contain, or undefined: a header may contain any text. */
 export function webUrl(text: string | undefined): string | undefined {
   if (text === undefined || !/^(?:https?|ftp):\/\/[^\s]+$/i.test(text) || !URL.canParse(text)) return undefined;
   return new URL(text).href;
 }
 
-/** On one line: names in a document must not hold line breaks. */
+/** Joins lines: names in a document must not contain line breaks. */
 export function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-/** Who publishes the packages: the vendor, or else the distribution by the best name it has. */
+/** Publisher of the packages: the vendor, else the distribution's name or ID. */
 export function vendorOf({ vendor = '', name, id }: Distribution): string {
   return oneLine(vendor) || oneLine(name) || id;
 }

@@ -1,22 +1,22 @@
 import { fixupSpdxId, isSupportedSpdxId } from '@cyclonedx/cyclonedx-library/SPDX';
 import { sha256 } from '../base/digest.ts';
 
-/** What a header says of the licence, as both kinds of document need it. */
+/** The licence of a header, in the form that both document formats need. */
 export interface License {
-  /** The header's own words. */
+  /** The header's text. */
   readonly text: string;
   /** A valid SPDX expression: every operand is a listed identifier or a `LicenseRef-`. */
   readonly expression: string;
-  /** Whether `text` could be read as an expression; if not, `expression` is one reference that stands for all of it. */
+  /** Whether `text` is a valid expression; if not, `expression` is one reference for the whole text. */
   readonly parsed: boolean;
-  /** Each `LicenseRef-` in the expression with the words it stands for. */
+  /** Each `LicenseRef-` of the expression with its text. */
   readonly references: ReadonlyMap<string, string>;
 }
 
 /**
- * The licence as an SPDX expression (SPDX 2.3, annex D). Listed identifiers stay, in the list's own spelling; names that the
- * list does not have become references. Lower-case operators, which Fedora's older packages have, count as operators.
- * @returns undefined where the header says nothing
+ * The licence as an SPDX expression (SPDX 2.3, annex D). Listed identifiers keep the list's spelling; unlisted names become
+ * references. Lower-case operators, as in older Fedora packages, count as operators.
+ * @returns undefined if the header has none
  */
 export function licenseOf(text: string): License | undefined {
   const said = text.trim();
@@ -33,14 +33,14 @@ export function licenseOf(text: string): License | undefined {
   return { text: said, expression: refer(said), parsed: false, references };
 }
 
-/** Whether the text is one identifier of the SPDX list and nothing else. */
+/** Whether the text is a single identifier of the SPDX list. */
 export function isListed(expression: string): boolean {
   return isSupportedSpdxId(expression);
 }
 
 type Refer = (words: string) => string;
 
-/** @returns undefined where the text is no expression */
+/** @returns undefined for an invalid expression */
 function parse(text: string, refer: Refer): string | undefined {
   const tokens = text.replaceAll(/[()]/g, ' $& ').trim().split(/\s+/);
   let at = 0;
@@ -49,7 +49,7 @@ function parse(text: string, refer: Refer): string | undefined {
     return word !== undefined && /^(?:and|or|with)$/i.test(word) ? word.toUpperCase() : undefined;
   };
 
-  // A chain of AND and OR is kept flat as it was written: AND binds tighter, which the text goes on saying by itself.
+  // A chain of AND and OR stays flat, as written: AND binds tighter in the output, too.
   const chain = (): string | undefined => {
     const parts: string[] = [];
     for (;;) {
@@ -88,7 +88,7 @@ function parse(text: string, refer: Refer): string | undefined {
   return at === tokens.length ? expression : undefined;
 }
 
-/** An identifier of the list, perhaps with the `+` that means "or later". */
+/** An identifier of the list, optionally with a `+` for "or later". */
 function listedLicense(word: string): string | undefined {
   const listed = listedId(word);
   if (listed !== undefined || !word.endsWith('+')) return listed;
@@ -98,11 +98,11 @@ function listedLicense(word: string): string | undefined {
 
 function listedId(word: string): string | undefined {
   const id = fixupSpdxId(word);
-  // The library looks it up in a plain object, which also knows `constructor`.
+  // The library looks identifiers up in a plain object, which also has `constructor`.
   return isSupportedSpdxId(id) ? id : undefined;
 }
 
-/** Words that were a reference before stay one; others get the part that may stand in one, and a digest of the whole. */
+/** An existing reference stays. Other text is reduced to the allowed characters, with a digest of the whole. */
 function referenceId(words: string): string {
   if (/^LicenseRef-[A-Za-z0-9.-]+$/.test(words)) return words;
   const plain = words.replaceAll(/[^A-Za-z0-9.-]+/g, '-').replaceAll(/^-+|-+$/g, '');

@@ -3,28 +3,28 @@ import { nevra } from '../repo/metadata.ts';
 import type { ImageContents } from './contents.ts';
 import { packageUrl } from './identity.ts';
 
-/** A file, or the manifest of a container image, that a statement is about. */
+/** Subject of a statement: a file, or the manifest of a container image. */
 export interface Subject {
   readonly name: string;
   readonly sha256: Digest;
 }
 
-/** How an image was made, besides what is in it. */
+/** How an image was built, besides its contents. */
 export interface ImageMaking {
   readonly arch: string;
   readonly snapshot: string;
-  /** The image's definition as the project gives it, all defaults filled in. */
+  /** The image's definition with all defaults filled in. */
   readonly definition: object;
-  /** Digest over all that the image is made from. */
+  /** Digest over everything that the image is made from. */
   readonly inputs: Digest;
-  /** Digest over the packages of the tools. */
+  /** Digest over the toolbox's packages. */
   readonly toolbox: Digest;
   readonly subjects: readonly Subject[];
 }
 
 /**
- * Who made an image out of what: an in-toto statement 1 with SLSA provenance 1. It names no time and no machine besides the
- * release's own, so that the same image, made by the same Weir, has the same statement.
+ * The provenance of an image: an in-toto statement 1 with SLSA provenance 1. It contains no time but the release's clock and
+ * no machine, so that the same Weir gives the same statement for the same image.
  */
 export function provenanceStatement(contents: ImageContents, making: ImageMaking): object {
   const packages = contents.packages.map(({ header, digest, signedDigest }) => ({

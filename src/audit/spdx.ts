@@ -17,7 +17,7 @@ import {
 } from './identity.ts';
 import { licenseOf } from './license.ts';
 
-/** An SPDX 2.3 document in its JSON form (ISO/IEC 5962 with the additions of 2.3), as far as Weir writes it. */
+/** The part of an SPDX 2.3 JSON document (ISO/IEC 5962 with the additions of 2.3) that Weir writes. */
 export interface SpdxDocument {
   readonly spdxVersion: 'SPDX-2.3';
   readonly dataLicense: 'CC0-1.0';
@@ -40,7 +40,7 @@ export interface SpdxPackage {
   readonly originator?: string;
   readonly downloadLocation: string;
   readonly homepage?: string;
-  /** Always false: the files in a package are the package's own to tell, by its header. */
+  /** Always false: the package's own header lists its files. */
   readonly filesAnalyzed: false;
   readonly checksums?: readonly { readonly algorithm: 'SHA256'; readonly checksumValue: Digest }[];
   readonly licenseConcluded: string;
@@ -90,10 +90,9 @@ const undeclared = {
 } as const;
 
 /**
- * The bill of materials of an image as SPDX 2.3. The document describes the image, which contains the operating system,
- * which contains every binary package; each of these is generated from its source package (or, from the seed, from a Debian
- * source package), and a source package contains its tarballs and patches. Equal contents give equal documents, whatever
- * the order of the packages.
+ * The SBOM of an image as SPDX 2.3. The document describes the image, which contains the operating system, which contains
+ * every binary package. Each package is generated from its source package (for the seed, a Debian source package), and a
+ * source package contains its tarballs and patches. Equal contents give equal documents in any package order.
  * @throws WeirError `duplicate-package`
  */
 export function spdxDocument(contents: ImageContents): SpdxDocument {
@@ -111,7 +110,7 @@ export function spdxDocument(contents: ImageContents): SpdxDocument {
   return draft.document();
 }
 
-/** The document while it is put together: elements that several packages share go in once. */
+/** A document under construction; elements shared by several packages are added once. */
 class Draft {
   readonly contents: ImageContents;
   readonly supplier: string;
@@ -135,7 +134,7 @@ class Draft {
     this.#relationships.set(`${from} ${type} ${to}`, relationship);
   }
 
-  /** The expression for a header's licence; what it refers to is written down. */
+  /** The expression for a header's licence; records its references. */
   license(text: string): string {
     const license = licenseOf(text);
     for (const [id, words] of license?.references ?? []) this.#licenses.set(id, words);
@@ -166,7 +165,7 @@ class Draft {
       dataLicense: 'CC0-1.0',
       SPDXID: 'SPDXRef-DOCUMENT',
       name: title,
-      // The form that the specification proposes where nothing is published under the address; the digest makes it unique.
+      // The form that the specification proposes if nothing is published at the address. The digest makes it unique.
       documentNamespace: `https://spdx.org/spdxdocs/${encodeURIComponent(title)}-${sha256(JSON.stringify(body))}`,
       ...body,
     };
@@ -184,8 +183,8 @@ function imagePackage({ name, version, kind }: ImageContents): SpdxPackage {
   };
 }
 
-// Trivy knows the operating system by the start of its identifier, name and version as in os-release. The purpose has an
-// underscore, as the JSON schema wants it; the specification's text has a hyphen.
+// Trivy recognises the operating system by the prefix of its identifier, with name and version as in os-release. The purpose
+// has an underscore as in the JSON schema, not a hyphen as in the specification's text.
 function operatingSystem({ distribution }: ImageContents): SpdxPackage {
   const { id, name, version, cpe, supportEnd } = distribution;
   const homepage = webUrl(distribution.url);
@@ -243,7 +242,7 @@ function seedInfo(debian: { readonly source: string; readonly version: string } 
   return `made from binary packages of Debian's source package ${debian.source} ${debian.version}; not built from a source RPM`;
 }
 
-/** The element that a package was made from, added with all that it contains. */
+/** Adds the element that a package was made from, with its contents. */
 function sourceOf(draft: Draft, item: ContainedPackage): string | undefined {
   const { header, origin } = item;
   if (origin.kind === 'component') return componentSource(draft, sourcePackage(header), origin);
@@ -286,7 +285,7 @@ function componentSource(draft: Draft, source: SourcePackage, origin: ComponentO
   return id;
 }
 
-// A package and not a file: an SPDX file must have a SHA-1, which nobody here knows or wants.
+// A package, because an SPDX file would need a SHA-1.
 function sourceFile({ name, sha256: digest, kind }: SourceFile): SpdxPackage {
   return {
     SPDXID: `SPDXRef-Source-${idPart(name)}-${digest.slice(0, 16)}`,
@@ -313,7 +312,7 @@ function extractedLicense([licenseId, words]: readonly [string, string]): SpdxEx
   return { licenseId, name: words, extractedText };
 }
 
-/** Letters, digits, `.` and `-` are all that an identifier may hold; a digest keeps apart what that makes alike. */
+/** Reduces text to the characters allowed in an identifier (letters, digits, `.` and `-`); a digest keeps results distinct. */
 function idPart(name: string): string {
   const plain = name.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
   return plain === name ? plain : `${plain}-${sha256(name).slice(0, 8)}`;

@@ -1,7 +1,7 @@
-# The disk that src/boot/accelerator.ts boots to learn whether KVM really works here. It goes to long mode, touches fresh
-# memory, runs a BMI2 instruction where the processor has one, and ends QEMU through isa-debug-exit (0x10 -> exit code 33).
-# Why so much: on hosts with broken nesting /dev/kvm opens, real mode works, and the first VEX-coded instruction is a "KVM
-# internal error". Made with:
+# Boot sector of the probe guest by which src/boot/accelerator.ts tests KVM. It enters long mode, touches fresh memory, runs a
+# BMI2 instruction if the processor supports it, and quits QEMU through isa-debug-exit (0x10 -> exit code 33). All of this is
+# needed: on hosts with broken nesting, /dev/kvm opens and real mode works, but the first VEX-coded instruction is a "KVM
+# internal error". Build with:
 #   as --64 -o s.o accelerator-sector.S && ld -Ttext 0x7c00 --oformat binary -o s.bin s.o
 .code16
 .globl _start

@@ -11,20 +11,20 @@ import { type Accelerator, type MachineArch, qemuEnvironment } from './qemu.ts';
 
 export interface AcceleratorChoice {
   readonly accelerator: Accelerator;
-  /** One sentence for people: why this one. */
+  /** The reason for the choice, shown to the user. */
   readonly why: string;
 }
 
-/** accelerator-sector.S in machine code, without the zeros up to its boot signature. */
+/** accelerator-sector.S as machine code, without the zeros before its boot signature. */
 const sectorCode =
   '+jHAjtiO0LwAfLgBJM0V/LgACY7AMf8xwLkAGPOrZscGAJADoAAAZscGAKADsAAAvwCwZriDAAAAuUAAZokFZgUAACAAg8cI4vIPARbwfA8g4GaDyCAP' +
   'IuBmuACQAAAPIthmuYAAAMAPMmYNAAEAAA8wDyDAZg0BAACADyLA6oN8CAC4EAAAAI7YjsCO0LwAfAAAvwAAIAC5AAAQALhaWlpa86u4BwAAADHJD6L3' +
   'wwABAAB0G74AABAAugMAAADEQmn3yUSJDLUAADAA/85177AQ5vT06/2QAAAAAAAAAAAAAAAAAJogAAAAAAAAkgAAFwDYfA==';
 
-/** What QEMU ends with when the guest writes 0x10 to isa-debug-exit: (0x10 << 1) | 1. */
+/** QEMU's exit code when the guest writes 0x10 to isa-debug-exit: (0x10 << 1) | 1. */
 const sectorExitCode = 33;
 
-/** The probe's disk: the sector, its signature, and the megabyte below which SeaBIOS does not take a disk for one. */
+/** The probe's disk: the sector and its signature, padded to 1 MiB, which SeaBIOS requires of a disk. */
 export function probeDisk(): Uint8Array {
   const disk = new Uint8Array(1 << 20);
   disk.set(Buffer.from(sectorCode, 'base64'));
@@ -34,8 +34,8 @@ export function probeDisk(): Uint8Array {
 }
 
 /**
- * KVM where it really runs a guest on this host, TCG otherwise. That /dev/kvm opens says little: under some nested hypervisors
- * guests die of an internal error, so a tiny guest is booted, which takes a second.
+ * Chooses KVM if it can run a guest on this host, else TCG. Opening /dev/kvm is not enough: under some nested hypervisors
+ * guests die with an internal error. So a tiny guest is booted, which takes a second.
  */
 export async function chooseAccelerator(toolbox: Toolbox, arch: MachineArch): Promise<AcceleratorChoice> {
   const hostArch = process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
@@ -45,15 +45,15 @@ export async function chooseAccelerator(toolbox: Toolbox, arch: MachineArch): Pr
     await access('/dev/kvm', constants.R_OK | constants.W_OK);
   } catch (error) {
     const absent = systemCode(error) === 'ENOENT';
-    return { accelerator: 'tcg', why: `emulated: /dev/kvm ${absent ? 'is not there' : 'may not be opened'}` };
+    return { accelerator: 'tcg', why: `emulated: /dev/kvm ${absent ? 'does not exist' : 'cannot be opened'}` };
   }
   const said = await probeAccelerator(toolbox, 'kvm');
   return said === undefined
     ? { accelerator: 'kvm', why: 'KVM: a probe guest ran' }
-    : { accelerator: 'tcg', why: `emulated: /dev/kvm is there, but a probe guest did not run (${said})` };
+    : { accelerator: 'tcg', why: `emulated: /dev/kvm exists but a probe guest failed to run (${said})` };
 }
 
-/** Boots the probe's disk. @returns undefined where it ran to its end, else what QEMU said */
+/** Boots the probe's disk. @returns undefined if it ran to its end, else QEMU's error */
 export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Promise<string | undefined> {
   return withScratch(join(cacheRoot(), 'tmp'), async (scratch) => {
     const disk = join(scratch, 'probe.img');
@@ -65,7 +65,7 @@ export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Pr
       sandboxArgv(toolbox.jail, {
         code: 'tool',
         root: toolbox.root,
-        // A guest that died of an internal error leaves QEMU waiting for someone to look at it.
+        // After an internal error of KVM, QEMU pauses the guest and waits for ever.
         argv: ['timeout', '--kill-after=1', '5', ...qemu],
         binds: [{ from: scratch, writable: true }],
         devices: ['/dev/kvm'],

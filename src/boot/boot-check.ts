@@ -23,7 +23,7 @@ import { serveRepository } from './repo-server.ts';
 import { type Expectations, judge, type MachineState, machineState } from './report.ts';
 import { pause, sshGreeting } from './ssh-greeting.ts';
 
-/** An image that can be started. */
+/** An image to boot. */
 export interface BootImage {
   readonly path: string;
   /** `vhd`: fixed, a raw disk with a footer. */
@@ -31,7 +31,7 @@ export interface BootImage {
   readonly arch: MachineArch;
   /** Starts this kernel instead of the image's own loader; the command line names the root. */
   readonly kernel?: { readonly path: string; readonly initrd?: string; readonly commandLine: string };
-  /** UEFI variables with keys enrolled: starts with Secure Boot on. */
+  /** UEFI variables with enrolled keys; enables Secure Boot. */
   readonly secureVariables?: string;
 }
 
@@ -42,28 +42,28 @@ export interface MachineOptions {
   readonly cpus?: number;
   /** Default `uefi`; `bios` is what clouds call generation 1. */
   readonly firmware?: 'uefi' | 'bios';
-  /** How the guest sees the disk; NVMe by default, as on today's clouds. */
+  /** Bus of the disk in the guest; NVMe by default, as in current clouds. */
   readonly bus?: DiskBus;
   /** Default `virtio`. */
   readonly networkCard?: NetworkCard;
-  /** The disk's size in bytes, where it shall be larger than the image. */
+  /** Disk size in bytes, if larger than the image. */
   readonly diskSize?: number;
-  /** Further disks, raw; the guest may write them. */
+  /** Extra raw disks, writable by the guest. */
   readonly disks?: readonly string[];
-  /** Files that the guest reads as disks, /dev/disk/by-id/virtio-data1 and so on. */
+  /** Files presented to the guest as read-only disks, /dev/disk/by-id/virtio-data1 and so on. */
   readonly data?: readonly string[];
-  /** Further credentials for the guest. */
+  /** Extra credentials for the guest. */
   readonly credentials?: readonly Credential[];
-  /** Words added to the command line of a unified kernel image; not with Secure Boot. */
+  /** Parameters added to the command line of a unified kernel image; ignored with Secure Boot. */
   readonly extraCommandLine?: string;
-  /** Forced; chosen by a probe where left out. */
+  /** Overrides the probe for an accelerator. */
   readonly accelerator?: AcceleratorChoice;
 }
 
 export interface CheckOptions extends MachineOptions {
-  /** Holds console.log and the report's parts; made where it is missing. */
+  /** Folder for console.log and the report; created if missing. */
   readonly folder: string;
-  /** Whole run of one attempt; default 600 emulated, 180 with KVM. */
+  /** Timeout of one attempt; default 600 when emulated, 180 with KVM. */
   readonly timeoutSeconds?: number;
   readonly expect?: Expectations;
   /** Default true. */
@@ -75,21 +75,21 @@ export interface CheckOptions extends MachineOptions {
     /** Repository ids of the image, each with its path below the folder ('' for the folder itself). */
     readonly repositories: readonly { readonly id: string; readonly path: string }[];
   };
-  /** A shell script that root runs in the guest once everything else was asked; one that fails is a failure. */
+  /** A shell script, run as root in the guest after all other checks. Its failure fails the check. */
   readonly script?: string;
 }
 
 export interface BootReport {
   readonly ok: boolean;
-  /** What is wrong, one sentence each. */
+  /** One sentence per failure. */
   readonly failures: readonly string[];
-  /** What is not wrong but should be known: a repeated attempt, a fallback to emulation. */
+  /** Things to know that are not failures: a repeated attempt, a fallback to emulation. */
   readonly notes: readonly string[];
   readonly accelerator: AcceleratorChoice;
   readonly attempts: number;
-  /** From QEMU's start to its end, the check's own questions included. */
+  /** From QEMU's start to its exit, including the check's own queries. */
   readonly seconds: number;
-  /** What sshd said when connected to from this host, for example `SSH-2.0-OpenSSH_10.2`. */
+  /** sshd's greeting to a connection from this host, for example `SSH-2.0-OpenSSH_10.2`. */
   readonly ssh?: string;
   readonly machine: MachineState;
   readonly consoleLog: string;
@@ -105,15 +105,15 @@ interface Attempt {
   readonly console: string;
 }
 
-/** Emulation with several processors trips, seldom, over a breakpoint the guest's kernel patches into itself. */
+/** QEMU bug: emulation with several CPUs rarely traps on a breakpoint that the guest kernel patches into itself. */
 const knownOops = /Oops: int3/;
 
 const kernelPanic = /Kernel panic - not syncing[^\r\n]*/;
 
 /**
- * Starts an image, asks it how it is, and switches it off. The image is not written and holds nothing for the check. One attempt
- * is repeated where it died of a fault known to be the emulator's; the report says so.
- * @throws WeirError where QEMU itself cannot run; a machine that is not well is a report
+ * Boots an image, checks it, and powers it off. The image is not modified and contains nothing for the check. An attempt that
+ * failed with a known emulator bug is repeated; the report notes it.
+ * @throws WeirError if QEMU cannot run; failures in the guest go to the report
  */
 export async function bootCheck(toolbox: Toolbox, image: BootImage, options: CheckOptions): Promise<BootReport> {
   await mkdir(options.folder, { recursive: true });
@@ -124,12 +124,12 @@ export async function bootCheck(toolbox: Toolbox, image: BootImage, options: Che
     for (let attempts = 1; ; attempts++) {
       const attempt = await attemptBoot(toolbox, image, options, accelerator, server?.port);
       if (attempts < 3 && accelerator.accelerator === 'kvm' && /KVM internal error/.test(attempt.stderr)) {
-        accelerator = { accelerator: 'tcg', why: 'emulated: KVM failed with an internal error during the start' };
-        notes.push('KVM failed with an internal error; started again, emulated');
+        accelerator = { accelerator: 'tcg', why: 'emulated: KVM failed with an internal error during boot' };
+        notes.push('KVM failed with an internal error; retrying with emulation');
         continue;
       }
       if (attempts < 2 && accelerator.accelerator === 'tcg' && knownOops.test(attempt.console)) {
-        notes.push('the emulator tripped over an int3 (a known fault of QEMU with several processors); started again');
+        notes.push('the guest hit a known QEMU bug (spurious int3 with several CPUs); retrying');
         continue;
       }
       if (attempt.code !== 0 && attempt.code !== 137 && attempt.console === '') {
@@ -163,9 +163,9 @@ function attemptFailures(attempt: Attempt, options: CheckOptions): string[] {
   if (!attempt.finished) {
     const last = lastLines(attempt.console, 1)[0] ?? 'nothing';
     const panic = kernelPanic.exec(attempt.console)?.[0];
-    const how = attempt.code === 137 ? 'it was given all its time' : `QEMU ended with ${attempt.code}`;
+    const how = attempt.code === 137 ? 'timed out' : `QEMU exited with ${attempt.code}`;
     failures.push(
-      panic ?? `the machine did not answer to the end (${how}; the console's last line: ${last.trim().slice(0, 200)})`,
+      panic ?? `the machine did not complete the check (${how}; last console line: ${last.trim().slice(0, 200)})`,
     );
   }
   if (attempt.machine.state !== undefined || attempt.finished) {
@@ -175,7 +175,7 @@ function attemptFailures(attempt: Attempt, options: CheckOptions): string[] {
         run: options.script !== undefined,
       }),
     );
-    if (attempt.ssh === undefined && options.expect?.network !== false) failures.push('sshd did not answer');
+    if (attempt.ssh === undefined && options.expect?.network !== false) failures.push('sshd did not respond');
   }
   return failures;
 }
@@ -247,7 +247,7 @@ async function attemptBoot(
   }
 }
 
-/** The machine of an image, without its console: an overlay for the disk and, for UEFI, fresh variables, both in `folder`. */
+/** Prepares a machine for an image, without a console: a disk overlay and, for UEFI, fresh variables, both in `folder`. */
 export async function prepareMachine(
   toolbox: Toolbox,
   image: BootImage,
@@ -297,20 +297,16 @@ async function makeOverlayFor(
   const format = image.format === 'qcow2' ? 'qcow2' : 'raw';
   const own = await diskSize(image);
   if (options.diskSize !== undefined && options.diskSize < own) {
-    throw new WeirError(
-      'disk-too-small',
-      `a disk of ${options.diskSize} bytes does not hold the image, which has ${own}`,
-      {
-        where: { file: image.path },
-        hint: 'a disk can be larger than the image, not smaller',
-        exit: 2,
-      },
-    );
+    throw new WeirError('disk-too-small', `disk size ${options.diskSize} is smaller than the image (${own} bytes)`, {
+      where: { file: image.path },
+      hint: `choose a size of at least ${own} bytes`,
+      exit: 2,
+    });
   }
   return makeOverlay(toolbox, { path: image.path, format }, folder, options.diskSize ?? own);
 }
 
-/** Bytes of the disk in an image: a fixed VHD has a footer of 512 besides, QCOW2 says it in its header (at 24, big-endian). */
+/** Disk size of an image in bytes. A fixed VHD has an extra footer of 512; QCOW2 has the size in its header (at 24, big-endian). */
 async function diskSize(image: BootImage): Promise<number> {
   const file = await open(image.path);
   try {
@@ -338,19 +334,19 @@ async function firmwareFor(
   return uefiFirmware(toolbox, image.arch, folder, image.secureVariables);
 }
 
-/** The console's text without the terminal's control sequences. */
+/** The console's text without terminal control sequences. */
 async function readConsole(path: string): Promise<string> {
   const text = (await readIfExists(path)) ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is removed
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removes control sequences
   return text.replace(/\x1b(\[[0-9;?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_78])/g, '');
 }
 
-/** A panicked kernel says so and then stands still: nobody need wait for the timeout. */
+/** Ends the wait early: a panicked kernel hangs. */
 async function watchForPanic(consoleLog: string, signal: AbortSignal, panicked: () => void): Promise<void> {
   while (!signal.aborted) {
     await pause(2000, signal);
     if (!kernelPanic.test((await readIfExists(consoleLog)) ?? '')) continue;
-    // The rest of its words.
+    // Wait for the rest of the panic message.
     await pause(2000, signal);
     return panicked();
   }

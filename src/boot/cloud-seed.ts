@@ -5,21 +5,21 @@ import { makeSparse } from '../image/disk.ts';
 import { makeEsp } from '../image/esp.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 
-/** What tells cloud-init to look at that disk and nowhere else. */
+/** Kernel parameter that makes cloud-init use only this data source. */
 export const cloudSeedCommandLine = 'ds=nocloud';
 
 /**
- * Writes a disk from which cloud-init takes its configuration: a FAT named CIDATA, as the NoCloud data source wants it.
- * @param from folder with `user-data` and `meta-data`, and perhaps `network-config` and `vendor-data`
+ * Writes a configuration disk for cloud-init: a FAT file system named CIDATA, for the NoCloud data source.
+ * @param from folder with `user-data` and `meta-data`, optionally `network-config` and `vendor-data`
  * @throws WeirError `no-cloud-seed` (exit 2)
  */
 export async function writeCloudSeed(core: Toolbox, from: string, to: string): Promise<void> {
   const names = await readdir(from).catch((): string[] => []);
   for (const wanted of ['user-data', 'meta-data']) {
     if (names.includes(wanted)) continue;
-    throw new WeirError('no-cloud-seed', `the folder has no ${wanted}`, {
+    throw new WeirError('no-cloud-seed', `missing file: ${wanted}`, {
       where: { file: from },
-      hint: 'cloud-init wants user-data and meta-data; meta-data may be empty',
+      hint: 'add user-data and meta-data for cloud-init; meta-data may be empty',
       exit: 2,
     });
   }

@@ -9,17 +9,17 @@ import { freePort } from './loopback.ts';
 import { type Credential, machineCommand, qemuEnvironment } from './qemu.ts';
 
 export interface ConsoleOptions extends MachineOptions {
-  /** A public key that may log in as root over SSH. */
+  /** A public key for root's login over SSH. */
   readonly authorizedKey?: string;
-  /** Logs root in on the serial console without a password. */
+  /** Logs in root on the serial console without a password. */
   readonly autologin?: boolean;
-  /** Called once before the machine starts, to tell the user. */
+  /** Called once before the machine starts. */
   readonly onStart?: (started: { readonly sshPort: number; readonly accelerator: AcceleratorChoice }) => void;
 }
 
 /**
- * Runs an image with its serial console on this process's terminal until it is switched off (Ctrl-A X ends it at once). What the
- * machine writes is thrown away. @returns QEMU's exit code
+ * Runs an image with its serial console on this terminal until it powers off (Ctrl-A X quits at once). Discards all changes to
+ * the disk. @returns QEMU's exit code
  */
 export async function bootInteractive(
   toolbox: Toolbox,
@@ -44,7 +44,7 @@ export async function bootInteractive(
   });
 }
 
-/** The credentials by which somebody gets in, as systemd and util-linux read them. */
+/** Credentials for logging in, as systemd and util-linux read them. */
 export function loginCredentials(options: ConsoleOptions): Credential[] {
   const credentials = [...(options.credentials ?? [])];
   if (options.authorizedKey !== undefined) {

@@ -12,7 +12,7 @@ export function listenOnLoopback(server: Server): Promise<number> {
   });
 }
 
-/** A TCP port on loopback that is free at this moment. */
+/** A currently free TCP port on loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listenOnLoopback(server);

@@ -1,29 +1,29 @@
 import type { Credential } from './qemu.ts';
 
-/** The name of the virtio-serial port that answers come through. */
+/** The virtio-serial port that carries the probe's answers. */
 export const probePort = 'org.weir.probe';
 
-/** A repository that the guest's dnf installs one package from. */
+/** A package that the guest's dnf installs from given repositories. */
 export interface ProbeInstall {
   /** The package's name. */
   readonly package: string;
-  /** Repository ids as the image defines them, each with the address that stands in for the defined one. */
+  /** Repository ids defined in the image, each with a base URL that replaces the defined one. */
   readonly repositories: readonly { readonly id: string; readonly baseUrl: string }[];
 }
 
 export interface ProbeOptions {
-  /** Checks every installed file against the package database; slow when emulated. */
+  /** Verifies every installed file with rpm -Va; slow when emulated. */
   readonly verifyPackages: boolean;
   readonly install?: ProbeInstall;
-  /** A shell script of the user's, run as root after everything else that is asked. */
+  /** A shell script, run as root after all other checks. */
   readonly script?: string;
-  /** Seconds the guest gets to settle before it is asked. */
+  /** Seconds that the guest gets to finish booting. */
   readonly settleSeconds: number;
 }
 
 /**
- * What makes a machine report on itself, from outside: nothing for tests is in an image. systemd reads the credentials, adds the
- * unit (`systemd.extra-unit.*`) and wants it from multi-user.target (`systemd.unit-dropin.*`); see systemd-debug-generator(8).
+ * The credentials that make a machine report on itself, without test code in the image. systemd reads them, adds the unit
+ * (`systemd.extra-unit.*`) and wants it from multi-user.target (`systemd.unit-dropin.*`); see systemd-debug-generator(8).
  */
 export function probeCredentials(options: ProbeOptions): Credential[] {
   const script = options.script === undefined ? [] : [{ name: 'weir.run', value: options.script }];
@@ -35,10 +35,10 @@ export function probeCredentials(options: ProbeOptions): Credential[] {
   ];
 }
 
-// Type=exec: the unit is started at once and is no job that the boot waits for, else the system would be "starting" for ever.
-// It runs as an administrator's shell does, for that is whose installing must work under SELinux.
+// Type=exec: the unit counts as started at once. Otherwise the boot would wait for it and the system stay "starting" for ever.
+// It runs in the domain of an administrator's shell, because that is where installing must work under SELinux.
 const probeUnit = `[Unit]
-Description=Weir asks how this machine is
+Description=Weir boot check
 DefaultDependencies=no
 After=basic.target
 [Service]
@@ -50,7 +50,7 @@ StandardOutput=null
 StandardError=journal
 `;
 
-/** One answer: a JSON line of name, exit code and standard output with errors, base64. */
+/** One answer: a JSON line with name, exit code and output (stdout and stderr, base64). */
 export interface ProbeAnswer {
   readonly name: string;
   readonly code: number;
@@ -62,8 +62,8 @@ function probeScript(options: ProbeOptions): string {
     `port=/dev/virtio-ports/${probePort}`,
     'n=0; while [ ! -e "$port" ] && [ $n -lt 60 ]; do sleep 1; n=$((n+1)); done',
     'exec 3>"$port"',
-    // The result goes through a variable, so that the line is written whole. The port is not handed on: a program of a domain of
-    // its own, as lsmod, may not write it, and having it open would be a denial.
+    // The result goes through a variable, so that the line is written at once. The port is closed for the program: one in its
+    // own SELinux domain, such as lsmod, may not write to it, and inheriting it would be a denial.
     'ask() { name=$1; shift; text=$("$@" 2>&1 3>&-); code=$?; text=$(printf %s "$text" | base64 -w0);',
     '  printf \'{"name":"%s","code":%d,"text":"%s"}\\n\' "$name" "$code" "$text" >&3; }',
     `ask state timeout ${options.settleSeconds} systemctl is-system-running --wait`,
@@ -89,7 +89,7 @@ function probeScript(options: ProbeOptions): string {
   if (options.install !== undefined) lines.push(...installLines(options.install));
   if (options.script !== undefined) lines.push('ask run sh "$CREDENTIALS_DIRECTORY/weir.run"');
   lines.push(
-    // Last, so that everything above is in it. dmesg has what came before auditd, the log what came after.
+    // Last, to include denials of all checks. dmesg has those before auditd started, the log those after.
     'ask denials sh -c \'{ dmesg; cat /var/log/audit/audit.log; } 2>/dev/null | grep "avc: *denied"; :\'',
     'ask end true',
     'exec 3>&-',
@@ -98,7 +98,7 @@ function probeScript(options: ProbeOptions): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The packages' and the metadata's signatures are checked as the image's own repository definition says; only the address differs. */
+/** dnf checks signatures as the image's repository definition requires; only the address differs. */
 function installLines(install: ProbeInstall): string[] {
   const dnf = ['dnf5', '-y', '--refresh'];
   for (const { id, baseUrl } of install.repositories) {
@@ -118,7 +118,7 @@ function shellWord(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** The answers that came so far; a line that is not whole yet is left out. */
+/** The answers so far, without an incomplete last line. */
 export function parseAnswers(text: string): ProbeAnswer[] {
   const answers: ProbeAnswer[] = [];
   for (const line of text.split('\n').slice(0, -1)) {

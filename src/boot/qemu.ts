@@ -9,14 +9,14 @@ import type { Toolbox } from '../toolbox/tool.ts';
 export type MachineArch = 'x86_64' | 'aarch64';
 export type Accelerator = 'kvm' | 'tcg';
 
-/** Something that systemd in the guest finds as a credential, without the image being touched. */
+/** A credential for systemd in the guest, passed without modifying the image. */
 export interface Credential {
-  /** As systemd.system-credentials(7) names it, for example `ssh.authorized_keys.root`. */
+  /** Name as in systemd.system-credentials(7), for example `ssh.authorized_keys.root`. */
   readonly name: string;
   readonly value: string | Uint8Array;
 }
 
-/** What a machine's own disk is on: `scsi` behind a virtio controller, `pvscsi` behind VMware's, `ide` in a PC of 1996. */
+/** Bus of the boot disk: `scsi` uses a virtio controller, `pvscsi` VMware's, `ide` the legacy PC's. */
 export const diskBuses = ['nvme', 'virtio', 'scsi', 'sata', 'ide', 'pvscsi'] as const;
 export type DiskBus = (typeof diskBuses)[number];
 
@@ -25,19 +25,19 @@ export const networkCards = ['virtio', 'vmxnet3'] as const;
 export type NetworkCard = (typeof networkCards)[number];
 
 export interface MachineDisk {
-  /** A file that QEMU may write: an overlay, never an image that is meant to be kept; or one that is read only. */
+  /** A file that QEMU may write: an overlay, never the image itself; or one that is attached read-only. */
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
-  /** How the guest sees it. `cdrom` is read only. */
+  /** How the guest sees it. `cdrom` is read-only. */
   readonly bus: DiskBus | 'cdrom';
-  /** For virtio: the guest may not write it, and finds it as /dev/disk/by-id/virtio-NAME. */
+  /** For virtio: attached read-only, as /dev/disk/by-id/virtio-NAME. */
   readonly readOnlyAs?: string;
 }
 
-/** How the machine starts: its firmware, or a kernel given from outside. */
+/** How the machine boots: by firmware, or from an external kernel. */
 export type Firmware =
   | { readonly kind: 'bios' }
-  /** `vars` is written by the firmware: a copy. `secureBoot` needs variables with keys enrolled. */
+  /** `vars` must be a copy, because the firmware writes to it. `secureBoot` needs variables with enrolled keys. */
   | { readonly kind: 'uefi'; readonly code: string; readonly vars: string; readonly secureBoot: boolean }
   | { readonly kind: 'kernel'; readonly kernel: string; readonly initrd?: string; readonly commandLine: string };
 
@@ -48,22 +48,21 @@ export interface Machine {
   readonly cpus: number;
   readonly firmware: Firmware;
   readonly disks: readonly MachineDisk[];
-  /** The serial console: this process's terminal, or a file. */
+  /** The serial console: this terminal, or a file. */
   readonly console: 'terminal' | { readonly file: string };
-  /** A virtio-serial port, /dev/virtio-ports/<name> in the guest, that ends in a file here. */
+  /** A virtio-serial port, /dev/virtio-ports/<name> in the guest, written to a file here. */
   readonly port?: { readonly name: string; readonly file: string };
   readonly networkCard: NetworkCard;
-  /** TCP port on this host's loopback that leads to the guest's port 22. */
+  /** TCP port on this host's loopback that is forwarded to the guest's port 22. */
   readonly sshPort?: number;
   readonly credentials?: readonly Credential[];
-  /** Words that systemd's UEFI stub adds to the kernel's command line; with Secure Boot on it does not. */
+  /** Kernel parameters that systemd's UEFI stub appends; ignored with Secure Boot. */
   readonly extraCommandLine?: string;
 }
 
 /**
- * QEMU's command line: one PCIe machine of today (q35, virt; for a disk on IDE the older one that QEMU itself would take), user
- * networking in which the guest reaches this host's loopback as 10.0.2.2, a random number source, and nothing else. Pure; all
- * paths are as the sandbox sees them.
+ * QEMU's command line: a PCIe machine (q35, virt; pc for an IDE disk), user networking in which the guest reaches this host's
+ * loopback as 10.0.2.2, a random number generator, and nothing else. All paths are paths in the sandbox.
  */
 export function qemuArgv(machine: Machine): string[] {
   const x86 = machine.arch === 'x86_64';
@@ -73,7 +72,7 @@ export function qemuArgv(machine: Machine): string[] {
   const chipset = machine.disks.some(({ bus }) => bus === 'ide') ? 'pc' : 'q35';
   argv.push('-machine', x86 ? `${chipset}${secure ? ',smm=on' : ''}` : 'virt,gic-version=3');
   argv.push('-accel', machine.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
-  // "max" is all that the accelerator can do. Without virtualisation, or the guest loads a hypervisor's modules.
+  // "max" enables all that the accelerator supports. Virtualisation is off, or the guest would load hypervisor modules.
   argv.push('-cpu', x86 ? 'max,-svm,-vmx' : 'max');
   argv.push('-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`);
   if (firmware.kind === 'uefi') {
@@ -86,14 +85,14 @@ export function qemuArgv(machine: Machine): string[] {
     argv.push('-append', firmware.commandLine);
   }
   for (const [index, disk] of machine.disks.entries()) {
-    // A kernel from outside is itself number 0 in the order of starting.
+    // An external kernel takes boot index 0.
     argv.push(...diskArguments(disk, index, firmware.kind === 'kernel' ? index + 1 : index));
   }
   const forward = machine.sshPort === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${machine.sshPort}-:22`;
   argv.push('-netdev', `user,id=net0${forward}`, '-device', `${cardDevices[machine.networkCard]},netdev=net0,romfile=`);
   argv.push('-device', 'virtio-rng-pci');
   if (machine.console === 'terminal') {
-    // Ctrl-C goes to the guest; Ctrl-A X ends, Ctrl-A C asks QEMU itself.
+    // Ctrl-C goes to the guest; Ctrl-A X quits, Ctrl-A C opens QEMU's monitor.
     argv.push('-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console');
     argv.push('-object', 'monitor-hmp,id=monitor,chardev=console,readline=on');
   } else {
@@ -115,7 +114,7 @@ const cardDevices: Readonly<Record<NetworkCard, string>> = { virtio: 'virtio-net
 
 function diskArguments(disk: MachineDisk, index: number, order: number): string[] {
   const id = `disk${index}`;
-  // The guest's flushes need not reach this host's disk: what is written is thrown away.
+  // Disk changes are discarded, so the guest's flushes need not reach this host's disk.
   const drive = `if=none,id=${id},format=${disk.format},cache=unsafe,discard=unmap,file=${option(disk.path)}`;
   if (disk.bus === 'nvme')
     return ['-drive', drive, '-device', `nvme,drive=${id},serial=weir${index},bootindex=${order}`];
@@ -124,10 +123,10 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
     return ['-drive', `${drive},readonly=on`, '-device', device];
   }
   if (disk.bus === 'virtio') return ['-drive', drive, '-device', `virtio-blk-pci,drive=${id},bootindex=${order}`];
-  // On board.
+  // The pc machine has an IDE controller.
   if (disk.bus === 'ide') return ['-drive', drive, '-device', `ide-hd,drive=${id},bus=ide.0,bootindex=${order}`];
   if (disk.bus === 'sata' || disk.bus === 'pvscsi') {
-    // A controller of its own: q35 has one for SATA on board, virt has none.
+    // Adds a controller: q35 has one for SATA, virt has none.
     const [controller, device] = disk.bus === 'sata' ? ['ahci', 'ide-hd'] : ['pvscsi', 'scsi-hd'];
     const bus = `${disk.bus}${index}`;
     return [
@@ -146,7 +145,7 @@ function diskArguments(disk: MachineDisk, index: number, order: number): string[
   ];
 }
 
-/** A value inside one of QEMU's comma-separated options: commas are doubled. */
+/** Escapes a value in QEMU's comma-separated options by doubling commas. */
 function option(value: string): string {
   return value.replaceAll(',', ',,');
 }
@@ -156,7 +155,7 @@ function smbiosCredential({ name, value }: Credential): string {
   return `io.systemd.credential.binary:${name}=${Buffer.from(value).toString('base64')}`;
 }
 
-/** Where the toolbox keeps UEFI firmware; paths in the sandbox. */
+/** UEFI firmware files of the toolbox; paths in the sandbox. */
 const firmwareFiles: Readonly<Record<MachineArch, { code: string; secureCode: string; vars: string }>> = {
   x86_64: {
     code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
@@ -172,7 +171,7 @@ const firmwareFiles: Readonly<Record<MachineArch, { code: string; secureCode: st
 
 /**
  * The UEFI firmware with a fresh copy of its variables in `folder`.
- * @param secureVariables variables with keys enrolled; with them Secure Boot is on
+ * @param secureVariables variables with enrolled keys; enables Secure Boot
  */
 export async function uefiFirmware(
   toolbox: Toolbox,
@@ -185,7 +184,7 @@ export async function uefiFirmware(
   if (!(await exists(join(toolbox.root, code)))) {
     throw new WeirError('no-firmware', `the toolbox has no UEFI firmware for ${arch}`, {
       where: { file: code },
-      hint: 'the toolbox set "boot" holds it',
+      hint: 'the toolbox set "boot" provides it',
     });
   }
   const vars = join(folder, 'efi-variables.fd');
@@ -193,7 +192,7 @@ export async function uefiFirmware(
   return { kind: 'uefi', code, vars, secureBoot: secureVariables !== undefined };
 }
 
-/** By the toolbox, so that a path in it and a path of the host both work. */
+/** Copies in the toolbox, so that both toolbox paths and host paths work. */
 async function copyFresh(toolbox: Toolbox, from: string, to: string, folder: string): Promise<void> {
   const host = from.startsWith('/usr/') ? [] : [{ from }];
   const result = await run(
@@ -208,7 +207,7 @@ async function copyFresh(toolbox: Toolbox, from: string, to: string, folder: str
   if (result.code !== 0) throw new WeirError('no-firmware', 'cannot copy the firmware', { details: [result.stderr] });
 }
 
-/** What QEMU's process sees; nothing of ours. */
+/** Environment of QEMU's process; nothing is inherited. */
 export const qemuEnvironment: Readonly<Record<string, string>> = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -217,8 +216,8 @@ export const qemuEnvironment: Readonly<Record<string, string>> = {
 };
 
 /**
- * A qcow2 file in `folder` over an image, so that the image itself is never written.
- * @param size bytes of the disk, where the file holds more than the disk (a fixed VHD's footer) or the disk shall be larger
+ * Creates a qcow2 overlay of an image in `folder`, so that the image itself is never written.
+ * @param size disk size in bytes, if the file is larger than the disk (a fixed VHD's footer) or the disk should be larger
  */
 export async function makeOverlay(
   toolbox: Toolbox,
@@ -239,7 +238,7 @@ export async function makeOverlay(
     { env: qemuEnvironment },
   );
   if (result.code !== 0) {
-    throw new WeirError('no-overlay', 'cannot lay a writable disk over the image', {
+    throw new WeirError('no-overlay', 'cannot create a disk overlay', {
       where: { file: image.path },
       details: [result.stderr.trim()],
     });
@@ -247,7 +246,7 @@ export async function makeOverlay(
   return overlay;
 }
 
-/** The whole command that runs a machine from the toolbox: on the host's network (its loopback), with /dev/kvm. */
+/** The full command that runs a machine from the toolbox, on the host's network (its loopback), with /dev/kvm. */
 export function machineCommand(toolbox: Toolbox, machine: Machine, binds: readonly Bind[]): string[] {
   return sandboxArgv(toolbox.jail, {
     code: 'tool',
@@ -259,7 +258,7 @@ export function machineCommand(toolbox: Toolbox, machine: Machine, binds: readon
   });
 }
 
-/** Runs a machine until it switches itself off or the time is over (then `code` is 137). */
+/** Runs a machine until it powers off or times out (then `code` is 137). */
 export function runMachine(
   toolbox: Toolbox,
   machine: Machine,

@@ -8,14 +8,14 @@ import { listenOnLoopback } from './loopback.ts';
 
 export interface RepoServer {
   readonly port: number;
-  /** Paths asked for so far, with the status given: what a machine fetched, and what it missed. */
+  /** Requested paths with their response status. */
   readonly requests: readonly { readonly path: string; readonly status: number }[];
   close(): Promise<void>;
 }
 
 /**
- * Serves a folder of published files over HTTP on loopback, as any static host would: GET and HEAD, byte ranges (dnf resumes
- * with them), nothing outside the folder, no listings. QEMU's guests reach it as 10.0.2.2.
+ * Serves a folder over HTTP on loopback like a static host: GET and HEAD, byte ranges (dnf resumes with them), nothing outside
+ * the folder, no listings. QEMU guests reach it as 10.0.2.2.
  */
 export async function serveRepository(folder: string): Promise<RepoServer> {
   const root = await realpath(folder);
@@ -44,7 +44,7 @@ export async function serveRepository(folder: string): Promise<RepoServer> {
       if (request.method === 'HEAD' || file.size === 0) response.end();
       else await pipeline(createReadStream(file.path, { start: from, end: to }), response);
     };
-    // A client that goes away in the middle is its own affair; a file that cannot be read is the client's 500.
+    // A client that disconnects is ignored; a file that cannot be read is a 500.
     answer().catch(() => (response.headersSent ? response.destroy() : end(500)));
   });
   const port = await listenOnLoopback(server);
@@ -72,7 +72,7 @@ async function resolveInside(root: string, path: string): Promise<{ path: string
   }
 }
 
-/** One range of RFC 9110's `bytes=` form; a form that we do not know is as if it was not there. */
+/** Parses one range of RFC 9110's `bytes=` form; other forms are ignored. */
 function parseRange(
   header: string | undefined,
   size: number,

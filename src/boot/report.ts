@@ -1,6 +1,6 @@
 import type { ProbeAnswer } from './probe.ts';
 
-/** How long the parts of the start took, in seconds. `multiUser` counts from the kernel's start to the login prompt's target. */
+/** Durations of the boot phases in seconds. `multiUser` counts from the kernel's start to multi-user.target. */
 export interface BootTimes {
   readonly firmware?: number;
   readonly loader?: number;
@@ -10,15 +10,15 @@ export interface BootTimes {
   readonly multiUser?: number;
 }
 
-/** What a machine said about itself. A field is missing where it did not answer, or has not the tool. */
+/** The state that a machine reported. A field is undefined if the machine did not answer or lacks the tool. */
 export interface MachineState {
   /** `systemctl is-system-running`: running, degraded, starting … */
   readonly state?: string;
   readonly failedUnits: readonly string[];
-  /** Jobs that were still waiting when it was asked. */
+  /** Jobs still queued at the time of the check. */
   readonly jobs: readonly string[];
   readonly times: BootTimes;
-  /** The slowest units, `<seconds> <unit>`, as systemd-analyze blames them. */
+  /** The slowest units, `<seconds> <unit>`, from systemd-analyze blame. */
   readonly slowest: readonly string[];
   readonly services: readonly string[];
   readonly memory?: { readonly totalMiB: number; readonly usedMiB: number };
@@ -37,18 +37,18 @@ export interface MachineState {
   readonly secureBoot: boolean;
   /** `getenforce`: Enforcing, Permissive, Disabled. */
   readonly selinux?: string;
-  /** Access that SELinux denied, one line each, the same one once. */
+  /** SELinux denials without duplicates, one line each. */
   readonly denials: readonly string[];
   readonly warnings: readonly string[];
   readonly packages?: number;
-  /** The lines of `rpm -Va`, all of them. */
+  /** The output lines of `rpm -Va`. */
   readonly verify?: readonly string[];
   readonly install?: { readonly ok: boolean; readonly package: string; readonly output: readonly string[] };
-  /** A script of the user's: its exit code, and all that it said. */
+  /** The user's script: its exit code and output. */
   readonly run?: { readonly code: number; readonly output: readonly string[] };
 }
 
-/** Makes a state of the probe's answers. */
+/** Converts the probe's answers. */
 export function machineState(answers: readonly ProbeAnswer[]): MachineState {
   const texts = new Map(answers.map((answer) => [answer.name, answer]));
   const text = (name: string): string => texts.get(name)?.text ?? '';
@@ -65,7 +65,7 @@ export function machineState(answers: readonly ProbeAnswer[]): MachineState {
   const run = texts.get('run');
   const memory = readMemory(text('memory'));
   return {
-    // Its exit code is not 0 where the word is not "running".
+    // Its exit code is not 0 unless the state is "running".
     ...optional('state', text('state').trim() || undefined),
     failedUnits: firstWords('failed'),
     jobs: lines('jobs').map((line) => line.trim().split(/\s+/)[1] ?? line),
@@ -162,7 +162,7 @@ function readMounts(lines: readonly string[]): MachineState['mounts'] {
     .map(([source = '', at = '', type = '', options = '']) => ({ at, source, type, options }));
 }
 
-/** Without time and serial number, so that one denial in the kernel's log and in the audit log is one. */
+/** Drops time and serial number, so that a denial in both the kernel log and the audit log counts once. */
 function uniqueDenials(lines: readonly string[]): string[] {
   const seen = new Map<string, string>();
   for (const line of lines) {
@@ -174,18 +174,18 @@ function uniqueDenials(lines: readonly string[]): string[] {
 }
 
 export interface Expectations {
-  /** Default `Enforcing`; false where an image is not expected to have SELinux. */
+  /** Default `Enforcing`; false if the image has no SELinux. */
   readonly selinux?: 'Enforcing' | 'Permissive' | false;
   readonly secureBoot?: boolean;
   readonly network?: boolean;
-  /** Lines of `rpm -Va` that are no failure, besides changed configuration files. */
+  /** Allowed lines of `rpm -Va`, besides changed configuration files. */
   readonly verifyAllowed?: readonly RegExp[];
-  /** Denials that are no failure. */
+  /** Allowed denials. */
   readonly denialsAllowed?: readonly RegExp[];
   readonly activeServices?: readonly string[];
 }
 
-/** What is wrong with a machine, one sentence each; empty where nothing is. */
+/** Failures of a machine, one sentence each; empty if it passes. */
 export function judge(
   state: MachineState,
   expected: Expectations,
@@ -194,7 +194,7 @@ export function judge(
   const wrong: string[] = [];
   if (state.state !== 'running') wrong.push(`the system is ${state.state ?? 'silent'}, not running`);
   for (const unit of state.failedUnits) wrong.push(`${unit} failed`);
-  for (const job of state.state === 'running' ? [] : state.jobs) wrong.push(`${job} was still waiting`);
+  for (const job of state.state === 'running' ? [] : state.jobs) wrong.push(`${job} was still queued`);
   const selinux = expected.selinux ?? 'Enforcing';
   if (selinux !== false) {
     if (state.selinux !== selinux) wrong.push(`SELinux is ${state.selinux ?? 'absent'}, not ${selinux}`);
@@ -204,8 +204,8 @@ export function judge(
   }
   if (expected.secureBoot === true && !state.secureBoot) wrong.push('Secure Boot is off');
   if (expected.network !== false) {
-    if (state.addresses.length === 0) wrong.push('no network card has an address');
-    if (!state.resolves) wrong.push('names are not resolved');
+    if (state.addresses.length === 0) wrong.push('no network interface has an address');
+    if (!state.resolves) wrong.push('name resolution does not work');
   }
   for (const line of state.verify ?? []) {
     if (!/^\S+ +c /.test(line) && !matches(expected.verifyAllowed, line)) wrong.push(`rpm -Va: ${line}`);
@@ -214,13 +214,13 @@ export function judge(
     if (!state.services.includes(service)) wrong.push(`${service} is not active`);
   }
   if (asked.install && state.install?.ok !== true) {
-    wrong.push(`dnf could not install: ${state.install?.output.at(-1) ?? 'it was not asked'}`);
+    wrong.push(`dnf could not install: ${state.install?.output.at(-1) ?? 'not run'}`);
   }
   if (asked.run === true && state.run?.code !== 0) {
     wrong.push(
       state.run === undefined
         ? 'the script was not run'
-        : `the script ended with ${state.run.code}: ${state.run.output.at(-1) ?? 'it said nothing'}`,
+        : `the script exited with ${state.run.code}: ${state.run.output.at(-1) ?? 'no output'}`,
     );
   }
   return wrong;

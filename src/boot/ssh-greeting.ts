@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks until sshd greets or the machine is gone. QEMU takes the connection at any time, so only words count. */
+/** Retries until sshd greets or the machine is gone. QEMU accepts connections at any time, so only a greeting counts. */
 export async function sshGreeting(port: number, signal: AbortSignal): Promise<string | undefined> {
   while (!signal.aborted) {
     const line = await readGreeting(port, signal);
@@ -28,7 +28,7 @@ function readGreeting(port: number, signal: AbortSignal): Promise<string | undef
   });
 }
 
-/** Sleeps until the time is over or the signal fires. */
+/** Sleeps until the time is over or the signal aborts. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;

@@ -1,7 +1,7 @@
-/** One way in that a server offers: a scheme in lower case with its parameters. */
+/** One challenge of a server: a scheme in lower case with its parameters. */
 export interface Challenge {
   readonly scheme: string;
-  /** By name in lower case. Of two with the same name the first counts, unless it is empty. */
+  /** Keyed by name in lower case. Of duplicates the first non-empty value wins. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -10,15 +10,15 @@ const between = /[ \t,]*/y;
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const equals = /[ \t]*=[ \t]*/y;
 const quoted = /"((?:[^"\\]|\\.)*)"/y;
-/** What some write where a quoted string would be needed, such as an address. */
+/** An unquoted value where the grammar requires a quoted string, such as a URL. Some servers send these. */
 const bare = /[^\s,"]*/y;
-/** One value instead of parameters, as Negotiate has it: to the end of its list element. */
+/** A single value instead of parameters, as Negotiate sends it: runs to the end of its list element. */
 const token68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * The challenges in a WWW-Authenticate, in their order. Several headers are one, joined by commas, as `fetch` gives them. The
- * commas between challenges and those between a challenge's parameters are told apart as RFC 9110, 11.6.1 has it: a word that
- * `=` follows is a parameter. What is neither is passed over.
+ * Parses a WWW-Authenticate value into challenges, in order. `fetch` joins several headers with commas. RFC 9110, 11.6.1
+ * tells the commas between challenges from those between parameters: a word followed by `=` is a parameter. Anything else
+ * is skipped.
  */
 export function parseChallenges(text: string): Challenge[] {
   const found: { scheme: string; parameters: Map<string, string> }[] = [];
@@ -33,7 +33,7 @@ export function parseChallenges(text: string): Challenge[] {
     take(between);
     const word = take(token)?.[0].toLowerCase();
     if (word === undefined) {
-      // A quoted string that nobody closes goes to the end.
+      // An unterminated quoted string runs to the end.
       if (text[at] !== '"') at++;
       else if (take(quoted) === null) at = text.length;
       continue;

@@ -12,43 +12,43 @@ import { type SignatureManifest, signatureTag, signImage } from './signature.ts'
 
 export interface PushOptions extends RegistryOptions {
   readonly onProgress?: (text: string) => void;
-  /** Signs the image with the key that it stands for. */
+  /** Signs bytes with the image key. */
   readonly sign?: (bytes: Uint8Array) => Uint8Array;
-  /** The tag is an index of images for several architectures: this one takes the place of its own architecture in it. */
+  /** The tag is an index of images for several architectures: this image replaces the one of its own architecture. */
   readonly index?: boolean;
 }
 
 export interface PushReport {
-  /** `registry/repository@sha256:…`, of the index where there is one. */
+  /** `registry/repository@sha256:…`; of the index, if there is one. */
   readonly pushed: string;
-  /** Of the image. */
+  /** Digest of the image. */
   readonly digest: string;
   readonly tag: string;
   readonly blobs: { readonly uploaded: number; readonly there: number; readonly bytes: number };
   /** Digests of SBOMs and other manifests that refer to the image. */
   readonly referrers: readonly string[];
-  /** Tag that its signatures are under, where it was signed. */
+  /** Tag of its signatures, if it was signed. */
   readonly signature?: string;
-  /** Architectures in the tag's index, where it is one. */
+  /** Architectures in the tag's index, if it is one. */
   readonly architectures?: readonly string[];
 }
 
-/** Of an image, or of an index of images. */
+/** Manifest of an image, or of an index of images. */
 interface Manifest {
   readonly config?: OciDescriptor;
   readonly layers?: readonly OciDescriptor[];
   readonly manifests?: readonly OciDescriptor[];
 }
 
-/** Sends what the registry has not, and counts. */
+/** Sends the blobs that the registry lacks, and counts them. */
 interface Sender {
   readonly send: (blob: OciDescriptor, content: () => Promise<Blob>) => Promise<void>;
   readonly report: { uploaded: number; there: number; bytes: number };
 }
 
 /**
- * Pushes the image that a layout folder names, with what belongs to it as referrers, and signs it. What the registry has already
- * is not sent again; the tag is set last, so that nobody pulls half an image.
+ * Pushes the image of a layout folder and its artifacts as referrers, and signs it. Blobs that the registry already has are
+ * not sent again. The tag is set last, so that nobody pulls half an image.
  * @param layout an OCI layout as `writeOciIndex` leaves it
  * @param artifacts SBOMs and the like
  * @throws WeirError `registry-failed`, `registry-denied`, `no-registry`, `not-a-layout`, `not-an-index`, `is-an-index`
@@ -62,10 +62,12 @@ export async function pushLayout(
   const { manifests } = await readManifest<{ manifests: readonly OciDescriptor[] }>(layout, 'index.json');
   const named = manifests.find((entry) => entry.annotations?.['org.opencontainers.image.ref.name'] !== undefined);
   if (named === undefined) {
-    throw new WeirError('not-a-layout', 'the layout names no image', { where: { file: join(layout, 'index.json') } });
+    throw new WeirError('not-a-layout', 'the index of the layout names no image', {
+      where: { file: join(layout, 'index.json') },
+    });
   }
   const registry = openRegistry(to, options);
-  // Before anything is sent: what the tag holds may not be what is to be replaced.
+  // Check before sending anything: the existing tag may have to stay.
   const there = await registry.getManifest<Manifest>(to.tag);
   const others = options.index === true ? otherPlatforms(there, to, named) : undefined;
   if (others === undefined) checkReplaceable(there, to, named);
@@ -93,7 +95,7 @@ export async function pushLayout(
   return { pushed: pushed(index.descriptor), ...common, architectures: index.architectures };
 }
 
-/** What the tag's index holds besides the platform of `named`; nothing where there is no such tag. */
+/** The images of the tag's index for platforms other than that of `named`; empty if the tag does not exist. */
 function otherPlatforms(
   there: Manifest | undefined,
   to: ImageReference,
@@ -101,15 +103,15 @@ function otherPlatforms(
 ): readonly OciDescriptor[] {
   if (there === undefined) return [];
   if (there.manifests === undefined) {
-    throw new WeirError('not-an-index', `${to.registry}/${to.repository}:${to.tag} is one image, not an index`, {
-      hint: 'push the image that is there with --index too, under another tag, or leave --index out and replace it',
+    throw new WeirError('not-an-index', `${to.registry}/${to.repository}:${to.tag} is a single image, not an index`, {
+      hint: 'push to another tag, or omit --index to replace the image',
       exit: 2,
     });
   }
   return there.manifests.filter((entry) => platformOf(entry) !== platformOf(named));
 }
 
-/** An image that takes an index's place would take away the images of all other platforms. @throws WeirError `is-an-index` (exit 2) */
+/** Refuses to replace an index with one image: the images of all other platforms would be lost. @throws WeirError `is-an-index` (exit 2) */
 function checkReplaceable(there: Manifest | undefined, to: ImageReference, named: OciDescriptor): void {
   if (there?.manifests === undefined || named.mediaType === indexType) return;
   const names = there.manifests.filter((entry) => !isAttestation(entry)).map(platformOf);
@@ -117,8 +119,8 @@ function checkReplaceable(there: Manifest | undefined, to: ImageReference, named
   if (others.length === 0) return;
   throw new WeirError(
     'is-an-index',
-    `${to.registry}/${to.repository}:${to.tag} is an index that also holds images for ${others.join(', ')}: they would be gone from it`,
-    { hint: 'push with --index, which replaces only this platform in it, or to another tag', exit: 2 },
+    `${to.registry}/${to.repository}:${to.tag} is an index with images for ${others.join(', ')}, which this push would remove`,
+    { hint: 'push with --index to replace only this platform, or push to another tag', exit: 2 },
   );
 }
 
@@ -160,7 +162,7 @@ function openSender(registry: Registry, options: PushOptions): Sender {
   };
 }
 
-/** Blobs, then the manifests that name them, by digest. @returns the bytes of the image's own */
+/** Sends the blobs, then the manifests that name them, by digest. @returns the bytes of the image's own manifest */
 async function sendImage(
   registry: Registry,
   sender: Sender,
@@ -176,7 +178,7 @@ async function sendImage(
   return bytes;
 }
 
-/** @returns digests of the manifests */
+/** @returns digests of the referrers' manifests */
 async function sendReferrers(
   registry: Registry,
   sender: Sender,
@@ -196,7 +198,7 @@ async function sendReferrers(
   return referrers.map(({ manifest }) => manifest.digest);
 }
 
-/** @returns the tag that the signatures are under */
+/** @returns the tag of the signatures */
 async function sendSignature(
   registry: Registry,
   sender: Sender,
@@ -222,14 +224,14 @@ async function openBlob(file: string): Promise<Blob> {
   try {
     return await openAsBlob(file);
   } catch (cause) {
-    throw new WeirError('not-a-layout', 'a blob of the layout cannot be read', { where: { file }, cause });
+    throw new WeirError('not-a-layout', 'cannot read a blob of the layout', { where: { file }, cause });
   }
 }
 
 async function readManifest<T>(layout: string, path: string): Promise<T> {
   const text = await readIfExists(join(layout, path));
   if (text === undefined) {
-    throw new WeirError('not-a-layout', 'this is no OCI layout', { where: { file: join(layout, path) }, exit: 2 });
+    throw new WeirError('not-a-layout', 'not an OCI layout', { where: { file: join(layout, path) }, exit: 2 });
   }
   return JSON.parse(text) as T;
 }

@@ -1,26 +1,26 @@
 import { isIP } from 'node:net';
 import { WeirError } from '../base/errors.ts';
 
-/** `host[:port]/repository[:tag]`, taken apart. */
+/** `host[:port]/repository[:tag]`, parsed. */
 export interface ImageReference {
-  /** As it was written; `docker.io` whatever Docker Hub was called. */
+  /** As written, but always `docker.io` for Docker Hub. */
   readonly registry: string;
   readonly repository: string;
   readonly tag: string;
 }
 
-/** Docker Hub's name in those of images. It is a web site: the registry answers elsewhere. */
+/** Docker Hub's name in image references. It is a web site: the registry has another host. */
 export const dockerHub = 'docker.io';
 
-/** Where Docker Hub's registry answers. */
+/** Host of Docker Hub's registry. */
 const dockerHubRegistry = 'registry-1.docker.io';
 
-/** The host that a registry of this name answers at, with its port where it has one. */
+/** The host to contact for a registry, with its port if any. */
 export function registryHost(registry: string): string {
   return registry === dockerHub ? dockerHubRegistry : registry;
 }
 
-/** The names that Docker Hub goes by: its own, that of its old index, and its registry's. */
+/** Whether a host is Docker Hub: its own name, that of its old index, or that of its registry. */
 export function isDockerHub(host: string): boolean {
   return [dockerHub, 'index.docker.io', dockerHubRegistry].includes(host.toLowerCase().replace(/:443$/, ''));
 }
@@ -31,7 +31,7 @@ export function isLoopback(registry: string): boolean {
   return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
-/** In characters: a host and a repository have 255 each at most, a tag 128. What is longer would take its time. */
+/** In characters. A host and a repository have at most 255 each, a tag 128. Longer input would be slow to match. */
 const longestReference = 1024;
 
 const tagWord = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
@@ -39,7 +39,7 @@ const tagGrammar = new RegExp(`^${tagWord}$`);
 const referenceGrammar = new RegExp(`^([^/@]+)/([^@]+?)(?::(${tagWord}))?$`);
 const repositoryGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
-/** @param tagByDefault what one without a tag gets @throws WeirError `bad-reference` (exit 2) */
+/** @param tagByDefault tag of a reference without one @throws WeirError `bad-reference` (exit 2) */
 export function parseReference(text: string, tagByDefault = 'latest'): ImageReference {
   const match = text.length > longestReference ? null : referenceGrammar.exec(text);
   const [, registry = '', repository = '', tag = tagByDefault] = match ?? [];
@@ -47,36 +47,39 @@ export function parseReference(text: string, tagByDefault = 'latest'): ImageRefe
   if (match === null || !host || !repositoryGrammar.test(repository)) {
     throw new WeirError(
       'bad-reference',
-      `${text === '' ? '""' : text.slice(0, longestReference)} is no name of an image in a registry`,
+      `invalid image reference ${text === '' ? '""' : text.slice(0, longestReference)}`,
       {
-        hint: 'it is written registry.example.org/folder/name:tag, in lower case',
+        hint: 'use the form registry.example.org/folder/name:tag, in lower case',
         exit: 2,
       },
     );
   }
   const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(registry) ?? [];
   if (!isHost(name)) {
-    throw new WeirError('bad-reference', `${text}: ${name} is neither a name nor an address of a host`, {
-      hint: 'it is written registry.example.org, 192.0.2.1 or [2001:db8::1], with :PORT where it has one',
+    throw new WeirError('bad-reference', `invalid image reference ${text}: ${name} is not a host name or IP address`, {
+      hint: 'write the host as registry.example.org, 192.0.2.1 or [2001:db8::1], with :PORT if needed',
       exit: 2,
     });
   }
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
-    throw new WeirError('bad-reference', `${text}: ${port} is no port`, { hint: 'ports are 1 to 65535', exit: 2 });
+    throw new WeirError('bad-reference', `invalid image reference ${text}: invalid port ${port}`, {
+      hint: 'use a port from 1 to 65535',
+      exit: 2,
+    });
   }
-  // What stands in for a tag is a version, and versions may hold more.
+  // The default tag is a version, which may contain characters that a tag may not.
   if (!tagGrammar.test(tag)) {
-    throw new WeirError('bad-reference', `${text} is without a tag, and ${tag} cannot be one`, {
+    throw new WeirError('bad-reference', `${text} has no tag, and ${tag} is not a valid tag`, {
       hint: `write the tag: ${text}:TAG`,
       exit: 2,
     });
   }
   if (!isDockerHub(registry)) return { registry, repository, tag };
-  // Its images without a folder are the official ones, which have one all the same.
+  // References without a folder are official images, which are in library/.
   return { registry: dockerHub, repository: repository.includes('/') ? repository : `library/${repository}`, tag };
 }
 
-/** RFC 1123, 2.1; a name whose last word is a number is an address to URLs, whatever comes of it. */
+/** RFC 1123, 2.1. URLs treat a name whose last label is a number as an IP address. */
 function isHost(name: string): boolean {
   if (name.startsWith('[')) return isIP(name.slice(1, -1)) === 6;
   const labels = name.split('.');

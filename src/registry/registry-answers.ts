@@ -2,23 +2,22 @@ import { WeirError } from '../base/errors.ts';
 import { isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { isTable } from '../toml/document.ts';
 
-// What comes of asking a registry: within time or not at all, and in the shape that was asked for or in another.
+// Requests to a registry: timeouts, retries, and the checks of its responses.
 
-/** Seconds that a registry has for the head of its answer to a question, each time that it is asked. */
+/** Timeout in seconds for the response head of a request, per attempt. */
 export const answerSeconds = 30;
 
 /**
- * `fetch` that waits for the head of the answer no longer than `seconds`; without them as long as fetch itself, which gives up
- * after five minutes in which nothing moved.
- * @throws WeirError `no-registry` after that time, and fetch's own errors
+ * `fetch` with a timeout for the response head. Without `seconds`, fetch's own limit applies: five minutes without progress.
+ * @throws WeirError `no-registry` on timeout, and fetch's own errors
  */
 export async function ask(url: string | URL, init: RequestInit, seconds?: number): Promise<Response> {
   if (seconds === undefined) return fetch(url, init);
   const { host } = new URL(url);
   const limit = new AbortController();
   const late = (): void => {
-    const message = `the registry ${host} does not answer within ${seconds} s`;
-    limit.abort(new WeirError('no-registry', message, { hint: 'is it a registry, and does it have too much to do?' }));
+    const message = `the registry ${host} did not respond within ${seconds} s`;
+    limit.abort(new WeirError('no-registry', message, { hint: 'check that this is a registry, or try again later' }));
   };
   const timer = setTimeout(late, seconds * 1000);
   try {
@@ -28,22 +27,22 @@ export async function ask(url: string | URL, init: RequestInit, seconds?: number
   }
 }
 
-/** How often and how patiently a registry is asked. */
+/** Retry policy of requests. */
 export interface Asking {
-  /** How often a request is tried that the network or the server failed. */
+  /** How many times to try a request that fails in the network or on the server. */
   readonly attempts: number;
-  /** Waits before the next attempt (1, 2, …), at least the seconds that the server asked for. */
+  /** Waits before the next attempt (1, 2, …): at least the seconds that the server asked for. */
   readonly wait: (attempt: number, askedSeconds?: number) => Promise<void>;
-  /** How long a request without a blob may wait for the head of its answer, each time that it is tried. */
+  /** Timeout for the response head of a request without a blob, per attempt. */
   readonly answerSeconds: number;
-  /** Told of a wait that the server asked for. */
+  /** Called when the server asks for a wait. */
   readonly say?: (message: string) => void;
 }
 
 /**
- * Sends a request until it is answered for good, or there is no point in it any more: then with the last answer. An answer that
- * says when to come again is waited for, and is no failed attempt, unless it asks for more than `longestWait`.
- * @param prepare makes what is sent, anew for each attempt; what goes wrong with that is not the server's, and thrown as it is
+ * Sends a request until it gets a final response or retries are used up; then it returns the last response. A response with
+ * Retry-After is waited for and does not count as a failed attempt, unless it asks for more than `longestWait`.
+ * @param prepare makes the request, again for each attempt. Its errors are not the server's and are thrown as they are
  * @throws WeirError `no-registry` and the others of `unanswered`
  */
 export async function askPatiently(
@@ -69,7 +68,7 @@ export async function askPatiently(
     await response.body?.cancel();
     if (asked === undefined) await wait(attempt++);
     else {
-      say?.(`${host} answered ${response.status} and asks to wait ${asked} s`);
+      say?.(`${host} answered ${response.status} and asked to wait ${asked} s`);
       await wait(attempt, asked);
     }
   }
@@ -79,87 +78,87 @@ function askedSeconds({ status, headers }: Response): number | undefined {
   return retryAfterSeconds(status, (name) => headers.get(name));
 }
 
-/** `answered 429`, and for how long, where a server wants to be left alone. */
+/** `answered 429`, with the wait if the server asks for one. */
 export function statusWords(response: Response): string {
   const asked = askedSeconds(response);
-  return `answered ${response.status}${asked === undefined ? '' : ` (come again in ${asked} s)`}`;
+  return `answered ${response.status}${asked === undefined ? '' : ` (retry after ${asked} s)`}`;
 }
 
-/** Why a request came to nothing: what is below fetch's own error, which says no more than that. */
+/** Why a request failed: the cause of fetch's error, whose own message says nothing. */
 function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
   const { cause = error } = error as { cause?: unknown };
   const { code, message } = cause as { code?: unknown; message?: unknown };
   return { code: `${code ?? ''}`, message: `${message ?? cause}` };
 }
 
-/** Fetch's word for the ports of other services, which the Fetch standard blocks. */
+/** Fetch's message for ports of other services, which the Fetch standard blocks. */
 const badPort = 'bad port';
 
-/** Fetch's words for answers that send it in a circle, or to something that is not on the web. */
+/** Fetch's messages for redirect loops and for redirects to something other than HTTP. */
 const redirectedToNothing = /redirect count exceeded|URL scheme must be|Invalid URL/i;
 
-/** What no second attempt mends: a name that nobody has, a port that HTTP clients refuse, redirects to nowhere. */
+/** Whether a retry may help. Unknown hosts, blocked ports and bad redirects stay broken. */
 export function isPassing(error: unknown): boolean {
   const { code, message } = reasonOf(error);
   return code !== 'ENOTFOUND' && message !== badPort && !redirectedToNothing.test(message);
 }
 
-/** @param plain whether it was asked without TLS */
+/** The error of a request without a response. @param plain whether it was sent without TLS */
 export function unanswered(host: string, error: unknown, plain: boolean): WeirError {
   if (error instanceof WeirError) return error;
   const { code, message } = reasonOf(error);
   if (message === badPort) {
-    return new WeirError('bad-reference', `${host}: this port belongs to another service, no HTTP client asks there`, {
-      hint: 'let the registry listen on another port, such as 5000',
+    return new WeirError('bad-reference', `${host}: HTTP clients block this port, which belongs to another service`, {
+      hint: 'run the registry on another port, such as 5000',
       exit: 2,
       cause: error,
     });
   }
-  if (redirectedToNothing.test(message)) return wrongAnswer(host, 'redirects in a circle, or to no address of the web');
+  if (redirectedToNothing.test(message)) return wrongAnswer(host, 'redirects in a loop or to an invalid URL');
   const hint =
     code === 'ENOTFOUND'
-      ? 'is the name right?'
+      ? 'check the host name'
       : code === 'ECONNREFUSED' || plain
-        ? 'is it running?'
-        : '--plain-http for one without TLS';
-  return new WeirError('no-registry', `the registry ${host} does not answer`, {
+        ? 'check that the registry is running'
+        : 'use --plain-http if the registry has no TLS';
+  return new WeirError('no-registry', `the registry ${host} did not respond`, {
     details: [message],
     hint,
     cause: error,
   });
 }
 
-/** @param what is wrong with the answer, after the host's name */
+/** @param what the fault of the response, after the host's name */
 export function wrongAnswer(host: string, what: string): WeirError {
-  return new WeirError('registry-failed', `${host} ${what}`, { hint: 'is it a registry of container images?' });
+  return new WeirError('registry-failed', `${host} ${what}`, { hint: 'check that this is a container registry' });
 }
 
-/** The most bytes that a manifest may have: as many as the Distribution Specification has registries take. */
+/** Largest manifest in bytes: the size that the Distribution Specification asks registries to accept. */
 export const mostManifestBytes = 4 << 20;
 export const mostTokenBytes = 1 << 20;
 const mostErrorBytes = 64 << 10;
 
-/** What a registry is given for the body of its answer. */
+/** Limits on a response body. */
 export interface BodyLimits {
   readonly bytes: number;
-  /** That it may stand still; four times as long it may take. */
+  /** Longest pause; the whole body may take four times as long. */
   readonly seconds: number;
 }
 
-/** A body, whole. @throws WeirError `registry-failed` where it is too large, `no-registry` where it breaks off or takes too long */
+/** The whole body. @throws WeirError `registry-failed` if it is too large, `no-registry` if it breaks off or times out */
 async function bodyOf(response: Response, host: string, limits: BodyLimits): Promise<string> {
   const { chunks, wrong } = await received(response, host, limits);
   if (wrong !== undefined) throw wrong;
   return Buffer.concat(chunks).toString();
 }
 
-/** The beginning of what a registry says of its refusal; whatever is wrong with it, the refusal is what counts. */
+/** The beginning of an error response's body. Faults of the body are ignored: the refusal is what counts. */
 export async function errorTextOf(response: Response, host: string, seconds: number): Promise<string> {
   const { chunks } = await received(response, host, { bytes: mostErrorBytes, seconds });
   return Buffer.concat(chunks).toString().slice(0, 500);
 }
 
-/** What comes of a body within its limits, and why there is no more. */
+/** The part of a body within its limits, and why there is no more. */
 async function received(
   response: Response,
   host: string,
@@ -171,27 +170,24 @@ async function received(
   let wrong: WeirError | undefined;
   const giveUp = (error: WeirError): void => {
     wrong ??= error;
-    // A read that waits ends with it, and so does the connection.
+    // Cancelling ends a pending read and closes the connection.
     void reader.cancel().catch(() => {});
   };
   const late = (what: string): void =>
-    giveUp(new WeirError('no-registry', `the registry ${host} ${what}`, { hint: 'does it have too much to do?' }));
-  const pause = setTimeout(
-    () => late(`stopped in the middle of its answer: nothing came for ${seconds} s`),
-    seconds * 1000,
-  );
-  const whole = setTimeout(() => late(`did not end its answer within ${seconds * 4} s`), seconds * 4000);
+    giveUp(new WeirError('no-registry', `the registry ${host} ${what}`, { hint: 'try again later' }));
+  const pause = setTimeout(() => late(`stalled: no data for ${seconds} s`), seconds * 1000);
+  const whole = setTimeout(() => late(`did not complete its response within ${seconds * 4} s`), seconds * 4000);
   try {
     for (let size = 0; ; ) {
       const { done, value } = await reader.read();
       if (wrong !== undefined || done) break;
       pause.refresh();
       size += value.length;
-      if (size > bytes) giveUp(wrongAnswer(host, `sends an answer of more than ${bytes} bytes`));
+      if (size > bytes) giveUp(wrongAnswer(host, `sent a response of more than ${bytes} bytes`));
       else chunks.push(value);
     }
   } catch (cause) {
-    wrong ??= new WeirError('no-registry', `the registry ${host} broke off its answer`, { cause });
+    wrong ??= new WeirError('no-registry', `the registry ${host} closed the connection early`, { cause });
   } finally {
     clearTimeout(pause);
     clearTimeout(whole);
@@ -199,13 +195,13 @@ async function received(
   return { chunks, ...(wrong === undefined ? {} : { wrong }) };
 }
 
-/** Nothing that a registry sends is nested this deep, and some of what reads JSON calls itself for each level. */
+/** No valid response is nested this deep, and some JSON readers recurse per level. */
 const deepest = 64;
 
 /**
- * The fields of an answer in JSON.
- * @param what was asked for
- * @throws WeirError `registry-failed` without its words: there may be a secret among them; and those of a body
+ * The fields of a JSON response.
+ * @param what what was requested
+ * @throws WeirError `registry-failed` without quoting the response, which may contain a secret; and those of `bodyOf`
  */
 export async function fieldsOf(
   response: Response,
@@ -214,18 +210,18 @@ export async function fieldsOf(
   limits: BodyLimits,
 ): Promise<Record<string, unknown>> {
   const text = await bodyOf(response, host, limits);
-  if (depthOf(text) > deepest) throw wrongAnswer(host, `answered the question for ${what} with JSON nested too deep`);
+  if (depthOf(text) > deepest) throw wrongAnswer(host, `returned JSON nested too deeply for ${what}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw wrongAnswer(host, `answered the question for ${what} with something that is no JSON`);
+    throw wrongAnswer(host, `returned something other than JSON for ${what}`);
   }
   if (isTable(value)) return value;
-  throw wrongAnswer(host, `answered the question for ${what} with JSON that has no fields`);
+  throw wrongAnswer(host, `returned JSON that is not an object for ${what}`);
 }
 
-/** How deep brackets outside of strings are nested. */
+/** Nesting depth of brackets outside of strings. */
 function depthOf(text: string): number {
   let [depth, most, quoted] = [0, 0, false];
   for (let at = 0; at < text.length; at++) {
@@ -238,7 +234,7 @@ function depthOf(text: string): number {
   return most;
 }
 
-/** An address with a further query; what is there already stays as it is, to the letter. */
+/** Adds a query to a URL. The existing query stays byte for byte. */
 export function withQuery(address: URL, more: URLSearchParams | string): URL {
   const url = new URL(address);
   url.search = `${url.search === '' ? '?' : `${url.search}&`}${more}`;
@@ -246,7 +242,7 @@ export function withQuery(address: URL, more: URLSearchParams | string): URL {
   return url;
 }
 
-/** The address that a registry gave, or undefined where fetch cannot ask there. */
+/** The URL that a registry sent, or undefined if fetch cannot use it. */
 export function webAddress(text: string, base?: string): URL | undefined {
   const url = URL.parse(text, base);
   const usable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
@@ -254,8 +250,8 @@ export function webAddress(text: string, base?: string): URL | undefined {
 }
 
 /**
- * A manifest with the lists that Weir reads from it in the shape of the OCI Image Specification; null counts as an empty list,
- * unless the manifest is of the other kind: an image has no list of images.
+ * Checks the lists of a manifest that Weir reads against the OCI Image Specification. null counts as an empty list, unless the
+ * manifest is of the other kind: an image has no list of images.
  * @param name tag or digest
  * @throws WeirError `registry-failed`
  */
@@ -273,7 +269,7 @@ export function checkedManifest(
     const entries = checked[list] === null ? [] : checked[list];
     if (entries === undefined) continue;
     if (!Array.isArray(entries) || !entries.every(isDescriptor)) {
-      throw wrongAnswer(host, `has a manifest ${name} whose ${list} are no list of descriptors`);
+      throw wrongAnswer(host, `has an invalid manifest ${name}: ${list} is not a list of descriptors`);
     }
     checked[list] = entries;
   }

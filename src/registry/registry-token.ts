@@ -15,18 +15,18 @@ import {
   wrongAnswer,
 } from './registry-answers.ts';
 
-/** What a registry is told, and by whose word. */
+/** An Authorization header and where its login came from. */
 export interface Authorization {
   /** The header `Authorization`. */
   readonly header: string;
-  /** File that its login was found in; nothing where there is none and everybody gets a token. */
+  /** File that the login was found in; undefined for an anonymous token. */
   readonly file?: string;
 }
 
 /**
- * The answer to a registry's challenges: a token, or the user's name and password. Of several the token is taken, which is good
- * for one repository and a short time.
- * @param plain whether the registry is asked without TLS
+ * Answers a registry's challenges with a token, or with user name and password. A token is preferred: it is short-lived and
+ * limited to one repository.
+ * @param plain whether the registry is accessed without TLS
  * @throws WeirError `registry-denied`, `registry-failed`, `no-registry`
  */
 export async function authorize(
@@ -39,7 +39,7 @@ export async function authorize(
   const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
   const login = await loginFor(to.registry, to.repository, { plain });
   const denied = (why: string): WeirError =>
-    new WeirError('registry-denied', `${to.registry} wants to know who you are: ${why}`, {
+    new WeirError('registry-denied', `${to.registry} requires a login: ${why}`, {
       hint: `log in with: skopeo login ${to.registry}, or podman or docker login`,
     });
   const bearers = challenges.filter(({ scheme, parameters }) => scheme === 'bearer' && parameters.get('realm'));
@@ -47,19 +47,19 @@ export async function authorize(
   const bearer = bearers.find(isUsable);
   if (bearer !== undefined) return token(bearer, to, plain, login, denied, asking);
   if (challenges.some(({ scheme }) => scheme === 'basic')) {
-    if (login === undefined) throw denied('there is no login for it');
-    if (login.kind === 'identity') throw denied('it takes a password, and the login for it is a token');
+    if (login === undefined) throw denied('no login found');
+    if (login.kind === 'identity') throw denied('it accepts a password, but the stored login is a token');
     return { header: `Basic ${login.basic}`, file: login.file };
   }
   const nowhere = bearers[0]?.parameters.get('realm');
-  if (nowhere !== undefined) throw wrongAnswer(to.registry, `sends for a token to ${nowhere}, which is no address`);
+  if (nowhere !== undefined) throw wrongAnswer(to.registry, `names an invalid token server ${nowhere}`);
   const schemes = [...new Set(challenges.map(({ scheme }) => scheme))];
   throw denied(
-    schemes.length === 0 ? 'it does not say how' : `in a way that Weir does not know (${schemes.join(', ')})`,
+    schemes.length === 0 ? 'it names no authentication scheme' : `unsupported scheme (${schemes.join(', ')})`,
   );
 }
 
-/** Asks the server of tokens that a challenge names. */
+/** Requests a token from the token server of a challenge. */
 async function token(
   { parameters }: Challenge,
   to: ImageReference,
@@ -70,8 +70,8 @@ async function token(
 ): Promise<Authorization> {
   const realm = webAddress(parameters.get('realm')!)!;
   if (login !== undefined && !plain && realm.protocol === 'http:' && !isLoopback(realm.host)) {
-    throw new WeirError('registry-failed', `${to.registry} wants the login to be sent to ${realm.host} without TLS`, {
-      hint: 'everybody on the way could read it: tell the administrator of the registry',
+    throw new WeirError('registry-failed', `${to.registry} asks to send the login to ${realm.host} without TLS`, {
+      hint: 'the login would be readable on the network: report this to the administrator of the registry',
     });
   }
   const asked = new URLSearchParams({ scope: `repository:${to.repository}:pull,push` });
@@ -81,25 +81,25 @@ async function token(
   if (!answer.ok) {
     await answer.body?.cancel();
     if (isPassingStatus(answer.status)) {
-      throw wrongAnswer(realm.host, `${statusWords(answer)} to the question for a token`);
+      throw wrongAnswer(realm.host, `${statusWords(answer)} to the token request`);
     }
-    const why = login === undefined ? 'there is no login for it' : `the login found in ${login.file} was refused`;
+    const why = login === undefined ? 'no login found' : `the login found in ${login.file} was refused`;
     throw denied(`${why} (${answer.status})`);
   }
   const limits = { bytes: mostTokenBytes, seconds: asking.answerSeconds };
   const fields = await fieldsOf(answer, realm.host, 'a token', limits);
-  // Two names of one thing, of which at least one is there: the other may be there and empty.
+  // Two names for the same field. At least one is set; the other may be missing or empty.
   const given = [fields.token, fields.access_token].find(
     (value) => value !== undefined && value !== null && value !== '',
   );
-  // RFC 6750, 2.1, and more: whatever fits into a header.
+  // More than RFC 6750, 2.1 allows: anything that fits into a header.
   if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) {
     return { header: `Bearer ${given}`, ...(login === undefined ? {} : { file: login.file }) };
   }
-  throw wrongAnswer(realm.host, 'answered the question for a token without a token');
+  throw wrongAnswer(realm.host, 'returned no token');
 }
 
-/** An identity token is sent as OAuth 2 has it, everything else as the token authentication before it. */
+/** An identity token is sent as OAuth 2 specifies, anything else in the older token authentication. */
 function askForToken(realm: URL, asked: URLSearchParams, login: Login | undefined, asking: Asking): Promise<Response> {
   const send = (url: URL, init: RequestInit): Promise<Response> =>
     askPatiently(url, async () => () => ask(url, init, asking.answerSeconds), asking);

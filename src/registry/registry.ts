@@ -19,50 +19,50 @@ import {
 } from './registry-answers.ts';
 import { type Authorization, authorize } from './registry-token.ts';
 
-// The protocol is that of the OCI Distribution Specification 1.1; tokens are those of the Docker registry's token
-// authentication, which all public registries use.
+// Protocol: OCI Distribution Specification 1.1, with the Docker registry's token authentication, which all public registries
+// use.
 
 export interface RegistryOptions extends Partial<Asking> {
-  /** HTTP without TLS; loopback addresses always go without. */
+  /** HTTP without TLS; always used for loopback addresses. */
   readonly plainHttp?: boolean;
 }
 
 export const indexType = 'application/vnd.oci.image.index.v1+json';
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
-/** Docker's own, from before there was a standard: the same fields under other names. */
+/** Docker's own types from before the OCI standard: the same fields under other names. */
 const dockerTypes = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** What pushing needs of a registry. */
+/** The registry operations that pushing needs. */
 export interface Registry {
   hasBlob(blob: OciDescriptor): Promise<boolean>;
   putBlob(blob: OciDescriptor, content: () => Promise<Blob>): Promise<void>;
-  /** @returns whether the registry lists it as a referrer of its subject by itself */
+  /** @returns whether the registry itself lists the manifest as a referrer of its subject */
   putManifest(name: string, mediaType: string, bytes: Uint8Array): Promise<boolean>;
-  /** A manifest by tag or digest, or undefined where there is none. */
+  /** A manifest by tag or digest, or undefined if it does not exist. */
   getManifest<T>(name: string): Promise<T | undefined>;
-  /** For registries without the referrers API: an index under a tag that is named after the subject. */
+  /** For registries without the referrers API: adds to an index under a tag named after the subject. */
   listReferrers(subject: OciDescriptor, referrers: readonly OciDescriptor[]): Promise<void>;
 }
 
-/** What is sent with one attempt of a request. */
+/** The request of one attempt. */
 interface Prepared extends RequestInit {
-  /** Where to, if not where the request is for. */
+  /** URL, if not that of the request. */
   readonly address?: string;
 }
 
 export function openRegistry(to: ImageReference, options: RegistryOptions): Registry {
   const plain = options.plainHttp === true || isLoopback(to.registry);
-  // Without a port that the scheme has by itself, and in small letters: as every address that has been a URL.
+  // As a normalised URL: host in lower case, without the scheme's default port.
   const { origin } = new URL(`${plain ? 'http' : 'https'}://${registryHost(to.registry)}`);
   const repository = `${origin}/v2/${to.repository}`;
   const seconds = options.answerSeconds ?? answerSeconds;
   const wait = options.wait ?? backOff;
   let authorization: Authorization | undefined;
 
-  // A registry that wants to be left alone for a while means all requests, not only the one that it says so to.
+  // Retry-After applies to all requests to the registry, not only to the one that received it.
   let openAgain: Promise<unknown> = Promise.resolve();
   const asking: Asking = {
     attempts: options.attempts ?? 4,
@@ -75,7 +75,7 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     },
   };
 
-  /** What an upload is sent to may be another host; only the registry itself gets the credentials. */
+  /** An upload may go to another host. Only the registry itself gets the credentials. */
   const isRegistry = (url: string): boolean => new URL(url).origin === origin;
 
   const request = async (
@@ -93,12 +93,12 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
         used = authorization;
         const headers = new Headers(init.headers);
         if (used !== undefined && isRegistry(address)) headers.set('authorization', used.header);
-        // A blob takes as long as it takes.
+        // No timeout for a blob, whose size is not bounded.
         const limit = init.body instanceof Blob ? undefined : seconds;
         return () => ask(address, { ...init, method, headers, redirect: 'follow' }, limit);
       };
       const response = await askPatiently(url, ready, asking);
-      // Tokens last for minutes, a push may take longer: each request may ask for a new one, once.
+      // Tokens last minutes and a push may take longer: each request may get a new one, once.
       if (response.status !== 401 || asked || !isRegistry(address) || used?.header.startsWith('Basic') === true) {
         return response;
       }
@@ -132,10 +132,10 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     }));
     await expectOk(response, `the manifest ${name}`);
     await response.body?.cancel();
-    // Signatures are of these bytes: what a registry makes of others they would not be of.
+    // Signatures cover these bytes, so the registry must store them unchanged.
     const stored = response.headers.get('docker-content-digest') || digest;
     if (stored.startsWith('sha256:') && stored !== digest) {
-      throw wrongAnswer(to.registry, `keeps the manifest ${name} as ${stored}, not as it was sent: ${digest}`);
+      throw wrongAnswer(to.registry, `stored the manifest ${name} as ${stored} instead of ${digest}`);
     }
     return (response.headers.get('oci-subject') ?? '') !== '';
   };
@@ -151,7 +151,7 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
       });
       return checkedManifest(fields, to.registry, name) as T;
     }
-    if (response.status !== 404) await expectOk(response, `the question for the manifest ${name}`);
+    if (response.status !== 404) await expectOk(response, `a request for the manifest ${name}`);
     await response.body?.cancel();
     return undefined;
   };
@@ -160,7 +160,7 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
     hasBlob: async ({ digest }) => {
       const response = await request('HEAD', `${repository}/blobs/${digest}`);
       if (response.status === 404) return false;
-      await expectOk(response, `the question whether it has ${digest}`);
+      await expectOk(response, `a check for the blob ${digest}`);
       return true;
     },
     putBlob: async ({ digest }, content) => {
@@ -169,16 +169,16 @@ export function openRegistry(to: ImageReference, options: RegistryOptions): Regi
         const begun = await expectOk(await request('POST', begin), 'an upload');
         await begun.body?.cancel();
         const location = begun.headers.get('location') ?? '';
-        if (location === '') throw wrongAnswer(to.registry, 'takes an upload, but does not say where');
-        // Relative to what was asked in the end, where it was sent on (RFC 9110, 10.2.2).
+        if (location === '') throw wrongAnswer(to.registry, 'accepted an upload but returned no location');
+        // Relative to the URL after redirects (RFC 9110, 10.2.2).
         const upload = webAddress(location, begun.url || begin);
-        if (upload === undefined) throw wrongAnswer(to.registry, `sends an upload to ${location}, which is no address`);
+        if (upload === undefined) throw wrongAnswer(to.registry, `returned an invalid upload location ${location}`);
         return withQuery(upload, `digest=${encodeURIComponent(digest)}`).href;
       };
       const put = await request('PUT', begin, async () => ({
-        // Good for one attempt: of one that was cut the registry may have kept the beginning.
+        // A new upload for each attempt: the registry may have kept part of an interrupted one.
         address: await newUpload(),
-        // A blob of known length: registries refuse chunked bodies here.
+        // A blob has a known length. Registries reject chunked bodies here.
         body: await content(),
         headers: { 'content-type': 'application/octet-stream' },
       }));

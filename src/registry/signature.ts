@@ -1,8 +1,8 @@
 import { canonicalJson, sha256 } from '../base/digest.ts';
 import type { OciDescriptor } from '../image/oci.ts';
 
-// The format is cosign's (sigstore, SIGNATURE_SPEC.md), which podman, skopeo and CRI-O verify too: a manifest under the tag
-// `sha256-<digest>.sig` beside the image, whose layers are signed claims that a reference stands for a digest.
+// Format: cosign's (sigstore, SIGNATURE_SPEC.md), which podman, skopeo and CRI-O verify too. A manifest under the tag
+// `sha256-<digest>.sig` beside the image; its layers are signed claims that a reference stands for a digest.
 
 const mediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -12,7 +12,7 @@ const mediaTypes = {
 
 const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
-/** A blob of the registry that is to be sent. */
+/** A blob to send to the registry. */
 export interface SignatureBlob {
   readonly descriptor: OciDescriptor;
   readonly bytes: Uint8Array;
@@ -30,14 +30,14 @@ export interface ImageSignature {
   readonly blobs: readonly SignatureBlob[];
 }
 
-/** The tag that an image's signatures are under. */
+/** The tag of an image's signatures. */
 export function signatureTag(subject: OciDescriptor): string {
   return `${subject.digest.replace(':', '-')}.sig`;
 }
 
 /**
- * Signs the claim that `reference` stands for an image. Signatures that are there already stay, but for those of the same
- * claim, which the new one replaces.
+ * Signs the claim that `reference` stands for an image. Existing signatures stay, except those of the same claim, which the
+ * new one replaces.
  * @param reference `registry/repository:tag`
  */
 export function signImage(

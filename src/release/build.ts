@@ -16,12 +16,12 @@ import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
 
 /**
- * Makes the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence, each only as far as
- * something changed. One run at a time may write an output folder.
- * @param only names of images to make; all by default
+ * Builds the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence. Each step runs only
+ * if its inputs changed. The output folder is locked: one build at a time.
+ * @param only names of images to build; all by default
  */
 export async function buildRelease(workspace: Workspace, only?: readonly string[]): Promise<Release> {
-  // Before anything is built: a misspelt name must not cost a build.
+  // Check first: a misspelt name must not cost a build.
   const chosen = chosenImages(workspace, only);
   const { out } = workspace;
   await claimOutput(out);
@@ -33,7 +33,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const seed = await seedStage(workspace, toolbox);
     const ready = await renderStage(workspace, key);
     const built = await buildStage(workspace, toolbox, seed, ready);
-    // Before anything is written there, so that a run that is killed leaves a folder that the next one knows.
+    // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
     const repository = await repositoryStage(workspace, toolbox, key, seed, built);
     const images: BuiltImage[] = [];
@@ -49,8 +49,8 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
 }
 
 /**
- * The images that Weir makes, in the order of the project. @param only names; all where left out
- * @throws WeirError `no-image` for a name that the project does not have
+ * The images that Weir builds, in project order. @param only names; all by default
+ * @throws WeirError `no-image` for an unknown name
  */
 export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: readonly string[]): Image[] {
   const { images } = workspace.project;
@@ -58,7 +58,7 @@ export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: reado
     if (images.has(name)) continue;
     const near = closest(name, images.keys())[0];
     throw new WeirError('no-image', `the project has no image ${name}`, {
-      hint: near === undefined ? `it has ${[...images.keys()].join(', ')}` : `did you mean ${near}?`,
+      hint: near === undefined ? `the project has ${[...images.keys()].join(', ')}` : `did you mean ${near}?`,
       exit: 2,
     });
   }

@@ -16,25 +16,25 @@ import type { Fault } from '../repo/fault.ts';
 import { checkToolbox } from '../toolbox/integrity.ts';
 import { isWholeRoot, listingFile } from '../tree/materialise.ts';
 
-/** What looking through a cache found. */
+/** Result of a cache check. */
 export interface CacheReport {
   readonly ok: boolean;
   readonly blobs: number;
   readonly actions: number;
   readonly roots: number;
   readonly repositories: number;
-  /** Parts that were not looked into, with the reason. */
+  /** Parts that were not checked, with the reason. */
   readonly notChecked: readonly string[];
   /** Paths are within the cache. */
   readonly faults: readonly Fault[];
-  /** Whether what is wrong was removed. */
+  /** Whether the faulty parts were removed. */
   readonly repaired: boolean;
 }
 
 /**
- * Looks through a whole cache: hashes each blob, checks the mark of each result and that all is there which it names, holds buildroots,
- * repositories and toolboxes against what was laid there.
- * @param options `repair` removes what is wrong, and what cannot be used without it; the next run makes it again
+ * Checks a whole cache: hashes each blob, verifies the seal of each result and that everything it names exists, and checks
+ * buildroots, repositories and toolboxes against their recorded content.
+ * @param options `repair` removes faulty parts and everything that needs them; the next run rebuilds those
  */
 export async function checkCache(
   { cache, engine }: { readonly cache: string; readonly engine: Engine },
@@ -46,7 +46,7 @@ export async function checkCache(
     faults.push({ path: relative(cache, path), fault, message });
     if (options.repair) await removeTree(path);
   };
-  // All is read: what was known of files before counts for nothing, and what they are counts from now on.
+  // Forget all file stamps, so that everything is read. The check records fresh stamps.
   engine.store.stamps.clear();
   const blobs = await checkBlobs(engine, wrong, say);
   say('results');
@@ -58,19 +58,22 @@ export async function checkCache(
   const roots = await folders(join(cache, 'roots'));
   for (const root of roots) {
     if (await isWholeRoot(engine.store, root)) continue;
-    await wrong(root, 'wrong', 'it is not what was laid there');
+    await wrong(root, 'wrong', 'its content does not match its listing');
     if (options.repair) await rm(listingFile(root), { force: true });
   }
   const repositories = await folders(join(cache, 'repos'));
   for (const dir of repositories)
-    if (!(await isWholeRepository(engine.store, dir))) await wrong(dir, 'wrong', 'it is not what was made there');
+    if (!(await isWholeRepository(engine.store, dir)))
+      await wrong(dir, 'wrong', 'its content does not match its listing');
   for (const root of await folders(join(cache, 'toolbox'))) {
     say(`toolbox ${basename(root)}`);
     const manifest = `${root}.manifest`;
     const state = await checkToolbox(root, manifest, engine.store.seal);
     if (state?.changed.length === 0) continue;
     const what =
-      state === undefined ? 'nothing says what was unpacked there' : `${state.changed[0]} is not as it was unpacked`;
+      state === undefined
+        ? 'its manifest is missing or invalid'
+        : `${state.changed[0]} has changed since it was unpacked`;
     await wrong(root, 'wrong', what);
     if (options.repair) await rm(manifest, { force: true });
   }
@@ -87,7 +90,7 @@ export async function checkCache(
   };
 }
 
-/** Looks through the cache of this run and removes what is wrong. */
+/** Checks the cache of this run and removes faulty parts. */
 export async function repairCache(progress: Progress): Promise<CacheReport> {
   const cache = cacheRoot();
   const engine = await openEngine(cache, (text) => progress.note('cache', text));
@@ -99,7 +102,7 @@ export async function repairCache(progress: Progress): Promise<CacheReport> {
 
 type Wrong = (path: string, fault: Fault['fault'], message: string) => Promise<void>;
 
-/** Hashes all blobs. @returns sizes of those that are right */
+/** Hashes all blobs. @returns sizes of the valid ones */
 async function checkBlobs(engine: Engine, wrong: Wrong, say: (text: string) => void): Promise<Map<Digest, number>> {
   const { store } = engine;
   const right = new Map<Digest, number>();
@@ -116,11 +119,12 @@ async function checkBlobs(engine: Engine, wrong: Wrong, say: (text: string) => v
       const info = await lstat(path, { bigint: true }).catch(() => undefined);
       if (info === undefined) return;
       if (digest === undefined || path !== `${uncheckedBlobPath(store, digest)}${twin ?? ''}`)
-        return wrong(path, 'extra', 'it is no blob');
-      if (!info.isFile()) return wrong(path, 'wrong', 'it is no file');
-      if ((await hash(path)) !== digest) return wrong(path, 'wrong', 'its bytes are not those that its name says');
+        return wrong(path, 'extra', 'not a blob');
+      if (!info.isFile()) return wrong(path, 'wrong', 'not a regular file');
+      if ((await hash(path)) !== digest)
+        return wrong(path, 'wrong', 'corrupt blob: its content does not match its digest');
       const mode = Number(info.mode & 0o7777n);
-      if (mode !== (twin === undefined ? 0o444 : 0o555)) return wrong(path, 'wrong', `its mode is ${mode.toString(8)}`);
+      if (mode !== (twin === undefined ? 0o444 : 0o555)) return wrong(path, 'wrong', `wrong mode ${mode.toString(8)}`);
       store.stamps.add(info, digest);
       if (twin === undefined) right.set(digest, Number(info.size));
     });
@@ -128,7 +132,7 @@ async function checkBlobs(engine: Engine, wrong: Wrong, say: (text: string) => v
   return right;
 }
 
-/** Checks all results of actions. @returns how many there are */
+/** Checks all results of actions. @returns their number */
 async function checkResults(engine: Engine, blobs: ReadonlyMap<Digest, number>, wrong: Wrong): Promise<number> {
   let count = 0;
   for (const folder of await readdir(engine.results)) {
@@ -139,20 +143,20 @@ async function checkResults(engine: Engine, blobs: ReadonlyMap<Digest, number>, 
       if (isTemporary(name)) {
         const info = await lstat(path).catch(() => undefined);
         if (info !== undefined && isAbandoned(name, info.mtimeMs))
-          await wrong(path, 'extra', 'a run that was killed left it');
+          await wrong(path, 'extra', 'left over from a killed run');
         continue;
       }
       count++;
       const stored = parseResult(engine.store.seal, digest, await readFile(path, 'utf8').catch(() => ''));
-      if (stored === undefined) await wrong(path, 'wrong', 'this cache did not write it, or not as it is');
+      if (stored === undefined) await wrong(path, 'wrong', 'invalid seal: not written by this cache, or changed');
       else if (!(await hasAll(engine, stored, blobs)))
-        await wrong(path, 'wrong', 'it names content that the store does not have, or not as it was');
+        await wrong(path, 'wrong', 'it names blobs that are missing or corrupt');
     }
   }
   return count;
 }
 
-/** Whether the store has all that a result names: its files, and what these and the result's value name in turn. */
+/** Whether the store has every blob that a result names: its files, and what its files and its value name in turn. */
 async function hasAll(engine: Engine, stored: Stored, blobs: ReadonlyMap<Digest, number>): Promise<boolean> {
   const named = new Set(digestsIn(JSON.stringify(stored.value)));
   for (const { digest, size } of Object.values(stored.files)) {
@@ -163,12 +167,12 @@ async function hasAll(engine: Engine, stored: Stored, blobs: ReadonlyMap<Digest,
   return [...named].every((digest) => blobs.has(digest));
 }
 
-/** Trees and lists of entries name content as `"digest":"…"`. */
+/** Trees and entry lists name blobs as `"digest":"…"`. */
 function digestsIn(text: string): Digest[] {
   return [...text.matchAll(/"digest":"([0-9a-f]{64})"/g)].map(([, digest]) => digest!);
 }
 
-/** A file's text where it is JSON, else nothing. */
+/** A file's text if it is JSON, else an empty string. */
 async function jsonText(path: string, size: number): Promise<string> {
   if (size < 2 || size > 256 << 20) return '';
   for await (const chunk of createReadStream(path, { end: 0 })) {
@@ -177,7 +181,7 @@ async function jsonText(path: string, size: number): Promise<string> {
   return readFile(path, 'utf8');
 }
 
-/** Checks a folder of sealed files. @param subject what a file is about, by its name and that of the first folder */
+/** Checks a folder of sealed files. @param subject the subject of a file's seal, by its name and that of the first folder */
 async function checkSealed(
   cache: string,
   engine: Engine,
@@ -193,7 +197,7 @@ async function checkSealed(
     const text = info.isFile() ? await readFile(path, 'utf8').catch(() => '') : '';
     const about = subject(basename(found), found.split('/')[0]!);
     if (unsealed(engine.store.seal, about, text) === undefined)
-      await wrong(path, 'wrong', 'this cache did not write it, or not as it is');
+      await wrong(path, 'wrong', 'invalid seal: not written by this cache, or changed');
   }
 }
 
@@ -205,7 +209,7 @@ async function folders(dir: string): Promise<string[]> {
 async function uncheckedParts(cache: string): Promise<string[]> {
   const parts: string[] = [];
   const there = await readdir(cache);
-  if (there.includes('git')) parts.push('git: upstream repositories; git itself can (git fsck)');
-  if (there.includes('apt')) parts.push("apt: apt holds its lists against the archive's signature");
+  if (there.includes('git')) parts.push('git: upstream repositories (use git fsck)');
+  if (there.includes('apt')) parts.push("apt: package lists (apt verifies them against the archive's signature)");
   return parts;
 }

@@ -3,7 +3,7 @@ import { errorJson, WeirError } from '../base/errors.ts';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
 import { channelOf, packageGroupOf } from '../project/publish.ts';
 
-/** Where a component's spec comes from, in few words. */
+/** Short description of a component's spec source. */
 export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {
   if (spec === undefined) return 'nowhere';
   if (spec.type === 'local') return `local ${relative(project.root, spec.path)}`;
@@ -11,17 +11,17 @@ export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | un
   return `${spec.distro.name}${version}${spec.commit === undefined ? '' : ` @${spec.commit.slice(0, 12)}`}`;
 }
 
-/** One component as a list shows it. */
+/** A row of a component list. */
 export interface ComponentRow {
   readonly name: string;
   readonly spec: string;
   readonly overlays: number;
-  /** Channel of the package of its name, or undefined where that is not published. */
+  /** Channel of the package named like the component, or undefined if it is not published. */
   readonly channel: string | undefined;
   readonly groups: readonly string[];
 }
 
-/** The components by name. */
+/** The components, sorted by name. */
 export function componentRows(
   project: Project,
   components: Iterable<ResolvedComponent> = project.components.values(),
@@ -37,10 +37,10 @@ export function componentRows(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** One overlay as a list shows it. */
+/** A row of an overlay list. */
 export interface OverlayRow {
   readonly component: string;
-  /** Place in the order in which the component's overlays apply, from 1. */
+  /** Position in the order of application, from 1. */
   readonly number: number;
   readonly type: string;
   readonly category: string | undefined;
@@ -50,7 +50,7 @@ export interface OverlayRow {
   readonly place: string;
 }
 
-/** The overlays of components, in the order in which they apply. */
+/** The overlays of components, in order of application. */
 export function overlayRows(project: Pick<Project, 'root'>, components: readonly ResolvedComponent[]): OverlayRow[] {
   return components.flatMap((component) =>
     component.overlays.map((overlay, index) => ({
@@ -65,14 +65,14 @@ export function overlayRows(project: Pick<Project, 'root'>, components: readonly
   );
 }
 
-/** What an image is defined as, in one word each. */
+/** Kind and formats of an image's definition. */
 export function imageShape(image: Image): { readonly kind: string; readonly formats: readonly string[] } {
   const definition = image.definition;
   if (definition === undefined) return { kind: 'undefined', formats: [] };
   return definition.type === 'weir' ? definition : { kind: 'kiwi', formats: [] };
 }
 
-/** The project in numbers and names. */
+/** Summary of the project: counts and names. */
 export function projectSummary(project: Project) {
   const components = [...project.components.values()];
   const overlays = components.flatMap((component) => component.overlays);
@@ -112,7 +112,7 @@ function countBy<T>(items: readonly T[], key: (item: T) => string): Record<strin
   return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
 }
 
-/** A value with its maps as objects, so that JSON has all of it. */
+/** Converts maps to objects, so that JSON contains them. */
 export function plainValue(value: unknown): unknown {
   if (value instanceof Map)
     return Object.fromEntries([...value].map(([key, inner]) => [String(key), plainValue(inner)]));
@@ -122,17 +122,17 @@ export function plainValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
 }
 
-/** A binary package that the configuration names, and where it is published to. */
+/** A binary package that the configuration names, and its channel. */
 export interface ConfiguredPackage {
   readonly package: string;
-  /** The component whose table names it; undefined for one that a package group alone names. */
+  /** The component whose table names it; undefined if only a package group does. */
   readonly component: string | undefined;
   readonly group: string | undefined;
-  /** Undefined: not published. */
+  /** Undefined if not published. */
   readonly channel: string | undefined;
 }
 
-/** The binary packages that components and package groups name, by name. What is built of others is not known before. */
+/** The binary packages that components and package groups name, sorted by name. Other packages are known only after a build. */
 export function configuredPackages(project: Project): ConfiguredPackage[] {
   const rows: ConfiguredPackage[] = [];
   const named = new Set<string>();

@@ -3,12 +3,12 @@ import { overlayTimes, presentTime, unknownAges } from '../history/overlay-age.t
 import type { Project, ResolvedComponent } from '../project/model.ts';
 
 export interface DivergenceReport extends DivergenceLedger {
-  /** Entries that a condition of the caller's holds for, by its words. */
+  /** Entries that match a fail condition of the caller. */
   readonly failed: readonly { readonly condition: string; readonly entries: readonly Divergence[] }[];
   readonly warnings: readonly string[];
 }
 
-/** The ledger of some components, ages from the project's git, and what of it must not be. */
+/** The divergence ledger of some components, with ages from the project's git, and the failed conditions. */
 export async function divergenceReport(
   project: Pick<Project, 'root'>,
   components: readonly ResolvedComponent[],

@@ -5,11 +5,11 @@ import { buildRelease } from './build.ts';
 import { plannedChecks, runChecks } from './lint.ts';
 import type { Release } from './record.ts';
 
-/** What the linter's rules say of an image, over all its formats and all that it is meant to run on. */
+/** Lint results of an image, over all its formats and targets. */
 export interface ImageCheck {
-  /** How many rules were looked at. */
+  /** Number of rules checked. */
   readonly rules: number;
-  /** Rules that are broken or could not be checked, with what was found. */
+  /** Rules that failed or could not be checked, with their findings. */
   readonly broken: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -20,7 +20,7 @@ export interface CheckedRelease {
   readonly ok: boolean;
 }
 
-/** Builds every image from one snapshot and holds each against the rules of what it is for. */
+/** Builds every image from one snapshot and lints each for its targets. */
 export async function checkedRelease(workspace: Workspace): Promise<CheckedRelease> {
   const release = await buildRelease(workspace);
   const checks = await inStage(workspace.progress, 'check', async (stage) => {
@@ -30,14 +30,14 @@ export async function checkedRelease(workspace: Workspace): Promise<CheckedRelea
       result.set(record.name, summed(await runChecks(workspace, release.toolbox, planned, stage.update)));
     }
     const rules = [...result.values()].reduce((sum, check) => sum + check.rules, 0);
-    return { result, summary: `${result.size} images held against ${rules} rules`, cached: false };
+    return { result, summary: `${result.size} images checked against ${rules} rules`, cached: false };
   });
   return { release, checks, ok: [...checks.values()].every(({ broken }) => broken.length === 0) };
 }
 
 /**
- * What reports on all files of an image come to. As for `image lint`, a rule that could not look counts as broken, and so
- * does an image that no rule looked at.
+ * Sums up the reports on all files of an image. As in `image lint`, a rule that could not be checked counts as broken, and so
+ * does an image without any rule.
  */
 export function summed(reports: readonly LintReport[]): ImageCheck {
   const broken: string[] = [];
@@ -53,6 +53,6 @@ export function summed(reports: readonly LintReport[]): ImageCheck {
       (fails(verdict) ? broken : warnings).push(said);
     }
   }
-  if (rules === 0) broken.push('no rule looked at it: not checked');
+  if (rules === 0) broken.push('not checked: no rule applies');
   return { rules, broken, warnings };
 }

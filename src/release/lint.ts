@@ -10,15 +10,15 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { builtImage, imageFolder } from './published.ts';
 
-/** What an image can be checked for. */
+/** The lint targets. */
 export const lintTargets = ['generic', 'azure-gen1', 'azure-gen2', 'kubernetes'] as const satisfies readonly Target[];
 
 export type LintTarget = (typeof lintTargets)[number];
 
 /**
- * Checks a built image of the project in all its formats (for Azure only the VHD, where there is one), or a file or folder
- * by its path. What is checked is what was made, not the definition.
- * @param target by default what the project says that the image is for, else any hypervisor
+ * Lints a built image of the project in all its formats (for Azure only the VHD, if there is one), or a file or folder by its
+ * path. It checks the artefact, not the definition.
+ * @param target by default the platforms in the image's definition, else `generic`
  * @throws WeirError `no-image`, `nothing-to-check`, and those of `builtImage` and `lintArtefact`
  */
 export async function lintImage(
@@ -26,7 +26,7 @@ export async function lintImage(
   subject: string,
   target?: LintTarget,
 ): Promise<LintReport[]> {
-  // Before anything is fetched: a misspelt name must not cost that.
+  // Check the name before fetching anything.
   const checks = await plannedChecks(workspace, subject, target);
   const toolbox = await toolboxStage(workspace, 'core');
   return inStage(workspace.progress, 'lint', async (stage) => {
@@ -36,13 +36,13 @@ export async function lintImage(
   });
 }
 
-/** One artefact, held against the rules of one target. */
+/** One artefact and one target to check it for. */
 export interface PlannedCheck {
   readonly path: string;
   readonly target: LintTarget;
 }
 
-/** What `lintImage` looks at. @throws WeirError `no-image`, `nothing-to-check` */
+/** The checks of `lintImage`. @throws WeirError `no-image`, `nothing-to-check` */
 export async function plannedChecks(
   workspace: ProjectWorkspace,
   subject: string,
@@ -53,8 +53,8 @@ export async function plannedChecks(
     for (const path of await artefacts(workspace, subject, each)) checks.push({ path, target: each });
   }
   if (checks.length === 0) {
-    throw new WeirError('nothing-to-check', `${subject} has no file that can be checked`, {
-      hint: 'disks (raw, qcow2, vhd), container images and images for WSL can be',
+    throw new WeirError('nothing-to-check', `${subject} has no file to check`, {
+      hint: 'lint supports disks (raw, qcow2, vhd), container images and WSL images',
     });
   }
   return checks;
@@ -70,7 +70,7 @@ export async function runChecks(
   for (const { path, target } of checks) {
     update(path);
     const reports = await withScratch(engine.scratch, async (scratch) =>
-      // A symlink would lead out of what the tools see.
+      // The sandbox does not contain the target of a symlink.
       lintArtefact(toolbox, await realpath(path), target, scratch),
     );
     result.push(...reports);
@@ -90,7 +90,7 @@ async function artefacts(workspace: ProjectWorkspace, subject: string, target: s
     if (await exists(subject)) return [subject];
     const near = closest(subject, images.keys())[0];
     throw new WeirError('no-image', `${subject} is neither an image of the project nor a file`, {
-      hint: near === undefined ? 'weir image list shows the images' : `did you mean ${near}?`,
+      hint: near === undefined ? 'run: weir image list' : `did you mean ${near}?`,
       exit: 2,
     });
   }

@@ -2,20 +2,20 @@ import { WeirError } from '../base/errors.ts';
 import { formatEvr } from '../rpm/version.ts';
 import type { ImageRecord } from './image/image-record.ts';
 
-/** What the check needs of an image. */
+/** The part of an image record that the check needs. */
 export interface ImagePackages {
   readonly name: string;
   readonly packages: readonly Pick<ImageRecord['packages'][number], 'name' | 'epoch' | 'version' | 'release'>[];
 }
 
-/** A package that images of one release hold in different versions. */
+/** A package whose version differs between images of one release. */
 export interface OutOfStep {
   readonly package: string;
-  /** Versions (`[epoch:]version-release`; several where an image has several at once), each with its images. */
+  /** Versions (`[epoch:]version-release`; joined if an image has several), each with its images. */
   readonly versions: readonly { readonly evr: string; readonly images: readonly string[] }[];
 }
 
-/** Packages whose versions differ between images that have them, by name. */
+/** Packages whose versions differ between images, by name. */
 export function outOfStep(images: readonly ImagePackages[]): OutOfStep[] {
   const held = new Map<string, Map<string, string[]>>();
   for (const image of images) {
@@ -40,8 +40,8 @@ export function outOfStep(images: readonly ImagePackages[]): OutOfStep[] {
 }
 
 /**
- * One snapshot, one version: a fix that is in one image of a release is in all of them that have the package. Images resolve
- * from the same repository, but a definition may ask for a version, and a repository may hold several.
+ * One snapshot, one version: a fix in one image of a release must be in all images that have the package. Images resolve from
+ * the same repository, but a definition may ask for a version, and a repository may hold several.
  * @throws WeirError `out-of-step`
  */
 export function checkLockstep(images: readonly ImagePackages[]): void {
@@ -53,6 +53,6 @@ export function checkLockstep(images: readonly ImagePackages[]): void {
       const held = versions.map(({ evr, images: holders }) => `${evr} in ${holders.join(', ')}`);
       return `${name}: ${held.join('; ')}`;
     }),
-    hint: "name the package without a version in the images' packages, and publish one version of it",
+    hint: "publish one version of the package, and list it without a version in the images' packages",
   });
 }

@@ -7,12 +7,12 @@ import { sealed, unsealed } from '../engine/seal.ts';
 import { fileMode, folderMode, modeText } from '../repo/fault.ts';
 import type { StampPlace } from './image/file-stamps.ts';
 
-/** Path → how the file lay when it was noted, and its SHA-256; folders end in a slash and have neither. */
+/** Path → stamp and SHA-256 of the file. Folders end in a slash and have neither. */
 type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;
 
 /**
- * Notes in the cache what a published folder holds.
- * @param known digests that need not be found out, by path
+ * Records in the cache what a published folder contains.
+ * @param known digests that are already known, by path
  */
 export async function noteFolder(
   place: StampPlace,
@@ -28,8 +28,8 @@ export async function noteFolder(
 }
 
 /**
- * The first thing in a folder that is not as it was noted; only files that do not lie as they did are read. `unknown` where nothing was
- * noted of the folder, as with another cache or after it was moved.
+ * The first change in a folder since `noteFolder`, or undefined. Only files whose stamp changed are read. `unknown` if the
+ * cache has no record of the folder, as with another cache or after the folder was moved.
  */
 export async function changedSince(place: StampPlace, dir: string): Promise<string | 'unknown' | undefined> {
   const noted = await read(place, dir);
@@ -39,18 +39,19 @@ export async function changedSince(place: StampPlace, dir: string): Promise<stri
   for (const [path, info] of entriesBelow(dir)) {
     const key = info.isDirectory() ? `${path}/` : path;
     const known = noted[key];
-    if (known === undefined) return `${path} is of nobody's`;
+    if (known === undefined) return `${path} was not made by the build`;
     const mode = Number(info.mode & 0o7777n);
-    if (mode !== (info.isDirectory() ? folderMode : fileMode)) return `${path} has the mode ${modeText(mode)}`;
+    if (mode !== (info.isDirectory() ? folderMode : fileMode)) return `${path} has mode ${modeText(mode)}`;
     const [stamp, digest] = known;
     now[key] = known;
     if (info.isDirectory() || stamp === stampOf(info)) continue;
-    if (!info.isFile() || (await fileDigest(join(dir, path))) !== digest) return `${path} is not as it was made`;
+    if (!info.isFile() || (await fileDigest(join(dir, path))) !== digest)
+      return `${path} has changed since it was built`;
     now[key] = [stampOf(info), digest];
     moved = true;
   }
   const gone = Object.keys(noted).find((path) => now[path] === undefined);
-  if (gone !== undefined) return `${gone} is not there`;
+  if (gone !== undefined) return `${gone} is missing`;
   if (moved) await write(place, dir, now);
   return undefined;
 }

@@ -8,7 +8,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 import type { ImageRecord } from './image/image-record.ts';
 import { imageRecordSchema, recordProblem, releaseRecordSchema } from './record-schema.ts';
 
-/** What readers need of `release.json`; `writeReleaseRecord` writes it. */
+/** The part of `release.json` that readers need; `writeReleaseRecord` writes it. */
 export interface ReleaseRecord {
   readonly version: string;
   readonly snapshot: string;
@@ -27,7 +27,7 @@ export interface ReleaseRecord {
     readonly packages: readonly {
       readonly nevra: string;
       readonly sha256: string;
-      /** SHA-256 of the same file before it was signed, where it was. */
+      /** SHA-256 of the file before it was signed, if it was. */
       readonly unsigned?: string;
       readonly origin: string;
       readonly debian?: string;
@@ -39,33 +39,33 @@ export interface ReleaseRecord {
   })[];
 }
 
-/** The record of the last release that was built, or undefined. @throws WeirError `bad-record` */
+/** The record of the last release built, or undefined. @throws WeirError `bad-record` */
 export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
   return readRecord<ReleaseRecord>(releaseRecordSchema, join(workspace.out, 'release.json'));
 }
 
-/** The same, where there has to be one. @throws WeirError `not-built`, `bad-record` */
+/** The record of the last release built. @throws WeirError `not-built`, `bad-record` */
 export async function builtRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord> {
   const record = await readRelease(workspace);
   if (record !== undefined) return record;
-  throw new WeirError('not-built', 'no release is built yet', {
+  throw new WeirError('not-built', 'no release was built yet', {
     where: { file: join(workspace.out, 'release.json') },
-    hint: 'weir build makes it',
+    hint: 'run: weir build',
   });
 }
 
-/** The record of an image as it was built last, or undefined. @throws WeirError `bad-record` */
+/** The record of an image's last build, or undefined. @throws WeirError `bad-record` */
 export async function readImage(workspace: Pick<Workspace, 'out'>, name: string): Promise<ImageRecord | undefined> {
   return readRecord<ImageRecord>(imageRecordSchema, join(imageFolder(workspace, name), 'image.json'));
 }
 
 async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undefined> {
   const info = await stat(file).catch(() => undefined);
-  // A pipe would be waited for.
-  if (info !== undefined && !info.isFile()) throw badRecord(file, 'it is no file');
+  // Opening a named pipe would block.
+  if (info !== undefined && !info.isFile()) throw badRecord(file, 'not a regular file');
   const text = await readIfExists(file).catch((error: unknown) => {
     throw error instanceof WeirError && error.code === 'not-readable'
-      ? badRecord(file, 'it cannot be read', error)
+      ? badRecord(file, 'cannot read it', error)
       : error;
   });
   if (text === undefined) return undefined;
@@ -73,39 +73,39 @@ async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undef
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw badRecord(file, 'it is no JSON', cause);
+    throw badRecord(file, 'not JSON', cause);
   }
   const problem = recordProblem(schema, value);
   if (problem !== undefined) throw badRecord(file, problem);
   return value as T;
 }
 
-/** A record that no build wrote like this, or an older Weir. */
+/** The error for an invalid record, or one of an older Weir. */
 export function badRecord(file: string, what: string, cause?: unknown): WeirError {
-  return new WeirError('bad-record', `this record of a build is not as this Weir writes it: ${what}`, {
+  return new WeirError('bad-record', `invalid build record: ${what}`, {
     where: { file },
-    hint: 'weir build makes it anew',
+    hint: 'run weir build to recreate it',
     cause,
   });
 }
 
-/** The same, where there has to be one. @throws WeirError `no-image` with the nearest name */
+/** The record of an image's last build. @throws WeirError `no-image`, with the closest name if the project has no such image */
 export async function builtImage(workspace: Pick<Workspace, 'out' | 'project'>, name: string): Promise<ImageRecord> {
   checkImageName(workspace.project, name);
   const record = await readImage(workspace, name);
   if (record !== undefined) return record;
-  throw new WeirError('no-image', `image ${name} is not built yet`, {
+  throw new WeirError('no-image', `image ${name} was not built yet`, {
     where: { file: imageFolder(workspace, name) },
-    hint: `weir build --image ${name} makes it`,
+    hint: `run: weir build --image ${name}`,
   });
 }
 
-/** @throws WeirError `no-image` with the nearest name */
+/** @throws WeirError `no-image` with the closest name */
 export function checkImageName(project: Pick<Project, 'images'>, name: string): void {
   if (project.images.has(name)) return;
   const near = closest(name, project.images.keys())[0];
   throw new WeirError('no-image', `the project has no image ${name}`, {
-    hint: near === undefined ? 'weir image list shows them' : `did you mean ${near}?`,
+    hint: near === undefined ? 'run: weir image list' : `did you mean ${near}?`,
     exit: 2,
   });
 }
@@ -114,7 +114,7 @@ export function imageFolder(workspace: Pick<Workspace, 'out'>, name: string): st
   return join(workspace.out, 'images', name);
 }
 
-/** Folder of a channel's repository, as `publishSnapshot` lays it out. */
+/** Folder of a channel's repository, in the layout of `publishSnapshot`. */
 export function channelFolder(workspace: Pick<Workspace, 'out'>, release: ReleaseRecord, channel: string): string {
   return join(workspace.out, 'repo', release.version, release.snapshot, channel, release.arch);
 }

@@ -15,8 +15,8 @@ import { builtImage, builtRelease, imageFolder, type ReleaseRecord } from './pub
 import { imageFaults, keyFaults } from './verify.ts';
 
 /**
- * Pushes a container image that was built to a registry, signed, with its SBOMs and its provenance as referrers.
- * @param reference `registry/repository[:tag]`; without a tag it gets the release's version
+ * Pushes a built container image to a registry, signed, with its SBOMs and its provenance as referrers.
+ * @param reference `registry/repository[:tag]`; the tag defaults to the release's version
  * @throws WeirError `not-a-container`, `bad-reference`, `other-key`, `not-as-built`, and those of `builtImage` and `pushLayout`
  */
 export async function pushImage(
@@ -30,13 +30,13 @@ export async function pushImage(
   if (record.kind !== 'container') {
     throw new WeirError(
       'not-a-container',
-      `${name} is a ${record.kind === 'disk' ? 'disk' : 'file for WSL'}: registries take container images`,
+      `${name} is a ${record.kind === 'disk' ? 'disk image' : 'WSL image'}: only container images can be pushed`,
       { exit: 2 },
     );
   }
   return inStage(workspace.progress, 'push', async (stage) => {
     const { sign, publicKey } = await openImageKey(imageKeyOptions(workspace));
-    stage.update('looking whether it is as it was built');
+    stage.update('verifying the image');
     const { files } = await checkAsBuilt(workspace, name, publicKey);
     const dir = imageFolder(workspace, name);
     const read = (path: string): Promise<Uint8Array> => readAsBuilt(dir, path, files);
@@ -46,7 +46,7 @@ export async function pushImage(
       {
         artifactType: envelopeType,
         data: await read(provenanceFile),
-        // The words of cosign and of BuildKit, by which verifiers find it among others.
+        // The annotation that cosign and BuildKit set, by which verifiers find the provenance.
         annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' },
       },
     ];
@@ -57,16 +57,16 @@ export async function pushImage(
       say: stage.note,
     });
     const { uploaded, there } = result.blobs;
-    return { result, summary: `${uploaded} blobs sent, ${there} were there`, cached: uploaded === 0 };
+    return { result, summary: `${uploaded} blobs sent, ${there} already present`, cached: uploaded === 0 };
   });
 }
 
 type BuiltRecord = ReleaseRecord['images'][number];
 
 /**
- * Whoever signs vouches, so nothing is sent before it is known to be what the build made: `release.json` carries the signature of the
- * key that is here to sign with, the image's own record agrees with it, and so do all files of the image, SBOMs and provenance too.
- * @returns what the signed record says of the image
+ * Checks an image before it is signed: whoever signs vouches for it. `release.json` must carry a signature by this run's key,
+ * and the image's own record and all its files, SBOMs and provenance included, must match it.
+ * @returns the signed record of the image
  * @throws WeirError `not-built`, `other-key`, `not-as-built`
  */
 export async function checkAsBuilt(
@@ -76,16 +76,12 @@ export async function checkAsBuilt(
 ): Promise<BuiltRecord> {
   const { out } = workspace;
   const release = await builtRelease(workspace);
-  // Who verifies has the key that the build wrote down: another's signature would be refused everywhere.
+  // Verifiers have the key that the build recorded, so a signature by another key would be rejected everywhere.
   if (release.imageKey.publicKey !== publicKey) {
-    throw new WeirError(
-      'other-key',
-      'the image was built with another image key than the one that is here to sign with',
-      {
-        where: { file: join(out, 'release.json') },
-        hint: 'build again with this key, or push with the one of the build: [signing] image-key, else the same cache',
-      },
-    );
+    throw new WeirError('other-key', 'the image was built with a different image key', {
+      where: { file: join(out, 'release.json') },
+      hint: 'rebuild with this key, or push with the key of the build ([signing] image-key, or the same cache)',
+    });
   }
   const image = release.images.find((each) => each.name === name);
   const dir = imageFolder(workspace, name);
@@ -94,25 +90,25 @@ export async function checkAsBuilt(
     const found = await imageFaults(dir, image, release, { all: fileDigest });
     faults.push(...found.map((each) => ({ ...each, path: join('images', name, each.path) })));
   }
-  // What stands beside is not sent.
+  // Extra files are not sent.
   const wrong = faults.find(({ fault }) => fault !== 'extra');
   if (wrong !== undefined) throw notAsBuilt(join(out, wrong.path), wrong.message);
-  if (image === undefined) throw notAsBuilt(dir, `image ${name} is not part of the release that was built last`);
+  if (image === undefined) throw notAsBuilt(dir, `image ${name} is not part of the last release built`);
   return image;
 }
 
-/** A file of the image, held against the signed record as it is read: what is sent is what was looked at. */
+/** Reads a file of the image and checks the bytes against the signed record, so that exactly what was checked is sent. */
 async function readAsBuilt(dir: string, path: string, files: BuiltRecord['files']): Promise<Uint8Array> {
   const file = join(dir, path);
   const made = files.find((each) => each.path === path);
   const bytes = await readFile(file);
   if (made?.sha256 === sha256(bytes)) return bytes;
-  throw notAsBuilt(file, 'its bytes are not those that were made');
+  throw notAsBuilt(file, 'its content does not match its recorded digest');
 }
 
 function notAsBuilt(file: string, what: string): WeirError {
   return new WeirError('not-as-built', what, {
     where: { file },
-    hint: 'it was changed since, or made with another key: remove the folder of the image and build again',
+    hint: 'it was changed, or built with another key: remove the folder of the image and rebuild',
   });
 }

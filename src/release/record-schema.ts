@@ -1,18 +1,16 @@
 import { z } from 'zod';
 import { parseNevra } from '../repo/metadata.ts';
 
-// What of a build's records is relied on. They lie where anybody may have changed them; keys that nobody reads are not looked at.
+// The parts of build records that Weir relies on. Anybody may have changed these files. Other keys are ignored.
 
-/** One step of a path: a name that leads to nowhere else. */
+/** One path component: it cannot lead outside its folder. */
 const name = z
   .string()
-  .refine((text) => text !== '' && text !== '.' && text !== '..' && !/[/\0]/.test(text), 'it is no name');
+  .refine((text) => text !== '' && text !== '.' && text !== '..' && !/[/\0]/.test(text), 'invalid name');
 
-const path = z
-  .string()
-  .refine((text) => text.split('/').every((part) => name.safeParse(part).success), 'it is no path');
+const path = z.string().refine((text) => text.split('/').every((part) => name.safeParse(part).success), 'invalid path');
 
-const nevra = z.string().refine((text) => !text.includes('/') && parseNevra(text) !== undefined, 'it is no NEVRA');
+const nevra = z.string().refine((text) => !text.includes('/') && parseNevra(text) !== undefined, 'invalid NEVRA');
 
 const shared = {
   name,
@@ -34,7 +32,7 @@ const packageFields = {
   origin: z.string(),
 };
 
-/** `image.json`: what `ImageRecord` says. */
+/** `image.json`: an `ImageRecord`. */
 export const imageRecordSchema = z.object({
   ...shared,
   snapshot: z.string(),
@@ -43,7 +41,7 @@ export const imageRecordSchema = z.object({
   log: z.array(z.string()),
 });
 
-/** `release.json`: what `ReleaseRecord` says. */
+/** `release.json`: a `ReleaseRecord`. */
 export const releaseRecordSchema = z.object({
   version: name,
   snapshot: name,
@@ -75,7 +73,7 @@ export const releaseRecordSchema = z.object({
   images: z.array(z.object({ ...shared, packages: z.array(nevra) })),
 });
 
-/** JSON of a shape, with the keys too that the shape does not name; undefined where the text is none. */
+/** Parses JSON of a given shape, and keeps keys that the shape does not name. Undefined if the text does not match. */
 export function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -86,7 +84,7 @@ export function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {
   }
 }
 
-/** The first thing that is wrong with a record, with its place in it; undefined where nothing is. */
+/** The first fault of a record with its path, or undefined. */
 export function recordProblem(schema: z.ZodType, value: unknown): string | undefined {
   const issue = schema.safeParse(value).error?.issues[0];
   if (issue === undefined) return undefined;

@@ -18,10 +18,10 @@ import { readImage } from './published.ts';
 import type { PublishedRepository } from './repository.ts';
 
 /**
- * Writes the public key of images, and `release.json` with its signature: every package, image, digest and input of the release, and
- * nothing of the run that made it: the same release has the same bytes. How long the run took stands in `timings.json`, unsigned.
+ * Writes the public image key, and `release.json` with its signature: every package, image, digest and input of the release.
+ * It contains nothing about the run, so that the same release has the same bytes. Durations go to `timings.json`, unsigned.
  *
- * All that the record names is on the disk before it, so that no power cut leaves a signed record of files that are not whole.
+ * Everything that the record names is synced to disk first, so that a power cut cannot leave a signed record of partial files.
  * @param images as `releaseImages` finds them
  */
 export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {
@@ -82,7 +82,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
   ] as const;
   const isWritten = async ([name, data]: (typeof files)[number]): Promise<boolean> => {
     const there = await readIfExists(join(out, name));
-    // ECDSA signs the same text in another way each time.
+    // ECDSA signatures are randomised: compare by verifying.
     if (name === releaseSignatureFile && there !== undefined)
       return isSignatureOf(imageKey.publicKey, Buffer.from(text), there);
     return there === data;
@@ -93,7 +93,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
   await writeIfChanged(join(out, timingsFile), timings(built, progress.finished));
 }
 
-/** Waits until all that this run wrote is on the disk. */
+/** Syncs everything that this run wrote to disk. */
 async function settle({ out, cache, engine }: Pick<Workspace, 'out' | 'cache' | 'engine'>): Promise<void> {
   const places = (await stat(out)).dev === (await stat(cache)).dev ? [out] : [out, cache];
   let durable = true;
@@ -107,8 +107,8 @@ function timings(built: BuiltComponents, stages: readonly FinishedStage[]): stri
 }
 
 /**
- * The images of this run, and those of earlier runs that are made of nothing but this snapshot's packages. Whose record cannot be read,
- * as an older Weir wrote it, is none of them: it stops no build of another image.
+ * The images of this run, and those of earlier runs that consist only of this snapshot's packages. An image whose record is
+ * invalid, for instance from an older Weir, is left out: it must not stop the build of another image.
  */
 export async function releaseImages({
   workspace,
@@ -139,7 +139,7 @@ function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian
   return made === undefined || made.source === '' ? {} : { debian: `${made.source} ${made.sourceVersion}` };
 }
 
-/** Everything that a release consists of. */
+/** The parts of a release. */
 export interface Release {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;

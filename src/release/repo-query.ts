@@ -10,16 +10,16 @@ import { runOnTerminal } from '../workspace/toolbox-commands.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { builtRelease, channelFolder } from './published.ts';
 
-/** Where dnf sees its cache. */
+/** The cache folder as dnf sees it. */
 const dnfCache = '/tmp/dnf';
 
-/** Which repositories dnf is asked about. */
+/** The repositories to query. */
 export type RepositoryChoice =
-  /** Those of the release that was built last. */
+  /** Those of the last release built. */
   | { readonly from: 'release' }
   /** The inputs of a version of the project's default distro. */
   | { readonly from: 'project'; readonly version: string; readonly use: 'rpm-build' | 'image-build' }
-  /** A template's layout below addresses. */
+  /** A template's layout below base addresses. */
   | { readonly from: 'prefix'; readonly prefixes: readonly string[]; readonly template: string };
 
 export interface QueryOptions {
@@ -29,7 +29,7 @@ export interface QueryOptions {
 }
 
 /**
- * Runs dnf5 of the toolbox on this terminal with the chosen repositories and no others.
+ * Runs the toolbox's dnf5 on this terminal with only the chosen repositories.
  * @returns dnf's exit code
  * @throws WeirError `unknown-version`, `unknown-template`, `no-repositories`, `not-built`
  */
@@ -42,27 +42,27 @@ export async function queryRepositories(
   const repositories = await chosenRepositories(workspace, choice);
   const version = choice.from === 'project' ? defaultVersion(workspace.project, choice.version) : undefined;
   const argv: string[] = [];
-  /** Folder of this machine → where dnf sees it: a path of the host could hold what it takes apart. */
+  /** Host folder → path in the sandbox. A host path could contain characters that dnf splits at. */
   const places = new Map<string, string>();
   for (const repository of repositories) {
     if (!options.debuginfo && repository.kind === 'debug') continue;
     if (!options.sources && repository.kind === 'source') continue;
     for (const { id, address, option } of perArch(repository, options.arches)) {
       const local = localFolder(address);
-      // One that is not there is dnf's to report, as it reports an address that does not answer.
+      // dnf reports a missing folder as it reports an unreachable address.
       const there = local !== undefined && (await exists(local));
-      // Of a name of its own: dnf keeps what it read of a repository by its address.
+      // A unique path: dnf caches repository metadata by address.
       if (there) places.set(local, `/tmp/repos/${sha256(local).slice(0, 16)}`);
       const seen = there ? `file://${places.get(local)}` : address;
       argv.push(`--repofrompath=${id},${option === 'metalink' ? 'file:///nonexistent' : seen}`);
       if (option === 'metalink') argv.push(`--setopt=${id}.baseurl=`, `--setopt=${id}.metalink=${seen}`);
-      // One that does not answer must not keep the others from it; dnf says which it was.
+      // An unreachable repository must not hide the results of the others; dnf reports it.
       argv.push(`--setopt=${id}.skip_if_unavailable=1`, `--setopt=${id}.gpgcheck=0`);
     }
   }
   if (argv.length === 0) {
-    throw new WeirError('no-repositories', 'no repository is left to ask', {
-      hint: 'weir repo query --help shows how they are chosen',
+    throw new WeirError('no-repositories', 'no repository matches', {
+      hint: 'run: weir repo query --help',
       exit: 2,
     });
   }
@@ -117,12 +117,12 @@ function defaultVersion(project: Project, name: string): DistroVersion {
   if (version !== undefined) return version;
   const near = closest(name, distro?.versions.keys() ?? [])[0];
   throw new WeirError('unknown-version', `the project's default distro has no version ${name}`, {
-    hint: near === undefined ? 'see [project] default-distro' : `did you mean ${near}?`,
+    hint: near === undefined ? 'check [project] default-distro' : `did you mean ${near}?`,
     exit: 2,
   });
 }
 
-/** One repository for each architecture that its address depends on. */
+/** One repository per architecture that its address depends on. */
 function perArch(
   repository: Repository,
   arches: readonly Architecture[],

@@ -14,13 +14,13 @@ import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
 
-/** The published snapshot, and its binary channels as dnf5 resolves from them. */
+/** The published snapshot, and its binary channels as sources for dnf5. */
 export interface PublishedRepository {
   readonly snapshot: Snapshot;
   readonly sources: readonly RepoSource[];
 }
 
-/** Sorts every package into its channel, signs it, and publishes the channels as one snapshot. */
+/** Sorts all packages into channels, signs them, and publishes the channels as one snapshot. */
 export async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
@@ -61,8 +61,8 @@ export async function repositoryStage(
 }
 
 /**
- * Whether a snapshot in the output folder is as it was made: by what the cache noted of it, or, where it did not make it, by all that
- * the snapshot itself shows: signatures, digests, the list of its packages.
+ * Whether a snapshot in the output folder is intact: by the cache's record of it, or if another cache made it, by the
+ * snapshot's own signatures, digests and package list.
  */
 async function isWholeSnapshot(
   workspace: Workspace,
@@ -81,7 +81,7 @@ async function isWholeSnapshot(
       return true;
     }
   }
-  note(`${snapshot.dir}: ${fault}: the snapshot is made again`);
+  note(`${snapshot.dir}: ${fault}: rebuilding the snapshot`);
   return false;
 }
 
@@ -101,7 +101,7 @@ async function snapshotFault(
   return undefined;
 }
 
-/** SHA-256 of the packages of a snapshot by their path in it. */
+/** SHA-256 of a snapshot's packages, by path in the snapshot. */
 function digestsOf({ dir, channels }: Snapshot): Map<string, string> {
   return new Map(
     channels.flatMap((channel) =>
@@ -110,14 +110,14 @@ function digestsOf({ dir, channels }: Snapshot): Map<string, string> {
   );
 }
 
-/** Channels that hold debug and source packages are never installed from by default. */
+/** Channels of debug and source packages, which are never installed from by default. */
 function isSideChannel(name: string): boolean {
   return /-(debuginfo|source)$/.test(name);
 }
 
 /**
- * Channel → packages. A component's packages go where the project says. Of the seed, what the base channel's packages
- * need goes to base and the rest to sdk; a seed package whose name a component builds is left out.
+ * Channel → packages. Components' packages go to the channel that the project sets. Of the seed, everything that the base
+ * channel's packages need goes to base and the rest to sdk. Seed packages that a component also builds are left out.
  */
 async function sortIntoChannels(
   workspace: Workspace,
@@ -155,7 +155,7 @@ function defaultChannel(name: string, first: string): string {
   return /-(debuginfo|debugsource)(-|$)/.test(name) ? `${first}-debuginfo` : first;
 }
 
-/** Names that the base channel must hold so that everything in it installs: the seed's base roots and all they need. */
+/** Packages that the base channel needs to be installable: the seed's base roots and their dependencies. */
 async function baseClosure(
   workspace: Workspace,
   toolbox: Toolbox,

@@ -36,7 +36,7 @@ export interface Verification {
   readonly snapshot: string;
   readonly images: number;
   readonly packages: number;
-  /** How many files were looked at. */
+  /** Number of files checked. */
   readonly files: number;
   /** Paths are within the output folder. */
   readonly faults: readonly Fault[];
@@ -47,7 +47,7 @@ type RecordedImage = ReleaseRecord['images'][number];
 /** SHA-256 of a file. */
 export interface ImageDigests {
   readonly all: (path: string) => Promise<Digest>;
-  /** Of a disk's data alone, where that can be told: then a disk is not hashed whole. */
+  /** Digest of a disk's data alone, if supported: avoids hashing the whole disk. */
   readonly data?: (path: string) => Promise<Digest>;
 }
 
@@ -56,8 +56,8 @@ export function digestsBy(hash: HashFile, toolbox: Toolbox): Required<ImageDiges
 }
 
 /**
- * Holds everything in an output folder against what the build recorded of it in `release.json`: each image's files, its provenance,
- * the repository's metadata and packages, and all their signatures. Each file is read.
+ * Checks everything in an output folder against `release.json`: each image's files and provenance, the repository's metadata
+ * and packages, and all signatures. Reads every file.
  * @throws WeirError `not-built`
  */
 export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verification> {
@@ -66,7 +66,7 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   return inStage(workspace.progress, 'verify', async () => {
     const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
     let files = 3;
-    // All at a time: threads hash, and rpm checks signatures beside them.
+    // In parallel: threads hash while rpm checks signatures.
     const [repository, perImage] = await withHashers((hash) => {
       const digests = digestsBy(hash, toolbox);
       return Promise.all([
@@ -93,7 +93,7 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   });
 }
 
-/** The record must name the keys that the project names and be signed by its image key, and `image-key.pem` be that one. */
+/** Checks that the record names the project's keys and is signed by its image key, and that `image-key.pem` is that key. */
 export async function keyFaults(
   { out, project }: Pick<ProjectWorkspace, 'out' | 'project'>,
   release: Pick<ReleaseRecord, 'signingKey' | 'imageKey'>,
@@ -103,11 +103,11 @@ export async function keyFaults(
   const { key, imageKey } = project.signing;
   const record = 'release.json';
   if (key !== undefined && key !== release.signingKey.fingerprint)
-    wrong(record, 'it names another key than [signing] key');
+    wrong(record, 'its signing key is not [signing] key');
   if (imageKey !== undefined && (await namedKeyId(imageKey)) !== release.imageKey.id)
-    wrong(record, 'it names another key than [signing] image-key');
+    wrong(record, 'its image key is not [signing] image-key');
   if (recordedKeyId(release, join(out, record)) !== release.imageKey.id)
-    wrong(record, 'its image key is not the one that it gives the id of');
+    wrong(record, 'its image key does not match its key id');
   const unsigned = await unreadableFile(out, releaseSignatureFile);
   if (unsigned !== undefined) faults.push(unsigned);
   else if (
@@ -117,11 +117,11 @@ export async function keyFaults(
       await readFile(join(out, releaseSignatureFile), 'utf8'),
     )
   )
-    wrong(record, `${releaseSignatureFile} is no signature of it by its image key`);
+    wrong(record, `${releaseSignatureFile} is not a valid signature by its image key`);
   const unreadable = await unreadableFile(out, imageKeyFile);
   if (unreadable !== undefined) faults.push(unreadable);
   else if ((await readFile(join(out, imageKeyFile), 'utf8')) !== release.imageKey.publicKey)
-    wrong(imageKeyFile, 'it is not the key in release.json');
+    wrong(imageKeyFile, 'not the image key in release.json');
   return faults;
 }
 
@@ -130,20 +130,20 @@ function recordedKeyId({ imageKey }: Pick<ReleaseRecord, 'imageKey'>, file: stri
     return publicKeyId(imageKey.publicKey, file);
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
-    throw badRecord(file, 'imageKey.publicKey: it is no key', error);
+    throw badRecord(file, 'imageKey.publicKey: invalid key', error);
   }
 }
 
 /**
- * What stands in the output folder and belongs to no release, or to another one; of `repo/` all but the channels of this release.
- * Older snapshots are none of this release's business.
+ * Extra files in the output folder that do not belong to this release. In `repo/`, other releases' snapshots are allowed, but
+ * nothing else.
  */
 export async function strays(
   out: string,
   release: Pick<ReleaseRecord, 'version' | 'snapshot' | 'arch' | 'channels' | 'images'>,
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
-  /** @param known whether a name has its place in the folder */
+  /** @param known whether a name belongs in the folder */
   const look = async (
     folder: string,
     message: string,
@@ -160,29 +160,29 @@ export async function strays(
   const { version, snapshot, arch, channels, images } = release;
   const marker = await unreadableFile(out, outputMarker);
   if (marker !== undefined) faults.push(marker);
-  await look('', 'no build made it', isResult);
-  await look('images', 'it is no image of this release', (name) => images.some((image) => image.name === name));
+  await look('', 'not made by a build', isResult);
+  await look('images', 'not an image of this release', (name) => images.some((image) => image.name === name));
   const versions: string[] = [];
   for (const [name, isFolder] of (await entriesOf(out, 'repo')).names) {
     if (name === version || (isFolder && (await holdsSnapshots(join(out, 'repo', name))))) versions.push(name);
   }
-  await look('repo', 'it is no repository of a release', (name) => versions.includes(name));
+  await look('repo', 'not a repository of a release', (name) => versions.includes(name));
   for (const each of versions) {
     await look(
       join('repo', each),
-      'it is no snapshot',
+      'not a snapshot',
       (name, isFolder) => name === 'latest' || (isFolder && (name === snapshot || isSnapshot(name))),
     );
   }
   const root = join('repo', version, snapshot);
   const names = ['RPM-GPG-KEY', ...channels.map((channel) => channel.name)];
-  await look(root, 'it is no channel of the release', (name) => names.includes(name));
+  await look(root, 'not a channel of the release', (name) => names.includes(name));
   for (const { name: channel } of channels)
-    await look(join(root, channel), 'it is no architecture of the release', (name) => name === arch);
+    await look(join(root, channel), 'not the architecture of the release', (name) => name === arch);
   return faults;
 }
 
-/** Whether a running build has it as a temporary. */
+/** Whether it is a temporary file of a running build. */
 async function isInUse(path: string, name: string): Promise<boolean> {
   if (!isTemporary(name)) return false;
   const info = await lstat(path).catch(() => undefined);
@@ -193,14 +193,14 @@ async function holdsSnapshots(folder: string): Promise<boolean> {
   return (await entriesOf(folder)).names.some(([name, isFolder]) => isFolder && isSnapshot(name));
 }
 
-/** As `publishSnapshot` names them. */
+/** Whether a name has the form that `publishSnapshot` uses. */
 function isSnapshot(name: string): boolean {
   return /^\d{8}-[0-9a-f]{8}$/.test(name);
 }
 
 /**
- * What of an image's folder is not as it was made. @returns faults with paths within the folder
- * @param release the record that it is held against
+ * Checks an image's folder against the release. @returns faults with paths within the folder
+ * @param release the release record
  */
 export async function imageFaults(
   dir: string,
@@ -214,7 +214,7 @@ export async function imageFaults(
   const unreadable = await unreadableFile(dir, recordFile);
   if (unreadable !== undefined) faults.push(unreadable);
   else if (!agrees(await readFile(join(dir, recordFile), 'utf8'), image, release)) {
-    faults.push({ path: recordFile, fault: 'wrong', message: 'it says other things of the image than release.json' });
+    faults.push({ path: recordFile, fault: 'wrong', message: 'it does not match release.json' });
   }
   const perFile = await mapLimit(image.files, 8, async (file) => {
     const found = await fileFaults(dir, file, digests);
@@ -227,7 +227,7 @@ export async function imageFaults(
   const known = new Set([recordFile, ...image.files.map(({ path }) => path)]);
   const there = await filesWithin(dir);
   for (const path of there.paths)
-    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'the build did not make it' });
+    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'not made by the build' });
   return onceEach([...faults, ...there.faults]);
 }
 
@@ -240,17 +240,17 @@ async function fileFaults(
   if (unreadable !== undefined) return [unreadable];
   return readingFaults(path, async () => {
     const info = await lstat(join(dir, path));
-    if (info.size !== size) return [{ path, fault: 'wrong', message: `it has ${info.size} bytes, ${size} were made` }];
+    if (info.size !== size) return [{ path, fault: 'wrong', message: `it has ${info.size} bytes, expected ${size}` }];
     const [found, made] =
       data === undefined || digests.data === undefined
         ? [await digests.all(join(dir, path)), sha256]
         : [await digests.data(join(dir, path)), data];
     if (found === made) return [];
-    return [{ path, fault: 'wrong', message: 'its bytes are not those that were made' }];
+    return [{ path, fault: 'wrong', message: 'its content does not match its recorded digest' }];
   });
 }
 
-/** Whether an image's own record says what that of the release does, of the packages too. */
+/** Whether an image's own record matches the release record, packages included. */
 function agrees(own: string, image: RecordedImage, { channels }: Pick<ReleaseRecord, 'channels'>): boolean {
   const published = new Set(channels.flatMap((channel) => channel.packages.map((pkg) => `${pkg.nevra} ${pkg.sha256}`)));
   const record = parsedRecord(own);
@@ -265,14 +265,14 @@ function agrees(own: string, image: RecordedImage, { channels }: Pick<ReleaseRec
 async function provenanceFaults(dir: string, image: RecordedImage, publicKey: string): Promise<Fault[]> {
   const wrong = (message: string): Fault[] => [{ path: provenanceFile, fault: 'wrong', message }];
   const envelope = shaped(envelopeSchema, await readFile(join(dir, provenanceFile), 'utf8'));
-  if (envelope === undefined) return wrong('it is no signed statement');
+  if (envelope === undefined) return wrong('not a signed statement');
   const payload = openEnvelope(publicKey, envelope);
-  if (payload === undefined) return wrong('the image key of the release did not sign it');
+  if (payload === undefined) return wrong('not signed by the image key of the release');
   const statement = shaped(statementSchema, Buffer.from(payload).toString());
-  if (statement === undefined) return wrong('it does not say what it is of');
+  if (statement === undefined) return wrong('its statement has no valid subject');
   const said = statement.subject.map(({ name, digest }) => ({ name, sha256: digest.sha256 }));
   const made = provenanceSubjects(image.name, image.details, image.files);
-  return canonicalJson(said) === canonicalJson(made) ? [] : wrong('it is of other files than those of the image');
+  return canonicalJson(said) === canonicalJson(made) ? [] : wrong('its subjects do not match the files of the image');
 }
 
 const envelopeSchema = z.object({
@@ -304,9 +304,13 @@ async function repositoryFaults(
   const fingerprints = publicKey === '' ? [] : await keyFingerprints(toolbox, publicKey);
   if (unreadable !== undefined) faults.push(unreadable);
   else if (fingerprints.length !== 1 || fingerprints[0] !== signingKey.fingerprint)
-    faults.push({ path: keyPath, fault: 'wrong', message: `it is not the key ${signingKey.fingerprint} alone` });
+    faults.push({
+      path: keyPath,
+      fault: 'wrong',
+      message: `it must contain exactly the key ${signingKey.fingerprint}`,
+    });
   else if (publicKey !== signingKey.publicKey)
-    faults.push({ path: keyPath, fault: 'wrong', message: 'its bytes are not those that were made' });
+    faults.push({ path: keyPath, fault: 'wrong', message: 'its content does not match release.json' });
   let files = 2;
   const channels = await Promise.all(
     release.channels.map(async ({ name, packages }) => {
@@ -334,7 +338,7 @@ async function firstWrongFolder(out: string, folders: readonly string[]): Promis
   return undefined;
 }
 
-/** Modes and owners of what lies above and beside images and channels, whose own are looked at there. */
+/** Checks modes and owners of the folders and files around images and channels, which are checked on their own. */
 async function outerShapes(
   out: string,
   {
@@ -357,9 +361,10 @@ async function outerShapes(
 }
 
 async function latestFault(path: string, snapshot: string): Promise<Omit<Fault, 'path'> | undefined> {
-  if ((await lstat(path).catch(() => undefined)) === undefined) return { fault: 'missing', message: 'it is not there' };
+  if ((await lstat(path).catch(() => undefined)) === undefined)
+    return { fault: 'missing', message: 'it does not exist' };
   const target = await readlink(path).catch(() => undefined);
   if (target === snapshot) return undefined;
-  if (target === undefined) return { fault: 'wrong', message: 'it is no link' };
-  return { fault: 'wrong', message: `it leads to ${target}, the release is ${snapshot}` };
+  if (target === undefined) return { fault: 'wrong', message: 'not a symlink' };
+  return { fault: 'wrong', message: `it points to ${target}, expected ${snapshot}` };
 }

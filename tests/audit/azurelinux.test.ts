@@ -5,7 +5,7 @@ import { loadProject } from '../../src/project/load.ts';
 
 const checkout = process.env.WEIR_AZURELINUX;
 
-// Needs a checkout of microsoft/azurelinux, branch tomls/base/main; nothing of it is kept here.
+// Needs a checkout of microsoft/azurelinux, branch tomls/base/main.
 it.skipIf(checkout === undefined)('the ledger of $WEIR_AZURELINUX', { timeout: 60_000 }, async () => {
   const project = await loadProject(checkout!);
   const components = [...project.components.values()];

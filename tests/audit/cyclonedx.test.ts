@@ -8,17 +8,17 @@ import { expect, test } from 'vitest';
 import { cyclonedxDocument } from '../../src/audit/cyclonedx.ts';
 import { anyImage, twoPackages } from './fixture.ts';
 
-// The official schemas come with CycloneDX's own library.
+// The CycloneDX library contains the official schemas.
 const library = dirname(createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library/package.json'));
 const schema = (name: string): object =>
   JSON.parse(readFileSync(join(library, 'res', 'schema', `${name}.SNAPSHOT.schema.json`), 'utf8')) as object;
 
 const ajv = new Ajv({ strict: false });
 ajvFormats.default.default(ajv);
-// Two formats that ajv-formats does not have; the first is what Weir's URLs must keep to.
+// Two formats that ajv-formats lacks; Weir's URLs must conform to the first.
 ajv.addFormat('iri-reference', (text) => !/[\s<>"{}|\\^`]/.test(text));
 ajv.addFormat('idn-email', true);
-// The library's copies are referred to by their file names, beside the address that they say they have.
+// The library refers to its copies by file name and by the address in their $id.
 for (const name of ['spdx', 'jsf-0.82', 'cryptography-defs']) {
   ajv.addSchema({ ...schema(name), $id: `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json` });
 }
@@ -36,7 +36,7 @@ test('an image of two packages', async () => {
   await expect(text).toMatchFileSnapshot('golden/two-packages.cyclonedx.golden');
 });
 
-test('generated images give documents that the official schema allows, with references that lead somewhere', () => {
+test('generated documents match the official schema and have no dangling references', () => {
   fc.assert(
     fc.property(anyImage, (image) => {
       const document = cyclonedxDocument(image);
@@ -51,7 +51,7 @@ test('generated images give documents that the official schema allows, with refe
   );
 });
 
-test('the validator sees what is wrong', () => {
+test('the validator detects errors', () => {
   const good = cyclonedxDocument(twoPackages);
   expect(problems({ ...good, serialNumber: 'urn:uuid:1' })).not.toEqual([]);
   const [first, ...rest] = good.components;
@@ -59,7 +59,7 @@ test('the validator sees what is wrong', () => {
   expect(problems({ ...good, components: [{ ...first, licenses: [{ license: { id: 'GPLv2' } }] }] })).not.toEqual([]);
 });
 
-test('the same image gives the same bytes, whatever order its packages come in', () => {
+test('the package order does not change the document', () => {
   const reversed = { ...twoPackages, packages: [...twoPackages.packages].reverse() };
   expect(JSON.stringify(cyclonedxDocument(reversed))).toBe(JSON.stringify(cyclonedxDocument(twoPackages)));
   fc.assert(
@@ -71,7 +71,7 @@ test('the same image gives the same bytes, whatever order its packages come in',
   );
 });
 
-test('another content has another serial number', () => {
+test('other content gives another serial number', () => {
   const other = cyclonedxDocument({ ...twoPackages, version: '4.0.20260201' });
   expect(other.serialNumber).not.toBe(cyclonedxDocument(twoPackages).serialNumber);
 });

@@ -84,7 +84,7 @@ async function ledger(options: Partial<LedgerOptions> = {}): Promise<DivergenceL
 }
 
 describe('the ledger', () => {
-  it('has every overlay with its metadata, place and age, and all else that differs', async () => {
+  it('lists every overlay with metadata, place and age, and all other differences', async () => {
     const { entries, components, diverging } = await ledger();
     expect([components, diverging]).toEqual([4, 3]);
     expect(entries.map(({ component, kind, number, description }) => [component, kind, number, description])).toEqual([
@@ -116,7 +116,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('counts', async () => {
+  it('has totals', async () => {
     expect((await ledger()).totals).toEqual({
       kind: { overlay: 4, 'build-option': 4, 'check-skip': 1, local: 1, source: 1 },
       category: { none: 1, 'upstream-backport': 1, 'weir-pruning': 1, 'weir-temp-workaround': 1 },
@@ -132,11 +132,11 @@ describe('the ledger', () => {
     ['no metadata', { categories: ['none'] }, ['First | <b>']],
     ['a status', { upstreamStatuses: ['unknown'] }, ['Not yet looked at']],
     ['both', { categories: ['weir-pruning'], upstreamStatuses: ['unknown'] }, []],
-  ])('can be of %s only', async (_what, options, descriptions) => {
+  ])('can be limited to %s', async (_what, options, descriptions) => {
     expect((await ledger(options)).entries.map((entry) => entry.description)).toEqual(descriptions);
   });
 
-  it('is a page in Markdown', async () => {
+  it('can be printed as Markdown', async () => {
     const page = ledgerMarkdown(await ledger(), 'What differs');
     await expect(page).toMatchFileSnapshot(join('golden', 'divergence.golden'));
     expect(page).toContain('| 1. spec-remove-tag | First \\| \\<b> |');
@@ -175,7 +175,7 @@ describe('conditions', () => {
     ['older-than', 'such as'],
     ['kind=x', 'the kinds: overlay'],
     ['no-metadata,,', 'the conditions: '],
-  ])('%j is none', (text, hint) => {
+  ])('%j is invalid', (text, hint) => {
     let error: unknown;
     try {
       parseConditions(text);
@@ -214,7 +214,7 @@ describe('conditions', () => {
 });
 
 describe('the age of overlays', () => {
-  it('is that of their oldest own line, whatever was added around them or changed in them', async () => {
+  it('is that of their oldest line, unaffected by later additions and changes', async () => {
     const { dir, commit } = await repository();
     const load = (): Promise<Project> => loadProject(dir);
     const without = (toml + more).replace(/\[\[components\.fixed\.overlays\]\]\ntype = "spec-set-tag"[^[]*/, '');
@@ -229,7 +229,7 @@ describe('the age of overlays', () => {
     );
     expect(found).toEqual([
       ['First | <b>', 1000],
-      // On one line, a change of it is all that git sees.
+      // On one line, git cannot tell it from a change.
       ['Changed', 3000],
       ['A better fix', 1000],
       ['Not yet looked at', 2000],
@@ -243,7 +243,7 @@ describe('the age of overlays', () => {
     expect((await overlayTimes(dir, changed.components.values())).get(fresh!)).toBe('uncommitted');
   });
 
-  it('is not known without git', async () => {
+  it('is unknown without git', async () => {
     const { dir, load } = await project();
     expect((await overlayTimes(dir, (await load()).components.values())).size).toBe(0);
   });

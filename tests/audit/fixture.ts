@@ -10,7 +10,7 @@ import type {
 import { debianSourceUrl } from '../../src/audit/identity.ts';
 import { sha256 } from '../../src/base/digest.ts';
 
-/** An image of one package built from a component, signed, and one of the seed. */
+/** An image with a signed package of a component and a package of the seed. */
 export const twoPackages: ImageContents = {
   name: 'base',
   version: '4.0.20260131',
@@ -168,7 +168,7 @@ const header: fc.Arbitrary<PackageHeader> = fc
     buildTime: fc.nat(),
     headerDigest: digest,
   })
-  // Few source packages, so that packages share them.
+  // Few source packages, so that some packages share one.
   .chain((made) =>
     fc.constantFrom('', 'shared-1-1.src.rpm', `${made.name}-1-1.src.rpm`).map((sourceRpm) => ({ ...made, sourceRpm })),
   );
@@ -178,7 +178,7 @@ const contained: fc.Arbitrary<ContainedPackage> = fc.record(
   { requiredKeys: ['header', 'digest', 'size', 'origin'] },
 );
 
-/** Images of many packages with everything in their headers that a packager could have typed. */
+/** Images of many packages with arbitrary header texts. */
 export const anyImage: fc.Arbitrary<ImageContents> = fc.record({
   name,
   version,

@@ -8,7 +8,7 @@ describe('a licence', () => {
     '(MIT OR Apache-2.0+) AND BSD-3-Clause',
     '((MIT))',
     'GPL-2.0+',
-  ])('%s stays as it is', (text) => {
+  ])('%s is unchanged', (text) => {
     expect(licenseOf(text)).toEqual({ text, expression: text, parsed: true, references: new Map() });
   });
 
@@ -27,7 +27,7 @@ describe('a licence', () => {
   });
 
   test.each(['Public Domain', 'MIT AND', 'AND', '(MIT', 'MIT)', '()', 'MIT WITH', 'MIT (BSD)', 'MIT, see COPYING'])(
-    '%s is no expression: one reference for all of it',
+    '%s is not an expression: one reference for the whole text',
     (text) => {
       const license = licenseOf(text);
       expect(license?.parsed).toBe(false);
@@ -36,16 +36,16 @@ describe('a licence', () => {
     },
   );
 
-  test('an exception that is not listed takes its licence along', () => {
+  test('an unlisted exception is a reference together with its licence', () => {
     const license = licenseOf('BSD-3-Clause OR GPL-2.0-only WITH House-exception');
     expect(license?.expression).toMatch(/^BSD-3-Clause OR LicenseRef-GPL-2.0-only-WITH-House-exception-[0-9a-f]{8}$/);
   });
 
-  test('names that only differ in what a reference cannot hold stay apart', () => {
+  test('names that differ only in characters that a reference cannot contain stay distinct', () => {
     expect(licenseOf('GPL_v2')?.expression).not.toBe(licenseOf('GPL~v2')?.expression);
   });
 
-  test('nothing said is nothing', () => {
+  test('an empty text has no licence', () => {
     expect(licenseOf(' \n')).toBeUndefined();
   });
 });

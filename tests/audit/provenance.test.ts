@@ -12,7 +12,7 @@ const making = {
   subjects: [{ name: 'base', sha256: sha256('manifest') }],
 };
 
-test('says what was made, out of which packages as they were published, by which tools', () => {
+test('names the subjects, the published packages and the tools', () => {
   const [first, second] = twoPackages.packages;
   expect(provenanceStatement(twoPackages, making)).toEqual({
     _type: 'https://in-toto.io/Statement/v1',
@@ -48,7 +48,7 @@ test('says what was made, out of which packages as they were published, by which
   });
 });
 
-test('is the same in whatever order the packages came', () => {
+test('does not depend on the package order', () => {
   const turned = { ...twoPackages, packages: [...twoPackages.packages].reverse() };
   expect(JSON.stringify(provenanceStatement(turned, making))).toBe(
     JSON.stringify(provenanceStatement(twoPackages, making)),

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { run } from '../../src/base/process.ts';
 
-/** A git repository in a folder that is gone after the test. */
+/** A git repository in a temporary folder. */
 export interface Repository {
   readonly dir: string;
-  /** Writes files, or removes those that are undefined, and commits all at that time. */
+  /** Writes files (or removes those that are undefined) and commits them with the given time. */
   readonly commit: (time: number, files: Readonly<Record<string, string | undefined>>) => Promise<void>;
-  /** Commits that it makes are of the year 1970. */
+  /** Its commits date from 1970. */
   readonly git: (...args: string[]) => Promise<void>;
   readonly write: (files: Readonly<Record<string, string | undefined>>) => Promise<void>;
 }

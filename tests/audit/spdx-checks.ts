@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { SpdxDocument } from '../../src/audit/spdx.ts';
 
-// What SPDX 2.3 asks of the fields that Weir writes, written down from the specification (clauses 6, 7, 10, 11, 12 and
-// annex D): its official JSON Schema is in no npm package, and it says less than this.
+// Requirements of SPDX 2.3 for the fields that Weir writes, from the specification (clauses 6, 7, 10, 11, 12 and
+// annex D). The official JSON Schema is in no npm package and is less strict.
 
 const line = z.string().regex(/^[^\r\n]+$/);
 const id = z.string().regex(/^SPDXRef-[A-Za-z0-9.-]+$/);
@@ -104,7 +104,7 @@ const documentSchema = z.strictObject({
   ),
 });
 
-/** @returns everything that is wrong with the document, in words */
+/** @returns all errors of the document */
 export function spdxProblems(document: SpdxDocument): string[] {
   const read = documentSchema.safeParse(document);
   if (!read.success) return read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);

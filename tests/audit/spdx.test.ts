@@ -17,7 +17,7 @@ test('an image of two packages', async () => {
   await expect(`${JSON.stringify(document, undefined, 2)}\n`).toMatchFileSnapshot('golden/two-packages.spdx.golden');
 });
 
-test('generated images give documents that the specification allows', () => {
+test('generated documents conform to the specification', () => {
   fc.assert(
     fc.property(anyImage, (image) => {
       expect(spdxProblems(spdxDocument(image))).toEqual([]);
@@ -26,8 +26,8 @@ test('generated images give documents that the specification allows', () => {
   );
 });
 
-// Needs the specification's schemas/spdx-schema.json of 2.3; it is in no npm package, and no copy is kept here.
-test.skipIf(officialSchema === undefined)('documents are valid by the schema in $WEIR_SPDX_SCHEMA', async () => {
+// Needs the specification's schemas/spdx-schema.json of 2.3, which is in no npm package.
+test.skipIf(officialSchema === undefined)('documents match the schema in $WEIR_SPDX_SCHEMA', async () => {
   const validate = new Ajv({ strict: false }).compile(JSON.parse(await readFile(officialSchema!, 'utf8')));
   const valid = (image: ImageContents): void => {
     validate(spdxDocument(image));
@@ -38,14 +38,14 @@ test.skipIf(officialSchema === undefined)('documents are valid by the schema in 
 });
 
 describe('the same image', () => {
-  test('gives the same bytes, whatever order its packages come in', () => {
+  test('gives the same bytes in any package order', () => {
     fc.assert(
       fc.property(
         anyImage.chain((image) =>
           fc.tuple(fc.constant(image), fc.shuffledSubarray([...image.packages], { minLength: image.packages.length })),
         ),
         ([image, shuffled]) => {
-          // Sources that packages share say the same thing in a real image, so here each has its own.
+          // In a real image a shared source has equal data in all packages, so here each package has its own.
           const own = (packages: ImageContents['packages']): ImageContents => ({
             ...image,
             packages: packages.map((item) => ({ ...item, header: { ...item.header, sourceRpm: '' } })),
@@ -57,7 +57,7 @@ describe('the same image', () => {
     );
   });
 
-  test('has another namespace when anything in it is another', () => {
+  test('has another namespace if anything changes', () => {
     const [first, ...rest] = twoPackages.packages;
     const changed = { ...twoPackages, packages: [{ ...first!, digest: 'f'.repeat(64) }, ...rest] };
     expect(spdxDocument(changed).documentNamespace).not.toBe(spdxDocument(twoPackages).documentNamespace);
@@ -67,7 +67,7 @@ describe('the same image', () => {
   });
 });
 
-test('a package as readRpm gives it', async () => {
+test('a package read by readRpm', async () => {
   const header = await readRpm(join(import.meta.dirname, '..', 'rpm', 'fixtures', 'reference-v6.rpm'));
   const item = { header, digest: 'a'.repeat(64), size: header.fileSize, origin: { kind: 'seed' } } as const;
   const document = spdxDocument({ ...twoPackages, packages: [item] });
@@ -75,7 +75,7 @@ test('a package as readRpm gives it', async () => {
   expect(document.packages.at(-1)?.name).toBe(header.name);
 });
 
-test('a source package that two packages share is there once', () => {
+test('a source package shared by two packages is listed once', () => {
   const [gzip] = twoPackages.packages;
   const doc = { ...gzip!, header: { ...gzip!.header, name: 'gzip-doc', arch: 'noarch' } };
   const document = spdxDocument({ ...twoPackages, packages: [gzip!, doc] });
@@ -85,14 +85,14 @@ test('a source package that two packages share is there once', () => {
   expect(from.map((one) => one.relatedSpdxElement)).toEqual([source[0]!.SPDXID, source[0]!.SPDXID]);
 });
 
-test('a package that is there twice is an error', () => {
+test('a duplicate package is an error', () => {
   const [first] = twoPackages.packages;
   expect(() => spdxDocument({ ...twoPackages, packages: [first!, first!] })).toThrow(
     expect.objectContaining({ code: 'duplicate-package' }),
   );
 });
 
-describe('the checks themselves find', () => {
+describe('the checks detect', () => {
   const good = spdxDocument(twoPackages);
   const cases: [string, SpdxDocument][] = [
     ['a missing explanation', { ...good, hasExtractedLicensingInfos: [] }],

@@ -16,7 +16,7 @@ const script = (): string => {
   return String(credential?.value);
 };
 
-test('nothing but credentials carries the probe, and the unit finds its script among them', () => {
+test('the probe consists of credentials only, and its unit finds its script among them', () => {
   const credentials = new Map(probeCredentials(options).map(({ name, value }) => [name, String(value)]));
   expect([...credentials.keys()]).toEqual([
     'systemd.extra-unit.weir-probe.service',
@@ -24,13 +24,13 @@ test('nothing but credentials carries the probe, and the unit finds its script a
     'weir.probe',
   ]);
   const unit = credentials.get('systemd.extra-unit.weir-probe.service')!;
-  // A oneshot unit would be a job of the boot it waits for.
+  // A oneshot unit would be part of the boot that it waits for.
   expect(unit).toContain('\nType=exec\n');
   expect(unit).toContain('\nImportCredential=weir.*\n');
   expect(credentials.get('systemd.unit-dropin.multi-user.target')).toContain('Wants=weir-probe.service');
 });
 
-test("a script of the user's is a credential, and is run before what SELinux denied is asked for", () => {
+test("the user's script is a credential and runs before denials are collected", () => {
   const credentials = new Map(
     probeCredentials({ ...options, script: 'echo "$0"\n' }).map(({ name, value }) => [name, String(value)]),
   );
@@ -45,7 +45,7 @@ describe('the script', () => {
     execFileSync('sh', ['-n'], { input: script() });
   });
 
-  test('hands names over as they are', () => {
+  test('quotes names', () => {
     const line = script()
       .split('\n')
       .find((one) => one.startsWith('ask install '))!;
@@ -66,11 +66,11 @@ describe('the script', () => {
     ]);
   });
 
-  test('never switches signature checks off', () => {
+  test('never disables signature checks', () => {
     expect(script()).not.toMatch(/gpgcheck=|nogpgcheck|no-gpgchecks/i);
   });
 
-  test('says what it asked, with the exit code and every byte of the answer', () => {
+  test('reports name, exit code and every byte of the output', () => {
     const text = script();
     const ask = text.slice(text.indexOf('ask()'), text.indexOf('\nask state'));
     const input = `exec 3>&1\n${ask}\nask one printf 'a"b\\\\ \\303\\244\\nc'\nask two sh -c 'echo no >&2; exit 7'\n`;
@@ -81,7 +81,7 @@ describe('the script', () => {
   });
 });
 
-test('answers are read up to the last whole line, whatever was cut off', () => {
+test('answers are read up to the last complete line', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ code: fc.nat(255), text: fc.string({ unit: 'grapheme' }) })),
@@ -99,7 +99,7 @@ test('answers are read up to the last whole line, whatever was cut off', () => {
   );
 });
 
-test('noise between answers is no answer', () => {
+test('noise between answers is ignored', () => {
   expect(parseAnswers('login: \n{"name":"state","code":0,"text":"cnVubmluZw=="}\r\n{"name":1}\n')).toEqual([
     { name: 'state', code: 0, text: 'running' },
   ]);

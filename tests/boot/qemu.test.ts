@@ -15,7 +15,7 @@ const machine: Machine = {
   console: { file: '/logs/console.log' },
 };
 
-/** The values that follow each `name`. */
+/** The values after each `name`. */
 function values(argv: readonly string[], name: string): string[] {
   return argv.flatMap((word, index) => (word === name ? [argv[index + 1]!] : []));
 }
@@ -27,7 +27,7 @@ describe('the command line', () => {
     ]);
   });
 
-  test('keeps the first place in the order of starting for a kernel from outside', () => {
+  test('reserves boot index 0 for an external kernel', () => {
     const bootIndexes = (one: Machine): string[] => qemuArgv(one).filter((word) => word.includes('bootindex='));
     expect(bootIndexes(machine)).toEqual(['nvme,drive=disk0,serial=weir0,bootindex=0']);
     const kernel = { kind: 'kernel', kernel: '/k', commandLine: 'root=/dev/nvme0n1 rw' } as const;
@@ -35,7 +35,7 @@ describe('the command line', () => {
     expect(values(qemuArgv({ ...machine, firmware: kernel }), '-append')).toEqual(['root=/dev/nvme0n1 rw']);
   });
 
-  test('shuts the firmware in where Secure Boot is on, and only then', () => {
+  test('protects the firmware only with Secure Boot', () => {
     const uefi = { kind: 'uefi', code: '/code.fd', vars: '/vars.fd', secureBoot: true } as const;
     const secure = qemuArgv({ ...machine, firmware: uefi });
     expect(values(secure, '-machine')).toEqual(['q35,smm=on']);
@@ -49,7 +49,7 @@ describe('the command line', () => {
     ]);
   });
 
-  test('gives a disk that is only read a name, and nothing starts from it', () => {
+  test('gives a read-only disk a name and no boot index', () => {
     const argv = qemuArgv({ ...machine, disks: [{ path: '/x', format: 'raw', bus: 'virtio', readOnlyAs: 'data1' }] });
     expect(values(argv, '-drive')).toEqual([
       'if=none,id=disk0,format=raw,cache=unsafe,discard=unmap,file=/x,readonly=on',
@@ -70,13 +70,13 @@ describe('the command line', () => {
     expect(values(argv, '-machine')).toEqual([bus === 'ide' ? 'pc' : 'q35']);
   });
 
-  test('gives a CD read only', () => {
+  test('attaches a CD read-only', () => {
     const argv = qemuArgv({ ...machine, disks: [{ path: '/x.iso', format: 'raw', bus: 'cdrom' }] });
     expect(values(argv, '-drive')).toEqual(['if=none,id=disk0,format=raw,media=cdrom,readonly=on,file=/x.iso']);
     expect(values(argv, '-device')).toContain('scsi-cd,drive=disk0,bootindex=0');
   });
 
-  test('hands credentials over as SMBIOS strings that any bytes fit in', () => {
+  test('passes credentials of any bytes as SMBIOS strings', () => {
     const credentials = [
       { name: 'a.b', value: 'x,y=\n' },
       { name: 'c', value: new Uint8Array([0, 255]) },
@@ -87,13 +87,13 @@ describe('the command line', () => {
     expect(values(qemuArgv(machine), '-smbios')).toEqual([]);
   });
 
-  test('adds to the command line of a unified kernel image by SMBIOS too', () => {
+  test('extends the command line of a unified kernel image by SMBIOS', () => {
     expect(values(qemuArgv({ ...machine, extraCommandLine: 'a=b,c d' }), '-smbios')).toEqual([
       'type=11,value=io.systemd.stub.kernel-cmdline-extra=a=b,,c d',
     ]);
   });
 
-  test('opens no port of the host that was not asked for', () => {
+  test('opens no host port unless requested', () => {
     expect(values(qemuArgv(machine), '-netdev')).toEqual(['user,id=net0']);
     expect(values(qemuArgv({ ...machine, sshPort: 2022 }), '-netdev')).toEqual([
       'user,id=net0,hostfwd=tcp:127.0.0.1:2022-:22',
@@ -108,7 +108,7 @@ describe('the command line', () => {
     expect(all).toEqual([device]);
   });
 
-  test('is another machine on arm64', () => {
+  test('uses another machine type on arm64', () => {
     const argv = qemuArgv({ ...machine, arch: 'aarch64' });
     expect(argv[0]).toBe('qemu-system-aarch64');
     expect(values(argv, '-machine')).toEqual(['virt,gic-version=3']);
@@ -116,7 +116,7 @@ describe('the command line', () => {
   });
 });
 
-test('a login needs to be asked for', () => {
+test('there is no login unless requested', () => {
   expect(loginCredentials({})).toEqual([]);
   expect(loginCredentials({ autologin: true, authorizedKey: 'ssh-ed25519 AAAA me' })).toEqual([
     { name: 'ssh.authorized_keys.root', value: 'ssh-ed25519 AAAA me\n' },
@@ -129,11 +129,11 @@ test('the disk of the KVM probe is a boot sector', () => {
   const disk = probeDisk();
   expect([...disk.slice(0, 3)]).toEqual([0xfa, 0x31, 0xc0]);
   expect([...disk.slice(510, 513)]).toEqual([0x55, 0xaa, 0]);
-  // shlx %edx,%r9d,%r9d: the instruction that broken nesting stumbles over.
+  // shlx %edx,%r9d,%r9d: fails with broken nesting.
   expect(Buffer.from(disk).includes(Buffer.from([0xc4, 0x42, 0x69, 0xf7, 0xc9]))).toBe(true);
 });
 
-test('a free port is one that anybody may listen on', async () => {
+test('a free port can be listened on', async () => {
   const port = await freePort();
   expect(port).toBeGreaterThan(1023);
   expect(port).toBeLessThan(65536);

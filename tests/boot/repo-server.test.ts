@@ -24,7 +24,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('gives files, whole', async () => {
+test('serves whole files', async () => {
   const response = await get('/repodata/repomd.xml');
   expect(response.status).toBe(200);
   expect(response.headers.get('content-length')).toBe('10');
@@ -47,11 +47,11 @@ test.each([
   expect(response.headers.get('content-range')).toBe(contentRange);
 });
 
-test('gives nothing that is not a file in the folder', async () => {
+test('serves nothing outside the folder', async () => {
   for (const path of ['/', '/repodata', '/nothing', '/link', '/%2e%2e/secret', '/%zz', '/repodata/repomd.xml/x']) {
     expect([path, (await get(path)).status]).toEqual([path, 404]);
   }
-  // fetch tidies a path up before it asks, so ask by hand.
+  // fetch normalises paths, so send the request by hand.
   const raw = await new Promise<string>((resolve) => {
     const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /../secret HTTP/1.0\r\n\r\n'));
     socket.once('data', (data) => resolve(data.toString().split('\r\n')[0]!));
@@ -59,7 +59,7 @@ test('gives nothing that is not a file in the folder', async () => {
   expect(raw).toBe('HTTP/1.1 404 Not Found');
 });
 
-test('changes nothing, and remembers what was asked for', async () => {
+test('rejects writes and records requests', async () => {
   const post = await fetch(`http://127.0.0.1:${server.port}/repodata/repomd.xml`, { method: 'POST', body: 'x' });
   expect(post.status).toBe(405);
   const head = await fetch(`http://127.0.0.1:${server.port}/repodata/repomd.xml`, { method: 'HEAD' });

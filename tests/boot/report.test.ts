@@ -41,7 +41,7 @@ const wrong = (
   install = false,
 ): string[] => judge(machineState(answers(changes)), expected, { install });
 
-test('a well machine is read and has nothing against it', () => {
+test('a healthy machine has no failures', () => {
   const state = machineState(answers());
   expect(state).toMatchObject({
     state: 'running',
@@ -62,14 +62,14 @@ test('a well machine is read and has nothing against it', () => {
   expect(judge(state, {}, { install: false })).toEqual([]);
 });
 
-describe('what is wrong is said', () => {
+describe('reports', () => {
   test('a silent machine', () => {
     expect(judge(machineState([]), {}, { install: true })).toEqual([
       'the system is silent, not running',
       'SELinux is absent, not Enforcing',
-      'no network card has an address',
+      'no network interface has an address',
       'names are not resolved',
-      'dnf could not install: it was not asked',
+      'dnf could not install: not run',
     ]);
   });
 
@@ -84,11 +84,11 @@ describe('what is wrong is said', () => {
       'the system is degraded, not running',
       'a.service failed',
       'b.mount failed',
-      'c.service was still waiting',
+      'c.service was still queued',
     ]);
   });
 
-  test('a denial, once, however often and wherever it was logged', () => {
+  test('a denial once, even if logged several times', () => {
     const kernel = `[   11.5] audit: type=1400 audit(1.1:61): ${denial.replace('NN', '15')}`;
     const log = `type=AVC msg=audit(1.2:62): ${denial.replace('NN', '16').replace('ino=43', 'ino=44')}`;
     expect(wrong({ denials: `${kernel}\n${log}` })).toEqual([`SELinux ${denial.replace('NN', '15')}`]);
@@ -97,13 +97,13 @@ describe('what is wrong is said', () => {
     expect(wrong({ selinux: 'Permissive' })).toEqual(['SELinux is Permissive, not Enforcing']);
   });
 
-  test('an installed file that changed, unless it is configuration', () => {
+  test('a changed installed file, unless it is configuration', () => {
     const verify = 'S.5....T.  c /etc/passwd\nS.5....T.    /usr/bin/jq\nmissing     /usr/bin/x\nmissing   c /etc/y';
     expect(wrong({ verify })).toEqual(['rpm -Va: S.5....T.    /usr/bin/jq', 'rpm -Va: missing     /usr/bin/x']);
     expect(wrong({ verify }, { verifyAllowed: [/\/usr\/bin\//] })).toEqual([]);
   });
 
-  test('a script that failed, or was not run', () => {
+  test('a script that failed or did not run', () => {
     const judged = (changes: Parameters<typeof answers>[0]) =>
       judge(machineState(answers(changes)), {}, { install: false, run: true });
     expect(judged({ run: 'a=1\nb=2' })).toEqual([]);
@@ -111,7 +111,7 @@ describe('what is wrong is said', () => {
     expect(judged({ run: { name: 'run', code: 3, text: 'no\nnot here' } })).toEqual([
       'the script ended with 3: not here',
     ]);
-    expect(judged({ run: { name: 'run', code: 1, text: '' } })).toEqual(['the script ended with 1: it said nothing']);
+    expect(judged({ run: { name: 'run', code: 1, text: '' } })).toEqual(['the script exited with 1: no output']);
     expect(judged({})).toEqual(['the script was not run']);
   });
 
@@ -119,12 +119,12 @@ describe('what is wrong is said', () => {
     const failed = { name: 'install', code: 1, text: 'Loading\nSignature verification failed.' };
     expect(wrong({ install: failed }, {}, true)).toEqual(['dnf could not install: Signature verification failed.']);
     expect(wrong({ install: 'Complete!', installed: 'jq-1.8-1.x86_64 RSA/SHA512' }, {}, true)).toEqual([]);
-    // dnf said yes, but the package is not there
+    // dnf succeeded, but the package is missing
     const absent = { name: 'installed', code: 1, text: 'package jq is not installed' };
     expect(wrong({ install: 'Complete!', installed: absent }, {}, true)).toEqual(['dnf could not install: Complete!']);
   });
 
-  test('what was expected beyond that', () => {
+  test('further expectations', () => {
     expect(wrong({}, { secureBoot: true, activeServices: ['sshd.service', 'chronyd.service'] })).toEqual([
       'Secure Boot is off',
       'chronyd.service is not active',

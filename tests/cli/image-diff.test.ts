@@ -138,8 +138,8 @@ describe('weir image diff', () => {
     ],
     ['an image that is not built', () => ['vm-base', imageOf(b), '--out', folder({})], /not built/, /weir build/, 1],
     ['a name that no image has', () => ['vm-bse', imageOf(b)], /no image vm-bse/, /vm-base/, 2],
-    ['a folder that is not there', () => [join(a, 'images', 'none'), b], /nothing of this name/, /folder/, 2],
-    ['another folder', () => [folder({ x: '' }), b], /neither the folder of an image/, /image\.json/, 2],
+    ['a folder that is not there', () => [join(a, 'images', 'none'), b], /no such image, file or folder/, /folder/, 2],
+    ['another folder', () => [folder({ x: '' }), b], /not an image or release folder/, /image\.json/, 2],
     ['a file that is no JSON', () => [join(folder({ 'x.json': '{' }), 'x.json'), b], /neither/, /release\.json/, 2],
     ['an image and a release', () => [imageOf(a), b], /image .* release/, /two images or two releases/, 2],
     ['--packages with --files', () => [a, b, '--packages', '--files'], /cannot be used with/, /--help/, 2],
@@ -161,7 +161,7 @@ describe('weir image diff', () => {
         writeFileSync(join(imageOf(out), 'tree.jsonl.gz'), 'no gzip');
         return [imageOf(out), imageOf(b)];
       },
-      /tree\.jsonl\.gz: this is no gzipped tree/,
+      /tree\.jsonl\.gz: not a gzipped tree/,
       /build the image again/,
       1,
     ],

@@ -170,7 +170,7 @@ describe('wrong use', () => {
     const dir = folder({});
     const { code, stderr } = weir(['release', 'show', '--out', 'none'], { cwd: dir });
     expect(code).toBe(1);
-    expect(stderr).toContain(`${join(realpathSync(dir), 'none', 'release.json')}: no release is built yet`);
+    expect(stderr).toContain(`${join(realpathSync(dir), 'none', 'release.json')}: no release was built yet`);
   });
 
   it.each([[['bild', '--json']], [['build', '--nope', '--json']], [['--json', 'component', 'show', 'chorny']]])(

@@ -40,7 +40,7 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       );
       expect(report).toMatchObject({ ok: false, attempts: 1, accelerator: { accelerator: 'tcg' } });
       expect(report).not.toHaveProperty('ssh');
-      expect(report.failures).toEqual([expect.stringMatching(/^the machine did not answer to the end/)]);
+      expect(report.failures).toEqual([expect.stringMatching(/^the machine did not complete the check/)]);
       expect(JSON.parse(await readFile(join(folder, 'check', 'report.json'), 'utf8'))).toMatchObject({ ok: false });
       expect(await fileDigest(path)).toBe(before);
     });

@@ -44,7 +44,7 @@ beforeAll(async () => {
   for (let tries = 0; ; tries++) {
     const up = await fetch(`http://${registry}/v2/`).catch(() => undefined);
     if (up?.ok === true) break;
-    if (tries > 200) throw new Error(`the registry does not answer; it ended with ${server.exitCode}`);
+    if (tries > 200) throw new Error(`the registry does not respond; it exited with ${server.exitCode}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 });

@@ -75,9 +75,9 @@ test('the real tar reads it: files at its top, owners as numbers, nothing that i
 
 test('is no disk and no container', async () => {
   const command = (...args: string[]) => weir(['-C', shared.project, ...args, '--out', shared.out]);
-  expectError(await command('boot', 'wsl'), { exit: 2, says: /wsl is of kind wsl: it has no disk/ });
+  expectError(await command('boot', 'wsl'), { exit: 2, says: /wsl is of kind wsl and has no disk/ });
   const push = await command('image', 'push', 'wsl', 'localhost:1/wsl');
-  expectError(push, { exit: 2, says: /wsl is a file for WSL: registries take container images/ });
+  expectError(push, { exit: 2, says: /wsl is a WSL image: only container images can be pushed/ });
 });
 
 describe('the first start in a sandbox', () => {

@@ -5,7 +5,7 @@ import { parseChallenges } from '../../src/registry/challenges.ts';
 const plain = (text: string) =>
   parseChallenges(text).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
 
-describe('the challenges of WWW-Authenticate', () => {
+describe('parseChallenges', () => {
   const bearer = ['bearer', { realm: 'https://auth.example/token', service: 'reg' }];
   test.each([
     ['', []],
@@ -16,7 +16,7 @@ describe('the challenges of WWW-Authenticate', () => {
     ['Bearer realm=https://auth.example/token, service=reg', [bearer]],
     ['Bearer realm="https://auth.example/token",service="reg", Basic realm="x"', [bearer, ['basic', { realm: 'x' }]]],
     ['Basic realm="x", Bearer realm="https://auth.example/token",service="reg"', [['basic', { realm: 'x' }], bearer]],
-    // Two headers, as fetch joins them; a scheme without anything is one.
+    // Two headers, as fetch joins them; a bare scheme is a challenge.
     [
       'Negotiate, Basic realm="x"',
       [
@@ -24,7 +24,7 @@ describe('the challenges of WWW-Authenticate', () => {
         ['basic', { realm: 'x' }],
       ],
     ],
-    // One value instead of parameters.
+    // A single value instead of parameters.
     [
       'Negotiate YWJj+/==, Basic realm="x"',
       [
@@ -39,7 +39,7 @@ describe('the challenges of WWW-Authenticate', () => {
         ['basic', {}],
       ],
     ],
-    // Commas, equals signs and names of schemes within quotes are none.
+    // Commas, equals signs and scheme names inside quotes do not count.
     [
       'Basic realm="a, Bearer realm=\\"b\\", c=d \\\\", charset="UTF-8"',
       [['basic', { realm: 'a, Bearer realm="b", c=d \\', charset: 'UTF-8' }]],
@@ -51,14 +51,14 @@ describe('the challenges of WWW-Authenticate', () => {
         ['basic', { realm: 'simple' }],
       ],
     ],
-    // Empty elements of a list are none.
+    // Empty list elements are skipped.
     [', ,Basic realm="x",,', [['basic', { realm: 'x' }]]],
-    // What is there and empty does not hide what has the value.
+    // An empty duplicate does not hide a value.
     ['Bearer realm="", realm="https://auth.example/token", service="reg"', [bearer]],
     ['Bearer realm="https://auth.example/token", service="reg", realm="second"', [bearer]],
     ['Bearer realm= ,service=reg', [['bearer', { service: 'reg' }]]],
     ['Bearer service=reg, realm=, scope=""', [['bearer', { service: 'reg', realm: '', scope: '' }]]],
-    // Not closed: what can be read is.
+    // An unterminated string: the readable part counts.
     ['Bearer realm="https://auth.example', [['bearer', { realm: '' }]]],
     ['realm="x"', []],
     ['"Basic"', []],
@@ -66,7 +66,7 @@ describe('the challenges of WWW-Authenticate', () => {
     expect(plain(text)).toEqual(challenges);
   });
 
-  test('are read back as they were written', () => {
+  test('reads back printed challenges', () => {
     const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,10}$/);
     const value = fc.string({ unit: fc.constantFrom(...' ,="\\abc:/?&') });
     const parameter = fc.record({ name: word, value, bare: fc.boolean() });
@@ -95,7 +95,7 @@ describe('the challenges of WWW-Authenticate', () => {
     );
   });
 
-  test('of any text are read in time that grows with its length', () => {
+  test('parses any text in linear time', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'a=", \\\t'), maxLength: 400 }), (text) => {
         parseChallenges(text);

@@ -15,7 +15,7 @@ const basic = (login: string, from = file) => ({
 const auth = (login: string) => ({ auth: Buffer.from(login).toString('base64') });
 const write = (config: object) => writeFile(file, JSON.stringify(config));
 
-/** A helper on the PATH. @param script answers to the server in $server */
+/** Puts a helper on the PATH. @param script responds to the server in $server */
 async function helper(name: string, script: string): Promise<void> {
   const path = join(dir, 'bin', `docker-credential-${name}`);
   await writeFile(path, `#!/bin/sh\n[ "$*" = get ] || exit 9\nread -r server\n${script}\n`);
@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 describe('logins in a file', () => {
-  test('of several the one for most of the name counts', async () => {
+  test('the most specific entry wins', async () => {
     await write({
       auths: {
         'r.example': auth('all:1'),
@@ -59,7 +59,7 @@ describe('logins in a file', () => {
     expect(await loginFor('other.example', 'team/app')).toBeUndefined();
   });
 
-  test('an identity token is one', async () => {
+  test('an identity token is a login', async () => {
     await write({ auths: { 'r.example': { ...auth('me:'), identitytoken: 'secret' } } });
     expect(await loginFor('r.example', 'app')).toEqual({ kind: 'identity', token: 'secret', file });
   });
@@ -72,7 +72,7 @@ describe('logins in a file', () => {
   });
 });
 
-describe('a name is one, however it is written', () => {
+describe('equivalent registry names', () => {
   test.each([
     ['R.Example:5000', 'r.example:5000', false],
     ['r.example:5000', 'R.EXAMPLE:5000', false],
@@ -85,7 +85,7 @@ describe('a name is one, however it is written', () => {
     ['r.example:80', 'r.example', true],
     ['r.example', 'r.example:80', true],
     ['[2001:DB8::1]:443', '[2001:db8::1]', false],
-  ])('%s is logged in to as %s', async (registry, key, plain) => {
+  ])('%s uses the login for %s', async (registry, key, plain) => {
     await write({ auths: { [key]: auth('me:1') } });
     expect(await loginFor(registry, 'app', { plain })).toEqual(basic('me:1'));
   });
@@ -96,7 +96,7 @@ describe('a name is one, however it is written', () => {
     ['r.example:5000', 'r.example', false],
     ['r.example', 'xr.example', false],
     ['r.example', 'https://r.example.org', false],
-  ])('%s is not %s', async (registry, key, plain) => {
+  ])('%s does not use the login for %s', async (registry, key, plain) => {
     await write({ auths: { [key]: auth('me:1') } });
     expect(await loginFor(registry, 'app', { plain })).toBeUndefined();
   });
@@ -111,12 +111,12 @@ describe('a name is one, however it is written', () => {
     'https://docker.io',
     'docker.io/team',
     'docker.io/team/app',
-  ])('Docker Hub’s is %s', async (key) => {
+  ])('Docker Hub as %s', async (key) => {
     await write({ auths: { 'r.example': auth('other:1'), [key]: auth('me:1') } });
     expect(await loginFor('docker.io', 'team/app')).toEqual(basic('me:1'));
   });
 
-  test('docker’s own tokens for Docker Hub are no login to a registry', async () => {
+  test('docker’s own tokens for Docker Hub are not registry logins', async () => {
     const hub = 'https://index.docker.io/v1/';
     const own = { [`${hub}access-token`]: auth('me:a'), [`${hub}refresh-token`]: auth('me:r') };
     await write({ auths: own });
@@ -126,7 +126,7 @@ describe('a name is one, however it is written', () => {
   });
 });
 
-describe('what is there and empty hides nothing', () => {
+describe('empty entries do not hide later ones', () => {
   test.each([
     { 'r.example': {}, 'https://r.example': auth('me:1') },
     { 'https://r.example/v1/': auth('me:1'), 'r.example': { auth: '' } },
@@ -138,7 +138,7 @@ describe('what is there and empty hides nothing', () => {
     expect(await loginFor('r.example', 'team/app')).toEqual(basic('me:1'));
   });
 
-  test('nor does a file', async () => {
+  test('an empty file is skipped', async () => {
     await mkdir(join(dir, 'run/containers'), { recursive: true });
     await mkdir(join(dir, '.config/containers'), { recursive: true });
     await writeFile(join(dir, 'run/containers/auth.json'), '{"auths":{"r.example":{}}}');
@@ -149,13 +149,13 @@ describe('what is there and empty hides nothing', () => {
     expect(await loginFor('r.example', 'app')).toEqual(basic('me:1', join(dir, '.config/containers/auth.json')));
   });
 
-  test('a user without a password is no login', async () => {
+  test('a user without a password is not a login', async () => {
     await write({ auths: { 'r.example': { username: 'me', password: '' } } });
     expect(await loginFor('r.example', 'app')).toBeUndefined();
   });
 });
 
-describe('a file with logins', () => {
+describe('a login file', () => {
   test.each([
     '',
     '\n',
@@ -166,33 +166,33 @@ describe('a file with logins', () => {
     '{"auths":{"r.example":{"auth":null}}}',
     '{"credsStore":""}',
     '{"credHelpers":{"r.example":""},"credsStore":"not-there"}',
-  ])('that holds %j has none', async (text) => {
+  ])('%j has no login', async (text) => {
     await writeFile(file, text);
     expect(await loginFor('r.example', 'app')).toBeUndefined();
   });
 
-  test('may hold users and passwords in any script, and passwords filled up with NUL', async () => {
+  test('may contain non-ASCII users and passwords, and NUL-padded passwords', async () => {
     await write({ auths: { 'r.example': auth('Łukasz:пароль'), 'old.example': auth('me:secret\0\0') } });
     expect(await loginFor('r.example', 'app')).toEqual(basic('Łukasz:пароль'));
     expect(await loginFor('old.example', 'app')).toEqual(basic('me:secret'));
   });
 
   test.each([
-    [{ auths: 3 }, /^auths is no table/],
-    [{ auths: { 'r.example': 'secret' } }, /^auths, r\.example is no table/],
-    [{ auths: { 'r.example': { auth: 3 } } }, /^the auth of r\.example is no text/],
-    [{ auths: { 'r.example': { identitytoken: ['secret'] } } }, /^the identitytoken of r\.example is no text/],
-    [{ auths: { 'r.example': { auth: 'secret:пароль' } } }, /^the auth of r\.example is no base64/],
-    [{ auths: { 'r.example': auth('secret') } }, /^the auth of r\.example holds no user and password/],
-    [{ auths: { 'r.example': auth('me:secret\r\nx: y') } }, /^the auth of r\.example has control characters/],
+    [{ auths: 3 }, /^auths is not an object/],
+    [{ auths: { 'r.example': 'secret' } }, /^auths, r\.example is not an object/],
+    [{ auths: { 'r.example': { auth: 3 } } }, /^auth of r\.example is not a string/],
+    [{ auths: { 'r.example': { identitytoken: ['secret'] } } }, /^identitytoken of r\.example is not a string/],
+    [{ auths: { 'r.example': { auth: 'secret:пароль' } } }, /^the auth of r\.example is not base64/],
+    [{ auths: { 'r.example': auth('secret') } }, /^the auth of r\.example does not contain user:password/],
+    [{ auths: { 'r.example': auth('me:secret\r\nx: y') } }, /^the auth of r\.example contains control characters/],
     [
       { auths: { 'https://r.example/v1/': auth('m\0e:secret') } },
-      /^the auth of https:\/\/r\.example\/v1\/ has control/,
+      /^the auth of https:\/\/r\.example\/v1\/ contains control/,
     ],
-    [{ credsStore: '../secret' }, /^credsStore is no name of a helper/],
-    [{ credsStore: 3 }, /^credsStore is no name of a helper/],
-    [{ credHelpers: { 'r.example': 'a/secret' } }, /^credHelpers, r\.example is no name of a helper/],
-  ])('%j is one error that names it, without what is secret', async (config, says) => {
+    [{ credsStore: '../secret' }, /^credsStore: invalid helper name/],
+    [{ credsStore: 3 }, /^credsStore: invalid helper name/],
+    [{ credHelpers: { 'r.example': 'a/secret' } }, /^credHelpers, r\.example: invalid helper name/],
+  ])('%j is an error that names the entry but no secret', async (config, says) => {
     await write(config);
     const error: unknown = await loginFor('r.example', 'app').catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'registry-denied', message: expect.stringMatching(says), where: { file } });
@@ -200,16 +200,16 @@ describe('a file with logins', () => {
     expect(inspect(error)).not.toMatch(new RegExp(`secret\\b|${secret}`));
   });
 
-  test('is not blamed for what it holds for others', async () => {
+  test('may contain invalid entries for other registries', async () => {
     await write({ auths: { 'other.example': 3, 'r.example': auth('me:1') }, credHelpers: { 'other.example': '' } });
     expect(await loginFor('r.example', 'app')).toEqual(basic('me:1'));
   });
 });
 
-describe('logins that a program keeps', () => {
+describe('credential helpers', () => {
   const answer = 'echo "{\\"ServerURL\\":\\"$server\\",\\"Username\\":\\"me\\",\\"Secret\\":\\"of $server\\"}"';
 
-  test('of the one for the registry, and of the store for all others', async () => {
+  test('credHelpers wins for its registry, credsStore serves the others', async () => {
     await helper('one', 'echo "{\\"Username\\":\\"<token>\\",\\"Secret\\":\\"of $server\\"}"');
     await helper('store', answer);
     await write({ credsStore: 'store', credHelpers: { 'r.example:5000': 'one' }, auths: { 'b.example': {} } });
@@ -217,7 +217,7 @@ describe('logins that a program keeps', () => {
     expect(await loginFor('b.example', 'app')).toEqual(basic('me:of b.example'));
   });
 
-  test('are asked for by the names that docker and podman keep them under', async () => {
+  test('queries the names that docker and podman use', async () => {
     const only = (server: string) =>
       `[ "$server" = "${server}" ] || { echo "credentials not found"; exit 1; }\n${answer}`;
     for (const server of ['https://index.docker.io/v1/', 'docker.io']) {
@@ -236,7 +236,7 @@ describe('logins that a program keeps', () => {
     expect(await loginFor('R.Example:443', 'app')).toEqual(basic('me:of r.example'));
   });
 
-  test('may answer with an empty secret, which is none', async () => {
+  test('an empty secret means no login', async () => {
     await helper('empty', 'echo "{\\"Username\\":\\"\\",\\"Secret\\":\\"\\"}"');
     await helper('store', answer);
     await write({ credsStore: 'store', credHelpers: { 'r.example': 'empty' } });
@@ -245,7 +245,7 @@ describe('logins that a program keeps', () => {
     expect(await loginFor('r.example', 'app')).toBeUndefined();
   });
 
-  test('that has none for the registry is no mistake', async () => {
+  test('a helper without a login for the registry is not an error', async () => {
     await helper('store', 'echo "credentials not found in native keychain"; exit 1');
     await write({ credsStore: 'store' });
     expect(await loginFor('r.example', 'app')).toBeUndefined();
@@ -253,23 +253,23 @@ describe('logins that a program keeps', () => {
     expect(await loginFor('r.example', 'app')).toEqual(basic('file:1'));
   });
 
-  test('is not asked where the login stands in the file', async () => {
+  test('a helper is not run if the file has the login', async () => {
     await write({ credsStore: 'not-there', auths: { 'r.example/team': auth('file:1') } });
     expect(await loginFor('r.example', 'team/app')).toEqual(basic('file:1'));
   });
 
   test.each([
-    ['is not there', undefined, /which is not there/],
+    ['does not exist', undefined, /store was not found/],
     ['fails', 'echo "the key ring is locked"; exit 1', /failed: the key ring is locked/],
-    ['speaks no JSON', 'echo "secret"', /did not answer in JSON/],
-    ['answers null', 'echo null', /gave no Username and Secret/],
+    ['prints no JSON', 'echo "secret"', /did not return JSON/],
+    ['prints null', 'echo null', /returned no Username and Secret/],
     [
-      'gives more than a line',
+      'prints more than a line',
       'printf \'{"Username":"me","Secret":"of\\\\nme"}\'',
-      /gave a Username or Secret with control characters/,
+      /returned a Username or Secret with control characters/,
     ],
-    ['leaves out the secret', 'echo "{\\"Username\\":\\"me\\"}"', /gave no Username and Secret/],
-  ])('one that %s is a clear error', async (_, script, says) => {
+    ['omits the secret', 'echo "{\\"Username\\":\\"me\\"}"', /returned no Username and Secret/],
+  ])('a helper that %s is a clear error', async (_, script, says) => {
     if (script !== undefined) await helper('store', script);
     await write({ credsStore: 'store' });
     await expect(loginFor('r.example', 'app')).rejects.toMatchObject({
@@ -280,23 +280,23 @@ describe('logins that a program keeps', () => {
     });
   });
 
-  test('one that hangs is an error after its time', async () => {
+  test('a helper that hangs fails after its timeout', async () => {
     await helper('store', 'sleep 20');
     await write({ credsStore: 'store' });
     await expect(loginFor('r.example', 'app', { seconds: 0.3 })).rejects.toMatchObject({
       code: 'registry-denied',
-      message: expect.stringMatching(/which did not answer within 0\.3 s/),
+      message: expect.stringMatching(/store did not answer within 0\.3 s/),
       where: { file },
     });
   });
 
-  test('one that may not be run is an error', async () => {
+  test('a helper that is not executable is an error', async () => {
     await helper('store', 'true');
     await chmod(join(dir, 'bin/docker-credential-store'), 0o644);
     await write({ credsStore: 'store' });
     await expect(loginFor('r.example', 'app')).rejects.toMatchObject({
       code: 'registry-denied',
-      message: expect.stringMatching(/which may not be run/),
+      message: expect.stringMatching(/store is not executable/),
     });
   });
 });

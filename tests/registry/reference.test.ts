@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isDockerHub, isLoopback, parseReference, registryHost } from '../../src/registry/reference.ts';
 
-describe('the name of an image in a registry', () => {
+describe('parseReference', () => {
   test.each([
     ['registry.example.org/weir/base:4.0', 'registry.example.org', 'weir/base', '4.0'],
     ['localhost:5000/base', 'localhost:5000', 'base', 'latest'],
@@ -23,18 +23,18 @@ describe('the name of an image in a registry', () => {
     'localhost:99999/x',
     'localhost:0/x',
     '',
-  ])('not %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'bad-reference', exit: 2 }));
   });
 
-  test('one without a tag gets that of the release, and is told as it was typed', () => {
+  test('a missing tag defaults to the release; errors quote the input', () => {
     expect(parseReference('r.example.org/base', '4.0').tag).toBe('4.0');
     expect(parseReference('r.example.org:5000/base:x', '4.0').tag).toBe('x');
     expect(() => parseReference('r.example.org/base', '4.0+x')).toThrow(
-      /^r\.example\.org\/base is without a tag, and 4\.0\+x/,
+      /^r\.example\.org\/base has no tag, and 4\.0\+x/,
     );
-    expect(() => parseReference('', '4.0')).toThrow(/^"" is no name/);
-    expect(() => parseReference('base', '4.0')).toThrow(/^base is no name/);
+    expect(() => parseReference('', '4.0')).toThrow(/^invalid image reference ""/);
+    expect(() => parseReference('base', '4.0')).toThrow(/^invalid image reference base/);
   });
 
   test.each([
@@ -47,14 +47,14 @@ describe('the name of an image in a registry', () => {
     `${'r'.repeat(64)}.example.org`,
     `${'r.'.repeat(126)}org`,
     '5:80',
-  ])('no host is %s', (host) => {
-    expect(() => parseReference(`${host}/base`)).toThrow(/neither a name nor an address of a host/);
+  ])('rejects the host %s', (host) => {
+    expect(() => parseReference(`${host}/base`)).toThrow(/is not a host name or IP address/);
   });
 });
 
-test('a name of any length is refused at once', () => {
+test('overlong references are rejected at once', () => {
   for (const text of [`${'a/'.repeat(50_000)}\n`, `host/${'a-'.repeat(50_000)}!`, 'a'.repeat(2000)]) {
-    expect(() => parseReference(text)).toThrow(/is no name of an image in a registry/);
+    expect(() => parseReference(text)).toThrow(/invalid image reference/);
   }
 });
 
@@ -77,7 +77,7 @@ describe('Docker Hub', () => {
     expect(parseReference(`${host}/base:1`)).toEqual({ registry: host, repository: 'base', tag: '1' });
   });
 
-  test('answers at a host of another name, as no other registry does', () => {
+  test('its registry has another host, unlike any other', () => {
     expect(registryHost('docker.io')).toBe('registry-1.docker.io');
     expect(registryHost('quay.example:5000')).toBe('quay.example:5000');
   });

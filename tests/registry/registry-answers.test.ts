@@ -38,7 +38,7 @@ const push = (options: PushOptions = {}, host = `127.0.0.1:${registry.port}`) =>
     ...options,
   });
 
-/** Answers so many uploads with a refusal first. */
+/** Refuses this many uploads first. */
 function refuseUploads(times: number, status: number, headers: Readonly<Record<string, string>>): void {
   registry.behaviour.odd = (_, response, { method }) => {
     if (method !== 'POST' || times-- <= 0) return false;
@@ -47,23 +47,23 @@ function refuseUploads(times: number, status: number, headers: Readonly<Record<s
   };
 }
 
-describe('a registry that says when to come again', () => {
-  test.each([429, 503])('with status %i is asked again then', async (status) => {
+describe('Retry-After', () => {
+  test.each([429, 503])('is honoured with status %i', async (status) => {
     refuseUploads(1, status, { 'retry-after': '12' });
     await push();
     expect(waits).toEqual([[1, 12]]);
-    expect(said).toEqual([`127.0.0.1:${registry.port} answered ${status} and asks to wait 12 s`]);
+    expect(said).toEqual([`127.0.0.1:${registry.port} answered ${status} and asked to wait 12 s`]);
     expect(registry.manifests.has('4.0')).toBe(true);
   });
 
-  test('may say it as a date, by its own clock', async () => {
+  test('may be a date by the server’s clock', async () => {
     const date = 'Sun, 06 Nov 1994 08:00:00 GMT';
     refuseUploads(1, 429, { date, 'retry-after': 'Sun, 06 Nov 1994 08:00:40 GMT' });
     await push();
     expect(waits).toEqual([[1, 40]]);
   });
 
-  test('is waited for more often than one that fails, but not for ever', async () => {
+  test('allows more attempts than a failure does, but not endless ones', async () => {
     refuseUploads(8, 429, { 'retry-after': '20' });
     await push();
     expect(waits.length).toBe(8);
@@ -75,7 +75,7 @@ describe('a registry that says when to come again', () => {
     expect(waits.length).toBeLessThan(8 + 3 * 301);
   });
 
-  test('in longer than Weir waits gets an error that says so, at once', async () => {
+  test('beyond the limit fails at once and reports the wait', async () => {
     refuseUploads(1000, 429, { 'retry-after': '21600' });
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
@@ -84,7 +84,7 @@ describe('a registry that says when to come again', () => {
     expect(waits).toEqual([]);
   });
 
-  test('is left alone by all requests until then', async () => {
+  test('delays all requests', async () => {
     const held: (() => void)[] = [];
     refuseUploads(1, 429, { 'retry-after': '5' });
     const open = openRegistry(parseReference(`127.0.0.1:${registry.port}/weir/base:4.0`), {
@@ -94,7 +94,7 @@ describe('a registry that says when to come again', () => {
     const upload = open.putBlob(blob, async () => new Blob(['blob']));
     while (held.length === 0) await new Promise((done) => setTimeout(done, 5));
     const question = open.hasBlob({ ...blob, digest: `sha256:${sha256('other')}` });
-    // What was sent before these has come before them.
+    // Requests sent before these arrived before them.
     for (let count = 0; count < 3; count++) await fetch(`http://127.0.0.1:${registry.port}/v2/`);
     const heads = () => registry.asked.filter(({ method }) => method === 'HEAD').length;
     expect(heads()).toBe(0);
@@ -105,7 +105,7 @@ describe('a registry that says when to come again', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   const endless = (response: ServerResponse, status: number): true => {
     response.writeHead(status);
     const more = (): void => {
@@ -116,23 +116,23 @@ describe('an answer', () => {
     return true;
   };
 
-  test('that has no end is one error, and no more of it is read', async () => {
+  test('without end is an error, and reading stops', async () => {
     registry.behaviour.odd = (_, response) => endless(response, 200);
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
-      message: `127.0.0.1:${registry.port} sends an answer of more than 4194304 bytes`,
+      message: `127.0.0.1:${registry.port} sent a response of more than 4194304 bytes`,
     });
   });
 
-  test('that refuses without end is a refusal all the same', async () => {
+  test('that is an endless refusal is still a refusal', async () => {
     registry.behaviour.odd = (_, response) => endless(response, 403);
     await expect(push()).rejects.toMatchObject({
       code: 'registry-denied',
-      message: expect.stringContaining('answered 403 to the question for the manifest 4.0'),
+      message: expect.stringContaining('answered 403 to a request for the manifest 4.0'),
     });
   });
 
-  test.each([200, 403])('that stands still in the middle is given up (%i)', async (status) => {
+  test.each([200, 403])('that stalls in the middle times out (%i)', async (status) => {
     registry.behaviour.odd = (_, response) => {
       response.writeHead(status).write('{"errors":');
       return true;
@@ -142,12 +142,12 @@ describe('an answer', () => {
         ? { code: 'registry-denied', details: ['{"errors":'] }
         : {
             code: 'no-registry',
-            message: `the registry 127.0.0.1:${registry.port} stopped in the middle of its answer: nothing came for 0.2 s`,
+            message: `the registry 127.0.0.1:${registry.port} stalled: no data for 0.2 s`,
           },
     );
   });
 
-  test('that trickles is given up too', async () => {
+  test('that trickles times out too', async () => {
     registry.behaviour.odd = (_, response) => {
       response.writeHead(200);
       const timer = setInterval(() => response.write(' '), 20);
@@ -156,30 +156,30 @@ describe('an answer', () => {
     };
     await expect(push({ answerSeconds: 1 })).rejects.toMatchObject({
       code: 'no-registry',
-      message: `the registry 127.0.0.1:${registry.port} did not end its answer within 4 s`,
+      message: `the registry 127.0.0.1:${registry.port} did not complete its response within 4 s`,
     });
   });
 
   test.each([
-    ['nested', '{"manifests":'.repeat(65) + '}'.repeat(65), /JSON nested too deep/],
-    ['nested deeper than a stack', '['.repeat(1_000_000), /JSON nested too deep/],
-    ['one string of brackets', `{"a":"${'[\\"'.repeat(100)}"`, /something that is no JSON/],
+    ['nested', '{"manifests":'.repeat(65) + '}'.repeat(65), /JSON nested too deeply/],
+    ['nested deeper than a stack', '['.repeat(1_000_000), /JSON nested too deeply/],
+    ['one string of brackets', `{"a":"${'[\\"'.repeat(100)}"`, /something other than JSON/],
     [
       'of negative sizes',
       '{"manifests":[{"mediaType":"a/b","digest":"sha256:0","size":-1}]}',
-      /no list of descriptors/,
+      /is not a list of descriptors/,
     ],
     [
       'of endless sizes',
       '{"manifests":[{"mediaType":"a/b","digest":"sha256:0","size":1e999}]}',
-      /no list of descriptors/,
+      /is not a list of descriptors/,
     ],
-  ])('that is %s is one error', async (_, text, says) => {
+  ])('with JSON that is %s is one error', async (_, text, says) => {
     registry.manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from(text) });
     await expect(push()).rejects.toMatchObject({ code: 'registry-failed', message: expect.stringMatching(says) });
   });
 
-  test('with an empty list of images is that of an image all the same', async () => {
+  test('with layers and a null list of images is an image', async () => {
     const image = '{"manifests":null,"layers":[{"mediaType":"a/b","digest":"sha256:0","size":1}]}';
     registry.manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from(image) });
     await expect(push({ index: true })).rejects.toMatchObject({ code: 'not-an-index' });
@@ -195,7 +195,7 @@ describe('a registry', () => {
     await writeFile(file, JSON.stringify({ auths: Object.fromEntries(hosts.map((host) => [host, { auth }])) }));
   }
 
-  test('whose name is written in other letters gets the login with uploads too', async () => {
+  test('in upper case gets the login with uploads too', async () => {
     registry.behaviour.token = 'token';
     registry.behaviour.challenges = ['Basic'];
     await login(`localhost:${registry.port}`);
@@ -203,10 +203,10 @@ describe('a registry', () => {
     expect(registry.manifests.has('4.0')).toBe(true);
   });
 
-  test('whose port is that of the scheme gets it too', async (context) => {
+  test('with the scheme’s default port gets it too', async (context) => {
     const host = '127.0.0.80';
     const onPort80 = await startRegistry({ host, port: 80 }).catch((error: NodeJS.ErrnoException) => {
-      // Only root may listen there, everywhere but on some hosts; and somebody may do so already.
+      // Usually only root may listen on this port, and another process may already do so.
       if (error.code === 'EACCES' || error.code === 'EADDRINUSE') return context.skip(`cannot listen: ${error.code}`);
       throw error;
     });
@@ -218,7 +218,7 @@ describe('a registry', () => {
     expect(onPort80.manifests.has('4.0')).toBe(true);
   });
 
-  test('that sends an upload to another host does not have the login sent there', async () => {
+  test('that redirects an upload to another host does not send the login there', async () => {
     registry.behaviour.token = 'token';
     registry.behaviour.challenges = ['Basic'];
     await login(`127.0.0.1:${registry.port}`);
@@ -241,7 +241,7 @@ describe('a registry', () => {
     expect([...new Set(given)]).toEqual([undefined]);
   });
 
-  test('that keeps a manifest as another than was sent is told', async () => {
+  test('that stores other manifest bytes is an error', async () => {
     registry.behaviour.odd = (path, response, { method }) => {
       if (method === 'PUT' && path.includes('/manifests/')) {
         response.setHeader('docker-content-digest', `sha256:${'0'.repeat(64)}`);
@@ -251,7 +251,7 @@ describe('a registry', () => {
     const { digest } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')).manifests[0];
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
-      message: expect.stringContaining(`as sha256:${'0'.repeat(64)}, not as it was sent: ${digest}`),
+      message: expect.stringContaining(`as sha256:${'0'.repeat(64)} instead of ${digest}`),
     });
     expect(registry.manifests.has('4.0')).toBe(false);
   });
@@ -268,7 +268,7 @@ describe('a registry', () => {
   });
 });
 
-test('the query of an address stays as it is, to the letter', () => {
+test('withQuery keeps the existing query byte for byte', () => {
   const digest = 'digest=sha256%3A0';
   const of = (text: string): string => withQuery(webAddress(text, 'https://r.example/v2/a/b')!, digest).href;
   expect(of('/up/1?_state=a+b~c%2F&flag&x==#part')).toBe(`https://r.example/up/1?_state=a+b~c%2F&flag&x==&${digest}`);

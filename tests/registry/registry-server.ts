@@ -8,27 +8,27 @@ import { openStore, putBytes } from '../../src/engine/store.ts';
 import { addOciImage, writeOciIndex } from '../../src/image/oci.ts';
 import { storedGzip } from '../image/stored-gzip.ts';
 
-/** A registry in memory that does what the specification asks, and what real ones do on bad days. */
+/** An in-memory registry that follows the specification and can misbehave as real ones do. */
 export interface Behaviour {
-  /** Answers this many requests with 503 first. */
+  /** Responds 503 to this many requests first. */
   failures: number;
-  /** Wants a token. */
+  /** Requires a token. */
   token?: string;
-  /** Takes the token this many times, then wants another. */
+  /** Accepts the token this many times, then requires a new one. */
   tokenUses?: number;
-  /** Knows the referrers API. */
+  /** Supports the referrers API. */
   referrers: boolean;
-  /** Answers by itself, where it does. */
+  /** Handles the request instead, if it returns true. */
   odd?: (path: string, response: ServerResponse, request: IncomingMessage) => boolean;
-  /** Refuses all writes. */
+  /** Rejects all writes. */
   denied?: boolean;
-  /** The headers WWW-Authenticate with which it asks for the token, or for `me:secret`; a Bearer challenge where left out. */
+  /** WWW-Authenticate headers that ask for the token or for `me:secret`; by default a Bearer challenge. */
   challenges?: readonly string[];
-  /** What the server of tokens answers, where not with the token. */
+  /** Response of the token server, instead of the token. */
   tokenAnswer?: string;
 }
 
-/** What a request said, where tests ask. */
+/** A recorded request. */
 export interface Asked {
   readonly method: string;
   readonly path: string;
@@ -42,7 +42,7 @@ export interface TestRegistry {
   readonly behaviour: Behaviour;
   readonly blobs: Map<string, Buffer>;
   readonly manifests: Map<string, { type: string; bytes: Buffer }>;
-  /** Every request so far. */
+  /** All requests so far. */
   readonly asked: Asked[];
   readonly close: () => Promise<void>;
 }
@@ -127,7 +127,7 @@ export async function startRegistry(address?: { readonly host: string; readonly 
   return { server, port, behaviour, blobs, manifests, asked, close };
 }
 
-/** An OCI layout with an image of one file. @param dir where its store may be @returns the image's digest */
+/** An OCI layout with an image of one file. @param dir where its store goes @returns the image's digest */
 export async function writeLayout(dir: string, to: string, architecture: 'amd64' | 'arm64'): Promise<string> {
   const store = await openStore(join(dir, 'store'));
   const base = { mode: 0o755, user: 'root', group: 'root', mtime: 5, packages: [] };

@@ -37,27 +37,27 @@ const push = () =>
   pushLayout(layout, parseReference(`${at()}/weir/base:4.0`), [], {
     wait: async (_, asked) => void waits.push(asked),
   });
-/** The schemes that the registry was answered with. */
+/** The authentication schemes sent to the registry. */
 const schemes = () => [
   ...new Set(
     registry.asked.filter(({ path }) => path !== '/token').map((one) => one.authorization?.split(' ')[0] ?? 'none'),
   ),
 ];
 
-describe('of the ways in that a registry offers', () => {
+describe('authentication schemes of a registry', () => {
   const basic = 'Basic realm="Registry Realm"';
   test.each([
     ['a token', ['BEARER'], 'Bearer'],
     ['a password', [basic], 'Basic'],
-    ['one of both, in one header', [`BEARER, ${basic}`], 'Bearer'],
-    ['one of both, the other way round', [`${basic}, BEARER`], 'Bearer'],
-    ['one of both, in two headers', [basic, 'BEARER'], 'Bearer'],
-    ['one that Weir does not know, and a password', ['Negotiate', basic], 'Basic'],
-    ['one that Weir does not know, with a value of its own', [`Negotiate YWJj==, ${basic}`], 'Basic'],
-    ['a token, after a realm that looks like one', [`Basic realm="Bearer realm=x, y", BEARER`], 'Bearer'],
-    ['a token from nowhere, and a password', ['Bearer realm="",service="test"', basic], 'Basic'],
-    ['a token from no address, and one from a good one', ['Bearer realm="/token"', 'BEARER'], 'Bearer'],
-  ])('%s: the one that works is taken', async (_, challenges, scheme) => {
+    ['either, in one header', [`BEARER, ${basic}`], 'Bearer'],
+    ['either, in reverse order', [`${basic}, BEARER`], 'Bearer'],
+    ['either, in two headers', [basic, 'BEARER'], 'Bearer'],
+    ['an unsupported one and a password', ['Negotiate', basic], 'Basic'],
+    ['an unsupported one with a bare value', [`Negotiate YWJj==, ${basic}`], 'Basic'],
+    ['a token, after a realm that looks like a challenge', [`Basic realm="Bearer realm=x, y", BEARER`], 'Bearer'],
+    ['a token without a realm, and a password', ['Bearer realm="",service="test"', basic], 'Basic'],
+    ['a token with an invalid realm, and one with a valid realm', ['Bearer realm="/token"', 'BEARER'], 'Bearer'],
+  ])('%s: uses the supported one', async (_, challenges, scheme) => {
     registry.behaviour.challenges = challenges;
     await login();
     await push();
@@ -66,28 +66,28 @@ describe('of the ways in that a registry offers', () => {
   });
 
   test.each([
-    [['Negotiate', 'Digest realm="x"'], /in a way that Weir does not know \(negotiate, digest\)/],
-    [[''], /it does not say how/],
-    [['Bearer service="test"'], /in a way that Weir does not know \(bearer\)/],
-  ])('%j is none', async (challenges, says) => {
+    [['Negotiate', 'Digest realm="x"'], /unsupported scheme \(negotiate, digest\)/],
+    [[''], /it names no authentication scheme/],
+    [['Bearer service="test"'], /unsupported scheme \(bearer\)/],
+  ])('%j is not supported', async (challenges, says) => {
     registry.behaviour.challenges = challenges;
     await expect(push()).rejects.toMatchObject({ code: 'registry-denied', message: expect.stringMatching(says) });
   });
 
-  test('without a login a token is asked for, where a password would be taken too', async () => {
+  test('without a login an anonymous token is preferred over Basic', async () => {
     registry.behaviour.challenges = ['Basic realm="x"', 'BEARER'];
     await push();
     expect(schemes()).toEqual(['none', 'Bearer']);
   });
 });
 
-describe('a field that is there and empty hides no other', () => {
+describe('an empty field does not hide another', () => {
   test.each([
     '{"token":"","access_token":"token"}',
     '{"token":null,"access_token":"token"}',
     '{"token":"token","access_token":""}',
     '{"access_token":"token"}',
-  ])('in the answer %s', async (answer) => {
+  ])('in the response %s', async (answer) => {
     registry.behaviour.tokenAnswer = answer;
     await push();
     expect(registry.manifests.has('4.0')).toBe(true);
@@ -102,7 +102,7 @@ describe('a field that is there and empty hides no other', () => {
     expect(registry.manifests.has('4.0')).toBe(true);
   });
 
-  test('in a challenge: a service without a name is not asked for', async () => {
+  test('an empty service is not sent', async () => {
     const realm = `http://${at()}/token?account=a~b`;
     registry.behaviour.challenges = [`Bearer realm="${realm}",service=""`];
     await push();
@@ -111,17 +111,17 @@ describe('a field that is there and empty hides no other', () => {
   });
 });
 
-describe('a server of tokens', () => {
+describe('a token server', () => {
   const asking = { attempts: 1, answerSeconds: 30, wait: async () => {} };
   const challenge = (realm: string) =>
     new Response(null, { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } });
 
-  test('without TLS does not get the login for a registry with TLS', async () => {
+  test('without TLS does not get the login of a registry with TLS', async () => {
     await writeFile(file, '{"auths":{"r.example":{"username":"me","password":"secret"}}}');
     const to = parseReference('r.example/weir/base');
     await expect(authorize(challenge('http://auth.example/token'), to, false, asking)).rejects.toMatchObject({
       code: 'registry-failed',
-      message: 'r.example wants the login to be sent to auth.example without TLS',
+      message: 'r.example asks to send the login to auth.example without TLS',
     });
     const own = await authorize(
       challenge(`http://${at()}/token`),
@@ -132,7 +132,7 @@ describe('a server of tokens', () => {
     expect(own).toEqual({ header: 'Bearer token', file });
   });
 
-  test('that has too much to do is asked again when it says', async () => {
+  test('that sends Retry-After is retried', async () => {
     let refused = 2;
     registry.behaviour.odd = (path, response) => {
       if (path !== '/token' || refused-- <= 0) return false;
@@ -144,7 +144,7 @@ describe('a server of tokens', () => {
     expect(registry.manifests.has('4.0')).toBe(true);
   });
 
-  test('whose answer has no end is one error', async () => {
+  test('whose response has no end is one error', async () => {
     registry.behaviour.odd = (path, response) => {
       if (path !== '/token') return false;
       const more = (): void => {
@@ -156,7 +156,7 @@ describe('a server of tokens', () => {
     };
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
-      message: `${at()} sends an answer of more than 1048576 bytes`,
+      message: `${at()} sent a response of more than 1048576 bytes`,
     });
   });
 });

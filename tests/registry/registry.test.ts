@@ -40,7 +40,7 @@ const push = (artifacts = [sbom]) =>
   pushLayout(layout, parseReference(`127.0.0.1:${port}/weir/base:4.0`), artifacts, { wait: async () => {} });
 
 describe('pushing', () => {
-  test('sends blobs, then manifests, and sends nothing twice', async () => {
+  test('sends blobs, then manifests, each once', async () => {
     const first = await push();
     expect(first.blobs).toMatchObject({ there: 0, uploaded: blobs.size });
     expect(manifests.get('4.0')?.bytes).toEqual(manifests.get(first.digest)?.bytes);
@@ -48,7 +48,7 @@ describe('pushing', () => {
     expect((await push()).blobs).toEqual({ uploaded: 0, there: first.blobs.uploaded, bytes: 0 });
   });
 
-  test('an SBOM refers to its image, and no tag stands in where the registry lists referrers itself', async () => {
+  test('an SBOM refers to its image, without a fallback tag if the registry lists referrers', async () => {
     const { digest, referrers } = await push();
     const referrer = JSON.parse(manifests.get(referrers[0]!)!.bytes.toString());
     expect(referrer.subject.digest).toBe(digest);
@@ -56,7 +56,7 @@ describe('pushing', () => {
     expect(manifests.has(digest.replace(':', '-'))).toBe(false);
   });
 
-  test('a registry that knows no referrers gets a list under a tag, to which later ones are added', async () => {
+  test('a registry without the referrers API gets an index under a tag, extended by later pushes', async () => {
     behaviour.referrers = false;
     const { digest } = await push();
     await push([{ ...sbom, data: '{}' }]);
@@ -66,7 +66,7 @@ describe('pushing', () => {
     expect(list.manifests[0]).toMatchObject({ artifactType: 'application/spdx+json' });
   });
 
-  test('a signature is there before the tag is, one for each name, and a new one takes the place of an old one', async () => {
+  test('a signature precedes the tag, one per reference, and a new one replaces the old one', async () => {
     const signed = (tag: string, by = 'me') =>
       pushLayout(layout, parseReference(`127.0.0.1:${port}/weir/base:${tag}`), [], {
         sign: (bytes) => Buffer.from(`${by}: ${createHash('sha256').update(bytes).digest('hex')}`),
@@ -94,7 +94,7 @@ describe('pushing', () => {
     ]);
   });
 
-  test('with an index a tag holds an image for each architecture, and a new one takes the place of its own', async () => {
+  test('--index keeps one image per architecture and replaces only its own', async () => {
     const arm = join(dir, 'arm64');
     await mkdir(arm);
     const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
@@ -119,14 +119,14 @@ describe('pushing', () => {
         platform: { os: 'linux', architecture },
       })),
     );
-    // The index and each image are signed by themselves.
+    // The index and each image are signed.
     const index = both.pushed.split('@')[1]!;
     for (const digest of [index, digests.amd64, digests.arm64]) {
       expect([...manifests.keys()], digest).toContain(`${digest.replace(':', '-')}.sig`);
     }
   });
 
-  test('an index does not take the place of an image that somebody pushed without one', async () => {
+  test('an index does not replace a single image', async () => {
     await push();
     const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
     const before = new Map(manifests);
@@ -138,7 +138,7 @@ describe('pushing', () => {
     expect(manifests).toEqual(before);
   });
 
-  test('without --index no image takes the place of an index with images for other platforms', async () => {
+  test('without --index an image does not replace an index with other platforms', async () => {
     const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
     const arm = join(dir, 'arm64');
     await mkdir(arm);
@@ -152,7 +152,7 @@ describe('pushing', () => {
       hint: expect.stringContaining('--index'),
     });
     expect({ manifests, blobs }).toEqual(before);
-    // Its own platform's it may replace, with what goes along with it.
+    // An index of its own platform and its attestations may be replaced.
     const index = JSON.parse(manifests.get('4.0')!.bytes.toString());
     index.manifests.push({ ...index.manifests[0], platform: { os: 'unknown', architecture: 'unknown' } });
     manifests.get('4.0')!.bytes = Buffer.from(JSON.stringify(index));
@@ -160,13 +160,13 @@ describe('pushing', () => {
     expect(manifests.get('4.0')?.bytes).toEqual(manifests.get(digest)?.bytes);
   });
 
-  test('a registry that wants a token gets one', async () => {
+  test('a registry that requires a token gets one', async () => {
     behaviour.token = 'secret';
     await push();
     expect(manifests.has('4.0')).toBe(true);
   });
 
-  test('a token that runs out while the push goes on is followed by another', async () => {
+  test('a token that expires during the push is renewed', async () => {
     behaviour.token = 'first';
     behaviour.tokenUses = 5;
     await push();
@@ -174,7 +174,7 @@ describe('pushing', () => {
     expect(behaviour.token).not.toBe('first');
   });
 
-  test('an identity token is good for a token', async () => {
+  test('an identity token is exchanged for an access token', async () => {
     const file = join(dir, 'auth.json');
     vi.stubEnv('REGISTRY_AUTH_FILE', file);
     behaviour.token = 'secret';
@@ -190,15 +190,18 @@ describe('pushing', () => {
     expect(manifests.has('4.0')).toBe(true);
   });
 
-  test.each(['{"auths":', '[]', '{"auths":3}'])('a file with logins that holds %j is named', async (text) => {
-    const file = join(dir, 'auth.json');
-    await writeFile(file, text);
-    vi.stubEnv('REGISTRY_AUTH_FILE', file);
-    behaviour.token = 'secret';
-    await expect(push()).rejects.toMatchObject({ code: 'registry-denied', where: { file } });
-  });
+  test.each(['{"auths":', '[]', '{"auths":3}'])(
+    'a login file with %j is an error that names the file',
+    async (text) => {
+      const file = join(dir, 'auth.json');
+      await writeFile(file, text);
+      vi.stubEnv('REGISTRY_AUTH_FILE', file);
+      behaviour.token = 'secret';
+      await expect(push()).rejects.toMatchObject({ code: 'registry-denied', where: { file } });
+    },
+  );
 
-  test('a user and password that are refused are told with their file', async () => {
+  test('rejected credentials are reported with their file', async () => {
     const file = join(dir, 'auth.json');
     vi.stubEnv('REGISTRY_AUTH_FILE', file);
     const auth = Buffer.from('me:secret').toString('base64');
@@ -210,22 +213,22 @@ describe('pushing', () => {
     });
   });
 
-  test('a server of tokens that fails is not taken for one that refuses', async () => {
+  test('a failing token server is not reported as a refusal', async () => {
     behaviour.token = 'secret';
     behaviour.odd = (path, response) => path === '/token' && response.writeHead(503).end() === response;
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
-      message: `127.0.0.1:${port} answered 503 to the question for a token`,
+      message: `127.0.0.1:${port} answered 503 to the token request`,
     });
   });
 
-  test('a server that fails for a while is asked again', async () => {
+  test('a server that fails for a while is retried', async () => {
     behaviour.failures = 3;
     await push();
     expect(manifests.has('4.0')).toBe(true);
   });
 
-  test('an upload that was cut begins anew, where the registry says', async () => {
+  test('an interrupted upload restarts at a new location', async () => {
     const cut: string[] = [];
     behaviour.odd = (path, response, { method }) => {
       if (method !== 'PUT' || !path.includes('/uploads/') || cut.length > 0) return false;
@@ -243,7 +246,7 @@ describe('pushing', () => {
     expect(to.length).toBe(blobs.size + 1);
   });
 
-  test('a blob that cannot be read is no fault of the registry', async () => {
+  test('an unreadable blob is not reported as a fault of the registry', async () => {
     const [name] = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')).manifests;
     const { config } = JSON.parse(await readFile(join(layout, 'blobs', name.digest.replace(':', '/')), 'utf8'));
     await rm(join(layout, 'blobs', config.digest.replace(':', '/')));
@@ -253,7 +256,7 @@ describe('pushing', () => {
     expect(wait).not.toHaveBeenCalled();
   });
 
-  test('a refusal is an error that says how to log in, and the tag is not set', async () => {
+  test('a refusal is an error with a login hint, and the tag is not set', async () => {
     behaviour.denied = true;
     await expect(push()).rejects.toMatchObject({
       code: 'registry-denied',
@@ -263,13 +266,13 @@ describe('pushing', () => {
     expect(manifests.size).toBe(0);
   });
 
-  test('a server that stays away is an error after four attempts', async () => {
+  test('a server that stays down is an error after four attempts', async () => {
     behaviour.failures = 100;
     await expect(push()).rejects.toMatchObject({ code: 'registry-failed', message: expect.stringContaining('503') });
     expect(behaviour.failures).toBe(100 - 4);
   });
 
-  test('a registry that is not there', async () => {
+  test('a registry that does not run', async () => {
     server.closeAllConnections();
     await new Promise((done) => server.close(done));
     await expect(push()).rejects.toMatchObject({ code: 'no-registry' });
@@ -277,7 +280,7 @@ describe('pushing', () => {
     await listenOnLoopback(server);
   });
 
-  test('a port that HTTP clients leave alone is an error at the first attempt', async () => {
+  test('a port that fetch blocks is an error at the first attempt', async () => {
     const wait = vi.fn(async () => {});
     await expect(pushLayout(layout, parseReference('localhost:6000/base'), [], { wait })).rejects.toMatchObject({
       code: 'bad-reference',
@@ -287,65 +290,63 @@ describe('pushing', () => {
     expect(wait).not.toHaveBeenCalled();
   });
 
-  describe('answers that are none are one error that names the registry', () => {
+  describe('an invalid response is one error that names the registry', () => {
     const failed = (says: RegExp) => ({ code: 'registry-failed', message: expect.stringMatching(says) });
 
     test.each(['nonsense', 'ftp://127.0.0.1/token', '/token', 'http://me:secret@127.0.0.1/token'])(
-      'a server of tokens at %s',
+      'a token server at %s',
       async (realm) => {
         behaviour.odd = (_, response) => {
           response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="test"` }).end();
           return true;
         };
-        await expect(push()).rejects.toMatchObject(
-          failed(/^127\.0\.0\.1:\d+ sends for a token to .*, which is no address/),
-        );
+        await expect(push()).rejects.toMatchObject(failed(/^127\.0\.0\.1:\d+ names an invalid token server /));
       },
     );
 
     test.each(['<html>', '', 'null', '[]', '{}', '{"token":3}', '{"token":""}', '{"token":"a\\nb"}'])(
-      'a token that is %j',
+      'the token response %j',
       async (text) => {
         behaviour.token = 'secret';
         behaviour.odd = (path, response) => path === '/token' && response.end(text) === response;
-        await expect(push()).rejects.toMatchObject(failed(/^127\.0\.0\.1:\d+ answered the question for a token with/));
+        await expect(push()).rejects.toMatchObject(failed(/^127\.0\.0\.1:\d+ returned .* for a token/));
       },
     );
 
     test.each([
-      ['<html>', /the manifest 4\.0 with something that is no JSON/],
-      ['null', /the manifest 4\.0 with JSON that has no fields/],
-      ['3', /the manifest 4\.0 with JSON that has no fields/],
-      ['{"manifests":3}', /manifest 4\.0 whose manifests are no list of descriptors/],
-      ['{"manifests":[null]}', /manifest 4\.0 whose manifests are no list of descriptors/],
-      ['{"manifests":[{"digest":"sha256:0"}]}', /manifest 4\.0 whose manifests are no list of descriptors/],
+      ['<html>', /something other than JSON for the manifest 4\.0/],
+      ['null', /JSON that is not an object for the manifest 4\.0/],
+      ['3', /JSON that is not an object for the manifest 4\.0/],
+      ['{"manifests":3}', /manifest 4\.0: manifests is not a list of descriptors/],
+      ['{"manifests":[null]}', /manifest 4\.0: manifests is not a list of descriptors/],
+      ['{"manifests":[{"digest":"sha256:0"}]}', /manifest 4\.0: manifests is not a list of descriptors/],
       [
         '{"manifests":[{"mediaType":"a/b","digest":"sha256:0","size":1,"platform":null}]}',
-        /manifest 4\.0 whose manifests are no list of descriptors/,
+        /manifest 4\.0: manifests is not a list of descriptors/,
       ],
-      ['{"layers":"all"}', /manifest 4\.0 whose layers are no list of descriptors/],
+      ['{"layers":"all"}', /manifest 4\.0: layers is not a list of descriptors/],
     ])('a manifest that is %s', async (text, says) => {
       manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from(text) });
       await expect(push()).rejects.toMatchObject(failed(says));
     });
 
-    test('an index without images is none of them', async () => {
+    test('an index without images is valid', async () => {
       manifests.set('4.0', { type: 'text/plain', bytes: Buffer.from('{"manifests":null}') });
       const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
       expect((await pushLayout(layout, to, [], { index: true })).architectures).toEqual(['amd64']);
     });
 
     test.each([
-      [undefined, /takes an upload, but does not say where/],
-      ['http://[', /sends an upload to http:\/\/\[, which is no address/],
-      ['file:///upload', /sends an upload to file:\/\/\/upload, which is no address/],
+      [undefined, /accepted an upload but returned no location/],
+      ['http://[', /returned an invalid upload location http:\/\/\[/],
+      ['file:///upload', /returned an invalid upload location file:\/\/\/upload/],
     ])('an upload at %s', async (location, says) => {
       behaviour.odd = (_, response, { method }) =>
         method === 'POST' && response.writeHead(202, location === undefined ? {} : { location }).end() === response;
       await expect(push()).rejects.toMatchObject(failed(says));
     });
 
-    test.each(['/v2/', 'file:///v2/', 'http://['])('a redirect to %s, which is not tried again', async (location) => {
+    test.each(['/v2/', 'file:///v2/', 'http://['])('a redirect to %s is not retried', async (location) => {
       behaviour.odd = (_, response) => response.writeHead(307, { location }).end() === response;
       const wait = vi.fn(async () => {});
       const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
@@ -353,7 +354,7 @@ describe('pushing', () => {
       expect(wait).not.toHaveBeenCalled();
     });
 
-    test('one that breaks off', async () => {
+    test('a response that breaks off', async () => {
       behaviour.odd = (_, response) => {
         response.writeHead(200, { 'content-length': '100' }).write('{');
         setTimeout(() => response.destroy(), 20);
@@ -361,7 +362,7 @@ describe('pushing', () => {
       };
       await expect(push()).rejects.toMatchObject({
         code: 'no-registry',
-        message: expect.stringMatching(/broke off its answer/),
+        message: expect.stringMatching(/closed the connection early/),
       });
     });
   });
@@ -369,18 +370,18 @@ describe('pushing', () => {
   test.each([
     ['a registry', '/v2/weir/base/manifests/4.0', 4],
     ['a server of tokens', '/token', 4],
-  ])('%s that never answers is an error after each attempt took its time', async (_, silent, times) => {
+  ])('%s that never responds is an error after each attempt times out', async (_, silent, times) => {
     behaviour.token = 'secret';
     behaviour.odd = (path) => path === silent;
     const to = parseReference(`127.0.0.1:${port}/weir/base:4.0`);
     await expect(pushLayout(layout, to, [], { wait: async () => {}, answerSeconds: 0.1 })).rejects.toMatchObject({
       code: 'no-registry',
-      message: `the registry 127.0.0.1:${port} does not answer within 0.1 s`,
+      message: `the registry 127.0.0.1:${port} did not respond within 0.1 s`,
     });
     expect(asked.filter(({ path }) => path === silent)).toHaveLength(times);
   });
 
-  test('an upload may take longer than a question', async () => {
+  test('an upload may take longer than other requests', async () => {
     behaviour.odd = (path, response, { method }) => {
       if (method !== 'PUT' || !path.includes('/uploads/')) return false;
       setTimeout(() => response.writeHead(201).end(), 250);
@@ -391,7 +392,7 @@ describe('pushing', () => {
     expect(manifests.has('4.0')).toBe(true);
   });
 
-  test('a folder that is no layout', async () => {
+  test('a folder that is not a layout', async () => {
     await writeFile(join(layout, 'index.json'), '{"manifests":[]}');
     await expect(push()).rejects.toMatchObject({ code: 'not-a-layout' });
   });

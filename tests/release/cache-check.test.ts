@@ -21,7 +21,7 @@ const check = async (repair = false) => {
   return report.faults.map(({ path, fault }) => `${fault} ${path}`).sort();
 };
 
-/** An action whose output names a blob beside it, as that which finalises a tree does. */
+/** An action whose output refers to another blob, like the finalise action. */
 const treeAction = (runs: { count: number }) => ({
   kind: 'tree',
   code: 'a'.repeat(64),
@@ -34,14 +34,14 @@ const treeAction = (runs: { count: number }) => ({
   },
 });
 
-test('an empty cache, and one that nobody touched, hold', async () => {
+test('an empty cache and an intact one pass', async () => {
   expect(await check()).toEqual([]);
   await perform(engine, treeAction({ count: 0 }));
   const report = await checkCache({ cache, engine }, { repair: false });
   expect(report).toMatchObject({ ok: true, blobs: 2, actions: 1, faults: [], repaired: false });
 });
 
-test('names what is wrong, and with repair removes it with all that needs it, so that it is done again', async () => {
+test('reports faults; with repair, removes them and everything that depends on them', async () => {
   const runs = { count: 0 };
   const { action, value } = await perform(engine, treeAction(runs));
   const blob = uncheckedBlobPath(engine.store, value as string);
@@ -62,7 +62,7 @@ test('names what is wrong, and with repair removes it with all that needs it, so
   expect(runs.count).toBe(2);
 });
 
-test('notices results that a power cut emptied, and indexes that are not the cache’s own', async () => {
+test('detects results truncated by a power cut, and indexes of another cache', async () => {
   const { action } = await perform(engine, treeAction({ count: 0 }));
   const result = `actions/${action.slice(0, 2)}/${action}.json`;
   await truncate(join(cache, result));

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { configuredPackages } from '../../src/release/describe.ts';
 import { load } from '../project/fixture.ts';
 
-it('lists the packages that the configuration names, with the channel that the strongest word gives', async () => {
+it('lists the configured packages with the channel of the most specific setting', async () => {
   const project = await load(`
 [default-package-config.publish]
 rpm-channel = "base"

@@ -13,7 +13,7 @@ const all = (['holds', 'broken', 'unchecked'] as const).flatMap((status) =>
   (['error', 'warning'] as const).map((severity) => verdict(status, severity)),
 );
 
-test('image lint and release build let the same verdicts pass', () => {
+test('image lint and release build accept the same verdicts', () => {
   for (const each of all) {
     const one = report(each);
     expect([each.status, each.severity, summed([one]).broken.length === 0]).toEqual([
@@ -39,7 +39,7 @@ test('image lint and release build let the same verdicts pass', () => {
   });
 });
 
-test('what no rule looked at passes neither', () => {
+test('an image without any rule passes neither', () => {
   expect(passes([])).toBe(false);
-  for (const reports of [[], [report()]]) expect(summed(reports).broken).toEqual(['no rule looked at it: not checked']);
+  for (const reports of [[], [report()]]) expect(summed(reports).broken).toEqual(['not checked: no rule applies']);
 });

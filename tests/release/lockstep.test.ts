@@ -7,7 +7,7 @@ const pkg = (name: string, version: string, release = '1', epoch = 0) => ({ name
 const image = (name: string, ...packages: ImagePackages['packages']): ImagePackages => ({ name, packages });
 
 describe('images in lockstep', () => {
-  test('hold one version of what they share; what only one has does not matter', () => {
+  test('share one version of common packages; other packages do not matter', () => {
     const images = [image('vm', pkg('glibc', '2.42'), pkg('kernel', '7.2')), image('container', pkg('glibc', '2.42'))];
     expect(outOfStep(images)).toEqual([]);
     expect(() => checkLockstep(images)).not.toThrow();
@@ -17,11 +17,11 @@ describe('images in lockstep', () => {
     ['version', pkg('glibc', '2.43')],
     ['release', pkg('glibc', '2.42', '2')],
     ['epoch', pkg('glibc', '2.42', '1', 1)],
-  ])('another %s is found', (_what, other) => {
+  ])('a different %s is found', (_what, other) => {
     expect(outOfStep([image('a', pkg('glibc', '2.42')), image('b', other)])).toHaveLength(1);
   });
 
-  test('an image with one kernel of the two that another has is out of step, one with both is not', () => {
+  test('an image with one of two kernels is out of step, one with both is not', () => {
     const both = [pkg('kernel', '7.1'), pkg('kernel', '7.2')];
     expect(outOfStep([image('a', ...both), image('b', ...both.toReversed())])).toEqual([]);
     expect(outOfStep([image('a', ...both), image('b', both[0]!)])).toEqual([
@@ -35,7 +35,7 @@ describe('images in lockstep', () => {
     ]);
   });
 
-  test('the error names every package, its versions and their images', () => {
+  test('the error lists every package, its versions and their images', () => {
     const images = [
       image('container-base', pkg('glibc', '2.42'), pkg('bash', '5.3', '4')),
       image('vm-base', pkg('glibc', '2.42'), pkg('bash', '5.3', '5', 1)),
@@ -51,7 +51,7 @@ describe('images in lockstep', () => {
           'error: images of this release hold different versions of bash, glibc',
           '  bash: 5.3-4 in container-base, vm-azure; 1:5.3-5 in vm-base',
           '  glibc: 2.42-1 in container-base, vm-base; 2.43-1 in vm-azure',
-          "hint: name the package without a version in the images' packages, and publish one version of it",
+          "hint: publish one version of the package, and list it without a version in the images' packages",
         ].join('\n'),
       );
       return;
@@ -59,7 +59,7 @@ describe('images in lockstep', () => {
     throw new Error('no error');
   });
 
-  test('whatever images take out of one repository with one version of each package is in step', () => {
+  test('images from a repository with one version of each package are in step', () => {
     const repository = fc.uniqueArray(
       fc.record({ name: fc.constantFrom(...'abcdef'), version: fc.constantFrom('1', '2') }),
       {

@@ -6,7 +6,7 @@ import { runOk } from '../../src/base/process.ts';
 import { type ReleaseRecord, readImage, readRelease } from '../../src/release/published.ts';
 import { unprivileged } from '../unprivileged.ts';
 
-test.each(['release.json', 'images/vm/image.json'])('%s that is cut off is named', async (name) => {
+test.each(['release.json', 'images/vm/image.json'])('a truncated %s is an error that names the file', async (name) => {
   const out = await mkdtemp(join(tmpdir(), 'weir-published-'));
   onTestFinished(() => rm(out, { recursive: true, force: true }));
   const file = join(out, name);
@@ -41,7 +41,7 @@ describe('a record', () => {
   });
   afterEach(() => rm(out, { recursive: true, force: true }));
 
-  test('as a build writes it is read whole', async () => {
+  test('of a build is read unchanged', async () => {
     await writeFile(join(out, 'release.json'), JSON.stringify({ ...release, more: 1 }));
     expect(await readRelease({ out })).toEqual({ ...release, more: 1 });
     await writeFile(join(out, 'images/vm/image.json'), JSON.stringify(said));
@@ -62,7 +62,7 @@ describe('a record', () => {
     ],
     ['one whose files lie elsewhere', { ...release, images: away }],
     ['one whose snapshot lies elsewhere', { ...release, snapshot: '..' }],
-  ])('of a release that is none is named: %s', async (_what, value) => {
+  ])('of a release that is invalid is an error: %s', async (_what, value) => {
     const file = join(out, 'release.json');
     await writeFile(file, JSON.stringify(value));
     const error = { code: 'bad-record', exit: 1, where: { file }, hint: expect.stringContaining('weir build') };
@@ -70,7 +70,7 @@ describe('a record', () => {
   });
 
   test.each([null, { inputs: 'ab' }, { ...said, files: [] }, { ...said, packages: [{}] }])(
-    'of an image that is none is named: %j',
+    'of an image that is invalid is an error: %j',
     async (value) => {
       const file = join(out, 'images/vm/image.json');
       await writeFile(file, JSON.stringify(value));
@@ -78,7 +78,7 @@ describe('a record', () => {
     },
   );
 
-  test('that is a folder or a pipe is named', async () => {
+  test('that is a folder or a pipe is an error', async () => {
     const file = join(out, 'release.json');
     await mkdir(file);
     await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
@@ -87,7 +87,7 @@ describe('a record', () => {
     await expect(readRelease({ out })).rejects.toMatchObject({ code: 'bad-record', where: { file } });
   });
 
-  test('that cannot be read is named', async () => {
+  test('that cannot be read is an error', async () => {
     const file = join(out, 'release.json');
     await writeFile(file, JSON.stringify(release));
     await chmod(out, 0o755);

@@ -31,7 +31,7 @@ let key: ImageKey;
 let files: { path: string; size: number; sha256: string }[];
 let server: Server;
 let port: number;
-/** Requests that a registry got. */
+/** Requests that the registry received. */
 let sent: string[];
 
 async function put(path: string, text: string): Promise<void> {
@@ -56,7 +56,7 @@ const shared = () => ({
   details: { manifest: digest },
 });
 
-/** As the build writes it, after the image's files. */
+/** Written after the image's files, as the build does. */
 async function recordImage(): Promise<void> {
   const own = { ...shared(), packages: [], snapshot, osRelease: {}, log: [] };
   await writeFile(join(dir, 'image.json'), JSON.stringify(own));
@@ -90,7 +90,7 @@ beforeEach(async () => {
   await attest(key);
   await recordImage();
   await recordRelease(key);
-  // It has every blob, takes every manifest, and remembers what it was asked.
+  // Has every blob, accepts every manifest, and records the requests.
   server = createServer((request, response) => {
     const { method = '', url = '' } = request;
     sent.push(`${method} ${url}`);
@@ -128,13 +128,13 @@ async function change(path: string): Promise<void> {
   await put(path, `${await readFile(join(dir, path), 'utf8')} `);
 }
 
-describe('what is pushed is what was built', () => {
-  test('as it was made it is sent', async () => {
+describe('pushing only what was built', () => {
+  test('sends an unchanged image', async () => {
     expect(await push()).toMatchObject({ digest, tag: '4.0' });
     expect(sent.at(-1)).toBe('PUT /v2/weir/base/manifests/4.0');
   });
 
-  test('whatever stands beside it', async () => {
+  test('ignores extra files', async () => {
     await writeFile(join(dir, 'notes'), '');
     expect(await push()).toMatchObject({ digest });
   });
@@ -146,18 +146,18 @@ describe('what is pushed is what was built', () => {
     'sbom.cdx.json',
     'provenance.dsse.json',
   ];
-  test.each(parts)('not with another %s', async (path) => {
+  test.each(parts)('refuses a changed %s', async (path) => {
     await change(path);
     await refused(`images/base/${path}`);
   });
 
-  test.each(parts)('not with another %s and the image’s own record changed with it', async (path) => {
+  test.each(parts)('refuses a changed %s with a matching image record', async (path) => {
     await change(path);
     await recordImage();
     await refused('images/base/image.json');
   });
 
-  test.each(parts)('not with another %s and both records changed with it', async (path) => {
+  test.each(parts)('refuses a changed %s with both records matching', async (path) => {
     await change(path);
     await recordImage();
     const signature = await readFile(join(out, 'release.json.sig'));
@@ -166,7 +166,7 @@ describe('what is pushed is what was built', () => {
     await refused('release.json');
   });
 
-  test('not where another key signed all of it', async () => {
+  test('refuses a release signed with another key', async () => {
     const other = await openImageKey({ cache: join(root, 'other'), publicKey: undefined, secret: undefined });
     await change('sbom.spdx.json');
     await attest(other);
@@ -175,19 +175,22 @@ describe('what is pushed is what was built', () => {
     await refused('release.json', 'other-key');
   });
 
-  test('not where another key signed the provenance', async () => {
+  test('refuses provenance signed with another key', async () => {
     await attest(await openImageKey({ cache: join(root, 'other'), publicKey: undefined, secret: undefined }));
     await recordImage();
     await recordRelease(key);
     await refused('images/base/provenance.dsse.json');
   });
 
-  test.each(['release.json.sig', 'image-key.pem', 'images/base/sbom.cdx.json'])('not without %s', async (path) => {
-    await rm(join(out, path));
-    await refused(path);
-  });
+  test.each(['release.json.sig', 'image-key.pem', 'images/base/sbom.cdx.json'])(
+    'refuses a missing %s',
+    async (path) => {
+      await rm(join(out, path));
+      await refused(path);
+    },
+  );
 
-  test('not without a release, or with one that the image is not of', async () => {
+  test('refuses a missing release, or one without the image', async () => {
     await recordRelease(key, []);
     await refused('images/base');
     await rm(join(out, 'release.json'));

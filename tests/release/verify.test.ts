@@ -38,7 +38,7 @@ async function attest(name: string, digest: string, signer = key): Promise<void>
   await put('provenance.dsse.json', JSON.stringify(signEnvelope(signer, statementType, statement)));
 }
 
-/** As the build writes it, last. */
+/** Written last, as the build does. */
 async function record(changes: object = {}): Promise<void> {
   const packages = [{ ...pkg, ...from, nevra }];
   const own = { ...image, packages, snapshot: '20260101-01234567', osRelease: {}, log: [], ...changes };
@@ -80,11 +80,11 @@ beforeEach(async () => {
 afterEach(() => rm(join(dir, '..'), { recursive: true, force: true }));
 
 describe('an image in its folder', () => {
-  test('as it was made has no fault', async () => {
+  test('unchanged has no fault', async () => {
     expect(await faults()).toEqual([]);
   });
 
-  test('says of each file what is wrong with it', async () => {
+  test('reports the fault of each file', async () => {
     await writeFile(join(dir, 'vm.raw'), 'the Disk');
     await mkdir(join(dir, 'more'));
     await writeFile(join(dir, 'more', 'notes'), '');
@@ -92,7 +92,7 @@ describe('an image in its folder', () => {
     expect((await faults()).sort()).toEqual(['extra more/notes', 'missing sbom.spdx.json', 'wrong vm.raw']);
   });
 
-  test('must have a record that agrees with that of the release', async () => {
+  test('must have a record that matches the release record', async () => {
     await record({ inputs: 'cd' });
     expect(await faults()).toEqual(['wrong image.json']);
     await record({ packages: [{ ...pkg, ...from, nevra, rpm: sha256('another bash') }] });
@@ -107,12 +107,12 @@ describe('an image in its folder', () => {
     expect(await faults()).toEqual(['missing image.json']);
   });
 
-  test('must be of packages that the release publishes', async () => {
+  test('must consist of published packages', async () => {
     published = sha256('another bash');
     expect(await faults()).toEqual(['wrong image.json']);
   });
 
-  test('must have provenance that the key of the release signed, of just these files', async () => {
+  test('must have provenance of exactly its files, signed by the release’s key', async () => {
     const cache = join(dir, '..', 'other');
     await attest('vm.raw', sha256('the disk'), await openImageKey({ cache, publicKey: undefined, secret: undefined }));
     await record();
@@ -129,7 +129,7 @@ describe('an image in its folder', () => {
     expect(await faults()).toEqual(['missing provenance.dsse.json']);
   });
 
-  test('is not read through links and pipes, and folders are no files', async () => {
+  test('rejects symlinks, pipes and folders in place of files', async () => {
     for (const path of ['image.json', 'sbom.spdx.json', 'provenance.dsse.json']) {
       const file = join(dir, path);
       const before = await readFile(file);
@@ -149,7 +149,7 @@ describe('an image in its folder', () => {
     }
   });
 
-  test('that is a file is named once', async () => {
+  test('that is a file is reported once', async () => {
     await rm(dir, { recursive: true });
     await writeFile(dir, '');
     expect(await found()).toEqual([{ path: '', fault: 'wrong', message: 'it is no folder' }]);
@@ -158,7 +158,7 @@ describe('an image in its folder', () => {
     await mkdir(dir);
   });
 
-  test('with a file where a folder should be is missing what was in it', async () => {
+  test('with a file instead of a folder lacks the folder’s files', async () => {
     await mkdir(join(dir, 'more'));
     await put('more/a', 'a');
     await record();
@@ -167,7 +167,7 @@ describe('an image in its folder', () => {
     expect((await faults()).sort()).toEqual(['extra more', 'missing more/a']);
   });
 
-  test('is looked at to its end where a file or folder of it cannot be read', async () => {
+  test('is checked to the end despite unreadable files and folders', async () => {
     await chmod(join(dir, '..'), 0o755);
     await writeFile(join(dir, 'vm.raw'), 'the Disk');
     await chmod(join(dir, 'sbom.spdx.json'), 0);
@@ -177,12 +177,12 @@ describe('an image in its folder', () => {
       expect((await found()).map((each) => `${each.path}: ${each.message}`).sort()).toEqual([
         'more: it cannot be read',
         'sbom.spdx.json: it cannot be read',
-        'vm.raw: its bytes are not those that were made',
+        'vm.raw: its content does not match its recorded digest',
       ]);
     });
   });
 
-  test('has a fault where it holds an empty folder, or a file or folder with another mode or owner', async () => {
+  test('must have no empty folder, wrong mode or wrong owner', async () => {
     await mkdir(join(dir, 'more/empty'), { recursive: true });
     await chmod(join(dir, 'vm.raw'), 0o4755);
     expect((await found()).map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
@@ -199,7 +199,7 @@ describe('an image in its folder', () => {
     );
   });
 
-  test('is held against the digest of its data where a disk has one', async () => {
+  test('is checked by the digest of a disk’s data, if recorded', async () => {
     const disk = Buffer.alloc(300_000);
     disk.write('boot', 0);
     disk.write('end', 299_000);
@@ -228,14 +228,14 @@ describe('an image in its folder', () => {
     expect((await held()).map(({ path }) => path)).toEqual(['vm.raw']);
   });
 
-  test('has a fault where the disk fails while a file is read', async () => {
+  test('reports read errors', async () => {
     const failing = (): Promise<string> => Promise.reject(Object.assign(new Error('read'), { code: 'EIO' }));
     const all = await imageFaults(dir, image, { imageKey: key, channels: channels() }, { all: failing });
     expect(all.map(({ message }) => message)).toEqual(image.files.map(() => 'it cannot be read'));
   });
 
   test.each(['no JSON', 'null', '[]', '{}', '{"payloadType":"x","payload":"","signatures":[null]}'])(
-    'has a fault where its provenance is %j',
+    'has a fault if its provenance is %j',
     async (text) => {
       await put('provenance.dsse.json', text);
       await record();
@@ -244,7 +244,7 @@ describe('an image in its folder', () => {
   );
 
   test.each(['no JSON', 'null', '{"subject":{}}', '{"subject":[{"name":"vm.raw"}]}'])(
-    'has a fault where %j is what was signed',
+    'has a fault if the signed statement is %j',
     async (statement) => {
       const envelope = signEnvelope(key, statementType, Buffer.from(statement));
       await put('provenance.dsse.json', JSON.stringify(envelope));
@@ -273,13 +273,13 @@ describe('a release record', () => {
     await signed('{"snapshot":"1"}');
   });
 
-  test('is as its key signed it', async () => {
+  test('with a valid signature has no fault', async () => {
     expect(await found()).toEqual([]);
     expect(await found({ key: fingerprint, imageKey: join(out, 'image-key.pem') })).toEqual([]);
   });
 
-  test('is wrong where a byte of it or of its signature is another, or another key signed it', async () => {
-    const wrong = ['release.json: release.json.sig is no signature of it by its image key'];
+  test('is wrong if it or its signature was changed, or another key signed it', async () => {
+    const wrong = ['release.json: release.json.sig is not a valid signature by its image key'];
     await writeFile(join(out, 'release.json'), '{"snapshot":"2"}');
     expect(await found()).toEqual(wrong);
     await signed('{"snapshot":"2"}');
@@ -298,23 +298,23 @@ describe('a release record', () => {
     expect(await found()).toEqual(wrong);
   });
 
-  test('is wrong where the project names another key', async () => {
+  test('is wrong if the project names another key', async () => {
     const other = await openImageKey({ cache: join(out, 'cache'), publicKey: undefined, secret: undefined });
     await writeFile(join(out, 'other.pem'), other.publicKey);
     expect(await found({ key: 'B'.repeat(40), imageKey: join(out, 'other.pem') })).toEqual([
-      'release.json: it names another key than [signing] key',
-      'release.json: it names another key than [signing] image-key',
+      'release.json: its signing key is not [signing] key',
+      'release.json: its image key is not [signing] image-key',
     ]);
   });
 
-  test('is held against no key where the one that the project names is not there, or secret', async () => {
+  test('fails if the project’s key is missing or unreadable', async () => {
     await expect(found({ imageKey: join(out, 'none.pem') })).rejects.toMatchObject({ code: 'no-key', exit: 2 });
     const secret = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
     await writeFile(join(out, 'secret.pem'), secret);
     await expect(found({ imageKey: join(out, 'secret.pem') })).rejects.toMatchObject({ code: 'no-key', exit: 2 });
   });
 
-  test('without a signature says so, and so it does where that is a link', async () => {
+  test('without a signature, or with a symlink as one, has a fault', async () => {
     await rm(join(out, 'release.json.sig'));
     expect(await found()).toEqual(['release.json.sig: it is not there']);
     await symlink('release.json', join(out, 'release.json.sig'));
@@ -346,13 +346,13 @@ describe('an output folder', () => {
       await writeFile(join(out, path), '');
   });
 
-  test('as builds leave it has no fault, with older snapshots and what a running one writes', async () => {
+  test('after builds has no fault, even with older snapshots and a running build', async () => {
     for (const path of ['x', 'images/x', 'repo/4.0/x']) await mkdir(temporaryName(join(out, path)));
     expect(await found()).toEqual([]);
   });
 
-  test('names what no build made, wherever it stands', async () => {
-    // Of a process that is gone: none has this start.
+  test('with files that no build made has faults', async () => {
+    // Temporary of a dead process: no process has this start time.
     const abandoned = basename(temporaryName('x')).replace(/-[0-9a-z]+-([0-9a-f]{8})/, '-1-$1');
     const extra = [
       'evil',

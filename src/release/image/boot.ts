@@ -11,7 +11,7 @@ import { toolboxStage, type Workspace } from '../../workspace/workspace.ts';
 import { builtImage, builtRelease, imageFolder } from '../published.ts';
 import type { ImageRecord } from './image-record.ts';
 
-/** Finds a disk that was built. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
+/** Finds a built disk image. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
 export async function bootableImage(
   workspace: Workspace,
   name: string,
@@ -22,19 +22,19 @@ export async function bootableImage(
     const path = join(dir, `${name}.${format}`);
     if (await exists(path)) return { image: { path, format, arch: workspace.arch }, record };
   }
-  throw new WeirError('not-bootable', `image ${name} is of kind ${record.kind}: it has no disk to start`, {
+  throw new WeirError('not-bootable', `image ${name} is of kind ${record.kind} and has no disk to boot`, {
     where: { file: dir },
     exit: 2,
   });
 }
 
-/** What can be given to a machine besides what the boot room knows. */
+/** Options that the boot room does not handle itself. */
 export interface SeedOptions {
   /** Folder with cloud-init's user-data and meta-data. */
   readonly cloudSeed?: string;
 }
 
-/** The options with a disk for cloud-init, where one is asked for. @param folder where the disk is written */
+/** Adds a disk for cloud-init to the options, if requested. @param folder where to write the disk */
 async function withCloudSeed<T extends MachineOptions & SeedOptions>(
   workspace: Workspace,
   options: T,
@@ -48,7 +48,7 @@ async function withCloudSeed<T extends MachineOptions & SeedOptions>(
   return { ...options, disks: [...(options.disks ?? []), disk], extraCommandLine: words.join(' ') };
 }
 
-/** Starts the very image a user would get and asks it how it is; see `bootCheck`. */
+/** Boots the exact image that a user gets and checks it; see `bootCheck`. */
 export async function checkImage(
   workspace: Workspace,
   name: string,
@@ -78,21 +78,21 @@ export async function checkImage(
     for (const note of report.notes) stage.note(note);
     return {
       result: report,
-      summary: `${report.ok ? 'well' : `${report.failures.length} failures`}, ${report.accelerator.why}`,
+      summary: `${report.ok ? 'ok' : `${report.failures.length} failures`}, ${report.accelerator.why}`,
       cached: false,
     };
   });
 }
 
-/** A package that a component builds, published and not in the image: what a user would install next. */
+/** A published package of a component that is not in the image: something that a user might install. */
 async function somethingToInstall(workspace: Workspace, installed: ReadonlySet<string>): Promise<string> {
   const record = await builtRelease(workspace);
   const found = record.components.find(
     (component) => !installed.has(component.name) && !component.name.startsWith('weir-'),
   );
   if (found === undefined) {
-    throw new WeirError('nothing-to-install', 'every component is in the image already', {
-      hint: 'name a package with --install',
+    throw new WeirError('nothing-to-install', 'the image already contains every component', {
+      hint: 'name a package: --install NAME',
       exit: 2,
     });
   }

@@ -4,9 +4,9 @@ import { contentBytes, treeBytes } from '../../tree/listing.ts';
 import type { Tree } from '../../tree/tree.ts';
 
 /**
- * Holds an image to its budget.
- * @param maxSize bytes of all files, at most
- * @throws WeirError `image-too-large` (exit 2) with the packages that take most
+ * Checks an image against its size limit.
+ * @param maxSize total of all files in bytes
+ * @throws WeirError `image-too-large` (exit 2) with the largest packages
  */
 export function checkBudget(image: Pick<Image, 'name' | 'origin'>, maxSize: number, tree: Tree): void {
   const size = treeBytes(tree.entries);
@@ -17,10 +17,14 @@ export function checkBudget(image: Pick<Image, 'name' | 'origin'>, maxSize: numb
     byOwner.set(owner, (byOwner.get(owner) ?? 0) + contentBytes(entry));
   }
   const largest = [...byOwner].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, 5);
-  throw new WeirError('image-too-large', `image ${image.name} has ${size} bytes, its max-size is ${maxSize}`, {
-    where: image.origin,
-    details: largest.map(([owner, bytes]) => `${owner}: ${bytes}`),
-    hint: 'leave packages out, or raise max-size',
-    exit: 2,
-  });
+  throw new WeirError(
+    'image-too-large',
+    `image ${image.name} has ${size} bytes, more than its max-size of ${maxSize}`,
+    {
+      where: image.origin,
+      details: largest.map(([owner, bytes]) => `${owner}: ${bytes}`),
+      hint: 'remove packages, or raise max-size',
+      exit: 2,
+    },
+  );
 }

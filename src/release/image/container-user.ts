@@ -3,9 +3,9 @@ import type { Image } from '../../project/model.ts';
 import type { FileEntry, Tree } from '../../tree/tree.ts';
 
 /**
- * Holds the user and the group that a container's program is to run as against the accounts in the image: a runtime starts no container
- * whose names it does not find there. Numbers need no account.
- * @param user as an image's `user`: `name`, `number`, or two of them with a colon
+ * Checks that a container's user and group exist in the image: a runtime does not start a container with unknown names.
+ * Numbers need no account.
+ * @param user the definition's `user`: a name or number, or two of them with a colon
  * @param text reads a file of the tree
  * @throws WeirError `unknown-user` (exit 2)
  */
@@ -26,14 +26,10 @@ export async function checkContainerUser(
     const lines = file?.kind === 'file' ? (await text(file)).split('\n') : [];
     const known = lines.filter((line) => line.includes(':')).map((line) => line.slice(0, line.indexOf(':')));
     if (known.includes(name)) continue;
-    throw new WeirError(
-      'unknown-user',
-      `image ${image.name} is to run as ${what} "${name}", and its ${path} has none`,
-      {
-        where: image.origin,
-        hint: `a number needs no account; the image has ${known.length === 0 ? 'no accounts' : known.join(', ')}`,
-        exit: 2,
-      },
-    );
+    throw new WeirError('unknown-user', `image ${image.name} runs as ${what} "${name}", which is not in its ${path}`, {
+      where: image.origin,
+      hint: `use one of the image's accounts (${known.length === 0 ? 'none' : known.join(', ')}), or a number`,
+      exit: 2,
+    });
   }
 }

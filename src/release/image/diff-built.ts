@@ -1,4 +1,4 @@
-// What can be compared: images and releases as they lie in folders, of this build or of an older one.
+// Loads the images and releases to compare from their folders, of this build or an older one.
 
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -24,9 +24,9 @@ import type { ComparedPackage } from './package-diff.ts';
 import { treeFile } from './stage.ts';
 
 export interface CompareOptions {
-  /** No trees are read: packages alone are compared. */
+  /** Compares packages only and reads no trees. */
   readonly packagesOnly: boolean;
-  /** Files are listed too that a package's change of version explains. */
+  /** Also lists files whose change a new package version explains. */
   readonly allFiles: boolean;
 }
 
@@ -38,8 +38,8 @@ type Side =
 
 /**
  * Compares two images, or two releases.
- * @param a an image's name in the last build, a folder of an image, a release's folder or its `release.json`; so is `b`
- * @param open gives the project, which only names of images need
+ * @param a name of an image in the last build, an image's folder, a release's folder or its `release.json`; the same for `b`
+ * @param open opens the project, needed only for image names
  * @throws WeirError `no-image`, `not-an-image`, `no-tree`, `bad-tree`, `different-kinds`
  */
 export async function diffBuilt(
@@ -54,7 +54,7 @@ export async function diffBuilt(
   if (one.type === 'release' && other.type === 'release') {
     return compareReleases(one.release, other.release, options.allFiles);
   }
-  throw new WeirError('different-kinds', `${one.type} ${a} cannot be compared with ${other.type} ${b}`, {
+  throw new WeirError('different-kinds', `cannot compare ${one.type} ${a} with ${other.type} ${b}`, {
     hint: 'name two images or two releases',
     exit: 2,
   });
@@ -73,7 +73,7 @@ async function readSide(open: () => Promise<Built>, text: string, options: Compa
     throw error;
   });
   if (info === undefined) {
-    throw new WeirError('not-an-image', 'there is nothing of this name', {
+    throw new WeirError('not-an-image', 'no such image, file or folder', {
       where: { file: text },
       hint: 'name an image, its folder, or the folder of a release',
       exit: 2,
@@ -86,22 +86,22 @@ async function readSide(open: () => Promise<Built>, text: string, options: Compa
   const file = info.isDirectory() ? join(dir, 'release.json') : text;
   const record = await readJson<ReleaseRecord>(file, (value) => Array.isArray(value.channels));
   if (record === undefined) {
-    throw new WeirError('not-an-image', 'this is neither the folder of an image nor that of a release', {
+    throw new WeirError('not-an-image', 'not an image or release folder', {
       where: { file: text },
-      hint: 'an image has an image.json, a release a release.json; weir build makes both',
+      hint: 'an image folder has an image.json, a release folder a release.json',
       exit: 2,
     });
   }
   return { type: 'release', release: await releaseIn(file, record, options) };
 }
 
-/** @throws WeirError `no-image` where none is built there */
+/** @throws WeirError `no-image` if the folder holds no image */
 async function imageIn(dir: string, name: string, options: CompareOptions): Promise<ComparedImage> {
   const record = await readJson<ImageRecord>(join(dir, 'image.json'), (value) => Array.isArray(value.packages));
   if (record === undefined) {
-    throw new WeirError('no-image', `image ${name} is not built yet`, {
+    throw new WeirError('no-image', `image ${name} was not built yet`, {
       where: { file: dir },
-      hint: `weir build --image ${name} makes it`,
+      hint: `run: weir build --image ${name}`,
     });
   }
   const packages = record.packages.map((pkg) => comparedPackage(pkg, contentOf(pkg)));
@@ -118,18 +118,18 @@ async function treeIn(dir: string, name: string): Promise<ListedEntry[]> {
     packed = await readFile(file);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    throw new WeirError('no-tree', `image ${name} was built before images had their tree beside them`, {
+    throw new WeirError('no-tree', `image ${name} has no tree file: an older Weir built it`, {
       where: { file },
-      hint: `build it again (weir build --image ${name}), or compare with --packages, which needs no tree`,
+      hint: `rebuild it (weir build --image ${name}), or compare packages only with --packages`,
     });
   }
   try {
     return parseListing((await promisify(gunzip)(packed)).toString(), file);
   } catch (error) {
     if (error instanceof WeirError) throw error;
-    throw new WeirError('bad-tree', 'this is no gzipped tree', {
+    throw new WeirError('bad-tree', 'not a gzipped tree', {
       where: { file },
-      hint: `the file is damaged: build the image again (weir build --image ${name})`,
+      hint: `the file is corrupt: rebuild the image (weir build --image ${name})`,
       cause: error,
     });
   }
@@ -162,21 +162,21 @@ async function releaseIn(file: string, record: ReleaseRecord, options: CompareOp
   return { place: file, version, snapshot, channels, images };
 }
 
-/** The tree of a release's image, as long as that very image lies beside the record. @throws WeirError `no-image`, `no-tree` */
+/** The tree of a release's image, if that build of the image still exists. @throws WeirError `no-image`, `no-tree` */
 async function treeOfRelease(dir: string, name: string, inputs: string): Promise<ListedEntry[]> {
   const there = await readJson<ImageRecord>(join(dir, 'image.json'), () => true);
   if (there?.inputs === inputs) return treeIn(dir, name);
-  const what = there === undefined ? 'is not beside it' : 'has been built anew since';
+  const what = there === undefined ? 'is missing' : 'was rebuilt since';
   throw new WeirError('no-image', `image ${name} of this release ${what}`, {
     where: { file: dir },
-    hint: 'compare with --packages, which needs the release.json alone',
+    hint: 'compare packages only with --packages, which reads just release.json',
   });
 }
 
 function fromNevra(file: string, text: string, content: string): ComparedPackage {
   const pkg = parseNevra(text);
   if (pkg !== undefined) return { ...pkg, content };
-  throw new WeirError('bad-release', `'${text}' is no NEVRA of a package`, { where: { file } });
+  throw new WeirError('bad-release', `invalid NEVRA '${text}'`, { where: { file } });
 }
 
 function comparedPackage(pkg: Omit<ComparedPackage, 'content'>, content: string): ComparedPackage {
@@ -184,7 +184,7 @@ function comparedPackage(pkg: Omit<ComparedPackage, 'content'>, content: string)
   return { name, epoch, version, release, arch, content };
 }
 
-/** A JSON object that looks as it should; undefined where there is none. */
+/** Reads a JSON object that passes a check; undefined if missing or invalid. */
 async function readJson<T>(
   file: string,
   looksRight: (value: Record<string, unknown>) => boolean,

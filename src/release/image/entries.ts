@@ -3,7 +3,7 @@ import type { WeirImage } from '../../project/model.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
-/** Files that each image has of its own: os-release, SELinux mode, hostname, machine-id, fstab. */
+/** Image-specific files: os-release, SELinux mode, hostname, machine-id, fstab. */
 export async function imageEntries(
   workspace: Workspace,
   name: string,
@@ -32,10 +32,10 @@ export async function imageEntries(
     await put('/etc/selinux/config', text.replace(/^SELINUX=.*$/m, `SELINUX=${definition.selinux}`));
   }
   if (definition.hostname !== undefined) await put('/etc/hostname', `${definition.hostname}\n`);
-  // Empty, so that each installation makes its own, but no first boot: nobody would answer systemd-firstboot's questions.
+  // Empty, so that each installation gets its own ID without a first boot, where systemd-firstboot would wait for answers.
   if (definition.kind === 'wsl') await put('/etc/machine-id', '', 0o444);
   if (definition.kind === 'disk') {
-    // `uninitialized`, not empty: an empty one tells systemd that this is no first boot, and units that wait for one would not run.
+    // `uninitialized`: with an empty file systemd assumes that this is not the first boot and skips units that need one.
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
     const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
     const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';

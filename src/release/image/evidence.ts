@@ -11,7 +11,7 @@ import type { Tree } from '../../tree/tree.ts';
 import type { SeedRepository } from '../../workspace/seed.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
-/** The settings of an os-release file in a tree; empty where it has none. */
+/** The settings of the tree's os-release file; empty if it has none. */
 export async function osReleaseOf(workspace: Workspace, tree: Tree): Promise<Readonly<Record<string, string>>> {
   const entry = tree.entries.find((each) => each.path === '/usr/lib/os-release');
   if (entry?.kind !== 'file') return {};
@@ -20,7 +20,7 @@ export async function osReleaseOf(workspace: Workspace, tree: Tree): Promise<Rea
   return Object.fromEntries(settings.map(([, name, quoted, plain]) => [name!, quoted ?? plain ?? '']));
 }
 
-/** What an image holds and where it comes from, as the bills of materials tell it. */
+/** Contents and origins of an image, as input for its SBOMs. */
 export async function imageContents(
   workspace: Workspace,
   image: { readonly name: string; readonly kind: NonNullable<ImageContents['kind']> },
@@ -56,7 +56,7 @@ export async function imageContents(
   };
 }
 
-/** What evidence says of packages beyond what is in them: where they are from, what was changed in them, who made the evidence. */
+/** Inputs of the evidence beyond the packages' content: their origins, their overlays, the version of Weir. */
 export async function evidenceInputs(
   packages: readonly RepoPackage[],
   from: { readonly seed: SeedRepository; readonly built: BuiltComponents },

@@ -5,7 +5,7 @@ import { readIfExists, writeAtomic } from '../../base/files.ts';
 import { sealed, unsealed } from '../../engine/seal.ts';
 import type { Store } from '../../engine/store.ts';
 
-/** A file, relative to its folder, as it was made. */
+/** A file as it was built, with its path relative to its folder. */
 export interface RecordedFile {
   readonly path: string;
   /** bytes */
@@ -14,35 +14,35 @@ export interface RecordedFile {
 }
 
 /**
- * How files lay on the disk when their content was known. A file that still lies so is not read again: whoever writes to it moves
- * its times, and the time of the inode can't be set by anyone. A copy, a hard link or a new owner moves that as well: then the
- * file is read once. It is kept in the cache, as what is published holds no times.
+ * File stamps (inode, size, times) from the last verification; a match skips rehashing. Any write changes the times, and
+ * nobody can set the inode's change time. Copying, hard-linking or a new owner changes it too; then the file is read once.
+ * Stamps are kept in the cache, because published files contain no times.
  */
 interface Known {
   readonly stamps?: Readonly<Record<string, string>>;
   /**
-   * Digest of the record itself: what it says of the files is all that they are held against, and nobody signed it. Where it is
-   * not known, as in a folder that was moved or with another cache, the record may be anybody's.
+   * Digest of the record, which is not signed but is what the files are checked against. If it is unknown, as in a moved
+   * folder or with another cache, the record cannot be trusted.
    */
   readonly record?: Digest;
 }
 
-/** Where stamps are kept, and what they are marked with. */
+/** Where stamps are kept, and the seal that protects them. */
 export interface StampPlace {
   readonly cache: string;
   readonly engine: { readonly store: Pick<Store, 'seal'> };
 }
 
-/** What an image's folder should hold: its `image.json` as text, and the files that this names. */
+/** The expected content of an image's folder: its `image.json` as text, and the files that it names. */
 export interface Recorded {
   readonly text: string;
   readonly files: readonly RecordedFile[];
 }
 
-/** The record in an image's folder. */
+/** Name of the record in an image's folder. */
 export const recordFile = 'image.json';
 
-/** Notes that the files of a folder are, as they lie there, what is recorded of them. */
+/** Records that the files of a folder currently match their record. */
 export async function rememberFiles(engine: StampPlace, dir: string, { text, files }: Recorded): Promise<void> {
   const stamps: Record<string, string> = {};
   for (const { path } of files) stamps[path] = (await stamped(join(dir, path)))!.stamp;
@@ -50,8 +50,8 @@ export async function rememberFiles(engine: StampPlace, dir: string, { text, fil
 }
 
 /**
- * The first of a folder's files that is missing or not what is recorded of it; undefined where all are. Only those are read that
- * are not known to be as they were. The record itself where it is not known to be the build's.
+ * The first file of a folder that is missing or does not match its record, or undefined. Only files whose stamp changed are
+ * read. Returns `image.json` itself if the cache does not know the record.
  * @param digest SHA-256 of a file
  */
 export async function changedFile(
@@ -65,7 +65,7 @@ export async function changedFile(
   if (known.record !== record) return recordFile;
   const stamps: Record<string, string> = {};
   for (const { path, size, sha256: recorded } of files) {
-    // Before it is read: what is written meanwhile moves it on.
+    // Before reading: a write during the read changes the stamp.
     const info = await stamped(join(dir, path));
     if (info?.size !== size) return path;
     if (info.stamp !== known.stamps?.[path] && (await digest(join(dir, path))) !== recorded) return path;
@@ -75,7 +75,7 @@ export async function changedFile(
   return undefined;
 }
 
-/** What this cache did not write, or what a loss of power cut off, is as good as nothing: the record is not known. */
+/** The sealed stamps of a folder. Anything that another cache wrote, or that a power cut truncated, is ignored. */
 async function remembered({ cache, engine }: StampPlace, dir: string): Promise<Known> {
   const { file, subject } = await stampFile(cache, dir);
   const text = unsealed(engine.store.seal, subject, (await readIfExists(file)) ?? '');

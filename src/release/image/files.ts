@@ -5,7 +5,7 @@ import { withHashers } from '../../base/hashers.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
 import { dataDigest, type ImageFile, isDisk } from './image-record.ts';
 
-/** What the record says of every file in an image's folder, by path. @param known digests that need not be computed */
+/** Describes every file in an image's folder for the record, by path. @param known digests that need not be computed */
 export async function describeFiles(
   toolbox: Toolbox,
   dir: string,

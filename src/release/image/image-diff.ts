@@ -4,16 +4,16 @@ import { contentBytes, type ListedEntry, type ListingLine, listingLine } from '.
 import type { ImageRecord } from './image-record.ts';
 import { type ComparedPackage, changesVersion, diffPackages, type PackageChange } from './package-diff.ts';
 
-/** An image as it is compared. */
+/** An image to compare. */
 export interface ComparedImage extends Pick<ImageRecord, 'name' | 'kind' | 'snapshot' | 'installedSize'> {
-  /** The image's folder, or the file that tells of it. */
+  /** The image's folder, or its record file. */
   readonly place: string;
   readonly packages: readonly ComparedPackage[];
-  /** Its tree; left out where only packages are compared. */
+  /** Its tree; undefined if only packages are compared. */
   readonly entries?: readonly ListedEntry[];
 }
 
-/** An image in numbers. */
+/** Key figures of an image. */
 export interface ImageFacts extends Pick<ComparedImage, 'name' | 'kind' | 'snapshot' | 'place'> {
   readonly packages: number;
   readonly files?: number;
@@ -26,24 +26,24 @@ export interface ImageDiff {
   readonly a: ImageFacts;
   readonly b: ImageFacts;
   readonly packages: readonly PackageChange[];
-  /** Left out where only packages are compared, as is the next. */
+  /** Undefined if only packages are compared, like `sizes`. */
   readonly files?: FileDiff;
-  /** What takes another space than before, most first. */
+  /** Packages whose size changed, largest change first. */
   readonly sizes?: readonly SizeChange[];
 }
 
 export interface FileDiff {
-  /** Which of the two has SELinux labels; they are compared where both have. */
+  /** Which image has SELinux labels. They are compared only if both have. */
   readonly labelled: 'both' | 'a' | 'b' | 'neither';
-  /** Each by itself; what the change of a package's version explains only where that was asked for. */
+  /** Single files; those that a new package version explains only on request. */
   readonly listed: readonly FileChange[];
-  /** How many files each package whose version changed took along, by name. */
+  /** Number of files that changed with each package whose version changed, by name. */
   readonly byPackage: readonly PackageFiles[];
 }
 
 /**
- * Why a file is shown, in the order of showing: the version of its package is the same in both images; it has got set-user-ID,
- * set-group-ID or capabilities; no package has it; its package changed, so that nobody wonders.
+ * Why a file is listed, in display order: its package has the same version in both images; it gained set-user-ID,
+ * set-group-ID or capabilities; no package owns it; its package changed (listed on request).
  */
 export const fileReasons = ['unchanged-package', 'privilege', 'no-package', 'changed-package'] as const;
 
@@ -51,11 +51,11 @@ export interface FileChange {
   readonly path: string;
   readonly change: 'added' | 'removed' | 'changed';
   readonly reason: (typeof fileReasons)[number];
-  /** What differs, where the file was changed. */
+  /** What differs, for changed files. */
   readonly aspects: readonly Aspect[];
   readonly before?: ListingLine;
   readonly after?: ListingLine;
-  /** What a folder took along that is not listed by itself, such as the store of a policy. */
+  /** Totals of a folder's unlisted content, for instance of an SELinux policy store. */
   readonly below?: { readonly entries: number; readonly bytes: number };
 }
 
@@ -67,7 +67,7 @@ export interface PackageFiles {
 }
 
 export interface SizeChange {
-  /** null for files of no package. A file of several counts for the first. */
+  /** null for files without a package. A file of several packages counts for the first. */
   readonly package: string | null;
   /** bytes */
   readonly before: number;
@@ -75,8 +75,8 @@ export interface SizeChange {
 }
 
 /**
- * What differs between two images.
- * @param allFiles whether files are listed too that a package's change of version explains
+ * Compares two images.
+ * @param allFiles also list files that a new package version explains
  */
 export function compareImages(a: ComparedImage, b: ComparedImage, allFiles: boolean): ImageDiff {
   const packages = diffPackages(a.packages, b.packages);
@@ -124,7 +124,7 @@ function compareFiles(
   };
 }
 
-/** The differences that say something to people, with their reasons. */
+/** The differences worth reporting, with their reasons. */
 function told(diff: TreeDiff, labels: boolean, moved: ReadonlySet<string>): FileChange[] {
   const reasonOf = (before: ListedEntry | undefined, after: ListedEntry | undefined): FileChange['reason'] => {
     const owners = [...(before?.packages ?? []), ...(after?.packages ?? [])];
@@ -137,7 +137,7 @@ function told(diff: TreeDiff, labels: boolean, moved: ReadonlySet<string>): File
     const reason = reasonOf(before, after);
     const aspects = change.aspects.filter((aspect) => {
       if (aspect === 'label') return labels;
-      // Folders belong to whoever puts something into them, and files of packages come and go with those.
+      // A folder is owned by every package with files in it, and files of packages come and go with those.
       if (aspect === 'packages') return before.kind !== 'directory' && reason !== 'changed-package';
       return true;
     });
@@ -168,7 +168,7 @@ function told(diff: TreeDiff, labels: boolean, moved: ReadonlySet<string>): File
   ];
 }
 
-/** Whether a program lets its user do more than before: an upgrade that brings that should be seen. */
+/** Whether a file gained privileges: an upgrade that adds them must be visible. */
 function gainsPrivilege(before: ListedEntry | undefined, after: ListedEntry | undefined): boolean {
   if (after?.kind !== 'file') return false;
   const old = before?.kind === 'file' ? before : undefined;
@@ -176,7 +176,7 @@ function gainsPrivilege(before: ListedEntry | undefined, after: ListedEntry | un
   return bits !== 0 || (after.capabilities !== undefined && after.capabilities !== old?.capabilities);
 }
 
-/** Folders of no package with more in them than this, added or removed as a whole, are told as one. */
+/** Folders without a package, added or removed as a whole, are listed as one line if they have more entries than this. */
 const foldedFrom = 16;
 
 function foldFolders(files: readonly FileChange[]): FileChange[] {
@@ -246,9 +246,9 @@ function byPath(a: FileChange, b: FileChange): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
-/** A release as it is compared. */
+/** A release to compare. */
 export interface ComparedRelease {
-  /** The file that tells of it. */
+  /** Its record file. */
   readonly place: string;
   readonly version: string;
   readonly snapshot: string;
@@ -260,17 +260,17 @@ export interface ReleaseDiff {
   readonly type: 'release';
   readonly a: Pick<ComparedRelease, 'place' | 'version' | 'snapshot'>;
   readonly b: Pick<ComparedRelease, 'place' | 'version' | 'snapshot'>;
-  /** The packages of each channel; one that moved is removed here and added there. */
+  /** Package changes per channel; a package that moved is removed from one and added to the other. */
   readonly channels: readonly { readonly name: string; readonly packages: readonly PackageChange[] }[];
   readonly images: {
     readonly added: readonly string[];
     readonly removed: readonly string[];
-    /** Those that both have. */
+    /** Images in both releases. */
     readonly compared: readonly ImageDiff[];
   };
 }
 
-/** What differs between two releases: channels and images by name. */
+/** Compares two releases: channels and images by name. */
 export function compareReleases(a: ComparedRelease, b: ComparedRelease, allFiles: boolean): ReleaseDiff {
   const names = (release: ComparedRelease): string[] => release.images.map((image) => image.name);
   const packagesOf = (release: ComparedRelease, name: string): readonly ComparedPackage[] =>
@@ -299,7 +299,7 @@ function releaseFacts({ place, version, snapshot }: ComparedRelease): ReleaseDif
   return { place, version, snapshot };
 }
 
-/** The identity of a package's content, whoever signed it. */
+/** Identifies a package's content independently of its signature. */
 export function contentOf(pkg: { readonly rpm: Digest; readonly unsigned?: Digest | undefined }): Digest {
   return pkg.unsigned ?? pkg.rpm;
 }

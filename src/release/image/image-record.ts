@@ -7,21 +7,21 @@ import type { RepoPackage } from '../../repo/metadata.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
 import { imageRecordSchema, shaped } from '../record-schema.ts';
 
-/** A file of an image, relative to the image's folder. */
+/** A file in an image's folder, with its path relative to that folder. */
 export interface ImageFile {
   readonly path: string;
-  /** bytes, holes of sparse files counted */
+  /** bytes, including the holes of sparse files */
   readonly size: number;
   readonly sha256: Digest;
-  /** Of disks, the digest of their data alone (`HashFile`): by it they are checked without hashing gigabytes of zeros. */
+  /** Disks only: digest of the data alone (`HashFile`), to verify a disk without hashing gigabytes of zeros. */
   readonly data?: Digest;
 }
 
-/** What `image.json` beside an image says. */
+/** The content of an image's `image.json`. */
 export interface ImageRecord {
   readonly name: string;
   readonly kind: WeirImage['kind'];
-  /** Digest over all that the image is made from, the code that makes it too; equal inputs give equal bytes. */
+  /** Digest over everything that the image is made from, including Weir's code. Equal inputs give equal bytes. */
   readonly inputs: Digest;
   readonly snapshot: string;
   readonly packages: readonly (Pick<
@@ -31,19 +31,19 @@ export interface ImageRecord {
     readonly nevra: string;
   })[];
   readonly files: readonly ImageFile[];
-  /** Sum of file sizes in the tree, bytes; hard links count once. */
+  /** Sum of file sizes in the tree in bytes; hard links count once. */
   readonly installedSize: number;
   readonly osRelease: Readonly<Record<string, string>>;
   /** Kind-specific facts: kernel and command line, or manifest digest. */
   readonly details: Readonly<Record<string, unknown>>;
-  /** What finalising did. */
+  /** Log of the finalise steps. */
   readonly log: readonly string[];
 }
 
-/** Who made the image out of what, signed. */
+/** The signed provenance statement. */
 export const provenanceFile = 'provenance.dsse.json';
 
-/** What is handed out: the manifest of a container image, the files of any other. */
+/** Subjects of the provenance: the manifest of a container image, the files of any other image. */
 export function provenanceSubjects(
   name: string,
   { manifest }: ImageRecord['details'],
@@ -53,17 +53,17 @@ export function provenanceSubjects(
   return files.filter(({ path }) => path.startsWith(`${name}.`)).map(({ path, sha256 }) => ({ name: path, sha256 }));
 }
 
-/** Whether a file of an image is a disk, zeros for the most part, whose record has the digest of its data. */
+/** Whether a file is a disk, mostly zeros, whose record has a digest of its data. */
 export function isDisk(path: string): boolean {
   return /\.(raw|vhd)$/.test(path);
 }
 
-/** The digest of a disk's data (`HashFile`); what the file system has nothing of is not read. */
+/** The digest of a disk's data (`HashFile`); holes are not read. */
 export async function dataDigest(toolbox: Toolbox, hash: HashFile, path: string): Promise<Digest> {
   return hash(path, 'data', await dataExtents(toolbox, path));
 }
 
-/** An image's record, or undefined where the text is none. */
+/** Parses an image's record; undefined if invalid. */
 export function parsedRecord(text: string): ImageRecord | undefined {
   return shaped(imageRecordSchema, text) as ImageRecord | undefined;
 }

@@ -16,19 +16,19 @@ import { changedFile, recordFile, rememberFiles } from './file-stamps.ts';
 import type { ImageRecord } from './image-record.ts';
 import { parsedRecord } from './image-record.ts';
 
-/** An image that may lie in the output folder already. */
+/** An image to look for in the output folder. */
 export interface WantedImage {
   readonly dir: string;
   readonly name: string;
   readonly inputs: Digest;
-  /** What its provenance and the release are signed with. */
+  /** Key that signs the provenance and the release. */
   readonly key: Pick<ImageKey, 'id' | 'publicKey'>;
 }
 
 type Place = Pick<Workspace, 'cache' | 'engine' | 'out'>;
 
 /**
- * The record of an image that is there whole, as it was made, from the same inputs: by what this cache knows of it, or, where another
+ * The record of an intact image built from the same inputs, or undefined. It is verified by this cache's stamps or, if another
  * cache made it, by a release that this run's own key signed.
  */
 export async function knownImage(
@@ -52,28 +52,28 @@ export async function knownImage(
     record === undefined ? recordFile : await changedFile(place, dir, { text, files: record.files }, digest);
   const beside = record === undefined ? undefined : await besideRecord(dir, record);
   if (beside !== undefined) {
-    stage.note(`${join(dir, beside)} is not as the build makes it: the image is made again`);
+    stage.note(`${join(dir, beside)} was not made by the build: rebuilding the image`);
     return undefined;
   }
   if (changed === undefined) return record;
   if (record !== undefined && changed === recordFile && (await isSigned(place, toolbox, wanted))) {
     await rememberFiles(place, dir, { text, files: record.files });
-    stage.note(`${dir} was made with another cache, and is as its signed release says: taken over`);
+    stage.note(`${dir} was built with another cache and matches its signed release: reusing it`);
     return record;
   }
-  const why = changed === recordFile ? 'is not known to be what the build wrote' : 'is not as it was made';
-  stage.note(`${join(dir, changed)} ${why}: the image is made again`);
+  const why = changed === recordFile ? 'is not known to this cache' : 'has changed since it was built';
+  stage.note(`${join(dir, changed)} ${why}: rebuilding the image`);
   return undefined;
 }
 
-/** The first path in an image's folder that its record does not name, or that has another mode or owner than what is published. */
+/** The first path in an image's folder that its record does not name, or whose mode or owner is wrong. */
 async function besideRecord(dir: string, { files }: ImageRecord): Promise<string | undefined> {
   const known = new Set([recordFile, ...files.map(({ path }) => path)]);
   const { paths, faults } = await filesWithin(dir);
   return paths.find((path) => !known.has(path)) ?? faults[0]?.path;
 }
 
-/** Whether a release beside the image, signed by this run's key, says the same of the image, and all its files are so. */
+/** Whether a release beside the image, signed by this run's key, has the same record of it, and all its files match. */
 async function isSigned({ out }: Place, toolbox: Toolbox, { dir, name, inputs, key }: WantedImage): Promise<boolean> {
   const read = (file: string): Promise<string> => readFile(join(out, file), 'utf8').catch(() => '');
   const [text, signature] = [await read('release.json'), await read(releaseSignatureFile)];

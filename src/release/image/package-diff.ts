@@ -2,9 +2,9 @@ import type { Digest } from '../../base/digest.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import { compareEvr, formatEvr } from '../../rpm/version.ts';
 
-/** A package as two sets of packages are compared by it. */
+/** The fields that packages are compared by. */
 export type ComparedPackage = Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> & {
-  /** SHA-256 of the RPM file before it was signed, so that another signature alone is no difference. */
+  /** SHA-256 of the RPM file before signing, so that a new signature alone is not a difference. */
   readonly content: Digest;
 };
 
@@ -26,9 +26,8 @@ export interface PackageBuild {
 }
 
 /**
- * What became of the packages, by name; which of two versions is newer, rpm's own comparison says. A name may be there in
- * several versions (kernels) and for several architectures: builds that both sides have are left out, the others are
- * matched by architecture, newest to newest.
+ * Package changes by name; versions compare as in rpm. A name may occur with several versions (kernels) and architectures:
+ * builds in both sets are left out, the others are matched by architecture, newest to newest.
  */
 export function diffPackages(a: readonly ComparedPackage[], b: readonly ComparedPackage[]): PackageChange[] {
   const before = byName(a);
@@ -37,7 +36,7 @@ export function diffPackages(a: readonly ComparedPackage[], b: readonly Compared
   return names.flatMap((name) => diffBuilds(name, before.get(name) ?? [], after.get(name) ?? []));
 }
 
-/** Whether the change is one of version: what a change of files in the package is expected with. */
+/** Whether the version changed, so that changed files in the package are expected. */
 export function changesVersion({ change }: PackageChange): boolean {
   return change !== 'rebuilt';
 }

@@ -7,7 +7,7 @@ import { sourceName } from '../../repo/metadata.ts';
 import { debianArch } from '../../toolbox/apt.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 
-/** An OCI layout in `oci/`, with one image in it. */
+/** Writes an OCI layout with one image to `oci/`. */
 export async function renderContainer(
   { workspace, toolbox, image, packages, tree }: RenderSource,
   { container }: Extract<WeirImage, { kind: 'container' }>,

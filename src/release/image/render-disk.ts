@@ -7,14 +7,14 @@ import type { WeirImage } from '../../project/model.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 
-/** A bootable disk in each of the image's formats. */
+/** Writes a bootable disk in each of the image's formats. */
 export async function renderDisk(
   { workspace, toolbox, image, tree, uuidSeed }: RenderSource,
   { formats, disk, kernel, selinux }: Extract<WeirImage, { kind: 'disk' }>,
   dir: string,
 ): Promise<Rendered> {
   const { engine, clock, arch } = workspace;
-  // Packages ask for enforcing; of a word that is said twice the kernel takes the last.
+  // The packages' default is enforcing. The kernel uses the last value of a repeated parameter.
   const modes = { enforcing: [], permissive: ['enforcing=0'], disabled: ['selinux=0'] } as const;
   const commandLine = [...(await packagedCommandLine(engine, tree)), ...modes[selinux], ...kernel.commandLine];
   const { files, digests, ...details } = await withScratch(engine.scratch, (work) =>
@@ -37,7 +37,7 @@ export async function renderDisk(
   return { details, digests: new Map(known) };
 }
 
-/** Words that packages put on every kernel command line, one file each. */
+/** Kernel parameters that packages add, one file each. */
 async function packagedCommandLine({ store }: Engine, tree: Tree): Promise<string[]> {
   const words: string[] = [];
   for (const entry of tree.entries) {

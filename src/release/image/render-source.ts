@@ -5,7 +5,7 @@ import type { Toolbox } from '../../toolbox/tool.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
-/** What an image is rendered from. */
+/** The inputs of rendering an image. */
 export interface RenderSource {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;
@@ -14,13 +14,13 @@ export interface RenderSource {
   readonly packages: readonly RepoPackage[];
   readonly tree: Tree;
   readonly osRelease: Readonly<Record<string, string>>;
-  /** Seed of every UUID: a digest of what the image is made of. */
+  /** Seed of every UUID: a digest of the image's content inputs. */
   readonly uuidSeed: Digest;
 }
 
 export interface Rendered {
-  /** Facts of the kind, for the image's record. */
+  /** Kind-specific facts for the image's record. */
   readonly details: Readonly<Record<string, unknown>>;
-  /** Digests that are known already, by the file's path in the image's folder. */
+  /** Digests that are already known, by path in the image's folder. */
   readonly digests: ReadonlyMap<string, Digest>;
 }

@@ -3,7 +3,7 @@ import { makeWsl } from '../../image/wsl.ts';
 import type { WeirImage } from '../../project/model.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 
-/** A `.wsl` file. */
+/** Writes a `.wsl` file. */
 export async function renderWsl(
   { workspace, toolbox, image, tree, osRelease }: RenderSource,
   { wsl }: Extract<WeirImage, { kind: 'wsl' }>,

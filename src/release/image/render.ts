@@ -3,7 +3,7 @@ import { renderDisk } from './render-disk.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 import { renderWsl } from './render-wsl.ts';
 
-/** Writes an image's files into a folder, by its kind. */
+/** Writes an image's files to a folder, according to its kind. */
 export function renderImage(source: RenderSource, dir: string): Promise<Rendered> {
   switch (source.definition.kind) {
     case 'container':

@@ -4,10 +4,10 @@ import { exists, temporaryName } from '../../base/files.ts';
 import { removeTree } from '../../engine/scratch.ts';
 import { type Toolbox, tryTool } from '../../toolbox/tool.ts';
 
-/** Makes two folders that lie beside each other change names in one step. @returns whether it could: else nothing has changed */
+/** Atomically swaps two folders. @returns false if that is not supported; then nothing has changed */
 export type Exchange = (one: string, other: string) => Promise<boolean>;
 
-/** By `mv --exchange` of coreutils 9.5, as Node does not have the call. Not every file system can do it. */
+/** Uses `mv --exchange` of coreutils 9.5, because Node has no such call. Not every file system supports it. */
 export function exchangeBy(toolbox: Toolbox): Exchange {
   return async (one, other) => {
     const paths = [resolve(one), resolve(other)];
@@ -20,8 +20,8 @@ export function exchangeBy(toolbox: Toolbox): Exchange {
 }
 
 /**
- * Makes a folder beside and puts it into place. What was there goes only when the new one is whole, and at no time is there
- * neither: a run that is killed leaves the one or the other. Where folders can't be exchanged there is a moment between.
+ * Builds a folder under a temporary name and moves it into place. The old one is removed only when the new one is complete,
+ * and a killed run leaves one of the two. Without an atomic swap, there is a moment without either.
  */
 export async function replaceFolder<T>(
   dir: string,

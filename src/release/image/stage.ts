@@ -42,32 +42,32 @@ export interface BuiltImage {
   readonly cached: boolean;
 }
 
-/** What images are made from. */
+/** The inputs shared by all images. */
 export interface ImageContext {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;
   readonly repository: PublishedRepository;
   readonly seed: SeedRepository;
   readonly built: BuiltComponents;
-  /** It signs the provenance. */
+  /** Signs the provenance. */
   readonly key: ImageKey;
 }
 
-/** One image with the digests of what it is made from. */
+/** One image with its input digests. */
 interface Wanted {
   readonly image: Image;
   readonly definition: WeirImage;
   readonly packages: readonly RepoPackage[];
-  /** Of all that its content comes from; its UUIDs follow from it. */
+  /** Digest of everything that its content comes from; its UUIDs derive from it. */
   readonly content: Digest;
-  /** Of all that its bytes come from: the code too, and what its evidence says. */
+  /** Digest of everything that its bytes come from: also the code and the inputs of its evidence. */
   readonly inputs: Digest;
 }
 
-/** The image's tree, an entry a line: what `weir image diff` compares. */
+/** The image's tree, one entry per line; read by `weir image diff`. */
 export const treeFile = 'tree.jsonl.gz';
 
-/** Makes one image from the published repository; left alone where it is there and nothing changed. */
+/** Builds one image from the published repository; reuses it if nothing changed. */
 export async function imageStage(context: ImageContext, image: Image): Promise<BuiltImage> {
   const { workspace, toolbox, key } = context;
   const made = inStage<BuiltImage>(workspace.progress, image.name, async (stage) => {
@@ -98,9 +98,9 @@ async function wantedImage(context: ImageContext, image: Image): Promise<Wanted>
   const { engine, clock, arch, project, release } = workspace;
   const { definition } = image;
   if (definition?.type !== 'weir') {
-    throw new WeirError('image-kind', `image ${image.name} is not defined for Weir`, {
+    throw new WeirError('image-kind', `image ${image.name} has no Weir definition`, {
       where: image.origin,
-      hint: 'give it definition = { type = "weir", … }',
+      hint: 'set definition = { type = "weir", … }',
       exit: 2,
     });
   }
@@ -129,7 +129,7 @@ async function wantedImage(context: ImageContext, image: Image): Promise<Wanted>
   return { image, definition, packages, content: valueDigest(content), inputs: valueDigest(inputs) };
 }
 
-/** Composes the image's root file system and finalises it. @returns it, and what finalising did */
+/** Composes and finalises the image's root file system. @returns the tree and the log of finalising */
 async function imageTree(
   { workspace, toolbox }: ImageContext,
   { image, definition, packages }: Wanted,
@@ -142,7 +142,7 @@ async function imageTree(
     clock,
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
     rpmdb: true,
-    // Where no rpm is to be asked, scanners look for the lists.
+    // Without rpm in the image, scanners look for the manifest.
     rpmManifest: !composed.entries.some((entry) => entry.path === '/usr/bin/rpm'),
     presets: definition.kind !== 'container',
     enable: definition.enabledServices,
@@ -156,7 +156,7 @@ async function imageTree(
   return { tree, log };
 }
 
-/** Writes the image's files, its evidence and its record into a folder. */
+/** Writes the image's files, evidence and record to a folder. */
 async function writeImage(
   context: ImageContext,
   { image, definition, packages, content, inputs }: Wanted,
@@ -201,7 +201,7 @@ async function writeImage(
   return record;
 }
 
-/** An error while an image is made, with the line that defines the image where no place is known. */
+/** Adds the line that defines the image to an error without a place. */
 export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unknown {
   if (!(error instanceof WeirError) || error.code === 'interrupted' || error.where?.file !== undefined) return error;
   return withContext(error, { where: { ...error.where, file: origin.file, line: origin.line } });

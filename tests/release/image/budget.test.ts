@@ -14,15 +14,15 @@ const tree: Tree = {
   entries: [file('/a', 60, ['a']), file('/a2', 60, ['a'], '/a'), file('/b', 30, ['b']), file('/c', 10, [])],
 };
 
-test('an image within its budget is none to speak of; hard links count once', () => {
+test('an image within its budget passes; hard links count once', () => {
   expect(() => checkBudget(image, 100, tree)).not.toThrow();
 });
 
-test('a larger one is an error that names what is large', () => {
+test('a larger one is an error that lists the largest packages', () => {
   expect(() => checkBudget(image, 99, tree)).toThrow(
     expect.objectContaining({
       code: 'image-too-large',
-      message: 'image small has 100 bytes, its max-size is 99',
+      message: 'image small has 100 bytes, more than its max-size of 99',
       details: ['a: 60', 'b: 30', 'no package: 10'],
       where: image.origin,
       exit: 2,

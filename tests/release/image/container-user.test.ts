@@ -15,21 +15,21 @@ const tree: Tree = {
 const held = (user: string, of = tree) =>
   checkContainerUser(image, user, of, async ({ path }: FileEntry) => contents[path]!);
 
-test.each(['root', 'nonroot', '0', '4711', 'nonroot:staff', '4711:staff', 'nonroot:50', '1:2'])('%s is there', (user) =>
+test.each(['root', 'nonroot', '0', '4711', 'nonroot:staff', '4711:staff', 'nonroot:50', '1:2'])('accepts %s', (user) =>
   expect(held(user)).resolves.toBeUndefined(),
 );
 
 test.each([
-  ['alice', 'image app is to run as user "alice", and its /etc/passwd has none', 'root, nonroot'],
-  ['alice:staff', 'image app is to run as user "alice", and its /etc/passwd has none', 'root, nonroot'],
-  ['root:nogroup', 'image app is to run as group "nogroup", and its /etc/group has none', 'root, staff'],
-  ['root:', 'image app is to run as group "", and its /etc/group has none', 'root, staff'],
-  [':staff', 'image app is to run as user "", and its /etc/passwd has none', 'root, nonroot'],
+  ['alice', 'image app runs as user "alice", which is not in its /etc/passwd', 'root, nonroot'],
+  ['alice:staff', 'image app runs as user "alice", which is not in its /etc/passwd', 'root, nonroot'],
+  ['root:nogroup', 'image app runs as group "nogroup", which is not in its /etc/group', 'root, staff'],
+  ['root:', 'image app runs as group "", which is not in its /etc/group', 'root, staff'],
+  [':staff', 'image app runs as user "", which is not in its /etc/passwd', 'root, nonroot'],
 ])('%s is not', async (user, message, known) => {
   const error = { code: 'unknown-user', message, where: image.origin, exit: 2 };
   await expect(held(user)).rejects.toMatchObject({
     ...error,
-    hint: `a number needs no account; the image has ${known}`,
+    hint: `use one of the image's accounts (${known}), or a number`,
   });
 });
 
@@ -38,6 +38,6 @@ test('an image without accounts runs as a number', async () => {
   await expect(held('65532', empty)).resolves.toBeUndefined();
   await expect(held('nonroot', empty)).rejects.toMatchObject({
     code: 'unknown-user',
-    hint: 'a number needs no account; the image has no accounts',
+    hint: "use one of the image's accounts (none), or a number",
   });
 });

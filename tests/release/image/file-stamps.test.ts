@@ -57,24 +57,24 @@ const changed = (from = dir, within = cache) =>
     return fileDigest(path);
   });
 
-/** Long ago, to the second, as an archiver restores it. */
+/** An old time in whole seconds, as an archiver restores it. */
 const past = new Date('2020-01-01');
 
 describe('files of an image', () => {
-  test('are not read where nothing touched them', async () => {
+  test('are not read if unchanged', async () => {
     expect(await changed()).toBeUndefined();
     expect(read).toEqual([]);
   });
 
-  test('with other bytes of the same size are found', async () => {
+  test('with other bytes of the same size are detected', async () => {
     await writeFile(join(dir, 'b'), 'content of B');
     expect(await changed()).toBe('b');
     expect(read).toEqual(['b']);
-    // And not forgotten: the next run sees it too.
+    // The next run detects it too.
     expect(await changed()).toBe('b');
   });
 
-  test('are found also where the time of the change was taken back', async () => {
+  test('are detected even if the modification time was restored', async () => {
     await utimes(join(dir, 'b'), past, past);
     await rememberFiles(cache, dir, { text, files });
     await writeFile(join(dir, 'b'), 'content of B');
@@ -82,7 +82,7 @@ describe('files of an image', () => {
     expect(await changed()).toBe('b');
   });
 
-  test('are found where another file was moved there with its times', async () => {
+  test('are detected if another file was moved there with its times', async () => {
     await utimes(join(dir, 'b'), past, past);
     await rememberFiles(cache, dir, { text, files });
     await writeFile(join(root, 'other'), 'content of B');
@@ -91,12 +91,12 @@ describe('files of an image', () => {
     expect(await changed()).toBe('b');
   });
 
-  test('are not believed to a record that was changed', async () => {
+  test('do not trust a changed record', async () => {
     text = 'another record';
     expect(await changed()).toBe('image.json');
   });
 
-  test('that are longer, gone or folders are found without being read', async () => {
+  test('that are longer, missing or folders are detected without reading', async () => {
     await appendFile(join(dir, 'a'), '!');
     expect(await changed()).toBe('a');
     await rm(join(dir, 'a'));
@@ -118,16 +118,16 @@ describe('files of an image', () => {
     expect(read).toEqual(['a', 'b', 'b']);
   });
 
-  test('are not believed to a record that this cache does not know: of a folder that was moved, or made with another cache', async () => {
+  test('do not trust a record unknown to this cache: of a moved folder, or another cache', async () => {
     expect(await changed(dir, await placeIn('other cache'))).toBe('image.json');
     await rename(dir, join(root, 'moved'));
     expect(await changed(join(root, 'moved'))).toBe('image.json');
-    // And not noted as known either.
+    // Nor is it recorded as known.
     expect(await changed(join(root, 'moved'))).toBe('image.json');
     expect(read).toEqual([]);
   });
 
-  test.each(['', '{', 'null', '{}'])('are not believed to their record where what was noted is %j', async (noted) => {
+  test.each(['', '{', 'null', '{}'])('do not trust their record if the stamps file is %j', async (noted) => {
     const [name] = await readdir(join(cache.cache, 'stamps'));
     await writeFile(join(cache.cache, 'stamps', name!), noted);
     expect(await changed()).toBe('image.json');

@@ -38,13 +38,13 @@ function image(packages: string, entries?: readonly ListedEntry[], name = 'vm'):
   };
 }
 
-/** `reason path` of what is listed. */
+/** `reason path` of the listed files. */
 function listed(a: ComparedImage, b: ComparedImage, allFiles = false): string[] {
   return compareImages(a, b, allFiles).files!.listed.map(({ reason, path }) => `${reason} ${path}`);
 }
 
 describe('files of two images', () => {
-  test('of a package whose version changed are counted for the package, and listed only when all are', () => {
+  test('of a package with a new version are counted, and listed only on request', () => {
     const a = image('bash 1', [file('/bin/a', 'bash'), file('/bin/b', 'bash')]);
     const b = image('bash 2', [file('/bin/b', 'bash', { digest: 'bb' }), file('/bin/c', 'bash')]);
     const { files } = compareImages(a, b, false);
@@ -55,7 +55,7 @@ describe('files of two images', () => {
     expect(listed(a, b, true)).toEqual(['/bin/a', '/bin/b', '/bin/c'].map((path) => `changed-package ${path}`));
   });
 
-  test('that changed although their package did not come first, then privileges, then what no package has', () => {
+  test('are sorted: unchanged package, privileges, no package', () => {
     const a = image('bash 1, less 1', [file('/a', undefined), file('/b', 'bash'), file('/z', 'less')]);
     const b = image('bash 2, less 1', [
       file('/a', undefined, { digest: 'bb' }),
@@ -65,7 +65,7 @@ describe('files of two images', () => {
     expect(listed(a, b)).toEqual(['unchanged-package /z', 'privilege /b', 'no-package /a']);
   });
 
-  test('a package that was rebuilt in the same version explains nothing', () => {
+  test('a rebuild of the same version explains no change', () => {
     const a = image('bash 1', [file('/bin/bash', 'bash')]);
     const b = { ...image('bash 1', [file('/bin/bash', 'bash', { digest: 'bb' })]) };
     const rebuilt = { ...b, packages: b.packages.map((pkg) => ({ ...pkg, content: 'other' })) };
@@ -83,19 +83,19 @@ describe('files of two images', () => {
     ['set-user-ID as before', { mode: 0o4755 }, { mode: 0o4755, digest: 'bb' }, false],
     ['set-user-ID lost', { mode: 0o4755 }, { mode: 0o755 }, false],
     ['capabilities lost', { capabilities: 'cap_net_raw=ep' }, {}, false],
-  ])('%s in an upgrade: seen or not', (_what, before, after, seen) => {
+  ])('%s in an upgrade', (_what, before, after, seen) => {
     const a = image('iputils 1', [file('/bin/ping', 'iputils', before)]);
     const b = image('iputils 2', [file('/bin/ping', 'iputils', after)]);
     expect(listed(a, b)).toEqual(seen ? ['privilege /bin/ping'] : []);
   });
 
-  test('folders that get another owner are no difference; a file that moves between packages of the same versions is', () => {
+  test('a new owner of a folder is not a difference; a file that moves between unchanged packages is', () => {
     const a = image('bash 1, less 1', [folder('/d', 'bash'), file('/f', 'bash')]);
     const b = image('bash 1, less 1', [folder('/d', 'bash', 'less'), file('/f', 'less')]);
     expect(compareImages(a, b, false).files!.listed).toMatchObject([{ path: '/f', aspects: ['packages'] }]);
   });
 
-  test('labels are compared where both images have some, and who has them is said', () => {
+  test('labels are compared only if both images have them', () => {
     const plain = image('p 1', [file('/f', 'p')]);
     const labelled = (label: string) => image('p 1', [file('/f', 'p', { label })]);
     expect(compareImages(plain, labelled('x'), false).files).toMatchObject({ labelled: 'b', listed: [] });
@@ -107,7 +107,7 @@ describe('files of two images', () => {
     });
   });
 
-  test('a large folder of no package is told as one, but not what is in it with privileges or changed', () => {
+  test('a large folder without a package is one line, except for changed files and privileges', () => {
     const many = Array.from({ length: 20 }, (_, index) => file(`/store/in/${index}`, undefined));
     const a = image('p 1', [folder('/'), folder('/old'), file('/old/x', undefined)]);
     const b = image('p 1', [
@@ -139,7 +139,7 @@ describe('files of two images', () => {
   });
 });
 
-test('sizes are told by package, what moved most first; hard links take no space', () => {
+test('sizes are listed by package, largest change first; hard links count once', () => {
   const a = image('a 1, b 1', [file('/a', 'a', { size: 5 }), file('/b', 'b', { size: 100 }), file('/c', undefined)]);
   const b = image('a 1, b 2, c 1', [
     file('/a', 'a', { size: 5 }),
@@ -156,14 +156,14 @@ test('sizes are told by package, what moved most first; hard links take no space
   ]);
 });
 
-test('without trees packages alone are compared', () => {
+test('without trees only packages are compared', () => {
   const diff = compareImages(image('a 1'), image('a 2'), false);
   expect(diff.packages).toMatchObject([{ name: 'a', change: 'upgraded' }]);
   expect(diff).not.toHaveProperty('files');
   expect(diff).not.toHaveProperty('sizes');
 });
 
-test('releases: each channel, images of one release alone, and those of both', () => {
+test('releases: channels, added and removed images, and images in both', () => {
   const release = (images: readonly ComparedImage[], channels: Readonly<Record<string, string>>) => ({
     place: 'release.json',
     version: '4.0',

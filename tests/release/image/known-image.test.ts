@@ -11,7 +11,7 @@ import { knownImage } from '../../../src/release/image/known-image.ts';
 import { ofImage } from '../../../src/release/image/stage.ts';
 import type { Toolbox } from '../../../src/toolbox/tool.ts';
 
-// Files as small as these are read without a tool.
+// Files this small are read without a tool.
 const toolbox = {} as Toolbox;
 const files = [{ path: 'vm.raw', size: 8, sha256: sha256('the disk') }];
 const image = { name: 'vm', kind: 'disk', inputs: 'ab', installedSize: 7, files, details: {} };
@@ -46,19 +46,19 @@ const known = () =>
     },
   );
 
-/** As after a build that wrote this. */
+/** The state after a build that wrote this. */
 async function built(text: string): Promise<void> {
   await writeFile(file, text);
   await rememberFiles(place, dir, { text, files });
 }
 
-test('an image that nobody touched is known', async () => {
+test('an unchanged image is reused', async () => {
   await built(JSON.stringify(record));
   expect(await known()).toEqual(record);
   expect(notes).toEqual([]);
 });
 
-test('an image with another file beside its own, or with another mode, is made again', async () => {
+test('an image with an extra file or another mode is rebuilt', async () => {
   await built(JSON.stringify(record));
   await writeFile(join(dir, 'vm.efi'), '');
   expect(await known()).toBeUndefined();
@@ -70,7 +70,7 @@ test('an image with another file beside its own, or with another mode, is made a
 });
 
 test.each([null, { inputs: 'ab' }, { ...record, files: [] }, [], 3])(
-  'an image whose record is none is made again: %j',
+  'an image with the invalid record %j is rebuilt',
   async (value) => {
     await built(JSON.stringify(value));
     expect(await known()).toBeUndefined();
@@ -82,19 +82,19 @@ test.each([
   ['a folder', () => mkdir(file)],
   ['a pipe', () => runOk(['mkfifo', file])],
   ['a link', () => symlink('/dev/zero', file)],
-])('an image whose record is %s is made again', async (_what, make) => {
+])('an image whose record is %s is rebuilt', async (_what, make) => {
   await make();
   expect(await known()).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining(file)]);
 });
 
-test('an image that another cache made is made again, whatever its record says', async () => {
+test('an image that another cache made is rebuilt', async () => {
   await writeFile(file, JSON.stringify(record));
   expect(await known()).toBeUndefined();
-  expect(notes).toEqual([`${file} is not known to be what the build wrote: the image is made again`]);
+  expect(notes).toEqual([`${file} is not known to this cache: rebuilding the image`]);
 });
 
-test('what goes wrong with an image is said with the line that defines it, unless a nearer place is known', () => {
+test('an error of an image has the line that defines it, unless it has a place already', () => {
   const origin = { file: 'images/vm.toml', line: 3 };
   const found = (error: unknown) => ofImage(error, { origin });
   const missing = new WeirError('not-found', 'no repository has bsh', { where: { package: 'bsh' } });

@@ -27,14 +27,14 @@ describe('the difference of two sets of packages', () => {
     expect(said([pkg('bash', old)], [pkg('bash', made)])).toEqual([`bash ${change}: ${old} → ${made}`]);
   });
 
-  test('what only one side has is added or removed', () => {
+  test('a package on one side only is added or removed', () => {
     expect(said([pkg('a', '1-1'), pkg('b', '1-1')], [pkg('b', '1-1'), pkg('c', '1-1')])).toEqual([
       'a removed: 1-1 → -',
       'c added: - → 1-1',
     ]);
   });
 
-  test('the same version with other bytes or for another architecture is rebuilt, which is no change of version', () => {
+  test('the same version with other bytes or architecture is rebuilt', () => {
     const changes = [
       diffPackages([pkg('a', '1-1')], [pkg('a', '1-1', 'x86_64', 'other')]),
       diffPackages([pkg('a', '1-1')], [pkg('a', '1-1', 'noarch')]),
@@ -43,13 +43,13 @@ describe('the difference of two sets of packages', () => {
     expect(changes.some(changesVersion)).toBe(false);
   });
 
-  test('of several versions at once those on both sides stay, the others are matched newest to newest', () => {
+  test('of several versions, common ones stay and the others are matched newest to newest', () => {
     const kernels = (...versions: string[]) => versions.map((version) => pkg('kernel', version));
     expect(said(kernels('7.1-1', '7.2-1'), kernels('7.3-1', '7.2-1'))).toEqual(['kernel upgraded: 7.1-1 → 7.3-1']);
     expect(said(kernels('7.1-1'), kernels('7.1-1', '7.2-1'))).toEqual(['kernel added: - → 7.2-1']);
   });
 
-  test('architectures of one name are matched with themselves', () => {
+  test('packages are matched by architecture', () => {
     const both = (evr: string) => [pkg('glibc', evr, 'i686'), pkg('glibc', evr, 'x86_64')];
     const changes = diffPackages(both('1-1'), both('2-1'));
     expect(changes.map(({ before, after }) => `${before?.arch} ${after?.arch}`)).toEqual([
@@ -76,7 +76,7 @@ describe('the difference of two sets of packages', () => {
     rebuilt: 'rebuilt',
   };
 
-  test('is empty for one set, and turned around for the sets turned around', () => {
+  test('is empty for equal sets, and reversed for swapped sets', () => {
     fc.assert(
       fc.property(packages, packages, (a, b) => {
         expect(diffPackages(a, [...a].reverse())).toEqual([]);
@@ -91,7 +91,7 @@ describe('the difference of two sets of packages', () => {
     );
   });
 
-  test('put on the first gives the second', () => {
+  test('applied to the first set gives the second', () => {
     fc.assert(
       fc.property(packages, packages, (a, b) => {
         const builds = new Set(a.map(({ content }) => content));

@@ -24,7 +24,7 @@ test('a first folder is renamed into place', async () => {
   expect(await readdir(join(root, 'images'))).toEqual(['vm']);
 });
 
-test('a later one changes places with it, and only then the old one goes', async () => {
+test('a later one is swapped in before the old one is removed', async () => {
   await replaceFolder(dir, never, make('first'));
   let there: string[] = [];
   await replaceFolder(
@@ -32,7 +32,7 @@ test('a later one changes places with it, and only then the old one goes', async
     async (one, other) => {
       expect(other).toBe(dir);
       there = [await readFile(join(one, 'disk'), 'utf8'), await content()];
-      // As the kernel does it, but in steps.
+      // What the kernel does, in steps.
       await rename(one, `${one}-moved`);
       await rename(other, one);
       await rename(`${one}-moved`, other);
@@ -45,14 +45,14 @@ test('a later one changes places with it, and only then the old one goes', async
   expect(await readdir(join(root, 'images'))).toEqual(['vm']);
 });
 
-test('where that cannot be done it is renamed', async () => {
+test('without an atomic swap it is renamed', async () => {
   await replaceFolder(dir, never, make('first'));
   await replaceFolder(dir, cannot, make('second'));
   expect(await content()).toBe('second');
   expect(await readdir(join(root, 'images'))).toEqual(['vm']);
 });
 
-test('one that could not be made leaves what was there', async () => {
+test('a failed build leaves the old folder', async () => {
   await replaceFolder(dir, never, make('first'));
   const failed = replaceFolder(dir, never, async (temporary) => {
     await mkdir(join(temporary, 'half'));
