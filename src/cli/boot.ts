@@ -31,28 +31,25 @@ interface BootOptions {
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<image>', 'name of a disk image')
-    .option('--check', 'ask the machine how it is, switch it off, and report')
-    .option('--install <package>', 'what --check installs from the repository')
-    .option('--run <script>', 'shell script that --check runs in the machine as root; its output is in the report')
-    .option('--disk <file...>', 'files that the machine reads as disks')
-    .option(
-      '--disk-size <size>',
-      "size of the machine's own disk, such as 20GiB, where it is to be larger than the image",
-    )
-    .addOption(new Option('--disk-bus <bus>', "what the machine's own disk is on").choices(diskBuses).default('nvme'))
-    .addOption(new Option('--network-card <card>', 'what the machine has').choices(networkCards).default('virtio'))
+    .option('--check', 'check the running machine, power it off, and print a report')
+    .option('--install <package>', 'package that --check installs from the repository')
+    .option('--run <script>', 'shell script that --check runs as root in the machine; the report contains its output')
+    .option('--disk <file...>', 'files to attach as read-only disks')
+    .option('--disk-size <size>', 'size of the boot disk, such as 20GiB, if larger than the image')
+    .addOption(new Option('--disk-bus <bus>', 'bus of the boot disk').choices(diskBuses).default('nvme'))
+    .addOption(new Option('--network-card <card>', 'model of the network card').choices(networkCards).default('virtio'))
     .addOption(
-      new Option('--firmware <kind>', 'what starts it; bios is generation 1 of the clouds')
+      new Option('--firmware <kind>', 'firmware; bios is what clouds call generation 1')
         .choices(['uefi', 'bios'])
         .default('uefi'),
     )
-    .option('--cloud-init <dir>', "folder with cloud-init's user-data and meta-data, given to the machine as a disk")
-    .option('--append <words>', "words added to the kernel's command line; not with bios or Secure Boot")
-    .option('--memory <MiB>', 'memory of the machine', '2048')
-    .option('--cpus <n>', 'processors of the machine', '2')
-    .option('--ssh-key <file>', 'public key that may log in as root over SSH')
+    .option('--cloud-init <dir>', "folder with cloud-init's user-data and meta-data, attached as a disk")
+    .option('--append <words>', 'parameters to add to the kernel command line; not with bios or Secure Boot')
+    .option('--memory <MiB>', 'memory in MiB', '2048')
+    .option('--cpus <n>', 'number of CPUs', '2')
+    .option('--ssh-key <file>', 'public key for logging in as root over SSH')
     .option('--no-autologin', 'ask for a password on the console')
-    .option('--out <dir>', 'where the image was built to')
+    .option('--out <dir>', 'folder with the built images')
     .addHelpText(
       'after',
       '\nExamples:\n  weir boot vm-base\n  weir boot vm-base --ssh-key ~/.ssh/id_ed25519.pub\n  weir boot vm-base --check',
@@ -73,12 +70,12 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         memoryMiB: number('--memory', options.memory, {
           least: leastMemoryMiB,
           most: Math.floor(totalmem() / 2 ** 20),
-          because: 'the MiB of this host',
+          because: 'the memory of this host in MiB',
         }),
         cpus: number('--cpus', options.cpus, {
           least: 1,
           most: mostProcessors,
-          because: 'what the machine has places for',
+          because: 'the limit of the machine type',
         }),
       };
       if (options.check === true) {
@@ -97,39 +94,36 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         autologin: options.autologin,
         onStart: ({ sshPort, accelerator }) => {
           process.stderr.write(
-            `${accelerator.why}\nssh -p ${sshPort} root@localhost   (needs --ssh-key)\nCtrl-A X ends the machine\n`,
+            `${accelerator.why}\nssh -p ${sshPort} root@localhost   (needs --ssh-key)\nCtrl-A X quits\n`,
           );
         },
       });
     });
 }
 
-/** Options that would be ignored together: whoever gives them wants something that does not come. */
+/** Rejects options that would be ignored together. */
 function checkTogether({ check, run, install, sshKey, autologin, append, firmware, diskBus }: BootOptions): void {
   const refuse = (message: string, hint: string): WeirError => new WeirError('bad-option', message, { hint, exit: 2 });
-  if (check !== true && run !== undefined) throw refuse('--run goes with --check only', 'add --check');
-  if (check !== true && install !== undefined) throw refuse('--install goes with --check only', 'add --check');
+  if (check !== true && run !== undefined) throw refuse('--run requires --check', 'add --check');
+  if (check !== true && install !== undefined) throw refuse('--install requires --check', 'add --check');
   if (check === true && sshKey !== undefined) {
     throw refuse(
-      '--ssh-key does not go with --check: nobody logs in',
-      'leave out one of them; --run does things in the machine',
+      '--ssh-key and --check exclude each other: --check does not log in',
+      'remove one of them; use --run to run commands in the machine',
     );
   }
   if (check === true && !autologin) {
-    throw refuse('--no-autologin does not go with --check: there is no console to log in on', 'leave out one of them');
+    throw refuse('--no-autologin and --check exclude each other: --check has no console', 'remove one of them');
   }
   if (diskBus === 'pvscsi' && firmware === 'uefi') {
-    throw refuse(
-      '--disk-bus pvscsi does not go with --firmware uefi: this UEFI has no driver for it',
-      'add --firmware bios',
-    );
+    throw refuse('--disk-bus pvscsi requires --firmware bios: this UEFI has no driver for it', 'add --firmware bios');
   }
   if (append !== undefined && firmware === 'bios') {
-    throw refuse('--append does not go with --firmware bios', 'kernel.command-line in the image, or --firmware uefi');
+    throw refuse('--append requires --firmware uefi', 'set kernel.command-line in the image, or use --firmware uefi');
   }
 }
 
-/** Empty strings, as of a shell's variable that is not set, and words that are more than one line. */
+/** Rejects empty strings, as from an unset shell variable, and words of more than one line. */
 function checkFilled({ run, install, sshKey, cloudInit, disk = [], append = '' }: BootOptions): void {
   const taken: readonly (readonly [option: string, value: string | undefined, what: string])[] = [
     ['--install', install, 'the name of a package'],
@@ -139,29 +133,29 @@ function checkFilled({ run, install, sshKey, cloudInit, disk = [], append = '' }
     ...disk.map((path) => ['--disk', path, 'a file'] as const),
   ];
   for (const [option, value, what] of taken) {
-    if (value === '') throw new WeirError('bad-option', `${option} takes ${what}, not an empty name`, { exit: 2 });
+    if (value === '') throw new WeirError('bad-option', `${option} requires ${what}, but is empty`, { exit: 2 });
   }
   if (/\p{Cc}/u.test(append)) {
-    throw new WeirError('bad-option', '--append takes words in one line, without control characters', { exit: 2 });
+    throw new WeirError('bad-option', '--append must be one line without control characters', { exit: 2 });
   }
 }
 
 async function existing(path: string): Promise<string> {
   const info = await stat(path).catch(() => undefined);
   if (info !== undefined && !info.isDirectory()) return resolve(path);
-  const message = info === undefined ? 'there is no such file' : 'this is a folder, not a file';
+  const message = info === undefined ? 'no such file' : 'this is a folder, not a file';
   throw new WeirError('bad-option', message, { where: { file: path }, exit: 2 });
 }
 
-/** What goes into a machine as a credential, and so through a table of its firmware. */
+/** Limit in bytes: the script becomes a credential, which has to fit into a firmware table. */
 const longestScript = 32 << 10;
 
 async function readScript(path: string): Promise<string> {
   const text = await readIfExists(path);
   if (text !== undefined && Buffer.byteLength(text) <= longestScript) return text;
-  throw new WeirError('bad-option', text === undefined ? 'there is no such file' : 'the script is too long', {
+  throw new WeirError('bad-option', text === undefined ? 'no such file' : 'the script is too long', {
     where: { file: path },
-    ...(text === undefined ? {} : { hint: 'at most 32 KiB; --disk takes in more' }),
+    ...(text === undefined ? {} : { hint: 'use at most 32 KiB, or --disk for more data' }),
     exit: 2,
   });
 }
@@ -171,11 +165,11 @@ async function publicKey(path: string): Promise<string> {
   const lines = (text ?? '').split('\n').map((line) => line.trim());
   const keys = lines.filter((line) => line !== '' && !line.startsWith('#'));
   if (text !== undefined && keys.length > 0 && keys.every(isPublicKey)) return text;
-  const message = text === undefined ? 'there is no such file' : 'this is no public key of SSH';
-  throw new WeirError('bad-option', message, { where: { file: path }, hint: 'ssh-keygen makes one', exit: 2 });
+  const message = text === undefined ? 'no such file' : 'not an SSH public key';
+  throw new WeirError('bad-option', message, { where: { file: path }, hint: 'create one with ssh-keygen', exit: 2 });
 }
 
-/** `TYPE BASE64 [comment]`, as sshd(8) has it; RFC 4253, 6.6: the key begins with the length of its type's name and the name. */
+/** `TYPE BASE64 [comment]`, as in sshd(8). RFC 4253, 6.6: the key starts with the length of its type's name and the name. */
 function isPublicKey(line: string): boolean {
   const [, type = '', base64 = ''] =
     /^((?:ssh|ecdsa|sk)-\S+)[ \t]+((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)(?:\s|$)/.exec(
@@ -191,25 +185,25 @@ function isPublicKey(line: string): boolean {
   );
 }
 
-/** More is a mistake, such as TiB for GiB. */
+/** Larger sizes are likely a mistake, such as TiB for GiB. */
 const largestDisk = 64 * 2 ** 40;
 
 function bytes(option: string, text: string): number {
   if (!/^\d+(\.\d+)? ?[MGT]iB$/.test(text)) {
-    throw new WeirError('bad-option', `${option} takes a size such as 20GiB, not ${text}`, { exit: 2 });
+    throw new WeirError('bad-option', `invalid size for ${option}: ${text}; write it as in 20GiB`, { exit: 2 });
   }
   const size = sizeInBytes(text);
   if (size <= largestDisk) return size;
-  throw new WeirError('bad-option', `${option} takes at most 64TiB, not ${text}`, { exit: 2 });
+  throw new WeirError('bad-option', `${option} ${text} is too large; the limit is 64TiB`, { exit: 2 });
 }
 
-/** QEMU's q35 without what more would need of it. */
+/** QEMU's q35 limit without further devices. */
 const mostProcessors = 255;
 
-/** Less is a mistake, such as GiB for MiB. */
+/** Smaller values are likely a mistake, such as GiB for MiB. */
 const leastMemoryMiB = 256;
 
-/** @param range the smallest and the largest that is taken, and why no more */
+/** Parses a whole number. @param range limits, and the reason for the upper one */
 function number(
   option: string,
   text: string,
@@ -217,9 +211,10 @@ function number(
 ): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value === 0) {
-    throw new WeirError('bad-option', `${option} takes a whole number above 0, not ${text}`, { exit: 2 });
+    throw new WeirError('bad-option', `${option} requires a whole number above 0, not ${text}`, { exit: 2 });
   }
-  if (value < least) throw new WeirError('bad-option', `${option} takes at least ${least}, not ${text}`, { exit: 2 });
+  if (value < least)
+    throw new WeirError('bad-option', `${option} requires at least ${least}, not ${text}`, { exit: 2 });
   if (value <= most) return value;
-  throw new WeirError('bad-option', `${option} takes at most ${most}, ${because}, not ${text}`, { exit: 2 });
+  throw new WeirError('bad-option', `${option} allows at most ${most} (${because}), not ${text}`, { exit: 2 });
 }

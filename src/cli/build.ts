@@ -8,9 +8,9 @@ import { workspaceFor } from './workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--image <name...>', 'only these images')
+    .option('--image <name...>', 'build only these images')
     .option('--no-images', 'stop after the repository')
-    .option('--out <dir>', 'where results go (default: out beside the project)')
+    .option('--out <dir>', 'output folder (default: out in the parent folder of the project)')
     .addHelpText('after', examples(['weir build', 'weir build --image vm-base', 'weir build --no-images --json']))
     .action(async (options: { image?: string[]; images: boolean; out?: string }) => {
       const settings = globals();

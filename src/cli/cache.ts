@@ -3,7 +3,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `cache`. */
 const verbs: Readonly<Record<string, string>> = {
-  verify: 'hash all that the cache holds, and check that the cache wrote it',
+  verify: 'verify the cache: hash every blob and check every seal',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

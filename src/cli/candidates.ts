@@ -4,7 +4,7 @@ import type { Project } from '../project/model.ts';
 import { commandWords, type GlobalOptions, makeProgram } from './program.ts';
 import { projectFor } from './workspace.ts';
 
-/** A word that may stand at the cursor. */
+/** A completion for the word at the cursor. */
 export interface Candidate {
   readonly word: string;
   /** One line; may be empty. */
@@ -14,8 +14,8 @@ export interface Candidate {
 type Kind = 'components' | 'groups' | 'images';
 
 /**
- * What may stand for the last of `words`; nothing where a file is wanted, or no project is there to ask.
- * @param words the command line after `weir`, the last one begun or empty
+ * The completions of the last of `words`; none if a file is expected or there is no project.
+ * @param words the command line after `weir`; the last word is partial or empty
  */
 export async function candidates(words: readonly string[], globals: GlobalOptions): Promise<Candidate[]> {
   const before = words.slice(0, -1);
@@ -47,7 +47,7 @@ export async function candidates(words: readonly string[], globals: GlobalOption
   }
 }
 
-/** What the arguments of a noun's verbs name. */
+/** The kind of names that the verbs of a noun take. */
 const kinds: Readonly<Record<string, Kind>> = {
   component: 'components',
   overlay: 'components',
@@ -67,7 +67,7 @@ async function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
   try {
     project = await projectFor(globals);
   } catch (error) {
-    // A project with a mistake in it has no words to offer; the command itself will say what the mistake is.
+    // An invalid project has no names to complete. The command itself will report the error.
     if (error instanceof WeirError) return [];
     throw error;
   }
@@ -76,13 +76,13 @@ async function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
 }
 
 interface Position {
-  /** The innermost command that the words name. */
+  /** The innermost command named. */
   readonly command: Command;
-  /** How many of its arguments are given. */
+  /** Number of arguments given. */
   readonly used: number;
-  /** The option that the next word is the value of. */
+  /** The option that expects the next word as its value. */
   readonly waiting: Option | undefined;
-  /** What -C says. */
+  /** The value of -C. */
   readonly directory: string | undefined;
 }
 

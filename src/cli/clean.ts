@@ -5,13 +5,10 @@ import { workspaceFor } from './workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option(
-      '--prune',
-      'remove toolboxes that the lock does not name, and buildroots and repositories older than a week',
-    )
-    .option('--cache', 'remove the whole cache; the next build starts from nothing')
-    .option('--out', 'remove what was built')
-    .option('--out-dir <dir>', 'where that is')
+    .option('--prune', 'remove toolboxes that are not in the lock, and buildroots and repositories older than a week')
+    .option('--cache', 'remove the whole cache; the next build starts from scratch')
+    .option('--out', 'remove the output folder')
+    .option('--out-dir <dir>', 'path of the output folder')
     .addHelpText('after', examples(['weir clean', 'weir clean --prune', 'weir clean --cache --out']))
     .action(async (options: { prune?: boolean; cache?: boolean; out?: boolean; outDir?: string }) => {
       const settings = globals();
@@ -29,7 +26,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         cacheParts[part.name] ?? part.path,
       ]);
       const total = found.cache.reduce((sum, part) => sum + part.megabytes, 0);
-      const text = `${table(['PART', 'MB', 'WHAT'], rows, '')}\n\nthe cache is ${workspace.cache}: ${total} MB; nothing was removed (see weir clean --help)`;
+      const text = `${table(['PART', 'MB', 'WHAT'], rows, '')}\n\ncache ${workspace.cache}: ${total} MB; nothing removed (see weir clean --help)`;
       printResult(settings, found, text);
     });
 }

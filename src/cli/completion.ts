@@ -3,7 +3,7 @@ import { WeirError } from '../base/errors.ts';
 import { candidates } from './candidates.ts';
 import { examples, type GlobalOptions } from './program.ts';
 
-/** Each asks `weir completion candidates` for the words, and the shell for files where there are none. */
+/** Each script gets the words from `weir completion candidates`; if there are none, the shell completes files. */
 const scripts: Readonly<Record<string, string>> = {
   bash: `_weir() {
   local IFS=$'\\n'
@@ -34,7 +34,7 @@ complete -c weir -f -a '(__weir_complete)'`,
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .addArgument(new Argument('<shell>', 'which shell').choices([...Object.keys(scripts), 'candidates']))
+    .addArgument(new Argument('<shell>', 'name of the shell').choices([...Object.keys(scripts), 'candidates']))
     .argument('[words...]', 'with `candidates`: the words of the command line up to the cursor')
     .addHelpText(
       'after',
@@ -50,7 +50,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         process.stdout.write(found.map(({ word, description }) => `${word}\t${description}\n`).join(''));
         return;
       }
-      if (words.length > 0) throw new WeirError('too-many', 'completion takes the name of one shell', { exit: 2 });
+      if (words.length > 0)
+        throw new WeirError('too-many', 'completion takes a single argument: the shell', { exit: 2 });
       process.stdout.write(`${scripts[shell]}\n`);
     });
 }

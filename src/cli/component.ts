@@ -3,17 +3,17 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `component`. */
 const verbs: Readonly<Record<string, string>> = {
-  list: 'list components: where the spec comes from, overlays, channel',
-  show: 'show a component with everything it inherits',
+  list: 'list components with their spec source, overlays and channel',
+  show: 'show a component with all inherited settings',
   add: "add components to the project's configuration",
-  prepare: "write a component's buildable sources into a folder",
-  update: 'find the upstream commit of components and keep it in their locks',
-  render: 'write the rendered specs that the project keeps in git',
-  query: 'what a spec says after its overlays, macros expanded: packages, dependencies, sources; or the spec itself',
-  diff: "show what the overlays change: upstream's files against the rendered ones",
-  changed: 'say which components changed between two commits of the project, and which part of them',
-  history: 'show which commits of the project changed a component, and what of it',
-  build: 'build components, and before them only what they wait for; nothing is published',
+  prepare: 'write the buildable sources of a component to a folder',
+  update: 'find the upstream commits of components and write them to their locks',
+  render: 'write the rendered specs, which the project keeps in git',
+  query: 'show packages, dependencies and sources of the rendered spec with macros expanded, or the spec itself',
+  diff: 'show what the overlays change, as a diff from the upstream files to the rendered ones',
+  changed: 'list components that changed between two commits of the project, and which part of them',
+  history: 'show which commits of the project changed a component, and what they changed',
+  build: 'build components and the components that they need; publishes nothing',
   log: "print the log of a component's last build",
 };
 

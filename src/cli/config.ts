@@ -27,8 +27,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 function addShow(command: Command, globals: () => GlobalOptions): void {
   command
     .command('show')
-    .description('show the project in short and which files it was read from; with --json all of it, as resolved')
-    .option('--files', 'every file, also where one file includes many')
+    .description('show a summary of the project and its files; with --json, the whole resolved project')
+    .option('--files', 'list all files, even if one file includes many')
     .addHelpText(
       'after',
       examples(['weir config show', 'weir config show --files', "weir config show --json | jq '.components | keys'"]),
@@ -63,10 +63,7 @@ function addShow(command: Command, globals: () => GlobalOptions): void {
     });
 }
 
-/**
- * The files in the order in which they were read, below the one that includes them. Of many in a row, only the first
- * three.
- */
+/** The files in reading order, each below the file that includes it. Lists only the first three of a row unless `all`. */
 function fileLines({ root, configFiles }: Project, all: boolean): string[] {
   const name = (path: string): string => (path.startsWith(`${root}/`) ? relative(root, path) : path);
   const depths = new Map<string, number>();
@@ -79,7 +76,7 @@ function fileLines({ root, configFiles }: Project, all: boolean): string[] {
     const row = by === undefined ? 0 : (rows.get(by) ?? 0) + 1;
     if (by !== undefined) rows.set(by, row);
     const isLast = by !== undefined && configFiles[index + 1]?.by !== by;
-    const why = from === 'user' ? "  the user's" : from === 'option' ? '  --config-file' : '';
+    const why = from === 'user' ? '  user' : from === 'option' ? '  --config-file' : '';
     if (all || row <= 3) lines.push(`${margin(depth)}${name(path)}${why}`);
     else if (isLast) lines.push(`${margin(depth)}… and ${row - 3} more (--files shows them)`);
   }
@@ -95,9 +92,9 @@ function addResolve(command: Command, globals: () => GlobalOptions): void {
   const resolve = command
     .command('resolve')
     .description('print the configuration after includes, merging and inheritance, as TOML')
-    .option('--key <key>', 'only this part, such as components.curl.build')
-    .option('--origins', 'with each value, where it comes from and what it is instead of');
-  addSelection(resolve, 'components; the whole configuration where none is named')
+    .option('--key <key>', 'print only this part, such as components.curl.build')
+    .option('--origins', 'show for each value where it comes from and which values it overrides');
+  addSelection(resolve, 'components; default: the whole configuration')
     .addHelpText(
       'after',
       examples([
@@ -127,7 +124,7 @@ function addResolve(command: Command, globals: () => GlobalOptions): void {
     });
 }
 
-/** Every value with who set it, the strongest first. */
+/** Every value with its origins, the strongest first. */
 function originRows(path: readonly string[], value: Traced): unknown[] {
   return [...leaves(value, path)].map((leaf) => ({
     path: leaf.path,

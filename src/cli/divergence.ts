@@ -23,7 +23,7 @@ interface Options extends SelectionOptions {
   readonly failOn?: string;
 }
 
-/** What the table can be about; all but `component` count overlays. */
+/** Groupings of the table; all but `component` count overlays. */
 const groupings = {
   component: undefined,
   category: (entry: Divergence) => entry.category ?? 'none',
@@ -34,17 +34,15 @@ const groupings = {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
-  addSelection(command, 'components; all where none is named')
-    .addOption(
-      new Option('--by <what>', 'what the table is about').choices(Object.keys(groupings)).default('component'),
-    )
-    .option('--category <name>', 'only overlays of this category; "none" are those without metadata', collect)
+  addSelection(command, 'components; default: all')
+    .addOption(new Option('--by <what>', 'grouping of the table').choices(Object.keys(groupings)).default('component'))
+    .option('--category <name>', 'only overlays of this category; "none" means without metadata', collect)
     .option('--upstream-status <status>', 'only overlays with this upstream status', collect)
-    .option('--markdown', 'write a page in Markdown instead of a table')
+    .option('--markdown', 'print Markdown instead of a table')
     .option(
       '--fail-on <conditions>',
-      'exit 1 where one holds: no-metadata, no-description, category=…, upstream-status=…, type=…, kind=…, ' +
-        'older-than=180d; "," between them is or, "+" is and',
+      'exit 1 if one matches: no-metadata, no-description, category=…, upstream-status=…, type=…, kind=…, ' +
+        'older-than=180d; "," means or, "+" means and',
     )
     .addHelpText(
       'after',
@@ -73,7 +71,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       printResult(settings, report, text);
       for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
       for (const { condition, entries } of report.failed) {
-        process.stderr.write(`error: ${entries.length} of what differs: ${condition}\n`);
+        process.stderr.write(`error: ${entries.length} differences match ${condition}\n`);
         for (const entry of entries.slice(0, 10)) {
           const number = entry.number === undefined ? '' : ` ${entry.number}`;
           process.stderr.write(`  ${entry.place}: ${entry.component}, ${entry.kind}${number}: ${entry.description}\n`);
@@ -91,7 +89,7 @@ function asText(ledger: DivergenceLedger, options: Options): string {
     grouping === undefined
       ? ['COMPONENT', 'OVERLAYS', 'CATEGORY', 'UPSTREAM', 'OLDEST', 'ALSO']
       : [options.by.toUpperCase(), 'OVERLAYS', 'COMPONENTS'];
-  return `${table(heading, rows, 'nothing differs from upstream')}\n\n${totals(ledger)}`;
+  return `${table(heading, rows, 'no differences from upstream')}\n\n${totals(ledger)}`;
 }
 
 function componentRows({ entries }: DivergenceLedger): string[][] {

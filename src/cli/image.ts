@@ -3,9 +3,9 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `image`. */
 const verbs: Readonly<Record<string, string>> = {
-  list: 'list images: kind, formats, and what is built',
-  show: 'show an image that was built: packages, files, digests',
-  lint: 'check an image that was built, or any disk or container image, against the rules of where it is to run',
+  list: 'list images with their kind, formats and build',
+  show: 'show a built image: packages, files, digests',
+  lint: 'check a built image, or any disk or container image, against the rules of its target platform',
   diff: 'compare two images or two releases: packages, files, sizes',
   push: 'push a container image and its SBOMs to a registry',
 };

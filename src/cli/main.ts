@@ -3,7 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
 enableCompileCache();
-// It is for this process alone, not for what it starts.
+// Not for child processes.
 delete process.env.NODE_COMPILE_CACHE;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -21,6 +21,6 @@ function version(): string {
 }
 
 const code = await main(process.argv.slice(2));
-// By a signal: whatever still runs is of no use to anybody.
+// After a signal: do not wait for pending work.
 if (code > 128) process.exit(code);
 process.exitCode = code;

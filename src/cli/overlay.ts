@@ -3,9 +3,9 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `overlay`. */
 const verbs: Readonly<Record<string, string>> = {
-  list: 'list overlays with their reasons, in the order in which they apply',
-  explain: 'show, overlay by overlay, why it is there and the change that it makes',
-  check: 'warn of overlays without a reason, without effect, or that upstream has taken in',
+  list: 'list overlays with their reasons, in order of application',
+  explain: 'show the reason and the changes of each overlay',
+  check: 'find overlays without a reason, without effect, or already merged upstream',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

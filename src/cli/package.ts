@@ -8,14 +8,14 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   command.addHelpText('after', examples(['weir package list', 'weir package list --channel base']));
   command
     .command('list')
-    .description('list the packages of the release that was built last, or those that the configuration names')
-    .option('--channel <name>', 'only those of this channel')
-    .option('--own', 'only those that components build')
+    .description('list the packages of the last release built, or those that the configuration names')
+    .option('--channel <name>', 'only packages of this channel')
+    .option('--own', 'only packages built by components')
     .option(
       '--configured',
-      'those that components and groups name, with their channels; the default where the project has no [release]',
+      'packages that components and groups name, with their channels; default for a project without [release]',
     )
-    .option('--out <dir>', 'where the release was built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
       examples([
@@ -36,7 +36,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
           (row) => options.channel === undefined || row.channel === options.channel,
         );
         const cells = rows.map((row) => [row.package, row.channel ?? 'none', row.component ?? '-', row.group ?? '-']);
-        printResult(settings, rows, table(['PACKAGE', 'CHANNEL', 'COMPONENT', 'GROUP'], cells, 'none is named'));
+        printResult(settings, rows, table(['PACKAGE', 'CHANNEL', 'COMPONENT', 'GROUP'], cells, 'no packages'));
         return;
       }
       const release = await builtRelease(workspace);

@@ -5,13 +5,13 @@ import { stopChildren } from '../base/process.ts';
 import { createProgress, type Progress } from '../base/progress.ts';
 import { commands } from './commands.ts';
 
-/** Options that stand before or after any command. */
+/** Options allowed before or after any command. */
 export interface GlobalOptions {
-  /** Folder of the project, where one was named. */
+  /** The project's folder, if given. */
   readonly directory: string | undefined;
-  /** Configuration files that merge after all others. */
+  /** Extra configuration files, merged last. */
   readonly configFiles: readonly string[];
-  /** Whether unknown keys in the configuration are warnings. */
+  /** Whether unknown configuration keys are only warnings. */
   readonly permissive: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -20,16 +20,16 @@ export interface GlobalOptions {
 }
 
 /**
- * What a command's file exports: it adds its sub-commands and options to `command`.
- * @param asked the words after the command's own name
+ * The export of a command's file: adds sub-commands and options to `command`.
+ * @param asked the words after the command's name
  */
 export interface CommandModule {
   readonly register: (command: Command, globals: () => GlobalOptions, asked: readonly string[]) => void | Promise<void>;
 }
 
 /**
- * Adds the verbs of a noun, each a file in the noun's folder that is imported only when it is asked for.
- * @param verbs names with descriptions, in the order in which help lists them
+ * Adds the verbs of a noun. Each is a file in the noun's folder, imported only when needed.
+ * @param verbs names with descriptions, in help order
  */
 export async function registerVerbs(
   command: Command,
@@ -50,7 +50,7 @@ export async function runCommand(argv: readonly string[], version: string): Prom
   const words = withHelpOption(argv);
   let program = await makeProgram(commandWords(words), version);
   const stopped = handleSignals(() => program.opts().json === true);
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that closes the pipe early (`| head`) is not a failure.
   process.stdout.on('error', (error) => process.exit(systemCode(error) === 'EPIPE' ? 0 : 1));
   for (let again = false; ; again = true) {
     try {
@@ -67,8 +67,8 @@ export async function runCommand(argv: readonly string[], version: string): Prom
 }
 
 /**
- * Where a command met content in the cache that is not what it was: looks through all of the cache and removes what is wrong, so that
- * the command can be run once more. @returns whether it can
+ * After a command met corrupt or missing cache content: checks the whole cache and removes the faulty parts, so that the command
+ * can be retried. @returns whether to retry
  */
 async function isRepaired(error: unknown, globals: GlobalOptions): Promise<boolean> {
   if (!(error instanceof WeirError) || !['bad-blob', 'missing-blob'].includes(error.code)) return false;
@@ -76,38 +76,36 @@ async function isRepaired(error: unknown, globals: GlobalOptions): Promise<boole
   const { repairCache } = await import('../release/cache-check.ts');
   const progress = progressFor(globals);
   const { faults } = await repairCache(progress);
-  for (const { path, message } of faults.slice(0, 20)) progress.note('cache', `${path}: ${message}: removed`);
-  if (faults.length > 20) progress.note('cache', `${faults.length - 20} more were removed`);
+  for (const { path, message } of faults.slice(0, 20)) progress.note('cache', `removed ${path}: ${message}`);
+  if (faults.length > 20) progress.note('cache', `${faults.length - 20} more removed`);
   return true;
 }
 
-/** All commands by name, with the options of those that `asked` names: the others' files are not even read. */
+/** All commands by name, with the options of the command in `asked`. Other commands' files are not read. */
 export async function makeProgram(asked: readonly string[], version: string): Promise<Command> {
   const program = new Command('weir')
-    .description('Makes a Linux distribution out of an upstream one and your changes to it.')
+    .description('Builds a Linux distribution from an upstream one and your changes to it.')
     .usage('[options] <command>')
     .version(version, '-V, --version', 'show the version')
-    .option('-C, --directory <dir>', 'folder of the project (or below it)')
-    .option(
-      '--config-file <file>',
-      'a further configuration file, which wins over the others (may be repeated)',
-      gather,
+    .option('-C, --directory <dir>', 'folder of the project, or one below it')
+    .option('--config-file <file>', 'extra configuration file, which overrides the others (may be repeated)', gather)
+    .option('--permissive-config', 'ignore unknown keys in the configuration with a warning')
+    .option('--offline', 'do not use the network; anything missing from the cache is an error')
+    .option('--json', 'print results and progress as JSON')
+    .option('-q, --quiet', 'print errors only, no progress')
+    .option('-v, --verbose', 'print stack traces of errors')
+    .addOption(
+      new Option('--color <when>', 'colour progress output').choices(['auto', 'always', 'never']).default('auto'),
     )
-    .option('--permissive-config', 'warn of unknown keys in the configuration, go on without them')
-    .option('--offline', 'ask nothing of the network: what is not in the cache is an error')
-    .option('--json', 'results and progress as JSON')
-    .option('-q, --quiet', 'no progress, errors only')
-    .option('-v, --verbose', 'stack traces with errors')
-    .addOption(new Option('--color <when>', 'colours in progress').choices(['auto', 'always', 'never']).default('auto'))
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command...]', 'show help')
     .configureHelp({ showGlobalOptions: true })
     .hook('preAction', (root) => {
-      // All that asks the network looks there, in worker threads and children too.
+      // Network code checks this variable, in worker threads and child processes too.
       if (root.opts().offline === true) process.env.WEIR_OFFLINE = '1';
     })
     .exitOverride()
-    .showHelpAfterError('hint: add --help to see what there is')
+    .showHelpAfterError('hint: run with --help for usage')
     .addHelpText(
       'after',
       examples(['weir build', 'weir boot vm-base', 'weir component list --json', 'weir help image']),
@@ -122,28 +120,28 @@ export async function makeProgram(asked: readonly string[], version: string): Pr
   return program;
 }
 
-/** Text for the end of a command's help. */
+/** Examples for the end of a command's help. */
 export function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
-/** `weir help image list` and `weir image help list` mean `weir image list --help`: commander's own knows one level only. */
+/** Turns `weir help image list` and `weir image help list` into `weir image list --help`: commander supports only one level. */
 function withHelpOption(argv: readonly string[]): string[] {
   const [first, ...rest] = commandWords(argv);
   if (first === 'help') return [...rest, '--help'];
-  // These take the name of an image or a shell there, not a verb.
+  // These take the name of an image or a shell, not a verb.
   const noun = first !== undefined && first in commands && !['boot', 'completion'].includes(first);
   return noun && rest[0] === 'help' ? [first, ...rest.slice(1), '--help'] : [...argv];
 }
 
-/** The global options that the next word belongs to. */
+/** The global options that take a value. */
 const withValue = ['-C', '--directory', '--config-file', '--color'];
 
 function gather(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-/** The words of a command line that are neither options nor their values, up to `--`. */
+/** The words of a command line before `--`, without options and their values. */
 export function commandWords(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
@@ -166,7 +164,7 @@ function globalOptions(options: Record<string, unknown>): GlobalOptions {
   };
 }
 
-/** Progress on standard error, in the form that fits what it is connected to. */
+/** Progress on standard error, in the form that suits its type. */
 export function progressFor(globals: GlobalOptions): Progress {
   const mode = globals.quiet ? 'quiet' : globals.json ? 'json' : process.stderr.isTTY ? 'spinner' : 'plain';
   return createProgress(mode, globals.color, (text) => void process.stderr.write(text));
@@ -177,7 +175,7 @@ export function printResult(globals: GlobalOptions, value: unknown, text: string
   process.stdout.write(globals.json ? `${JSON.stringify(value, null, 2)}\n` : text === '' ? '' : `${text}\n`);
 }
 
-/** Rows as aligned columns under a heading, one line each; nothing but `none` where there are no rows. */
+/** Aligned columns under a heading, one line a row; the text `none` if there are no rows. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
   const all = [heading, ...rows].map((row) => row.map((cell) => cell.replace(/\s+/g, ' ').trim()));
@@ -207,11 +205,11 @@ function report(error: unknown, globals: GlobalOptions): number {
   const said = error instanceof Error ? error.message : String(error);
   if (globals.json) printError(new WeirError('bug', said));
   const shown = error instanceof Error && globals.verbose ? error.stack : said;
-  process.stderr.write(`error: this is a bug in weir: ${shown}\nhint: -v shows where; please report it\n`);
+  process.stderr.write(`error: bug in weir: ${shown}\nhint: please report it; run with -v for a stack trace\n`);
   return 1;
 }
 
-/** What the system refuses, in words, wherever it was noticed. */
+/** Turns system errors into readable ones, wherever they occurred. */
 function worded(error: unknown): unknown {
   if (/^E[MN]FILE$/.test(systemCode(error) ?? '')) {
     return tooManyFiles(error instanceof Error && 'path' in error ? String(error.path) : undefined, error);
@@ -223,9 +221,9 @@ function printError(error: WeirError): void {
   process.stdout.write(`${JSON.stringify(errorJson(error), null, 2)}\n`);
 }
 
-/** What commander has said on standard error already, in the shape of our own errors. */
+/** An error that commander has already printed to standard error, as a WeirError. */
 function usageError(error: CommanderError): WeirError {
-  if (error.code === 'commander.help') return new WeirError('no-command', 'a command is missing', { exit: 2 });
+  if (error.code === 'commander.help') return new WeirError('no-command', 'missing command', { exit: 2 });
   const code = error.code.replace('commander.', '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const [message = '', hint] = error.message.replace(/^error: /, '').split('\n');
   return new WeirError(code, message, {
@@ -235,15 +233,15 @@ function usageError(error: CommanderError): WeirError {
 }
 
 /**
- * Ctrl-C ends the children; the work that waited for them then unwinds and puts away what it had half done. What takes
- * too long for that, or a second Ctrl-C, is cut off; nothing half-made has a final name.
- * @returns says that a run was stopped, where it was, and gives its exit code
+ * Ctrl-C stops the child processes; the work that waits for them unwinds and cleans up. If that takes too long, or on a second
+ * Ctrl-C, the process exits at once; nothing incomplete has a final name.
+ * @returns a function that reports a stopped run, if there was one, and returns its exit code
  */
 function handleSignals(json: () => boolean): () => number | undefined {
   const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
   let stopped: keyof typeof numbers | undefined;
   const say = (signal: keyof typeof numbers): number => {
-    const error = new WeirError('interrupted', `stopped by ${signal}; the next run goes on from what is done`);
+    const error = new WeirError('interrupted', `stopped by ${signal}; the next run reuses what is done`);
     if (json()) printError(error);
     process.stderr.write(`${formatError(error)}\n`);
     return 128 + numbers[signal];
@@ -256,9 +254,9 @@ function handleSignals(json: () => boolean): () => number | undefined {
     process.on(signal, () => {
       if (stopped !== undefined) return cutOff(signal);
       stopped = signal;
-      // The terminal has written ^C.
+      // After the ^C that the terminal printed.
       if (process.stderr.isTTY) process.stderr.write('\n');
-      // What nobody waits for any more may fail as well.
+      // Abandoned work may fail, too.
       process.on('unhandledRejection', () => {});
       stopChildren('SIGTERM');
       setTimeout(() => stopChildren('SIGKILL'), 2000);

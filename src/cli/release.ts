@@ -3,9 +3,9 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `release`. */
 const verbs: Readonly<Record<string, string>> = {
-  build: 'make every image of the project from one snapshot, and check all of them',
-  verify: 'check that all that was published is as it was made, and signed',
-  show: 'show the release that was built last: its snapshot, channels and images',
+  build: 'build all images of the project from one snapshot, and lint them',
+  verify: 'verify that everything published is signed and unchanged',
+  show: 'show the last release built: its snapshot, channels and images',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

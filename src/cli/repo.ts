@@ -3,8 +3,8 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `repo`. */
 const verbs: Readonly<Record<string, string>> = {
-  list: 'list the repositories of the release that was built last, with their folders',
-  query: "run dnf on the release's repositories, on a project's inputs, or on any others",
+  list: 'list the repositories of the last release built, with their folders',
+  query: "run dnf on the release's repositories, on the project's inputs, or on other repositories",
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

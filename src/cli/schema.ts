@@ -4,10 +4,10 @@ import { examples, type GlobalOptions, printResult } from './program.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--overlay-file', "the schema of the files that a component's overlay-files names")
+    .option('--overlay-file', 'print the schema of overlay files instead')
     .addHelpText(
       'after',
-      `\nEditors find it by a first line such as #:schema weir.schema.json in a file.\n${examples([
+      `\nEditors find the schema if the first line of a file is #:schema weir.schema.json.\n${examples([
         'weir schema > weir.schema.json',
         'weir schema --overlay-file > overlay.schema.json',
       ])}`,

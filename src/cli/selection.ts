@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { isEmptySelection, type Selection } from '../project/select.ts';
 
-/** What commander gives for the options of `addSelection`. */
+/** The values of the options of `addSelection`. */
 export interface SelectionOptions {
   readonly component?: readonly string[];
   readonly group?: readonly string[];
   readonly all?: boolean;
 }
 
-/** Adds the ways to say which components a command is for: names as arguments, globs, groups, all. */
+/** Adds the ways to select components: names as arguments, globs, groups, all. */
 export function addSelection(command: Command, argument = 'names of components'): Command {
   const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
   return command
@@ -18,7 +18,7 @@ export function addSelection(command: Command, argument = 'names of components')
     .option('-a, --all', 'all components');
 }
 
-/** The selection that arguments and options mean. */
+/** The selection in arguments and options. */
 export function selectionOf(names: readonly string[], options: SelectionOptions): Selection {
   return {
     names,
@@ -28,7 +28,7 @@ export function selectionOf(names: readonly string[], options: SelectionOptions)
   };
 }
 
-/** The same, where naming nothing means all. */
+/** Like `selectionOf`, but without a selection it means all components. */
 export function selectionOrAll(names: readonly string[], options: SelectionOptions): Selection {
   const selection = selectionOf(names, options);
   return isEmptySelection(selection) ? { ...selection, all: true } : selection;

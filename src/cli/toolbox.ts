@@ -7,8 +7,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   command.addHelpText('after', examples(['weir toolbox list', 'weir toolbox run -- rpm -qpi some.rpm']));
   command
     .command('list')
-    .description('list the tools with their versions, as toolbox.lock has them')
-    .option('--all', 'also what comes with them')
+    .description('list the tools with their versions from toolbox.lock')
+    .option('--all', 'also list their dependencies')
     .addHelpText('after', examples(['weir toolbox list', 'weir toolbox list --all --json']))
     .action(async (options: { all?: boolean }) => {
       const settings = globals();
@@ -19,14 +19,14 @@ export function register(command: Command, globals: () => GlobalOptions): void {
           .map(({ name, version, arch, sha256 }) => ({ set, name, version, arch, sha256 })),
       );
       const cells = rows.map((row) => [row.set, row.name, row.version, row.arch]);
-      const none = 'no toolbox is locked yet; weir build locks it';
+      const none = 'no toolbox is locked yet (run: weir build)';
       printResult(settings, rows, table(['SET', 'PACKAGE', 'VERSION', 'ARCH'], cells, none));
     });
   command
     .command('run')
-    .description('run one of the tools here, in its sandbox; it sees the working folder and nothing else')
+    .description('run a tool in its sandbox, which contains only the working folder')
     .argument('<command...>', 'the program and its arguments, after --')
-    .option('--set <name>', 'which set of tools', 'core')
+    .option('--set <name>', 'tool set', 'core')
     .option('--network', "share the host's network")
     .usage('[options] -- <command...>')
     .addHelpText(

@@ -8,13 +8,13 @@ import type { Configuration } from '../project/resolve.ts';
 import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../workspace/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
-/** The workspace of `-C`, of the working folder, or, where that is in no project, of the distribution that Weir comes with. */
+/** The workspace of `-C` or the working folder; outside any project, that of the distribution that comes with Weir. */
 export async function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
   const options = { progress, ...outFolder(out) };
   return warned(globals, await inProjectFolder(globals, (place) => openWorkspace({ ...options, ...place })));
 }
 
-/** The project with the caches, chosen as for `workspaceFor`: what works on specs and sources needs no release. */
+/** Like `workspaceFor`, for commands that need specs and sources but no release. */
 export async function projectWorkspaceFor(
   globals: GlobalOptions,
   progress: Progress,
@@ -24,25 +24,25 @@ export async function projectWorkspaceFor(
   return warned(globals, await inProjectFolder(globals, (place) => openProjectWorkspace({ ...options, ...place })));
 }
 
-/** The project alone, chosen as for `workspaceFor`: it needs no release, and nothing is made in the cache. */
+/** Only the project, found as for `workspaceFor`. Needs no release and writes nothing to the cache. */
 export async function projectFor(globals: GlobalOptions): Promise<Project> {
   const project = await inProjectFolder(globals, ({ directory, load }) => loadProject(directory, load));
   return warned(globals, { project }).project;
 }
 
-/** The project with the files that it was made from, chosen as for `workspaceFor`. */
+/** Like `projectFor`, with the files that the project was read from. */
 export async function configurationFor(globals: GlobalOptions): Promise<Configuration> {
   return warned(globals, await inProjectFolder(globals, ({ directory, load }) => loadConfiguration(directory, load)));
 }
 
-/** The same for commands that change the project's files: never that of the distribution that Weir comes with, unasked. */
+/** For commands that edit the project's files: never falls back to the distribution that comes with Weir. */
 export async function ownConfigurationFor(globals: GlobalOptions): Promise<Configuration> {
   return warned(globals, await loadConfiguration(globals.directory ?? process.cwd(), loadOptions(globals)));
 }
 
-/** An empty name is a variable that was not set: as a path it would be the working folder. */
+/** Rejects an empty path, as from an unset variable: it would mean the working folder. */
 function outFolder(out: string | undefined): { readonly out?: string } {
-  if (out === '') throw new WeirError('bad-option', '--out takes a folder, not nothing', { exit: 2 });
+  if (out === '') throw new WeirError('bad-option', '--out requires a folder, but is empty', { exit: 2 });
   return out === undefined ? {} : { out };
 }
 
@@ -65,7 +65,7 @@ function loadOptions({ configFiles, permissive }: GlobalOptions): LoadOptions {
   return { configFiles, permissive };
 }
 
-/** Says what the load of a project warns of. */
+/** Prints the warnings of loading a project. */
 function warned<T extends { readonly project: Project }>(globals: GlobalOptions, workspace: T): T {
   for (const warning of globals.quiet ? [] : workspace.project.warnings) {
     process.stderr.write(`${formatError(warning, 'warning')}\n`);

@@ -4,31 +4,30 @@ import { WeirError } from '../base/errors.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import type { Target } from './disk.ts';
 
-// BIOS start-up by GRUB 2 on a disk with a GUID partition table: the code in the first sector loads the core image from
-// the BIOS boot partition, and that reads grub.cfg on the EFI system partition, where the kernel is. What grub-bios-setup
-// does with a block device at hand is done here on a file; offsets are those of GRUB's boot.S and diskboot.S
-// (include/grub/i386/pc/boot.h and offsets.h).
+// BIOS boot by GRUB 2 on a disk with a GUID partition table: the code in the first sector loads the core image from the BIOS
+// boot partition. That reads grub.cfg on the EFI system partition, where the kernel is. This does on a file what
+// grub-bios-setup does on a block device. Offsets: GRUB's boot.S and diskboot.S (include/grub/i386/pc/boot.h and offsets.h).
 
-/** Where GRUB's parts for the BIOS lie in the toolbox. */
+/** GRUB's BIOS modules in the toolbox. */
 const grubModules = '/usr/lib/grub/i386-pc';
 
-/** What reading a FAT and starting Linux needs. */
+/** Modules for reading a FAT and booting Linux. */
 const modules = [
   ...['biosdisk', 'part_gpt', 'fat', 'search_fs_uuid', 'normal', 'configfile', 'linux', 'echo', 'test'],
   ...['serial', 'terminal', 'reboot', 'halt'],
 ];
 
-/** In boot.S: sector of the core image (64 bits), and where a jump is taken out for hard disks. */
+/** In boot.S: sector of the core image (64 bits), and a jump to be patched out for hard disks. */
 const kernelSector = 0x5c;
 const driveCheck = 0x66;
 /** The code of the first sector ends where the disk's signature and the protective partition table begin. */
 const codeEnd = 0x1b8;
-/** In diskboot.S: the first list of blocks, from the end of the sector: start (64), sectors (16), segment (16 bits). */
+/** In diskboot.S: the first block list, from the end of the sector: start (64), sectors (16), segment (16 bits). */
 const blockList = 512 - 12;
-/** Where the code loads what comes after its first sector. */
+/** Segment that the code loads the rest of the core image to. */
 const loadSegment = 0x820;
 
-/** How the kernel is started; paths are those on the EFI system partition. */
+/** A boot entry; paths are on the EFI system partition. */
 export interface BiosEntry {
   readonly title: string;
   readonly kernel: string;
@@ -36,7 +35,7 @@ export interface BiosEntry {
   readonly commandLine: string;
 }
 
-/** The configuration that the core image reads: one entry, started at once; the console is also on the serial port. */
+/** The configuration of the core image: one entry, booted at once; the console is also on the serial port. */
 export function grubConfiguration(entry: BiosEntry): string {
   return `# Written by Weir. Started at once; keep Shift down for the menu.
 serial --unit=0 --speed=115200
@@ -52,11 +51,11 @@ menuentry '${entry.title.replaceAll("'", '')}' {
 }
 
 /**
- * Makes a disk start by BIOS: the core image goes into the BIOS boot partition, the code of the first sector before the
- * protective partition table.
+ * Makes a disk bootable by BIOS: writes the core image to the BIOS boot partition, and the code of the first sector in front
+ * of the protective partition table.
  * @param target the BIOS boot partition (type 21686148-6449-6E6F-744E-656564454649)
  * @param volumeId serial number of the FAT with /grub/grub.cfg, 8 hexadecimal digits
- * @param work scratch folder that nothing else uses
+ * @param work scratch folder for exclusive use
  * @throws WeirError `bios-too-small`, `tool-failed`, `no-boot-loader`
  */
 export async function installBios(toolbox: Toolbox, target: Target, volumeId: string, work: string): Promise<void> {
@@ -73,7 +72,10 @@ export async function installBios(toolbox: Toolbox, target: Target, volumeId: st
   });
   const image = await readFile(core);
   if (image.length > target.size) {
-    throw new WeirError('bios-too-small', `GRUB's core image has ${image.length} bytes, its partition ${target.size}`);
+    throw new WeirError(
+      'bios-too-small',
+      `GRUB's core image (${image.length} bytes) does not fit into its partition (${target.size} bytes)`,
+    );
   }
   const first = target.offset / 512;
   image.writeBigUInt64LE(BigInt(first + 1), blockList);
@@ -81,7 +83,7 @@ export async function installBios(toolbox: Toolbox, target: Target, volumeId: st
   image.writeUInt16LE(loadSegment, blockList + 10);
   const boot = await bootSector(toolbox);
   boot.writeBigUInt64LE(BigInt(first), kernelSector);
-  // Two no-operations in place of a jump: a hard disk's drive number is believed.
+  // Two NOPs replace a jump, so that the drive number of a hard disk is used as it is.
   boot.writeUInt16LE(0x9090, driveCheck);
   const disk = await open(target.file, 'r+');
   try {
@@ -97,7 +99,7 @@ async function bootSector(toolbox: Toolbox): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new WeirError('no-boot-loader', `the toolbox has no ${basename(path)} of GRUB for the BIOS`, {
+    throw new WeirError('no-boot-loader', `the toolbox has no GRUB for BIOS (missing ${basename(path)})`, {
       where: { file: path },
       hint: 'add grub-pc-bin to the toolbox',
       cause: error,

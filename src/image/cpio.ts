@@ -14,8 +14,8 @@ export type CpioEntry = {
 const types = { file: 0o100000, directory: 0o040000, symlink: 0o120000, character: 0o020000 } as const;
 
 /**
- * A cpio archive in the "newc" format, which the kernel takes as an initramfs (kernel documentation, "initramfs buffer
- * format"): all owned by root, all with one time, in the order given; parents must stand before children.
+ * Writes a cpio archive in the "newc" format that the kernel accepts as an initramfs (kernel documentation, "initramfs buffer
+ * format"). All entries are owned by root and have the same time. They keep their order; parents must precede children.
  * @param epoch seconds since 1970
  */
 export function cpioArchive(entries: readonly CpioEntry[], epoch: number): Buffer {
@@ -24,7 +24,7 @@ export function cpioArchive(entries: readonly CpioEntry[], epoch: number): Buffe
     const content =
       entry.kind === 'file' ? entry.content : entry.kind === 'symlink' ? Buffer.from(entry.target) : Buffer.alloc(0);
     const device = entry.kind === 'character' ? [entry.major, entry.minor] : [0, 0];
-    // Folders count two links as on a disk; the kernel looks at the count of files only, for hard links.
+    // Folders have two links as on disk. The kernel uses the link count only for files, to detect hard links.
     const links = entry.kind === 'directory' ? 2 : 1;
     parts.push(...member(entry.path, index + 1, types[entry.kind] | entry.mode, links, epoch, content, device));
   }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
-/** A part of a sparse file that holds data; the rest reads as zeros. */
+/** An extent of a sparse file with data; the rest reads as zeros. */
 export interface Extent {
   /** bytes from the file's start */
   readonly start: number;
@@ -12,7 +12,7 @@ export interface Extent {
   readonly length: number;
 }
 
-/** Where a raw disk has data, as its file system tells qemu-img(1); sorted. */
+/** The data extents of a raw disk according to its file system, by qemu-img(1); sorted. */
 export async function dataExtents(toolbox: Toolbox, path: string): Promise<Extent[]> {
   const { stdout } = await runTool(toolbox, {
     argv: ['qemu-img', 'map', '--output=json', '-f', 'raw', path],
@@ -24,7 +24,7 @@ export async function dataExtents(toolbox: Toolbox, path: string): Promise<Exten
 
 const chunk = 1 << 20;
 
-/** SHA-256 of a file that may be sparse, such as a disk. */
+/** SHA-256 of a possibly sparse file, such as a disk. */
 export async function sparseDigest(toolbox: Toolbox, path: string): Promise<Digest> {
   const { size, blocks } = await stat(path);
   if (size < 64 * chunk || blocks * 512 >= size) return fileDigest(path);
@@ -32,8 +32,8 @@ export async function sparseDigest(toolbox: Toolbox, path: string): Promise<Dige
 }
 
 /**
- * SHA-256 over a whole sparse file, still open for more bytes. Holes are hashed without being read: most of a disk is
- * holes, and reading them would push everything else out of the page cache.
+ * Starts a SHA-256 over a whole sparse file; more bytes can be added. Holes are hashed without reading them: most of a disk is
+ * holes, and reading them would evict everything else from the page cache.
  */
 export async function hashSparse(path: string, extents: readonly Extent[]): Promise<Hash> {
   const hash = createHash('sha256');
@@ -48,7 +48,7 @@ export async function hashSparse(path: string, extents: readonly Extent[]): Prom
         const length = Math.min(chunk, end - at);
         hash.update(length === chunk ? zeros : zeros.subarray(0, length));
         at += length;
-        // Whatever else runs in this process gets its turn.
+        // Let other work of this process run.
         if (turn % 64 === 0) await new Promise(setImmediate);
       }
     };
@@ -57,7 +57,7 @@ export async function hashSparse(path: string, extents: readonly Extent[]): Prom
       const end = Math.min(start + length, size);
       while (at < end) {
         const { bytesRead } = await handle.read(buffer, 0, Math.min(chunk, end - at), at);
-        if (bytesRead === 0) throw new TypeError(`${path} became shorter while it was read`);
+        if (bytesRead === 0) throw new TypeError(`${path} was truncated while it was read`);
         hash.update(buffer.subarray(0, bytesRead));
         at += bytesRead;
       }

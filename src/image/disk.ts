@@ -6,7 +6,7 @@ import type { Bind } from '../engine/jail.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { appendVhdFooter } from './vhd.ts';
 
-/** A part of a file that a file system is written into. */
+/** A range of a file that a file system is written to. */
 export interface Target {
   readonly file: string;
   /** bytes from the file's start */
@@ -21,9 +21,9 @@ export interface Partition {
   /** Type GUID. */
   readonly type: string;
   readonly uuid: string;
-  /** Bytes at least. */
+  /** Minimum size in bytes. */
   readonly size: number;
-  /** Writes the content, side by side with the other partitions'; what it leaves alone is zeros and takes no space on the host. */
+  /** Writes the content, in parallel with the other partitions. Unwritten ranges are zeros and take no space on the host. */
   readonly fill: (target: Target) => Promise<void>;
 }
 
@@ -37,14 +37,14 @@ export const partitionTypes = {
 
 const mebibyte = 1 << 20;
 
-/** Where partitions come to lie: aligned to 1 MiB, the first and the last MiB for the two partition tables. */
+/** Partition positions, aligned to 1 MiB. The first and the last MiB are for the two partition tables. */
 export interface DiskLayout {
   /** bytes, a multiple of 1 MiB */
   readonly size: number;
   readonly parts: readonly { readonly offset: number; readonly size: number }[];
 }
 
-/** @param sizes bytes of the partitions, at least @param atLeast bytes of the disk, at least; the last partition takes the rest */
+/** @param sizes minimum sizes of the partitions in bytes @param atLeast minimum size of the disk; the last partition gets the rest */
 export function diskLayout(sizes: readonly number[], atLeast: number): DiskLayout {
   const parts: { offset: number; size: number }[] = [];
   let offset = mebibyte;
@@ -59,7 +59,7 @@ export function diskLayout(sizes: readonly number[], atLeast: number): DiskLayou
   return { size: total, parts };
 }
 
-/** The script that sfdisk(8) makes the partition table from. */
+/** The sfdisk(8) script for the partition table. */
 export function sfdiskScript(uuid: string, layout: DiskLayout, partitions: readonly Partition[]): string {
   const lines = ['label: gpt', `label-id: ${uuid}`, 'unit: sectors', ''];
   for (const [index, { name, type, uuid: id }] of partitions.entries()) {
@@ -69,7 +69,7 @@ export function sfdiskScript(uuid: string, layout: DiskLayout, partitions: reado
   return `${lines.join('\n')}\n`;
 }
 
-/** A raw disk with a GUID partition table at `path`, sparse; an existing file is replaced. @returns its layout */
+/** Creates a sparse raw disk with a GUID partition table; replaces an existing file. @returns its layout */
 export async function makeDisk(
   toolbox: Toolbox,
   path: string,
@@ -86,13 +86,13 @@ export async function makeDisk(
     binds: [{ from: dirname(path), writable: true }],
     input: sfdiskScript(uuid, layout, partitions),
   });
-  // A chroot moves the folder in for each tool, so there only one at a time can have it.
+  // A chroot moves the folder in for each tool, so only one tool at a time can use it.
   const atOnce = toolbox.jail.kind === 'chroot' ? 1 : partitions.length;
   await mapLimit(partitions, atOnce, (partition, index) => partition.fill({ file: path, ...layout.parts[index]! }));
   return layout;
 }
 
-/** An empty file of `size` bytes that takes no space; an existing one is emptied. */
+/** Creates an empty sparse file of `size` bytes; truncates an existing one. */
 export async function makeSparse(path: string, size: number): Promise<void> {
   const handle = await open(path, 'w');
   try {
@@ -102,7 +102,7 @@ export async function makeSparse(path: string, size: number): Promise<void> {
   }
 }
 
-/** A copy that keeps holes. */
+/** Copies a file and keeps its holes. */
 export async function copySparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
   await runTool(toolbox, {
     argv: ['cp', '--sparse=auto', '--reflink=auto', from, to],
@@ -110,28 +110,28 @@ export async function copySparse(toolbox: Toolbox, from: string, to: string): Pr
   });
 }
 
-/** A raw disk as qcow2 (version 3, not compressed). */
+/** Converts a raw disk to qcow2 (version 3, uncompressed). */
 export async function rawToQcow2(toolbox: Toolbox, raw: string, out: string): Promise<void> {
-  // One coroutine: with several, clusters would be placed in the order in which reads happen to end.
+  // One coroutine, for reproducible bytes: with several, the cluster order depends on timing.
   await runTool(toolbox, {
     argv: ['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-o', 'compat=1.1', '-m', '1', raw, out],
     binds: inAndOut(raw, out),
   });
 }
 
-/** A raw disk as a fixed VHD, sparse on the host. @throws WeirError `bad-size` */
+/** Converts a raw disk to a fixed VHD, sparse on the host. @throws WeirError `bad-size` */
 export async function rawToVhd(
   toolbox: Toolbox,
   raw: string,
   out: string,
   options: { readonly epoch: number; readonly uuid: string },
 ): Promise<void> {
-  if (raw === out) throw new WeirError('bad-path', 'a VHD cannot replace the raw disk that it is made from');
+  if (raw === out) throw new WeirError('bad-path', 'cannot convert a raw disk to a VHD in place');
   await copySparse(toolbox, raw, out);
   await appendVhdFooter(out, options);
 }
 
-/** What a tool that reads one file and writes another must see. */
+/** Bind mounts for a tool that reads one file and writes another. */
 function inAndOut(from: string, to: string): Bind[] {
   const folder = { from: dirname(to), writable: true };
   return dirname(from) === dirname(to) ? [folder] : [folder, { from }];

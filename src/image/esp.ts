@@ -4,17 +4,17 @@ import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import type { Target } from './disk.ts';
 
 export interface EspOptions {
-  /** Path below the partition's root, with slashes → a file of the host. */
+  /** Path in the partition, with slashes → host file. */
   readonly files: Readonly<Record<string, string>>;
   /** At most 11 characters. */
   readonly label: string;
   /** Volume serial number: 8 hexadecimal digits. */
   readonly volumeId: string;
-  /** Time of everything, seconds since 1970. */
+  /** Timestamp of all files, seconds since 1970. */
   readonly epoch: number;
 }
 
-/** Writes an EFI system partition: FAT32 with `files`. The same bytes for the same options. @throws WeirError `esp-too-small`, `tool-failed` */
+/** Writes an EFI system partition: FAT32 with `files`, reproducibly. @throws WeirError `esp-too-small`, `tool-failed` */
 export async function makeEsp(toolbox: Toolbox, target: Target, options: EspOptions): Promise<void> {
   const writable = { from: dirname(target.file), writable: true };
   const env = { SOURCE_DATE_EPOCH: String(options.epoch), MTOOLS_SKIP_CHECK: '1' };
@@ -50,19 +50,20 @@ export async function makeEsp(toolbox: Toolbox, target: Target, options: EspOpti
 }
 
 /**
- * A FAT with fewer than 65,525 clusters is a FAT16 to UEFI's driver, whatever its label says: clusters must be small.
+ * Chooses the cluster size. UEFI's driver takes a FAT with fewer than 65,525 clusters for FAT16, whatever its label says, so
+ * clusters must be small.
  * @throws WeirError `esp-too-small` below 34 MiB
  */
 export function sectorsPerCluster(size: number): number {
-  // Some clusters go to the tables.
+  // Reserves some clusters for the tables.
   for (const count of [8, 4, 2, 1]) if (size / 512 / count >= 67_000) return count;
   throw new WeirError('esp-too-small', `an EFI system partition of ${size} bytes cannot be FAT32`, {
-    hint: "esp-size in the image's [disk] table must be 34MiB at least",
+    hint: "set esp-size in the image's [disk] table to at least 34MiB",
     exit: 2,
   });
 }
 
-/** All folders that the paths need, parents first. */
+/** All folders that contain the paths, parents first. */
 export function parentFolders(paths: readonly string[]): string[] {
   const folders = new Set<string>();
   for (const path of paths) {

@@ -14,21 +14,21 @@ export interface Ext4Options {
   /** At most 16 bytes. */
   readonly label: string;
   readonly uuid: string;
-  /** Seed of what is random in the file system otherwise. */
+  /** Seed of values in the file system that are random by default. */
   readonly uuidSeed: string;
-  /** Time of everything that has none of its own, and the latest time of what has; seconds since 1970. */
+  /** Timestamp for everything without one, and the upper limit of all others; seconds since 1970. */
   readonly epoch: number;
-  /** Whether SELinux contexts are written. */
+  /** Whether to write SELinux contexts. */
   readonly selinux: boolean;
 }
 
 const blockSize = 4096;
 const mebibyte = 1 << 20;
 const inodeSize = 256;
-/** mke2fs makes one inode for so many bytes. */
+/** mke2fs creates one inode per this many bytes. */
 const bytesPerInode = 16_384;
 
-/** Bytes that an ext4 file system for the tree needs, with space to start and grow: at least 64 MiB stay free. */
+/** Size in bytes of an ext4 file system for the tree, with at least 64 MiB free to boot and grow. */
 export function ext4Size(tree: Tree): number {
   let blocks = 0;
   const folders = new Map<string, number>();
@@ -36,27 +36,27 @@ export function ext4Size(tree: Tree): number {
     if (entry.path === '/') continue;
     const slash = entry.path.lastIndexOf('/');
     const parent = entry.path.slice(0, slash);
-    // A folder's entry: 8 bytes and the name, rounded up to 4.
+    // A directory entry: 8 bytes and the name, rounded up to 4.
     folders.set(parent, (folders.get(parent) ?? 0) + 8 + roundUp(Buffer.byteLength(entry.path) - slash - 1, 4));
     if (entry.kind === 'file' && entry.hardlink === undefined) blocks += Math.ceil(entry.size / blockSize);
     else if (entry.kind === 'symlink' && Buffer.byteLength(entry.target) >= 60) blocks += 1;
-    // Attributes that do not fit beside the inode take a block of their own.
+    // Attributes that do not fit into the inode take a block.
     if (attributeBytes(entry) > 90) blocks += 1;
   }
   for (const entry of tree.entries) {
     if (entry.kind !== 'directory') continue;
     const bytes = folders.get(entry.path === '/' ? '' : entry.path) ?? 0;
-    // Blocks of a large folder are split in halves when they are full.
+    // A large folder's blocks are split in halves when full.
     blocks += bytes < blockSize - 100 ? 1 : 2 + Math.ceil((bytes * 1.6) / blockSize);
   }
   const content = blocks * blockSize;
-  // Inode tables, the journal, reserved blocks, groups' maps.
+  // Inode tables, the journal, reserved blocks, group bitmaps.
   const whole =
     (content * 1.03 + journalMebibytes * mebibyte + 64 * mebibyte) / (1 - inodeSize / bytesPerInode - 0.015);
   return roundUp(Math.max(whole, tree.entries.length * 1.1 * bytesPerInode), mebibyte);
 }
 
-/** More than mke2fs would take for a small file system: this one grows to the size of its disk, the journal does not. */
+/** More than mke2fs's default for a small file system: this one grows to the size of its disk, but the journal does not. */
 const journalMebibytes = 64;
 
 function attributeBytes(entry: Entry): number {
@@ -65,9 +65,9 @@ function attributeBytes(entry: Entry): number {
 }
 
 /**
- * Writes an ext4 file system with the tree's content into a part of a file. The same bytes for the same tree and options.
+ * Writes an ext4 file system with the tree's content to a range of a file, reproducibly.
  * @param work scratch folder, not the target's
- * @throws WeirError `image-too-small`, `tool-failed`, and what `treeTar` throws
+ * @throws WeirError `image-too-small`, `tool-failed`, and those of `treeTar`
  */
 export async function makeExt4(
   toolbox: Toolbox,
@@ -83,7 +83,7 @@ export async function makeExt4(
     `offset=${target.offset}`,
     `hash_seed=${seededUuid(options.uuidSeed, 'ext4 hash seed')}`,
     'root_owner=0:0',
-    // The file is new and all zeros: nothing has to be cleared now or by the kernel later.
+    // The file is new and all zeros, so neither mke2fs nor the kernel needs to clear anything.
     'assume_storage_prezeroed=1',
   ];
   const made = await tryTool(toolbox, {
@@ -100,17 +100,17 @@ export async function makeExt4(
   if (made.code !== 0) {
     const details = lastLines(made.stderr, 5);
     if (/could not allocate|journal size too big/i.test(made.stderr)) {
-      throw new WeirError('image-too-small', `the tree does not fit into a root of ${target.size} bytes`, {
+      throw new WeirError('image-too-small', `the tree does not fit into a root file system of ${target.size} bytes`, {
         details,
         hint: "raise size in the image's [disk] table",
       });
     }
-    throw new WeirError('tool-failed', `mke2fs ended with exit code ${made.code}`, { details });
+    throw new WeirError('tool-failed', `mke2fs failed with exit code ${made.code}`, { details });
   }
   await setAttributes(toolbox, tree, target, work, options);
 }
 
-/** mke2fs takes no attributes from a tar, so they are set after, by debugfs(8). */
+/** Sets extended attributes by debugfs(8), because mke2fs ignores those in a tar. */
 async function setAttributes(
   toolbox: Toolbox,
   tree: Tree,
@@ -118,7 +118,7 @@ async function setAttributes(
   work: string,
   options: Ext4Options,
 ): Promise<void> {
-  // Where debugfs sees the folder, whose own path could hold what its commands take apart.
+  // A fixed path in the sandbox: the host path could contain characters that debugfs splits at.
   const inside = '/tmp/attributes';
   const commands: string[] = [];
   const values = new Map<string, string>();
@@ -126,7 +126,7 @@ async function setAttributes(
   await mkdir(folder, { recursive: true });
   const root = options.selinux ? tree.entries.find(({ path }) => path === '/')?.label : undefined;
   if (root !== undefined) {
-    // Not in the tree: mke2fs makes it.
+    // Created by mke2fs, so not in the tree.
     const label = root.replace(/^([^:]*:[^:]*:)[^:]*/, '$1lost_found_t');
     commands.push(`ea_set "/lost+found" security.selinux ${label}\\000`);
   }
@@ -152,20 +152,20 @@ async function setAttributes(
     ],
     env: { SOURCE_DATE_EPOCH: String(options.epoch) },
   });
-  // Its exit code does not tell of a command that failed; what it says beside its version does.
+  // debugfs exits with 0 even if a command fails, but prints an error besides its version.
   const complaints = lastLines(result.stderr, Number.POSITIVE_INFINITY).filter((line) => !/^debugfs \d/.test(line));
   if (complaints.length > 0) {
-    throw new WeirError('tool-failed', 'debugfs did not set every attribute', { details: complaints.slice(0, 10) });
+    throw new WeirError('tool-failed', 'debugfs failed to set attributes', { details: complaints.slice(0, 10) });
   }
 }
 
-/** A word of a debugfs command: a quote inside is doubled. */
+/** Quotes a word of a debugfs command: quotes inside are doubled. */
 function quote(word: string): string {
-  if (word.includes('\n')) throw new WeirError('bad-path', `a line break in the path ${JSON.stringify(word)}`);
+  if (word.includes('\n')) throw new WeirError('bad-path', `invalid path with a line break: ${JSON.stringify(word)}`);
   return `"${word.replaceAll('"', '""')}"`;
 }
 
-/** Checks an ext4 file system without changing it. @throws WeirError `tool-failed` where it is not clean */
+/** Checks an ext4 file system without changing it. @throws WeirError `tool-failed` for errors */
 export async function checkExt4(toolbox: Toolbox, target: Target): Promise<void> {
   await runTool(toolbox, {
     argv: ['e2fsck', '-f', '-n', `${target.file}?offset=${target.offset}`],

@@ -1,41 +1,41 @@
 import type { ReadAt } from '../archive/read-at.ts';
 
-/** As `FileSystemIdentity` has it. */
+/** See `FileSystemIdentity`. */
 export interface FatIdentity {
   readonly type: 'vfat';
   readonly label: string;
   readonly uuid: string;
 }
 
-/** What a boot sector of FAT says of its geometry, in bytes where not said otherwise. */
+/** The geometry in a FAT boot sector, in bytes unless noted. */
 export interface FatGeometry {
-  /** Of an entry in the table. */
+  /** Width of a FAT entry. */
   readonly bits: 12 | 16 | 32;
   readonly sector: number;
   readonly cluster: number;
   readonly fat: number;
-  /** Entries of the root folder; 0 for FAT32, where it is a chain of clusters. */
+  /** Entries of the root folder; 0 for FAT32, where it is a cluster chain. */
   readonly rootEntries: number;
   readonly rootStart: number;
   readonly dataStart: number;
-  /** How many there are; the first is number 2. */
+  /** Number of clusters; the first is number 2. */
   readonly clusters: number;
-  /** First cluster of the root folder; 0 where it has a place of its own. */
+  /** First cluster of the root folder; 0 if it has a fixed place. */
   readonly rootCluster: number;
 }
 
 const noName = 'NO NAME';
 
 /**
- * A FAT12, FAT16 or FAT32 file system (Microsoft's "FAT: General Overview of On-Disk Format"). The label is the entry of
- * the root folder; that of the boot sector is often out of date and counts where there is no such entry.
+ * Identifies a FAT12, FAT16 or FAT32 file system (Microsoft's "FAT: General Overview of On-Disk Format"). The label is in the
+ * root folder; the one in the boot sector is often out of date and only a fallback.
  */
 export function fatIdentity(start: Buffer, at: ReadAt): FatIdentity | undefined {
   const geometry = fatGeometry(start);
   if (geometry === undefined) return undefined;
   const wide = geometry.bits === 32;
   const base = wide ? 64 : 36;
-  // Without this mark the serial number and the label are not there; 28 has the number alone.
+  // Serial number and label exist only with signature 0x29; 0x28 means just the number.
   const mark = start[base + 2]!;
   const uuid = mark === 0x29 || mark === 0x28 ? volumeSerial(start, base + 3) : '';
   const own = mark === 0x29 ? labelText(start.subarray(base + 7, base + 18)) : '';
@@ -43,7 +43,7 @@ export function fatIdentity(start: Buffer, at: ReadAt): FatIdentity | undefined 
   return { type: 'vfat', uuid, label: inRoot || own };
 }
 
-/** @param start the boot sector @returns undefined where it is none of a FAT file system */
+/** @param start the boot sector @returns undefined if it is not that of a FAT file system */
 export function fatGeometry(start: Buffer): FatGeometry | undefined {
   if (start.length < 512 || start.readUInt16LE(510) !== 0xaa55) return undefined;
   const sector = start.readUInt16LE(11);
@@ -80,9 +80,9 @@ function fixedLabel({ rootStart, rootEntries }: FatGeometry, at: ReadAt): string
   return folderLabel(at(rootStart, rootEntries * 32)) ?? '';
 }
 
-/** Of FAT32: the root folder is a chain of clusters, which a damaged table can make a ring. */
+/** For FAT32: the root folder is a cluster chain, which may be circular in a corrupt table. */
 function chainLabel({ cluster, dataStart, fat, clusters, rootCluster }: FatGeometry, at: ReadAt): string {
-  // A folder has 65,536 entries of 32 bytes at most.
+  // A folder has at most 65,536 entries of 32 bytes.
   const most = Math.max(1, Math.ceil((65_536 * 32) / cluster));
   let next = rootCluster;
   for (let count = 0; count < most && next >= 2 && next < clusters + 2; count++) {
@@ -95,16 +95,16 @@ function chainLabel({ cluster, dataStart, fat, clusters, rootCluster }: FatGeome
   return '';
 }
 
-/** @returns undefined where the folder goes on after these bytes */
+/** @returns undefined if the folder continues after these bytes */
 function folderLabel(bytes: Buffer): string | undefined {
   for (let entry = 0; entry + 32 <= bytes.length; entry += 32) {
     const first = bytes[entry]!;
     if (first === 0) return '';
     const attributes = bytes[entry + 11]! & 0x3f;
-    // Not deleted, no part of a long name, no folder.
+    // Skip deleted entries, parts of long names, and folders.
     if (first === 0xe5 || attributes === 0x0f || (attributes & 0x18) !== 0x08) continue;
     const name = Buffer.from(bytes.subarray(entry, entry + 11));
-    // What would look like a deleted entry is written so.
+    // 0x05 stands for 0xe5, which would mark a deleted entry.
     if (first === 0x05) name[0] = 0xe5;
     return labelText(name);
   }
@@ -116,7 +116,7 @@ function labelText(bytes: Buffer): string {
   return label === noName ? '' : label;
 }
 
-/** `1A2B-3C4D`, as blkid(8) writes the number of a FAT or exFAT volume. */
+/** `1A2B-3C4D`, as blkid(8) prints the serial number of a FAT or exFAT volume. */
 export function volumeSerial(bytes: Buffer, at: number): string {
   const hex = Buffer.from(bytes.subarray(at, at + 4))
     .reverse()

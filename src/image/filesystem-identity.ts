@@ -1,26 +1,26 @@
 import type { ReadAt } from '../archive/read-at.ts';
 import { fatIdentity, volumeSerial } from './fat-identity.ts';
 
-/** What a partition holds, by the signatures in it, with the names that mount(8) finds it by. */
+/** The content of a partition according to its signatures, with the names that mount(8) finds it by. */
 export interface FileSystemIdentity {
-  /** As blkid(8) says it: `ext4` for ext2, 3 and 4, `vfat`, `xfs`, `swap`, `crypto_LUKS`, `LVM2_member` … */
+  /** As in blkid(8): `ext4` for ext2, 3 and 4, `vfat`, `xfs`, `swap`, `crypto_LUKS`, `LVM2_member` … */
   readonly type: string;
-  /** Empty where it has none; left out where this kind has labels that are not read here. */
+  /** Empty if there is none; undefined if labels of this type are not supported here. */
   readonly label?: string;
-  /** As blkid(8) writes it; empty where it has none, left out where it is not read here. */
+  /** As in blkid(8); empty if there is none, undefined if not supported here. */
   readonly uuid?: string;
 }
 
-/** What is in a partition: a known file system or volume, nothing but zeros at its start, or what nothing is known of. */
+/** The content of a partition: a known file system or volume, zeros at its start, or unknown. */
 export type PartitionContent =
   | ({ readonly state: 'known' } & FileSystemIdentity)
   | { readonly state: 'empty' }
   | { readonly state: 'unknown'; readonly why: string };
 
-/** bytes at the start that hold every signature but ZFS's and two of RAID's, and must be there */
+/** Bytes at the start that contain all signatures except ZFS's and two of RAID's; they must be readable. */
 const head = 0x11000;
 
-/** Volumes that hold file systems of their own. */
+/** Volumes that contain file systems. */
 export const volumeTypes: ReadonlyMap<string, string> = new Map([
   ['LVM2_member', 'LVM'],
   ['crypto_LUKS', 'LUKS'],
@@ -28,24 +28,24 @@ export const volumeTypes: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Tells what lies at a place of a disk. Sources: kernel documentation of ext4, XFS, Btrfs, EROFS, SquashFS and F2FS and the
- * headers that they name; ECMA-119; the exFAT specification; the on-disk formats of LUKS, LVM2, md(4) and mkswap(8).
+ * Identifies the content at a place of a disk. Sources: kernel documentation of ext4, XFS, Btrfs, EROFS, SquashFS and F2FS and
+ * the headers named there; ECMA-119; the exFAT specification; the on-disk formats of LUKS, LVM2, md(4) and mkswap(8).
  * @param offset bytes @param size bytes
  */
 export function identifyFileSystem(read: ReadAt, offset: number, size: number): PartitionContent {
   if (!(size >= 512)) return { state: 'unknown', why: 'it is smaller than a sector' };
   const wanted = Math.min(head, size);
   const start = read(offset, wanted);
-  if (start.length < wanted) return { state: 'unknown', why: 'it ends after the end of the disk' };
+  if (start.length < wanted) return { state: 'unknown', why: 'it ends beyond the end of the disk' };
   const at: ReadAt = (from, length) =>
     from >= size ? Buffer.alloc(0) : read(offset + from, Math.min(length, size - from));
   for (const identify of kinds) {
     const found = identify(start, at, size);
     if (found !== undefined) return { state: 'known', ...found };
   }
-  if (read(offset + size - 1, 1).length === 0) return { state: 'unknown', why: 'it ends after the end of the disk' };
+  if (read(offset + size - 1, 1).length === 0) return { state: 'unknown', why: 'it ends beyond the end of the disk' };
   if (start.every((byte) => byte === 0)) return { state: 'empty' };
-  return { state: 'unknown', why: 'its content is of no kind that is known here' };
+  return { state: 'unknown', why: 'unknown content' };
 }
 
 type Identify = (start: Buffer, at: ReadAt, size: number) => FileSystemIdentity | undefined;
@@ -56,13 +56,13 @@ const luks: Identify = (start) => {
   return { type: 'crypto_LUKS', label: second ? text(start, 24, 48) : '', uuid: text(start, 168, 40).toLowerCase() };
 };
 
-/** In one of the first four sectors. */
+/** The label is in one of the first four sectors. */
 const lvm: Identify = (start) =>
   [0, 512, 1024, 1536].some((from) => has(start, from, 'LABELONE')) ? { type: 'LVM2_member' } : undefined;
 
 const raidMagic = 0xa92b4efc;
 
-/** Superblocks of md: 1.1 and 1.2 at the start, 1.0 and 0.90 at the end. */
+/** md superblocks: 1.1 and 1.2 at the start, 1.0 and 0.90 at the end. */
 const raid: Identify = (start, at, size) => {
   const end = Math.floor(size / 512) * 512;
   const ends = [Math.floor((end - 8192) / 4096) * 4096, Math.floor(end / 65536) * 65536 - 65536];
@@ -74,7 +74,7 @@ const raid: Identify = (start, at, size) => {
   return first || last ? { type: 'linux_raid_member' } : undefined;
 };
 
-/** At the end of the first page, of the page size of the machine that made it. */
+/** The signature is at the end of the first page, whose size depends on the machine that created it. */
 const swap: Identify = (start) => {
   const found = [4096, 8192, 16384, 65536].some(
     (page) => has(start, page - 10, 'SWAPSPACE2') || has(start, page - 10, 'SWAP-SPACE'),
@@ -109,11 +109,11 @@ const f2fs: Identify = (start) => {
   return { type: 'f2fs', uuid: uuid(start, 1024 + 108), label };
 };
 
-/** The UUID of such a disc is made of a date: not read here. */
+/** Its UUID is derived from a date and not read here. */
 const iso9660: Identify = (start) =>
   has(start, 32769, 'CD001') ? { type: 'iso9660', label: text(start, 32808, 32).trimEnd() } : undefined;
 
-/** The label of NTFS is a file in it: not read here. */
+/** Its label is in a file and not read here. */
 const ntfs: Identify = (start) => {
   if (!has(start, 3, 'NTFS    ')) return undefined;
   return { type: 'ntfs', uuid: Buffer.from(start.subarray(72, 80)).reverse().toString('hex').toUpperCase() };
@@ -125,7 +125,7 @@ const exfat: Identify = (start, at) => {
   return { type: 'exfat', uuid: volumeSerial(start, 100), ...(label === undefined ? {} : { label }) };
 };
 
-/** The root folder's entry of type 83; undefined where the root folder cannot be found. */
+/** The root folder's entry of type 83; undefined if the root folder cannot be found. */
 function exfatLabel(start: Buffer, at: ReadAt): string | undefined {
   const sectorBits = start[108]!;
   const cluster = 2 ** (sectorBits + start[109]!);
@@ -133,7 +133,7 @@ function exfatLabel(start: Buffer, at: ReadAt): string | undefined {
   const fat = start.readUInt32LE(80) * 2 ** sectorBits;
   const heap = start.readUInt32LE(88) * 2 ** sectorBits;
   let next = start.readUInt32LE(96);
-  // A root folder of 256 clusters holds more than one that is in order has.
+  // A valid root folder has fewer than 256 clusters.
   for (let count = 0; count < 256 && next >= 2 && next < 0xffff_fff7; count++) {
     const folder = at(heap + (next - 2) * cluster, Math.min(cluster, 1 << 20));
     for (let entry = 0; entry + 32 <= folder.length; entry += 32) {
@@ -149,7 +149,7 @@ function exfatLabel(start: Buffer, at: ReadAt): string | undefined {
   return next >= 0xffff_fff7 ? '' : undefined;
 }
 
-/** Volumes first: what was there before them can still have its own signature. */
+/** Volumes first: a signature of their previous content may still exist. */
 const kinds: readonly Identify[] = [
   luks,
   lvm,

@@ -5,19 +5,19 @@ import { temporaryName } from '../base/files.ts';
 import { removeTree } from '../engine/scratch.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
-/** Compresses a stream into a file, as one gzip member (RFC 1952) without name and time. */
+/** Compresses a stream to a file as one gzip member (RFC 1952) without name and time. */
 export type Gzip = (input: Readable, file: string) => Promise<void>;
 
-/** gzip's middle way: half the time of 6 for a twentieth more bytes. */
+/** A compromise: half the time of level 6 for 5 % more bytes. */
 const level = 4;
 
 /**
- * The toolbox's gzip, not Node's: its version is locked, while the bytes of Node's zlib change with the version of Node, and
- * with the processor. zstd(1) is it that calls zlib: gzip(1) takes longer for the same.
+ * Uses the toolbox's zlib, not Node's: its version is locked, while the output of Node's zlib depends on the version of Node
+ * and on the processor. zstd(1) calls zlib and is faster than gzip(1).
  */
 export function gzipBy(toolbox: Toolbox): Gzip {
   return async (input, file) => {
-    // Of its own: a chroot moves the folder in while it runs.
+    // A separate folder, because a chroot moves it in during the run.
     const folder = temporaryName(file);
     await mkdir(folder);
     try {

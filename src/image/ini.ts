@@ -1,4 +1,4 @@
-/** `section.key` in small letters → value, as in an INI file of WSL: `#` at the start of a line is a comment. */
+/** Parses an INI file of WSL: `section.key` in lower case → value. `#` at the start of a line is a comment. */
 export function iniSettings(text: string): ReadonlyMap<string, string> {
   const settings = new Map<string, string>();
   let section = '';

@@ -8,34 +8,34 @@ import type { FileEntry, Tree } from '../tree/tree.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import { deviceAliases, flatDependencies, moduleClosure, moduleName, parseModules } from './kernel-modules.ts';
 
-/** Which modules an initramfs has, and when it loads them. */
+/** The modules of an initramfs, by when they are loaded. */
 export interface InitrdModules {
-  /** Where a device is there that asks for them, as modules.alias has it. */
+  /** Loaded if a device asks for them, according to modules.alias. */
   readonly devices: readonly string[];
-  /** Where no root has come by the others: hardware that many machines have and few have their root on. */
+  /** Loaded if no root appears: hardware that many machines have, but rarely with the root on it. */
   readonly late: readonly string[];
-  /** At once. */
+  /** Loaded at once. */
   readonly always: readonly string[];
-  /** What a module brings with it beyond modules.dep: with what has SCSI disks comes what SCSI disks need. */
+  /** Additional dependencies beyond modules.dep: SCSI controllers bring the SCSI disk driver. */
   readonly along: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface InitrdOptions {
-  /** Kernel release, the name of the folder under /usr/lib/modules. */
+  /** Kernel release: name of the folder in /usr/lib/modules. */
   readonly kernel: string;
-  /** A static busybox, a file of the host. */
+  /** Path of a static busybox on the host. */
   readonly busybox: string;
-  /** Those that the kernel has built in are left out. */
+  /** Built-in ones are skipped. */
   readonly modules: InitrdModules;
-  /** Modules without which no root is found: built in or there, else it is an error. */
+  /** Modules needed to find a root: an error if they are neither built in nor available. */
   readonly required: readonly string[];
-  /** Time of every file, seconds since 1970. */
+  /** Timestamp of all files, seconds since 1970. */
   readonly epoch: number;
 }
 
 /**
- * Where a root can be: on virtio, NVMe, SCSI, SATA and IDE disks, on Hyper-V and VMware. Network drivers are here too: Azure wants
- * its own here, and udev gives an address to a card that is already there seconds before one whose driver it has to load first.
+ * Modules for roots on virtio, NVMe, SCSI, SATA and IDE disks, on Hyper-V and VMware. Network drivers are included: Azure
+ * requires its own, and udev configures an existing card seconds faster than one whose driver it has to load first.
  */
 export const rootModules: InitrdModules = {
   devices: [
@@ -51,7 +51,7 @@ export const rootModules: InitrdModules = {
     'vmxnet3',
     'sd_mod',
   ],
-  // Their ports are waited for, plugged or not.
+  // Loading them waits for all ports, plugged or not.
   late: ['ahci', 'ata_piix'],
   always: ['crc32c', 'ext4'],
   along: {
@@ -66,12 +66,12 @@ export const rootModules: InitrdModules = {
 const applets = ['cat', 'echo', 'findfs', 'ls', 'modprobe', 'mount', 'sh', 'sleep', 'switch_root', 'uname'];
 
 /**
- * A small initramfs as a zstd-compressed cpio archive at `out`: busybox, the modules, and a script that mounts the root
- * file system the kernel's command line names and gives over to its init. It takes tenths of a second where a
- * general one takes tens of seconds without KVM.
- * @param tree has the kernel's modules, with depmod's files
+ * Builds a small initramfs as a zstd-compressed cpio archive at `out`: busybox, the modules, and a script that mounts the root
+ * file system from the kernel's command line and runs its init. It takes tenths of a second; a generic one takes tens of
+ * seconds without KVM.
+ * @param tree contains the kernel's modules with depmod's files
  * @param work scratch folder
- * @returns modules that it loads, and those of `modules` that the kernel does not have at all
+ * @returns the modules it loads, and those of `modules` that the kernel lacks
  * @throws WeirError `no-modules`, `missing-module`, `not-static`
  */
 export async function makeInitrd(
@@ -93,7 +93,7 @@ export async function makeInitrd(
     const entry = files.get(name);
     if (entry === undefined) {
       throw new WeirError('no-modules', `the tree has no ${folder}/${name}`, {
-        hint: 'the image needs the kernel package, and depmod must have run on the tree',
+        hint: 'add the kernel package to the image, and run depmod on the tree',
       });
     }
     return readBlobText(store, entry.digest);
@@ -103,15 +103,12 @@ export async function makeInitrd(
   const { paths, missing } = moduleClosure(index, [...always, ...devices, ...late, ...Object.values(along).flat()]);
   const lost = options.required.find((name) => missing.includes(name));
   if (lost !== undefined) {
-    throw new WeirError(
-      'missing-module',
-      `the kernel ${options.kernel} has no ${lost}, neither built in nor as a module`,
-    );
+    throw new WeirError('missing-module', `the kernel ${options.kernel} lacks ${lost}, both built in and as a module`);
   }
   const blobs = paths.map((path) => {
     const entry = files.get(path);
     if (entry === undefined) {
-      throw new WeirError('missing-module', `modules.dep names ${path}, which the tree does not have`);
+      throw new WeirError('missing-module', `modules.dep names ${path}, which is missing from the tree`);
     }
     return { path, blob: blobFileNow(store, entry.digest) };
   });
@@ -132,7 +129,7 @@ export async function makeInitrd(
   const archive = cpioArchive(initrdEntries(busybox, modules, settings), options.epoch);
   const plain = join(work, 'initrd.cpio');
   await writeFile(plain, archive);
-  // The toolbox's zstd, not Node's: its version is locked, so the bytes do not change with the host's Node.
+  // The toolbox's zstd, not Node's: its version is locked, so the bytes do not depend on the host's Node.
   await runTool(toolbox, {
     argv: ['zstd', '--quiet', '--force', '--single-thread', '-15', plain, '-o', join(work, 'initrd.zst')],
     binds: [{ from: work, writable: true }],
@@ -146,7 +143,7 @@ interface LoadedModule {
   readonly content: Buffer;
 }
 
-/** The modules' plain content, in order. */
+/** The modules' uncompressed content, in order. */
 async function readModules(
   toolbox: Toolbox,
   modules: readonly { readonly path: string; readonly blob: string }[],
@@ -171,7 +168,7 @@ async function readModules(
   return loaded;
 }
 
-/** What the initramfs's modprobe and script go by. */
+/** Configuration of the initramfs's modprobe and script. */
 export interface InitrdSettings {
   readonly kernel: string;
   /** Content of modules.dep and modules.alias. */
@@ -206,7 +203,7 @@ export function initrdEntries(
   ];
 }
 
-/** An ELF file without an interpreter (PT_INTERP, type 3, among its 64-bit program headers). */
+/** Whether an ELF file has no interpreter (PT_INTERP, type 3, in its 64-bit program headers). */
 function isStaticElf(bytes: Buffer): boolean {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2) return false;
   const start = Number(bytes.readBigUInt64LE(32));
@@ -216,8 +213,8 @@ function isStaticElf(bytes: Buffer): boolean {
   return true;
 }
 
-// What is wrong is said on the console and ends in a kernel panic, so that panic= on the command line decides what
-// follows; a shell here would be a way around every login.
+// Errors go to the console and end in a kernel panic, so that panic= on the command line decides what follows. A shell here
+// would bypass every login.
 const initScript = ({ always, late }: InitrdSettings): string => `#!/bin/sh
 # Mounts the root file system that the kernel's command line names and gives over to its init.
 export PATH=/bin

@@ -1,11 +1,11 @@
-/** What depmod wrote: every module's file and what it needs, by normalised name. */
+/** depmod's index: every module's file and dependencies, by normalised name. */
 export interface ModuleIndex {
-  /** Path below the modules folder, as in modules.dep, and the names it depends on, what must be loaded first last. */
+  /** Path in the modules folder, as in modules.dep, and dependencies; those to load first come last. */
   readonly modules: ReadonlyMap<string, { readonly path: string; readonly needs: readonly string[] }>;
   readonly builtin: ReadonlySet<string>;
 }
 
-/** Reads modules.dep and modules.builtin as depmod(8) and the kernel's build write them. */
+/** Parses modules.dep and modules.builtin as written by depmod(8) and the kernel's build. */
 export function parseModules(dep: string, builtin: string): ModuleIndex {
   const modules = new Map<string, { path: string; needs: string[] }>();
   for (const line of dep.split('\n')) {
@@ -19,7 +19,7 @@ export function parseModules(dep: string, builtin: string): ModuleIndex {
   return { modules, builtin: new Set(lines.map(moduleName)) };
 }
 
-/** `kernel/drivers/scsi/sd_mod.ko.xz` → `sd_mod`; the kernel takes `-` and `_` for the same. */
+/** `kernel/drivers/scsi/sd_mod.ko.xz` → `sd_mod`; the kernel treats `-` and `_` as equal. */
 export function moduleName(path: string): string {
   return path
     .slice(path.lastIndexOf('/') + 1)
@@ -28,7 +28,7 @@ export function moduleName(path: string): string {
 }
 
 /**
- * Files of the named modules and all that they need, in an order in which they load.
+ * Files of the named modules and all their dependencies, in load order.
  * @returns `missing`: names that are neither a module nor built in
  */
 export function moduleClosure(
@@ -44,7 +44,7 @@ export function moduleClosure(
       if (!index.builtin.has(name)) missing.push(name);
       return;
     }
-    // modules.dep has the whole closure of a module on its line, the deepest last.
+    // A line of modules.dep has all dependencies, the deepest last.
     for (const need of [...module.needs].reverse()) visit(need);
     paths.set(name, module.path);
   };
@@ -53,9 +53,9 @@ export function moduleClosure(
 }
 
 /**
- * A modules.dep for modules that all lie in one folder, unpacked, as `NAME.ko`.
- * @param order the modules, each after what it needs
- * @param along what a module brings with it beyond what it needs
+ * Prints a modules.dep for uncompressed modules in one folder, named `NAME.ko`.
+ * @param order the modules, each after its dependencies
+ * @param along additional dependencies of modules
  */
 export function flatDependencies(
   index: ModuleIndex,
@@ -65,14 +65,14 @@ export function flatDependencies(
   const needs = (name: string): readonly string[] => index.modules.get(name)?.needs ?? [];
   const lines = order.map((name) => {
     const wanted = new Set([...needs(name), ...(along[name] ?? []).flatMap((other) => [other, ...needs(other)])]);
-    // What must be loaded first stands last, as depmod writes it.
+    // As in depmod, dependencies to load first come last.
     const files = order.filter((other) => wanted.has(other) && other !== name).reverse();
     return `${[`${name}.ko:`, ...files.map((file) => `${file}.ko`)].join(' ')}\n`;
   });
   return lines.join('');
 }
 
-/** Lines of depmod's modules.alias by which a device on a bus asks for one of the named modules. */
+/** The lines of modules.alias by which devices on a bus ask for the named modules. */
 export function deviceAliases(alias: string, names: readonly string[]): string {
   const wanted = new Set(names);
   const lines = alias.split('\n').filter((line) => {

@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto';
 import type { Entry, Tree } from '../tree/tree.ts';
 
-/** A part of a tree that is a layer of its own: its entries with the folders above them. */
+/** A part of a tree in a separate layer: its entries with their parent folders. */
 export interface Layer {
-  /** What is in it, for the image's history. */
+  /** Content, for the image's history. */
   readonly title: string;
   readonly tree: Tree;
 }
 
-/** From this size a source package is a layer of its own, in bytes. */
+/** Minimum size of a source package with a layer of its own, in bytes. */
 const ownLayer = 2 << 20;
-/** Overlay file systems and registries bear more; a puller's round trips count. */
+/** Overlay file systems and registries support more, but each costs the client a round trip. */
 const mostOwn = 24;
-/** Where the small ones go: by their name, so that none moves because another grew. */
+/** Layers for small packages, chosen by name, so that a package never moves because another grew. */
 const buckets = 4;
 
 /**
- * Splits a tree by the source packages that its files come from, so that a refreshed image shares all layers but those of the
- * packages that changed, and the last, which holds what finalising wrote. Put on top of each other, the layers are the tree.
+ * Splits a tree by the source packages of its files. A rebuilt image shares all layers except those of changed packages and
+ * the last one, which has the files that finalising wrote. Stacked, the layers give the tree.
  * @param sourceOf the source package of a binary package, by name
  */
 export function splitLayers(tree: Tree, sourceOf: (name: string) => string): Layer[] {
   const byPath = new Map(tree.entries.map((entry) => [entry.path, entry]));
   const sourceOfEntry = (entry: Entry): string | undefined => {
-    // A hard link goes where its first name is: another layer could not link to it.
+    // A hard link goes with its first name: it could not link into another layer.
     const owned = entry.kind === 'file' && entry.hardlink !== undefined ? (byPath.get(entry.hardlink) ?? entry) : entry;
     const owner = owned.packages[0];
     return owner === undefined ? undefined : sourceOf(owner);
@@ -70,7 +70,7 @@ export function splitLayers(tree: Tree, sourceOf: (name: string) => string): Lay
     take(key, entry);
   }
   for (const part of parts.values()) for (const path of part) used.add(path);
-  // Folders with nothing in them have no file that takes them along.
+  // Empty folders are not parents of any file.
   for (const entry of tree.entries) if (!used.has(entry.path)) take(keyOf(entry), entry);
 
   const order = [

@@ -11,7 +11,7 @@ import type { Tree } from '../tree/tree.ts';
 import type { Gzip } from './gzip.ts';
 import { type Layer, splitLayers } from './layers.ts';
 
-// All shapes are those of the OCI Image Format Specification 1.1.
+// Formats: OCI Image Format Specification 1.1.
 
 export interface OciDescriptor {
   readonly mediaType: string;
@@ -23,7 +23,7 @@ export interface OciDescriptor {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Go's names. */
+/** Names as in Go. */
 export type OciArchitecture = 'amd64' | 'arm64';
 
 export interface OciOptions {
@@ -45,7 +45,7 @@ export interface OciImage {
   readonly layers: readonly OciLayer[];
 }
 
-/** A layer as it was written. */
+/** A written layer. */
 export interface OciLayer {
   readonly descriptor: OciDescriptor;
   /** Digest before compression. */
@@ -63,9 +63,9 @@ const mediaTypes = {
 } as const;
 
 /**
- * Adds an image to a layout folder: its layers (`splitLayers`) as gzipped tars with file capabilities, a configuration
- * and a manifest. The folder is complete once `writeOciIndex` has named the manifest.
- * @throws what `treeTar` throws
+ * Adds an image to a layout folder: its layers (`splitLayers`) as gzipped tars with file capabilities, a configuration and a
+ * manifest. The folder is complete once `writeOciIndex` has named the manifest.
+ * @throws those of `treeTar`
  */
 export async function addOciImage(store: Store, layout: string, tree: Tree, options: OciOptions): Promise<OciImage> {
   const created = ociTime(options.epoch);
@@ -109,23 +109,23 @@ export function ociConfig(
   };
 }
 
-/** What belongs to an image: an SBOM, an attestation. */
+/** An artifact of an image: an SBOM, an attestation. */
 export interface OciArtifact {
-  /** Media type of the data; what kind of artifact it is. */
+  /** Media type of the data, which is also the type of the artifact. */
   readonly artifactType: string;
   readonly data: string | Uint8Array;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** The bytes of an artifact, by what names them. */
+/** An artifact's manifest and blobs. */
 export interface OciArtifactParts {
   readonly manifest: OciDescriptor;
   readonly blobs: readonly { readonly descriptor: OciDescriptor; readonly bytes: Uint8Array }[];
 }
 
 /**
- * An artifact as a manifest with the image's as its `subject`, which registries list as a referrer. It is made when an image
- * is pushed and is not in the layout: with a second manifest beside the image's, tools would ask which one is meant.
+ * Creates an artifact: a manifest with the image's as its `subject`, which registries list as a referrer. It is created for the
+ * push and is not in the layout: with a second manifest there, tools would ask which one is meant.
  */
 export function ociArtifact(subject: OciDescriptor, artifact: OciArtifact): OciArtifactParts {
   const { artifactType, annotations } = artifact;
@@ -155,10 +155,10 @@ export function ociArtifact(subject: OciDescriptor, artifact: OciArtifact): OciA
 }
 
 /**
- * Writes `index.json` and `oci-layout`. One image a platform makes a multi-arch image: in the layout's index stands then
- * an index of the images, so that one name gives them all.
- * @param name what the image is called in the layout, such as `4.0`
- * @returns the descriptor that the name stands for
+ * Writes `index.json` and `oci-layout`. With one image per platform, the layout's index names an index of the images, so that
+ * one name gives all of them.
+ * @param name name of the image in the layout, such as `4.0`
+ * @returns the descriptor of the name
  */
 export async function writeOciIndex(
   layout: string,
@@ -205,7 +205,7 @@ async function writeLayer(
         done(null, chunk);
       },
     });
-    // An error of the tar must end what reads from it.
+    // Forward errors of the tar, so that its reader ends.
     tar.on('error', (error) => hashed.destroy(error));
     await gzip(tar.pipe(hashed), temporary);
     const digest = await fileDigest(temporary);

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
-/** A unified kernel image (UAPI group's specification of that name). Paths are files of the host. */
+/** A unified kernel image (UAPI group specification). Paths are host files. */
 export interface UkiOptions {
   readonly kernel: string;
   /** Kernel release, for menus and tools. */
@@ -11,11 +11,11 @@ export interface UkiOptions {
   readonly osRelease: string;
   /** systemd-stub of the target's architecture. */
   readonly stub: string;
-  /** Time in the PE header, seconds since 1970. */
+  /** Timestamp in the PE header, seconds since 1970. */
   readonly epoch: number;
 }
 
-/** Builds a unified kernel image at `out`, in a folder without the parts. @throws WeirError `tool-failed` */
+/** Builds a unified kernel image at `out`, in a folder without its parts. @throws WeirError `tool-failed` */
 export async function makeUki(toolbox: Toolbox, out: string, options: UkiOptions): Promise<void> {
   const { kernel, initrd, osRelease, stub } = options;
   await runTool(toolbox, {

@@ -1,9 +1,9 @@
 import { sha256 } from '../base/digest.ts';
 
 /**
- * A UUID that depends on nothing but its seed, in lower case: version 8 of RFC 9562, whose bits are the maker's own.
- * @param seed what the image is made of, such as a digest
- * @param purpose tells the UUIDs of one image apart
+ * A reproducible UUID derived from a seed, in lower case: version 8 of RFC 9562, whose bits are free to choose.
+ * @param seed a digest of the image's inputs, for instance
+ * @param purpose distinguishes the UUIDs of one image
  */
 export function seededUuid(seed: string, purpose: string): string {
   const hex = sha256(`${purpose}\0${seed}`).slice(0, 32);

@@ -4,19 +4,19 @@ import { WeirError } from '../base/errors.ts';
 const mebibyte = 1 << 20;
 
 /**
- * The footer that makes a raw disk a fixed VHD: 512 bytes, big-endian, from Microsoft's "Virtual Hard Disk Image Format
- * Specification". @throws WeirError `bad-size` where the size is no multiple of 1 MiB, which Azure asks for
+ * The footer that turns a raw disk into a fixed VHD: 512 bytes, big-endian, from Microsoft's "Virtual Hard Disk Image Format
+ * Specification". @throws WeirError `bad-size` unless the size is a multiple of 1 MiB, as Azure requires
  */
 export function vhdFooter(options: {
-  /** The disk, in bytes. */
+  /** Disk size in bytes. */
   readonly size: number;
-  /** Time of making, seconds since 1970. */
+  /** Creation time, seconds since 1970. */
   readonly epoch: number;
   readonly uuid: string;
 }): Buffer {
   const { size, epoch, uuid } = options;
   if (size <= 0 || size % mebibyte !== 0) {
-    throw new WeirError('bad-size', `a VHD of ${size} bytes: the size must be a multiple of 1 MiB`);
+    throw new WeirError('bad-size', `invalid VHD size ${size}: not a multiple of 1 MiB`);
   }
   const { cylinders, heads, sectors } = vhdGeometry(size);
   const footer = Buffer.alloc(512);
@@ -24,9 +24,9 @@ export function vhdFooter(options: {
   footer.writeUInt32BE(2, 8);
   footer.writeUInt32BE(0x00010000, 12);
   footer.fill(0xff, 16, 24);
-  // The format's time starts with the year 2000.
+  // VHD timestamps count from the year 2000.
   footer.writeUInt32BE(Math.max(0, epoch - 946_684_800), 24);
-  // The creator decides whether readers take the size from the geometry or from the field; for this one it is the field.
+  // For this creator, readers take the size from the field, not from the geometry.
   footer.write('qem2', 28, 'latin1');
   footer.writeUInt32BE(0x00050003, 32);
   footer.write('Wi2k', 36, 'latin1');
@@ -43,7 +43,7 @@ export function vhdFooter(options: {
   return footer;
 }
 
-/** Cylinders, heads and sectors of a disk in bytes, as the specification's appendix reckons them. */
+/** Cylinders, heads and sectors for a disk size in bytes, calculated as in the specification's appendix. */
 export function vhdGeometry(size: number): {
   readonly cylinders: number;
   readonly heads: number;
@@ -67,7 +67,7 @@ export function vhdGeometry(size: number): {
   return { cylinders: Math.floor(perHead / heads), heads, sectors };
 }
 
-/** Makes a raw disk a fixed VHD, in place, by appending the footer. */
+/** Turns a raw disk into a fixed VHD in place by appending the footer. */
 export async function appendVhdFooter(path: string, options: { epoch: number; uuid: string }): Promise<void> {
   const handle = await open(path, 'r+');
   try {

@@ -19,20 +19,20 @@ import { vhdFooter } from './vhd.ts';
 export type VmFormat = 'raw' | 'qcow2' | 'vhd';
 
 export interface VmOptions {
-  /** Base name of what is written: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`. */
+  /** Base name of the files: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`. */
   readonly name: string;
   readonly arch: 'x86_64' | 'aarch64';
   readonly formats: readonly VmFormat[];
-  /** Words of the kernel's command line, without root=. */
+  /** Kernel parameters, without root=. */
   readonly commandLine: readonly string[];
-  /** The whole disk in bytes, at least. */
+  /** Minimum size of the disk in bytes. */
   readonly size: number;
-  /** The EFI system partition in bytes. */
+  /** Size of the EFI system partition in bytes. */
   readonly espSize: number;
   readonly rootLabel: string;
-  /** Whether SELinux contexts are written. */
+  /** Whether to write SELinux contexts. */
   readonly selinux: boolean;
-  /** Seed of every UUID: a digest of what the image is made of. */
+  /** Seed of every UUID: a digest of the image's content inputs. */
   readonly uuidSeed: string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
@@ -41,33 +41,32 @@ export interface VmOptions {
 export interface Vm {
   /** Format → file. */
   readonly files: Readonly<Partial<Record<VmFormat, string>>>;
-  /** Format → SHA-256 of the file, for those that are as large as the disk. */
+  /** Format → SHA-256 of the file, for formats as large as the disk. */
   readonly digests: Readonly<Partial<Record<VmFormat, Digest>>>;
-  /** bytes of the disk */
+  /** Disk size in bytes. */
   readonly size: number;
   readonly kernel: string;
   readonly commandLine: string;
   readonly rootUuid: string;
   readonly rootPartitionUuid: string;
-  /** Modules in the initrd, in the order of loading. */
+  /** Modules in the initrd, in load order. */
   readonly modules: readonly string[];
 }
 
-/** What an architecture calls its parts: systemd's files and UEFI's fallback loader. */
+/** Architecture-specific names: systemd's files and UEFI's fallback loader. */
 const architectures = {
   x86_64: { boot: 'systemd-bootx64.efi', stub: 'linuxx64.efi.stub', fallback: 'BOOTX64.EFI', type: 'rootX86_64' },
   aarch64: { boot: 'systemd-bootaa64.efi', stub: 'linuxaa64.efi.stub', fallback: 'BOOTAA64.EFI', type: 'rootArm64' },
 } as const;
 
 /**
- * A disk that boots by UEFI: systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd mounts
- * the one ext4 root; on x86-64 by BIOS too (`installBios`). The tree must hold the kernel
- * (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an os-release; systemd-boot, its stub and busybox come from
- * the tree where it has them, else from the toolbox. The root grows to its disk at the first start when the tree says so
- * (repart.d, fstab).
- * @param out folder that the files are written to
+ * Builds a disk that boots by UEFI: systemd-boot on the EFI system partition starts a unified kernel image, whose small initrd
+ * mounts the ext4 root. On x86-64 it also boots by BIOS (`installBios`). The tree must contain the kernel
+ * (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an os-release. systemd-boot, its stub and busybox come from the
+ * tree, else from the toolbox. At the first boot the root grows to its disk if the tree is configured for it (repart.d, fstab).
+ * @param out output folder
  * @param work scratch folder
- * @throws WeirError `no-kernel`, `no-boot-loader`, and what the parts throw
+ * @throws WeirError `no-kernel`, `no-boot-loader`, and those of the parts
  */
 export async function makeVm(
   toolbox: Toolbox,
@@ -80,7 +79,7 @@ export async function makeVm(
   const rootPartitionUuid = seededUuid(options.uuidSeed, 'root partition');
   const rootUuid = seededUuid(options.uuidSeed, 'root file system');
   const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
-  // What tools write has folders of its own in the scratch space, apart from what they read.
+  // Tools write to separate scratch folders, apart from their inputs.
   const disks = join(work, 'disks');
   for (const folder of [disks, join(work, 'uki'), join(work, 'initrd'), join(work, 'bios')]) await mkdir(folder);
   const parts = await bootParts(toolbox, store, tree, work, { ...options, commandLine });
@@ -102,9 +101,9 @@ export async function makeVm(
   return { ...made, size, kernel: parts.kernel, commandLine, rootUuid, rootPartitionUuid, modules };
 }
 
-/** What a disk boots with, each a file of the host but for the kernel's release. */
+/** Boot files: host paths, except for the kernel's release. */
 interface BootParts {
-  /** Release of the kernel. */
+  /** Kernel release. */
   readonly kernel: string;
   readonly linux: string;
   readonly busybox: string;
@@ -113,13 +112,13 @@ interface BootParts {
   readonly loader: string;
   readonly loaderConf: string;
   readonly grub: string;
-  /** Not there before `unifiedKernel`. */
+  /** Written by `unifiedKernel`. */
   readonly initrd: string;
-  /** Not there before `unifiedKernel`. */
+  /** Written by `unifiedKernel`. */
   readonly uki: string;
 }
 
-/** Finds the boot loader, the kernel and what they need, and writes their configuration. */
+/** Finds the boot loader, the kernel and their parts, and writes their configuration. */
 async function bootParts(
   toolbox: Toolbox,
   store: Store,
@@ -147,12 +146,12 @@ async function bootParts(
   const osRelease = fromTree('/usr/lib/os-release') ?? fromTree('/etc/os-release');
   if (osRelease === undefined) {
     throw new WeirError('no-os-release', 'the tree has no /usr/lib/os-release', {
-      hint: 'the image needs the release package of the distribution',
+      hint: 'add the release package of the distribution to the image',
     });
   }
   const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
   const loaderConf = join(work, 'loader.conf');
-  // Without a menu: a cloud machine has nobody in front of it, and every second counts at each start.
+  // No menu: nobody sits in front of a cloud machine, and it would delay each boot.
   await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
   const grub = join(work, 'grub.cfg');
   const folder = biosFolder(kernel);
@@ -163,12 +162,12 @@ async function bootParts(
   return { kernel, linux, busybox, osRelease, stub, loader, loaderConf, grub, initrd, uki };
 }
 
-/** Where kernel and initrd lie on the EFI system partition for GRUB, which cannot read a unified kernel image. */
+/** Folder of kernel and initrd on the EFI system partition for GRUB, which cannot read a unified kernel image. */
 function biosFolder(kernel: string): string {
   return `weir/${kernel}`;
 }
 
-/** Makes the initrd and the unified kernel image. @returns modules in the initrd, in the order of loading */
+/** Builds the initrd and the unified kernel image. @returns modules in the initrd, in load order */
 async function unifiedKernel(
   toolbox: Toolbox,
   store: Store,
@@ -205,7 +204,7 @@ function volumeId(uuidSeed: string): string {
   return seededUuid(uuidSeed, 'esp volume').slice(0, 8);
 }
 
-/** The EFI system partition. @param unify makes the initrd and the unified kernel image, side by side with the root */
+/** The EFI system partition. @param unify builds the initrd and the unified kernel image, in parallel with the root */
 function espPartition(
   toolbox: Toolbox,
   parts: BootParts,
@@ -255,7 +254,7 @@ function rootPartition(
   };
 }
 
-/** Converts the raw disk, and hashes it meanwhile. @param size bytes of the disk */
+/** Converts the raw disk and hashes it in parallel. @param size disk size in bytes */
 async function makeFormats(
   toolbox: Toolbox,
   raw: string,
@@ -265,14 +264,14 @@ async function makeFormats(
 ): Promise<Pick<Vm, 'files' | 'digests'>> {
   const vhd = { epoch, uuid: seededUuid(uuidSeed, 'vhd') };
   const hashing = diskDigests(toolbox, raw, formats, vhdFooter({ size, ...vhd }));
-  // A chroot moves the folder in for each tool.
+  // A chroot moves the folder in for each tool, so they cannot run in parallel.
   if (toolbox.jail.kind === 'chroot') await hashing;
   const disk = (format: VmFormat): string => join(dirname(raw), `${name}.${format}`);
   const converting = (async () => {
     if (formats.includes('qcow2')) await rawToQcow2(toolbox, raw, disk('qcow2'));
     if (formats.includes('vhd')) await rawToVhd(toolbox, raw, disk('vhd'), vhd);
   })();
-  // Both are waited for whatever happens, so that neither works on in a folder that is gone.
+  // Wait for both even after an error, so that neither goes on in a removed folder.
   await Promise.allSettled([hashing, converting]);
   const [digests] = await Promise.all([hashing, converting]);
   const files: Partial<Record<VmFormat, string>> = {};
@@ -283,7 +282,7 @@ async function makeFormats(
   return { files, digests };
 }
 
-/** Digests of the formats that hold every byte of the disk: the raw disk, and a VHD, which has a footer besides. */
+/** Digests of formats with every byte of the disk: raw, and VHD, which has a footer, too. */
 async function diskDigests(
   toolbox: Toolbox,
   raw: string,
@@ -298,7 +297,7 @@ async function diskDigests(
   };
 }
 
-/** Moves a file, also to another file system, where holes are kept. */
+/** Moves a file and keeps holes, even to another file system. */
 async function moveSparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
@@ -309,7 +308,7 @@ async function moveSparse(toolbox: Toolbox, from: string, to: string): Promise<v
   }
 }
 
-/** The release of the tree's one kernel. @throws WeirError `no-kernel`, `two-kernels` */
+/** The release of the tree's only kernel. @throws WeirError `no-kernel`, `two-kernels` */
 export function kernelRelease(tree: Tree): string {
   const releases: string[] = [];
   for (const { path, kind } of tree.entries) {
@@ -318,7 +317,7 @@ export function kernelRelease(tree: Tree): string {
   }
   if (releases.length > 1) {
     throw new WeirError('two-kernels', `the image has ${releases.length} kernels: ${releases.join(', ')}`, {
-      hint: 'a disk image boots the one kernel that it has; leave the others out',
+      hint: 'a disk image must have exactly one kernel; remove the others',
     });
   }
   const [release] = releases;

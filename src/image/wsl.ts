@@ -9,16 +9,16 @@ import type { Tree } from '../tree/tree.ts';
 import type { Gzip } from './gzip.ts';
 import { iniSettings } from './ini.ts';
 
-// Shapes are those of Microsoft's "Build a custom Linux distribution for WSL" (learn.microsoft.com) and of the manifest
-// that `wsl --install` reads.
+// Formats: Microsoft's "Build a custom Linux distribution for WSL" (learn.microsoft.com), and the manifest that
+// `wsl --install` reads.
 
 export interface WslOptions {
-  /** Base name of what is written: `<name>.wsl`, `<name>.manifest.json`. */
+  /** Base name of the files: `<name>.wsl`, `<name>.manifest.json`. */
   readonly name: string;
   readonly arch: 'x86_64' | 'aarch64';
-  /** What people read in a list of distributions, such as `Weir Linux 4.0`. */
+  /** Display name in lists of distributions, such as `Weir Linux 4.0`. */
   readonly friendlyName: string;
-  /** URL of the folder that the file is published in, with a slash at its end. */
+  /** URL of the folder where the file is published, with a trailing slash. */
   readonly url?: string;
   /** The image's clock, seconds since 1970. */
   readonly epoch: number;
@@ -27,20 +27,20 @@ export interface WslOptions {
 }
 
 export interface WslImage {
-  /** What `wsl --install` calls it where the user says no name. */
+  /** Default name of the distribution in `wsl --install`. */
   readonly defaultName: string;
   readonly file: string;
   /** SHA-256 of the file. */
   readonly digest: Digest;
 }
 
-/** Where the image says how it is set up at its first start. */
+/** The image's configuration for its setup at the first start. */
 export const distributionConf = '/etc/wsl-distribution.conf';
 
 /**
- * Writes `<name>.wsl`, one gzipped tar with the files at its top, and beside it `<name>.manifest.json` with the entry that a
- * manifest of distributions has for it.
- * @throws WeirError `not-for-wsl`, and what `treeTar` throws
+ * Writes `<name>.wsl`, a gzipped tar with the root at its top, and `<name>.manifest.json` with its entry for a manifest of
+ * distributions.
+ * @throws WeirError `not-for-wsl`, and those of `treeTar`
  */
 export async function makeWsl(store: Store, tree: Tree, dir: string, options: WslOptions): Promise<WslImage> {
   const defaultName = await defaultNameOf(store, tree);
@@ -58,8 +58,8 @@ export async function makeWsl(store: Store, tree: Tree, dir: string, options: Ws
 }
 
 /**
- * A manifest with one distribution. WSL groups versions of a distribution under a name that theirs start with; one of them
- * is the default.
+ * A manifest with one distribution. WSL groups versions of a distribution under a common name that theirs start with; one is
+ * the default.
  */
 export function wslManifest(
   name: string,
@@ -84,7 +84,7 @@ async function defaultNameOf(store: Store, tree: Tree): Promise<string> {
     'not-for-wsl',
     `${distributionConf} ${entry === undefined ? 'is missing' : 'has no defaultName'}`,
     {
-      hint: 'install a package that has one, such as weir-wsl; without it WSL does not know what the distribution is called',
+      hint: 'add a package with that file, such as weir-wsl: WSL reads the name of the distribution from it',
     },
   );
 }

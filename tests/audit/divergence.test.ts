@@ -168,13 +168,13 @@ describe('conditions', () => {
 
   it.each([
     ['no-metdata', 'did you mean no-metadata?'],
-    ['', 'the conditions: '],
+    ['', 'use one of: '],
     ['no-metadata=1', 'did you mean no-metadata?'],
     ['category', 'did you mean category?'],
-    ['older-than=soon', 'such as'],
-    ['older-than', 'such as'],
-    ['kind=x', 'the kinds: overlay'],
-    ['no-metadata,,', 'the conditions: '],
+    ['older-than=soon', 'write it as'],
+    ['older-than', 'write it as'],
+    ['kind=x', 'use one of: overlay'],
+    ['no-metadata,,', 'use one of: '],
   ])('%j is invalid', (text, hint) => {
     let error: unknown;
     try {

@@ -68,7 +68,7 @@ describe('reports', () => {
       'the system is silent, not running',
       'SELinux is absent, not Enforcing',
       'no network interface has an address',
-      'names are not resolved',
+      'name resolution does not work',
       'dnf could not install: not run',
     ]);
   });
@@ -109,7 +109,7 @@ describe('reports', () => {
     expect(judged({ run: 'a=1\nb=2' })).toEqual([]);
     expect(machineState(answers({ run: 'a=1\n\nb=2\n' })).run).toEqual({ code: 0, output: ['a=1', 'b=2'] });
     expect(judged({ run: { name: 'run', code: 3, text: 'no\nnot here' } })).toEqual([
-      'the script ended with 3: not here',
+      'the script exited with 3: not here',
     ]);
     expect(judged({ run: { name: 'run', code: 1, text: '' } })).toEqual(['the script exited with 1: no output']);
     expect(judged({})).toEqual(['the script was not run']);

@@ -21,7 +21,7 @@ function made() {
   return { ...repository, run };
 }
 
-it('component changed says which part, as text and as JSON', () => {
+it('component changed lists the changed parts, as text and as JSON', () => {
   const { commit, run } = made();
   commit('Raise x', { 'weir.toml': toml('1') });
   expect(run('changed', '--from', 'HEAD~1')).toEqual({
@@ -50,21 +50,21 @@ it('component changed says which part, as text and as JSON', () => {
   });
 });
 
-it('component changed fails where rendered sources drifted', () => {
+it('component changed fails if rendered sources drifted', () => {
   const { commit, run } = made();
   commit('By hand', { 'specs/b/b/sources': 'SHA512 (b.tar.gz) = 11\n' });
   const { code, stdout, stderr } = run('changed', '--from', 'HEAD~1');
   expect({ code, stdout }).toEqual({ code: 1, stdout: 'b: unchanged, rendered sources drifted\n' });
-  expect(stderr).toBe(`error: the rendered sources of 1 component changed, though nothing that goes into them did
+  expect(stderr).toBe(`error: the rendered sources of 1 component changed without a change of their inputs
   b
-hint: they may have been edited by hand: weir component render, and commit what it writes
+hint: they may have been edited by hand: run weir component render and commit the result
 `);
   const json = run('changed', '--from', 'HEAD~1', '--json');
   expect(json.code).toBe(1);
   expect(JSON.parse(json.stdout).components).toMatchObject([{ component: 'b', drifted: true }]);
 });
 
-it('component changed needs a commit to compare with', () => {
+it('component changed requires a commit to compare with', () => {
   const { run } = made();
   expect(run('changed').code).toBe(2);
   const { code, stdout, stderr } = run('changed', '--from', 'v1');
@@ -72,7 +72,7 @@ it('component changed needs a commit to compare with', () => {
   expect(stderr).toContain("error: the project's git has no commit v1\nhint: ");
 });
 
-it('component history tells a story of one, and a table of several', () => {
+it('component history prints commits for one component, a table for several', () => {
   const { commit, run } = made();
   const raised = commit('Raise x\n\nfor a reason', { 'weir.toml': toml('1') });
   const begun = made().git('rev-parse', 'HEAD').slice(0, 12);

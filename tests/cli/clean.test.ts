@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { folder, weir } from './weir.ts';
 
 describe('clean --out', () => {
-  // Every folder here is a fresh one of the test's own: a guard that fails must have nothing else to remove.
-  it('leaves a folder that no build wrote, whatever it is called, and the cache too', () => {
+  // Every folder here is fresh: a broken guard must find nothing else to remove.
+  it('keeps a folder that no build wrote, and the cache', () => {
     const dir = folder({ 'release.json': '{}', 'repo/x': '', 'images/y': '' });
     const { code, stdout, stderr } = weir(['clean', '--out', '--cache', '--out-dir', dir]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -12,7 +12,7 @@ describe('clean --out', () => {
     expect(readdirSync(dir).sort()).toEqual(['images', 'release.json', 'repo']);
   });
 
-  it('removes what Weir made and what a killed run left, and nothing else', () => {
+  it('removes only results and leftovers of killed runs', () => {
     const full = folder({
       'weir-output': '',
       'release.json': '{}',
@@ -28,7 +28,7 @@ describe('clean --out', () => {
 });
 
 describe('build --out', () => {
-  it('takes no folder that holds what is not its own', () => {
+  it('refuses a folder with other content', () => {
     const dir = folder({ 'images/holiday.jpg': '' });
     const { code, stderr } = weir(['build', '--out', dir]);
     expect(code).toBe(2);

@@ -34,7 +34,7 @@ describe('candidates', () => {
     expect(words('-C', distro, ...line).sort()).toEqual([...expected].sort());
   });
 
-  it('are none, and no error, in a project with a mistake', () => {
+  it('are empty without an error in an invalid project', () => {
     const dir = folder({ 'weir.toml': 'componets = 1\n' });
     expect(words('-C', dir, 'component', 'show', '')).toEqual([]);
   });
@@ -47,9 +47,9 @@ describe('the script', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'less\n', stderr: '' });
   });
 
-  // Neither is on every host; without it the test is reported as skipped.
+  // Not installed on every host; without it the test is skipped.
   const installed = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0;
-  it.for(['zsh', 'fish'])('is read by %s', (shell, { skip }) => {
+  it.for(['zsh', 'fish'])('works in %s', (shell, { skip }) => {
     if (!installed(shell)) skip(`${shell} is not installed`);
     const { stdout } = weir(['completion', shell]);
     const read = spawnSync(shell, ['-n', join(folder({ script: stdout }), 'script')], { encoding: 'utf8' });

@@ -16,7 +16,7 @@ spec = { type = "upstream", upstream-distro = { name = "up" } }
 };
 
 describe('weir component add', () => {
-  it('adds where the others are, and the project has them then', () => {
+  it('adds components beside the others to the project', () => {
     const dir = folder(project);
     const added = weir(['component', 'add', 'b', 'd', '--json'], { cwd: dir });
     const file = join(dir, 'list.toml');
@@ -32,7 +32,7 @@ describe('weir component add', () => {
     expect(rows.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('makes a component of our own, with a spec', () => {
+  it('creates a local component with a spec', () => {
     const dir = folder(project);
     const { code, stdout } = weir(['component', 'add', 'own', '--local'], { cwd: dir });
     expect([code, stdout]).toEqual([0, 'own: own/own.comp.toml, own/own.spec\n']);
@@ -46,12 +46,12 @@ describe('weir component add', () => {
     [['a'], 'list.toml:3'],
     [['b', '--distro', 'upp'], 'did you mean up?'],
     [['b', '--distro', 'up/2'], 'up has no version 2'],
-    [['b', 'd', '--commit', 'abcdef1'], 'one component at a time'],
+    [['b', 'd', '--commit', 'abcdef1'], 'allow only one component'],
     [['b', '--commit', 'xyz'], '7 to 40 hex digits'],
-    [['b', '--local', '--distro', 'up'], 'exclude each other'],
-    [['b', '--file', 'other.toml'], 'does not read this file'],
+    [['b', '--local', '--distro', 'up'], '--local excludes --distro'],
+    [['b', '--file', 'other.toml'], 'not a configuration file of this project'],
     [['../b'], "can't be the name"],
-  ])('refuses %j and changes nothing', (args, says) => {
+  ])('rejects %j and changes nothing', (args, says) => {
     const dir = folder(project);
     const { code, stdout, stderr } = weir(['component', 'add', ...args], { cwd: dir });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -60,7 +60,7 @@ describe('weir component add', () => {
     expect(existsSync(join(dir, 'b'))).toBe(false);
   });
 
-  it('never touches the distribution that Weir comes with', () => {
+  it('never changes the distribution that comes with Weir', () => {
     expect(weir(['component', 'add', 'b'], { cwd: folder({}) })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('there is no weir.toml'),
@@ -68,8 +68,8 @@ describe('weir component add', () => {
   });
 });
 
-describe('further configuration', () => {
-  it("is the user's, then each --config-file, and config show says so", () => {
+describe('extra configuration', () => {
+  it("is the user's, then each --config-file, and config show lists it", () => {
     const dir = folder({
       ...project,
       'xdg/weir/config.toml': '[project]\ndescription = "user"\n[components.a]\nbuild.with = ["user"]\n',
@@ -81,7 +81,7 @@ describe('further configuration', () => {
     const { stdout, code } = weir([...files, 'config', 'show'], options);
     expect(code).toBe(0);
     expect(stdout).toContain(
-      "files       weir.toml\n              list.toml\n            xdg/weir/config.toml  the user's\n            1.toml  --config-file\n            2.toml  --config-file\n",
+      'files       weir.toml\n              list.toml\n            xdg/weir/config.toml  user\n            1.toml  --config-file\n            2.toml  --config-file\n',
     );
     const resolved = JSON.parse(weir([...files, 'config', 'resolve', '--json'], options).stdout) as object;
     expect(resolved).toMatchObject({
@@ -94,7 +94,7 @@ describe('further configuration', () => {
     });
   });
 
-  it('goes past unknown keys where that is asked for', () => {
+  it('ignores unknown keys with --permissive-config', () => {
     const dir = folder({ 'weir.toml': '[components.a]\nspek = 1\nbuild = { wiht = [], with = ["x"] }\n' });
     expect(weir(['component', 'list'], { cwd: dir })).toMatchObject({ code: 2, stdout: '' });
     const { code, stdout, stderr } = weir(['component', 'list', '--permissive-config', '--json'], { cwd: dir });
@@ -107,7 +107,7 @@ describe('further configuration', () => {
 });
 
 describe('weir config resolve', () => {
-  it('prints a part, with origins where they are asked for', () => {
+  it('prints a part, optionally with origins', () => {
     const dir = folder(project);
     expect(weir(['config', 'resolve', '--key', 'components.a.spec.upstream-distro'], { cwd: dir }).stdout).toBe(
       '[components.a.spec.upstream-distro]\nname = "up"\nversion = "1"\n',
@@ -131,7 +131,7 @@ describe('weir config resolve', () => {
   });
 });
 
-it('several errors are one object each with --json', () => {
+it('with --json, each error is an object', () => {
   const dir = folder({ 'weir.toml': 'includes = ["a.toml"]\n[componets]\n', 'a.toml': '[components.x]\nspek = 1\n' });
   const { code, stdout } = weir(['component', 'list', '--json'], { cwd: dir });
   expect(code).toBe(2);

@@ -60,12 +60,12 @@ describe('weir divergence', () => {
     else expect(stdout).toMatch(line);
   });
 
-  it('fails where a condition holds, and says for what', () => {
+  it('fails if a condition matches, and lists the matches', () => {
     const { code, stderr, stdout } = weir(['divergence', '--fail-on', 'no-metadata,kind=source', '--json'], {
       cwd: project,
     });
     expect(code).toBe(1);
-    expect(stderr).toBe('error: 1 of what differs: no-metadata\n  weir.toml:8: a, overlay 2: Nor this\n');
+    expect(stderr).toBe('error: 1 differences match no-metadata\n  weir.toml:8: a, overlay 2: Nor this\n');
     const report = JSON.parse(stdout) as { entries: unknown[]; failed: { condition: string; entries: unknown[] }[] };
     expect(report.entries).toHaveLength(5);
     expect(report.failed.map(({ condition, entries }) => [condition, entries.length])).toEqual([['no-metadata', 1]]);

@@ -47,7 +47,7 @@ const trees: Readonly<Record<keyof typeof packages, readonly Entry[]>> = {
   ],
 };
 
-/** A build's folder with one image as `weir build` leaves it, as far as it is read. */
+/** The parts of a build's output folder that are read, with one image. */
 function build(which: keyof typeof packages, options: { readonly tree?: boolean } = {}): string {
   const out = folder({});
   const dir = join(out, 'images', 'vm-base');
@@ -69,7 +69,7 @@ function build(which: keyof typeof packages, options: { readonly tree?: boolean 
 const releaseOf = (out: string): string => readFileSync(join(out, 'release.json'), 'utf8');
 const imageOf = (out: string): string => join(out, 'images', 'vm-base');
 
-/** What was printed, with the folders' names made short and columns as wide as those. */
+/** The output, with short folder names and adjusted column widths. */
 function printed(argv: readonly string[], outs: Readonly<Record<string, string>>): string {
   const { code, stdout, stderr } = weir(argv);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -80,28 +80,28 @@ describe('weir image diff', () => {
   const a = build('old');
   const b = build('new');
 
-  it('shows what matters first: files of unchanged packages, privileges, then packages and sizes', async () => {
+  it('lists files of unchanged packages first, then privileges, packages and sizes', async () => {
     const text = printed(['image', 'diff', imageOf(a), imageOf(b)], { OLD: a, NEW: b });
     await expect(text).toMatchFileSnapshot(join('golden', 'image-diff.txt'));
   });
 
-  it('--files lists those of changed packages too', () => {
+  it('--files also lists files of changed packages', () => {
     const text = printed(['image', 'diff', '--files', imageOf(a), imageOf(b)], {});
     expect(text).toMatch(/^~ {2}\/usr\/bin\/bash +bash +content, size 1400000 → 1900000$/m);
     expect(text).toMatch(/^- {2}\/usr\/bin\/vim +vim +file 0755, 4000000 bytes$/m);
   });
 
-  it('compares releases, by their folder or their release.json', async () => {
+  it('compares releases by folder or release.json', async () => {
     const text = printed(['image', 'diff', a, join(b, 'release.json')], { OLD: a, NEW: b });
     await expect(text).toMatchFileSnapshot(join('golden', 'image-diff-release.txt'));
   });
 
-  it('an image with itself is the same', () => {
+  it('an image does not differ from itself', () => {
     const text = printed(['image', 'diff', imageOf(a), imageOf(a)], {});
-    expect(text).toMatch(/\n\nthe same packages, files and sizes\n$/);
+    expect(text).toMatch(/\n\nno differences in packages, files and sizes\n$/);
   });
 
-  it('an image by its name is that of the output folder', () => {
+  it('an image name refers to the output folder', () => {
     const { code, stdout } = weir(['image', 'diff', 'vm-base', imageOf(b), '--out', a, '--json']);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -116,7 +116,7 @@ describe('weir image diff', () => {
     });
   });
 
-  it('--packages works without trees, and with a release.json that lies alone', () => {
+  it('--packages works without trees, and with a single release.json', () => {
     const old = build('old', { tree: false });
     const images = printed(['image', 'diff', '--packages', imageOf(old), imageOf(b)], {});
     expect(images).toMatch(/^packages: 1 added, 1 removed, 1 upgraded$/m);
@@ -132,7 +132,7 @@ describe('weir image diff', () => {
     [
       'an image without a tree',
       () => [imageOf(build('old', { tree: false })), imageOf(b)],
-      /tree\.jsonl\.gz: image vm-base was built before/,
+      /tree\.jsonl\.gz: image vm-base has no tree file/,
       /weir build --image vm-base.*--packages/,
       1,
     ],
@@ -140,7 +140,13 @@ describe('weir image diff', () => {
     ['a name that no image has', () => ['vm-bse', imageOf(b)], /no image vm-bse/, /vm-base/, 2],
     ['a folder that is not there', () => [join(a, 'images', 'none'), b], /no such image, file or folder/, /folder/, 2],
     ['another folder', () => [folder({ x: '' }), b], /not an image or release folder/, /image\.json/, 2],
-    ['a file that is no JSON', () => [join(folder({ 'x.json': '{' }), 'x.json'), b], /neither/, /release\.json/, 2],
+    [
+      'a file that is no JSON',
+      () => [join(folder({ 'x.json': '{' }), 'x.json'), b],
+      /not an image or release folder/,
+      /release\.json/,
+      2,
+    ],
     ['an image and a release', () => [imageOf(a), b], /image .* release/, /two images or two releases/, 2],
     ['--packages with --files', () => [a, b, '--packages', '--files'], /cannot be used with/, /--help/, 2],
     [
@@ -150,7 +156,7 @@ describe('weir image diff', () => {
         writeFileSync(join(out, 'release.json'), releaseOf(b));
         return [out, b];
       },
-      /image vm-base of this release has been built anew/,
+      /image vm-base of this release was rebuilt since/,
       /--packages/,
       1,
     ],
@@ -162,7 +168,7 @@ describe('weir image diff', () => {
         return [imageOf(out), imageOf(b)];
       },
       /tree\.jsonl\.gz: not a gzipped tree/,
-      /build the image again/,
+      /rebuild the image/,
       1,
     ],
   ])('%s is one clear error', (_what, argv, says, hint, exit) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { weir } from './weir.ts';
 
 describe('image lint', () => {
-  it('lists its rules, each once, with the targets and the reason', () => {
+  it('lists each rule once with targets and reason', () => {
     const { code, stdout } = weir(['image', 'lint', '--rules']);
     expect(code).toBe(0);
     const [heading, ...lines] = stdout.trimEnd().split('\n');
@@ -21,9 +21,9 @@ describe('image lint', () => {
     }
   });
 
-  it('wants an image, and one that there is, and a target that it knows', () => {
+  it('requires an existing image and a known target', () => {
     const nothing = weir(['image', 'lint']);
-    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('which image is to be checked')]);
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('missing argument: image')]);
     const unknown = weir(['image', 'lint', 'vm-bsae']);
     expect([unknown.code, unknown.stderr]).toEqual([
       2,

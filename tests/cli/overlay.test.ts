@@ -99,7 +99,7 @@ value = "2"
 `,
   );
 
-  it('shows reason, place, where from and the diff, and where one fails its error', () => {
+  it('shows reason, place, origin and diff, and the error of a failed overlay', () => {
     const { code, stdout, stderr } = weir(['-q', '-C', dir, 'overlay', 'explain', 'demo']);
     expect(
       stdout
@@ -133,7 +133,7 @@ value = "2"
     expect(stderr).toContain('closest: line 2: Version: 1');
   });
 
-  it('says the same as JSON', () => {
+  it('prints the same as JSON', () => {
     const { code, stdout } = weir(['-C', dir, 'overlay', 'explain', 'demo', '--json']);
     const told = JSON.parse(stdout) as Record<string, unknown>;
     expect(code).toBe(2);
@@ -204,7 +204,7 @@ commits = [{ url = "https://src.example/rpms/demo/c/${'e'.repeat(40)}" }]
     readonly findings: readonly { kind: string; overlay: number; place: string; message: string }[];
   }
 
-  it('finds what the history of dist-git has, and backports that are old', () => {
+  it('finds backports that the dist-git history contains, and old ones', () => {
     const argv = ['-q', '-C', dir, 'overlay', 'check', '--older-than', '1w', '--json'];
     const { findings } = JSON.parse(weir(argv).stdout) as Report;
     expect(findings.map(({ kind, overlay, place }) => [kind, overlay, place])).toEqual([
@@ -215,7 +215,7 @@ commits = [{ url = "https://src.example/rpms/demo/c/${'e'.repeat(40)}" }]
     expect(findings[1]!.message).toMatch(/^commit [0-9a-f]{12} is [0-9a-f]{12} of the dist-git, from 2025-06-01$/);
   });
 
-  it('finds what archives have that lie beside the spec', () => {
+  it('finds changes that archives beside the spec already contain', () => {
     const work = folder({ 'demo-1/demo.c': 'int main(void)\n{ return 0; }\n' });
     mkdirSync(join(work, 'demo'));
     writeFileSync(join(work, 'demo/demo.spec'), spec);
@@ -232,11 +232,11 @@ commits = [{ url = "https://src.example/rpms/demo/c/${'e'.repeat(40)}" }]
     });
   });
 
-  it('fails by kinds, and knows which there are', () => {
+  it('fails on selected kinds, and rejects unknown ones', () => {
     const check = ['-q', '-C', dir, 'overlay', 'check'];
     expect(weir([...check, '--fail-on', 'fails,no-description'])).toMatchObject({ code: 0, stderr: '' });
     const failed = weir([...check, '--fail-on', 'fails,taken-in']);
-    expect(failed).toMatchObject({ code: 1, stderr: 'error: 1 finding that must not be: taken-in\n' });
+    expect(failed).toMatchObject({ code: 1, stderr: 'error: 1 finding matching --fail-on: taken-in\n' });
     expect(failed.stdout).toMatch(/^taken-in +demo +2 +weir\.toml:18 +commit .*: remove the overlay$/m);
     expect(weir([...check, '--fail-on', 'takenin'])).toMatchObject({
       code: 2,
@@ -245,7 +245,7 @@ commits = [{ url = "https://src.example/rpms/demo/c/${'e'.repeat(40)}" }]
     expect(weir([...check, '--older-than', 'long'])).toMatchObject({ code: 2, stdout: '' });
   });
 
-  it('goes on where sources are not to be had, or not wanted', () => {
+  it('continues without sources if they are unavailable or disabled', () => {
     const lonely = folder({
       'weir.toml': `[components.a]
 spec = { type = "local", path = "none.spec" }

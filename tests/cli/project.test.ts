@@ -22,14 +22,14 @@ describe('errors of a project', () => {
     expect(stderr).toContain(hint);
   });
 
-  it('a folder without a project is named where -C says it', () => {
+  it('an error names the folder of -C if it has no project', () => {
     const dir = folder({});
     const { code, stderr } = weir(['-C', dir, 'config', 'show']);
     expect(code).toBe(2);
     expect(stderr).toContain(dir);
   });
 
-  it('a project without a release can be looked into but not built', () => {
+  it('a project without a release can be inspected but not built', () => {
     const dir = folder({ 'weir.toml': '[components.a]\nspec = { type = "local", path = "a.spec" }\n', 'a.spec': '' });
     expect(JSON.parse(weir(['component', 'list', '--json'], { cwd: dir }).stdout)).toEqual([
       { name: 'a', spec: 'local a.spec', overlays: 0, groups: [] },
@@ -43,8 +43,8 @@ describe('errors of a project', () => {
   });
 });
 
-describe('the distribution that Weir comes with', () => {
-  it('is what is shown outside of a project', () => {
+describe('the distribution that comes with Weir', () => {
+  it('is the default outside of a project', () => {
     const outside = weir(['config', 'show', '--json'], { cwd: folder({}) });
     const inside = weir(['config', 'show', '--json'], { cwd: join(distro, 'components') });
     expect(outside).toMatchObject({ code: 0, stderr: '' });
@@ -54,7 +54,7 @@ describe('the distribution that Weir comes with', () => {
     expect(Object.keys(project.components)).toContain('weir-release');
   });
 
-  it('lists every overlay with its reason and where it is written', () => {
+  it('lists every overlay with reason and place', () => {
     const rows = JSON.parse(weir(['overlay', 'list', '--json']).stdout) as {
       component: string;
       number: number;
@@ -71,7 +71,7 @@ describe('the distribution that Weir comes with', () => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it('is valid by the schema that weir prints', () => {
+  it('matches the schema that weir prints', () => {
     const { code, stdout } = weir(['schema']);
     expect(code).toBe(0);
     const validate = new Ajv({ strict: false }).compile(JSON.parse(stdout) as object);

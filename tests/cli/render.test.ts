@@ -51,18 +51,18 @@ describe('component render', () => {
     expect(render('onne').stderr).toContain('did you mean one?');
   });
 
-  it.each([[[]], [['-a']]])('of all (%s) names each component that fails, and exits with 1', (argv) => {
+  it.each([[[]], [['-a']]])('of all (%s) reports each failed component and exits with 1', (argv) => {
     const { dir, render } = project();
     const { code, stdout, stderr } = render(...argv);
     expect(code).toBe(1);
     expect(stdout).toBe('wrote o/one/one.spec\nwrote o/other/other.spec\nwrote t/two/two.spec\n');
     expect(stderr).toContain(`${join(dir, 'p/weir.toml')}:18, component bad, overlay 1 (spec-remove-tag: it has none)`);
     expect(stderr).toMatch(/error: .*component gone: /);
-    expect(stderr).toContain('error: 2 components could not be rendered: bad, gone\n');
+    expect(stderr).toContain('error: failed to render 2 components: bad, gone\n');
     expect(stderr).not.toContain('bug');
   });
 
-  it('says the same as JSON', () => {
+  it('prints the same as JSON', () => {
     const { render } = project();
     const { code, stdout } = render('--json');
     expect(code).toBe(1);
@@ -77,7 +77,7 @@ describe('component render', () => {
     });
   });
 
-  it('checks without writing: exit 1 and what is stale, 0 where nothing is', () => {
+  it('--check writes nothing: lists stale files and exits 1, else 0', () => {
     const { dir, render } = project();
     const stale = render('one', '--check', '-q');
     expect(stale).toMatchObject({ code: 1, stdout: 'missing o/one/one.spec\n' });
@@ -93,7 +93,7 @@ describe('component render', () => {
     expect(readFileSync(path, 'utf8')).toBe(right);
   });
 
-  it('removes what no component has any more with --clean', () => {
+  it('--clean removes folders without a component', () => {
     const { dir, render } = project();
     render('two');
     mkdirSync(join(dir, 'specs/o/old'), { recursive: true });
@@ -103,7 +103,7 @@ describe('component render', () => {
     expect(readdirSync(join(dir, 'specs/o'))).toEqual(['one', 'other']);
   });
 
-  it('diff wants to be told what', () => {
+  it('diff requires a selection', () => {
     const { dir } = project();
     const diff = (...argv: string[]): Answer =>
       weir(['-C', join(dir, 'p'), 'component', 'diff', ...argv], { env: { XDG_CACHE_HOME: join(dir, 'cache') } });

@@ -47,7 +47,7 @@ spec = { type = "local", path = "c.spec" }
 describe('weir component update', () => {
   const update = (...args: string[]): ReturnType<typeof weir> => weir(['-C', project, 'component', 'update', ...args]);
 
-  it('says what it wrote, and nothing of what is as it was', () => {
+  it('lists what it wrote, but no unchanged components', () => {
     const short = head.slice(0, 12);
     expect(update('-a')).toMatchObject({
       code: 0,
@@ -62,16 +62,16 @@ describe('weir component update', () => {
     expect(readdirSync(join(project, 'locks'))).toEqual(['a.lock', 'c.lock']);
   });
 
-  it('checks with exit code 1 where something is stale', () => {
+  it('--check-only exits 1 if something is stale', () => {
     const stale = update('-a', '--check-only');
     expect(stale.code).toBe(1);
-    expect(stale.stderr).toContain('error: locks are stale\nhint: the same command without --check-only writes them\n');
+    expect(stale.stderr).toContain('error: locks are stale\nhint: run the command without --check-only\n');
     expect(existsSync(join(project, 'locks'))).toBe(false);
     update('-a');
     expect(update('-a', '--check-only').code).toBe(0);
   });
 
-  it('answers in JSON', () => {
+  it('prints JSON', () => {
     const { code, stdout } = update('-a', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
@@ -89,11 +89,11 @@ describe('weir component update', () => {
   });
 
   it.each([
-    [[], 'no component is named'],
-    [['-a', '--bump', '--check-only'], 'contradict each other'],
+    [[], 'no component selected'],
+    [['-a', '--bump', '--check-only'], 'exclude each other'],
     [['x'], 'no component x'],
     [['-p', 'x*'], 'no component matches x*'],
-  ])('%j is wrong use', (args, message) => {
+  ])('%j is a usage error', (args, message) => {
     const { code, stdout, stderr } = update(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
@@ -104,7 +104,7 @@ it.each([
   ['diff', ['a']],
   ['render', ['a']],
   ['prepare', ['a', '--skip-sources', '-o']],
-])('weir component %s goes on over a stale lock where that is asked for', (verb, args) => {
+])('weir component %s ignores a stale lock with --skip-lock-validation', (verb, args) => {
   mkdirSync(join(project, 'locks'));
   writeFileSync(join(project, 'locks/a.lock'), `version = 1\nupstream-commit = '${head}'\n`);
   const file = join(project, 'weir.toml');
@@ -119,14 +119,14 @@ it.each([
 });
 
 describe('weir component prepare', () => {
-  it('writes a folder and names what is in it', () => {
+  it('writes a folder and lists its files', () => {
     const out = join(folder({}), 'out');
     const { code, stdout } = weir(['-C', project, 'component', 'prepare', 'a', '-o', out, '--skip-sources']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${out}/a.spec\n${out}/sources\n` });
     expect(readFileSync(join(out, 'a.spec'), 'utf8')).toContain('Version: 1');
   });
 
-  it('does not ask the network when it is told not to', () => {
+  it('does not use the network with --offline', () => {
     const out = join(folder({}), 'out');
     const { code, stderr } = weir(['-C', project, '--offline', 'component', 'prepare', 'a', '-o', out]);
     expect(code).toBe(1);
@@ -135,7 +135,7 @@ describe('weir component prepare', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it('goes through the proxy, to the lookaside and then to those of WEIR_LOOKASIDE', async () => {
+  it('uses the proxy for the lookaside, then for those of WEIR_LOOKASIDE', async () => {
     const { url, asked } = await serveFiles({ '/second/a.tgz': 'wrong' });
     const proxied: string[] = [];
     const proxy = createServer((request, response) => {
@@ -166,7 +166,7 @@ describe('weir component prepare', () => {
     expect(result.stderr).toContain('  http://lookaside.invalid/first/a.tgz: HTTP 404 Not Found\n');
   });
 
-  it('needs a folder', () => {
+  it('requires a folder', () => {
     const { code, stderr } = weir(['-C', project, 'component', 'prepare', 'a']);
     expect(code).toBe(2);
     expect(stderr).toContain("required option '-o, --output <dir>' not specified");

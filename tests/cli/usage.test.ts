@@ -8,7 +8,7 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../pac
 };
 
 describe('the launcher', () => {
-  it('starts through a symbolic link from a folder with a space in its name', () => {
+  it('starts through a symlink from a folder with a space in its name', () => {
     const dir = folder({});
     const link = join(dir, 'a link');
     symlinkSync(launcher, link);
@@ -20,7 +20,7 @@ describe('the packages that the launcher installs', () => {
   const list = 'node_modules/.package-lock.json';
   const [old, recent, later] = [new Date('2026-01-01'), new Date('2026-01-02'), new Date('2026-01-03')];
 
-  /** A home of Weir with an npm that says what it is asked for. @returns what that was */
+  /** An installation of Weir with an npm that records its arguments. @returns those */
   function started(files: Readonly<Record<string, string>>, lockTime: Date): string {
     const home = folder({
       'package-lock.json': '{}',
@@ -73,7 +73,7 @@ describe('help', () => {
     ['clean', ['clean', '-h']],
     ['completion', ['completion', '--help']],
     ['component', ['component', 'help']],
-  ])('of %s says what there is, with examples', async (name, argv) => {
+  ])('of %s lists everything, with examples', async (name, argv) => {
     const { code, stdout, stderr } = weir(argv);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('Examples:');
@@ -81,44 +81,40 @@ describe('help', () => {
   });
 });
 
-describe('wrong use', () => {
+describe('usage errors', () => {
   it.each([
     [['bild'], "unknown command 'bild'", 'build'],
     [['component', 'lst'], "unknown command 'lst'", 'list'],
     [['component', 'list', '--jsn'], "unknown option '--jsn'", '--json'],
     [['boot', 'vm-base', '--chek'], "unknown option '--chek'", '--check'],
-    [['boot', 'vm-base', '--run', 'x.sh'], '--run goes with --check only', undefined],
-    [['boot', 'vm-base', '--check', '--run', 'no-such.sh'], 'no-such.sh: there is no such file', undefined],
-    [['boot', 'vm-base', '--check', '--run', '/tmp'], '/tmp: this is a folder, not a file', undefined],
+    [['boot', 'vm-base', '--run', 'x.sh'], '--run requires --check', undefined],
+    [['boot', 'vm-base', '--check', '--run', 'no-such.sh'], 'no-such.sh: no such file', undefined],
+    [['boot', 'vm-base', '--check', '--run', '/tmp'], '/tmp: this is a folder', undefined],
     [['build', '--out', '/proc/version'], '/proc/version: this is no folder', undefined],
-    [['boot', 'vm-base', '--install', 'git'], '--install goes with --check only', undefined],
-    [['boot', 'vm-base', '--memory', '1e9'], '--memory takes a whole number above 0, not 1e9', undefined],
-    [['boot', 'vm-base', '--memory', '1000000000'], '--memory takes at most', undefined],
-    [['boot', 'vm-base', '--memory', '255'], '--memory takes at least 256, not 255', undefined],
-    [['boot', 'vm-base', '--append', 'debug\nquiet'], '--append takes words in one line', undefined],
-    [['boot', 'vm-base', '--check', '--install', ''], '--install takes the name of a package', undefined],
-    [['boot', 'vm-base', '--check', '--run', ''], '--run takes a file', undefined],
-    [['boot', 'vm-base', '--ssh-key', ''], '--ssh-key takes a file', undefined],
-    [['boot', 'vm-base', '--cloud-init', ''], '--cloud-init takes a folder', undefined],
-    [['boot', 'vm-base', '--disk', ''], '--disk takes a file', undefined],
-    [['boot', 'vm-base', '--disk-size', '65TiB'], '--disk-size takes at most 64TiB, not 65TiB', undefined],
-    [['boot', 'vm-base', '--cpus', '1000'], '--cpus takes at most 255', undefined],
-    [['boot', 'vm-base', '--check', '--ssh-key', 'id.pub'], '--ssh-key does not go with --check', undefined],
-    [['boot', 'vm-base', '--check', '--no-autologin'], '--no-autologin does not go with --check', undefined],
+    [['boot', 'vm-base', '--install', 'git'], '--install requires --check', undefined],
+    [['boot', 'vm-base', '--memory', '1e9'], '--memory requires a whole number above 0, not 1e9', undefined],
+    [['boot', 'vm-base', '--memory', '1000000000'], '--memory allows at most', undefined],
+    [['boot', 'vm-base', '--memory', '255'], '--memory requires at least 256, not 255', undefined],
+    [['boot', 'vm-base', '--append', 'debug\nquiet'], '--append must be one line', undefined],
+    [['boot', 'vm-base', '--check', '--install', ''], '--install requires the name of a package', undefined],
+    [['boot', 'vm-base', '--check', '--run', ''], '--run requires a file', undefined],
+    [['boot', 'vm-base', '--ssh-key', ''], '--ssh-key requires a file', undefined],
+    [['boot', 'vm-base', '--cloud-init', ''], '--cloud-init requires a folder', undefined],
+    [['boot', 'vm-base', '--disk', ''], '--disk requires a file', undefined],
+    [['boot', 'vm-base', '--disk-size', '65TiB'], '--disk-size 65TiB is too large; the limit is 64TiB', undefined],
+    [['boot', 'vm-base', '--cpus', '1000'], '--cpus allows at most 255', undefined],
+    [['boot', 'vm-base', '--check', '--ssh-key', 'id.pub'], '--ssh-key and --check exclude each other', undefined],
+    [['boot', 'vm-base', '--check', '--no-autologin'], '--no-autologin and --check exclude each other', undefined],
     [
       ['boot', 'vm-base', '--disk-bus', 'pvscsi'],
-      '--disk-bus pvscsi does not go with --firmware uefi: this UEFI has no driver for it',
+      '--disk-bus pvscsi requires --firmware bios: this UEFI has no driver for it',
       undefined,
     ],
-    [
-      ['boot', 'vm-base', '--firmware', 'bios', '--append', 'debug'],
-      '--append does not go with --firmware bios',
-      undefined,
-    ],
+    [['boot', 'vm-base', '--firmware', 'bios', '--append', 'debug'], '--append requires --firmware uefi', undefined],
     [['boot', 'vm-base', '--disk', '/tmp'], '/tmp: this is a folder', undefined],
-    [['boot', 'vm-base', '--disk', 'no-such.img'], 'no-such.img: there is no such file', undefined],
-    [['build', '--out', ''], '--out takes a folder', undefined],
-    [['release', 'show', '--out', ''], '--out takes a folder', undefined],
+    [['boot', 'vm-base', '--disk', 'no-such.img'], 'no-such.img: no such file', undefined],
+    [['build', '--out', ''], '--out requires a folder', undefined],
+    [['release', 'show', '--out', ''], '--out requires a folder', undefined],
     [['component', 'show'], "missing required argument 'name'", undefined],
     [['component', 'list', 'more'], 'no component more', undefined],
     [['component', 'show', 'chorny'], 'no component chorny', 'chrony'],
@@ -148,7 +144,7 @@ describe('wrong use', () => {
     it.each([
       ['with a comment', `${key('ssh-ed25519')} me@host\n`],
       ['of two lines', `# mine\n${key('ssh-rsa')}\r\n\n${key('sk-ssh-ed25519@openssh.com')}`],
-    ])('%s is taken', (_, text) => {
+    ])('%s is accepted', (_, text) => {
       expect(started(text).stderr).toContain('no image no-such-image');
     });
 
@@ -159,14 +155,14 @@ describe('wrong use', () => {
       ['a key of another length', `${key('ssh-ed25519', 'ssh-ed25519', 12)}\n`],
       ['a key and something else', `${key('ssh-ed25519')}\nssh-rsa me\n`],
       ['nothing', ''],
-    ])('that holds %s is refused', (_, text) => {
+    ])('%s is rejected', (_, text) => {
       const { code, stderr } = started(text);
       expect(code).toBe(2);
-      expect(stderr).toContain('id.pub: this is no public key of SSH');
+      expect(stderr).toContain('id.pub: not an SSH public key');
     });
   });
 
-  it('--out is below the working folder, as an absolute path: tools run in other folders', () => {
+  it('--out is relative to the working folder and becomes absolute: tools run in other folders', () => {
     const dir = folder({});
     const { code, stderr } = weir(['release', 'show', '--out', 'none'], { cwd: dir });
     expect(code).toBe(1);
@@ -184,7 +180,7 @@ describe('wrong use', () => {
     },
   );
 
-  it('shows what there is where the command is missing', () => {
+  it('shows the help if the command is missing', () => {
     const { code, stdout, stderr } = weir(['component']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain('Usage: weir component');

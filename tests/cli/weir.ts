@@ -18,7 +18,7 @@ export interface Answer {
   readonly stderr: string;
 }
 
-/** Runs the real launcher to its end; its cache is a folder of this test file's own. */
+/** Runs the real launcher to its end, with a cache per test file. */
 export function weir(
   argv: readonly string[],
   options: { readonly cwd?: string; readonly program?: string; readonly env?: Readonly<Record<string, string>> } = {},
@@ -31,7 +31,7 @@ export function weir(
   return { code: status, stdout, stderr };
 }
 
-/** A folder with these files in it, gone after the test file. */
+/** A folder with these files, removed after the test file. */
 export function folder(files: Readonly<Record<string, string>>): string {
   const dir = mkdtempSync(join(tmpdir(), 'weir cli '));
   made.push(dir);

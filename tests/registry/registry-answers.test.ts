@@ -79,7 +79,7 @@ describe('Retry-After', () => {
     refuseUploads(1000, 429, { 'retry-after': '21600' });
     await expect(push()).rejects.toMatchObject({
       code: 'registry-failed',
-      message: `127.0.0.1:${registry.port} answered 429 (come again in 21600 s) to an upload`,
+      message: `127.0.0.1:${registry.port} answered 429 (retry after 21600 s) to an upload`,
     });
     expect(waits).toEqual([]);
   });

@@ -7,7 +7,10 @@ import { examples, type GlobalOptions, printResult, progressFor } from '../progr
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--repair', 'remove what is wrong and what needs it; the next run makes or fetches it again')
+    .option(
+      '--repair',
+      'remove faulty parts and everything that depends on them; the next run rebuilds or fetches them',
+    )
     .addHelpText('after', examples(['weir cache verify', 'weir cache verify --repair --json']))
     .action(async (options: { repair?: boolean }) => {
       const settings = globals();
@@ -16,7 +19,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const engine = await openEngine(cache, (text) => progress.note('cache', text));
       const report = await inStage(progress, 'cache', async ({ update }) => {
         const result = await checkCache({ cache, engine }, { repair: options.repair === true, say: update });
-        return { result, summary: `${result.blobs} files of the store`, cached: false };
+        return { result, summary: `${result.blobs} blobs`, cached: false };
       });
       printResult(settings, report, linesOf(report).join('\n'));
       if (!report.ok && !report.repaired) process.exitCode = 1;
@@ -27,7 +30,7 @@ function linesOf(report: CacheReport): string[] {
   const { blobs, actions, roots, repositories, faults, repaired, notChecked } = report;
   const lines = faults.map(({ path, fault, message }) => `${fault.padEnd(7)}  ${path}: ${message}`);
   lines.push(...notChecked.map((text) => `not checked  ${text}`));
-  const sum = `${blobs} files of the store, ${actions} results, ${roots} roots, ${repositories} repositories:`;
-  if (faults.length === 0) return [...lines, `${sum} all as they were made`];
-  return [...lines, `${sum} ${faults.length} not as they were made${repaired ? ', and removed' : ''}`];
+  const sum = `${blobs} blobs, ${actions} results, ${roots} roots, ${repositories} repositories:`;
+  if (faults.length === 0) return [...lines, `${sum} all unchanged`];
+  return [...lines, `${sum} ${faults.length} faults${repaired ? ', removed' : ''}`];
 }

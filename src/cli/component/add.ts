@@ -27,14 +27,11 @@ interface AddOptions {
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<names...>', 'names of the new components')
-    .option('--distro <name[/version]>', 'take the spec from this distro, not from the one that components inherit')
+    .option('--distro <name[/version]>', 'take the spec from this distro instead of the inherited one')
     .option('--upstream-name <name>', 'name of the component in the upstream distro')
-    .option('--commit <commit>', 'take the spec as of this commit')
-    .option('--local', 'a component of our own: makes a folder with a minimal spec')
-    .option(
-      '--file <file>',
-      'configuration file to add to; by default the one that has most components without settings',
-    )
+    .option('--commit <commit>', 'take the spec from this commit')
+    .option('--local', 'create a local component: a folder with a minimal spec')
+    .option('--file <file>', 'configuration file to add to; default: the one with most components without settings')
     .addHelpText(
       'after',
       examples([
@@ -77,9 +74,9 @@ function checkOptions({ project }: Configuration, names: readonly string[], opti
     new WeirError('wrong-options', message, { exit: 2, ...(hint === undefined ? {} : { hint }) });
   const { local, distro, upstreamName, commit } = options;
   const upstream = distro !== undefined || upstreamName !== undefined || commit !== undefined;
-  if (local === true && upstream) throw wrong('--local and the options of upstream specs exclude each other');
+  if (local === true && upstream) throw wrong('--local excludes --distro, --upstream-name and --commit');
   if (names.length > 1 && (upstreamName !== undefined || commit !== undefined)) {
-    throw wrong('--upstream-name and --commit are for one component at a time');
+    throw wrong('--upstream-name and --commit allow only one component');
   }
   if (commit !== undefined && !commitPattern.test(commit)) throw wrong(commitRule);
   if (distro === undefined) return;
@@ -87,9 +84,9 @@ function checkOptions({ project }: Configuration, names: readonly string[], opti
   const found = project.distros.get(name);
   const hint = (word: string, known: Iterable<string>): string => {
     const near = closest(word, known)[0];
-    return near === undefined ? `known here: ${[...known].join(', ') || 'none'}` : `did you mean ${near}?`;
+    return near === undefined ? `use one of: ${[...known].join(', ') || 'none'}` : `did you mean ${near}?`;
   };
-  if (found === undefined) throw wrong(`there is no distro ${name}`, hint(name, project.distros.keys()));
+  if (found === undefined) throw wrong(`unknown distro ${name}`, hint(name, project.distros.keys()));
   if (version !== undefined && !found.versions.has(version)) {
     throw wrong(`${name} has no version ${version}`, hint(version, found.versions.keys()));
   }
@@ -97,9 +94,9 @@ function checkOptions({ project }: Configuration, names: readonly string[], opti
 
 function checkFile({ project }: Configuration, file: string): void {
   if (project.files.includes(file)) return;
-  throw new WeirError('not-a-file-of-the-project', 'the project does not read this file', {
+  throw new WeirError('not-a-file-of-the-project', 'not a configuration file of this project', {
     where: { file },
-    hint: 'weir config show lists the files that it reads',
+    hint: 'run: weir config show --files',
     exit: 2,
   });
 }
@@ -124,7 +121,7 @@ async function addTo(file: string, components: readonly NewComponent[]): Promise
   return components.map(({ name }) => ({ name, file }));
 }
 
-/** Nothing is written before all is known to be possible, and specs first: a file that names a spec must find it. */
+/** Checks everything before writing, and writes specs first: a file that names a spec must find it. */
 async function addLocal(
   configuration: Configuration,
   file: string,
@@ -138,9 +135,9 @@ async function addLocal(
   });
   for (const path of planned.flatMap((one) => (one.file === file ? [one.spec] : [one.spec, one.file]))) {
     if (!(await exists(path))) continue;
-    throw new WeirError('file-exists', 'this file is there already', {
+    throw new WeirError('file-exists', 'the file exists already', {
       where: { file: path },
-      hint: 'nothing is overwritten: write the table of the component by hand, or move the file away',
+      hint: 'add the component to the configuration by hand, or move the file away',
       exit: 2,
     });
   }

@@ -6,7 +6,7 @@ import { workspaceFor } from '../workspace.ts';
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<names...>', 'names of components')
-    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
+    .option('--skip-lock-validation', 'continue if a lock is missing or names another commit than the configuration')
     .addHelpText('after', examples(['weir component build less', 'weir component build less gzip --json']))
     .action(async (names: string[], { skipLockValidation = false }: { skipLockValidation?: boolean }) => {
       const settings = globals();

@@ -12,10 +12,10 @@ interface Options extends SelectionOptions {
 }
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  addSelection(command, 'components; all where none is named')
-    .requiredOption('--from <ref>', "commit of the project's git to compare from; . is the working tree")
+  addSelection(command, 'components; default: all')
+    .requiredOption('--from <ref>', 'commit of the project to compare from; . is the working tree')
     .option('--to <ref>', 'commit to compare to; . is the working tree', 'HEAD')
-    .option('--include-unchanged', 'name components that are the same too')
+    .option('--include-unchanged', 'list unchanged components, too')
     .addHelpText(
       'after',
       examples([
@@ -45,8 +45,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 
 function driftError(names: readonly string[]): WeirError {
   const count = names.length === 1 ? '1 component' : `${names.length} components`;
-  return new WeirError('drifted', `the rendered sources of ${count} changed, though nothing that goes into them did`, {
+  return new WeirError('drifted', `the rendered sources of ${count} changed without a change of their inputs`, {
     details: names,
-    hint: 'they may have been edited by hand: weir component render, and commit what it writes',
+    hint: 'they may have been edited by hand: run weir component render and commit the result',
   });
 }

@@ -8,14 +8,14 @@ import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   addSelection(command)
-    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
+    .option('--skip-lock-validation', 'continue if a lock is missing or names another commit than the configuration')
     .addHelpText('after', examples(['weir component diff less', "weir component diff -p 'python-*' | less"]))
     .action(async (names: string[], options: SelectionOptions & { skipLockValidation?: boolean }) => {
       const settings = globals();
       const selection = selectionOf(names, options);
       if (isEmptySelection(selection)) {
-        throw new WeirError('no-selection', 'no component is named', {
-          hint: 'name some, or say -a for all of them',
+        throw new WeirError('no-selection', 'no component selected', {
+          hint: 'name components, or use -a for all',
           exit: 2,
         });
       }

@@ -10,8 +10,8 @@ interface Options extends SelectionOptions {
 }
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  addSelection(command, 'components; of one, what each commit changed; all where none is named')
-    .option('--include-bare', 'show components that have nothing but what they inherit, too')
+  addSelection(command, 'components, default: all; for a single one, shows what each commit changed')
+    .option('--include-bare', 'show components that only inherit settings, too')
     .addHelpText(
       'after',
       examples([
@@ -45,5 +45,5 @@ function rowsText(rows: readonly HistoryRow[]): string {
     row.last?.slice(0, 10) ?? '-',
   ]);
   const heading = ['COMPONENT', 'CHANGES', 'CUSTOMIZATIONS', 'TOML COMMITS', 'LAST'];
-  return table(heading, cells, 'no component has anything but what it inherits; --include-bare shows them');
+  return table(heading, cells, 'no component has settings of its own (--include-bare lists all)');
 }

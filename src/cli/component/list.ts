@@ -6,7 +6,7 @@ import { addSelection, type SelectionOptions, selectionOrAll } from '../selectio
 import { projectFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  addSelection(command, 'components; all where none is named')
+  addSelection(command, 'components; default: all')
     .addHelpText(
       'after',
       examples([

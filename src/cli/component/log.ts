@@ -7,7 +7,7 @@ import { workspaceFor } from '../workspace.ts';
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<name>', 'name of the component')
-    .option('--path', 'print where the log is instead')
+    .option('--path', 'print the path of the log instead')
     .addHelpText('after', examples(['weir component log less', 'weir component log less --path']))
     .action(async (name: string, options: { path?: boolean }) => {
       const settings = globals();

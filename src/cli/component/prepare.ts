@@ -19,12 +19,12 @@ interface Options {
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<name>', 'name of the component')
-    .requiredOption('-o, --output <dir>', 'folder to write; it must not be there yet, or be empty')
-    .option('--skip-overlays', 'write the sources as upstream has them')
-    .option('--skip-sources', 'only what dist-git itself has: no archives, no overlays into them')
-    .option('--allow-no-hashes', 'take source files without a hash as they come, and print the hashes that they have')
-    .option('--skip-lock-validation', 'go on where the lock is missing or names another commit than the configuration')
-    .option('--force', 'replace a folder that this command has written')
+    .requiredOption('-o, --output <dir>', 'output folder; must be missing or empty')
+    .option('--skip-overlays', 'write the upstream sources without overlays')
+    .option('--skip-sources', 'only the files in dist-git: no archives, no overlays on archives')
+    .option('--allow-no-hashes', 'accept source files without a hash, and print their hashes')
+    .option('--skip-lock-validation', 'continue if the lock is missing or names another commit than the configuration')
+    .option('--force', 'replace a folder written by this command')
     .addHelpText(
       'after',
       examples([
@@ -54,7 +54,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     });
 }
 
-/** What to put into the configuration. */
+/** Configuration lines with the computed hashes. */
 function hashLines(name: string, files: readonly LookasideFile[]): string[] {
   return files.flatMap(({ filename, hashType, hash }) => [
     '',

@@ -17,9 +17,9 @@ interface QueryCommandOptions extends SelectionOptions {
 export function register(command: Command, globals: () => GlobalOptions): void {
   const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
   addSelection(command)
-    .option('--spec', 'print the spec as it is rendered, instead of what it says; for one component')
+    .option('--spec', 'print the rendered spec instead; for a single component')
     .option('--macros <file>', 'macro file of the distribution to load (may be repeated)', collect)
-    .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
+    .option('--sources <dir>', 'folder with the upstream sources, instead of fetching them')
     .addHelpText(
       'after',
       examples([
@@ -33,8 +33,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const settings = globals();
       const selection = selectionOf(names, options);
       if (isEmptySelection(selection)) {
-        throw new WeirError('no-selection', 'no component is named', {
-          hint: 'name some, or say -p GLOB, -g GROUP or -a',
+        throw new WeirError('no-selection', 'no component selected', {
+          hint: 'name components, or use -p GLOB, -g GROUP or -a',
           exit: 2,
         });
       }
@@ -46,7 +46,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       if (options.spec === true) {
         const [component] = components;
         if (component === undefined || components.length > 1) {
-          throw new WeirError('one-component', `--spec is for one component, not ${components.length}`, { exit: 2 });
+          throw new WeirError('one-component', `--spec allows one component, not ${components.length}`, { exit: 2 });
         }
         const spec = await renderedSpec(workspace, component, upstream);
         if (settings.json) printResult(settings, { component: component.name, spec: printSpec(spec) }, '');
@@ -64,7 +64,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       printResult(settings, [...rows, ...failed], text);
       for (const { component, problem } of report.components) {
         if (problem === undefined) continue;
-        process.stderr.write(`warning: ${component}: rpm cannot read the spec, so this is what its text says\n`);
+        process.stderr.write(
+          `warning: ${component}: rpm cannot parse the spec; showing the text without expanding macros\n`,
+        );
         for (const detail of problem.details) process.stderr.write(`  ${detail}\n`);
       }
       for (const { error } of report.failed) process.stderr.write(`${formatError(error)}\n`);
@@ -80,7 +82,7 @@ function overview(components: readonly QueriedComponent[]): string {
       each.name,
       `${each.epoch === undefined ? '' : `${each.epoch}:`}${each.version}-${each.release}`,
       each.arch,
-      by === 'text' ? 'text only' : unknown.length === 0 ? '' : `${unknown.length} macros unknown`,
+      by === 'text' ? 'text only' : unknown.length === 0 ? '' : `${unknown.length} unknown macros`,
     ]),
   );
   return table(['COMPONENT', 'PACKAGE', 'VERSION', 'ARCH', 'NOTE'], rows, 'no packages');
@@ -135,6 +137,6 @@ function details(found: QueriedComponent): string {
   add('made by macros', made);
   add('unknown here', found.unknown.length === 0 ? [] : [found.unknown.map((name) => `%${name}`).join(' ')]);
   add('not set here', found.unset.length === 0 ? [] : [found.unset.map((name) => `%{?${name}}`).join(' ')]);
-  add('rpm says', found.messages);
+  add('rpm messages', found.messages);
   return lines.join('\n');
 }

@@ -13,10 +13,10 @@ interface RenderCommandOptions extends SelectionOptions {
 }
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  addSelection(command, 'components; all where none is named')
-    .option('--check', 'write nothing; exit 1 where a file is stale, and name it')
-    .option('--clean', 'remove rendered folders that no component has any more')
-    .option('--skip-lock-validation', 'go on where a lock is missing or names another commit than the configuration')
+  addSelection(command, 'components; default: all')
+    .option('--check', 'write nothing; list stale files and exit 1 if there are any')
+    .option('--clean', 'remove rendered folders without a component')
+    .option('--skip-lock-validation', 'continue if a lock is missing or names another commit than the configuration')
     .addHelpText(
       'after',
       examples([
@@ -44,12 +44,12 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       for (const { error } of report.failed) process.stderr.write(`${formatError(error)}\n`);
       if (report.failed.length > 1) {
         const list = report.failed.map(({ component }) => component).join(', ');
-        process.stderr.write(`error: ${report.failed.length} components could not be rendered: ${list}\n`);
+        process.stderr.write(`error: failed to render ${report.failed.length} components: ${list}\n`);
       }
       const stale = check && report.changed.length > 0;
       if (stale) {
         process.stderr.write(
-          `error: ${report.changed.length} rendered files are stale\nhint: weir component render --clean writes them\n`,
+          `error: ${report.changed.length} rendered files are stale\nhint: run weir component render --clean\n`,
         );
       }
       process.exitCode = stale || report.failed.length > 0 ? 1 : 0;

@@ -12,7 +12,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .argument('<name>', 'name of the component')
     .addHelpText(
       'after',
-      `\nweir config resolve NAME --origins shows each value with the table that it comes from.\n${examples([
+      `\nTo see the table that each value comes from, run weir config resolve NAME --origins.\n${examples([
         'weir component show chrony',
         'weir component show chrony --json',
       ])}`,
@@ -28,7 +28,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         ...build.without.map((each) => `without ${each}`),
         ...Object.entries(build.defines).map(([key, value]) => `${key}=${value}`),
         ...build.undefines.map((each) => `undefine ${each}`),
-        ...(build.check.skip ? [`no %check: ${build.check.skipReason ?? 'no reason given'}`] : []),
+        ...(build.check.skip ? [`%check skipped: ${build.check.skipReason ?? 'no reason given'}`] : []),
         ...(build.failure.expected ? [`known to fail: ${build.failure.expectedReason ?? 'no reason given'}`] : []),
         ...(build.expensive ? ['expensive'] : []),
       ];
@@ -47,7 +47,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         `sources    ${component.sourceFiles.map(({ filename, origin }) => `${filename} (${origin.type})`).join(', ') || "upstream's"}`,
         ...tables.flatMap(({ place, sets }, index) => [
           `${index === 0 ? 'made of    ' : '           '}${place}`,
-          `             ${sets.length === 0 ? 'nothing of its own' : sets.join(', ')}`,
+          `             ${sets.length === 0 ? 'no settings' : sets.join(', ')}`,
         ]),
         `overlays   ${component.overlays.length}`,
         ...overlayRows(project, [component]).flatMap((row) => [

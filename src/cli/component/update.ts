@@ -16,20 +16,20 @@ interface Options extends SelectionOptions {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   addSelection(command)
-    .option('--bump', 'raise the rebuild counter instead, so that the components get a new release')
-    .option('--check-only', 'write nothing; exit 1 where a lock is stale')
-    .option('--force', 'ask upstream again, also where nothing says that the commit could be another one')
-    .option('--upstream-commits-dir <dir>', 'write pins into this folder of the project, instead of locks')
+    .option('--bump', 'increment the rebuild counter instead, so that the components get a new release')
+    .option('--check-only', 'write nothing; exit 1 if a lock is stale')
+    .option('--force', 'query upstream even if the commit is not expected to change')
+    .option('--upstream-commits-dir <dir>', 'write pins to this folder of the project instead of locks')
     .addHelpText(
       'after',
       `
-For each upstream component, the commit is found that its configuration means
-(upstream-commit, else the snapshot, else the head of the branch) and kept in
-locks/NAME.lock. From then on the component comes from that commit. With -a,
-locks of components that are gone are removed.
+For each upstream component, finds the commit that its configuration selects
+(upstream-commit, else the snapshot, else the head of the branch) and writes it
+to locks/NAME.lock. From then on the component uses that commit. With -a, locks
+of removed components are deleted.
 
-A project that has the folder base/upstream-commits and no lock keeps pins
-there: NAME.toml, which the project includes before its components.
+A project with the folder base/upstream-commits and no locks keeps pins there
+instead: NAME.toml, which the project includes before its components.
 ${examples([
   'weir component update -a',
   'weir component update curl',
@@ -41,13 +41,13 @@ ${examples([
       const settings = globals();
       const selection = selectionOf(names, options);
       if (isEmptySelection(selection)) {
-        throw new WeirError('no-selection', 'no component is named', {
-          hint: 'name components, or take -p, -g or -a',
+        throw new WeirError('no-selection', 'no component selected', {
+          hint: 'name components, or use -p, -g or -a',
           exit: 2,
         });
       }
       if (options.bump === true && options.checkOnly === true) {
-        throw new WeirError('usage', '--bump and --check-only contradict each other', { exit: 2 });
+        throw new WeirError('usage', '--bump and --check-only exclude each other', { exit: 2 });
       }
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const components = selectComponents(workspace.project, selection);
@@ -58,7 +58,7 @@ ${examples([
         prune: selection.all && options.bump !== true,
         ...(options.upstreamCommitsDir === undefined ? {} : { pinFolder: options.upstreamCommitsDir }),
       });
-      // What is as it was would hide the rest, in a project with thousands of components.
+      // Unchanged components would hide the others in a project with thousands of them.
       const shown = report.components.filter(({ state, reason }) => state !== 'unchanged' && reason === undefined);
       const rows = [
         ...shown.filter(({ state }) => state !== 'failed').map(row),
@@ -70,9 +70,7 @@ ${examples([
       for (const error of failed) process.stderr.write(`${formatError(error)}\n`);
       const stale = options.checkOnly === true && report.stale;
       if (stale) {
-        process.stderr.write(
-          `error: ${report.kept} are stale\nhint: the same command without --check-only writes them\n`,
-        );
+        process.stderr.write(`error: ${report.kept} are stale\nhint: run the command without --check-only\n`);
       }
       process.exitCode = stale || failed.length > 0 ? 1 : 0;
     });

@@ -14,17 +14,17 @@ import type { ListingLine } from '../../tree/listing.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
-/** Rows of the table of sizes; the JSON has them all. */
+/** Rows of the size table; the JSON has all. */
 const largest = 12;
 
 export function register(command: Command, globals: () => GlobalOptions): void {
-  const what = 'name of an image that was built, folder of an image, or folder or release.json of a release';
+  const what = 'name of a built image, folder of an image, or folder or release.json of a release';
   command
     .argument('<a>', what)
     .argument('<b>', 'the same')
-    .addOption(new Option('--packages', 'packages only: works for images without a tree too').conflicts('files'))
-    .option('--files', 'list each file, also those of packages whose version changed')
-    .option('--out <dir>', 'where images that are named were built to')
+    .addOption(new Option('--packages', 'compare packages only; works without a tree, too').conflicts('files'))
+    .option('--files', 'list every file, including those of packages whose version changed')
+    .option('--out <dir>', 'output folder of the build, for images given by name')
     .addHelpText(
       'after',
       examples([
@@ -68,9 +68,9 @@ function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
   const heading = table(['', 'IMAGE', 'SNAPSHOT', 'PACKAGES', 'FILES', 'INSTALLED', 'FOLDER'], facts, '');
   const labels = { both: [], neither: [], a: ['only A has'], b: ['only B has'] } as const;
   const who = files === undefined ? [] : labels[files.labelled];
-  const head = [heading, ...who.map((side) => `${side} SELinux labels: they are not compared`)];
+  const head = [heading, ...who.map((side) => `${side} SELinux labels: not compared`)];
   if (packages.length === 0 && (files === undefined || files.listed.length === 0)) {
-    return [...head, files === undefined ? 'packages: the same' : 'the same packages, files and sizes'];
+    return [...head, files === undefined ? 'packages: no differences' : 'no differences in packages, files and sizes'];
   }
   return [
     ...head,
@@ -81,9 +81,9 @@ function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
 }
 
 const reasons: Readonly<Record<FileChange['reason'], string>> = {
-  'unchanged-package': 'files that differ although the version of their package does not',
-  privilege: 'files that have got set-user-ID, set-group-ID or capabilities',
-  'no-package': 'files of no package',
+  'unchanged-package': 'files that differ although their package has the same version',
+  privilege: 'files that gained set-user-ID, set-group-ID or capabilities',
+  'no-package': 'files without a package',
   'changed-package': 'files of packages whose version differs',
 };
 
@@ -135,7 +135,7 @@ function aspectText(aspect: FileChange['aspects'][number], before: ListingLine, 
 }
 
 function packagesText(what: string, changes: readonly PackageChange[], files?: readonly PackageFiles[]): string {
-  if (changes.length === 0) return `${what}: the same`;
+  if (changes.length === 0) return `${what}: no differences`;
   const counts = packageChangeKinds.flatMap((kind) => {
     const count = changes.filter(({ change }) => change === kind).length;
     return count === 0 ? [] : [`${count} ${kind}`];
@@ -161,7 +161,7 @@ function filesOf(files: PackageFiles | undefined): string {
 }
 
 function sizesText(difference: number, sizes: readonly SizeChange[]): string {
-  if (sizes.length === 0) return 'size: the same';
+  if (sizes.length === 0) return 'size: no difference';
   const rows = sizes
     .slice(0, largest)
     .map((size) => [
@@ -170,7 +170,7 @@ function sizesText(difference: number, sizes: readonly SizeChange[]): string {
       megabytes(size.before),
       megabytes(size.after),
     ]);
-  const more = sizes.length > largest ? [`and ${sizes.length - largest} more, each less`] : [];
+  const more = sizes.length > largest ? [`and ${sizes.length - largest} smaller differences`] : [];
   const heading = ['PACKAGE', 'DIFFERENCE', 'A', 'B'];
   return [`size: ${signed(difference)}`, table(heading, rows, ''), ...more].join('\n');
 }

@@ -15,17 +15,14 @@ interface Options {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument(
-      '[image]',
-      'name of an image that was built, a disk (raw, qcow2, vhd), a .wsl, or a folder with an OCI layout',
-    )
+    .argument('[image]', 'name of a built image, a disk (raw, qcow2, vhd), a .wsl file, or a folder with an OCI layout')
     .addOption(
-      new Option('--for <target>', "what a disk is to run on (default: what the image's definition says)").choices(
+      new Option('--for <target>', "target platform of a disk (default: from the image's definition)").choices(
         lintTargets,
       ),
     )
-    .option('--rules', 'list all rules and why they are there')
-    .option('--out <dir>', 'where the image was built to')
+    .option('--rules', 'list all rules with their reasons')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
       examples([
@@ -44,8 +41,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         return;
       }
       if (image === undefined) {
-        throw new WeirError('no-image', 'which image is to be checked is not said', {
-          hint: 'name an image, a file or a folder; --rules lists the rules',
+        throw new WeirError('no-image', 'missing argument: image', {
+          hint: 'name an image, a file or a folder, or use --rules to list the rules',
           exit: 2,
         });
       }
@@ -64,7 +61,7 @@ function targets(appliesTo: Readonly<Partial<Record<Target, string>>>): string {
     .join(', ');
 }
 
-/** As many findings of one rule as a table shows. */
+/** Maximum findings shown per rule. */
 const shown = 5;
 
 function asText({ file, image, format, target, verdicts }: LintReport): string {

@@ -7,7 +7,7 @@ import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--out <dir>', 'where the images were built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText('after', examples(['weir image list', 'weir image list --json']))
     .action(async (options: { out?: string }) => {
       const settings = globals();

@@ -6,11 +6,14 @@ import { workspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('<image>', 'name of a container image that was built')
-    .argument('<reference>', 'where to: registry.example.org/folder/name, with a tag if not the release’s version')
-    .option('--index', 'the tag is an index of several architectures: only its own is replaced in it')
-    .option('--plain-http', 'the registry has no TLS (loopback needs no telling)')
-    .option('--out <dir>', 'where the image was built to')
+    .argument('<image>', 'name of a built container image')
+    .argument(
+      '<reference>',
+      'target, such as registry.example.org/folder/name[:tag]; the tag defaults to the version of the release',
+    )
+    .option('--index', 'push to an index of several architectures and replace only the image’s own')
+    .option('--plain-http', 'use HTTP without TLS (default for loopback addresses)')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
       examples([
@@ -30,7 +33,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         const lines = [
           `pushed     ${report.pushed}`,
           `tag        ${report.tag}`,
-          `blobs      ${uploaded} sent (${megabytes(bytes)}), ${there} were there`,
+          `blobs      ${uploaded} sent (${megabytes(bytes)}), ${there} already present`,
           `referrers  ${report.referrers.length}`,
           ...(report.architectures === undefined ? [] : [`index      ${report.architectures.join(', ')}`]),
         ];

@@ -8,7 +8,7 @@ import { workspaceFor } from '../workspace.ts';
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<name>', 'name of the image')
-    .option('--out <dir>', 'where the image was built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText('after', examples(['weir image show vm-base', "weir image show vm-base --json | jq '.files'"]))
     .action(async (name: string, options: { out?: string }) => {
       const settings = globals();

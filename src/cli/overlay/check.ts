@@ -10,7 +10,7 @@ import { addSelection, type SelectionOptions, selectionOrAll } from '../selectio
 import { projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
-  /** False with `--no-sources`, true where neither is given. */
+  /** False with `--no-sources`, true without either option. */
   readonly sources: string | boolean;
   readonly olderThan?: string;
   readonly failOn?: string;
@@ -18,11 +18,11 @@ interface Options extends SelectionOptions {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   const kinds = Object.entries(findingKinds).map(([kind, means]) => `  ${kind.padEnd(16)}${means}`);
-  addSelection(command, 'components; all where none is named')
-    .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
-    .option('--no-sources', 'look at the configuration alone')
-    .option('--older-than <age>', 'find backports older than this, such as 180d, 26w or 1y')
-    .option('--fail-on <kinds>', 'exit 1 where one of these was found, with commas between them')
+  addSelection(command, 'components; default: all')
+    .option('--sources <dir>', 'folder with the upstream sources, instead of fetching them')
+    .option('--no-sources', 'check only the configuration')
+    .option('--older-than <age>', 'report backports older than this, such as 180d, 26w or 1y')
+    .option('--fail-on <kinds>', 'exit 1 if one of these (comma-separated) is found')
     .addHelpText('after', `\nFindings:\n${kinds.join('\n')}`)
     .addHelpText(
       'after',
@@ -57,13 +57,13 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         `${one.message}: ${one.advice}`,
       ]);
       const heading = ['FINDING', 'COMPONENT', 'NO', 'PLACE', 'WHAT TO DO'];
-      printResult(settings, { ...report, findings }, table(heading, cells, 'nothing found'));
+      printResult(settings, { ...report, findings }, table(heading, cells, 'no findings'));
       for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
       const failed = findings.filter(({ kind }) => failOn.has(kind));
       if (failed.length === 0) return;
       const found = [...failOn].filter((kind) => failed.some((one) => one.kind === kind));
       const findingWord = failed.length === 1 ? 'finding' : 'findings';
-      process.stderr.write(`error: ${failed.length} ${findingWord} that must not be: ${found.join(', ')}\n`);
+      process.stderr.write(`error: ${failed.length} ${findingWord} matching --fail-on: ${found.join(', ')}\n`);
       process.exitCode = 1;
     });
 }
@@ -74,8 +74,8 @@ function kindsOf(text: string | undefined): Set<FindingKind> {
   for (const name of names) {
     if (Object.hasOwn(findingKinds, name)) continue;
     const near = closest(name, known)[0];
-    throw new WeirError('unknown-finding', `there is no finding "${name}"`, {
-      hint: near === undefined ? `the findings: ${known.join(', ')}` : `did you mean ${near}?`,
+    throw new WeirError('unknown-finding', `unknown finding "${name}"`, {
+      hint: near === undefined ? `use one of: ${known.join(', ')}` : `did you mean ${near}?`,
       exit: 2,
     });
   }
@@ -86,5 +86,5 @@ function daysOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const days = parseDays(text);
   if (days !== undefined) return days;
-  throw new WeirError('bad-age', `${text} is no age`, { hint: 'such as 180d, 26w or 1y', exit: 2 });
+  throw new WeirError('bad-age', `invalid age ${text}`, { hint: 'write it as in 180d, 26w or 1y', exit: 2 });
 }

@@ -10,7 +10,7 @@ import { projectWorkspaceFor } from '../workspace.ts';
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<component>', 'name of the component')
-    .option('--sources <dir>', "folder with upstream's sources, instead of fetching them")
+    .option('--sources <dir>', 'folder with the upstream sources, instead of fetching them')
     .addHelpText(
       'after',
       examples([
@@ -29,7 +29,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const place = ({ origin }: ExplainedStep): string =>
         `${relative(workspace.project.root, origin.file)}:${origin.line}`;
       const lines = steps.map((step) => stepText(step, place(step)));
-      if (lines.length === 0 && error === undefined) lines.push(`${name} is as upstream has it`);
+      if (lines.length === 0 && error === undefined) lines.push(`${name} has no changes from upstream`);
       const plain = steps.map(({ origin: _origin, ...step }, index) => ({ ...step, place: place(steps[index]!) }));
       const failed = error === undefined ? {} : errorJson(error);
       printResult(settings, { ...rest, steps: plain, ...failed }, lines.join('\n\n'));
@@ -59,5 +59,5 @@ function changeText({ path, archive, change, from, diff }: FileChange): string {
   const where = archive === undefined ? path : `${path} in ${archive}`;
   if (change === 'renamed') return `   renames ${from} to ${where}`;
   const shown = diff.trimEnd().replace(/^/gm, '   ');
-  return diff === '' ? `   ${change}: ${where}, which is no text` : shown;
+  return diff === '' ? `   ${change}: ${where} (binary)` : shown;
 }

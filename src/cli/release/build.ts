@@ -7,7 +7,7 @@ import { workspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--out <dir>', 'where results go (default: out beside the project)')
+    .option('--out <dir>', 'output folder (default: out in the parent folder of the project)')
     .addHelpText('after', examples(['weir release build', 'weir release build --json | jq .images']))
     .action(async (options: { out?: string }) => {
       const settings = globals();
@@ -23,7 +23,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         kind,
         String(packages),
         megabytes(installedSize),
-        `${rules - broken.length - warnings.length} of ${rules} rules hold`,
+        `${rules - broken.length - warnings.length} of ${rules} rules pass`,
       ]);
       const lines = [
         `snapshot    ${release.repository.snapshot.name}`,

@@ -6,7 +6,7 @@ import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--out <dir>', 'where the release was built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText('after', examples(['weir release show', "weir release show --json | jq '.images[].packages'"]))
     .action(async (options: { out?: string }) => {
       const settings = globals();

@@ -5,7 +5,7 @@ import { projectWorkspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--out <dir>', 'where the release was built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText('after', examples(['weir release verify', "weir release verify --json | jq -r '.faults[].path'"]))
     .action(async (options: { out?: string }) => {
       const settings = globals();
@@ -14,9 +14,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const { images, packages, files, faults } = result;
       const lines = faults.map(({ path, fault, message }) => `${fault.padEnd(7)}  ${path}: ${message}`);
       const sum = `${files} files of ${images} images and ${packages} packages:`;
-      lines.push(
-        faults.length === 0 ? `${sum} all as they were made` : `${sum} ${faults.length} not as they were made`,
-      );
+      lines.push(faults.length === 0 ? `${sum} all unchanged` : `${sum} ${faults.length} faults`);
       printResult(settings, result, lines.join('\n'));
       if (!result.ok) process.exitCode = 1;
     });

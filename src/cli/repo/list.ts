@@ -6,7 +6,7 @@ import { workspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .option('--out <dir>', 'where the release was built to')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText('after', examples(['weir repo list', "weir repo list --json | jq -r '.[].dir'"]))
     .action(async (options: { out?: string }) => {
       const settings = globals();

@@ -20,20 +20,20 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   const arches = ['x86_64', 'aarch64'];
   const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
   command
-    .argument('<words...>', "dnf's command line, after --")
+    .argument('<words...>', 'arguments for dnf, after --')
     .usage('[options] -- <words...>')
-    .option('--distro-version <name>', "ask the inputs of this version of the project's default distro")
+    .option('--distro-version <name>', "query the inputs of this version of the project's default distro")
     .addOption(
-      new Option('--use-case <use>', 'with --distro-version: which inputs')
+      new Option('--use-case <use>', 'use of the inputs, with --distro-version')
         .choices(['rpm-build', 'image-build'])
         .default('rpm-build'),
     )
-    .option('--repo-prefix <url>', 'ask the repositories below this address (may be repeated)', collect)
-    .option('--template <name>', 'with --repo-prefix: their layout', 'azl-standard')
-    .addOption(new Option('--arch <arch...>', 'architectures, by default the project’s first').choices(arches))
-    .option('--no-debuginfo', 'leave out repositories of debug packages')
-    .option('--no-srpms', 'leave out repositories of source packages')
-    .option('--out <dir>', 'where the release was built to')
+    .option('--repo-prefix <url>', 'query the repositories below this URL (may be repeated)', collect)
+    .option('--template <name>', 'layout of the repositories, with --repo-prefix', 'azl-standard')
+    .addOption(new Option('--arch <arch...>', 'architectures; default: the first of the project').choices(arches))
+    .option('--no-debuginfo', 'omit repositories of debug packages')
+    .option('--no-srpms', 'omit repositories of source packages')
+    .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
       examples([
@@ -57,7 +57,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 
 function choiceOf(options: QueryWords): RepositoryChoice {
   if (options.distroVersion !== undefined && options.repoPrefix !== undefined) {
-    throw new WeirError('bad-option', '--distro-version and --repo-prefix are two ways to choose: take one', {
+    throw new WeirError('bad-option', '--distro-version and --repo-prefix exclude each other', {
       exit: 2,
     });
   }
