@@ -1,48 +1,48 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** A process by what tells it from all others, of now and of before, that share a kernel. */
+/** Identifies a process uniquely, even after its PID is reused, among all that share a kernel. */
 export interface Owner {
   readonly pid: number;
-  /** Inode of the PID namespace that the number counts in: each container has one of its own. */
+  /** Inode of the PID namespace that `pid` belongs to; each container has its own. */
   readonly namespace: number;
-  /** Kernel ticks since boot, as numbers come again. */
+  /** Start time in kernel ticks since boot, because PIDs are reused. */
   readonly started: string;
 }
 
 const namespace = ownNamespace();
 
-/** The process that this is. */
+/** This process. */
 export const thisProcess: Owner = { pid: process.pid, namespace, started: startTime(process.pid) };
 
-/** A process of our own namespace, such as a child. */
+/** A process in our own namespace, such as a child. */
 export function ownerOf(pid: number): Owner {
   return { pid, namespace, started: startTime(pid) };
 }
 
-/** Whether a process still runs. Undefined for one of another container: nobody here can look at it. */
+/** Whether a process still runs. Undefined for a process in another container, which cannot be inspected from here. */
 export function isAlive(owner: Owner): boolean | undefined {
   const known = namespace !== 0 && Number(owner.started) > 0;
   return known && owner.namespace === namespace ? startTime(owner.pid) === owner.started : undefined;
 }
 
-/** One line for a file that says whose it is. */
+/** One line for a lock or marker file that names its owner. */
 export function formatOwner({ pid, namespace, started }: Owner): string {
   return `${pid} ${namespace} ${started}\n`;
 }
 
-/** Reads such a line; undefined where it is none. */
+/** Parses such a line; undefined if it is not one. */
 export function parseOwner(text: string): Owner | undefined {
   const [, pid, counted, started] = /^(\d+) (\d+) (\d*)\n?$/.exec(text) ?? [];
   return pid === undefined ? undefined : { pid: Number(pid), namespace: Number(counted), started: started! };
 }
 
 /**
- * When a process started, in kernel ticks since boot; tells a living one from another under the same number. '' where it is
- * gone, and where it ended and nobody has asked how: in a container whose first process reaps none that stays so for good.
+ * Start time of a process in kernel ticks since boot. It distinguishes a live process from an earlier one with the same PID.
+ * '' if the process has exited, also if it is an unreaped zombie: a container whose PID 1 reaps nothing keeps those for good.
  */
 export function startTime(pid: number): string {
   try {
-    // The name in the middle may hold anything; field 22 is counted from behind it (proc_pid_stat(5)).
+    // The name in the middle may contain anything, so field 22 is counted from behind it (proc_pid_stat(5)).
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [state = '', ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return /[ZX]/.test(state) ? '' : (fields[18] ?? '');
@@ -51,7 +51,7 @@ export function startTime(pid: number): string {
   }
 }
 
-/** 0 where the kernel does not say. */
+/** 0 if the kernel does not report it. */
 function ownNamespace(): number {
   try {
     return Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);

@@ -8,10 +8,10 @@ export function sha256(data: string | Uint8Array): Digest {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Digest of a file, streamed. @param algorithm a name Node's crypto knows: `sha256`, `sha512`, `md5` */
+/** Digest of a file, streamed. @param algorithm a name that Node's crypto accepts: `sha256`, `sha512`, `md5` */
 export async function fileDigest(path: string, algorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
-  // One buffer for the whole file: a stream makes a new one a chunk, and clearing those away costs more than the hash.
+  // One buffer for the whole file: a stream allocates one per chunk, and collecting those costs more than hashing.
   const buffer = Buffer.allocUnsafeSlow(1 << 20);
   const handle = await open(path);
   try {
@@ -25,7 +25,7 @@ export async function fileDigest(path: string, algorithm = 'sha256'): Promise<st
   }
 }
 
-/** JSON with object keys sorted and `undefined` left out, so that equal values give equal text. */
+/** JSON with sorted object keys and without `undefined` values. Equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;

@@ -1,4 +1,4 @@
-/** Where an error happened, for people: a file with line and column (1-based), or a named thing. */
+/** Where an error happened: a file with line and column (1-based), or a named thing. */
 export interface Place {
   readonly file?: string;
   readonly line?: number;
@@ -14,14 +14,14 @@ export interface WeirErrorOptions {
   readonly hint?: string;
   /** Further lines shown below the message, for example the end of a log. */
   readonly details?: readonly string[];
-  /** Further errors that were found in the same go, for example in the same configuration. */
+  /** Further errors found in the same pass, for example in the same configuration. */
   readonly others?: readonly WeirError[];
-  /** 2 for wrong use or configuration, 1 for all else (the default). */
+  /** 2 for wrong usage or configuration, 1 for everything else (the default). */
   readonly exit?: 1 | 2;
   readonly cause?: unknown;
 }
 
-/** An error that is meant for the user: what, where and what to do. Anything else that is thrown is a bug in Weir. */
+/** An error meant for the user: what, where and what to do. Any other thrown error is a bug in Weir. */
 export class WeirError extends Error {
   readonly code: string;
   readonly where: Place | undefined;
@@ -30,7 +30,7 @@ export class WeirError extends Error {
   readonly others: readonly WeirError[];
   readonly exit: 1 | 2;
 
-  /** @param code stable kebab-case name of the kind of error, for scripts and tests */
+  /** @param code stable kebab-case name of the error kind, for scripts and tests */
   constructor(code: string, message: string, options: WeirErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'WeirError';
@@ -44,8 +44,8 @@ export class WeirError extends Error {
 }
 
 /**
- * The same error, as somebody further up tells it who knows more: where it happened, or what to do.
- * @param more takes the place of what the error itself has
+ * A copy of an error with more context from a caller: a place, a hint or another exit code.
+ * @param more overrides what the error has
  */
 export function withContext(error: WeirError, more: Pick<WeirErrorOptions, 'where' | 'hint' | 'exit'>): WeirError {
   const { code, message, where, hint, details, others, exit } = error;
@@ -59,7 +59,7 @@ export function withContext(error: WeirError, more: Pick<WeirErrorOptions, 'wher
   return new WeirError(code, message, { ...own, ...more, cause: error });
 }
 
-/** `file:line:column`, or what of it is known, then the component, package or overlay. */
+/** `file:line:column` as far as known, then the component, package or overlay. */
 export function formatPlace(place: Place): string {
   const parts: string[] = [];
   if (place.file !== undefined) {
@@ -72,8 +72,8 @@ export function formatPlace(place: Place): string {
 }
 
 /**
- * The error as the terminal shows it: one `error:` line with the place, details indented, then the hint; after it the
- * same of each further error.
+ * The error as the terminal shows it: one `error:` line with the place, the details indented, then the hint; further errors
+ * follow in the same form.
  */
 export function formatError(error: WeirError, word: 'error' | 'warning' = 'error'): string {
   const place = error.where ? formatPlace(error.where) : '';
@@ -84,13 +84,13 @@ export function formatError(error: WeirError, word: 'error' | 'warning' = 'error
   return lines.map(printable).join('\n');
 }
 
-/** Names and logs are other people's: without colours, and with what else would move a terminal's cursor spelt out. */
+/** Names and logs are untrusted: drops colours and escapes every other control character that could move the cursor. */
 function printable(text: string): string {
   return (
     text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
       .replace(/\x1b\[[0-9;]*m/g, '')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
       .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   );
 }
@@ -113,7 +113,7 @@ export function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Up to `limit` candidates near to `word` (edit distance), for "did you mean". */
+/** Up to `limit` candidates close to `word` (by edit distance), for "did you mean". */
 export function closest(word: string, candidates: Iterable<string>, limit = 1): string[] {
   const scored: { candidate: string; distance: number }[] = [];
   for (const candidate of candidates) {

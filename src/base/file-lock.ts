@@ -6,23 +6,23 @@ import { systemCode, WeirError } from './errors.ts';
 import { diskError, readIfExists, temporaryName } from './files.ts';
 
 /**
- * How the holder of a lock in another container is told from one that is gone: it touches its lock. One that is stopped for
- * longer than the silence is taken for gone.
+ * A holder in another container cannot be inspected, so it touches its lock regularly. A holder suspended for longer than
+ * `silence` counts as dead.
  */
 export interface LockTiming {
-  /** Milliseconds between two touches, and between two looks of one who waits. */
+  /** Milliseconds between two touches by the holder, and between two checks by a waiter. */
   readonly beat: number;
-  /** Milliseconds without a touch after which the holder is gone. */
+  /** Milliseconds without a touch after which the holder counts as dead. */
   readonly silence: number;
 }
 
 const usual: LockTiming = { beat: 2000, silence: 30_000 };
-/** However old the last touch is, it may be the machine that slept: so many looks have to find no newer one. */
+/** An old timestamp may only mean that the machine slept, so at least this many checks must see no new touch. */
 const fewestLooks = 3;
 
 /**
- * Runs `work` while holding a lock file, so that one run at a time writes an output folder. A lock whose process is gone
- * (a kill, a power cut) is taken over, one of another container only once it has not been touched for a while.
+ * Runs `work` while holding a lock file; only one run at a time may write an output folder. A stale lock, left by a killed
+ * process or a power cut, is replaced; one from another container only after it has not been touched for a while.
  * @throws WeirError `locked` naming the process that holds it
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, timing = usual): Promise<T> {
@@ -41,8 +41,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timing =
 }
 
 /**
- * Takes a lock where nobody holds it, at once and without a look at how it goes on.
- * @returns what gives it back; undefined where another run has it
+ * Takes a lock if it is free or stale, without waiting.
+ * @returns a function that releases it; undefined if another run holds it
  */
 export async function tryLock(path: string, timing = usual): Promise<(() => void) | undefined> {
   const temporary = temporaryName(path);
@@ -66,11 +66,11 @@ export async function tryLock(path: string, timing = usual): Promise<(() => void
 
 const own = formatOwner(thisProcess);
 
-/** Keeps a lock that was just taken. @returns what gives it back */
+/** Keeps a newly taken lock fresh. @returns a function that releases it */
 function holding(path: string, timing: LockTiming): () => void {
   const touching = setInterval(() => {
     const now = new Date();
-    // Whoever took it away has a reason; the work goes on either way.
+    // If another process removed the lock, it had a reason; the work continues either way.
     if (content(path) === own) utimes(path, now, now).catch(() => {});
   }, timing.beat).unref();
   const giveBack = (): void => {
@@ -78,16 +78,16 @@ function holding(path: string, timing: LockTiming): () => void {
     process.off('exit', giveBack);
     if (content(path) === own) rmSync(path, { force: true });
   };
-  // A second Ctrl-C ends the process without unwinding.
+  // A second Ctrl-C exits without unwinding.
   process.once('exit', giveBack);
   return giveBack;
 }
 
-/** A lock that somebody holds, or held. */
+/** A lock that a process holds or held. */
 interface Held {
   readonly text: string;
   readonly owner: Owner | undefined;
-  /** As of `isAlive`; false where the lock says nothing of whose it is. */
+  /** As `isAlive` returns it; false if the lock names no owner. */
   readonly alive: boolean | undefined;
   readonly mtimeMs: number;
 }
@@ -101,7 +101,7 @@ async function look(path: string): Promise<Held | undefined> {
 }
 
 async function take(path: string, timing: LockTiming): Promise<void> {
-  // Made beside and linked, so that nobody ever sees a lock that does not say yet whose it is.
+  // Written beside and linked into place: no reader ever sees a lock without its owner.
   const temporary = temporaryName(path);
   await writeFile(temporary, own);
   try {
@@ -121,9 +121,9 @@ async function take(path: string, timing: LockTiming): Promise<void> {
   }
 }
 
-/** Watches a lock of another container until its holder touches it, or for long enough to know that it does not. */
+/** Watches a lock from another container until its holder touches it, or long enough to count it as dead. */
 async function isSilent(path: string, before: Held, { beat, silence }: LockTiming): Promise<boolean> {
-  // By the file system's clock, which may be another machine's.
+  // By the clock of the file system, which may be on another machine.
   const probe = temporaryName(path);
   await writeFile(probe, '');
   const age = (await stat(probe)).mtimeMs - before.mtimeMs;
@@ -140,9 +140,9 @@ async function isSilent(path: string, before: Held, { beat, silence }: LockTimin
 
 function locked(path: string, { owner, alive }: Held): WeirError {
   const process = `process ${owner?.pid ?? '?'}${alive === undefined ? ' of another container' : ''}`;
-  return new WeirError('locked', `another weir (${process}) works in the same folder`, {
+  return new WeirError('locked', `another weir (${process}) is using this folder`, {
     where: { file: path },
-    hint: 'wait for it, or end it; with --out each can have a folder of its own',
+    hint: 'wait for it to finish or stop it, or use a separate folder with --out',
   });
 }
 
@@ -154,7 +154,7 @@ async function placed(temporary: string, path: string): Promise<boolean> {
     if (systemCode(error) === 'EEXIST') return false;
   }
   try {
-    // A file system without hard links.
+    // The file system has no hard links.
     await writeFile(path, own, { flag: 'wx' });
     return true;
   } catch (error) {
@@ -163,7 +163,7 @@ async function placed(temporary: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes a dead lock; a living one that another run has put there meanwhile goes back. */
+/** Removes a stale lock. If another run has put a live lock there meanwhile, it is restored. */
 async function takeAway(path: string, dead: string): Promise<void> {
   const aside = temporaryName(path);
   try {

@@ -5,17 +5,17 @@ import { dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
 
-/** Whose a temporary is. */
+/** Identifies the process that owns a temporary file. */
 const owner = [thisProcess.pid, thisProcess.namespace, Number(thisProcess.started)]
   .map((each) => each.toString(36))
   .join('-');
 
-/** A fresh name beside `path`, on the same file system, so that a rename into place is atomic. */
+/** A fresh name beside `path`, on the same file system, which makes the later rename atomic. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${owner}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
-/** Whether a name is one of `temporaryName`. */
+/** Whether a name was made by `temporaryName`. */
 export function isTemporary(name: string): boolean {
   return temporaryPattern.test(name);
 }
@@ -23,8 +23,8 @@ export function isTemporary(name: string): boolean {
 const temporaryPattern = /^\.([0-9a-z]+)-([0-9a-z]+)-([0-9a-z]+)-[0-9a-f]{8}\.tmp$/;
 
 /**
- * Whether a name is that of a temporary whose process is gone. Processes in other containers can share a cache and can't be
- * asked for, so theirs have a day.
+ * Whether a name belongs to a temporary file whose process has exited. Processes in other containers that share the cache
+ * cannot be checked; their files count as abandoned after a day.
  */
 export function isAbandoned(name: string, mtimeMs: number): boolean {
   const [, ...parts] = temporaryPattern.exec(name) ?? [];
@@ -34,7 +34,7 @@ export function isAbandoned(name: string, mtimeMs: number): boolean {
   return alive === undefined ? Date.now() - mtimeMs > 86_400_000 : !alive;
 }
 
-/** Writes a whole file so that a reader sees the old content or the new, never a part; parents are made. */
+/** Writes a file atomically: readers see the old content or the new, never a part. Creates parent folders. */
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
@@ -52,7 +52,7 @@ export async function writeAtomic(path: string, data: string | Uint8Array, mode 
   }
 }
 
-/** Writes only where the content differs, so that times and watchers stay quiet. @returns whether it wrote */
+/** Writes only if the content differs, which leaves times alone and watchers quiet. @returns whether it wrote */
 export async function writeIfChanged(path: string, data: string): Promise<boolean> {
   const before = await readIfExists(path);
   if (before === data) return false;
@@ -61,8 +61,8 @@ export async function writeIfChanged(path: string, data: string): Promise<boolea
 }
 
 /**
- * A text file's content, or undefined where there is none.
- * @throws WeirError `not-a-file`, `not-a-folder` (exit 2) where one is the other; `not-readable` where nobody lets us
+ * A text file's content, or undefined if the file does not exist.
+ * @throws WeirError `not-a-file`, `not-a-folder` (exit 2) for the wrong kind of file; `not-readable` without permission
  */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
@@ -71,15 +71,19 @@ export async function readIfExists(path: string): Promise<string | undefined> {
     const code = systemCode(error);
     if (code === 'ENOENT') return undefined;
     if (code === 'EACCES' || code === 'EPERM') {
-      const hint = 'its mode and those of the folders above it say who may';
-      throw new WeirError('not-readable', 'this file may not be read', { where: { file: path }, hint, cause: error });
+      const hint = 'check the permissions of the file and of its parent folders';
+      throw new WeirError('not-readable', 'cannot read the file', { where: { file: path }, hint, cause: error });
     }
     if (code !== 'EISDIR') throw diskError(error, dirname(path));
-    throw new WeirError('not-a-file', 'this is a folder, not a file', { where: { file: path }, exit: 2, cause: error });
+    throw new WeirError('not-a-file', 'this is a folder, not a file', {
+      where: { file: path },
+      exit: 2,
+      cause: error,
+    });
   }
 }
 
-/** Names in a folder that have this ending, without it, sorted; hidden ones are left out. None where there is no folder. */
+/** Sorted names in a folder that end in `ending`, without it; hidden ones are skipped. Empty if the folder is missing. */
 export async function namesEndingIn(folder: string, ending: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
@@ -102,25 +106,25 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** A full disk, wherever it was noticed. @param path where something was to be written */
+/** The error for a full disk. @param path what was being written */
 export function noSpace(path: string, cause?: unknown): WeirError {
   return new WeirError('no-space', 'no space left on the device', {
     where: { file: path },
-    hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
+    hint: 'free some space, or set XDG_CACHE_HOME to a folder on a larger file system; the next run resumes from finished work',
     cause,
   });
 }
 
-/** More files open at once than the shell that started Weir allows. */
+/** The error for reaching the limit of open files. */
 export function tooManyFiles(path: string | undefined, cause?: unknown): WeirError {
-  return new WeirError('too-many-files', 'more files would be open at once than are allowed here', {
+  return new WeirError('too-many-files', 'too many open files', {
     ...(path === undefined ? {} : { where: { file: path } }),
-    hint: 'raise the limit, with `ulimit -n 1024` for example; finished work is kept and the next run goes on from it',
+    hint: 'raise the limit, for example with `ulimit -n 1024`; the next run resumes from finished work',
     cause,
   });
 }
 
-/** Turns "no space left", "permission denied" and "too many open files" into words; passes everything else through. */
+/** Turns "no space left", "permission denied" and "too many open files" into WeirErrors; returns other errors unchanged. */
 export function diskError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === 'EMFILE' || code === 'ENFILE') return tooManyFiles(path, error);
@@ -134,12 +138,12 @@ export function diskError(error: unknown, path: string): unknown {
     });
   }
   if (code === 'ENOTDIR') {
-    return new WeirError('not-a-folder', 'this is no folder', { where: { file: path }, exit: 2, cause: error });
+    return new WeirError('not-a-folder', 'this is not a folder', { where: { file: path }, exit: 2, cause: error });
   }
   return error;
 }
 
-/** How much may go on at a time where few files may be open: six for each piece of work, beside those of Node itself. */
+/** How many tasks may run at once under a low limit of open files: six files per task, plus those of Node itself. */
 function mostAtOnce(): number {
   const said = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return said === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((Number(said) - 24) / 6));
@@ -148,8 +152,8 @@ function mostAtOnce(): number {
 let atOnce: number | undefined;
 
 /**
- * Runs `work` over `items`, at most `limit` at a time, fewer where not as many files may be open, results in order. The first
- * failure stops new starts.
+ * Runs `work` over `items`, at most `limit` at a time (fewer under a low limit of open files); results are in order. After
+ * the first failure nothing new starts.
  */
 export async function mapLimit<T, R>(
   items: readonly T[],

@@ -1,4 +1,4 @@
-// A thread that hashes files; started by hashers.ts.
+// A thread that hashes files; hashers.ts starts it.
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
@@ -43,7 +43,7 @@ function dataDigest(fd: number, extents: readonly Extent[] = [{ start: 0, length
   const hash = createHash('sha256');
   let done = 0;
   for (const { start, length } of extents) {
-    // Whole blocks, each once.
+    // Whole blocks, each only once.
     const from = Math.max(done, start - (start % dataBlock));
     const end = Math.ceil((start + length) / dataBlock) * dataBlock;
     if (end > from) hashData(fd, hash, from, end);

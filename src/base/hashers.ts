@@ -13,7 +13,7 @@ export interface ToHasher {
   readonly id: number;
   readonly path: string;
   readonly what: 'all' | 'data';
-  /** With `data`: parts outside of which the file system has nothing, so that they need not be read. */
+  /** With `data`: ranges outside of which the file system stores nothing and reading can be skipped. */
   readonly extents?: readonly Extent[] | undefined;
 }
 
@@ -23,21 +23,21 @@ export type FromHasher = { readonly id: number } & (
 );
 
 /**
- * SHA-256 of a file. `data` is that of its data alone, for disks that are zeros for the most part: over each block of `dataBlock` bytes
- * that holds anything but zeros, in order, its offset as 64 bits (big-endian) and its bytes. With the file's size it says as much, and
- * the hash passes over gigabytes of zeros.
- * @throws what reading it throws, with its `code`
+ * SHA-256 of a file. With `data` only non-zero blocks count, for disk images that are mostly zeros: the hash covers, in
+ * order, the offset (64 bits, big-endian) and bytes of every block of `dataBlock` bytes that is not all zeros. Together with
+ * the file's size this identifies the content as well, and the hash skips gigabytes of zeros.
+ * @throws the error of reading the file, with its `code`
  */
 export type HashFile = (path: string, what?: 'all' | 'data', extents?: readonly Extent[]) => Promise<Digest>;
 
-/** Bytes of a block of which `data` says whether it holds anything. */
+/** Block size in bytes for `data`. */
 export const dataBlock = 65_536;
 
-/** Does something with each of many things, as many at a time as keep the threads busy. */
+/** Runs `work` over many items, as many at a time as keep the threads busy. */
 export type EachOf = <T>(items: readonly T[], work: (item: T) => Promise<void>) => Promise<void>;
 
 /**
- * Hashes files on threads, one a processor, for who has gigabytes to read: the threads live as long as `work` takes.
+ * Hashes files on threads, one per processor, for callers that read gigabytes. The threads live as long as `work` takes.
  */
 export async function withHashers<T>(work: (hash: HashFile, each: EachOf) => Promise<T>): Promise<T> {
   const count = Math.min(availableParallelism(), 8);

@@ -3,10 +3,10 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { systemCode, WeirError } from './errors.ts';
 
 /**
- * The file or folder that a path of the project means, behind symbolic links. They may lead anywhere within the project; one
- * that leads out of it would bring files of this machine into what everybody gets.
+ * Resolves the symbolic links of a path in the project. Links may lead anywhere within the project; one that leads out of it
+ * would copy files of this machine into what is published.
  * @param root the project's folder; for a path outside of it, links must stay in the path's own folder
- * @throws WeirError `link-out`; the system's errors where there is nothing
+ * @throws WeirError `link-out`; the system's error if the target does not exist
  */
 export async function behindLinks(path: string, root: string): Promise<string> {
   const from = resolve(path);
@@ -17,9 +17,9 @@ export async function behindLinks(path: string, root: string): Promise<string> {
     if (meant.missing !== undefined) throw meant.missing;
     return meant.path;
   }
-  throw new WeirError('link-out', `${from} is or lies behind a symbolic link that leads out of ${resolve(home)}`, {
+  throw new WeirError('link-out', `${from} leads out of ${resolve(home)} through a symbolic link`, {
     where: { file: from },
-    hint: 'put the file itself there: what is outside may be another one on each machine, or nobody else’s business',
+    hint: 'replace the link with the file itself: its target may differ between machines or be private',
     exit: 2,
   });
 }
@@ -28,7 +28,7 @@ function isBelow(path: string, folder: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-/** The path without links, as far as there is something; `missing` says why it is not there. */
+/** The path without links, as far as it exists; `missing` is the error if a part of it does not. */
 async function meantBy(path: string, depth: number): Promise<{ readonly path: string; readonly missing?: unknown }> {
   try {
     return { path: await realpath(path) };
@@ -39,7 +39,7 @@ async function meantBy(path: string, depth: number): Promise<{ readonly path: st
     const folder = await meantBy(above, depth);
     const target = await readlink(path).catch(() => undefined);
     const own = join(folder.path, path.slice(above === sep ? 1 : above.length + 1));
-    // A link to what is not there on this machine may lead to something on the next.
+    // A link that is dangling on this machine may have a target on another.
     return target === undefined
       ? { path: own, missing }
       : { ...(await meantBy(resolve(folder.path, target), depth - 1)), missing };

@@ -1,19 +1,19 @@
 import { PackageURL } from 'packageurl-js';
 
-/** What a package URL is made of; the type decides whether namespace and name are in lower case. */
+/** Parts of a package URL; the type decides whether namespace and name are lower-cased. */
 export interface PackageUrlParts {
   readonly type: 'rpm' | 'deb';
   readonly namespace: string;
   readonly name: string;
   readonly version: string;
-  /** Those without a value are left out. */
+  /** Qualifiers with an empty value are omitted. */
   readonly qualifiers: Readonly<Record<string, string>>;
 }
 
 /**
- * A package URL in the canonical form of its specification (ECMA-427, "Character encoding"): everything but letters, digits,
- * `.`, `-`, `_`, `~` and the colon is percent-encoded, in each part alike. Whoever joins two lists by package URL compares text,
- * so the characters count; packageurl-js leaves `+` in versions as it is, and writes `~` in qualifiers as `%7E`.
+ * A package URL in canonical form (ECMA-427, "Character encoding"): every character except letters, digits, `.`, `-`, `_`,
+ * `~` and the colon is percent-encoded, in every part alike. Tools that join two lists by package URL compare text, so the
+ * exact characters matter; packageurl-js leaves `+` in versions unencoded and writes `~` in qualifiers as `%7E`.
  */
 export function packageUrlText(parts: PackageUrlParts): string {
   const { type, namespace, name, version } = new PackageURL(
@@ -33,7 +33,7 @@ export function packageUrlText(parts: PackageUrlParts): string {
   return `pkg:${type}/${path}${at}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
 }
 
-/** RFC 3986, 2.1; encodeURIComponent leaves some more as they are, and takes the colon for one that needs it. */
+/** RFC 3986, 2.1. encodeURIComponent leaves a few more characters unencoded, and encodes the colon. */
 function encoded(text: string): string {
   return encodeURIComponent(text)
     .replaceAll('%3A', ':')

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The cache root: `$XDG_CACHE_HOME/weir`, by default `~/.cache/weir`. Everything in it can be made again. */
+/** The cache root: `$XDG_CACHE_HOME/weir`, by default `~/.cache/weir`. Everything in it can be recreated. */
 export function cacheRoot(): string {
   const base = process.env.XDG_CACHE_HOME;
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'weir');

@@ -1,6 +1,6 @@
 import { type Place, WeirError } from './errors.ts';
 
-/** A WeirError as data: what a message between threads, or a file, can carry of it. */
+/** A WeirError as plain data, for messages between threads and for files. */
 export interface PlainError {
   readonly code: string;
   readonly message: string;

@@ -7,17 +7,17 @@ import { noSpace } from './files.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
-  /** The whole environment of the child, not an addition to ours. */
+  /** The child's whole environment, not an addition to ours. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array | Readable;
-  /** Both stdout and stderr go to this file instead of memory. */
+  /** Redirects both stdout and stderr to this file. */
   readonly log?: string;
   readonly timeoutSeconds?: number;
-  /** Kills the child when it fires; the exit code is then 137, as with a timeout. */
+  /** Kills the child when it fires; the exit code is then 137, as after a timeout. */
   readonly signal?: AbortSignal;
-  /** Told the number of the process once it runs. */
+  /** Called with the PID once the child runs. */
   readonly started?: (pid: number) => void;
-  /** How much of stdout and stderr together is kept in memory; what more comes is thrown away, and told once. */
+  /** Limit for stdout and stderr together; the rest is discarded and `onExceeded` is called once. */
   readonly maxOutput?: { readonly bytes: number; readonly onExceeded: () => void };
 }
 
@@ -30,7 +30,7 @@ export interface RunResult {
 const children = new Set<ChildProcess>();
 let stopping = false;
 
-/** Runs a program to its end; a non-zero exit is a result, not an error. @throws WeirError `no-program`, an input stream's error */
+/** Runs a program to its end; a non-zero exit code is a result, not an error. @throws WeirError `no-program`, an input stream's error */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const log = options.log === undefined ? undefined : openSync(options.log, 'a');
   try {
@@ -52,11 +52,11 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     const input = options.input;
     let inputError: unknown;
     if (input !== undefined && child.stdin !== null) {
-      // A child that ends before it read everything is told by its exit code, not by EPIPE.
+      // If a child exits before it has read all its input, its exit code counts, not EPIPE.
       child.stdin.on('error', () => {});
       if (typeof input === 'string' || input instanceof Uint8Array) child.stdin.end(input);
       else {
-        // Half of its input must not look like all of it.
+        // Truncated input must not pass for complete input.
         input.on('error', (error) => {
           inputError = error;
           kill(child, 'SIGKILL');
@@ -72,22 +72,22 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   }
 }
 
-/** Like `run`, but a non-zero exit is a `tool-failed` error that carries the last lines said. */
+/** Like `run`, but a non-zero exit code is a `tool-failed` error with the last lines of output. */
 export async function runOk(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const result = await run(argv, options);
   if (result.code !== 0) {
     const said = options.log === undefined ? result.stderr || result.stdout : await tail(options.log);
     if (/No space left on device|Disk quota exceeded/i.test(said))
       throw noSpace(options.log ?? options.cwd ?? argv[0]!);
-    throw new WeirError('tool-failed', `${argv[0]} ended with exit code ${result.code}`, {
+    throw new WeirError('tool-failed', `${argv[0]} failed with exit code ${result.code}`, {
       details: lastLines(said, 15),
-      ...(options.log === undefined ? {} : { hint: `the whole log is ${options.log}` }),
+      ...(options.log === undefined ? {} : { hint: `see the full log: ${options.log}` }),
     });
   }
   return result;
 }
 
-/** Starts a program whose stdout is read as a stream; `done` settles with its exit code. */
+/** Starts a program and returns its stdout as a stream; `done` resolves to the exit code. */
 export function stream(
   argv: readonly string[],
   options: RunOptions = {},
@@ -106,7 +106,7 @@ export function stream(
   };
 }
 
-/** Starts a program to talk to over its stdin and stdout; it is the caller's to end, at the latest by closing its stdin. */
+/** Starts a program for a dialogue over its stdin and stdout. The caller must end it, at the latest by closing its stdin. */
 export function converse(argv: readonly string[], options: RunOptions = {}): ChildProcess {
   const child = start(argv, { ...options, input: '' }, undefined);
   child.on('exit', () => children.delete(child));
@@ -115,21 +115,20 @@ export function converse(argv: readonly string[], options: RunOptions = {}): Chi
 }
 
 /**
- * Ends every child with all that it started, and lets no new one start: who waits for one, or starts one, gets a
- * WeirError `interrupted`, so that the work unwinds and puts its scratch folders and locks away. For the signal handler
- * and for nothing else.
+ * Stops every child with its whole process group and lets no new one start. Callers that wait for a child or start one get a
+ * WeirError `interrupted`; the work unwinds and removes its scratch folders and locks. Only for the signal handler.
  */
 export function stopChildren(signal: NodeJS.Signals): void {
   stopping = true;
   for (const child of children) kill(child, signal);
 }
 
-/** Whether children are being ended: what one said last then means nothing. */
+/** Whether children are being stopped, in which case their last output means nothing. */
 export function isStopping(): boolean {
   return stopping;
 }
 
-/** A child leads a process group of its own, so that a signal reaches what it started too. */
+/** Each child leads its own process group, so the signal also reaches what it started. */
 function kill(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || !children.has(child)) return;
   try {
@@ -139,7 +138,7 @@ function kill(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** The error of who waited for a child that was ended. */
+/** The error for a caller whose child was stopped. */
 export function interrupted(argv: readonly string[]): WeirError {
   return new WeirError('interrupted', `${argv[0]} was stopped`);
 }
@@ -168,12 +167,12 @@ function ended(child: ChildProcess, argv: readonly string[], timeoutSeconds: num
       clearTimeout(timer);
       children.delete(child);
       const missing = systemCode(error) === 'ENOENT';
-      reject(missing ? new WeirError('no-program', `${argv[0]} is not there`, { cause: error }) : error);
+      reject(missing ? new WeirError('no-program', `program not found: ${argv[0]}`, { cause: error }) : error);
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       children.delete(child);
-      // What a stopped program says means nothing: nobody may take it for a result.
+      // The exit code of a stopped program must not count as a result.
       if (stopping && code !== 0) reject(interrupted(argv));
       else resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
     });

@@ -1,13 +1,13 @@
 /** How progress is shown: a spinner on a terminal, plain lines in a log, JSON lines for programs, or nothing. */
 export type ProgressMode = 'spinner' | 'plain' | 'json' | 'quiet';
 
-/** One stage of the work: one line when it is done. */
+/** One stage of the work, reported in one line when it is done. */
 export interface Stage {
-  /** What it is doing now; shown only where lines can be rewritten. */
+  /** Sets the current activity; shown only where lines can be rewritten. */
   readonly update: (text: string) => void;
-  /** Something the user should know although the work goes on. */
+  /** Shows something the user should know although the work continues. */
   readonly note: (text: string) => void;
-  /** @param summary counts, as words; @param cached whether nothing had to be done */
+  /** @param summary what was done, with counts; @param cached whether there was nothing to do */
   readonly done: (summary: string, cached: boolean) => void;
   readonly failed: () => void;
 }
@@ -21,15 +21,15 @@ export interface FinishedStage {
 
 export interface Progress {
   readonly stage: (name: string) => Stage;
-  /** Something the user should know that belongs to no stage. @param name what it is about */
+  /** Shows something the user should know that belongs to no stage. @param name the subject */
   readonly note: (name: string, text: string) => void;
-  /** Every stage that is done, in order. */
+  /** Every finished stage, in order. */
   readonly finished: readonly FinishedStage[];
 }
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
-/** @param write where lines go, normally standard error */
+/** @param write receives the output, normally standard error */
 export function createProgress(mode: ProgressMode, color: boolean, write: (text: string) => void): Progress {
   const finished: FinishedStage[] = [];
   const paint = (code: number, text: string): string => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -76,7 +76,7 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
   return { stage, note, finished };
 }
 
-/** Runs a stage: its line is written when `work` ends, whatever the outcome. */
+/** Runs a stage; its line is written when `work` ends, whatever the outcome. */
 export async function inStage<T>(
   progress: Progress,
   name: string,
@@ -93,7 +93,7 @@ export async function inStage<T>(
   }
 }
 
-/** A number of bytes for people. */
+/** Formats a number of bytes as megabytes. */
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 1)} MB`;
 }

@@ -1,17 +1,17 @@
-// When a server may be asked again: what a client does with answers that are not for good. RFC 9110, 10.2.3 (Retry-After).
+// Retries after temporary failures, and how long to wait first. RFC 9110, 10.2.3 (Retry-After).
 
-/** Seconds that a server may have one request wait, all its waits together; who asks for more is not waited for. */
+/** Most seconds that a server may delay one request, over all its waits; a longer Retry-After is not followed. */
 export const longestWait = 300;
 
-/** Whether the same request may be answered otherwise a little later. */
+/** Whether a status is temporary: the same request may succeed a little later. */
 export function isPassingStatus(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
 /**
- * The seconds after which a server that cannot answer now wants to be asked again, rounded up; undefined where it does not say.
- * @param header an answer's header by its name
- * @param now milliseconds since 1970, for servers that do not say what time it is for them
+ * Seconds to wait before asking a busy server again, from its Retry-After header, rounded up; undefined without a valid one.
+ * @param header returns a response header by name
+ * @param now milliseconds since 1970, for responses without a Date header
  */
 export function retryAfterSeconds(
   status: number,
@@ -23,7 +23,7 @@ export function retryAfterSeconds(
   if (/^\d+$/.test(text)) return Number(text);
   const at = httpDate(text, now);
   if (at === undefined) return undefined;
-  // By the server's own clock, which may be another than ours.
+  // By the server's own clock, which may differ from ours.
   const from = httpDate(header('date')?.trim() ?? '', now) ?? now;
   return Math.max(0, Math.ceil((at - from) / 1000));
 }
@@ -37,7 +37,7 @@ const ofRfc850 = new RegExp(`^[A-Z][a-z]{5,8}, (\\d{2})-([A-Z][a-z]{2})-(\\d{2})
 /** `Sun Nov  6 08:49:37 1994` */
 const ofAsctime = new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) ${time} (\\d{4})$`);
 
-/** Milliseconds since 1970 of a date in one of the three forms of RFC 9110, 5.6.7. */
+/** Milliseconds since 1970 for a date in one of the three formats of RFC 9110, 5.6.7. */
 function httpDate(text: string, now: number): number | undefined {
   const modern = preferred.exec(text) ?? ofRfc850.exec(text);
   const [, day, month, year, hours, minutes, seconds] = modern ?? swapped(ofAsctime.exec(text)) ?? [];
@@ -53,24 +53,24 @@ function swapped(match: readonly string[] | null): readonly string[] | undefined
   return [whole!, day!, month!, year!, hours!, minutes!, seconds!];
 }
 
-/** The year that two digits mean: never more than 50 years ahead. */
+/** The full year for a two-digit one: never more than 50 years ahead. */
 function yearOf(year: number, now: number): number {
   const ahead = new Date(now).getUTCFullYear() + 50;
   const last = ahead - (ahead % 100) + year;
   return last > ahead ? last - 100 : last;
 }
 
-/** Waits before the next attempt (1, 2, …): 1 s, 2 s, 4 s … and at least as long as the server asked. */
+/** Waits before the next attempt (1, 2, …): 1 s, 2 s, 4 s … and at least as long as the server asked for. */
 export function backOff(attempt: number, askedSeconds = 0): Promise<void> {
   const seconds = Math.max(2 ** (attempt - 1), askedSeconds);
   return new Promise((done) => setTimeout(done, seconds * 1000));
 }
 
-/** Keeps count of the waits that a server asks of one request. */
+/** A budget for the waits that servers ask for within one request. */
 export interface RetryBudget {
   /**
-   * Whether a wait is within what is left; if so it is used up. Each costs a second at least, so that a server that says 0 for ever
-   * comes to an end.
+   * Whether a wait fits into what is left of the budget; if so it is deducted. Each wait costs at least a second, so a server
+   * that always answers 0 is not retried for ever.
    */
   readonly allows: (seconds: number) => boolean;
 }

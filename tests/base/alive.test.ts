@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { startTime } from '../../src/base/alive.ts';
 
-test('a process that runs has a start, one that is gone has none', () => {
+test('a running process has a start time, an exited one has none', () => {
   expect(startTime(process.pid)).toMatch(/^[1-9]\d*$/);
   expect(startTime(4194305)).toBe('');
 });
 
-test('one that ended and that its parent never asked for is gone too', async () => {
-  // The shell becomes a program that knows of no child.
+test('a zombie that its parent never reaped counts as exited', async () => {
+  // The shell execs a program that does not know about the child.
   const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const [said] = (await once(parent.stdout, 'data')) as [Buffer];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { closest, errorJson, formatError, WeirError, withContext } from '../../src/base/errors.ts';
 
-describe('errors for people', () => {
+describe('user-facing errors', () => {
   const error = new WeirError('unknown-key', 'unknown key "overlay"', {
     where: { file: 'weir.toml', line: 3, column: 1, component: 'less' },
     details: ['3 | overlay = []'],
@@ -9,13 +9,13 @@ describe('errors for people', () => {
     exit: 2,
   });
 
-  test('say where, what, and what to do', () => {
+  test('state the place, the problem and the remedy', () => {
     expect(formatError(error)).toBe(
       'error: weir.toml:3:1, component less: unknown key "overlay"\n  3 | overlay = []\nhint: did you mean overlays?',
     );
   });
 
-  test('do not move the cursor, whatever is in a name or a log', () => {
+  test('escape control characters from names and logs', () => {
     const hostile = new WeirError('x', 'no \x1b[2Jimage \x9b\r', {
       details: ['\x1b[31mred\x1b[0m\tand\x07'],
       hint: 'a\x7f',
@@ -23,7 +23,7 @@ describe('errors for people', () => {
     expect(formatError(hostile)).toBe('error: no \\x1b[2Jimage \\x9b\\x0d\n  red\tand\\x07\nhint: a\\x7f');
   });
 
-  test('are the same as JSON', () => {
+  test('have the same content as JSON', () => {
     expect(JSON.parse(JSON.stringify(errorJson(error)))).toEqual({
       error: {
         code: 'unknown-key',
@@ -35,7 +35,7 @@ describe('errors for people', () => {
     });
   });
 
-  test('are told again with a place, and keep what was not said otherwise', () => {
+  test('take a new place or hint from a caller and keep the rest', () => {
     const other = new WeirError('b', 'also');
     const first = new WeirError('a', 'what', { hint: 'do', details: ['x'], others: [other], exit: 2 });
     const again = withContext(first, { where: { file: 'f', line: 1 } });
@@ -44,7 +44,7 @@ describe('errors for people', () => {
     expect(withContext(again, { hint: 'else', exit: 1 })).toMatchObject({ where: { line: 1 }, hint: 'else', exit: 1 });
   });
 
-  test('suggest what is near, and nothing that is not', () => {
+  test('suggest close matches only', () => {
     expect(closest('overlay', ['overlays', 'build', 'spec'])).toEqual(['overlays']);
     expect(closest('zzz', ['overlays', 'build', 'spec'])).toEqual([]);
     expect(closest('PKG', ['pkg'])).toEqual(['pkg']);

@@ -1,6 +1,6 @@
 import { WeirError } from '../../src/base/errors.ts';
 
-/** The WeirError that a piece of work ends in. @throws Error where it ends well, or in something else */
+/** The WeirError that `work` fails with. @throws Error if it succeeds or fails with something else */
 export async function failure(work: Promise<unknown>): Promise<WeirError> {
   const error: unknown = await work.then(
     () => undefined,

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-test('a second holder is refused, by name of the process, and the lock goes when the work ends', async () => {
+test('a second holder is refused with the PID of the first, and the lock is removed after the work', async () => {
   const path = join(dir, 'out', '.lock');
   await withLock(path, async () => {
     await expect(withLock(path, async () => {})).rejects.toMatchObject({
@@ -26,13 +26,13 @@ test('a second holder is refused, by name of the process, and the lock goes when
   expect(await withLock(path, async () => 'again')).toBe('again');
 });
 
-test('the lock goes when the work fails', async () => {
+test('the lock is removed if the work fails', async () => {
   const path = join(dir, '.lock');
   await expect(withLock(path, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect(await withLock(path, async () => 'again')).toBe('again');
 });
 
-test('a lock of a process that is gone, or whose number another one has now, is taken over', async () => {
+test('a lock whose process has exited, or whose PID was reused, is replaced', async () => {
   const path = join(dir, '.lock');
   const { namespace } = thisProcess;
   for (const holder of [`4194305 ${namespace} 123`, `${process.pid} ${namespace} 1`, `${process.pid}`, '']) {
@@ -46,10 +46,10 @@ test('a lock of a process that is gone, or whose number another one has now, is 
   }
 });
 
-/** Long enough that a holder which lives touches its lock several times, whatever else the machine does. */
+/** Long enough for a live holder to touch its lock several times, even on a busy machine. */
 const timing = { beat: 50, silence: 3000 };
 
-test('a lock of another container is taken over once nobody touches it any more', async () => {
+test('a lock of another container is replaced once it is no longer touched', async () => {
   const path = join(dir, '.lock');
   const holder = `${process.pid} ${thisProcess.namespace + 1} ${thisProcess.started}\n`;
   await writeFile(path, holder);
@@ -63,7 +63,7 @@ test('a lock of another container is taken over once nobody touches it any more'
   await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-/** Runs a script of ours in a PID namespace of its own, as a container has one. */
+/** Runs a script in its own PID namespace, as in a container. */
 function contained(script: string): ChildProcessByStdio<null, Readable, null> {
   const argv = ['--user', '--map-root-user', '--pid', '--fork', '--mount-proc', '--kill-child', process.execPath];
   return spawn('unshare', [...argv, '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -71,7 +71,7 @@ function contained(script: string): ChildProcessByStdio<null, Readable, null> {
 
 const canUnshare = spawnSync('unshare', ['-U', '-r', '-p', '-f', '--mount-proc', 'true']).status === 0;
 
-test.skipIf(!canUnshare)('containers that share a folder never take over a lock that lives', async () => {
+test.skipIf(!canUnshare)('containers that share a folder never replace a live lock', async () => {
   const path = join(dir, '.lock');
   const lock = join(import.meta.dirname, '../../src/base/file-lock.ts');
   const script = (work: string): string => `
@@ -83,7 +83,7 @@ test.skipIf(!canUnshare)('containers that share a folder never take over a lock 
   try {
     const [first] = (await once(holder.stdout, 'data')) as [Buffer];
     expect(first.toString()).toBe('mine\n');
-    // Its number here is 1 or 2 there, which other processes have here and in the second container.
+    // Inside, the holder's PID is 1 or 2, which other processes have here and in the second container.
     const own = await readFile(path, 'utf8');
     expect(Number(own.split(' ')[0])).toBeLessThan(10);
     const second = contained(script('Promise.resolve()'));

@@ -8,14 +8,14 @@ import { diskError, isAbandoned, isTemporary, readIfExists, temporaryName } from
 import { run } from '../../src/base/process.ts';
 import { unprivileged } from '../unprivileged.ts';
 
-/** This process's own temporary, with one of the parts of its name changed: process, namespace, start. */
+/** A temporary name of this process with one part changed: PID, namespace or start time. */
 function changed(part: number, to: number): string {
   const parts = basename(temporaryName('/x/y')).slice(1).split('-');
   parts[part] = to.toString(36);
   return `.${parts.join('-')}`;
 }
 
-test('a temporary is abandoned when its process is gone', async () => {
+test('a temporary file is abandoned once its process has exited', async () => {
   const own = basename(temporaryName('/x/y'));
   expect(isTemporary(own)).toBe(true);
   expect(isAbandoned(own, 0)).toBe(false);
@@ -24,23 +24,23 @@ test('a temporary is abandoned when its process is gone', async () => {
   expect(isAbandoned(changed(0, child.pid!), Date.now())).toBe(true);
 });
 
-test('a number that another process has by now does not keep it', () => {
+test('a temporary file is abandoned if its PID has been reused', () => {
   const other = changed(2, 12_345);
   expect(isTemporary(other)).toBe(true);
   expect(isAbandoned(other, Date.now())).toBe(true);
   expect(isAbandoned(changed(0, 1), Date.now())).toBe(true);
 });
 
-test('those of other containers have a day', () => {
+test('temporary files of other containers expire after a day', () => {
   expect(isAbandoned(changed(1, 7), Date.now())).toBe(false);
   expect(isAbandoned(changed(1, 7), Date.now() - 90_000_000)).toBe(true);
 });
 
-test('other names are nobody’s', () => {
+test('other names are never abandoned temporary files', () => {
   for (const name of ['.x.tmp', '.git', 'a.tmp', '.1-2-3.tmp']) expect(isAbandoned(name, 0), name).toBe(false);
 });
 
-test('a file that is not there is nothing, and one that may not be read is named', async () => {
+test('a missing file is undefined, and an unreadable one is an error naming it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'weir-files-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   await chmod(dir, 0o755);
@@ -58,7 +58,7 @@ test('a file that is not there is nothing, and one that may not be read is named
   });
 });
 
-test('as many things go on at a time as files may be open', async () => {
+test('the limit of open files bounds concurrency', async () => {
   const script = `
     import { open } from 'node:fs/promises';
     import { mapLimit } from '${new URL('../../src/base/files.ts', import.meta.url)}';
@@ -73,7 +73,7 @@ test('as many things go on at a time as files may be open', async () => {
   expect(await run(argv)).toMatchObject({ code: 0, stdout: '200\n' });
 });
 
-test('too many open files are told as that', () => {
+test('EMFILE becomes too-many-files', () => {
   const cause = Object.assign(new Error('x'), { code: 'EMFILE' });
   expect(diskError(cause, '/x')).toMatchObject({ code: 'too-many-files', where: { file: '/x' } });
 });

@@ -31,7 +31,7 @@ it.each([
   expect(await behindLinks(path, root)).toBe(join(root, 'a/file'));
 });
 
-it('folders may be links within, and the project itself one', async () => {
+it('links to folders resolve, also if the project itself is one', async () => {
   await symlink('../a', join(root, 'a/sub/up'));
   await symlink('a', join(root, 'b'));
   expect(await behindLinks(join(root, 'b/file'), root)).toBe(join(root, 'a/file'));
@@ -43,25 +43,25 @@ it('folders may be links within, and the project itself one', async () => {
 it.each([
   ['an absolute link', { 'a/leak': '/etc/passwd' }, 'a/leak'],
   ['a relative link', { 'a/leak': '../../p-secret/key' }, 'a/leak'],
-  ['a link to a link', { 'a/leak': 'next', 'a/next': '/etc/passwd' }, 'a/leak'],
+  ['a chain of links', { 'a/leak': 'next', 'a/next': '/etc/passwd' }, 'a/leak'],
   ['a folder that is a link', { 'a/dir': '../../p-secret' }, 'a/dir/key'],
-  ['a link to what is not there', { 'a/leak': '/nowhere/secret' }, 'a/leak'],
+  ['a dangling link', { 'a/leak': '/nowhere/secret' }, 'a/leak'],
   ['a link through a folder that is a link', { dir: '../p-secret', 'a/leak': '../dir/none' }, 'a/leak'],
-  ['a link to the folder above', { 'a/leak': '../..' }, 'a/leak'],
+  ['a link to the parent folder', { 'a/leak': '../..' }, 'a/leak'],
 ] as const)('%s out of the project is refused', async (_, links, name) => {
   for (const [link, target] of Object.entries(links)) await symlink(target, join(root, link));
   const path = join(root, name);
   expect(await failure(behindLinks(path, root))).toMatchObject({ code: 'link-out', exit: 2, where: { file: path } });
 });
 
-it('a file outside of the project has its own folder', async () => {
+it('a file outside of the project must stay in its own folder', async () => {
   const path = join(top, 'p-secret/key');
   expect(await behindLinks(path, root)).toBe(path);
   await symlink('../p/a/file', join(top, 'p-secret/out'));
   expect((await failure(behindLinks(join(top, 'p-secret/out'), root))).code).toBe('link-out');
 });
 
-it('what is not there, or a circle, is the error that it is', async () => {
+it('missing targets and loops keep their system error', async () => {
   await symlink('circle', join(root, 'circle'));
   await symlink('none', join(root, 'broken'));
   for (const [name, code] of [

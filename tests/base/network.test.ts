@@ -12,7 +12,7 @@ it.each([
   expect(isOffline(value === undefined ? {} : { WEIR_OFFLINE: value })).toBe(expected);
 });
 
-it('says what is missing', () => {
+it('names the missing item', () => {
   vi.stubEnv('WEIR_OFFLINE', '');
   refuseOffline('the lists are needed');
   vi.stubEnv('WEIR_OFFLINE', '1');
@@ -21,7 +21,7 @@ it('says what is missing', () => {
     expect.unreachable();
   } catch (error) {
     expect(error).toBeInstanceOf(WeirError);
-    expect(error).toMatchObject({ code: 'offline', message: 'the lists are needed, and this run is offline' });
+    expect(error).toMatchObject({ code: 'offline', message: 'the lists are needed, but this run is offline' });
   } finally {
     vi.unstubAllEnvs();
   }

@@ -13,7 +13,7 @@ const rpm = (name: string, version: string, upstream = '') =>
   });
 
 describe('a package URL', () => {
-  // As the libraries in scanners print them: packageurl-go 0.1.7 (Trivy) and its sibling in Syft 1.57.
+  // Expected values as scanners print them: packageurl-go 0.1.7 (Trivy) and its sibling in Syft 1.57.
   test.each([
     [
       'odd++-libs',
@@ -32,14 +32,14 @@ describe('a package URL', () => {
     expect(rpm(name, version, upstream)).toBe(url);
   });
 
-  test('leaves the colon as it is, and a qualifier without a value out', () => {
+  test('keeps the colon unencoded and omits a qualifier without a value', () => {
     const of = (version: string, arch: string) =>
       packageUrlText({ type: 'deb', namespace: 'debian', name: 'glibc', version, qualifiers: { arch } });
     expect(of('1:2.43-6+b1~deb13u1', 'source')).toBe('pkg:deb/debian/glibc@1:2.43-6%2Bb1~deb13u1?arch=source');
     expect(of('2.43-6', '')).toBe('pkg:deb/debian/glibc@2.43-6');
   });
 
-  test('encodes all of ASCII but letters, digits, . - _ ~ and the colon, the same in each part', () => {
+  test('encodes all of ASCII except letters, digits, . - _ ~ and the colon, the same in each part', () => {
     const ascii = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
     const plain = ascii.filter((char) => /[A-Za-z0-9._~:-]/.test(char));
     expect(plain).toHaveLength(62 + 5);
@@ -52,13 +52,13 @@ describe('a package URL', () => {
     }
   });
 
-  test('is read back as it was', () => {
+  test('round-trips', () => {
     const word = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => text.trim() === text && text !== '');
     fc.assert(
       fc.property(word, word, word, (name, version, upstream) => {
         const url = rpm(name, version, upstream);
         expect(url).toMatch(/^pkg:rpm\/weir\/[A-Za-z0-9._~:%-]+@[A-Za-z0-9._~:%-]+\?[A-Za-z0-9._~:%&=-]+$/);
-        // Without the library's reader in between, which drops slashes at the end of a name.
+        // Not with the library's parser, which drops slashes at the end of a name.
         const [, , rest = ''] = url.split('/');
         const [path = '', query = ''] = rest.split('?');
         const [first, second] = path.split('@').map(decodeURIComponent);

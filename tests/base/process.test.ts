@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Runs a script that imports the base room, in a process of its own. */
+/** Runs a script that imports src/base, in its own process. */
 function start(name: string, script: string): ReturnType<typeof spawn> {
   const file = join(dir, `${name}.ts`);
   writeFileSync(file, script);
@@ -31,7 +31,7 @@ function firstLine(child: ReturnType<typeof spawn>): Promise<string> {
       text += chunk.toString();
       if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
     });
-    child.on('exit', (code) => reject(new Error(`ended with ${code} before it said anything`)));
+    child.on('exit', (code) => reject(new Error(`ended with ${code} before it printed anything`)));
   });
 }
 
@@ -39,7 +39,7 @@ function ended(child: ReturnType<typeof spawn>): Promise<number | null> {
   return new Promise((resolve) => child.on('exit', resolve));
 }
 
-/** Whether a process lives; one that is dead and not yet waited for does not. */
+/** Whether a process lives; an unreaped zombie does not. */
 function alive(pid: number): boolean {
   const file = `/proc/${pid}/stat`;
   return existsSync(file) && !/\) Z /.test(readFileSync(file, 'utf8'));
@@ -50,7 +50,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('stopping children', () => {
-  it('ends what a child started, unwinds who waits for it, and lets no new one start', async () => {
+  it('stops the whole process group, rejects waiting callers, and lets no new child start', async () => {
     const pidFile = join(dir, 'grandchild');
     const child = start(
       'stop',
@@ -74,11 +74,11 @@ describe('stopping children', () => {
   });
 });
 
-describe('the lock between processes', () => {
+describe('a lock between processes', () => {
   const holding = (path: string): string => `import { withLock } from '${source}/file-lock.ts';
     await withLock('${path}', async () => { console.log('held'); await new Promise((done) => setTimeout(done, 600_000)); });`;
 
-  it('is refused while its holder lives, with the process named', async () => {
+  it('is refused while its holder lives, naming the process', async () => {
     const path = join(dir, 'a', '.lock');
     const child = start('hold', holding(path));
     await firstLine(child);
@@ -90,7 +90,7 @@ describe('the lock between processes', () => {
     await ended(child);
   });
 
-  it('is taken over from one that was killed, and gone afterwards', async () => {
+  it('is replaced if its holder was killed, and removed afterwards', async () => {
     const path = join(dir, 'b', '.lock');
     const child = start('kill', holding(path));
     await firstLine(child);
@@ -101,14 +101,14 @@ describe('the lock between processes', () => {
     expect(readdirSync(join(dir, 'b'))).toEqual([]);
   });
 
-  it('is gone where the process ends in the middle of the work', async () => {
+  it('is removed if the process exits in the middle of the work', async () => {
     const path = join(dir, 'c', '.lock');
     const child = start('exit', `${holding(path).replace('await new Promise', 'process.exit(3); await new Promise')}`);
     expect(await ended(child)).toBe(3);
     expect(existsSync(path)).toBe(false);
   });
 
-  it('is held by one at a time, however many want it', async () => {
+  it('has one holder at a time, however many want it', async () => {
     const path = join(dir, 'd', '.lock');
     let inside = 0;
     let most = 0;

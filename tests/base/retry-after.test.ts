@@ -16,7 +16,7 @@ describe('Retry-After', () => {
     ['Sun Nov  6 12:00:05 1994', 5],
     ['Sun Nov 13 12:00:00 1994', 7 * 86_400],
     ['Sun, 06 Nov 1994 11:59:30 GMT', 0],
-    // A year with two digits is of this century or the last, whichever is not far ahead.
+    // A two-digit year is in this century or the last, whichever is not far ahead.
     ['Sunday, 06-Nov-30 12:00:00 GMT', (Date.UTC(2030, 10, 6, 12) - noon) / 1000],
     ['', undefined],
     ['-3', undefined],
@@ -29,7 +29,7 @@ describe('Retry-After', () => {
     expect(secondsOf({ 'retry-after': text })).toBe(seconds);
   });
 
-  test('a date is held against the clock of who wrote it, where he says what time it is', () => {
+  test('a date is relative to the Date header, if valid', () => {
     const date = 'Sun, 06 Nov 1994 08:00:00 GMT';
     expect(secondsOf({ 'retry-after': 'Sun, 06 Nov 1994 08:00:09 GMT', date })).toBe(9);
     expect(secondsOf({ 'retry-after': 'Sun, 06 Nov 1994 12:00:09 GMT', date: 'today' })).toBe(9);
@@ -42,20 +42,20 @@ describe('Retry-After', () => {
     [404, undefined],
     [401, undefined],
     [200, undefined],
-  ])('says something with status %i: %s', (status, seconds) => {
+  ])('status %i gives %s', (status, seconds) => {
     expect(secondsOf({ 'retry-after': '3' }, status)).toBe(seconds);
   });
 });
 
 describe('a retry budget', () => {
-  test('ends, however short the waits are', () => {
+  test('is limited even if every wait is 0', () => {
     const budget = newRetryBudget();
     let waits = 0;
     while (budget.allows(0)) waits++;
     expect(waits).toBe(longestWait);
   });
 
-  test('is for all waits together, and what is too long uses nothing up', () => {
+  test('covers all waits together, and a refused wait uses nothing up', () => {
     const budget = newRetryBudget(10);
     expect([6, 6, 11, 4, 1].map((seconds) => budget.allows(seconds))).toEqual([true, false, false, true, false]);
   });

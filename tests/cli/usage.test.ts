@@ -90,7 +90,7 @@ describe('usage errors', () => {
     [['boot', 'vm-base', '--run', 'x.sh'], '--run requires --check', undefined],
     [['boot', 'vm-base', '--check', '--run', 'no-such.sh'], 'no-such.sh: no such file', undefined],
     [['boot', 'vm-base', '--check', '--run', '/tmp'], '/tmp: this is a folder', undefined],
-    [['build', '--out', '/proc/version'], '/proc/version: this is no folder', undefined],
+    [['build', '--out', '/proc/version'], '/proc/version: this is not a folder', undefined],
     [['boot', 'vm-base', '--install', 'git'], '--install requires --check', undefined],
     [['boot', 'vm-base', '--memory', '1e9'], '--memory requires a whole number above 0, not 1e9', undefined],
     [['boot', 'vm-base', '--memory', '1000000000'], '--memory allows at most', undefined],
@@ -120,7 +120,7 @@ describe('usage errors', () => {
     [['component', 'show', 'chorny'], 'no component chorny', 'chrony'],
     [['overlay', 'list', 'les'], 'no component les', 'less'],
     [['image', 'show', 'vm-bse'], 'no image vm-bse', 'vm-base'],
-    [['toolbox', 'run', '--set', 'cor', '--', 'true'], 'no set cor', 'core'],
+    [['toolbox', 'run', '--set', 'cor', '--', 'true'], 'unknown toolbox set cor', 'core'],
     [['--color', 'pink', 'config', 'show'], "argument 'pink' is invalid", undefined],
   ])('%j is exit code 2 and one error', (argv, message, near) => {
     const { code, stdout, stderr } = weir(argv);
