@@ -6,10 +6,10 @@ import { withScratch } from './scratch.ts';
 import { isMarked, type Seal } from './seal.ts';
 import { type Blob, blobFile, blobSize, putFile, readBlobText, type Store, uncheckedBlobPath } from './store.ts';
 
-/** What actions need: the content store, the folder of their results, scratch space, and counters for the progress line. */
+/** What actions need: the content store, the folder for results, scratch space, and counters for the progress line. */
 export interface Engine {
   readonly store: Store;
-  /** One small JSON file a finished action, named by the action's digest and marked with the cache's key. */
+  /** One small JSON file per finished action, named by the action's digest and signed with the cache's key. */
   readonly results: string;
   readonly scratch: string;
   readonly counts: { ran: number; cached: number; doubted: number };
@@ -17,11 +17,11 @@ export interface Engine {
 
 /** A slow step as a function of digests: equal `kind`, `code` and `inputs` give equal outputs. */
 export interface Action {
-  /** Stable name of what is done, such as `seed-convert`. */
+  /** Stable name of the kind of work, such as `seed-convert`. */
   readonly kind: string;
   /** Digest of the code that does the work: `codeDigest(import.meta.url)` of its module. */
   readonly code: Digest;
-  /** All that the result depends on, by value or digest, each part under a name that explains it. */
+  /** Everything the result depends on, by value or digest, each under a descriptive name. */
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Does the work in an empty folder. @returns files to keep by name, and a small JSON value */
   readonly run: (
@@ -33,7 +33,7 @@ export interface ActionResult {
   readonly action: Digest;
   readonly files: Readonly<Record<string, Blob>>;
   readonly value: unknown;
-  /** seconds that the work took when it was really done */
+  /** Seconds that the work took when it was run, not read from the cache. */
   readonly seconds: number;
   readonly cached: boolean;
 }
@@ -42,7 +42,7 @@ export function actionDigest(action: Pick<Action, 'kind' | 'code' | 'inputs'>): 
   return sha256(canonicalJson({ kind: action.kind, code: action.code, inputs: action.inputs }));
 }
 
-/** The result of an action: from the cache where this cache did it before and its blobs are there, else done now. */
+/** The result of an action: from the cache if it has a valid result with all its blobs, otherwise by running the action. */
 export async function perform(engine: Engine, action: Action): Promise<ActionResult> {
   const known = await recall(engine, action);
   if (known !== undefined) return known;
@@ -53,7 +53,7 @@ export async function perform(engine: Engine, action: Action): Promise<ActionRes
   });
 }
 
-/** The result of an action that was done before, or undefined; for steps that do many actions in one go. */
+/** The cached result of an action, or undefined; for steps that run many actions in one pass. */
 export async function recall(
   engine: Engine,
   action: Pick<Action, 'kind' | 'code' | 'inputs'>,
@@ -65,7 +65,7 @@ export async function recall(
   return { ...known, action: digest, cached: true };
 }
 
-/** Keeps the result of an action that the caller did itself. @param files paths by name; they are copied into the store */
+/** Stores the result of an action that the caller ran itself. @param files paths by name; they are copied into the store */
 export async function record(
   engine: Engine,
   action: Pick<Action, 'kind' | 'code' | 'inputs'>,
@@ -86,12 +86,12 @@ function resultPath(engine: Engine, digest: Digest): string {
   return join(engine.results, digest.slice(0, 2), `${digest}.json`);
 }
 
-/** What a result's file holds beside its mark. */
+/** Content of a result file, without its mark. */
 export type Stored = Omit<ActionResult, 'action' | 'cached'> & { readonly kind: string };
 
 /**
- * A result as its file has it: JSON whose last key is the mark over all before it and the action's digest. So a result that was
- * changed, or that stands in for another, is not believed.
+ * The text of a result file: JSON whose last key is a mark (an HMAC) over everything before it and the action's digest. A
+ * result that was modified, or that belongs to another action, is therefore rejected.
  */
 export function printResult(seal: Seal, action: Digest, stored: Stored): string {
   const { kind, files, value, seconds } = stored;
@@ -99,7 +99,7 @@ export function printResult(seal: Seal, action: Digest, stored: Stored): string 
   return `${body},"mark":"${seal.mark(resultSubject(action), body)}"}\n`;
 }
 
-/** What `printResult` wrote; undefined where this cache did not write it, or not for this action. */
+/** Parses `printResult` output; undefined unless this cache wrote it for this action. */
 export function parseResult(seal: Seal, action: Digest, text: string): Stored | undefined {
   const body = text.slice(0, -markLength);
   const [, mark] = /^,"mark":"([0-9a-f]{64})"\}\n$/.exec(text.slice(-markLength)) ?? [];
@@ -113,7 +113,7 @@ function resultSubject(action: Digest): string {
   return `action ${action}`;
 }
 
-/** Made beside the folders of results, where what a kill leaves is swept. */
+/** The temporary file is made where the sweep after a killed run removes it. */
 async function writeResult(engine: Engine, digest: Digest, text: string): Promise<void> {
   const path = resultPath(engine, digest);
   const temporary = temporaryName(join(engine.results, 'x'));
@@ -133,17 +133,17 @@ async function readResult(engine: Engine, digest: Digest): Promise<Stored | unde
   if (text === undefined) return undefined;
   const stored = parseResult(engine.store.seal, digest, text);
   if (stored === undefined) {
-    doubt(engine, path, 'is not what this cache wrote');
+    doubt(engine, path, 'was not written by this cache or was modified');
     return undefined;
   }
   for (const blob of Object.values(stored.files)) {
     const size = await blobSize(engine.store, blob.digest);
     if (size === blob.size) continue;
-    // A file that a power cut emptied has another size; other bytes of the same size are noticed by whoever reads them.
+    // Catches a file truncated by a power cut. Wrong bytes of the right size are caught when they are read.
     doubt(
       engine,
       path,
-      size === undefined ? 'names a file that the store does not have' : 'names a file that was changed',
+      size === undefined ? 'names a blob that is missing from the store' : 'names a blob of another size',
     );
     return undefined;
   }
@@ -152,24 +152,24 @@ async function readResult(engine: Engine, digest: Digest): Promise<Stored | unde
 
 const mostDoubts = 3;
 
-/** Says that a result is not believed; after the first few, that there are more. */
+/** Warns that a result is rejected; after the first few, only that there are more. */
 function doubt(engine: Engine, path: string, why: string): void {
   const count = ++engine.counts.doubted;
-  if (count <= mostDoubts) engine.store.tell(`${path} ${why}: the action is done again`);
-  if (count === mostDoubts + 1) engine.store.tell('there are more such results; weir cache verify lists them');
+  if (count <= mostDoubts) engine.store.tell(`${path} ${why}: running the action again`);
+  if (count === mostDoubts + 1) engine.store.tell('more results were rejected; weir cache verify lists them');
 }
 
-/** The path of one named output, whose bytes are known to be right. @throws WeirError `bad-blob`, `missing-blob` */
+/** The path of a named output, verified. @throws WeirError `bad-blob`, `missing-blob` */
 export function outputFile(engine: Engine, result: ActionResult, name: string): Promise<string> {
   return blobFile(engine.store, outputBlob(result, name).digest);
 }
 
-/** One named output as text. @throws WeirError `bad-blob`, `missing-blob` */
+/** A named output as text, verified. @throws WeirError `bad-blob`, `missing-blob` */
 export function readOutput(engine: Engine, result: ActionResult, name: string): Promise<string> {
   return readBlobText(engine.store, outputBlob(result, name).digest);
 }
 
-/** Where one named output lies: to be told to the user, never for reading. */
+/** The path of a named output, not verified: only to show to the user, never to read from. */
 export function uncheckedOutputPath(engine: Engine, result: ActionResult, name: string): string {
   return uncheckedBlobPath(engine.store, outputBlob(result, name).digest);
 }

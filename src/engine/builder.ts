@@ -3,23 +3,23 @@ import { lchown, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builder, type Jail, type UntrustedStep } from './jail.ts';
 
-/** What an untrusted step has beside its root, on disk. */
+/** Files and folders on disk that an untrusted step has in addition to its root. */
 export interface Home {
   /** Becomes /var/tmp. */
   readonly temporary: string;
-  /** The root's account files with the builder among them. */
+  /** The root's account files, with the builder added. */
   readonly passwd: string;
   readonly group: string;
-  /** Where bubblewrap says which process is the sandbox's first. */
+  /** The file to which bubblewrap writes the PID of the sandbox's first process. */
   readonly info: string;
-  /** The builder's number on the host, where it is not that of who runs Weir. */
+  /** The builder's UID on the host, if it is not the UID that runs Weir. */
   readonly owner?: number;
 }
 
-/** Whether Weir runs as root: then other people's code gets an id of its own. */
+/** Whether Weir runs as root; untrusted code then gets its own UID. */
 export const isRoot = process.getuid?.() === 0;
 
-/** Makes what is the builder's: its account, its /var/tmp, and the owner of what it may write. */
+/** Creates the builder's account, its /var/tmp, and makes it the owner of what it may write. */
 export async function layOutHome(jail: Jail, spec: UntrustedStep, scratch: string): Promise<Home> {
   const files = {
     temporary: join(scratch, 'var-tmp'),
@@ -46,8 +46,8 @@ export async function layOutHome(jail: Jail, spec: UntrustedStep, scratch: strin
 }
 
 /**
- * Ids of the host that belong to nobody: above those that containers get (systemd.io/UIDS-GIDS), or, in a container that has
- * fewer, those that systemd keeps for services without an account.
+ * Unused UIDs of the host: above those that containers get (systemd.io/UIDS-GIDS), or, in a container with fewer UIDs, those
+ * that systemd uses for services without an account.
  * @param map text of /proc/self/uid_map: lines of first id inside, first id outside, count (user_namespaces(7))
  */
 export function freeIds(map: string): { readonly first: number; readonly count: number } {
@@ -62,8 +62,8 @@ export function freeIds(map: string): { readonly first: number; readonly count: 
 let steps = 0;
 
 /**
- * The builder's number on the host. In a chroot each step has its own, so that what it leaves running can be told from
- * another's.
+ * The builder's UID on the host. In a chroot each step has its own, which tells its leftover processes from those of another
+ * step.
  */
 function outsideId(jail: Jail): number {
   const { first, count } = jail.freeIds;
@@ -73,7 +73,7 @@ function outsideId(jail: Jail): number {
 }
 
 function textOf(path: string): string {
-  // The root is somebody else's: a link in it must not lead to the host's file.
+  // The root is untrusted: a link in it must not lead to a file of the host.
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';
   return readFileSync(path, 'utf8');
 }
@@ -83,7 +83,7 @@ async function chownAll(path: string, id: number): Promise<void> {
   if (lstatSync(path).isDirectory()) for (const name of await readdir(path)) await chownAll(join(path, name), id);
 }
 
-/** setpriv's words: the process becomes a user with no way back. */
+/** Arguments for setpriv that switch to a user without a way back. */
 export function stepDown(id: number): string[] {
   const without = ['--clear-groups', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
   return ['--reuid', String(id), '--regid', String(id), ...without, '--'];

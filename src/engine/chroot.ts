@@ -7,22 +7,22 @@ import type { Bind, Jail, Sandboxed } from './jail.ts';
 import { insideStart, launch, program } from './launcher.ts';
 import { kernelLimits, processesOf } from './limits.ts';
 
-/** By what a step without namespaces is known. */
+/** Identifies the processes and files of a step without namespaces. */
 export interface Traces {
-  /** The user that runs nothing else. */
+  /** The UID that runs nothing else. */
   readonly uid: number;
-  /** All that it can write on disk. */
+  /** All folders on disk that it can write. */
   readonly folders: readonly string[];
 }
 
 /**
- * The stand-in where root may make no namespaces and no mounts (a plain CI container): the root is copied, what would be
- * bound is moved or copied in and taken out again, and what would be an overlay is a copy whose changes are picked out
- * afterwards. Slower, and no boundary: other people's code runs as a user of its own, without capabilities and with the
- * same seccomp filter, but it sees the network and other processes.
+ * The fallback where root may create neither namespaces nor mounts (a plain CI container). The root is copied; binds are moved
+ * or copied in and taken out again; an overlay is a copy whose changes are collected afterwards. This is slower and no
+ * security boundary: untrusted code runs as its own user, without capabilities and with the same seccomp filter, but it sees
+ * the network and other processes.
  * @param scratch folder of this run, on the cache's file system
- * @param home for an untrusted step, what is its user's
- * @param work runs a command line; of an untrusted step it is told whose processes are the step's and where it writes
+ * @param home for an untrusted step, the folders and files of its user
+ * @param work runs a command line; for an untrusted step it also gets the UID and the writable folders
  */
 export async function inChroot<T>(
   { launcher }: Jail,
@@ -70,7 +70,7 @@ export async function inChroot<T>(
       const { lower, upper, at } = treeOverlay;
       const inner = join(root, at);
       await copyInto(lower, inner);
-      // A second overlay on the same tree goes on from what the first one wrote and took away.
+      // A second overlay on the same tree must include the changes and deletions of the first.
       const gone = whiteouts(upper);
       for (const path of gone) await rm(join(inner, path), { recursive: true, force: true });
       await copyInto(upper, inner);
@@ -87,13 +87,13 @@ export async function inChroot<T>(
   }
 }
 
-/** The builder's root: hard links, which it may not write as they are root's, and what is its own. */
+/** The builder's root: hard links, which it cannot write because root owns them, plus its own files. */
 async function builderRoot(from: string, root: string, home: Home, inside: string): Promise<void> {
   const linked = await run(['cp', '-al', `${from}/.`, root]);
   if (linked.code !== 0) await copyInto(from, root);
   for (const name of ['passwd', 'group'] as const) {
     await mkdir(join(root, 'etc'), { recursive: true });
-    // Removed first: what lies there is a hard link.
+    // Removed first, because the existing file is a hard link.
     await rm(join(root, 'etc', name), { force: true });
     await copyFile(home[name], join(root, 'etc', name));
   }
@@ -106,21 +106,21 @@ async function builderRoot(from: string, root: string, home: Home, inside: strin
   await runOk(['cp', '-a', inside, join(root, '.weir')]);
 }
 
-/** Ends what a step has left running: in a chroot nothing else does. */
+/** Kills the processes that a step left running; in a chroot nothing else does. */
 async function endAll(uid: number): Promise<void> {
   for (let left = processesOf(uid), tries = 0; left.length > 0 && tries < 100; left = processesOf(uid), tries++) {
     for (const pid of left) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It has ended.
+        // It has exited.
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** Programs as hard links (nothing writes to them), settings as a copy, and the folders that programs expect. */
+/** Programs as hard links (nothing writes to them), configuration as a copy, and the folders that programs expect. */
 async function toolRoot(from: string, root: string): Promise<void> {
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) await runOk(['ln', '-s', `usr/${name}`, join(root, name)]);
   const linked = await run(['cp', '-al', join(from, 'usr'), join(root, 'usr')]);
@@ -148,7 +148,7 @@ async function makeDevices(root: string): Promise<void> {
   await run(['ln', '-s', '/proc/self/fd', join(root, 'dev', 'fd')]);
 }
 
-/** Brings one bind in. @returns what takes it out again */
+/** Makes one bind available. @returns a function that takes it out again */
 async function bring(bind: Bind, root: string, scratch: string): Promise<() => Promise<void>> {
   const to = join(root, bind.to ?? bind.from);
   await mkdir(dirname(to), { recursive: true });
@@ -158,7 +158,7 @@ async function bring(bind: Bind, root: string, scratch: string): Promise<() => P
     if (linked.code !== 0) await runOk(['cp', '-a', '-T', bind.from, to]);
     return async () => {};
   }
-  // Folders of this run are moved; anything else of the user's is copied, so that a kill can't lose it in here.
+  // Folders of this run are moved. The user's files are copied, so a kill cannot lose them in here.
   if (folder && bind.from.startsWith(dirname(scratch))) {
     await rename(bind.from, to);
     return () => rename(to, bind.from);
@@ -169,7 +169,7 @@ async function bring(bind: Bind, root: string, scratch: string): Promise<() => P
   };
 }
 
-/** Moves what changed after `mark` from the copy to `upper`, and marks what is gone as overlayfs does: by a 0:0 device. */
+/** Moves what changed after `mark` from the copy to `upper`, and marks deletions as overlayfs does: with a 0:0 device. */
 async function pickChanges(lower: string, copy: string, upper: string, mark: number): Promise<void> {
   const moves: [string, string][] = [];
   const gone: string[] = [];
@@ -188,7 +188,7 @@ async function pickChanges(lower: string, copy: string, upper: string, mark: num
     for (const name of before) gone.push(join(path, name));
   };
   walk('/');
-  // What an earlier overlay wrote and this one took away.
+  // Files that an earlier overlay wrote and this one deleted.
   for (const path of namesBelow(upper)) {
     const written = lstatSync(join(upper, path), { throwIfNoEntry: false });
     if (written === undefined || isWhiteout(written)) continue;
@@ -212,7 +212,7 @@ function readNames(dir: string): string[] {
   return info?.isDirectory() === true ? readdirSync(dir) : [];
 }
 
-/** overlayfs's mark of a path that is gone. */
+/** Whether this is overlayfs's mark of a deleted path. */
 function isWhiteout(info: Stats): boolean {
   return info.isCharacterDevice() && info.rdev === 0;
 }

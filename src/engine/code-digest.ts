@@ -6,11 +6,11 @@ import { temporaryName } from '../base/files.ts';
 import { installRoot } from '../base/paths.ts';
 import { readSource } from './source-tokens.ts';
 
-/** What can run when a module does its work. */
+/** The code that can run when a module does its work. */
 export interface ReachableCode {
-  /** Path below the root → digest of what the file says to the machine; sorted. */
+  /** Path below the root → digest of the file's tokens; sorted. */
   readonly files: Readonly<Record<string, Digest>>;
-  /** npm package with its place in `package-lock.json` → its version and integrity; sorted. */
+  /** npm package by its path in `package-lock.json` → its version and integrity; sorted. */
   readonly packages: Readonly<Record<string, string>>;
 }
 
@@ -18,9 +18,9 @@ const digests = new Map<string, Digest>();
 let own: Checkout | undefined;
 
 /**
- * Digest of the code that can run when a module does its work: the module and all that it imports, static or lazy, and the npm
- * packages that those reach, as `package-lock.json` locks them. Comments, formatting and declarations of types do not count, nor
- * does Node's version. It stands in an action's inputs, so that nobody has to say by hand when code has changed.
+ * Digest of the code that can run when a module does its work: the module, everything it imports, statically or lazily, and
+ * the npm packages they reach, as locked by `package-lock.json`. Comments, formatting, type declarations and Node's version do
+ * not count. It is part of an action's inputs, so a code change invalidates cached results without a version to bump by hand.
  * @param module `import.meta.url` of the module that does the work
  */
 export function codeDigest(module: string): Digest {
@@ -33,7 +33,7 @@ export function codeDigest(module: string): Digest {
   return digest;
 }
 
-/** What `codeDigest` is the digest of. @param root the checkout that the module belongs to: it holds `package-lock.json` */
+/** The input of `codeDigest`. @param root the checkout of the module, with `package-lock.json` */
 export function reachableCode(module: string, root: string): ReachableCode {
   return reach(openCheckout(root), module);
 }
@@ -45,7 +45,7 @@ function reach(checkout: Checkout, module: string): ReachableCode {
   const seen = new Set(due);
   for (let path = due.pop(); path !== undefined; path = due.pop()) {
     const { digest, imports, computed } = sourceOf(checkout, path);
-    if (computed) throw new TypeError(`${path} imports by a computed name, so nobody knows what it reaches`);
+    if (computed) throw new TypeError(`${path} imports by a computed name, so the code it reaches is unknown`);
     files[path] = digest;
     for (const name of imports) {
       if (name.startsWith('node:')) continue;
@@ -66,7 +66,7 @@ function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** What is known of a file while it lies as it did: `stamp` says how. */
+/** Cached facts about a file, valid while its stamp is unchanged. */
 interface KnownFile {
   readonly stamp: string;
   readonly digest: Digest;
@@ -77,21 +77,21 @@ interface KnownFile {
 interface Checkout {
   readonly root: string;
   readonly known: Map<string, KnownFile>;
-  /** Files that were looked at already. */
+  /** Files already checked in this run. */
   readonly checked: Map<string, KnownFile>;
-  /** Whether `known` has what the file on disk has not. */
+  /** Whether `known` has entries that the file on disk lacks. */
   changed: boolean;
   locked: Locked | undefined;
 }
 
-/** What is kept of a file is what this code made of it. */
+/** Digest of the code that produced the cached facts. */
 function reader(): Digest {
   return sha256(
     ['code-digest.ts', 'source-tokens.ts'].map((name) => readFileSync(join(import.meta.dirname, name))).join('\0'),
   );
 }
 
-/** Beside what Node keeps of the compiled code: whoever can write there can change the code itself. */
+/** Next to Node's compile cache: anyone who can write there can change the code itself. */
 function cacheFile(root: string): string {
   return join(root, 'node_modules', '.cache', 'weir', 'code.json');
 }
@@ -108,7 +108,7 @@ function knownFiles(root: string): Map<string, KnownFile> {
     };
     if (kept.reader === reader()) return new Map(Object.entries(kept.files));
   } catch {
-    // Not there, or half of it: the sources are read.
+    // Missing or truncated: read the sources.
   }
   return new Map();
 }
@@ -117,13 +117,13 @@ function sourceOf(checkout: Checkout, path: string): KnownFile {
   const checked = checkout.checked.get(path);
   if (checked !== undefined) return checked;
   const file = join(checkout.root, path);
-  // Before it is read: what is written meanwhile moves it on.
+  // Stat before reading: a later write then changes the stamp.
   const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
   const stamp = [ino, size, mtimeNs, ctimeNs].join(' ');
   let known = checkout.known.get(path);
   if (known?.stamp !== stamp) {
     known = { stamp, ...read(file, path) };
-    // A file that is written twice within a tick of the clock keeps its stamp.
+    // A file written twice within one clock tick keeps its stamp, so a very recent one is not cached.
     if (Date.now() - Number(ctimeNs / 1_000_000n) > 2000) {
       checkout.known.set(path, known);
       checkout.changed = true;
@@ -137,8 +137,7 @@ function read(file: string, path: string): Omit<KnownFile, 'stamp'> {
   const text = readFileSync(file, 'utf8');
   if (!path.endsWith('.ts')) return { digest: sha256(text), imports: [], computed: false };
   const source = readSource(text);
-  if (source === undefined)
-    throw new TypeError(`${path}: what is code there and what is a comment cannot be told (readSource)`);
+  if (source === undefined) throw new TypeError(`${path}: cannot tell code from comments (readSource)`);
   return { digest: sha256(source.code), imports: source.imports, computed: source.computed };
 }
 
@@ -152,7 +151,7 @@ function remember(checkout: Checkout): void {
     writeFileSync(temporary, JSON.stringify({ reader: reader(), files: Object.fromEntries(checkout.known) }));
     renameSync(temporary, file);
   } catch {
-    // A checkout that nobody may write to is read each time: a twentieth of a second.
+    // A read-only checkout is read each time, in about 50 ms.
     rmSync(temporary, { force: true });
   }
 }
@@ -176,11 +175,11 @@ function packageName(specifier: string): string {
     .join('/');
 }
 
-/** Adds a package and what it depends on, each as Node finds it from where it is asked for. @param from place of who asks */
+/** Adds a package and its dependencies, each as Node resolves it. @param from path of the importer in the lock file */
 function addPackage(checkout: Checkout, name: string, from: string, packages: Record<string, string>): void {
   checkout.locked ??= JSON.parse(readFileSync(join(checkout.root, 'package-lock.json'), 'utf8')) as Locked;
   const place = placeOf(checkout.locked, name, from);
-  // A peer or an optional package that is not there.
+  // A missing peer or optional dependency.
   if (place === undefined) {
     if (from === '') throw new TypeError(`package-lock.json has no ${name}`);
     return;

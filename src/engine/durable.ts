@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { diskError, temporaryName } from '../base/files.ts';
 import { run } from '../base/process.ts';
 
-/** Writes a new file and waits until the disk has its bytes. */
+/** Writes a new file and waits until its bytes are on the disk. */
 export function writeDurable(path: string, data: string | Uint8Array, mode: number): void {
   const fd = openSync(path, 'wx', mode);
   try {
@@ -14,7 +14,7 @@ export function writeDurable(path: string, data: string | Uint8Array, mode: numb
   }
 }
 
-/** Replaces a file so that a reader sees the old content or the new, and so that the disk has the new one when this is done. */
+/** Replaces a file atomically and waits until the new content is on the disk. */
 export function writeDurably(path: string, data: string): void {
   const temporary = temporaryName(path);
   try {
@@ -27,7 +27,7 @@ export function writeDurably(path: string, data: string): void {
   }
 }
 
-/** Waits until the disk has what a folder names: a rename in it survives a power cut only then. */
+/** Waits until a folder's entries are on the disk; only then does a rename in it survive a power cut. */
 export function syncFolder(dir: string): void {
   const fd = openSync(dir, 'r');
   try {
@@ -38,8 +38,8 @@ export function syncFolder(dir: string): void {
 }
 
 /**
- * Waits until all that was written to a path's file system is on the disk: one syncfs(2) for thousands of files, where an fsync
- * for each would take minutes. @returns whether it was done: a host without coreutils' `sync -f` cannot
+ * Waits until everything written to a path's file system is on the disk: one syncfs(2) for thousands of files, where an fsync
+ * for each would take minutes. @returns false if the host lacks coreutils' `sync -f`
  */
 export async function syncFileSystem(path: string): Promise<boolean> {
   const { code } = await run(['sync', '-f', path]).catch(() => ({ code: 1 }));

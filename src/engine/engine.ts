@@ -5,19 +5,19 @@ import type { Engine } from './action.ts';
 import { removeTree } from './scratch.ts';
 import { openStore } from './store.ts';
 
-/** Folders of a cache in which things are made under temporary names. */
+/** Folders of a cache that may contain temporary files. */
 const tempDirs = [
   ...['store', 'store/tmp', 'store/stamps', 'actions', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys'],
   ...['partial', 'git', 'rendered'],
 ];
 
 /**
- * Opens the engine under a cache root, after removing what killed runs left.
- * @param tell gets what was found wrong in the cache and is put right
+ * Opens the engine under a cache root, after removing what killed runs left behind.
+ * @param tell receives warnings about damage in the cache that is being repaired
  * @throws WeirError `not-writable`, `no-space`
  */
 export async function openEngine(cache: string, tell: (text: string) => void = () => {}): Promise<Engine> {
-  // Modes of blobs end up in packages, and tools take the mask over: what is made must not depend on whose shell it was.
+  // Blob modes end up in packages, and tools inherit the umask: outputs must not depend on the user's shell.
   process.umask(0o022);
   try {
     const store = await openStore(join(cache, 'store'), tell);
@@ -32,7 +32,7 @@ export async function openEngine(cache: string, tell: (text: string) => void = (
   }
 }
 
-/** Removes from these folders what runs that were killed had there under temporary names. */
+/** Removes the temporary files that killed runs left in these folders. */
 export async function sweep(folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {

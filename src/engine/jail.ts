@@ -3,23 +3,23 @@ import type { Launcher } from './launcher.ts';
 import type { Limits } from './limits.ts';
 
 /**
- * How processes are isolated on this host: `bubblewrap` in a user namespace; `bubblewrap-root`, the same by a root user who
- * may mount but make no user namespace; `chroot` where neither is allowed, which is no boundary. The last two are weaker and
- * are used only where the user asks for them by name.
+ * How processes are isolated on this host: `bubblewrap` in a user namespace; `bubblewrap-root`, the same run by root where
+ * mounts are allowed but user namespaces are not; `chroot` where neither is allowed, which is no security boundary. The last
+ * two are weaker and must be requested by name.
  */
 export interface Jail {
   readonly kind: 'bubblewrap' | 'bubblewrap-root' | 'chroot';
-  /** The programs that make the sandbox; they are never visible inside. */
+  /** The programs that create the sandbox; they are never visible inside. */
   readonly launcher: Launcher;
-  /** Ids of the host that belong to nobody; used where Weir runs as root. */
+  /** Unused UIDs of the host, for when Weir runs as root. */
   readonly freeIds: { readonly first: number; readonly count: number };
-  /** Scratch folders of runs: on the cache's file system. */
+  /** Folder for the scratch folders of runs, on the cache's file system. */
   readonly scratch: string;
 }
 
 export interface Bind {
   readonly from: string;
-  /** Path inside; the same as `from` where left out. */
+  /** Path inside; defaults to `from`. */
   readonly to?: string;
   readonly writable?: boolean;
 }
@@ -33,35 +33,35 @@ interface Common {
   readonly log?: string;
 }
 
-/** One of Weir's own steps: a program of the toolbox with arguments of ours. Root inside, without the right to mount. */
+/** A step of Weir itself: a toolbox program with trusted arguments. Root inside, but not allowed to mount. */
 export interface ToolStep extends Common {
   readonly code: 'tool';
-  /** Folder that becomes `/`; never written. Without an overlay only its /usr and /etc are visible. */
+  /** Folder that becomes a read-only `/`. Without an overlay only its /usr and /etc are visible. */
   readonly root: string;
-  /** Where writes to `/` go: an empty folder `upper` that then holds just what was written, and scratch `work` beside it. */
+  /** Where writes to `/` go: `upper`, empty before, then holds exactly what was written; `work` is scratch beside it. */
   readonly overlay?: { readonly upper: string; readonly work: string };
   /** Another folder, mounted at `at` as an overlay; `upper` then holds what was written there. */
   readonly treeOverlay?: { readonly lower: string; readonly upper: string; readonly work: string; readonly at: string };
   /** Shares the host's network; off by default. */
   readonly network?: boolean;
-  /** Folders below a bind that are seen empty, by their paths inside: the cache in a user's working folder. */
+  /** Folders below a bind, by their path inside, that are hidden by an empty one: the cache in a user's working folder. */
   readonly hidden?: readonly string[];
-  /** The host's devices, for /dev/kvm. */
+  /** Devices of the host, such as /dev/kvm. */
   readonly devices?: readonly string[];
 }
 
 /**
- * A step that runs what somebody else wrote: a spec's macros, a build, a source's script. An ordinary user inside, without
- * capabilities, on a read-only root: only /tmp, /var/tmp, /dev/shm and the writable binds take what it writes.
+ * A step that runs untrusted code: a spec's macros, a build, a source's script. It runs as an ordinary user without
+ * capabilities on a read-only root; only /tmp, /var/tmp, /dev/shm and the writable binds are writable.
  */
 export interface UntrustedStep extends Common {
   readonly code: 'untrusted';
-  /** Folder whose entries are seen read-only below `/`. */
+  /** Folder whose entries appear read-only below `/`. */
   readonly root: string;
   readonly limits: Limits;
 }
 
 export type Sandboxed = ToolStep | UntrustedStep;
 
-/** The user, inside, that other people's code runs as. */
+/** The user inside the sandbox that runs untrusted code. */
 export const builder = { name: 'builder', uid: 1000, gid: 1000 } as const;

@@ -9,37 +9,37 @@ import { type Seal, sealed, unsealed } from './seal.ts';
 import { seccompFilter } from './seccomp.ts';
 
 /**
- * The programs that make a sandbox, in a folder of their own that no sandbox shows: what runs inside could otherwise change
- * what the host runs next. They are copies out of a toolbox, run by their own loader, so that the host needs no libraries.
+ * The programs that create a sandbox, in their own folder that no sandbox shows; otherwise code inside could change what the
+ * host runs next. They are copied from a toolbox and run by their own loader, so they need no libraries of the host.
  */
 export interface Launcher {
   readonly dir: string;
-  /** A second copy of loader, library and setpriv, for use inside; the host never runs it. */
+  /** A second copy of loader, libraries and setpriv for use inside; the host never runs it. */
   readonly inside: string;
 }
 
 const programNames = ['bwrap', 'prlimit', 'setpriv', 'unshare'] as const;
 type ProgramName = (typeof programNames)[number];
 
-/** Files with the seccomp filters for tools and for other people's code. */
+/** Files with the seccomp filters for tools and for untrusted code. */
 type FilterName = 'tool.bpf' | 'untrusted.bpf';
 
-/** The words that start one of the programs, in the launcher's folder: the loader would split a path at a colon. */
+/** Arguments that start one of the programs from within the launcher's folder: the loader would split a path at a colon. */
 export function program(name: ProgramName): string[] {
   return ['./ld.so', '--library-path', 'lib', `./${name}`];
 }
 
 /**
  * A command line that runs `words` in the launcher's folder.
- * @param filter is open as file descriptor 9, from which bubblewrap reads it
- * @param info a file that is open as file descriptor 8, to which bubblewrap writes what it has made
+ * @param filter opened as file descriptor 9, from which bubblewrap reads it
+ * @param info a file opened as file descriptor 8, to which bubblewrap writes the sandbox's PIDs
  */
 export function launch({ dir }: Launcher, words: readonly string[], filter?: FilterName, info?: string): string[] {
   const files = `${filter === undefined ? '' : ` 9<${filter}`}${info === undefined ? '' : ' 8>"$info"'}`;
   return ['/bin/sh', '-c', `cd -- "$1" && info=$2 && shift 2 && exec "$@"${files}`, 'sh', dir, info ?? '', ...words];
 }
 
-/** The libraries that these programs load; what one does not need does no harm. */
+/** The libraries that these programs load; one that a program does not need does no harm. */
 const libraries = [
   'libc.so.6',
   'libcap.so.2',
@@ -54,24 +54,24 @@ const arm = process.arch === 'arm64';
 const libraryFolder = arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 const loader = arm ? 'usr/lib/ld-linux-aarch64.so.1' : 'usr/lib64/ld-linux-x86-64.so.2';
 
-/** The files of a toolbox's root that start it, for `known` of `openLauncher`. */
+/** The files of a toolbox's root that the launcher is made of, for `known` of `openLauncher`. */
 export const launcherFiles: readonly string[] = [loader, ...programNames.map((name) => `usr/bin/${name}`)];
 
-/** How the copy inside is started there. */
+/** How the inner copy is started inside the sandbox. */
 export const insideStart = ['/.weir/ld.so', '--library-path', '/.weir/lib', '/.weir/setpriv'] as const;
 
-/** Where the launcher of a toolbox lies. @param id names the toolbox */
+/** The folder of a toolbox's launcher. @param id identifies the toolbox */
 export function launcherFolder(cache: string, id: string): string {
   return join(cache, 'launcher', id.slice(0, 16));
 }
 
 /**
- * The launcher out of a toolbox's root, checked against its digests at each call, and laid out anew where it does not match.
- * @param root a toolbox folder that has just been verified; only read where the launcher has to be made
- * @param id names the toolbox: another toolbox has another launcher
- * @param seal of the cache: nobody else can say what the files' digests are
- * @param known digests of the toolbox's files by path, which the copies must have too
- * @throws WeirError `bad-toolbox` where the root lacks one of the programs
+ * The launcher for a toolbox. Every call checks it against its digests and recreates it if they do not match.
+ * @param root a toolbox folder that has just been verified; read only if the launcher must be created
+ * @param id identifies the toolbox: each toolbox has its own launcher
+ * @param seal of the cache, which signs the recorded digests
+ * @param known digests of the toolbox's files by path, which the copies must match too
+ * @throws WeirError `bad-toolbox` if the root lacks one of the programs
  */
 export async function openLauncher(
   cache: string,
@@ -101,9 +101,9 @@ async function parts(root: string): Promise<Part[]> {
       return await readFile(join(root, path));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
-      throw new WeirError('bad-toolbox', `the toolbox lacks ${path}, which makes sandboxes`, {
+      throw new WeirError('bad-toolbox', `the toolbox lacks ${path}, which is needed for sandboxes`, {
         where: { file: root },
-        hint: 'it needs bubblewrap and util-linux with their libraries',
+        hint: 'the toolbox must contain bubblewrap and util-linux with their libraries',
       });
     }
   };
@@ -123,7 +123,7 @@ async function parts(root: string): Promise<Part[]> {
   return found;
 }
 
-/** What the mark of the digests is about. */
+/** The subject under which the digests are signed. */
 function subject(dir: string): string {
   return `launcher ${basename(dir)}`;
 }
@@ -138,18 +138,18 @@ async function layOut(dir: string, root: string, seal: Seal): Promise<void> {
       await writeFile(join(temporary, to), bytes, { mode });
       digests[to] = sha256(bytes);
     }
-    // Another user's code may run with the ids that a run as root gives it: it has to get at its own copy.
+    // If Weir runs as root, untrusted code has another UID and must be able to read its copy.
     for (const folder of ['.', 'lib', 'inside', 'inside/lib']) chmodSync(join(temporary, folder), 0o755);
     await writeFile(join(temporary, 'digests.json'), sealed(seal, subject(dir), JSON.stringify(digests)));
     await rename(temporary, dir);
   } catch (error) {
     await removeTree(temporary);
-    // Another run was faster: its folder is as good as ours.
+    // Another run created it first; its folder is just as good if it verifies.
     if (!(await verified(dir, seal))) throw error;
   }
 }
 
-/** Whether every file of the launcher has the digest that was noted for it, and its filters are those of this Weir. */
+/** Whether every file of the launcher matches its recorded digest and the seccomp filters are those of this version of Weir. */
 async function verified(dir: string, seal: Seal, known?: ReadonlyMap<string, Digest>): Promise<boolean> {
   if (!(await exists(join(dir, 'digests.json')))) return false;
   try {
@@ -165,7 +165,7 @@ async function verified(dir: string, seal: Seal, known?: ReadonlyMap<string, Dig
     const originals = { 'ld.so': loader, ...Object.fromEntries(programNames.map((name) => [name, `usr/bin/${name}`])) };
     for (const [name, original] of Object.entries(originals)) {
       if (digests[name] === undefined) return false;
-      // Links in the toolbox have no digest of their own.
+      // Symbolic links in the toolbox have no digest.
       const expected = known?.get(original);
       if (expected !== undefined && expected !== digests[name]) return false;
     }

@@ -4,24 +4,24 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 
-/** What a sandboxed step may use. */
+/** Resource limits of a sandboxed step. */
 export interface Limits {
   /** Processes and threads at the same time. */
   readonly processes: number;
-  /** Resident bytes of all its processes together. */
+  /** Resident memory of all its processes together, in bytes. */
   readonly memory: number;
   /** Bytes on disk in the folders that it may write. */
   readonly disk: number;
-  /** Seconds from start to end. */
+  /** Wall-clock seconds. */
   readonly seconds: number;
-  /** Bytes of what it prints, where that is kept in memory. */
+  /** Bytes of captured output. */
   readonly output: number;
 }
 
 const mebibyte = 1 << 20;
 const gibibyte = 1 << 30;
 
-/** Most of the machine for a build; what a browser or a compiler needs is less. */
+/** For a build: most of the machine. The largest builds, such as a browser's, need less. */
 export const buildLimits: Limits = {
   processes: 16_384,
   memory: Math.max(2 * gibibyte, Math.floor(totalmem() * 0.8)),
@@ -30,7 +30,7 @@ export const buildLimits: Limits = {
   output: 64 * mebibyte,
 };
 
-/** To read a spec takes a second. */
+/** For parsing a spec, which takes about a second. */
 export const queryLimits: Limits = {
   processes: 16_384,
   memory: 2 * gibibyte,
@@ -39,27 +39,27 @@ export const queryLimits: Limits = {
   output: 64 * mebibyte,
 };
 
-/** For a script that makes a source file. */
+/** For a script that generates a source file. */
 export const scriptLimits: Limits = { ...buildLimits, seconds: 3600 };
 
-/** Free bytes that a step leaves to everybody else on the disk. */
+/** Free bytes that a step must leave on the disk. */
 const diskReserve = 256 * mebibyte;
 
-/** prlimit's words for what the kernel itself holds a step to. */
+/** Arguments for prlimit: the limits that the kernel enforces. */
 export function kernelLimits({ processes, disk }: Limits): string[] {
   return [`--nproc=${processes}:${processes}`, `--fsize=${disk}:${disk}`, '--core=0:0'];
 }
 
-/** The error of a step that was ended. */
+/** The error for a step that was killed at a limit. */
 export function limitError(what: string, hint: string): WeirError {
   return new WeirError('limit-exceeded', what, { hint });
 }
 
 /**
- * Watches a running step and says once which limit it has passed.
+ * Watches a running step and reports the first limit that it exceeds.
  * @param pids the processes of the step, as this process sees them
  * @param folders where it can write on disk
- * @returns what stops watching
+ * @returns a function that stops the watch
  */
 export function watchLimits(
   limits: Limits,
@@ -78,16 +78,16 @@ export function watchLimits(
     if (residentBytes(pids()) > limits.memory) {
       tell(
         limitError(
-          `the step used more than ${inMebibytes(limits.memory)} of memory and was ended`,
-          'it may be a fault in what it runs; else build on a machine with more memory',
+          `the step used more than ${inMebibytes(limits.memory)} of memory and was killed`,
+          'check what it runs for a memory leak, or build on a machine with more memory',
         ),
       );
     }
     if (availableMemory() < memoryReserve) {
       tell(
         limitError(
-          'the machine ran out of memory and the step was ended',
-          'less at the same time, more memory, or a lower memory in [toolbox] limits',
+          'the machine ran out of memory and the step was killed',
+          'run fewer builds at a time, add memory, or lower the memory in [toolbox] limits',
         ),
       );
     }
@@ -99,20 +99,20 @@ export function watchLimits(
     const started = performance.now();
     let used = 0;
     for (const folder of folders) used += await bytesBelow(folder);
-    // Adding up many files is dear: a twentieth of the time at most goes into it.
+    // Walking many files is slow, so it may take a twentieth of the time at most.
     addUpAt = performance.now() + 20 * (performance.now() - started);
     if (used > limits.disk) {
       tell(
         limitError(
-          `the step wrote more than ${inMebibytes(limits.disk)} to disk and was ended`,
+          `the step wrote more than ${inMebibytes(limits.disk)} to disk and was killed`,
           'see its log for what it wrote',
         ),
       );
     } else if (scarce) {
       tell(
         limitError(
-          `the step filled the disk and was ended: it wrote ${inMebibytes(used)}, ${inMebibytes(bavail * bsize)} are free`,
-          'free some space, or point XDG_CACHE_HOME at a larger file system',
+          `the step filled the disk and was killed: it wrote ${inMebibytes(used)}, ${inMebibytes(bavail * bsize)} are free`,
+          'free some space, or set XDG_CACHE_HOME to a folder on a larger file system',
         ),
       );
     }
@@ -121,7 +121,7 @@ export function watchLimits(
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
-    // A folder that goes while it is looked at is the end of the step, not an error.
+    // A folder that disappears during the check means that the step has ended; this is no error.
     look()
       .catch(() => {})
       .finally(() => {
@@ -132,8 +132,8 @@ export function watchLimits(
     () =>
       tell(
         limitError(
-          `the step took longer than ${limits.seconds} seconds and was ended`,
-          'it may wait for something that it cannot have in a sandbox, such as the network',
+          `the step timed out after ${limits.seconds} seconds and was killed`,
+          'it may be waiting for something that a sandbox does not have, such as the network',
         ),
       ),
     limits.seconds * 1000,
@@ -150,7 +150,7 @@ function inMebibytes(bytes: number): string {
   return `${Math.ceil(bytes / mebibyte)} MiB`;
 }
 
-/** Memory that stays for everybody else: what a step has in files in memory, pipes and sockets is nobody's resident pages. */
+/** Memory kept free for the rest of the machine: a step's tmpfs files, pipes and sockets count in no process's resident pages. */
 const memoryReserve = Math.min(256 * mebibyte, Math.floor(totalmem() / 32));
 
 function availableMemory(): number {
@@ -160,7 +160,7 @@ function availableMemory(): number {
 
 const pageSize = 4096;
 
-/** Resident bytes by statm (proc(5)): pages that two processes share count twice, which a limit may. */
+/** Resident bytes from statm (proc(5)). Pages shared by two processes count twice, which is acceptable for a limit. */
 function residentBytes(pids: readonly number[]): number {
   let bytes = 0;
   for (const pid of pids) {
@@ -168,13 +168,13 @@ function residentBytes(pids: readonly number[]): number {
       const [, resident = '0'] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ');
       bytes += Number(resident) * pageSize;
     } catch {
-      // It has ended.
+      // It has exited.
     }
   }
   return bytes;
 }
 
-/** A process with all that it started; what lost its parent belongs to the sandbox's first process, which is among them. */
+/** A process and its descendants. Orphans are reparented to the sandbox's first process, which is among them. */
 export function descendants(pid: number): number[] {
   const found = [pid];
   for (let at = 0; at < found.length; at++) {
@@ -185,14 +185,14 @@ export function descendants(pid: number): number[] {
           if (child !== '') found.push(Number(child));
         }
       } catch {
-        // It has ended.
+        // It has exited.
       }
     }
   }
   return found;
 }
 
-/** All processes of a user, by number. */
+/** PIDs of all processes of a user. */
 export function processesOf(uid: number): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -214,7 +214,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Bytes that a file, or the files below a folder, take on disk. */
+/** Disk usage in bytes of a file, or of the files below a folder. */
 async function bytesBelow(folder: string): Promise<number> {
   let bytes = 0;
   const inside = await opendir(folder).catch(() => undefined);

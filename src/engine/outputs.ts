@@ -4,8 +4,8 @@ import { WeirError } from '../base/errors.ts';
 
 /**
  * Files with an ending below folders that an untrusted step has written, sorted.
- * @throws WeirError `bad-output` at anything there that is neither a file nor a folder: a link would make Weir read whatever
- *   on the host it points to; at two of one name, and at more bytes than `limit` in all
+ * @throws WeirError `bad-output` for anything that is neither a file nor a folder (a link would make Weir read whatever it
+ *   points to on the host), for two files of the same name, and for more than `limit` bytes in total
  */
 export function outputFiles(folders: readonly string[], ending: string, limit: number): string[] {
   const found: string[] = [];
@@ -17,22 +17,23 @@ export function outputFiles(folders: readonly string[], ending: string, limit: n
       const info = lstatSync(path);
       if (info.isDirectory()) walk(path);
       else if (!info.isFile()) {
-        const hint = 'a build leaves packages as plain files, not as links, devices or sockets';
+        const hint = 'a build must leave its packages as regular files, not as links, devices or sockets';
         throw bad(`the step left ${name}, which is neither a file nor a folder`, path, hint);
       } else if (name.endsWith(ending)) {
-        // A file with holes takes no space until it is copied.
+        // A sparse file takes no space until it is copied.
         size += info.size;
-        if (size > limit) throw bad(`the step left more than ${limit} bytes`, path, 'see [toolbox] limits');
-        if (names.has(name)) throw bad(`the step left two files called ${name}`, path, 'a package has one file');
+        if (size > limit) throw bad(`the step left more than ${limit} bytes of output`, path, 'see [toolbox] limits');
+        if (names.has(name)) throw bad(`the step left two files called ${name}`, path, 'keep one file per package');
         names.add(name);
         found.push(path);
       }
     }
   };
   for (const folder of folders) {
-    // The step could have put a link in the folder's own place.
+    // The step could have replaced the folder itself with a link.
     if (lstatSync(folder).isDirectory()) walk(folder);
-    else throw bad('the step replaced its output folder', folder, 'it may write into it, and not put a link there');
+    else
+      throw bad('the step replaced its output folder', folder, 'write into the folder; do not replace it with a link');
   }
   return found.sort();
 }

@@ -19,14 +19,14 @@ const baseEnvironment = {
 } as const;
 
 /**
- * Runs in the sandbox to the end; a non-zero exit is a result.
- * @throws WeirError `limit-exceeded` where an untrusted step used more than its limits
+ * Runs a step in the sandbox to its end; a non-zero exit code is a result.
+ * @throws WeirError `limit-exceeded` if an untrusted step exceeds its limits
  */
 export function runSandboxed(jail: Jail, spec: Sandboxed): Promise<RunResult> {
   return runBy(run, jail, spec);
 }
 
-/** Runs in the sandbox; a non-zero exit is a WeirError `tool-failed`. */
+/** Runs a step in the sandbox; a non-zero exit code is a WeirError `tool-failed`. */
 export async function runSandboxedOk(jail: Jail, spec: Sandboxed): Promise<RunResult> {
   return runBy(runOk, jail, spec);
 }
@@ -50,7 +50,7 @@ async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunRe
   });
 }
 
-/** Runs with the limits watched. @param traces by what the step is known where it is not just the child and its own */
+/** Runs a step and enforces its limits. @param traces identifies the step if it is more than the child and its descendants */
 async function withLimits(
   { limits, binds = [], log }: UntrustedStep,
   home: Home,
@@ -77,8 +77,8 @@ async function withLimits(
         onExceeded: () =>
           tell(
             limitError(
-              `the step printed more than ${limits.output} bytes and was ended`,
-              'see what it runs for an endless loop',
+              `the step printed more than ${limits.output} bytes and was killed`,
+              'check what it runs for an endless loop',
             ),
           ),
       },
@@ -91,15 +91,15 @@ async function withLimits(
     });
   } finally {
     stop?.();
-    // Before anything of it is read: what still runs could put a link in a file's place.
+    // Before any output is read: a process still running could replace a file with a link.
     if (traces === undefined) await endNamespace(home.info);
   }
 }
 
 /**
- * Ends the first process of a step's pid namespace, and with it every other, and waits until they are gone. bubblewrap ends as
- * soon as the step's own program does, and leaves that to the kernel; and code with the same user as that first process could
- * have talked it out of ending.
+ * Kills the first process of a step's PID namespace, and with it all others, and waits until they are gone. bubblewrap exits
+ * together with the step's own program and leaves that to the kernel; and code with the same UID as that first process could
+ * have kept it from exiting.
  */
 async function endNamespace(info: string): Promise<void> {
   const text = await readFile(info, 'utf8').catch(() => '');
@@ -110,14 +110,14 @@ async function endNamespace(info: string): Promise<void> {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended.
+      // It has exited.
     }
-    if (Date.now() > deadline) throw limitError('what the step left running cannot be ended', `see process ${pid}`);
+    if (Date.now() > deadline) throw limitError('cannot kill what the step left running', `see process ${pid}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
 
-/** Whether a process lives and is number 1 in a pid namespace of its own: a number that has come again is not. */
+/** Whether a process lives and is PID 1 of its own PID namespace; a reused PID is not. */
 function isFirstOfNamespace(pid: number): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -127,7 +127,7 @@ function isFirstOfNamespace(pid: number): boolean {
   }
 }
 
-/** Runs a tool in the sandbox with stdout as a stream; only in a namespace. */
+/** Runs a tool in the sandbox with stdout as a stream; requires namespaces. */
 export function streamSandboxed(jail: Jail, spec: ToolStep): ReturnType<typeof stream> {
   return stream(sandboxArgv(jail, spec), runOptions(spec));
 }
@@ -142,8 +142,8 @@ function runOptions(spec: Sandboxed): RunOptions {
 }
 
 /**
- * What a tool's root has inside, of all that a root can have: files of any owner, a root of its own (rpm), other ids.
- * Nothing that mounts, makes devices, or reaches the kernel's settings or the network's.
+ * The capabilities of a tool that is root inside: to write files of any owner, to chroot (rpm), to change its ids. Nothing that
+ * mounts, makes devices, or reaches kernel or network settings.
  */
 const toolCapabilities = [
   'CAP_CHOWN',
@@ -159,12 +159,12 @@ const toolCapabilities = [
   'CAP_SYS_CHROOT',
 ];
 
-/** What it takes to become another user, before that user's program starts. */
+/** Capabilities needed to switch to another user before its program starts. */
 const stepDownCapabilities = ['CAP_SETGID', 'CAP_SETPCAP', 'CAP_SETUID'];
 
-/** The command line that runs a tool; given out so that a caller can start it with its own stdio (a console). */
+/** The command line that runs a tool. Exported so that callers can start it with their own stdio (a console). */
 export function sandboxArgv(jail: Jail, spec: ToolStep): string[] {
-  if (jail.kind === 'chroot') throw noNamespaces('a program that talks to the terminal cannot run in a chroot copy');
+  if (jail.kind === 'chroot') throw noNamespaces('an interactive program cannot run in a chroot copy');
   const stage = overlayStage(spec);
   const { overlay, treeOverlay } = spec;
   const words = overlay === undefined ? readOnlyTools(spec.root, spec.network === true) : [];
@@ -186,12 +186,12 @@ export function sandboxArgv(jail: Jail, spec: ToolStep): string[] {
 
 type Overlay = NonNullable<ToolStep['treeOverlay']>;
 
-/** Characters that overlayfs gives a meaning in a path, and bubblewrap's way to write them does not reach the kernel whole. */
+/** Characters that are special in an overlayfs path; bubblewrap's escaping of them does not reach the kernel intact. */
 const oddPath = /[:,\\\n]/;
 
 /**
- * Overlays of a step. Where one of their folders has an odd path, a first bubblewrap binds it to a plain one, and the second
- * makes the sandbox; everything else is there under its own path.
+ * The overlays of a step. If a folder has an odd path, a first bubblewrap binds it to a plain one and a second one creates
+ * the sandbox; everything else keeps its path.
  */
 function overlayStage({ root, overlay, treeOverlay }: ToolStep): {
   readonly overlay: (overlay: Overlay) => string[];
@@ -202,7 +202,7 @@ function overlayStage({ root, overlay, treeOverlay }: ToolStep): {
     ...(treeOverlay === undefined ? [] : [treeOverlay.lower, treeOverlay.upper, treeOverlay.work]),
   ];
   const odd = folders.some((folder) => oddPath.test(folder));
-  // Upper and work have to be on one mount, so their common parent is bound, not each.
+  // Upper and work must be on the same mount, so their common parent is bound, not each of them.
   const plain = new Map<string, string>();
   const binds: string[] = [];
   const place = (folder: string): string => {
@@ -271,7 +271,7 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
   }
   words.push('--ro-bind', jail.launcher.inside, '/.weir', '--remount-ro', '/', '--cap-drop', 'ALL');
   words.push(...stepDownCapabilities.flatMap((each) => ['--cap-add', each]));
-  // In a user namespace the builder has its number of inside; elsewhere the host's.
+  // In a user namespace this is the UID inside; otherwise the host's.
   const id = jail.kind === 'bubblewrap' ? builder.uid : home.owner!;
   return started(jail, [...words, ...command, ...insideStart, ...stepDown(id), ...spec.argv], more);
 }
@@ -279,15 +279,15 @@ function untrustedArgv(jail: Jail, spec: UntrustedStep, home: Home): string[] {
 interface Start {
   readonly filter: 'tool.bpf' | 'untrusted.bpf';
   readonly network: boolean;
-  /** prlimit's words. */
+  /** Arguments for prlimit. */
   readonly limits?: readonly string[];
-  /** A command line that goes before bubblewrap's. */
+  /** A command line to put before bubblewrap's. */
   readonly before: readonly string[];
-  /** Where bubblewrap writes the number of the sandbox's first process. */
+  /** File to which bubblewrap writes the PID of the sandbox's first process. */
   readonly info?: string;
 }
 
-/** bubblewrap with what every sandbox has: a filter, namespaces, no terminal of ours, an end when Weir ends. */
+/** bubblewrap with what every sandbox has: a filter, namespaces, no access to our terminal, and its end when Weir exits. */
 function started(jail: Jail, words: readonly string[], { filter, network, limits, before, info }: Start): string[] {
   const argv: string[] = [];
   if (limits !== undefined) argv.push(...program('prlimit'), ...limits, '--');
@@ -306,7 +306,7 @@ function started(jail: Jail, words: readonly string[], { filter, network, limits
   return launch(jail.launcher, argv, filter, info);
 }
 
-/** Folders above binds, which bubblewrap would make for its own user alone. */
+/** Parent folders of binds; bubblewrap would create them accessible to its own user only. */
 function parentFolders(binds: readonly Bind[]): string[] {
   const there = ['/', '/tmp', '/var/tmp', '/dev/shm'];
   const folders = binds.map((bind) => dirname(bind.to ?? bind.from)).filter((folder) => !there.includes(folder));
@@ -318,8 +318,8 @@ function bindArguments({ binds = [] }: Sandboxed): string[] {
 }
 
 /**
- * The tools' programs and settings read-only on an empty, writable, passing `/`, so that a bind can have any path of the
- * host: bubblewrap could not make its mount point on a read-only file system.
+ * The tools' programs and configuration, read-only on an empty writable `/` that is discarded afterwards. A bind can then have
+ * any path of the host: bubblewrap could not create its mount point on a read-only file system.
  */
 function readOnlyTools(root: string, network: boolean): string[] {
   const argv = ['--tmpfs', '/'];
@@ -332,22 +332,22 @@ function readOnlyTools(root: string, network: boolean): string[] {
 }
 
 /**
- * Every entry of a root read-only, but for the folders that a sandbox has of its own.
- * @throws WeirError `bad-root` where a link is in the way of what the sandbox mounts: bubblewrap would follow it to the host
+ * Every entry of a root, read-only, except the folders that a sandbox provides itself.
+ * @throws WeirError `bad-root` for a link at a mount point: bubblewrap would follow it to the host
  */
 function readOnlyRoot(root: string, binds: readonly Bind[]): string[] {
   const above = binds.map((bind) => (bind.to ?? bind.from).split('/')[1] ?? '');
   for (const path of new Set(['etc', 'var', 'var/tmp', 'etc/passwd', 'etc/group', ...above])) {
     if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
-    throw new WeirError('bad-root', `/${path} is a symbolic link in the root that the step would run in`, {
-      hint: 'a package brings it; a build needs a folder or file there',
+    throw new WeirError('bad-root', `/${path} is a symbolic link in the root of the step`, {
+      hint: 'find the package that contains it; a build needs a folder or file there',
     });
   }
   const own = ['dev', 'proc', 'sys', 'tmp', 'run', 'root', '.weir'];
   return ['--tmpfs', '/', ...entriesOf(root, '/', own), ...own.slice(2, 6).flatMap((name) => ['--dir', `/${name}`])];
 }
 
-/** The entries of a folder one by one below another, read-only, so that more can be put beside them. */
+/** Each entry of a folder bound separately below `at`, read-only; others can then be added beside them. */
 function entriesOf(folder: string, at: string, without: readonly string[]): string[] {
   const argv: string[] = [];
   for (const name of readdirSync(folder).sort()) {
@@ -359,27 +359,27 @@ function entriesOf(folder: string, at: string, without: readonly string[]): stri
   return argv;
 }
 
-/** How the host finds names, and whom it trusts: without these a shared network is of little use. */
+/** The host's name resolution and CA certificates; a shared network is of little use without them. */
 function hostNetwork(): string[] {
   const argv = ['/etc/resolv.conf', '/etc/hosts'].flatMap((path) => ['--ro-bind-try', path, path]);
-  // Debian's place and Fedora's; the tools look in the first.
+  // The locations on Debian and Fedora; the tools look in the first.
   const bundle = '/etc/ssl/certs/ca-certificates.crt';
   const there = [bundle, '/etc/pki/tls/certs/ca-bundle.crt'].find((path) => existsSync(path));
   return there === undefined ? argv : [...argv, '--ro-bind', there, bundle];
 }
 
-/** Checks that a sandbox can be made here. @returns undefined where it can, else what was said */
+/** Checks that a sandbox can be created here. @returns undefined if so, else the error output */
 export async function probeJail(jail: Jail, root: string): Promise<string | undefined> {
   const result = await runSandboxed(jail, { code: 'tool', root, argv: ['/usr/bin/true'] });
   return result.code === 0 ? undefined : result.stderr.trim() || `exit code ${result.code}`;
 }
 
-/** The error for a host on which nothing can be isolated. @param said what bubblewrap said */
+/** The error for a host without usable namespaces. @param said error output of bubblewrap */
 export function noNamespaces(said: string): WeirError {
   const weaker = isRoot
-    ? '; to go on with less, ask for it by name: WEIR_JAIL=bubblewrap-root (no user namespace), WEIR_JAIL=chroot (no boundary: only for code that you trust)'
+    ? '; to accept weaker isolation, set WEIR_JAIL=bubblewrap-root (no user namespace) or WEIR_JAIL=chroot (no boundary: only for code that you trust)'
     : ', or run as root';
-  return new WeirError('no-namespaces', 'this host does not allow the user namespaces that isolate what a build runs', {
+  return new WeirError('no-namespaces', 'this host does not allow the user namespaces that isolate builds', {
     details: [said],
     hint: `enable them (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces=15000)${weaker}`,
     exit: 1,

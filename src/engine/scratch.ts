@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { temporaryName } from '../base/files.ts';
 import { run } from '../base/process.ts';
 
-/** Removes a folder even where a tool left folders without write permission in it. */
+/** Removes a folder, even if a tool left folders without write permission in it. */
 export async function removeTree(dir: string): Promise<void> {
   try {
-    // A sandbox that was stopped takes a moment until nothing in it writes any more.
+    // In a sandbox that was stopped, writes can continue for a moment.
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   } catch {
     await run(['chmod', '-R', 'u+rwX', dir]);
@@ -14,7 +14,7 @@ export async function removeTree(dir: string): Promise<void> {
   }
 }
 
-/** A scratch folder below `base`, removed when `work` ends, however it ends. */
+/** Runs `work` with a scratch folder below `base`, which is removed afterwards whatever the outcome. */
 export async function withScratch<T>(base: string, work: (dir: string) => Promise<T>): Promise<T> {
   await mkdir(base, { recursive: true });
   const dir = temporaryName(join(base, 'work'));

@@ -6,18 +6,18 @@ import { diskError, temporaryName } from '../base/files.ts';
 import { writeDurable } from './durable.ts';
 
 /**
- * A cache's own key. What the cache wrote about its content (results, indexes, stamps) has a mark by this key, so that what
- * anybody else put there is not believed. The key never leaves the cache, and no sandbox sees it.
+ * A cache's own key. The cache signs its records (results, indexes, stamps) with it, and rejects records that anything else
+ * wrote. The key never leaves the cache, and no sandbox sees it.
  */
 export interface Seal {
-  /** HMAC-SHA-256 of a text as 64 hex digits. @param subject what the text is about: a mark does not hold for anything else */
+  /** HMAC-SHA-256 of a text as 64 hex digits. @param subject what the text is about: the mark is valid for nothing else */
   readonly mark: (subject: string, text: string) => string;
 }
 
-/** Bytes of a key; a file of another length is none. */
+/** Bytes of a key; a file of another length is not a key. */
 const keyLength = 32;
 
-/** Opens the key in a file, which is made at first use with mode 0600. A damaged one is made anew: then no old mark holds. */
+/** Opens the key in a file, created on first use with mode 0600. A damaged key is replaced, which invalidates all old marks. */
 export function openSeal(file: string): Seal {
   const key = readKey(file) ?? makeKey(file);
   return {
@@ -25,17 +25,17 @@ export function openSeal(file: string): Seal {
   };
 }
 
-/** Whether a mark is that of the text. */
+/** Whether a mark is valid for the text. */
 export function isMarked(seal: Seal, subject: string, text: string, mark: string): boolean {
   return mark.length === 64 && timingSafeEqual(Buffer.from(mark), Buffer.from(seal.mark(subject, text)));
 }
 
-/** A text with its mark in a line before it, for a file. */
+/** A text preceded by a line with its mark, for a file. */
 export function sealed(seal: Seal, subject: string, text: string): string {
   return `${seal.mark(subject, text)}\n${text}`;
 }
 
-/** What `sealed` made a file of; undefined where the file is not this cache's, or is about something else. */
+/** The text of a file made by `sealed`; undefined if this cache did not write it or it has another subject. */
 export function unsealed(seal: Seal, subject: string, file: string): string | undefined {
   const text = file.slice(65);
   return file[64] === '\n' && isMarked(seal, subject, text, file.slice(0, 64)) ? text : undefined;
@@ -56,16 +56,16 @@ function makeKey(file: string): Buffer {
   try {
     mkdirSync(dirname(file), { recursive: true });
     if (readKey(file) === undefined) rmSync(file, { force: true });
-    // On the disk before anything is marked by it: a key that a power cut takes away takes all results with it.
+    // On the disk before anything is signed with it: losing the key in a power cut would invalidate all results.
     writeDurable(temporary, randomBytes(keyLength), 0o600);
     linkSync(temporary, file);
   } catch (error) {
-    // Another run was faster: its key is the one.
+    // Another run created the key first; use that one.
     if (systemCode(error) !== 'EEXIST') throw diskError(error, file);
   } finally {
     rmSync(temporary, { force: true });
   }
   const key = readKey(file);
-  if (key === undefined) throw new TypeError(`${file} is no key although it was just made`);
+  if (key === undefined) throw new TypeError(`${file} is not a key although it was just written`);
   return key;
 }

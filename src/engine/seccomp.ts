@@ -5,9 +5,9 @@
 
 type Machine = 'x64' | 'arm64';
 
-/** What nothing in a sandbox needs: numbers on x86-64 and arm64; 0 where the machine has no such call. */
+/** System calls that nothing in a sandbox needs: numbers on x86-64 and arm64; 0 if the machine has no such call. */
 const denied: Readonly<Record<string, readonly [number, number]>> = {
-  // Mounts: what is mounted read-only stays so.
+  // Mounts: read-only mounts must stay read-only.
   mount: [165, 40],
   umount2: [166, 39],
   pivot_root: [155, 41],
@@ -19,21 +19,21 @@ const denied: Readonly<Record<string, readonly [number, number]>> = {
   fspick: [433, 433],
   mount_setattr: [442, 442],
   open_tree_attr: [467, 467],
-  // Namespaces: a new user namespace would bring every capability back.
+  // Namespaces: a new user namespace would bring back every capability.
   unshare: [272, 97],
   setns: [308, 268],
-  // Ways into the kernel that have been wide, and that no build needs.
+  // Kernel interfaces with a large attack surface that no build needs.
   bpf: [321, 280],
   perf_event_open: [298, 241],
   userfaultfd: [323, 282],
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],
-  // Keyrings are not in any namespace.
+  // Keyrings are not namespaced.
   add_key: [248, 217],
   request_key: [249, 218],
   keyctl: [250, 219],
-  // Files by handle pass by every mount.
+  // File handles bypass mounts.
   open_by_handle_at: [304, 265],
   fanotify_init: [300, 262],
   // The machine itself.
@@ -60,7 +60,7 @@ const denied: Readonly<Record<string, readonly [number, number]>> = {
   nfsservctl: [180, 42],
   lookup_dcookie: [212, 18],
   kcmp: [312, 272],
-  // Old ones, that few kernels have and nobody calls.
+  // Obsolete calls that few kernels have and nothing uses.
   uselib: [134, 0],
   sysfs: [139, 0],
   _sysctl: [156, 0],
@@ -82,9 +82,9 @@ const auditArch: Readonly<Record<Machine, number>> = { x64: 0xc000003e, arm64: 0
 
 /** All CLONE_NEW* flags that clone(2) takes. */
 const namespaceFlags = 0x7e020000;
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. AF_VSOCK would reach the hypervisor past the network namespace. */
+/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. AF_VSOCK would reach the hypervisor, bypassing the network namespace. */
 const families = [1, 2, 10, 16];
-/** TIOCSTI and TIOCLINUX put words into a terminal as if its user had typed them. */
+/** TIOCSTI and TIOCLINUX inject input into a terminal as if its user had typed it. */
 const terminalRequests = [0x5412, 0x541c];
 
 const errno = { EPERM: 1, ENOSYS: 38, EAFNOSUPPORT: 97 } as const;
@@ -104,10 +104,10 @@ const offset = { number: 0, arch: 4, argument: (index: number) => 16 + 8 * index
 type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, k: number];
 
 /**
- * The filter that every sandboxed program gets: no mounts, no namespaces, no kernel interfaces that reach past the sandbox.
- * A call that is refused fails with EPERM; clone3, whose flags a filter cannot read, with ENOSYS, after which the C library
- * uses clone.
- * @param options `chroot`: rpm changes its root, so that tools may; other people's text may not
+ * The filter for every sandboxed program: no mounts, no namespaces, no kernel interfaces that reach outside the sandbox. A
+ * denied call fails with EPERM; clone3, whose flags a filter cannot read, fails with ENOSYS, and the C library then falls back
+ * to clone.
+ * @param options `chroot`: allowed for tools, because rpm changes its root; denied for untrusted code
  */
 export function seccompFilter(machine: Machine, options: { readonly chroot: boolean }): Buffer {
   const column = machine === 'x64' ? 0 : 1;
@@ -117,7 +117,7 @@ export function seccompFilter(machine: Machine, options: { readonly chroot: bool
     [answer, 0, 0, refuse(errno.ENOSYS)],
     [load, 0, 0, offset.number],
   ];
-  // The x32 table has other numbers for some of these calls.
+  // The x32 table has different numbers for some of these calls.
   if (machine === 'x64') program.push([greaterOrEqual, 0, 1, 0x40000000], [answer, 0, 0, refuse(errno.ENOSYS)]);
   const numbers = Object.values(denied).map((row) => row[column]!);
   if (!options.chroot) numbers.push(chroot[column]);

@@ -1,25 +1,25 @@
-/** What a source says to the machine, and what else it takes in. */
+/** The code of a source file, and its imports. */
 export interface SourceTokens {
-  /** Its tokens without comments, formatting and declarations of types; what cannot be told apart for certain is kept. */
+  /** Its tokens without comments, formatting and type declarations; anything ambiguous is kept. */
   readonly code: string;
   /** Modules and files that it names: `import`, `export … from`, `import('…')`, `require('…')`, `new URL('…', import.meta.url)`. */
   readonly imports: readonly string[];
-  /** Whether it also imports by a name that only running it tells. */
+  /** Whether it also imports by a name that is computed at run time. */
   readonly computed: boolean;
 }
 
 interface Token {
   readonly text: string;
   readonly kind: 'word' | 'string' | 'other' | 'mark';
-  /** Whether a line ends between the token before and this one. */
+  /** Whether there is a line break between the previous token and this one. */
   readonly newline: boolean;
-  /** Whether it is the bracket behind the condition of an `if` or a loop: what follows belongs to it. */
+  /** Whether it is the bracket that closes the condition of an `if` or a loop: the next statement belongs to it. */
   readonly condition: boolean;
 }
 
 /**
- * Reads a TypeScript module as ECMAScript's lexical grammar has it, with TypeScript's postfix `!`.
- * @returns undefined where a slash may be a division or a regular expression, or where the text is no such source
+ * Tokenises a TypeScript module by ECMAScript's lexical grammar, with TypeScript's postfix `!`.
+ * @returns undefined if a slash could be a division or a regular expression, or if the text is not valid source
  */
 export function readSource(text: string): SourceTokens | undefined {
   const tokens = tokenize(text);
@@ -37,16 +37,16 @@ const regex = /\/(?:[^/\\[\n\r]|\\[^\n\r]|\[(?:[^\]\\\n\r]|\\[^\n\r])*\])+\/[\w$
 const spaces = /[\s\ufeff]+/y;
 const lineComment = /\/\/[^\n\r\u2028\u2029]*/y;
 const blockComment = /\/\*.*?\*\//sy;
-/** Up to a substitution or the end. */
+/** Up to a substitution or the end of the template. */
 const template = /(?:[^`\\$]|\\.|\$(?!\{))*(?:`|\$\{)/sy;
 const mark =
   />>>=|\.\.\.|===|!==|\*\*=|<<=|>>=|>>>|&&=|\|\|=|\?\?=|=>|==|!=|<=|>=|&&|\|\||\?\?|\?\.(?!\d)|\+\+|--|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|<<|>>|\*\*|[{}()[\];,<>+\-*/%&|^!~?:=.]/y;
 
-/** Words behind which an operand comes; behind any other word a slash divides. */
+/** Words that precede an operand; after any other word a slash divides. */
 const beforeOperand = new Set(
   'return typeof instanceof in new delete void throw case do else await yield default extends'.split(' '),
 );
-/** Words that are operators behind an operand, else names. */
+/** Words that are operators after an operand, otherwise names. */
 const eitherWord = new Set(['of', 'as', 'satisfies', 'is', 'keyof']);
 const lineBreak = /[\n\r\u2028\u2029]/;
 
@@ -54,7 +54,7 @@ type Slash = 'regex' | 'division' | 'either';
 
 function tokenize(text: string): Token[] | undefined {
   const tokens: Token[] = [];
-  /** For each open bracket whether what it closes is a condition (`if (…)`), or a template's substitution. */
+  /** For each open bracket whether it opens a condition (`if (…)`) or a template's substitution. */
   const open: ('condition' | 'substitution' | 'plain')[] = [];
   let at = text.startsWith('#!') ? text.search(/\n|$/) : 0;
   const take = (pattern: RegExp): string | undefined => {
@@ -65,7 +65,7 @@ function tokenize(text: string): Token[] | undefined {
     return text.slice(from, at);
   };
   let newline = false;
-  /** What a slash is after what has been read: `either` where only a whole parser knows. */
+  /** What a slash would mean at this point: `either` if only a full parser could tell. */
   let slash = 'regex' as Slash;
   const put = (token: string | undefined, kind: Token['kind'], then: Slash): boolean => {
     if (token === undefined) return false;
@@ -139,7 +139,7 @@ function opensCondition(tokens: readonly Token[]): boolean {
   return ['if', 'while', 'for', 'with'].includes(name) || (name === 'await' && before === 'for');
 }
 
-/** Without what stripping the types erases as a whole: `import type`, `interface`, `type X = …`, `type` names in import lists. */
+/** Drops what type stripping erases as a whole: `import type`, `interface`, `type X = …`, `type` names in import lists. */
 function withoutTypes(tokens: readonly Token[]): Token[] {
   const kept: Token[] = [];
   for (let at = 0; at < tokens.length; ) {
@@ -172,7 +172,7 @@ function withoutTypes(tokens: readonly Token[]): Token[] {
   return kept;
 }
 
-/** Where a statement of types alone that begins at `at` ends; `at` where there is none. */
+/** Index after a type-only statement that begins at `at`; `at` if there is none. */
 function typesEnd(tokens: readonly Token[], at: number): number {
   const text = (offset: number): string => tokens[at + offset]?.text ?? '';
   if (text(0) === 'import' && text(1) === 'type' && (isMark(tokens[at + 2], '{', '*') || text(3) === 'from'))
@@ -192,7 +192,7 @@ function typesEnd(tokens: readonly Token[], at: number): number {
   return at;
 }
 
-/** Behind the semicolon of a statement; `otherwise` where one may be missing, so that nothing is taken for a type that is code. */
+/** Index after the semicolon of a statement; `otherwise` if one may be missing, lest code be dropped as a type. */
 function statementEnd(tokens: readonly Token[], from: number, otherwise: number): number {
   for (let at = from; at < tokens.length; at++) {
     const token = tokens[at]!;
@@ -221,7 +221,7 @@ function isMark(token: Token | undefined, ...texts: readonly string[]): boolean 
 const endings = new Set([')', ']', '}', '++', '--', '!', '>', '>>', '>>>']);
 const starts = new Set(['(', '[', '{', '++', '--', '+', '-', '!', '~', '/', '/=', '<', '<<', '@', '*', '...']);
 
-/** Whether a statement may end behind this token. */
+/** Whether a statement may end after this token. */
 function endsOperand(token: Token): boolean {
   if (token.condition || (token.kind === 'word' && (token.text === 'else' || token.text === 'do'))) return false;
   return token.kind !== 'mark' || endings.has(token.text);
@@ -233,8 +233,8 @@ function startsOperand(token: Token): boolean {
 }
 
 /**
- * The tokens as one text: a line end is kept where it may end a statement, and a comma behind the last of a list, or a
- * semicolon behind the last of a block, is not, as they come and go with the line ends.
+ * The tokens as one text. A line break is kept where it may end a statement. A trailing comma in a list and the last semicolon
+ * in a block are dropped, because formatters add and remove them with line breaks.
  */
 function printed(tokens: readonly Token[]): string {
   const parts: string[] = [];
@@ -253,7 +253,7 @@ function importsOf(tokens: readonly Token[]): Pick<SourceTokens, 'imports' | 'co
   let computed = false;
   const stringAt = (at: number): string | undefined => {
     const token = tokens[at];
-    // Names of modules have no escapes; one that had would be told as computed.
+    // Module names contain no escapes; one that does is reported as computed.
     return token?.kind === 'string' && !token.text.includes('\\') ? token.text.slice(1, -1) : undefined;
   };
   const add = (at: number): void => {

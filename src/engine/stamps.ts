@@ -5,20 +5,20 @@ import { isTemporary, temporaryName } from '../base/files.ts';
 import { type Seal, sealed, unsealed } from './seal.ts';
 
 /**
- * How files lay on the disk when their bytes were last known: inode, size and both times. A file that still lies so was not written
- * since, for who writes to it moves the time of the inode, and nobody but the kernel sets that. So a blob is hashed once, not at
- * each use. Only files of one file system go into one index.
+ * File stamps (inode, size, mtime, ctime) from the last verification; a match skips rehashing. Writing to a file changes its
+ * ctime, and only the kernel sets that, so a matching stamp proves that the content is unchanged. One index covers files of
+ * one file system only.
  *
- * The index is a folder of small sealed files, each what one run has learnt. One that was changed, or that was written just before a
- * crash of the machine (its boot is not this one, and nothing says that the disk had all by then), counts for nothing: then files are
- * hashed once more.
+ * The index is a folder of small signed files, one for each run that learnt something. A file that was modified, or written
+ * just before a crash of the machine (another boot id, and no guarantee that the data had reached the disk), is ignored; the
+ * blobs are then hashed once more.
  */
 export class Stamps {
   readonly #dir: string;
   readonly #seal: Seal;
   #known: Map<bigint, string> | undefined;
   #pending: string[] = [];
-  /** Files of the index that were read; `fleeting` ones do not hold after a crash. */
+  /** Index files that were read; `fleeting` ones are invalid after a crash. */
   #segments: { readonly name: string; readonly fleeting: boolean }[] = [];
 
   constructor(dir: string, seal: Seal) {
@@ -27,14 +27,14 @@ export class Stamps {
     opened.add(this);
   }
 
-  /** The digest of a file's bytes, undefined where it does not lie as it did. @param info of `lstat`, as bigints */
+  /** The digest of a file's content; undefined if its stamp does not match. @param info from `lstat`, as bigints */
   digestOf(info: BigIntStats): Digest | undefined {
     const known = this.#load().get(info.ino);
     if (known === undefined || !known.startsWith(stampOf(info))) return undefined;
     return known.slice(-64);
   }
 
-  /** Notes that a file that lies so has bytes with this digest. */
+  /** Records the digest of a file with this stamp. */
   add(info: BigIntStats, digest: Digest): void {
     const stamp = `${stampOf(info)}${digest}`;
     const known = this.#load();
@@ -45,8 +45,8 @@ export class Stamps {
   }
 
   /**
-   * Writes what was added. It is never an error that this fails: what is not known is hashed again.
-   * @param durable all that the stamps are of is on the disk by now, so that they hold after a crash too
+   * Writes what was added. Failing to write is never an error: unknown files are hashed again.
+   * @param durable all stamped files are on the disk by now, so the stamps stay valid after a crash
    */
   flush(durable: boolean): void {
     const whole = this.#segments.length >= mostSegments || (durable && this.#segments.some(({ fleeting }) => fleeting));
@@ -67,7 +67,7 @@ export class Stamps {
     }
   }
 
-  /** Forgets everything, on the disk too; for a caller that hashes all files anew. */
+  /** Forgets everything, also on disk; for a caller that rehashes all files. */
   clear(): void {
     rmSync(this.#dir, { recursive: true, force: true });
     this.#known = new Map();
@@ -95,7 +95,7 @@ export class Stamps {
         const ino = BigInt(line.slice(0, space));
         const stamp = line.slice(space + 1);
         const other = known.get(ino);
-        // An inode has one state at a time: the later one.
+        // An inode has one state at a time: the later one wins.
         if (other === undefined || changeTime(other) < changeTime(stamp)) known.set(ino, stamp);
       }
     }
@@ -104,11 +104,11 @@ export class Stamps {
 }
 
 const subject = 'stamps';
-/** A run that is killed loses at most so many. */
+/** The most entries that a killed run can lose. */
 const mostPending = 8192;
-/** More files than this are put together into one. */
+/** With more files than this, the index is merged into one. */
 const mostSegments = 8;
-/** Inodes that are gone leave theirs behind: no index grows beyond this. */
+/** Deleted inodes leave stale entries behind; this bounds the size of the index. */
 const mostStamps = 400_000;
 let count = 0;
 
@@ -135,7 +135,7 @@ function newest(known: ReadonlyMap<bigint, string>): string[] {
 
 let boot: string | undefined;
 
-/** Which start of the machine this is. */
+/** Identifies the current boot of the machine. */
 function bootId(): string {
   boot ??= readText('/proc/sys/kernel/random/boot_id').trim() || 'unknown';
   return boot;

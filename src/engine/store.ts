@@ -28,35 +28,34 @@ import { openSeal, type Seal } from './seal.ts';
 import { Stamps } from './stamps.ts';
 
 /**
- * Content-addressed store: one read-only file a blob, named by the SHA-256 of its bytes. Blobs are written to a
- * temporary name and renamed, so any number of processes share a store and a kill leaves no wrong blob.
+ * Content-addressed store: one read-only file per blob, named by the SHA-256 of its content. Blobs are written under a
+ * temporary name and renamed. Any number of processes can share a store, and a kill leaves no corrupt blob.
  *
- * Nothing leaves the store unseen: whoever wants a blob's bytes gets them by a function here that knows them to be those of its name,
- * by a stamp (`Stamps`) or by hashing them. A blob that is another is removed, and the error says so: then what it came from
- * is done or fetched again.
+ * Every read is verified: the functions here return a blob only after checking it, by its stamp (`Stamps`) or by hashing it.
+ * A corrupt blob is removed and reported as an error; the next run rebuilds or downloads it again.
  */
 export interface Store {
   readonly dir: string;
-  /** What the cache marks its own records with. */
+  /** Signs the cache's own records. */
   readonly seal: Seal;
   readonly stamps: Stamps;
-  /** Tells the user what was found wrong and put right. */
+  /** Warns the user about damage that was found and repaired. */
   readonly tell: (text: string) => void;
 }
 
 export interface Blob {
   readonly digest: Digest;
-  /** bytes */
+  /** In bytes. */
   readonly size: number;
 }
 
 const blobMode = 0o444n;
-/** Of a twin that is to be executable; see `runnableTwin`. */
+/** Mode of an executable twin; see `runnableTwin`. */
 const twinMode = 0o555n;
 
 export async function openStore(dir: string, tell: (text: string) => void = () => {}): Promise<Store> {
   mkdirSync(join(dir, 'tmp'), { recursive: true });
-  // All 256 fan-out folders at once, so that no later write has to look for its parent; also those that somebody removed.
+  // Creates all 256 fan-out folders at once, so later writes need not check for their parent; also those that were deleted.
   const there = new Set(readdirSync(dir));
   for (let i = 0; i < 256; i++) {
     const name = i.toString(16).padStart(2, '0');
@@ -66,7 +65,7 @@ export async function openStore(dir: string, tell: (text: string) => void = () =
   return { dir, seal, stamps: new Stamps(join(dir, 'stamps'), seal), tell };
 }
 
-/** Where a blob lies, whatever is there: for messages and for the store's own upkeep, never for reading. */
+/** The path of a blob, not verified and perhaps missing: for messages and the store's own maintenance, never for reading. */
 export function uncheckedBlobPath(store: Pick<Store, 'dir'>, digest: Digest): string {
   return join(store.dir, digest.slice(0, 2), digest);
 }
@@ -75,7 +74,7 @@ export async function hasBlob(store: Store, digest: Digest): Promise<boolean> {
   return (await blobSize(store, digest)) !== undefined;
 }
 
-/** Bytes of a blob, undefined where it is not there. They are not looked at. */
+/** Size of a blob in bytes, undefined if it is missing. The content is not verified. */
 export async function blobSize(store: Store, digest: Digest): Promise<number | undefined> {
   try {
     const info = await lstat(uncheckedBlobPath(store, digest));
@@ -87,7 +86,7 @@ export async function blobSize(store: Store, digest: Digest): Promise<number | u
   }
 }
 
-/** The path of a blob whose bytes are those of its name, for reading. @throws WeirError `bad-blob`, `missing-blob` */
+/** The path of a blob for reading, verified. @throws WeirError `bad-blob`, `missing-blob` */
 export async function blobFile(store: Store, digest: Digest): Promise<string> {
   const path = uncheckedBlobPath(store, digest);
   const info = statNow(path);
@@ -97,7 +96,7 @@ export async function blobFile(store: Store, digest: Digest): Promise<string> {
   return path;
 }
 
-/** The same, synchronous: for many small files. */
+/** Synchronous `blobFile`, for many small files. */
 export function blobFileNow(store: Store, digest: Digest): string {
   const path = uncheckedBlobPath(store, digest);
   const info = statNow(path);
@@ -106,7 +105,7 @@ export function blobFileNow(store: Store, digest: Digest): string {
   return path;
 }
 
-/** A blob open for reading; the caller closes it. @throws WeirError `bad-blob`, `missing-blob` */
+/** Opens a blob for reading, verified; the caller closes it. @throws WeirError `bad-blob`, `missing-blob` */
 export function openBlobNow(store: Store, digest: Digest): number {
   const path = uncheckedBlobPath(store, digest);
   let fd: number;
@@ -118,7 +117,7 @@ export function openBlobNow(store: Store, digest: Digest): number {
     throw error;
   }
   try {
-    // Of the open file: what is read then is what was looked at.
+    // Check the open file, so that the file checked is the file read.
     if (!isKnown(store, fstatSync(fd, { bigint: true }), digest, blobMode)) checkNow(store, path, digest);
     return fd;
   } catch (error) {
@@ -127,21 +126,21 @@ export function openBlobNow(store: Store, digest: Digest): number {
   }
 }
 
-/** A blob's bytes, for small ones. @throws WeirError `bad-blob`, `missing-blob` */
+/** A blob's content, verified, for small ones. @throws WeirError `bad-blob`, `missing-blob` */
 export async function readBlob(store: Store, digest: Digest): Promise<Buffer> {
   const bytes = await readFile(await blobFile(store, digest));
-  // They are in memory anyway.
+  // The bytes are in memory already, so hashing is cheap.
   if (sha256(bytes) !== digest) throw badBlob(store, uncheckedBlobPath(store, digest), digest);
   return bytes;
 }
 
-/** The same as text. */
+/** `readBlob` as text. */
 export async function readBlobText(store: Store, digest: Digest): Promise<string> {
   return (await readBlob(store, digest)).toString('utf8');
 }
 
 /**
- * A second file with a blob's bytes that may be executed, for folders that programs are run from: blobs themselves are 0444.
+ * A second, executable file with a blob's content, for folders that programs are run from: blobs themselves have mode 0444.
  * @returns its path
  */
 export function runnableTwin(store: Store, digest: Digest): string {
@@ -166,8 +165,8 @@ export function runnableTwin(store: Store, digest: Digest): string {
 }
 
 /**
- * A blob at `path` as a hard link, for folders that are only ever mounted read-only; a copy where the file system has no more links.
- * @param executable the link's mode is then 0555, else 0444
+ * Hard-links a blob to `path`, for folders that are only ever mounted read-only; copies it if the file system allows no more links.
+ * @param executable gives the link mode 0555 instead of 0444
  * @throws WeirError `bad-blob`, `missing-blob`
  */
 export function linkNow(store: Store, digest: Digest, path: string, executable = false): void {
@@ -183,7 +182,7 @@ export function linkNow(store: Store, digest: Digest, path: string, executable =
 }
 
 /**
- * Blobs as hard links in a folder that is only mounted read-only while `work` runs; the links are removed after it.
+ * Runs `work` with blobs hard-linked into a folder that is only mounted read-only; removes the links afterwards.
  * @param names name in the folder → blob
  */
 export async function withLinks<T>(
@@ -206,7 +205,7 @@ export async function withLinks<T>(
   }
 }
 
-/** Digest of a file beside the store, on the same file system: by its stamp, else of its bytes. @param info how it lies */
+/** Digest of a file on the store's file system, by its stamp or by hashing it. @param info its current `lstat` */
 export function digestOfFileNow(store: Store, path: string, info: BigIntStats): Digest {
   const known = store.stamps.digestOf(info);
   if (known !== undefined) return known;
@@ -215,13 +214,13 @@ export function digestOfFileNow(store: Store, path: string, info: BigIntStats): 
   return digest;
 }
 
-/** Notes how a file with a blob's bytes lies now, after something that moved its times but not its bytes: a link more, or one less. */
+/** Records the new stamp of a blob after something changed its ctime but not its content, such as adding or removing a link. */
 export function restamp(store: Store, path: string, digest: Digest): void {
   const info = statNow(path);
   if (info !== undefined) store.stamps.add(info, digest);
 }
 
-/** Stores a stream's bytes while they pass; nothing is held in memory. */
+/** Stores a stream without holding it in memory. */
 export async function putStream(store: Store, input: Readable): Promise<Blob> {
   const temporary = temporaryName(join(store.dir, 'tmp', 'x'));
   const hash = createHash('sha256');
@@ -262,7 +261,7 @@ export async function putBytes(store: Store, bytes: string | Uint8Array): Promis
   return { digest, size: buffer.length };
 }
 
-/** Like `putBytes`, for bytes whose digest is known, and synchronous: for the many small files of a package. */
+/** Synchronous `putBytes` for content whose digest is known: for the many small files of a package. */
 export function putBytesNow(store: Store, bytes: Uint8Array, digest: Digest): Blob {
   if (!isThere(store, digest)) {
     const temporary = temporaryName(join(store.dir, 'tmp', 'x'));
@@ -284,7 +283,7 @@ export async function putFile(store: Store, path: string): Promise<Blob> {
   let size = 0;
   const from = await open(path);
   try {
-    // One buffer for the whole file, where a stream makes a new one a chunk.
+    // One buffer for the whole file; a stream allocates one per chunk.
     const buffer = Buffer.allocUnsafeSlow(Math.min(1 << 20, Math.max(4096, (await from.stat()).size)));
     const to = await open(temporary, 'wx', 0o444);
     try {
@@ -311,8 +310,8 @@ export async function putFile(store: Store, path: string): Promise<Blob> {
 }
 
 /**
- * A copy of a blob at `path`, mode 0444: who writes to it, in a sandbox or in a published folder, does not write to the store. It
- * shares the blocks on the disk where the file system can do that. An existing file is replaced.
+ * Copies a blob to `path`, mode 0444, replacing an existing file. Writes to the copy, in a sandbox or in a published folder, do
+ * not reach the store. Shares disk blocks if the file system supports it (reflink).
  * @throws WeirError `bad-blob`, `missing-blob`
  */
 export async function takeOut(store: Store, digest: Digest, path: string): Promise<void> {
@@ -333,12 +332,12 @@ export function dropBlob(store: Store, digest: Digest): void {
   for (const each of [path, `${path}.x`]) rmSync(each, { recursive: true, force: true });
 }
 
-/** Puts a file with these bytes into place, unless the right one is there. */
+/** Moves a temporary file into place as a blob, unless the right one already exists. */
 function keep(store: Store, temporary: string, path: string, digest: Digest): void {
   const there = statNow(path);
   if (there !== undefined) {
     if (store.stamps.digestOf(there) === digest) return;
-    // Never over a folder or a link that somebody put there.
+    // A rename cannot replace a folder, and must not replace a link that something else put there.
     if (!there.isFile()) rmSync(path, { recursive: true, force: true });
   }
   renameSync(temporary, path);
@@ -346,7 +345,7 @@ function keep(store: Store, temporary: string, path: string, digest: Digest): vo
   if (info !== undefined) store.stamps.add(info, digest);
 }
 
-/** Whether a blob is there and right, so that nothing has to be written. */
+/** Whether a valid blob exists, so that nothing has to be written. */
 function isThere(store: Store, digest: Digest): boolean {
   const path = uncheckedBlobPath(store, digest);
   const info = statNow(path);
@@ -357,7 +356,7 @@ function isThere(store: Store, digest: Digest): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof WeirError) || error.code !== 'bad-blob') throw error;
-    store.tell(`${path} was not what its name says: written anew`);
+    store.tell(`${path} was corrupt (its content did not match its digest): rewritten`);
     return false;
   }
 }
@@ -373,11 +372,11 @@ function checkNow(store: Store, path: string, digest: Digest): void {
   judge(store, path, digest, info, info.isFile() ? digestNow(path) : '');
 }
 
-/** @param info how the file lay before it was read @param found what its bytes are */
+/** Reports a corrupt blob. @param info the file's `lstat` from before it was read @param found digest of its content */
 function judge(store: Store, path: string, digest: Digest, info: BigIntStats, found: string): void {
   if (found !== digest) throw badBlob(store, path, digest);
   if ((info.mode & 0o7777n) !== blobMode) {
-    store.tell(`${path} had the mode ${(info.mode & 0o7777n).toString(8)}: 444 again`);
+    store.tell(`${path} had mode ${(info.mode & 0o7777n).toString(8)}: reset to 444`);
     chmodSync(path, Number(blobMode));
     restamp(store, path, digest);
   } else store.stamps.add(info, digest);
@@ -385,16 +384,16 @@ function judge(store: Store, path: string, digest: Digest, info: BigIntStats, fo
 
 function badBlob(store: Store, path: string, digest: Digest): WeirError {
   dropBlob(store, digest);
-  return new WeirError('bad-blob', 'a file of the cache has not the bytes that its name says', {
+  return new WeirError('bad-blob', 'corrupt cache blob: its content does not match its digest', {
     where: { file: path },
-    hint: 'it was removed: run again, and what it came from is done or fetched again; weir cache verify looks through the rest',
+    hint: 'the blob was removed: run again to rebuild or download it; weir cache verify checks the others',
   });
 }
 
 function missingBlob(store: Store, digest: Digest, cause?: unknown): WeirError {
-  return new WeirError('missing-blob', 'a file of the cache is not there', {
+  return new WeirError('missing-blob', 'missing cache blob', {
     where: { file: uncheckedBlobPath(store, digest) },
-    hint: 'weir cache verify --repair forgets what needs it, and the next run makes or fetches it again',
+    hint: 'run weir cache verify --repair to drop the records that need it; the next run rebuilds or downloads it',
     cause,
   });
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('the content store', () => {
-  test('every way in gives the same blob, named by its bytes', async () => {
+  test('every way of storing gives the same blob, named by its digest', async () => {
     const bytes = Buffer.from('some bytes');
     const digest = sha256(bytes);
     for (const blob of [
@@ -32,7 +32,7 @@ describe('the content store', () => {
     expect(await readdir(join(dir, 'store', 'tmp'))).toEqual([]);
   });
 
-  test('a stream that fails leaves nothing behind', async () => {
+  test('a failing stream leaves nothing behind', async () => {
     const broken = Readable.from(
       (function* () {
         yield Buffer.from('half');
@@ -44,7 +44,7 @@ describe('the content store', () => {
     expect(await readdir(join(dir, 'store', 'tmp'))).toEqual([]);
   });
 
-  test('what is taken out replaces what was there', async () => {
+  test('takeOut replaces an existing file', async () => {
     const { digest } = await putBytes(engine.store, 'new');
     await writeFile(join(dir, 'file'), 'old');
     await takeOut(engine.store, digest, join(dir, 'file'));
@@ -64,7 +64,7 @@ describe('actions', () => {
     },
   });
 
-  test('is done once, and then read back', async () => {
+  test('runs once and is then read from the cache', async () => {
     const counter = { runs: 0 };
     const first = await perform(engine, action({ a: 1 }, counter));
     const second = await perform(engine, action({ a: 1 }, counter));
@@ -75,7 +75,7 @@ describe('actions', () => {
     expect(await readdir(join(dir, 'scratch'))).toEqual([]);
   });
 
-  test('is done again where its output was lost', async () => {
+  test('runs again if its output is missing', async () => {
     const counter = { runs: 0 };
     const first = await perform(engine, action({}, counter));
     await rm(await outputFile(engine, first, 'out'));
@@ -83,7 +83,7 @@ describe('actions', () => {
     expect(counter.runs).toBe(2);
   });
 
-  test('is done again where its record is damaged', async () => {
+  test('runs again if its result file is damaged', async () => {
     const counter = { runs: 0 };
     const { action: digest } = await perform(engine, action({}, counter));
     await writeFile(join(dir, 'actions', digest.slice(0, 2), `${digest}.json`), '{"files":');
@@ -91,7 +91,7 @@ describe('actions', () => {
     expect(counter.runs).toBe(2);
   });
 
-  /** Where a result lies. */
+  /** The path of a result file. */
   const placed = (digest: string): string => join(dir, 'actions', digest.slice(0, 2), `${digest}.json`);
 
   test.each([
@@ -101,7 +101,7 @@ describe('actions', () => {
     '[]',
     '{"kind":"test","files":{},"value":null,"seconds":0}',
     `{"kind":"test","files":{},"value":null,"seconds":0,"mark":"${'0'.repeat(64)}"}\n`,
-  ])('is done again where its result is %j', async (text) => {
+  ])('runs again if its result file is %j', async (text) => {
     const told: string[] = [];
     engine = await openEngine(dir, (line) => told.push(line));
     const counter = { runs: 0 };
@@ -112,7 +112,7 @@ describe('actions', () => {
     expect(told).toEqual([expect.stringContaining(placed(digest))]);
   });
 
-  test('is done again where any byte of its result was changed, or the result is that of another action', async () => {
+  test('runs again if any byte of its result file changed, or the file is of another action', async () => {
     const counter = { runs: 0 };
     const { action: digest } = await perform(engine, action({}, counter));
     const { action: other } = await perform(engine, action({ other: true }, counter));
@@ -127,7 +127,7 @@ describe('actions', () => {
     expect(counter.runs).toBe(before + 1);
   });
 
-  test('is done again where its output has another size, as after a power cut', async () => {
+  test('runs again if its output has another size, as after a power cut', async () => {
     const counter = { runs: 0 };
     const first = await perform(engine, action({}, counter));
     await truncate(await outputFile(engine, first, 'out'));
@@ -136,7 +136,7 @@ describe('actions', () => {
     expect(await readOutput(engine, second, 'out')).toBe('made 2');
   });
 
-  test('leaves what a kill cuts off where the next run sweeps it', async () => {
+  test('leaves its temporary files where the next run sweeps them', async () => {
     const dead = '.1-1-1-00000000.tmp';
     await utimes(join(dir, 'actions'), 0, 0);
     await writeFile(join(dir, 'actions', dead), '');
@@ -145,14 +145,14 @@ describe('actions', () => {
     expect(await readdir(join(dir, 'actions'))).toEqual([]);
   });
 
-  test('that fails keeps nothing and fails again', async () => {
+  test('is not cached if it fails', async () => {
     const failing = { kind: 'test', code: 'a', inputs: {}, run: async () => Promise.reject(new Error('no')) };
     await expect(perform(engine, failing)).rejects.toThrow('no');
     await expect(perform(engine, failing)).rejects.toThrow('no');
     expect(await readdir(join(dir, 'scratch'))).toEqual([]);
   });
 
-  test('has a digest of its kind, code and inputs, whatever the order of keys', () => {
+  test('has a digest of its kind, code and inputs that ignores key order', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (inputs) => {
         const reversed = Object.fromEntries(Object.entries(inputs).reverse());

@@ -19,7 +19,7 @@ afterAll(() => rm(copy, { recursive: true, force: true }));
 
 const of = (module: string): ReachableCode => reachableCode(join(copy, 'src', module), copy);
 
-/** Changes a file of the copy while `look` looks. */
+/** Edits a file of the copy while `look` runs. */
 async function changed<T>(path: string, edit: (text: string) => string, look: () => T): Promise<T> {
   const file = join(copy, path);
   const before = await readFile(file, 'utf8');
@@ -34,7 +34,7 @@ async function changed<T>(path: string, edit: (text: string) => string, look: ()
 }
 
 describe('the code that a module reaches', () => {
-  test('a comment, a type or a line end changes nothing, other code all that reaches it', async () => {
+  test('comments, types and line breaks change nothing; other code changes every module that reaches it', async () => {
     const [oci, images, git] = ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
     const now = (): ReachableCode[] => ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
     const edit = (from: string, to: string) => (text: string) => text.replace(from, to);
@@ -48,17 +48,17 @@ describe('the code that a module reaches', () => {
     expect(other[2]).toEqual(git);
   });
 
-  test('holds what is imported by name, lazily and for a thread, not what only types are taken from', () => {
+  test('includes static and lazy imports and threads, but not modules imported for types only', () => {
     const { files } = of('image/oci.ts');
     for (const name of ['image/oci.ts', 'image/layers.ts', 'tree/tar.ts', 'base/digest.ts'])
       expect(files).toHaveProperty([`src/${name}`]);
-    // oci.ts takes ContainerSettings from there.
+    // oci.ts imports the type ContainerSettings from there.
     expect(files).not.toHaveProperty(['src/project/model.ts']);
     expect(of('component/render/render-pool.ts').files).toHaveProperty(['src/component/render/render-worker.ts']);
     expect(of('toml/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
   });
 
-  test('holds the rooms whose code makes an image, and the npm packages behind them', () => {
+  test('includes the rooms whose code makes an image, and their npm packages', () => {
     const { files, packages } = of('release/image/stage.ts');
     for (const name of ['trust/dsse.ts', 'rpm/read.ts', 'repo/resolve.ts', 'audit/spdx.ts', 'engine/sandbox.ts'])
       expect(files).toHaveProperty([`src/${name}`]);
@@ -67,14 +67,14 @@ describe('the code that a module reaches', () => {
     );
   });
 
-  test('counts the locked version of each package and of what it depends on', async () => {
+  test('includes the locked version of each package and of its dependencies', async () => {
     const now = (): ReachableCode => of('release/image/stage.ts');
     const before = now();
     const locked = JSON.parse(await readFile(join(copy, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { integrity?: string; dependencies?: object; dev?: boolean }>;
     };
     const reached = Object.keys(before.packages);
-    // One that no source names: another package depends on it.
+    // One that no source imports: it is a dependency of another package.
     const inner = reached.find((place) =>
       Object.keys(locked.packages['']!.dependencies!).every((name) => place !== `node_modules/${name}`),
     );
@@ -89,7 +89,7 @@ describe('the code that a module reaches', () => {
     );
   });
 
-  test('refuses an import by a computed name: nobody could say what it reaches', async () => {
+  test('rejects an import by a computed name', async () => {
     await mkdir(join(copy, 'src', 'lost'), { recursive: true });
     await writeFile(join(copy, 'src', 'lost', 'a.ts'), 'await import(process.argv[2]);\n');
     expect(() => of('lost/a.ts')).toThrow(/src\/lost\/a\.ts imports by a computed name/);
@@ -97,8 +97,8 @@ describe('the code that a module reaches', () => {
     expect(() => of('lost/a.ts')).toThrow(/package-lock.json has no no-such-package/);
   });
 
-  test('is the same where it is remembered and where it is read', () => {
-    // All that name themselves as an action's code.
+  test('is the same from the cache and from the sources', () => {
+    // All modules that use their own digest as an action's code.
     const modules = globSync('src/**/*.ts', { cwd: installRoot }).filter((path) =>
       /[^ *] codeDigest\(import\.meta\.url\)/.test(readFileSync(join(installRoot, path), 'utf8')),
     );
@@ -111,7 +111,7 @@ describe('the code that a module reaches', () => {
   });
 });
 
-test('an action is done again for other code, not for another comment', async () => {
+test('an action runs again after a code change, not after a comment change', async () => {
   const digest = (): string =>
     actionDigest({ kind: 'unpack-rpm', code: valueDigest(of('tree/unpack.ts')), inputs: { rpm: 'a' } });
   const before = digest();

@@ -6,7 +6,7 @@ import { sha256 } from '../../src/base/digest.ts';
 import { launch, openLauncher, program } from '../../src/engine/launcher.ts';
 import { openSeal } from '../../src/engine/seal.ts';
 
-// A root with stand-ins for the programs: what is tested is which bytes the launcher takes and keeps.
+// A root with stand-ins for the programs: the test is about which bytes the launcher copies and keeps.
 
 const arm = process.arch === 'arm64';
 const library = `usr/lib/${arm ? 'aarch64' : 'x86_64'}-linux-gnu`;
@@ -29,7 +29,7 @@ afterEach(() => rm(dir, { recursive: true }));
 const open = (known?: ReadonlyMap<string, string>): ReturnType<typeof openLauncher> =>
   openLauncher(join(dir, 'cache'), root, '0123456789abcdef0', openSeal(join(dir, 'key')), known);
 
-test('the programs are copies outside the root', async () => {
+test('the launcher has copies outside of the root', async () => {
   const launcher = await open();
   expect(launcher.dir.startsWith(root)).toBe(false);
   await writeFile(join(root, 'usr/bin/bwrap'), 'changed in a sandbox');
@@ -37,7 +37,7 @@ test('the programs are copies outside the root', async () => {
 });
 
 test.each(['bwrap', 'ld.so', 'lib/libc.so.6', 'inside/setpriv', 'untrusted.bpf'])(
-  '%s that was changed is laid out anew',
+  'a modified %s is recreated',
   async (name) => {
     const path = join((await open()).dir, name);
     const before = await readFile(path);
@@ -48,28 +48,28 @@ test.each(['bwrap', 'ld.so', 'lib/libc.so.6', 'inside/setpriv', 'untrusted.bpf']
   },
 );
 
-test('copies that are not what the toolbox was unpacked with are laid out anew', async () => {
+test('copies that differ from the unpacked toolbox are recreated', async () => {
   await open();
   await writeFile(join(root, 'usr/bin/bwrap'), 'the right one');
   const known = new Map([['usr/bin/bwrap', sha256('the right one')]]);
   expect(await readFile(join((await open(known)).dir, 'bwrap'), 'utf8')).toBe('the right one');
 });
 
-test('a root without bubblewrap is named', async () => {
+test('a root without bubblewrap is rejected', async () => {
   await rm(join(root, 'usr/bin/bwrap'));
   await expect(open()).rejects.toThrow(/the toolbox lacks usr\/bin\/bwrap/);
 });
 
-test('a command line holds the path of the launcher as a word of its own', async () => {
+test('the path of the launcher is a separate argument of the command line', async () => {
   const launcher = { dir: '/odd: path;x\n', inside: '/x' };
   const argv = launch(launcher, [...program('bwrap'), '--version'], 'tool.bpf');
   expect(argv.filter((word) => word.includes('odd'))).toEqual([launcher.dir]);
 });
 
-test('digests that somebody else wrote are not believed', async () => {
+test('digests without a valid mark are rejected', async () => {
   const launcher = await open();
   const file = join(launcher.dir, 'digests.json');
-  const evil = 'a program of somebody else';
+  const evil = 'a forged program';
   await chmod(join(launcher.dir, 'lib/libc.so.6'), 0o644);
   await writeFile(join(launcher.dir, 'lib/libc.so.6'), evil);
   const text = (await readFile(file, 'utf8')).replace(

@@ -15,19 +15,19 @@ function exceeded(limits: Limits, pids: readonly number[], folders: readonly str
   });
 }
 
-test('a step with more memory than it may have is told', async () => {
+test('a step over its memory limit is reported', async () => {
   const error = await exceeded({ ...generous, memory: 1 << 20 }, [process.pid], []);
   expect(error.code).toBe('limit-exceeded');
   expect(error.message).toMatch(/more than 1 MiB of memory/);
 });
 
-test('a step that takes too long is told', async () => {
+test('a step over its time limit is reported', async () => {
   expect((await exceeded({ ...generous, seconds: 0.05 }, [process.pid], [])).message).toMatch(
-    /longer than 0.05 seconds/,
+    /timed out after 0.05 seconds/,
   );
 });
 
-test('a step that writes too much is told', async () => {
+test('a step over its disk limit is reported', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'weir-limits-'));
   try {
     const told = exceeded({ ...generous, disk: 1 << 20 }, [process.pid], [folder]);
@@ -38,7 +38,7 @@ test('a step that writes too much is told', async () => {
   }
 });
 
-test('what a process started is found, whoever its parent is', async () => {
+test('descendants are found, whoever their parent is', async () => {
   const child = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const [chunk] = (await once(child.stdout, 'data')) as [Buffer];

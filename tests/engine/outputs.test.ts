@@ -17,22 +17,22 @@ test('files with the ending are found', () => {
   expect(outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toEqual([join(dir, 'RPMS/noarch/a.rpm')]);
 });
 
-test('a link in place of a package is refused: it would be read from the host', async () => {
+test('a link in place of a package is rejected: it would be read from the host', async () => {
   await symlink('/etc/passwd', join(dir, 'RPMS/b.rpm'));
   expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/b\.rpm, which is neither a file nor a folder/);
 });
 
-test('a link in place of the folder is refused', async () => {
+test('a link in place of the folder is rejected', async () => {
   await symlink('/etc', join(dir, 'SRPMS'));
   expect(() => outputFiles([join(dir, 'SRPMS')], '.rpm', 1000)).toThrow(/replaced its output folder/);
 });
 
-test('two packages of one name are refused: which of them is meant nobody could tell', async () => {
+test('two packages with the same name are rejected as ambiguous', async () => {
   await writeFile(join(dir, 'RPMS/a.rpm'), 'another');
   expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/two files called a\.rpm/);
 });
 
-test('a file with holes counts as what it would take', async () => {
+test('a sparse file counts with its full size', async () => {
   await truncate(join(dir, 'RPMS/noarch/a.rpm'), 1001);
   expect(() => outputFiles([join(dir, 'RPMS')], '.rpm', 1000)).toThrow(/more than 1000 bytes/);
 });

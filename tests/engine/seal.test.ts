@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('the key of a cache', () => {
-  test('is made once, for its owner alone', async () => {
+  test('is created once, readable by its owner only', async () => {
     const file = join(dir, 'a/key');
     const mark = openSeal(file).mark('x', 'text');
     const info = await stat(file);
@@ -25,7 +25,7 @@ describe('the key of a cache', () => {
     );
   });
 
-  test('of another length is made anew, and no old mark holds', async () => {
+  test('is replaced if it has another length, which invalidates old marks', async () => {
     const file = join(dir, 'key');
     const mark = openSeal(file).mark('x', 'text');
     await chmod(file, 0o600);
@@ -36,7 +36,7 @@ describe('the key of a cache', () => {
   });
 });
 
-test('what is sealed is believed for its own subject, unchanged, by the same key', () => {
+test('a sealed text is valid only unchanged, for its own subject and with the same key', () => {
   const seal = openSeal(join(dir, 'key'));
   const file = sealed(seal, 'this', 'some\ntext');
   expect(unsealed(seal, 'this', file)).toBe('some\ntext');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seccompFilter } from '../../src/engine/seccomp.ts';
 
-// The filter is run here as the kernel runs it, so that every way through it is seen, on both machines.
+// Interprets the filter as the kernel would, so that every path through it is tested, on both machines.
 
 interface Call {
   readonly arch?: number;
@@ -9,7 +9,7 @@ interface Call {
   readonly args?: readonly number[];
 }
 
-/** Runs a classic BPF program over a struct seccomp_data. @returns the word it answers with */
+/** Runs a classic BPF program over a struct seccomp_data. @returns the word that it returns */
 function answer(filter: Buffer, { arch = 0xc000003e, number, args = [] }: Call): number {
   const data = new Map<number, number>([
     [0, number],
@@ -49,18 +49,18 @@ describe.each([
   const untrusted = seccompFilter(machine, { chroot: false });
   const tool = seccompFilter(machine, { chroot: true });
 
-  test.each(['mount', 'unshare', 'keyctl'] as const)('%s is refused to both', (name) => {
+  test.each(['mount', 'unshare', 'keyctl'] as const)('%s is denied to both', (name) => {
     for (const filter of [untrusted, tool]) expect(answer(filter, { arch, number: numbers[name] })).toBe(eperm);
   });
 
-  test('chroot is refused to other people’s code and allowed to tools', () => {
+  test('chroot is denied to untrusted code and allowed for tools', () => {
     expect(answer(untrusted, { arch, number: numbers.chroot })).toBe(eperm);
     expect(answer(tool, { arch, number: numbers.chroot })).toBe(allow);
   });
 
-  test('what programs do all day is allowed', () => {
+  test('common system calls are allowed', () => {
     expect(answer(untrusted, { arch, number: numbers.read })).toBe(allow);
-    // fork and threads as the C library asks for them.
+    // fork and threads as the C library calls clone.
     expect(answer(untrusted, { arch, number: numbers.clone, args: [0x01200011] })).toBe(allow);
     expect(answer(untrusted, { arch, number: numbers.clone, args: [0x003d0f00] })).toBe(allow);
     expect(answer(untrusted, { arch, number: numbers.ioctl, args: [0, 0x5401] })).toBe(allow);
@@ -69,14 +69,14 @@ describe.each([
     }
   });
 
-  test('a new namespace is refused by each of its flags', () => {
+  test('clone with any new namespace flag is denied', () => {
     for (const flag of [0x20000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]) {
       expect(answer(untrusted, { arch, number: numbers.clone, args: [flag | 17] })).toBe(eperm);
     }
     expect(answer(untrusted, { arch, number: 435 })).toBe(enosys);
   });
 
-  test('sockets that reach past the network namespace, and words typed into a terminal, are refused', () => {
+  test('sockets that bypass the network namespace, and terminal injection, are denied', () => {
     for (const family of [17, 38, 40]) {
       expect(answer(untrusted, { arch, number: numbers.socket, args: [family] })).toBe(noFamily);
       expect(answer(untrusted, { arch, number: numbers.socketpair, args: [family] })).toBe(noFamily);
@@ -86,7 +86,7 @@ describe.each([
     }
   });
 
-  test('calls by another table of numbers are refused', () => {
+  test('calls by another table of numbers are denied', () => {
     expect(answer(untrusted, { arch: 0x40000003, number: 21 })).toBe(enosys);
     if (machine === 'x64') expect(answer(untrusted, { arch, number: 0x40000000 + 165 })).toBe(enosys);
   });

@@ -19,16 +19,16 @@ const different = (a: string, b: string): void => {
   expect(code(b)).not.toBe(code(a));
 };
 
-/** The JavaScript that a real parser makes of a module, without comments and in one setting. */
+/** The normalised JavaScript that a real parser makes of a module, without comments. */
 function meaning(text: string): string {
   const transform = { verbatimModuleSyntax: true };
   const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2024' as const, transform };
-  // A module of types alone is an empty one.
+  // A module with types only becomes an empty one.
   return transformSync(text, { swcrc: false, configFile: false, minify: true, jsc }).code.replace(/^export\{\};$/, '');
 }
 
 describe('the tokens of a source', () => {
-  test('mean to a parser what the source means', () => {
+  test('parse to the same program as the source', () => {
     const others = sources.filter((path) => {
       const text = textOf(path);
       const read = code(text);
@@ -37,7 +37,7 @@ describe('the tokens of a source', () => {
     expect(others).toEqual([]);
   });
 
-  test('do not tell how they are set and commented', () => {
+  test('do not depend on formatting and comments', () => {
     const separators = fc.constantFrom(' ', '\t', ' /**/', ' /* "\'`/ // */', ' /* ${ */ ');
     fc.assert(
       fc.property(
@@ -54,7 +54,7 @@ describe('the tokens of a source', () => {
     );
   });
 
-  test('tell every other change', () => {
+  test('reflect every other change', () => {
     fc.assert(
       fc.property(fc.constantFrom(...sources), fc.nat(), (path, at) => {
         const before = code(textOf(path))!;
@@ -78,12 +78,12 @@ describe('the tokens of a source', () => {
     same('f();\r\ng();', 'f();\n\n\n  g();');
   });
 
-  test('what looks like a comment or formatting and is none', () => {
+  test('strings and operators that look like comments or formatting', () => {
     different("f('a // b');", "f('a // c');");
     different('f("/* a */");', 'f("/* b */");');
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
     different('f(`// ${a /* c */} /* b */`);', 'f(`// ${a} /* d */`);');
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
     same('f(`${a /* c */}`);', 'f(`${ a }`);');
     different('f(` a`);', 'f(`  a`);');
     different('f(/[/*]x/);', 'f(/[/*]y/);');
@@ -106,7 +106,7 @@ describe('the tokens of a source', () => {
     different("f('a');", "f('a ');");
   });
 
-  test('a slash that only a parser can place is not guessed at', () => {
+  test('a slash that only a parser can classify is not guessed at', () => {
     for (const text of ['{ a } /b/g', 'x = { a } / b', 'x = a++ / b', 'x = of / b', 'x = a\n!/b/', 'f(<T>/a/)']) {
       if (text === 'x = of / b') expect(code(text)).toBeDefined();
       else expect(code(text), text).toBeUndefined();
@@ -115,7 +115,7 @@ describe('the tokens of a source', () => {
       expect(code(text), text).toBeUndefined();
   });
 
-  test('declarations of types are no code', () => {
+  test('type declarations are not code', () => {
     same('f();', "import type { A } from './a.ts';\nf();");
     same('f();', "import type * as a from './a.ts';\nimport type B from './b.ts';\nf();");
     same('f();', 'export interface A<T> extends B { c: { d: string }; }\nf();');
@@ -135,7 +135,7 @@ describe('the tokens of a source', () => {
   });
 });
 
-test('what a source takes in', () => {
+test('imports of a source', () => {
   const read = readSource(`
     import { a } from './a.ts';
     import './b.ts';
@@ -156,7 +156,7 @@ test('what a source takes in', () => {
   const files = ['a', 'b', 'd', 'g', 'i', 'j'].map((name) => `./${name}.ts`);
   expect(read).toMatchObject({ imports: [...files, 'e/f', 'k', 'l'], computed: false });
   expect(readSource('await import(name);')).toMatchObject({ imports: [], computed: true });
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
   expect(readSource('await import(`./${name}.ts`);')).toMatchObject({ computed: true });
   expect(readSource("await import('./\\x61.ts');")).toMatchObject({ computed: true });
 });

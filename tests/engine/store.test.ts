@@ -39,7 +39,7 @@ let told: string[];
 const text = 'the right bytes';
 const digest = sha256(text);
 
-/** The same store, as the next run opens it. */
+/** The same store, opened as the next run would. */
 async function reopen(): Promise<Store> {
   store.stamps.flush(true);
   return openStore(join(dir, 'store'), (line) => told.push(line));
@@ -53,7 +53,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-/** Every way out of the store. */
+/** Every way to read from the store. */
 const ways: Readonly<Record<string, (from: Store) => unknown>> = {
   blobFile: (from) => blobFile(from, digest),
   blobFileNow: async (from) => blobFileNow(from, digest),
@@ -65,7 +65,7 @@ const ways: Readonly<Record<string, (from: Store) => unknown>> = {
   withLinks: (from) => withLinks(from, dir, new Map([['linked', digest]]), async () => {}),
 };
 
-/** What can become of a blob, by somebody who leaves size and times as they can. */
+/** Ways to damage a blob while keeping size and times as far as possible. */
 const harms: Readonly<Record<string, (path: string) => Promise<void>>> = {
   'other bytes of the same size, with the old time': async (path) => {
     const { atime, mtime } = await stat(path);
@@ -87,7 +87,7 @@ const harms: Readonly<Record<string, (path: string) => Promise<void>>> = {
 };
 
 describe.each(Object.keys(harms))('a blob that was %s', (harm) => {
-  test.each(Object.keys(ways))('does not leave the store by %s, and is removed', async (way) => {
+  test.each(Object.keys(ways))('is not returned by %s, and is removed', async (way) => {
     await harms[harm]!(uncheckedBlobPath(store, digest));
     const next = await reopen();
     await expect((async () => ways[way]!(next))()).rejects.toMatchObject({ code: 'bad-blob' });
@@ -95,7 +95,7 @@ describe.each(Object.keys(harms))('a blob that was %s', (harm) => {
     await expect((async () => ways[way]!(next))()).rejects.toMatchObject({ code: 'missing-blob' });
   });
 
-  test('is put right by who has the bytes', async () => {
+  test('is repaired by storing the content again', async () => {
     await harms[harm]!(uncheckedBlobPath(store, digest));
     const next = await reopen();
     await writeFile(join(dir, 'file'), text);
@@ -108,10 +108,10 @@ describe.each(Object.keys(harms))('a blob that was %s', (harm) => {
   });
 });
 
-test('a blob that nobody touched is not read again to know it, and one that only moved is read once', async () => {
+test('an untouched blob is not read again to verify it, and one with a new ctime is read once', async () => {
   let next = await reopen();
   expect(next.stamps.digestOf(lstatSync(uncheckedBlobPath(next, digest), { bigint: true }))).toBe(digest);
-  // A new owner, a link more: the time of the inode moves.
+  // A new owner or one more link: the ctime changes.
   await chmod(uncheckedBlobPath(next, digest), 0o400);
   await chmod(uncheckedBlobPath(next, digest), 0o444);
   next = await reopen();
@@ -121,7 +121,7 @@ test('a blob that nobody touched is not read again to know it, and one that only
   expect(next.stamps.digestOf(info())).toBe(digest);
 });
 
-test('a mode that is not a blob’s is set right, as it would get into packages', async () => {
+test('a wrong mode of a blob is reset, because it would get into packages', async () => {
   await chmod(uncheckedBlobPath(store, digest), 0o4755);
   const next = await reopen();
   await takeOut(next, digest, join(dir, 'copy'));
@@ -129,7 +129,7 @@ test('a mode that is not a blob’s is set right, as it would get into packages'
   expect(told).toEqual([expect.stringMatching(/mode 4755/)]);
 });
 
-test('what is taken out is a copy: who writes to it does not write to the store', async () => {
+test('takeOut makes a copy: writing to it does not change the store', async () => {
   await takeOut(store, digest, join(dir, 'copy'));
   expect(statSync(join(dir, 'copy')).ino).not.toBe(statSync(uncheckedBlobPath(store, digest)).ino);
   await chmod(join(dir, 'copy'), 0o644);
@@ -137,7 +137,7 @@ test('what is taken out is a copy: who writes to it does not write to the store'
   expect((await readBlob(store, digest)).toString()).toBe(text);
 });
 
-test('links are for a time, and leave a blob as known as it was', async () => {
+test('links are temporary and keep the blob’s stamp valid', async () => {
   await withLinks(store, dir, new Map([['a.rpm', digest]]), async () => {
     expect(readFileSync(join(dir, 'a.rpm'), 'utf8')).toBe(text);
   });
@@ -145,7 +145,7 @@ test('links are for a time, and leave a blob as known as it was', async () => {
   expect(store.stamps.digestOf(lstatSync(uncheckedBlobPath(store, digest), { bigint: true }))).toBe(digest);
 });
 
-test('stamps that somebody wrote, or changed, count for nothing', async () => {
+test('forged or modified stamps are ignored', async () => {
   store.stamps.flush(true);
   const folder = join(dir, 'store/stamps');
   for (const name of await readdir(folder)) {
@@ -157,7 +157,7 @@ test('stamps that somebody wrote, or changed, count for nothing', async () => {
   expect((await readBlob(next, digest)).toString()).toBe(text);
 });
 
-test('stamps of another start of the machine hold only where all was on the disk by then', async () => {
+test('stamps of an earlier boot are valid only if they were durable', async () => {
   const folder = join(dir, 'store/stamps');
   const info = () => lstatSync(uncheckedBlobPath(store, digest), { bigint: true });
   store.stamps.flush(false);
@@ -171,7 +171,7 @@ test('stamps of another start of the machine hold only where all was on the disk
   expect((await openStore(join(dir, 'store'))).stamps.digestOf(info())).toBe(digest);
 });
 
-test('many runs leave few files of stamps, and lose none', async () => {
+test('many runs leave few stamp files and lose no stamps', async () => {
   const digests: string[] = [];
   for (let run = 0; run < 30; run++) {
     const next = await openStore(join(dir, 'store'));
@@ -184,7 +184,7 @@ test('many runs leave few files of stamps, and lose none', async () => {
     expect(last.stamps.digestOf(lstatSync(uncheckedBlobPath(last, each), { bigint: true }))).toBe(each);
 });
 
-test('a folder of the store that is gone is made again', async () => {
+test('a missing folder of the store is recreated', async () => {
   await rm(join(dir, 'store', digest.slice(0, 2)), { recursive: true });
   const next = await reopen();
   await putBytes(next, text);
