@@ -15,19 +15,19 @@ import type { ReadAt } from './read-at.ts';
 import { memberReader, type TarMember } from './tar.ts';
 
 /**
- * A folder that archives are unpacked into, one after the other, and nobody else writes to. What was put there is
- * remembered, and links on the way to a name are resolved by that memory and within the folder, as if it were the root:
- * the system never follows one, so that none can lead out, whichever archive it came with.
+ * A folder that archives are unpacked into, one after the other; nothing else writes to it. It remembers what was placed and
+ * resolves links on the way to a name from that memory, as if the folder were the root. The system never follows a link, so no
+ * archive can write outside of the folder.
  */
 export interface Folder {
-  /** Puts a member there, over what has its name; a folder takes what a link leads to. @throws WeirError `bad-tar`, `bad-member` */
+  /** Places a member, replacing one with the same name; for a folder, a link is followed. @throws WeirError `bad-tar`, `bad-member` */
   readonly place: (archive: ReadAt, member: TarMember) => void;
   readonly directory: (path: string) => void;
   readonly symlink: (path: string, target: string) => void;
   readonly file: (path: string, text: string) => void;
-  /** What a path is, when all links are followed, or undefined where it leads nowhere. */
+  /** The kind of file a path leads to after following all links; undefined if it does not exist. */
   readonly kindOf: (path: string) => 'file' | 'directory' | undefined;
-  /** Whether there is a link of that name, wherever it leads. */
+  /** Whether a link with this name exists, whatever its target. */
   readonly isLink: (path: string) => boolean;
 }
 
@@ -35,23 +35,23 @@ type Placed = { readonly kind: 'directory' | 'file' } | { readonly kind: 'symlin
 
 const chunk = 1 << 20;
 
-/** Linux takes 4,096 bytes for a path with the folder's own, and 255 for a part of it. */
+/** Linux allows 4,096 bytes for a path, including the folder's own, and 255 for one component. */
 const longestPath = 3072;
 const longestPart = 255;
 
-/** As many links as the kernel follows. */
+/** The kernel's limit on links followed in one path. */
 const mostLinks = 40;
 
-/** @param root a folder that is there and empty */
+/** @param root an existing, empty folder */
 export function openFolder(root: string): Folder {
-  /** By path from the root, without links in it; the root is ``. */
+  /** By path from the root, without links in it; the root itself is ``. */
   const placed = new Map<string, Placed>([['', { kind: 'directory' }]]);
   const parents = new Map<string, string>();
   const onDisk = (path: string): string => join(root, path);
 
   /**
-   * The folder that a path leads to. @param make whether folders on the way that are not there are made
-   * @returns undefined where there is none
+   * The folder that a path leads to. @param make whether to create missing folders on the way
+   * @returns undefined if there is none
    */
   const folderAt = (path: string, make: boolean): string | undefined => {
     const known = parents.get(path);
@@ -61,7 +61,7 @@ export function openFolder(root: string): Folder {
     parents.set(path, found);
     return found;
   };
-  /** Where a path leads, all links followed. */
+  /** The path after following all links. */
   const follow = (path: string, make: boolean): string | undefined => {
     const waiting = path.split('/').reverse();
     let at = '';
@@ -90,22 +90,22 @@ export function openFolder(root: string): Folder {
     return at;
   };
 
-  /** The path that a member has on the disk: its folder without links, then its name. */
+  /** The path of a member on disk: its folder without links, then its name. */
   const placeOf = (path: string, make: boolean): string => {
     const parts = path.split('/');
     if (path === '' || parts.some((part) => part === '' || part === '.' || part === '..')) {
-      throw badMember(path, 'is no name of a file');
+      throw badMember(path, 'is not a valid file name');
     }
     if (path.length > longestPath || parts.some((part) => Buffer.byteLength(part) > longestPart)) {
-      throw badMember(path.slice(0, longestPart), '… is longer than a file system takes');
+      throw badMember(path.slice(0, longestPart), '… is too long for a file system');
     }
     const name = parts.at(-1)!;
     const folder = folderAt(parts.slice(0, -1).join('/'), make);
-    if (folder === undefined) throw badMember(path, 'lies below what is no folder');
+    if (folder === undefined) throw badMember(path, 'is below something that is not a folder');
     return folder === '' ? name : `${folder}/${name}`;
   };
 
-  /** Takes away what is there, so that nothing is written through it. */
+  /** Removes what is at a path, so that nothing is written through it. */
   const clear = (at: string, path: string): void => {
     const before = placed.get(at);
     if (before === undefined) return;
@@ -114,10 +114,10 @@ export function openFolder(root: string): Folder {
       else unlinkSync(onDisk(at));
     } catch (error) {
       if (systemCode(error) !== 'ENOTEMPTY') throw error;
-      throw badMember(path, 'is a folder with files already');
+      throw badMember(path, 'would replace a folder that is not empty');
     }
     placed.delete(at);
-    // Only a link or a folder can have been on the way to another name.
+    // Only a link or a folder can have been part of another path.
     if (before.kind !== 'file') parents.clear();
   };
 
@@ -125,7 +125,7 @@ export function openFolder(root: string): Folder {
     if (folderAt(path, false) !== undefined) return;
     const at = placeOf(path, true);
     clear(at, path);
-    // Its files are still to come.
+    // Must stay writable for the files still to come.
     mkdirSync(onDisk(at), mode | 0o700);
     placed.set(at, { kind: 'directory' });
   };
@@ -148,7 +148,7 @@ export function openFolder(root: string): Folder {
   };
   const hardlink = (path: string, target: string): void => {
     const from = placeOf(target, false);
-    if (placed.get(from)?.kind !== 'file') throw badMember(path, `is a link to ${target}, which is no file`);
+    if (placed.get(from)?.kind !== 'file') throw badMember(path, `is a hard link to ${target}, which is not a file`);
     const at = placeOf(path, true);
     if (at === from) return;
     clear(at, path);
@@ -169,7 +169,11 @@ export function openFolder(root: string): Folder {
           for (let at = 0; at < size; at += chunk) writeAll(fd, read(at, chunk));
           futimesSync(fd, mtime, mtime);
         });
-      } else throw badMember(path, kind === 'unknown' ? `is of type ${JSON.stringify(member.type)}` : `is a ${kind}`);
+      } else
+        throw badMember(
+          path,
+          kind === 'unknown' ? `has the unknown type ${JSON.stringify(member.type)}` : `is an unsupported ${kind}`,
+        );
     },
     directory,
     symlink,

@@ -6,7 +6,7 @@ export type ReadAt = (offset: number, length: number) => Buffer;
 /** Positioned reads of an open file. @param base added to every offset @param limit bytes that may be seen from `base` */
 export function fileReader(fd: number, base = 0, limit = Number.POSITIVE_INFINITY): ReadAt {
   const stat = fstatSync(fd);
-  // What a file claims to have is never allocated unless it is there. The size of a device is not known.
+  // Never allocate a claimed length beyond the end of the file. The size of a device is unknown.
   const end = stat.isFile() ? Math.min(limit, stat.size - base) : limit;
   return (offset, length) => {
     const wanted = offset >= 0 ? Math.min(length, end - offset) : 0;
@@ -27,7 +27,7 @@ export function bytesReader(bytes: Buffer): ReadAt {
   return (offset, length) => (offset >= 0 && length > 0 ? bytes.subarray(offset, offset + length) : Buffer.alloc(0));
 }
 
-/** Positioned reads of bytes that lie in memory in pieces, as they came out of a program. */
+/** Positioned reads of bytes in memory in several pieces, such as the output of a program. */
 export function piecesReader(pieces: readonly Buffer[]): ReadAt {
   const starts: number[] = [];
   let size = 0;
@@ -56,7 +56,7 @@ export function piecesReader(pieces: readonly Buffer[]): ReadAt {
   };
 }
 
-/** The same reads with fewer calls: what follows a short read is read with it, and kept until the next. */
+/** The same reads with fewer calls: a short read also fetches the bytes after it and keeps them for the next. */
 export function readAhead(read: ReadAt, window = 16 << 10): ReadAt {
   let start = 0;
   let kept: Buffer = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import { badTar } from './tar-header.ts';
 
-/** Records of extended headers by key, a character a byte, and those about sparse files in their order, as keys come again. */
+/** Records of extended headers by key, one character per byte; those about sparse files in order, because their keys repeat. */
 export interface PaxRecords {
   readonly values: ReadonlyMap<string, string>;
   readonly sparse: readonly (readonly [key: string, value: string])[];
@@ -11,8 +11,8 @@ export const noRecords: PaxRecords = { values: new Map(), sparse: [] };
 export const sparsePrefix = 'GNU.sparse.';
 
 /**
- * Reads records of `LENGTH KEY=VALUE\n` (POSIX.1-2017, pax, "pax Extended Header") over those that are known.
- * @param at where they lie, for errors @throws WeirError `bad-tar`
+ * Adds records of the form `LENGTH KEY=VALUE\n` (POSIX.1-2017, pax, "pax Extended Header") to those already known.
+ * @param at their offset, for errors @throws WeirError `bad-tar`
  */
 export function readPax(bytes: Buffer, at: number, before: PaxRecords): PaxRecords {
   const values = new Map(before.values);
@@ -35,17 +35,17 @@ export function readPax(bytes: Buffer, at: number, before: PaxRecords): PaxRecor
   return { values, sparse };
 }
 
-/** A whole number of bytes, or 0 and more of something. @throws WeirError `bad-tar` */
+/** A non-negative integer. @throws WeirError `bad-tar` */
 export function countOf(value: string, what: string, at: number): number {
   const count = /^[0-9]{1,20}$/.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(count)) throw badTar(`${what} is ${quoted(value)}, for the header at byte ${at}`);
+  if (!Number.isSafeInteger(count)) throw badTar(`invalid ${what} ${quoted(value)}, for the header at byte ${at}`);
   return count;
 }
 
-/** Seconds since 1970 as pax writes them, without their fraction. @throws WeirError `bad-tar` */
+/** Seconds since 1970 from pax's decimal number, without the fraction. @throws WeirError `bad-tar` */
 export function secondsOf(value: string, at: number): number {
   const seconds = /^-?[0-9]{1,20}(\.[0-9]*)?$/.test(value) ? Math.floor(Number(value)) : Number.NaN;
-  if (!Number.isSafeInteger(seconds)) throw badTar(`mtime is ${quoted(value)}, for the header at byte ${at}`);
+  if (!Number.isSafeInteger(seconds)) throw badTar(`invalid mtime ${quoted(value)}, for the header at byte ${at}`);
   return seconds;
 }
 
@@ -54,8 +54,8 @@ function quoted(value: string): string {
 }
 
 /**
- * Extended attributes by name. `SCHILY.xattr.` is written by star, GNU tar and libarchive; `LIBARCHIVE.xattr.` by the
- * last, in base64; `RHT.security.selinux` by GNU tar for a context alone.
+ * Extended attributes by name. star, GNU tar and libarchive write `SCHILY.xattr.`; libarchive also `LIBARCHIVE.xattr.`, in
+ * base64; GNU tar writes `RHT.security.selinux` for just a context.
  */
 export function xattrsOf(values: ReadonlyMap<string, string>): Map<string, Buffer> | undefined {
   let found: Map<string, Buffer> | undefined;
@@ -65,7 +65,7 @@ export function xattrsOf(values: ReadonlyMap<string, string>): Map<string, Buffe
   };
   for (const [key, value] of values) {
     if (key.startsWith('SCHILY.xattr.')) {
-      // GNU tar spells the two characters that a key cannot have.
+      // GNU tar escapes the two characters that a key cannot contain.
       add(key.slice(13).replaceAll('%3D', '=').replaceAll('%25', '%'), Buffer.from(value, 'latin1'));
     } else if (key.startsWith('LIBARCHIVE.xattr.')) {
       const name = key

@@ -4,7 +4,7 @@ import { badTar, block, numberField, readHeader, sizeField, type TarHeader, text
 import { countOf, noRecords, type PaxRecords, readPax, secondsOf, sparsePrefix, xattrsOf } from './tar-pax.ts';
 import { type Extent, gnuSparse, paxSparse, type SparseMap } from './tar-sparse.ts';
 
-/** `unknown` is what cannot be said anything about: `type` is the letter that the archive has for it. */
+/** `unknown`: an unsupported type; `type` is its letter in the archive. */
 export type TarKind =
   | 'file'
   | 'directory'
@@ -18,11 +18,11 @@ export type TarKind =
 /** A member of a tar archive; `memberReader` and `readMember` read its content. */
 export interface TarMember {
   /**
-   * Without a leading `./` or `/` and without a trailing slash; `` for the root folder. As UTF-8 where it is that, else a
-   * character a byte. It may have `..` in it.
+   * Without a leading `./` or `/` and without a trailing slash; `` for the root folder. Decoded as UTF-8 if valid, otherwise
+   * one character per byte. May contain `..`.
    */
   readonly path: string;
-  /** The name as it stands in the archive, a character a byte. */
+  /** The name exactly as in the archive, one character per byte. */
   readonly rawName: string;
   readonly kind: TarKind;
   readonly type: string;
@@ -30,39 +30,39 @@ export interface TarMember {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Owner by name; empty where the archive has only numbers. */
+  /** Owner name; empty if the archive has only numeric ids. */
   readonly user: string;
   readonly group: string;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly mtime: number;
-  /** bytes of the file, holes counted; 0 for what is no regular file */
+  /** Size of the file in bytes, including holes; 0 unless it is a regular file. */
   readonly size: number;
-  /** Where the content lies in the archive, in one piece unless there are `extents`. */
+  /** Offset of the content in the archive, which is contiguous unless there are `extents`. */
   readonly offset: number;
-  /** Of a sparse file: what of it the archive has. */
+  /** The stored parts of a sparse file. */
   readonly extents?: readonly Extent[];
-  /** Target of a symlink as it stands, of a hard link as a `path`. */
+  /** Target of a symlink as stored, of a hard link in the form of `path`. */
   readonly target: string;
-  /** The target as it stands in the archive, a character a byte. */
+  /** The target exactly as in the archive, one character per byte. */
   readonly rawTarget: string;
-  /** Of a device. */
+  /** Only for devices. */
   readonly device?: { readonly major: number; readonly minor: number };
   /** Extended attributes by name, such as `security.selinux`. */
   readonly xattrs?: ReadonlyMap<string, Buffer>;
 }
 
-/** What the extended headers of one member may have: the attributes of a file have 64 KiB at most, a map of holes can be long. */
+/** Limit for the extended headers of a member: a file's attributes have 64 KiB at most, a sparse map can be long. */
 const mostOfHeader = 4 << 20;
 
-/** The longest path that Linux takes is 4 KiB. */
+/** The longest path that Linux accepts is 4 KiB. */
 const longestName = 32 << 10;
 
 /**
  * Walks a tar archive by its headers: ustar, GNU's long names and sparse files, pax with names, sizes, owners, attributes
  * and sparse files (POSIX.1-2017, pax, "pax Interchange Format"; GNU tar manual, "Tar Internals"). Contents are skipped, so
- * an archive of any size costs a read a member. Every size is held against what is there before a member is handed out.
- * What bsdtar, Go and Python take for headers only (links, folders, devices) has no content here either.
- * @throws WeirError `bad-tar`, with the place in the archive
+ * an archive of any size costs one read per member. Every size is checked against the bytes available before a member is
+ * returned. As in bsdtar, Go and Python, links, folders and devices have no content, whatever their size field.
+ * @throws WeirError `bad-tar`, with the offset in the archive
  */
 export function* readTar(source: ReadAt): Generator<TarMember> {
   const read = readAhead(source);
@@ -74,8 +74,8 @@ export function* readTar(source: ReadAt): Generator<TarMember> {
   for (let at = 0; ; ) {
     const bytes = read(at, block);
     const ends = bytes.length === 0 || bytes.every((byte) => byte === 0);
-    if (ends && waiting !== undefined) throw badTar(`nothing follows the extended header at byte ${waiting}`);
-    if (bytes.length > 0 && bytes.length < block) throw badTar(`the archive ends within the header at byte ${at}`);
+    if (ends && waiting !== undefined) throw badTar(`no member follows the extended header at byte ${waiting}`);
+    if (bytes.length > 0 && bytes.length < block) throw badTar(`truncated header at byte ${at}`);
     if (ends) return;
     const header = readHeader(bytes, at);
     const { type } = header;
@@ -107,18 +107,19 @@ function after(start: number, size: number): number {
 }
 
 function extension(read: ReadAt, start: number, size: number, at: number): Buffer {
-  if (size > mostOfHeader) throw badTar(`an extended header of ${size} bytes at byte ${at}, more than ${mostOfHeader}`);
+  if (size > mostOfHeader)
+    throw badTar(`the extended header at byte ${at} has ${size} bytes; the limit is ${mostOfHeader}`);
   const bytes = read(start, size);
-  if (bytes.length < size) throw badTar(`the archive ends within the extended header at byte ${at}`);
+  if (bytes.length < size) throw badTar(`truncated extended header at byte ${at}`);
   return bytes;
 }
 
-/** What holds for all members that follow. What can be true of one alone is read by some and by others not. */
+/** Records for all following members. Rejects those that make sense for one member only, because readers disagree about them. */
 function globalRecords(bytes: Buffer, start: number, before: PaxRecords, at: number): PaxRecords {
   const records = readPax(bytes, start, before);
   const own = ['path', 'linkpath', 'size'].find((key) => records.values.has(key));
   if (own !== undefined || records.sparse.length > 0) {
-    throw badTar(`${own ?? sparsePrefix} for all members, in the header at byte ${at}`);
+    throw badTar(`${own ?? sparsePrefix} in the global header at byte ${at}, which covers all members`);
   }
   return records;
 }
@@ -133,14 +134,14 @@ interface Extended {
 const kinds: Readonly<Record<string, TarKind>> = {
   '0': 'file',
   '\0': 'file',
-  // Contiguous files, which nobody stores otherwise than others.
+  // Contiguous files, which are stored like any other.
   '7': 'file',
   '1': 'hardlink',
   '2': 'symlink',
   '3': 'character-device',
   '4': 'block-device',
   '5': 'directory',
-  // With the list of what is in it as content.
+  // Its content is a list of the entries.
   D: 'directory',
   '6': 'fifo',
 };
@@ -155,32 +156,32 @@ function memberOf(
   { global, local, longName, longLink }: Extended,
 ): { readonly member: TarMember; readonly next: number } {
   const { type } = header;
-  // An empty value takes away what a header before said.
+  // An empty value cancels an earlier one.
   const said = (key: string): string | undefined => (local.values.get(key) ?? global.values.get(key)) || undefined;
   const sizeSaid = said('size');
   const stored = withoutContent.includes(type)
     ? 0
     : sizeSaid === undefined
       ? header.size
-      : countOf(sizeSaid, 'the size in pax', at);
+      : countOf(sizeSaid, 'size in pax', at);
   const isGnuSparse = type === 'S' && header.isGnu;
   const sparseName = local.sparse.findLast(([key]) => key === 'name')?.[1];
   const rawName = sparseName ?? said('path') ?? longName ?? header.name;
   const told = isGnuSparse ? 'file' : (kinds[type] ?? 'unknown');
-  // Before ustar, a folder was told by the slash alone.
+  // Before ustar, only a trailing slash marked a folder.
   const kind = told === 'file' && rawName.endsWith('/') ? 'directory' : told;
   const start = at + block;
   let sparse: SparseMap | undefined;
   if (isGnuSparse) sparse = gnuSparse(read, bytes, start, stored);
   else if (kind === 'file') sparse = paxSparse(read, local, at, stored);
-  // The blocks of a map behind the header are not counted by its size.
+  // The header's size does not count the blocks of a sparse map after it.
   const end = (isGnuSparse ? sparse!.offset : start) + stored;
   if (!Number.isSafeInteger(end) || (stored > 0 && read(end - 1, 1).length === 0)) {
-    throw badTar(`the archive ends within the ${stored} bytes of the member at byte ${at}`);
+    throw badTar(`truncated content of ${stored} bytes for the member at byte ${at}`);
   }
   const rawTarget = said('linkpath') ?? longLink ?? header.link;
   if (Math.max(rawName.length, rawTarget.length) > longestName) {
-    throw badTar(`a name of more than ${longestName} bytes, of the member at byte ${at}`);
+    throw badTar(`name longer than ${longestName} bytes for the member at byte ${at}`);
   }
   const id = (key: 'uid' | 'gid', field: number): number => {
     const value = said(key);
@@ -217,7 +218,7 @@ function deviceOf(bytes: Buffer, at: number): { readonly major: number; readonly
   };
 }
 
-/** As UTF-8 where it is that, else as it is: a character a byte. */
+/** Decoded as UTF-8 if valid, otherwise one character per byte. */
 export function decoded(raw: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
   if (/^[\x00-\x7f]*$/.test(raw)) return raw;
@@ -239,7 +240,7 @@ function plain(name: string): string {
   return rest === '.' ? '' : rest;
 }
 
-/** Positioned reads of a member's content; holes read as zeros. Nothing is there for what is no regular file. */
+/** Positioned reads of a member's content; holes read as zeros. Empty unless it is a regular file. */
 export function memberReader(source: ReadAt, { offset, size, extents }: TarMember): ReadAt {
   const within = (from: number, length: number) => Math.max(0, Math.min(length, size - from));
   if (extents === undefined) return (from, length) => source(offset + from, within(from, length));
@@ -267,13 +268,13 @@ function firstEndingBehind(extents: readonly Extent[], position: number): number
   return low;
 }
 
-/** Larger members are not read in one piece: a few bytes of an archive can say any size of a sparse file. */
+/** Larger members are not read in one piece: a sparse file of a few bytes can claim any size. */
 const mostInMemory = 256 << 20;
 
-/** A member's whole content. @param most bytes that are read into memory @throws WeirError `too-large` */
+/** A member's whole content. @param most size limit in bytes @throws WeirError `too-large` */
 export function readMember(source: ReadAt, member: TarMember, most = mostInMemory): Buffer {
   if (member.size > most) {
-    throw new WeirError('too-large', `${member.path} has ${member.size} bytes; ${most} are read at most`);
+    throw new WeirError('too-large', `${member.path} has ${member.size} bytes; the limit is ${most}`);
   }
   return memberReader(source, member)(0, member.size);
 }

@@ -9,7 +9,7 @@ interface HandMade {
   readonly name?: string;
   readonly content?: string;
   readonly mode?: number;
-  /** Fields in place of those that fit, by their number. */
+  /** Values that override header fields, by field number. */
   readonly fields?: Readonly<Record<number, string>>;
 }
 
@@ -33,12 +33,12 @@ function failure(bytes: Buffer): string {
   } catch (error) {
     return (error as Error).message;
   }
-  throw new Error('it was read');
+  throw new Error('expected an error');
 }
 
 describe('a cpio archive', () => {
   const isHere = spawnSync('cpio', ['--version']).status === 0;
-  it.skipIf(!isHere)('is read as cpio wrote it', () => {
+  it.skipIf(!isHere)('reads what cpio wrote', () => {
     const dir = mkdtempSync(join(tmpdir(), 'weir-cpio-'));
     onTestFinished(() => rmSync(dir, { recursive: true }));
     mkdirSync(join(dir, 'd'));
@@ -56,7 +56,7 @@ describe('a cpio archive', () => {
     ]);
   });
 
-  it('says where it ends', () => {
+  it('returns the offset after the archive', () => {
     const bytes = Buffer.concat([cpio({ content: 'abc' }), Buffer.from('more')]);
     const members = readCpio(bytes);
     expect(members.next().value).toMatchObject({ name: 'a' });
@@ -64,15 +64,15 @@ describe('a cpio archive', () => {
   });
 
   it.each<[string, Buffer, RegExp]>([
-    ['no header', Buffer.alloc(200), /there is no header at byte 0/],
-    ['half a header', cpio({}).subarray(0, 50), /ends within the header at byte 0/],
-    ['no trailer', cpio({}).subarray(0, 112), /ends within the header at byte 112/],
-    ['a negative size', cpio({}, { fields: { 6: '-0000100' } }), /no numbers in the header at byte 112/],
-    ['a size that is no number', cpio({ fields: { 6: '0000zzzz' } }), /no numbers in the header/],
-    ['more than is there', cpio({ fields: { 6: 'ffffffff' } }), /ends within the 4294967295 bytes of the member/],
-    ['a name without a length', cpio({ fields: { 11: '00000000' } }), /a name of 0 bytes/],
-    ['a name of any length', cpio({ fields: { 11: '00010000' } }), /a name of 65536 bytes/],
-  ])('with %s is refused', (_what, bytes, message) => {
+    ['no header', Buffer.alloc(200), /missing header at byte 0/],
+    ['half a header', cpio({}).subarray(0, 50), /truncated header at byte 0/],
+    ['no trailer', cpio({}).subarray(0, 112), /truncated header at byte 112/],
+    ['a negative size', cpio({}, { fields: { 6: '-0000100' } }), /invalid number in the header at byte 112/],
+    ['an invalid size', cpio({ fields: { 6: '0000zzzz' } }), /invalid number in the header/],
+    ['a size beyond the end', cpio({ fields: { 6: 'ffffffff' } }), /truncated member of 4294967295 bytes/],
+    ['an empty name', cpio({ fields: { 11: '00000000' } }), /invalid name length 0/],
+    ['a name that is too long', cpio({ fields: { 11: '00010000' } }), /invalid name length 65536/],
+  ])('with %s is rejected', (_what, bytes, message) => {
     expect(failure(bytes)).toMatch(message);
   });
 });

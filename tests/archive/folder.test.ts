@@ -24,7 +24,7 @@ interface Place {
   readonly unpack: (...members: HandMade[]) => void;
 }
 
-/** A root with a folder beside it that nothing may reach. */
+/** A root beside a folder that no archive may reach. */
 function place(): Place {
   const above = mkdtempSync(join(tmpdir(), 'weir-folder-'));
   onTestFinished(() => rmSync(above, { recursive: true }));
@@ -40,7 +40,7 @@ function place(): Place {
 }
 
 describe('a folder', () => {
-  it('has what the archives had, the later one over the earlier', () => {
+  it('has the content of all archives, later ones over earlier', () => {
     const { root, folder, unpack } = place();
     folder.directory('usr/bin');
     folder.symlink('bin', 'usr/bin');
@@ -75,7 +75,7 @@ describe('a folder', () => {
     ['an absolute link', (outside: string) => outside],
     ['a link upwards', () => '../outside'],
     ['a link far upwards', (outside: string) => `../../../../../../../../../..${outside}`],
-  ])('is not left through %s of an earlier archive', (_what, target) => {
+  ])('cannot be escaped through %s of an earlier archive', (_what, target) => {
     const { root, outside, unpack } = place();
     unpack({ name: 'usr/share/x', type: '2', link: target(outside) });
     unpack({ name: 'usr/share/x/evil', content: 'evil' }, { name: 'usr/share/x/deep/evil', content: 'evil' });
@@ -83,7 +83,7 @@ describe('a folder', () => {
     expect(existsSync(root)).toBe(true);
   });
 
-  it('is not left by what is written through a last link, or linked from outside', () => {
+  it('cannot be escaped by writing through a link or hard-linking from outside', () => {
     const { root, outside, folder, unpack } = place();
     unpack({ name: 'passwd', type: '2', link: join(outside, 'passwd') });
     folder.file('passwd', 'ours');
@@ -92,32 +92,36 @@ describe('a folder', () => {
     unpack({ name: 'dir', type: '2', link: join(outside, 'dir') }, { name: 'dir/', type: '5' }, { name: 'dir/a' });
     expect(readdirSync(outside)).toEqual([]);
     unpack({ name: 'l', type: '2', link: '/etc/passwd' });
-    expect(() => unpack({ name: 'h', type: '1', link: 'l' })).toThrow(/h is a link to l, which is no file/);
-    expect(() => unpack({ name: 'h', type: '1', link: '/etc/passwd' })).toThrow(/bad-member|lies below|no file/);
+    expect(() => unpack({ name: 'h', type: '1', link: 'l' })).toThrow(/h is a hard link to l, which is not a file/);
+    expect(() => unpack({ name: 'h', type: '1', link: '/etc/passwd' })).toThrow(/bad-member|is below|not a file/);
   });
 
   it.each<[string, HandMade[], RegExp]>([
-    ['goes up', [{ name: 'a/../../evil' }], /a\/\.\.\/\.\.\/evil is no name of a file/],
-    ['goes up in pax', [pax([['path', '../evil']]), {}], /\.\.\/evil is no name of a file/],
-    ['is a device', [{ name: 'null', type: '3' }], /null is a character-device/],
-    ['is a pipe', [{ name: 'pipe', type: '6' }], /pipe is a fifo/],
-    ['is not known', [{ name: 'part', type: 'M' }], /part is of type "M"/],
+    ['goes up', [{ name: 'a/../../evil' }], /a\/\.\.\/\.\.\/evil is not a valid file name/],
+    ['goes up in pax', [pax([['path', '../evil']]), {}], /\.\.\/evil is not a valid file name/],
+    ['is a device', [{ name: 'null', type: '3' }], /null is an unsupported character-device/],
+    ['is a pipe', [{ name: 'pipe', type: '6' }], /pipe is an unsupported fifo/],
+    ['has an unknown type', [{ name: 'part', type: 'M' }], /part has the unknown type "M"/],
     ['has no name', [{ name: './' }, { name: '.' }], /a member without a name/],
-    ['is below a file', [{ name: 'a' }, { name: 'a/b' }], /a\/b lies below what is no folder/],
-    ['is over a folder', [{ name: 'a/b' }, { name: 'a', type: '2', link: 'b' }], /a is a folder with files already/],
+    ['is below a file', [{ name: 'a' }, { name: 'a/b' }], /a\/b is below something that is not a folder/],
     [
-      'goes round',
+      'would replace a folder',
+      [{ name: 'a/b' }, { name: 'a', type: '2', link: 'b' }],
+      /a would replace a folder that is not empty/,
+    ],
+    [
+      'is a link loop',
       [{ name: 'a', type: '2', link: 'b' }, { name: 'b', type: '2', link: 'a' }, { name: 'a/x' }],
       /too many links/,
     ],
-  ])('refuses a member that %s', (_what, members, message) => {
+  ])('rejects a member that %s', (_what, members, message) => {
     const { root, outside, unpack } = place();
     expect(() => unpack(...members)).toThrow(message);
     expect(readdirSync(outside)).toEqual([]);
     expect(readdirSync(join(root, '..')).sort()).toEqual(['outside', 'root']);
   });
 
-  it('has sparse files with their holes, and times', () => {
+  it('has sparse files with their holes, and timestamps', () => {
     const { root, unpack } = place();
     const records: [string, string][] = [
       ['GNU.sparse.size', '3000000'],

@@ -1,17 +1,17 @@
-/** A member as it is written by hand: what tar itself would refuse to write is tested too. */
+/** A member written by hand, which covers what tar itself would refuse to write. */
 export interface HandMade {
   readonly name?: string;
   readonly type?: string;
   readonly content?: string | Uint8Array;
   readonly link?: string;
-  /** What stands in the field for the size, in place of the length of the content. */
+  /** Overrides the size field, which defaults to the length of the content. */
   readonly size?: string;
   readonly magic?: string;
-  /** Bytes that are put into the header, by their place. */
+  /** Bytes to write into the header, by offset. */
   readonly patch?: Readonly<Record<number, string>>;
 }
 
-/** An archive of headers as they are said. */
+/** An archive with exactly these headers. */
 export function handMade(...members: readonly HandMade[]): Buffer {
   const parts = members.flatMap((member) => {
     const { name = 'a', type = '0', content = '', link = '', magic = 'ustar\x0000' } = member;
@@ -36,7 +36,7 @@ export function handMade(...members: readonly HandMade[]): Buffer {
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
 
-/** An extended header of pax. */
+/** A pax extended header. */
 export function pax(records: readonly (readonly [string, string])[], type = 'x'): HandMade {
   const lines = records.map(([key, value]) => {
     const rest = ` ${key}=${value}\n`;

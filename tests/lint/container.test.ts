@@ -215,7 +215,7 @@ const damages: readonly Damage[] = [
       },
       afterwards((blob) => writeFile(blob(0), gzipSync('hello'))),
     ),
-    says: /not a tar archive/,
+    says: /invalid tar archive/,
     blinds: true,
   },
   {
