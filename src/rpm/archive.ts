@@ -4,13 +4,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
 import type { RpmSpecFile } from './types.ts';
 
-/** A file on its way into a package; size, digest and colour are filled in once its content went by. */
+/** A file to be packed; size, digest and colour are filled in while its content is read. */
 export interface PackedFile {
   readonly file: RpmSpecFile;
-  /** Index of the first member of its hard-link set; its own where it is that or stands alone. */
+  /** Index of the first member of its hard-link set; its own index if it is the first or not hard-linked. */
   readonly first: number;
   size: number;
-  /** SHA-256 of the content in hex; empty for what has none. */
+  /** SHA-256 of the content in hex; empty if it has no content. */
   digest: string;
   /** rpm's colour: 1 for 32-bit ELF, 2 for 64-bit, else 0. */
   color: number;
@@ -22,7 +22,7 @@ export interface Digests {
   readonly sha3_256: string;
 }
 
-/** What the main header says of the payload; sizes in bytes. */
+/** Values in the main header that describe the payload; sizes in bytes. */
 export interface PayloadFacts {
   readonly size: number;
   readonly unpackedSize: number;
@@ -32,16 +32,16 @@ export interface PayloadFacts {
 
 const blockSize = 1 << 18;
 
-/** Bytes of a file and their digests. */
+/** Size and digests of a file. */
 export interface Digested {
-  /** bytes */
+  /** In bytes. */
   readonly size: number;
   readonly digests: Digests;
 }
 
 /**
- * Writes the payload, not compressed: rpm's stripped cpio, where an entry is no more than the file's index. Single files come
- * in order, then hard-link sets with the content behind the last member, as rpmbuild writes them.
+ * Writes the uncompressed payload: rpm's stripped cpio, where an entry is just the file's index. Single files come first, in
+ * order, then hard-link sets with the content in the last member, as rpmbuild writes them.
  */
 export async function writeArchive(path: string, files: readonly PackedFile[]): Promise<Digested> {
   const unpacked = new Digester();
@@ -58,7 +58,7 @@ export async function writeArchive(path: string, files: readonly PackedFile[]): 
   return { size: unpacked.size, digests: unpacked.finish() };
 }
 
-/** Size and digests of a file. */
+/** Computes size and digests of a file. */
 export async function digested(path: string): Promise<Digested> {
   const digester = new Digester();
   for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) digester.update(block as Buffer);
@@ -96,7 +96,7 @@ class Digester {
   }
 }
 
-/** Gathers what comes into blocks of one size, so that neither speed nor bytes hang on how content was cut. */
+/** Regroups chunks into blocks of one size; neither speed nor bytes then depend on how the content was split. */
 async function* blocks(source: AsyncIterable<Uint8Array>, digester: Digester): AsyncGenerator<Buffer> {
   const block = Buffer.allocUnsafe(blockSize);
   let used = 0;
@@ -144,7 +144,7 @@ async function* archive(files: readonly PackedFile[]): AsyncGenerator<Uint8Array
   yield put(padding());
 }
 
-/** Indexes of what goes into the payload, in the payload's order; a single file is a set of one. */
+/** Indexes of the files in the payload, in payload order; a single file is a set of one. */
 function hardlinkSets(files: readonly PackedFile[]): number[][] {
   const sets = new Map<number, number[]>();
   files.forEach(({ file, first }, index) => {
@@ -157,7 +157,7 @@ function hardlinkSets(files: readonly PackedFile[]): number[][] {
   return [...all.filter((set) => set.length === 1), ...all.filter((set) => set.length > 1)];
 }
 
-/** The bytes of a file; leaves size, digest and colour in `packed`. */
+/** The content of a file; sets size, digest and colour in `packed`. */
 async function* content(packed: PackedFile): AsyncGenerator<Uint8Array> {
   const { file } = packed;
   const hash = createHash('sha256');
@@ -180,6 +180,6 @@ async function* opened(file: RpmSpecFile): AsyncGenerator<Uint8Array> {
     else for await (const chunk of given) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
   } catch (error) {
     if (error instanceof WeirError) throw error;
-    throw new WeirError('unreadable-content', `the content of ${file.path} cannot be read`, { cause: error });
+    throw new WeirError('unreadable-content', `cannot read the content of ${file.path}`, { cause: error });
   }
 }

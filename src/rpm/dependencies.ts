@@ -13,7 +13,7 @@ const kinds = [
   'enhances',
 ] as const satisfies readonly (keyof Dependencies)[];
 
-/** Names of instruction sets as in `Provides: name(x86-64)`; source: `%_isa` of rpm's platforms. */
+/** Instruction sets as in `Provides: name(x86-64)`; source: `%_isa` of rpm's platforms. */
 const instructionSets: Readonly<Record<string, string>> = {
   x86_64: 'x86-64',
   aarch64: 'aarch-64',
@@ -24,26 +24,26 @@ const instructionSets: Readonly<Record<string, string>> = {
   riscv64: 'riscv-64',
 };
 
-/** `name(x86-64)` and the like, or undefined where packages of the architecture have none (`noarch`). */
+/** `name(x86-64)` and the like; undefined for architectures without one (`noarch`). */
 export function isaName(name: string, arch: string): string | undefined {
   const isa = instructionSets[arch];
   return isa === undefined ? undefined : `${name}(${isa})`;
 }
 
-/** `name >= 1-0`, as it stands within a rich dependency. */
+/** `name >= 1-0`, as within a rich dependency. */
 export function written(dependency: Dependency): string {
   return dependency.flags === '' ? dependency.name : `${dependency.name} ${dependency.flags} ${dependency.evr}`;
 }
 
-/** The bits that a dependency's flags have in a header. */
+/** The flag bits of a dependency in a header. */
 export function dependencyBits(dependency: Dependency): number {
   const uses: readonly DependencyUse[] = dependency.uses ?? (dependency.pre === true ? ['pre'] : []);
   return comparisonBits(dependency.flags) | usesBits(uses);
 }
 
 /**
- * A package's dependencies with those that rpmbuild adds, each list sorted by name, version and flags, without
- * repetitions. What is found by looking into files (sonames, interpreters) is the caller's matter.
+ * A package's dependencies including those that rpmbuild adds; each list is sorted by name, version and flags, without
+ * duplicates. Dependencies found by inspecting files (sonames, interpreters) are up to the caller.
  */
 export function packageDependencies(spec: RpmSpec): Dependencies {
   const evr = formatEvr({ epoch: spec.epoch ?? 0, version: spec.version, release: spec.release });
@@ -84,7 +84,7 @@ function interpreters(spec: RpmSpec): Dependency[] {
   return found;
 }
 
-/** The `rpmlib(…)` features that installing the package takes, with the rpm versions that brought them. */
+/** The `rpmlib(…)` features needed to install the package, with the rpm versions that introduced them. */
 function features(spec: RpmSpec, lists: readonly (readonly Dependency[])[]): Dependency[] {
   const all = lists.flat();
   const scripts = [...(spec.scriptlets ?? []), ...(spec.fileTriggers ?? [])];
@@ -118,7 +118,7 @@ function tidy(list: readonly Dependency[]): Dependency[] {
   );
 }
 
-/** Orders texts by their UTF-8 bytes, as rpm's `strcmp` does. */
+/** Compares texts by their UTF-8 bytes, as rpm's `strcmp` does. */
 export function compareBytes(a: string, b: string): number {
   if (a === b) return 0;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));

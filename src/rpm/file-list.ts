@@ -3,16 +3,16 @@ import { type Header, headerNumbers, headerTexts } from './header.ts';
 import { fileBits, tag } from './tags.ts';
 import type { FileFlags, RpmFile } from './types.ts';
 
-/** Throws where parallel arrays differ in length, which a reader would otherwise take for other values. */
+/** Throws if parallel arrays differ in length; a reader would otherwise pair the wrong values. */
 export function parallel<T>(values: readonly T[], count: number, what: string): readonly T[] {
   if (values.length !== count) throw new WeirError('bad-rpm', `${what}: ${values.length} values for ${count} entries`);
   return values;
 }
 
-/** The longest path that Linux takes. */
+/** The longest path that Linux accepts. */
 const longestPath = 4096;
 
-/** The files of a package, as its main header lists them. @throws WeirError `bad-rpm` */
+/** The files of a package, from its main header. @throws WeirError `bad-rpm` */
 export function fileList(main: Header): RpmFile[] {
   const baseNames = headerTexts(main, tag.baseNames);
   const count = baseNames.length;
@@ -40,9 +40,9 @@ export function fileList(main: Header): RpmFile[] {
   return baseNames.map((baseName, index) => {
     const folder = dirNames[dirIndexes[index]!];
     if (folder === undefined)
-      throw new WeirError('bad-rpm', `a file lies in folder ${dirIndexes[index]}, of which there is none`);
+      throw new WeirError('bad-rpm', `a file has the directory index ${dirIndexes[index]}, which does not exist`);
     const path = folder + baseName;
-    if (path.length > longestPath) throw new WeirError('bad-rpm', `a file has a name of ${path.length} characters`);
+    if (path.length > longestPath) throw new WeirError('bad-rpm', `file path too long: ${path.length} characters`);
     const mode = modes[index]!;
     const kind = kindOf(mode);
     const fileFlags = flagsOf(flags[index]!);

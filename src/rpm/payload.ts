@@ -10,28 +10,28 @@ import type { RpmFile, RpmPackage } from './types.ts';
 export interface PayloadEntry {
   readonly file: RpmFile;
   /**
-   * The bytes of a regular file, to be read before the next entry is asked for; what is left unread is skipped. Of a
-   * hard-link set, whose members come one behind the other, only the last one has content.
+   * The content of a regular file. Read it before asking for the next entry; unread content is skipped. The members of a
+   * hard-link set follow each other, and only the last one has content.
    */
   readonly content: Readable | undefined;
 }
 
 const chunkSize = 1 << 18;
 
-/** Level of zstd that packages are compressed with; rpm writes it beside the payload. */
+/** The zstd level for packages; it is also recorded in the header. */
 export const payloadLevel = 3;
 
-/** What a package may unpack to, in bytes; the largest that distributions have, debug information, are a tenth of it. */
+/** Limit for the unpacked size of a package in bytes; the largest in practice, debug information, are a tenth of it. */
 const mostUnpacked = 64 * 2 ** 30;
 
-/** What may stand behind the archive's end: it is filled up to a block. */
+/** Limit for bytes after the archive's end, which is padded to a block. */
 const mostBehind = 1 << 20;
 
 /**
- * Goes through a package's payload (cpio: `070701`, `070702` and rpm's own `07070X`; zstd, gzip or no compression) in
- * the order of the archive, streaming. Ghosts are not in it. Compares sizes with the header, and at the end the whole
- * payload with its digest; what was read before the end is not yet proven.
- * @param pkg what `readRpm` gave for `path`
+ * Streams a package's payload in archive order (cpio: `070701`, `070702` and rpm's own `07070X`; zstd, gzip or no
+ * compression). Ghosts are not in it. Checks sizes against the header, and at the end the whole payload against its digest;
+ * until then the content is unverified.
+ * @param pkg result of `readRpm` for `path`
  * @throws WeirError `bad-rpm` for a damaged payload, `unsupported-payload` for another compression
  */
 export async function* readPayload(path: string, pkg: RpmPackage): AsyncGenerator<PayloadEntry, void, undefined> {
@@ -39,10 +39,10 @@ export async function* readPayload(path: string, pkg: RpmPackage): AsyncGenerato
   const bytes = new ByteReader(unpacked(path, pkg, hash));
   try {
     const size = pkg.files.reduce((sum, file) => sum + (file.hardlink === undefined ? file.size : 0), 0);
-    if (size > mostUnpacked) throw bad(`it would unpack to ${size} bytes, and ${mostUnpacked} are the most`);
+    if (size > mostUnpacked) throw bad(`unpacked size of ${size} bytes exceeds the limit of ${mostUnpacked}`);
     yield* entries(bytes, pkg);
     await bytes.drain(mostBehind);
-    if (pkg.payloadDigest !== undefined && hash.digest('hex') !== pkg.payloadDigest) throw bad('its digest is wrong');
+    if (pkg.payloadDigest !== undefined && hash.digest('hex') !== pkg.payloadDigest) throw bad('digest mismatch');
   } catch (error) {
     throw placed(asPackageError(error), path);
   } finally {
@@ -51,10 +51,10 @@ export async function* readPayload(path: string, pkg: RpmPackage): AsyncGenerato
 }
 
 function bad(reason: string): WeirError {
-  return new WeirError('bad-rpm', `damaged payload: ${reason}`, { hint: 'fetch or build the package again' });
+  return new WeirError('bad-rpm', `damaged payload: ${reason}`, { hint: 'download or build the package again' });
 }
 
-/** The decompressor's complaints, as complaints about the package. */
+/** Turns the decompressor's errors into errors about the package. */
 function asPackageError(error: unknown): unknown {
   const isUnpacking = error instanceof Error && 'code' in error && /^(Z_|ZSTD_)/.test(String(error.code));
   return isUnpacking ? bad(error.message) : error;
@@ -69,7 +69,7 @@ function unpacked(path: string, pkg: RpmPackage, hash: ReturnType<typeof createH
       done(null, chunk);
     },
   });
-  // errors reach the reader, which is the last of the chain
+  // errors reach the reader, which is last in the chain
   const ignore = (): void => {};
   switch (pkg.payloadCompressor) {
     case 'none':
@@ -81,8 +81,8 @@ function unpacked(path: string, pkg: RpmPackage, hash: ReturnType<typeof createH
     default:
       packed.destroy();
       throw placed(
-        new WeirError('unsupported-payload', `payload compression '${pkg.payloadCompressor}' is not known`, {
-          hint: 'zstd, gzip and none are; build the package with %_binary_payload w19.zstdio',
+        new WeirError('unsupported-payload', `unsupported payload compression '${pkg.payloadCompressor}'`, {
+          hint: 'build the package with zstd, for example %_binary_payload w19.zstdio',
         }),
         path,
       );
@@ -99,15 +99,16 @@ async function* entries(bytes: ByteReader, pkg: RpmPackage): AsyncGenerator<Payl
     const entry = await readEntry(bytes, pkg, byPath);
     if (entry === undefined) break;
     const { file, archived } = entry;
-    if (!missing.delete(file)) throw bad(`${file.path} is there twice or is a ghost`);
+    if (!missing.delete(file)) throw bad(`${file.path} is a duplicate or a ghost`);
     const holds = file.kind === 'file' && lastOfSet.get(file.inode) === file;
     const expected = holds || file.kind === 'symlink' ? file.size : 0;
     if (archived !== undefined && archived !== expected)
-      throw bad(`${file.path} has another size than the header says`);
+      throw bad(`${file.path} has a size that differs from the header`);
     if (file.kind === 'symlink') {
-      if (expected !== Buffer.byteLength(file.target ?? '')) throw bad(`${file.path} has another size than its target`);
+      if (expected !== Buffer.byteLength(file.target ?? ''))
+        throw bad(`${file.path} has a size that differs from its link target`);
       const target = (await bytes.take(expected)).toString();
-      if (target !== file.target) throw bad(`${file.path} points elsewhere than the header says`);
+      if (target !== file.target) throw bad(`${file.path} has a link target that differs from the header`);
     }
     if (!holds) {
       yield { file, content: undefined };
@@ -120,7 +121,7 @@ async function* entries(bytes: ByteReader, pkg: RpmPackage): AsyncGenerator<Payl
   for (const file of missing) throw bad(`${file.path} is missing`);
 }
 
-/** Reads an entry's head. @returns undefined at the trailer; `archived` is the size that cpio says, where it does */
+/** Reads an entry's header. @returns undefined at the trailer; `archived` is the size given in the cpio header, if any */
 async function readEntry(
   bytes: ByteReader,
   pkg: RpmPackage,
@@ -132,30 +133,30 @@ async function readEntry(
     const index = hex((await bytes.take(8)).toString('latin1'));
     await bytes.align();
     const file = pkg.files[index];
-    if (file === undefined) throw bad(`it holds a file ${index}, which the header does not list`);
+    if (file === undefined) throw bad(`file number ${index} is not listed in the header`);
     return { file, archived: undefined };
   }
-  if (magic !== '070701' && magic !== '070702') throw bad('no cpio archive');
+  if (magic !== '070701' && magic !== '070702') throw bad('not a cpio archive');
   const fields = (await bytes.take(104)).toString('latin1');
   const field = (position: number): number => hex(fields.slice(position * 8, position * 8 + 8));
   const nameSize = field(11);
-  if (nameSize < 1 || nameSize > 4096) throw bad('impossible file name');
+  if (nameSize < 1 || nameSize > 4096) throw bad('invalid file name length');
   const name = (await bytes.take(nameSize)).toString('utf8', 0, nameSize - 1);
   await bytes.align();
   if (name === 'TRAILER!!!') return undefined;
   const path = name.startsWith('./') ? name.slice(1) : name;
-  // source packages list and hold bare file names
+  // source packages contain bare file names
   const file = byPath.get(path === '/' ? path : path.replace(/\/$/, ''));
-  if (file === undefined) throw bad(`it holds ${name}, which the header does not list`);
+  if (file === undefined) throw bad(`${name} is not listed in the header`);
   return { file, archived: field(6) };
 }
 
 function hex(text: string): number {
-  if (!/^[0-9a-fA-F]{8}$/.test(text)) throw bad('no cpio archive');
+  if (!/^[0-9a-fA-F]{8}$/.test(text)) throw bad('not a cpio archive');
   return Number.parseInt(text, 16);
 }
 
-/** Exact amounts out of a stream. Only one read runs at a time. */
+/** Reads exact amounts from a stream. Only one read runs at a time. */
 class ByteReader {
   readonly #source: Readable;
   readonly #chunks: AsyncIterator<Buffer>;
@@ -167,7 +168,7 @@ class ByteReader {
     this.#chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** Up to `most` bytes as they come; none at the end. */
+  /** Up to `most` bytes as they arrive; empty at the end. */
   async some(most: number): Promise<Buffer> {
     while (this.#rest.length === 0) {
       const next = await this.#chunks.next();
@@ -180,25 +181,25 @@ class ByteReader {
     return part;
   }
 
-  /** Just `length` bytes. */
+  /** Exactly `length` bytes. */
   async take(length: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     let left = length;
     while (left > 0) {
       const part = await this.some(left);
-      if (part.length === 0) throw bad('it ends too early');
+      if (part.length === 0) throw bad('truncated');
       parts.push(part);
       left -= part.length;
     }
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
-  /** Goes on to the next multiple of four. */
+  /** Skips to the next multiple of four. */
   async align(): Promise<void> {
     await this.take(-this.#position & 3);
   }
 
-  /** The next `length` bytes as a stream of their own. */
+  /** The next `length` bytes as a separate stream. */
   slice(length: number): { stream: Readable; skipRest: () => Promise<void> } {
     let left = length;
     let reading: Promise<unknown> = Promise.resolve();
@@ -212,7 +213,7 @@ class ByteReader {
       read: () => {
         if (left === 0) return void stream.push(null);
         reading = this.some(left).then((part) => {
-          if (part.length === 0) return fail(bad('it ends too early'));
+          if (part.length === 0) return fail(bad('truncated'));
           left -= part.length;
           stream.push(part);
         }, fail);
@@ -224,18 +225,18 @@ class ByteReader {
       if (failure !== undefined) throw failure;
       while (left > 0) {
         const part = await this.some(left);
-        if (part.length === 0) throw bad('it ends too early');
+        if (part.length === 0) throw bad('truncated');
         left -= part.length;
       }
     };
     return { stream, skipRest };
   }
 
-  /** Reads to the end. @param most bytes that may still come */
+  /** Reads to the end. @param most limit for the remaining bytes */
   async drain(most: number): Promise<void> {
     const end = this.#position + most;
     while ((await this.some(chunkSize)).length > 0) {
-      if (this.#position > end) throw bad(`it goes on for more than ${most} bytes behind its end`);
+      if (this.#position > end) throw bad(`more than ${most} bytes after its end`);
     }
   }
 

@@ -36,15 +36,15 @@ import type {
   ScriptletKind,
 } from './types.ts';
 
-/** Size in bytes of the lead, which only the magic number of still counts. */
+/** Size in bytes of the lead; only its magic number is still used. */
 export const leadSize = 96;
 export const leadMagic = Buffer.from('edabeedb', 'hex');
 
-/** The two headers of a package file as they are, and where they lie. */
+/** The parsed headers of a package file and their offsets. */
 export interface RpmHeaders {
   readonly signature: Header;
   readonly main: Header;
-  /** Bytes of the main header, over which signatures and digests go. */
+  /** The main header's bytes, which signatures and digests cover. */
   readonly mainBytes: Buffer;
   readonly headerOffset: number;
   readonly payloadOffset: number;
@@ -53,21 +53,21 @@ export interface RpmHeaders {
 
 /**
  * Reads a package's headers and checks the main header's digests and the file's length; the payload stays on disk.
- * Knows formats 4 and 6 (rpm's docs/manual/format_v4.md, format_v6.md).
- * @throws WeirError `bad-rpm` for a truncated or damaged file, `no-rpm` where there is none
+ * Supports formats 4 and 6 (rpm's docs/manual/format_v4.md, format_v6.md).
+ * @throws WeirError `bad-rpm` for a truncated or damaged file, `no-rpm` if the file does not exist
  */
 export async function readRpm(path: string): Promise<RpmPackage> {
   return naming(path, async () => describe(await readHeaders(path)));
 }
 
-/** Reads a package's headers only, with the checks of `readRpm`. */
+/** Reads only a package's headers, with the checks of `readRpm`. */
 export async function readRpmHeaders(path: string): Promise<RpmHeaders> {
   return naming(path, () => readHeaders(path));
 }
 
 /**
- * Compares the payload with every digest of it in the main header, streaming.
- * @throws WeirError `bad-rpm` where it differs, or where the package has none (older than rpm 4.14)
+ * Checks the payload, streaming, against every digest of it in the main header.
+ * @throws WeirError `bad-rpm` if one differs, or if there is none (packages older than rpm 4.14)
  */
 export async function verifyPayload(path: string): Promise<void> {
   await naming(path, async () => {
@@ -80,7 +80,7 @@ export async function verifyPayload(path: string): Promise<void> {
     }
     expected.forEach(({ algorithm, digest }, index) => {
       if (hashes[index]!.digest('hex') !== digest)
-        throw new WeirError('bad-rpm', `the payload's ${algorithm} is wrong`);
+        throw new WeirError('bad-rpm', `the payload's ${algorithm} does not match`);
     });
   });
 }
@@ -97,7 +97,7 @@ function payloadDigests(main: Header): { algorithm: string; digest: string }[] {
   });
 }
 
-/** Runs `work` and puts the file's name into what it throws. */
+/** Runs `work` and adds the file as the place of its errors. */
 export async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -106,10 +106,10 @@ export async function naming<T>(path: string, work: () => Promise<T>): Promise<T
   }
 }
 
-/** The error with the package file as its place, unless it has one. */
+/** The error with the package file as its place, unless it has a place. */
 export function placed(error: unknown, path: string): unknown {
   if (systemCode(error) === 'ENOENT') {
-    return new WeirError('no-rpm', 'there is no such package file', { where: { file: path }, cause: error });
+    return new WeirError('no-rpm', 'package file not found', { where: { file: path }, cause: error });
   }
   if (!(error instanceof WeirError) || error.where !== undefined) return error;
   const { code, message, details, exit, hint } = error;
@@ -126,7 +126,7 @@ async function readHeaders(path: string): Promise<RpmHeaders> {
   const handle = await open(path, 'r');
   try {
     const fileSize = (await handle.stat()).size;
-    // one read holds all of most packages' headers
+    // one read covers all headers of most packages
     const start = await readAt(handle, 0, Math.min(fileSize, 1 << 16));
     const at = async (offset: number, length: number): Promise<Buffer> => {
       if (offset + length > fileSize) throw truncated();
@@ -134,7 +134,7 @@ async function readHeaders(path: string): Promise<RpmHeaders> {
       return readAt(handle, offset, length);
     };
     if (fileSize < leadSize || !start.subarray(0, 4).equals(leadMagic)) {
-      throw new WeirError('bad-rpm', fileSize < leadSize ? 'the file is truncated' : 'this is no RPM package');
+      throw new WeirError('bad-rpm', fileSize < leadSize ? 'the file is truncated' : 'this is not an RPM package');
     }
     const signatureLength = headerSize(await at(leadSize, introSize));
     const signature = parseHeader(await at(leadSize, signatureLength), regions.signature);
@@ -163,7 +163,7 @@ async function readAt(handle: FileHandle, offset: number, length: number): Promi
 }
 
 function truncated(): WeirError {
-  return new WeirError('bad-rpm', 'the package file is truncated', { hint: 'fetch or build it again' });
+  return new WeirError('bad-rpm', 'the package file is truncated', { hint: 'download or build it again' });
 }
 
 function checkHeaderDigests(signature: Header, main: Buffer): void {
@@ -178,7 +178,7 @@ function checkHeaderDigests(signature: Header, main: Buffer): void {
     if (expected === undefined) continue;
     checked += 1;
     if (createHash(algorithm).update(main).digest('hex') !== expected) {
-      throw new WeirError('bad-rpm', `the header's ${algorithm} is wrong`);
+      throw new WeirError('bad-rpm', `the header's ${algorithm} does not match`);
     }
   }
   if (checked === 0) throw new WeirError('bad-rpm', 'the package has no digest of its header');
@@ -192,14 +192,14 @@ function checkLength(
   fileSize: number,
 ): void {
   const payload = headerNumbers(main, tag.payloadSize)[0];
-  // format 4 says how long header and payload are together
+  // format 4 records the total size of header and payload
   const both = isFormat6(main)
     ? undefined
     : (headerNumbers(signature, signatureTag.longSize)[0] ?? headerNumbers(signature, signatureTag.v4Size)[0]);
   const end = payload !== undefined ? payloadOffset + payload : both !== undefined ? headerOffset + both : undefined;
   if (end === undefined || end === fileSize) return;
   if (end > fileSize) throw truncated();
-  throw new WeirError('bad-rpm', `the package file goes on for ${fileSize - end} bytes after its end`);
+  throw new WeirError('bad-rpm', `the package file has ${fileSize - end} extra bytes after its end`);
 }
 
 function isFormat6(main: Header): boolean {
@@ -218,13 +218,13 @@ function describe({ signature, main, mainBytes, headerOffset, payloadOffset, fil
     digestNumber
   ];
   if (fileDigestAlgorithm === undefined) throw new WeirError('bad-rpm', `unknown digest algorithm ${digestNumber}`);
-  /** What a package is called is a part of file names. */
+  /** The package's name, version and so on become part of file names. */
   const partOfName = (number: number, what: string): string => {
     const value = required(number, what);
     if (isPackageWord(value)) return value;
     throw new WeirError(
       'bad-rpm',
-      `the package's ${what} ${JSON.stringify(value.slice(0, 80))} cannot be in a file name`,
+      `the package's ${what} ${JSON.stringify(value.slice(0, 80))} is not allowed in a file name`,
     );
   };
   return {
@@ -346,7 +346,7 @@ function fileTriggers(main: Header, scope: FileTrigger['scope']): FileTrigger[] 
   });
 }
 
-/** rpm's priority of a file trigger that names none. */
+/** rpm's default priority of a file trigger. */
 export const defaultTriggerPriority = 1_000_000;
 
 function changelog(main: Header): ChangelogEntry[] {

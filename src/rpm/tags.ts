@@ -82,7 +82,7 @@ export const signatureTag = {
   v4Gpg: 1005,
 } as const;
 
-/** Name, version and flags tags of each list of dependencies. */
+/** Name, version and flags tags of each dependency list. */
 export const dependencyTags = {
   provides: { name: 1047, version: 1113, flags: 1112 },
   requires: { name: 1049, version: 1050, flags: 1048 },
@@ -94,7 +94,7 @@ export const dependencyTags = {
   enhances: { name: 5055, version: 5056, flags: 5057 },
 } as const;
 
-/** Body and interpreter tags of each scriptlet, with the bit that marks the interpreter's dependency. */
+/** Body and interpreter tags of each scriptlet, with the use bit of the dependency on its interpreter. */
 export const scriptletTags: Readonly<Record<ScriptletKind, { body: number; program: number; use: DependencyUse }>> = {
   pre: { body: 1023, program: 1085, use: 'pre' },
   post: { body: 1024, program: 1086, use: 'post' },
@@ -153,12 +153,12 @@ export function usesBits(uses: readonly DependencyUse[]): number {
   return uses.reduce((bits, use) => bits | useBits[use], 0);
 }
 
-/** Every marking in a dependency's flags, lowest bit first. */
+/** Every use in a dependency's flags, lowest bit first. */
 export function bitsUses(bits: number): DependencyUse[] {
   return (Object.keys(useBits) as DependencyUse[]).filter((use) => (bits & useBits[use]) !== 0);
 }
 
-/** What `primary.xml` calls `pre`: needed before the package is laid down or set up. */
+/** Uses that `primary.xml` marks as `pre`: needed before the package's files or scriptlets are installed. */
 export const preBits = useBits.prereq | useBits.pre | useBits.post;
 
 /** Bits of FILEFLAGS. */
@@ -173,7 +173,7 @@ export const fileBits = {
   artifact: 1 << 12,
 } as const;
 
-/** FILEVERIFYFLAGS of a file about which `%files` says nothing, and of a ghost (no digest, size, link target, mtime). */
+/** FILEVERIFYFLAGS of a file without `%verify`, and of a ghost (no digest, size, link target, mtime). */
 export const verifyAll = 0xffff_ffff;
 export const verifyGhost = (verifyAll & ~0b10_0111) >>> 0;
 

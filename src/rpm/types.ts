@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** How a dependency compares; empty when any version will do. */
+/** How a dependency compares versions; empty if any version matches. */
 export type Comparison = '' | '<' | '<=' | '=' | '>=' | '>';
 
 /** When or why a dependency is needed, as `Requires(post)` and rpm's own generators mark it. */
@@ -24,20 +24,20 @@ export type DependencyUse =
   | 'config'
   | 'meta';
 
-/** One `Provides`, `Requires`, … entry. A rich dependency is a name that starts with `(`. */
+/** One `Provides`, `Requires`, … entry. The name of a rich dependency starts with `(`. */
 export interface Dependency {
   readonly name: string;
   readonly flags: Comparison;
   /** `[epoch:]version[-release]`, present exactly when `flags` is not empty. */
   readonly evr?: string;
-  /** Needed before the package's files are laid down or its `%post` runs; what `primary.xml` shows as `pre="1"`. When
-   * written without `uses` it means `Requires(pre)`. */
+  /** Needed before the package's files are installed or its `%post` runs; `pre="1"` in `primary.xml`. When written without
+   * `uses` it means `Requires(pre)`. */
   readonly pre?: boolean;
-  /** Every marking, sorted as in `DependencyUse`. */
+  /** Every use, sorted as in `DependencyUse`. */
   readonly uses?: readonly DependencyUse[];
 }
 
-/** The lists of dependencies that a package has. */
+/** The dependency lists of a package. */
 export interface Dependencies {
   readonly provides: readonly Dependency[];
   readonly requires: readonly Dependency[];
@@ -49,16 +49,16 @@ export interface Dependencies {
   readonly enhances: readonly Dependency[];
 }
 
-/** What `%files` says of a file apart from its attributes. */
+/** Attributes of a file set by `%files` directives. */
 export interface FileFlags {
-  /** `%config` (empty) or `%config(noreplace)`; absent for all else. */
+  /** `%config` (empty) or `%config(noreplace)`; absent for other files. */
   readonly config?: '' | 'noreplace';
   readonly doc?: boolean;
   readonly license?: boolean;
   readonly readme?: boolean;
   /** In the header but not in the payload. */
   readonly ghost?: boolean;
-  /** Its absence is no fault to `rpm -V`. */
+  /** `rpm -V` accepts that it is missing. */
   readonly missingok?: boolean;
   readonly artifact?: boolean;
 }
@@ -70,12 +70,12 @@ interface FileAttributes {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
   /** Permission bits with setuid, setgid and sticky: 0o0000–0o7777. */
   readonly mode: number;
-  /** Owner by name. */
+  /** Owner name. */
   readonly user: string;
   readonly group: string;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly mtime: number;
-  /** Where a symlink points. */
+  /** Target of a symlink. */
   readonly target?: string;
   readonly flags: FileFlags;
   /** Capabilities as text (`cap_net_raw=ep`). */
@@ -84,24 +84,24 @@ interface FileAttributes {
   readonly hardlink?: string;
 }
 
-/** A file as a package's header lists it. */
+/** A file as listed in a package's header. */
 export interface RpmFile extends FileAttributes {
-  /** bytes; a directory's and a link's as the builder saw it */
+  /** In bytes; for a directory or link, as on the build machine. */
   readonly size: number;
-  /** Digest of the content in lower-case hex, by `RpmPackage.fileDigestAlgorithm`; absent for what has no content. */
+  /** Digest of the content in lower-case hex, by `RpmPackage.fileDigestAlgorithm`; absent if it has no content. */
   readonly digest?: string;
   /** Bit mask of what `rpm -V` checks (`RPMVERIFY_*`). */
   readonly verify: number;
-  /** Equal for members of a hard-link set, else unique within the package. */
+  /** The same for all members of a hard-link set, otherwise unique within the package. */
   readonly inode: number;
 }
 
-/** A script that runs around install and removal. */
+/** A script that runs before or after installation or removal. */
 export interface Scriptlet {
   readonly kind: ScriptletKind;
   /** The program with its arguments; `['<lua>']` for rpm's own Lua. By default `['/bin/sh']`. */
   readonly interpreter: readonly string[];
-  /** May be empty: then the interpreter runs alone, as `%post -p /sbin/ldconfig` does. */
+  /** May be empty: the interpreter then runs alone, as for `%post -p /sbin/ldconfig`. */
   readonly script: string;
 }
 
@@ -116,9 +116,9 @@ export type ScriptletKind =
   | 'postuntrans'
   | 'verify';
 
-/** A script that runs when files below certain paths come, go or have gone. */
+/** A script that runs when files below certain paths are installed or removed. */
 export interface FileTrigger {
-  /** `trans`: once a transaction, else once a package. */
+  /** `trans`: runs once per transaction, otherwise once per package. */
   readonly scope: 'file' | 'trans';
   readonly when: 'in' | 'un' | 'postun';
   /** Path prefixes, at least one. */
@@ -131,7 +131,7 @@ export interface FileTrigger {
 
 /** One `%changelog` entry. */
 export interface ChangelogEntry {
-  /** seconds since 1970; rpmbuild sets noon UTC */
+  /** Seconds since 1970; rpmbuild sets noon UTC. */
   readonly time: number;
   /** `Name <address> - version` */
   readonly author: string;
@@ -140,7 +140,7 @@ export interface ChangelogEntry {
 
 /** A package read from a file; the payload stays on disk. */
 export interface RpmPackage extends Dependencies {
-  /** 4 or 6 */
+  /** 4 or 6. */
   readonly format: number;
   readonly name: string;
   readonly epoch: number;
@@ -160,7 +160,7 @@ export interface RpmPackage extends Dependencies {
   /** File name of the source package; empty in a source package itself. */
   readonly sourceRpm: string;
   readonly isSource: boolean;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly buildTime: number;
   /** Sum of the files' sizes in bytes, hard links counted once. */
   readonly size: number;
@@ -174,37 +174,37 @@ export interface RpmPackage extends Dependencies {
   readonly payloadOffset: number;
   /** Size of the whole file in bytes. */
   readonly fileSize: number;
-  /** Bytes of the unpacked payload, where the header says it. */
+  /** Bytes of the unpacked payload, if the header records it. */
   readonly payloadUnpackedSize: number | undefined;
   readonly payloadCompressor: string;
   /** SHA-256 of the compressed payload in hex; undefined in packages older than rpm 4.14. */
   readonly payloadDigest: string | undefined;
   readonly payloadDigest512: string | undefined;
-  /** SHA-256 of the main header in hex, checked against the signature header where that holds one. */
+  /** SHA-256 of the main header in hex, checked against the signature header if that contains one. */
   readonly headerDigest: string;
-  /** Whether the signature header holds an OpenPGP signature; who made it is not looked at. */
+  /** Whether the signature header contains an OpenPGP signature, which is not verified here. */
   readonly signed: boolean;
 }
 
-/** What a regular file holds: bytes, or a function that opens them (called once). */
+/** Content of a regular file: bytes, or a function that opens it (called once). */
 export type FileContent = Uint8Array | (() => Readable | Uint8Array | Promise<Readable | Uint8Array>);
 
-/** A file to put into a package; missing parents are not made. */
+/** A file to put into a package; missing parent folders are not added. */
 export interface RpmSpecFile extends Omit<FileAttributes, 'kind' | 'flags' | 'mtime' | 'user' | 'group'> {
   readonly kind: 'file' | 'directory' | 'symlink';
   /** Owner; `root` by default. */
   readonly user?: string;
   readonly group?: string;
-  /** seconds since 1970; `buildTime` by default */
+  /** Seconds since 1970; `buildTime` by default. */
   readonly mtime?: number;
   readonly flags?: FileFlags;
-  /** By default everything (`%verify()` unsaid). */
+  /** Everything by default, as without `%verify()`. */
   readonly verify?: number;
-  /** Required for regular files, but not for ghosts and for those with `hardlink`. Read when its turn in path order comes. */
+  /** Required for regular files, except ghosts and those with `hardlink`. Read in path order. */
   readonly content?: FileContent;
 }
 
-/** A package to write. Lists that are left out are empty. */
+/** A package to write. Omitted lists are empty. */
 export interface RpmSpec extends Partial<Dependencies> {
   readonly name: string;
   /** Absent or 0: none. */
@@ -223,11 +223,11 @@ export interface RpmSpec extends Partial<Dependencies> {
   readonly vcs?: string;
   readonly bugUrl?: string;
   readonly distribution?: string;
-  /** `localhost` by default, so that nothing of the machine gets in. */
+  /** `localhost` by default, to keep the host's name out of the package. */
   readonly buildHost?: string;
   /** File name of the source package; by default `NAME-VERSION-RELEASE.src.rpm`. */
   readonly sourceRpm?: string;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly buildTime: number;
   readonly files?: readonly RpmSpecFile[];
   readonly scriptlets?: readonly Scriptlet[];
@@ -238,12 +238,12 @@ export interface RpmSpec extends Partial<Dependencies> {
   readonly ownerRequires?: boolean;
 }
 
-/** A package as it was written. */
+/** A written package. */
 export interface WrittenRpm {
   readonly path: string;
   /** SHA-256 of the whole file in hex. */
   readonly digest: string;
-  /** bytes */
+  /** In bytes. */
   readonly fileSize: number;
   /** Sum of the files' sizes. */
   readonly size: number;

@@ -1,20 +1,20 @@
 import { WeirError } from '../base/errors.ts';
 import type { Comparison } from './types.ts';
 
-/** Epoch, version and release; no release where a dependency leaves it open. */
+/** Epoch, version and release; the release is undefined in a dependency that leaves it open. */
 export interface Evr {
   readonly epoch: number;
   readonly version: string;
   readonly release?: string;
 }
 
-// How two parts of different kinds compare: `~` is older than the end of the text, `^` newer, a word newer than both,
-// a number newer than a word.
+// Order of parts of different kinds: `~` is older than the end of the text, `^` newer, a word newer than both, a number newer
+// than a word.
 const rank = { tilde: 0, end: 1, caret: 2, word: 3, number: 4 } as const;
 
 /**
  * Compares two version (or release) texts as rpm does: runs of digits by value, runs of ASCII letters by byte order,
- * `~` before anything, `^` after the bare version and before anything longer; all else only separates.
+ * `~` before anything, `^` after the bare version and before anything longer; every other character is only a separator.
  * Rules: rpm's docs/man/rpm-version.7. @returns -1, 0 or 1
  */
 export function compareVersions(a: string, b: string): -1 | 0 | 1 {
@@ -59,7 +59,7 @@ function sign(value: number): -1 | 0 | 1 {
   return value < 0 ? -1 : value > 0 ? 1 : 0;
 }
 
-/** Reads `[epoch:]version[-release]`. @throws WeirError `bad-version` */
+/** Parses `[epoch:]version[-release]`. @throws WeirError `bad-version` */
 export function parseEvr(text: string): Evr {
   const match = /^(?:(\d*):)?([^\s:-][^\s:]*?)(?<!-)(?:-([^\s:-]+))?$/.exec(text);
   if (match === null) {
@@ -69,14 +69,14 @@ export function parseEvr(text: string): Evr {
   return { epoch: Number(epoch ?? 0), version: version!, ...(release === undefined ? {} : { release }) };
 }
 
-/** `[epoch:]version[-release]`, the epoch only where it is not 0. */
+/** `[epoch:]version[-release]`; an epoch of 0 is omitted. */
 export function formatEvr(evr: Evr): string {
   return `${evr.epoch === 0 ? '' : `${evr.epoch}:`}${evr.version}${evr.release === undefined ? '' : `-${evr.release}`}`;
 }
 
 /**
- * Compares epoch, version, release. Where one side has no release, releases do not count, as in rpm's dependencies:
- * a total order only among values that all have one. @returns -1, 0 or 1
+ * Compares epoch, version, release. If one side has no release, releases are ignored, as in rpm's dependencies; the order is
+ * total only among values that all have one. @returns -1, 0 or 1
  */
 export function compareEvr(a: Evr, b: Evr): -1 | 0 | 1 {
   const order = sign(a.epoch - b.epoch) || compareVersions(a.version, b.version);
@@ -84,13 +84,13 @@ export function compareEvr(a: Evr, b: Evr): -1 | 0 | 1 {
   return compareVersions(a.release, b.release);
 }
 
-/** A version range: everything where `flags` is empty. */
+/** A version range; with empty `flags` it includes every version. */
 export interface VersionRange {
   readonly flags: Comparison;
   readonly evr?: string;
 }
 
-/** Whether some version lies in both ranges, as rpm decides whether a `Provides` meets a `Requires` of the same name. */
+/** Whether some version is in both ranges: rpm's test of whether a `Provides` meets a `Requires` of the same name. */
 export function rangesOverlap(a: VersionRange, b: VersionRange): boolean {
   if (a.flags === '' || b.flags === '' || a.evr === undefined || b.evr === undefined) return true;
   const order = compareEvr(parseEvr(a.evr), parseEvr(b.evr));

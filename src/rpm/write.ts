@@ -31,29 +31,29 @@ import {
 import type { Dependencies, FileFlags, FileTrigger, RpmSpec, RpmSpecFile, WrittenRpm } from './types.ts';
 import { formatEvr } from './version.ts';
 
-/** The rpm whose way of writing packages this follows; goes into RPMVERSION. */
+/** The rpm version whose output format this follows; recorded in RPMVERSION. */
 const rpmVersion = '6.1.0';
-/** Bytes kept free in the signature header so that rpmsign signs in place; as many as rpmbuild keeps. */
+/** Bytes reserved in the signature header, so that rpmsign can sign in place; the same number as rpmbuild. */
 const reservedSpace = 4096 + 32;
 
-/** A package whose payload lies ready to be compressed. */
+/** A package whose payload is ready to be compressed. */
 export interface PackedRpm {
-  /** The payload, not compressed. */
+  /** Path of the uncompressed payload. */
   readonly archive: string;
   /**
-   * Writes the package. `out` appears whole or not at all; its folder is made.
+   * Writes the package atomically and creates its folder.
    * @param payload the archive, compressed by zstd with `payloadLevel`
    */
   readonly write: (out: string, payload: string) => Promise<WrittenRpm>;
 }
 
 /**
- * Makes a binary package in format 6, laid out as rpm 6.1's rpmbuild does, in two steps with the compression between them, so
- * that many payloads can be compressed in one go. Files may come in any order. Adds what rpmbuild adds whatever the files
- * hold: `Provides` of the package itself, `config(…)`, the scriptlets' interpreters, `rpmlib(…)`. Equal specs give equal
- * bytes; memory stays bounded whatever the size.
+ * Makes a binary package in format 6, laid out as by rpm 6.1's rpmbuild. Two steps with the compression between them allow
+ * many payloads to be compressed in one pass. Files may come in any order. Adds the dependencies that rpmbuild adds regardless
+ * of file contents: `Provides` of the package itself, `config(…)`, the scriptlets' interpreters, `rpmlib(…)`. Equal specs give
+ * equal bytes; memory use is bounded.
  * @param archive file to write the payload to
- * @throws WeirError `bad-package` where the spec contradicts itself, `unreadable-content` for a file's content
+ * @throws WeirError `bad-package` for a contradictory spec, `unreadable-content` if a file's content cannot be read
  */
 export async function packRpm(spec: RpmSpec, archive: string): Promise<PackedRpm> {
   checkNames(spec);
@@ -101,23 +101,23 @@ function bad(spec: RpmSpec, message: string): WeirError {
 }
 
 function checkNames(spec: RpmSpec): void {
-  if (!/^[\w.+-]+$/.test(spec.name)) throw bad(spec, `'${spec.name}' cannot be a package's name`);
+  if (!/^[\w.+-]+$/.test(spec.name)) throw bad(spec, `invalid package name '${spec.name}'`);
   for (const text of [spec.version, spec.release]) {
-    if (!/^[\w.+~^]+$/.test(text)) throw bad(spec, `'${text}' cannot be a version or release`);
+    if (!/^[\w.+~^]+$/.test(text)) throw bad(spec, `invalid version or release '${text}'`);
   }
   const kinds = (spec.scriptlets ?? []).map((scriptlet) => scriptlet.kind);
   const repeated = kinds.find((kind, index) => kinds.indexOf(kind) !== index);
-  if (repeated !== undefined) throw bad(spec, `two %${repeated} scriptlets`);
+  if (repeated !== undefined) throw bad(spec, `more than one %${repeated} scriptlet`);
   for (const { interpreter } of [...(spec.scriptlets ?? []), ...(spec.fileTriggers ?? [])]) {
-    if (interpreter.length === 0) throw bad(spec, 'a scriptlet without an interpreter');
+    if (interpreter.length === 0) throw bad(spec, 'scriptlet without an interpreter');
   }
   for (const trigger of spec.fileTriggers ?? []) {
-    if (trigger.prefixes.length === 0) throw bad(spec, 'a file trigger without paths');
+    if (trigger.prefixes.length === 0) throw bad(spec, 'file trigger without paths');
     if (trigger.interpreter.length > 1) throw bad(spec, "a file trigger's interpreter takes no arguments");
   }
 }
 
-/** The files in rpm's order (bytes of the path), with their hard-link sets found. */
+/** The files in rpm's order (by the bytes of the path), with their hard-link sets resolved. */
 function packFiles(spec: RpmSpec): PackedFile[] {
   const keyed = (spec.files ?? []).map((file) => ({ file, key: Buffer.from(file.path) }));
   keyed.sort((a, b) => Buffer.compare(a.key, b.key));
@@ -136,7 +136,7 @@ function packFiles(spec: RpmSpec): PackedFile[] {
   });
 }
 
-/** The member of a hard-link set with the attributes of the one that holds the content: they are one inode. */
+/** A member of a hard-link set with the attributes of the member that has the content: they share an inode. */
 function linked(file: RpmSpecFile, owner: RpmSpecFile): RpmSpecFile {
   const { path, flags, verify } = file;
   return { ...owner, path, ...(flags === undefined ? {} : { flags }), ...(verify === undefined ? {} : { verify }) };
@@ -144,7 +144,7 @@ function linked(file: RpmSpecFile, owner: RpmSpecFile): RpmSpecFile {
 
 function known(file: RpmSpecFile): { size: number; digest: string; color: number } {
   if (file.kind === 'symlink') return { size: Buffer.byteLength(file.target!), digest: '', color: 0 };
-  // of the width that the digest will have
+  // placeholder of the final digest's width
   const digest = file.kind === 'file' && file.flags?.ghost !== true ? '0'.repeat(64) : '';
   return { size: 0, digest, color: 0 };
 }
@@ -153,18 +153,20 @@ function contentOwner(spec: RpmSpec, file: RpmSpecFile, byPath: ReadonlyMap<stri
   if (file.hardlink === undefined) return file;
   const owner = byPath.get(file.hardlink);
   if (owner?.kind !== 'file' || owner.hardlink !== undefined || owner.flags?.ghost === true || owner === file) {
-    throw bad(spec, `${file.path} is a hard link to ${file.hardlink}, which is no file with content`);
+    throw bad(spec, `${file.path} is a hard link to ${file.hardlink}, which is not a file with content`);
   }
   return owner;
 }
 
 function checkFile(spec: RpmSpec, file: RpmSpecFile): void {
   const { path, kind, flags } = file;
-  if (path !== '/' && !/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/.test(path)) throw bad(spec, `'${path}' is no absolute path`);
+  if (path !== '/' && !/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/.test(path))
+    throw bad(spec, `'${path}' is not a normalised absolute path`);
   if ((kind === 'symlink') !== (file.target !== undefined)) throw bad(spec, `${path}: only symlinks have a target`);
   const holds = kind === 'file' && flags?.ghost !== true;
   const given = Number(file.content !== undefined) + Number(file.hardlink !== undefined);
-  if (holds ? given !== 1 : given !== 0) throw bad(spec, `${path}: ${holds ? 'has no content or two' : 'has content'}`);
+  if (holds ? given !== 1 : given !== 0)
+    throw bad(spec, `${path}: ${holds ? 'needs content or a hard link, not both' : 'must not have content'}`);
 }
 
 /** Everything before the payload: lead, signature header, main header. */
@@ -181,7 +183,7 @@ function front(spec: RpmSpec, files: readonly PackedFile[], facts: PayloadFacts)
   return Buffer.concat([lead(spec), signature, Buffer.alloc(-signature.length & 7), main]);
 }
 
-/** The historical first 96 bytes; only the magic number is read today. Layout: rpm's docs/manual/format_lead.md. */
+/** The historical first 96 bytes; only the magic number is still read. Layout: rpm's docs/manual/format_lead.md. */
 function lead(spec: RpmSpec): Buffer {
   const bytes = Buffer.alloc(leadSize);
   leadMagic.copy(bytes);
@@ -327,7 +329,7 @@ function putFiles(header: Map<number, HeaderValue>, spec: RpmSpec, files: readon
   }
 }
 
-/** Sum of sizes, a hard-link set counted once. */
+/** Sum of sizes; a hard-link set counts once. */
 function totalSize(files: readonly PackedFile[]): number {
   return files.reduce((sum, { size, first }, index) => sum + (first === index ? size : 0), 0);
 }

@@ -56,8 +56,8 @@ async function contents(path: string, pkg?: RpmPackage): Promise<Map<string, Buf
   return found;
 }
 
-describe('a package that was written', () => {
-  test('is bit-identical twice, however its contents are handed over', async () => {
+describe('a written package', () => {
+  test('is bit-identical on every run and for every form of content', async () => {
     const bytes = Buffer.alloc(700_000, 'abcdefg');
     const spec = (content: RpmSpecFile['content']): RpmSpec => ({
       ...basic,
@@ -76,7 +76,7 @@ describe('a package that was written', () => {
     expect(sha256(large!)).toBe(sha256(whole!));
   });
 
-  test('says what it made', async () => {
+  test('is described by the result', async () => {
     const path = join(folder, 'new', 'folder', 'said.rpm');
     const written = await writeRpm(path, full);
     const bytes = await readFile(path);
@@ -84,7 +84,7 @@ describe('a package that was written', () => {
     expect(await readdir(join(folder, 'new', 'folder'))).toEqual(['said.rpm']);
   });
 
-  test('brings what rpmbuild adds to dependencies', async () => {
+  test('has the dependencies that rpmbuild adds', async () => {
     const pkg = await readRpm(
       await write({
         ...full,
@@ -135,7 +135,7 @@ describe('a package that was written', () => {
     expect(await contents(path)).toEqual(new Map());
   });
 
-  test('is the same package when read', async () => {
+  test('round-trips', async () => {
     const name = fc.string({ unit: fc.constantFrom(...'ab.-_ü 😀\\*['), minLength: 1, maxLength: 4 });
     const fileName = name.filter((text) => text !== '.' && text !== '..');
     const path = fc.array(fileName, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`);
@@ -208,7 +208,7 @@ describe('a package that was written', () => {
           expect(file.digest).toBe(data && sha256(data));
           expect(file.hardlink).toBe(data && set[0] !== given ? set[0]!.path : undefined);
           expect(read.has(file.path)).toBe(!ghost);
-          // the last of a set holds the content for all of it
+          // the last member of a set has the content for all of it
           const content = read.get(file.path);
           expect(content?.equals(data!) ?? false).toBe(data !== undefined && set.at(-1) === given);
         });
@@ -218,7 +218,7 @@ describe('a package that was written', () => {
     );
   });
 
-  test('has the scripts, triggers, changes and texts it was given', async () => {
+  test('keeps scriptlets, triggers, changelog and texts', async () => {
     const given = {
       ...basic,
       epoch: 1,
@@ -249,15 +249,15 @@ describe('a package that was written', () => {
   });
 });
 
-describe('a package whose name is no part of a file name', () => {
-  // The writer refuses such names, so they are put into one that it wrote; headers of equal length.
+describe('a package whose name is not allowed in a file name', () => {
+  // The writer rejects such names, so they are patched into a written package; headers of equal length.
   test.each([
     ['name', 'harmless', '../../xx'],
     ['name', 'harmless', 'a b\nc.de'],
     ['name', 'harmless', '-rf......'.slice(0, 8)],
     ['version', '1.22.333', '1/../../'],
     ['release', '4.55.666', '1/../../'],
-  ])('is refused: the %s', async (field, good, evil) => {
+  ])('is rejected: the %s', async (field, good, evil) => {
     const path = await write({ ...basic, [field]: good });
     const { main, signature, headerOffset, payloadOffset, mainBytes } = await readRpmHeaders(path);
     const changed = Buffer.from(mainBytes.toString('latin1').replaceAll(good, evil), 'latin1');
@@ -283,7 +283,7 @@ describe('a package whose name is no part of a file name', () => {
 });
 
 describe('a damaged package', () => {
-  test('cut short anywhere is refused by name', async () => {
+  test('truncated anywhere is rejected with its path', async () => {
     const whole = await readFile(await write(full));
     for (const length of [0, 3, 95, 96, 110, 4000, 4460, 5000, whole.length - 1]) {
       const path = join(folder, 'short.rpm');
@@ -293,7 +293,7 @@ describe('a damaged package', () => {
     }
   });
 
-  test('with one byte of the header changed is refused', async () => {
+  test('with one byte of the header changed is rejected', async () => {
     const path = await write(full);
     const whole = await readFile(path);
     const { headerOffset, payloadOffset } = await readRpm(path);
@@ -305,7 +305,7 @@ describe('a damaged package', () => {
     }
   });
 
-  test('with one byte of the payload changed is refused by verifyPayload and by readPayload', async () => {
+  test('with one byte of the payload changed is rejected by verifyPayload and by readPayload', async () => {
     const path = await write(full);
     const whole = await readFile(path);
     const { payloadOffset } = await readRpm(path);
@@ -319,14 +319,14 @@ describe('a damaged package', () => {
     }
   });
 
-  test('that is something else, or is not there, is refused', async () => {
+  test('that is something else, or missing, is rejected', async () => {
     const path = join(folder, 'text.rpm');
     await writeFile(path, 'no package at all\n'.repeat(20));
-    await expect(readRpm(path)).rejects.toMatchObject({ code: 'bad-rpm', message: 'this is no RPM package' });
+    await expect(readRpm(path)).rejects.toMatchObject({ code: 'bad-rpm', message: 'this is not an RPM package' });
     await expect(readRpm(join(folder, 'none.rpm'))).rejects.toMatchObject({ code: 'no-rpm' });
   });
 
-  test('with something behind its end is refused', async () => {
+  test('with extra bytes after its end is rejected', async () => {
     const path = await write(full);
     await writeFile(path, Buffer.concat([await readFile(path), Buffer.from('x')]));
     await expect(readRpm(path)).rejects.toMatchObject({ code: 'bad-rpm' });
@@ -334,7 +334,7 @@ describe('a damaged package', () => {
 });
 
 describe('readPayload', () => {
-  test('skips content that nobody reads, in part or at all', async () => {
+  test('skips unread content', async () => {
     const file = (path: string, size: number): RpmSpecFile => ({
       path,
       kind: 'file',
@@ -356,7 +356,7 @@ describe('readPayload', () => {
     expect(seen).toEqual(['/a', '/b', '/c']);
   });
 
-  test('may be left early', async () => {
+  test('can be stopped early', async () => {
     const path = await write(full);
     for await (const { file } of readPayload(path, await readRpm(path))) {
       expect(file.path).toBe('/etc/tool');
@@ -364,34 +364,34 @@ describe('readPayload', () => {
     }
   });
 
-  test('names a compression that it does not know', async () => {
+  test('rejects an unsupported compression', async () => {
     const path = await write(full);
     const pkg = { ...(await readRpm(path)), payloadCompressor: 'xz' };
     await expect(contents(path, pkg)).rejects.toMatchObject({ code: 'unsupported-payload', where: { file: path } });
   });
 });
 
-describe('writeRpm refuses', () => {
+describe('writeRpm rejects', () => {
   const file = { path: '/a', kind: 'file', mode: 0o644, content: Buffer.alloc(0) } as const;
   test.each<[string, Partial<RpmSpec>, RegExp]>([
-    ['a version with a dash', { version: '1-2' }, /'1-2' cannot be a version/],
-    ['a name with a space', { name: 'a b' }, /cannot be a package's name/],
+    ['a version with a dash', { version: '1-2' }, /invalid version or release '1-2'/],
+    ['a name with a space', { name: 'a b' }, /invalid package name/],
     ['a file twice', { files: [file, file] }, /\/a is listed twice/],
-    ['a relative path', { files: [{ ...file, path: 'a' }] }, /'a' is no absolute path/],
-    ['a path that climbs', { files: [{ ...file, path: '/a/../b' }] }, /is no absolute path/],
-    ['a slash at the end', { files: [{ ...file, path: '/a/' }] }, /is no absolute path/],
-    ['a link to nothing', { files: [{ path: '/a', kind: 'file', mode: 0, hardlink: '/b' }] }, /which is no file/],
-    ['a file without content', { files: [{ path: '/a', kind: 'file', mode: 0 }] }, /\/a: has no content/],
-    ['a folder with content', { files: [{ ...file, kind: 'directory' }] }, /\/a: has content/],
+    ['a relative path', { files: [{ ...file, path: 'a' }] }, /'a' is not a normalised absolute path/],
+    ["a path with '..'", { files: [{ ...file, path: '/a/../b' }] }, /is not a normalised absolute path/],
+    ['a slash at the end', { files: [{ ...file, path: '/a/' }] }, /is not a normalised absolute path/],
+    ['a link to nothing', { files: [{ path: '/a', kind: 'file', mode: 0, hardlink: '/b' }] }, /which is not a file/],
+    ['a file without content', { files: [{ path: '/a', kind: 'file', mode: 0 }] }, /\/a: needs content/],
+    ['a folder with content', { files: [{ ...file, kind: 'directory' }] }, /\/a: must not have content/],
     ['a symlink to nowhere', { files: [{ path: '/a', kind: 'symlink', mode: 0 }] }, /only symlinks have a target/],
-    ['a NUL', { summary: 'a\0b' }, /holds a NUL/],
+    ['a NUL', { summary: 'a\0b' }, /contains a NUL/],
   ])('%s', async (_what, part, message) => {
     const refused = join(folder, 'refused');
     await expect(writeRpm(join(refused, 'x.rpm'), { ...basic, ...part })).rejects.toThrow(message);
     await expect(readdir(refused)).rejects.toThrow();
   });
 
-  test('content that cannot be read, and leaves nothing behind', async () => {
+  test('unreadable content, and leaves nothing behind', async () => {
     const inside = join(folder, 'failed');
     const content = (): Readable => {
       throw new Error('gone');
@@ -400,7 +400,7 @@ describe('writeRpm refuses', () => {
     const spec = { ...basic, files: [{ ...file, content }] };
     await expect(writeRpm(join(inside, 'x.rpm'), spec, join(inside, 'scratch'))).rejects.toMatchObject({
       code: 'unreadable-content',
-      message: 'the content of /a cannot be read',
+      message: 'cannot read the content of /a',
     });
     expect(await readdir(inside)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// Packages that rpmbuild 6.1 made from fixtures/reference.spec.
+// Packages made by rpmbuild 6.1 from fixtures/reference.spec.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { writeRpm } from './write-rpm.ts';
 const fixture = (format: number): string => join(import.meta.dirname, 'fixtures', `reference-v${format}.rpm`);
 
 describe.each([4, 6])('rpmbuild’s package in format %i', (format) => {
-  test('is read', async () => {
+  test('is parsed', async () => {
     const pkg = await readRpm(fixture(format));
     expect(pkg).toMatchObject({
       format,
@@ -71,7 +71,7 @@ describe.each([4, 6])('rpmbuild’s package in format %i', (format) => {
     ]);
   });
 
-  test('has a payload that is read, with the hard links’ content behind the last of them', async () => {
+  test('has a readable payload, with the content of hard links in the last of them', async () => {
     const path = fixture(format);
     await verifyPayload(path);
     const read: string[] = [];
@@ -98,7 +98,7 @@ describe.each([4, 6])('rpmbuild’s package in format %i', (format) => {
   });
 });
 
-test('writeRpm makes the header and the archive that rpmbuild makes', async () => {
+test('writeRpm makes the same header and archive as rpmbuild', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'weir-rpm-'));
   try {
     const from = fixture(6);
@@ -135,7 +135,7 @@ test('writeRpm makes the header and the archive that rpmbuild makes', async () =
     const optflags = 1122;
     const platform = 1132;
     const [mimeIndex, mimeDict] = [5115, 5116];
-    // What describes rpmbuild's own host and files' types by libmagic; what zstd's build and level decide.
+    // Left out: details of rpmbuild's host, file types by libmagic, and sizes that depend on the zstd build and level.
     const leftOut: readonly number[] = [optflags, platform, mimeIndex, mimeDict];
     const packed: readonly number[] = [tag.payloadSize, tag.payloadSha256, tag.payloadSha512, tag.payloadSha3_256];
     const comparable = (header: typeof ours.main): Map<number, unknown> =>

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareEvr, compareVersions, formatEvr, parseEvr, rangesOverlap } from '../../src/rpm/version.ts';
 
-// The pairs that rpm publishes (its tests/rpmvercmp.at), each in one direction.
+// The pairs in rpm's own tests (tests/rpmvercmp.at), each in one direction.
 const vectors = `
   1.0 = 1.0
   1.0 < 2.0
@@ -103,7 +103,7 @@ describe('compareVersions', () => {
     );
   });
 
-  test('a tilde makes older, a caret newer, anything else newer still', () => {
+  test('sorts a tilde before the bare version, a caret after it, and anything else after that', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[0-9]([0-9a-z.]{0,6}[0-9a-z])?$/), (base) => {
         const order = [`${base}~rc1`, base, `${base}^git1`, `${base}.1`];
@@ -114,18 +114,18 @@ describe('compareVersions', () => {
 });
 
 describe('epoch, version, release', () => {
-  test('reads and writes', () => {
+  test('round-trips', () => {
     expect(parseEvr('2:1.0~rc1-3.fc43')).toEqual({ epoch: 2, version: '1.0~rc1', release: '3.fc43' });
     expect(parseEvr('1.0')).toEqual({ epoch: 0, version: '1.0' });
     for (const text of ['1', '1-2', '3:1', '3:1-2']) expect(formatEvr(parseEvr(text))).toBe(text);
     expect(formatEvr(parseEvr('0:1-2'))).toBe('1-2');
   });
 
-  test.each(['', ':', '1:', '1-', '-1', 'a:1', '1:2:3', '1 2'])('refuses %j', (text) => {
+  test.each(['', ':', '1:', '1-', '-1', 'a:1', '1:2:3', '1 2'])('rejects %j', (text) => {
     expect(() => parseEvr(text)).toThrow(/is not \[epoch:\]version/);
   });
 
-  test('the epoch counts first, a missing release not at all', () => {
+  test('compares the epoch first and ignores a missing release', () => {
     const order = (a: string, b: string): number => compareEvr(parseEvr(a), parseEvr(b));
     expect(order('1:1-1', '2-1')).toBe(1);
     expect(order('1-1', '1-2')).toBe(-1);
@@ -159,7 +159,7 @@ describe('rangesOverlap', () => {
     expect(overlap(b, a)).toBe(result);
   });
 
-  test('what has no version meets everything', () => {
+  test('no version overlaps with every range', () => {
     expect(rangesOverlap({ flags: '' }, { flags: '>', evr: '9' })).toBe(true);
   });
 });

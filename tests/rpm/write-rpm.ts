@@ -20,7 +20,7 @@ export const nodeZstd: Zstd = {
   },
 };
 
-/** Writes a package. @param scratch where scratch files are beside */
+/** Writes a package. @param scratch folder for scratch files */
 export async function writeRpm(
   out: string,
   spec: RpmSpec,
