@@ -12,21 +12,21 @@ import { withScratch } from '../engine/scratch.ts';
 import { blobFileNow, blobSize, dropBlob, putFile } from '../engine/store.ts';
 import { isPlain } from './plain-paths.ts';
 
-/** Which Debian archive packages come from. */
+/** The Debian archive that packages come from. */
 export interface AptOptions {
   /** Codename that binary packages come from. */
   readonly suite: string;
   /** Codename that source packages come from. */
   readonly sourceSuite: string;
-  /** Mirror URI; where left out, the one that the host's apt is configured with. */
+  /** Mirror URI; defaults to the one that the host's apt is configured with. */
   readonly mirror?: string;
-  /** Accept a Release file past its Valid-Until; its signature is verified all the same. */
+  /** Accept a Release file past its Valid-Until; its signature is still verified. */
   readonly allowExpired: boolean;
   /** Debian architecture name. */
   readonly arch: string;
 }
 
-/** The host's apt-get with state, cache and configuration of its own. */
+/** The host's apt-get with its own state, cache and configuration. */
 export interface Apt {
   readonly dir: string;
   readonly config: string;
@@ -38,12 +38,12 @@ export function debianArch(arch: 'x86_64' | 'aarch64'): 'amd64' | 'arm64' {
   return arch === 'x86_64' ? 'amd64' : 'arm64';
 }
 
-/** One locked Debian package (a `.deb`, or a file of a source package); the path is relative to the mirror. */
+/** A locked Debian package (a `.deb`, or a file of a source package); the path is relative to the mirror. */
 export interface DebPackage {
   readonly name: string;
   readonly version: string;
   readonly arch: string;
-  /** bytes */
+  /** In bytes. */
   readonly size: number;
   readonly sha256: Digest;
   readonly path: string;
@@ -52,12 +52,12 @@ export interface DebPackage {
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
- * A path to the same folder that apt can have: it makes URIs and lists of paths, and its settings know no way to write a quote.
- * For a folder whose path is not plain it is a link in a folder of this process, removed when the process ends.
+ * A path to the same folder that apt accepts: apt builds URIs and path lists from it, and its configuration cannot escape a
+ * quote. If the path is not plain, this is a link in a temporary folder that is removed when the process exits.
  */
 async function plainPath(dir: string): Promise<string> {
   if (isPlain(dir)) return dir;
-  // Of the places for such a folder the first is the user's, and could be no plain path either.
+  // TMPDIR is the user's choice and may not be a plain path either.
   const place = [tmpdir(), '/tmp'].find(isPlain) ?? '/tmp';
   const folder = await mkdtemp(join(place, 'weir-apt-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -65,12 +65,12 @@ async function plainPath(dir: string): Promise<string> {
   return join(folder, 'apt');
 }
 
-/** Lays out a private apt under `dir`; nothing is fetched yet. @throws WeirError `no-apt`, `no-mirror`, `no-keyring` */
+/** Sets up a private apt under `dir`, without downloading anything. @throws WeirError `no-apt`, `no-mirror`, `no-keyring` */
 export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
   if (!(await exists(keyring))) {
-    throw new WeirError('no-keyring', 'the keys of the Debian archive are not on this host', {
+    throw new WeirError('no-keyring', 'missing keyring of the Debian archive', {
       where: { file: keyring },
-      hint: 'apt-get install debian-archive-keyring, or name a toolbox folder with [toolbox] root',
+      hint: 'run apt-get install debian-archive-keyring, or set [toolbox] root to a folder with the tools',
     });
   }
   const mirror = options.mirror ?? (process.env.WEIR_MIRROR || (await hostMirror()));
@@ -115,22 +115,22 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
   return { dir, config, options };
 }
 
-/** Fetches the package lists. @throws WeirError `lists-expired`, `no-network`, `bad-signature` */
+/** Downloads the package lists. @throws WeirError `lists-expired`, `no-network`, `bad-signature` */
 export async function updateApt(apt: Apt): Promise<void> {
-  refuseOffline('the package lists would have to be fetched');
+  refuseOffline('the package lists must be downloaded');
   await needSpace(apt.dir, listsSpace);
   const result = await aptRun(apt, ['apt-get', 'update', '-q', '--error-on=any']);
   if (result.code === 0) {
     await writeAtomic(join(apt.dir, 'updated'), '');
     return;
   }
-  throw aptError(result, 'the package lists cannot be fetched', apt.dir);
+  throw aptError(result, 'cannot download the package lists', apt.dir);
 }
 
-/** Bytes that the lists of a suite and its sources take, packed and unpacked, with room to spare. */
+/** Bytes for the lists of a suite and its sources, compressed and uncompressed, with a margin. */
 const listsSpace = 256 << 20;
 
-/** Asks before apt does: its downloads wait forever on a disk that is full. @throws WeirError `no-space` */
+/** Checks the space before apt does: on a full disk its downloads wait forever. @throws WeirError `no-space` */
 async function needSpace(dir: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(dir);
   if (bavail * bsize >= bytes) return;
@@ -142,19 +142,19 @@ function noSpace(message: string, place: string, details: readonly string[] = []
   return new WeirError('no-space', message, {
     where: { file: place },
     details,
-    hint: 'free some space, or point XDG_CACHE_HOME at a larger file system; finished work is kept and the next run goes on from it',
+    hint: 'free some space, or set XDG_CACHE_HOME to a folder on a larger file system; the next run resumes from finished work',
   });
 }
 
-/** Whether lists were fetched within `seconds`. */
+/** Whether the lists were downloaded within the last `seconds`. */
 export async function listsFresh(apt: Apt, seconds: number): Promise<boolean> {
   const info = await stat(join(apt.dir, 'updated')).catch(() => undefined);
   if (info === undefined || Date.now() - info.mtimeMs > seconds * 1000) return false;
-  // The stamp alone is no proof: lists can have been deleted.
+  // The stamp alone proves nothing: the lists may have been deleted.
   return (await readdir(join(apt.dir, 'state/lists'))).some((name) => name.includes(`_${apt.options.suite}_`));
 }
 
-/** The closure of `names` as apt resolves it, without Recommends, on an empty system, sorted by name. */
+/** The dependency closure of `names` as apt resolves it, without Recommends, on an empty system, sorted by name. */
 export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<DebPackage[]> {
   const result = await aptRun(apt, [
     'apt-get',
@@ -165,7 +165,7 @@ export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<D
     '--print-uris',
     ...names,
   ]);
-  if (result.code !== 0) throw aptError(result, 'the packages cannot be resolved', apt.dir);
+  if (result.code !== 0) throw aptError(result, 'cannot resolve the packages', apt.dir);
   const packages: DebPackage[] = [];
   for (const line of result.stdout.split('\n')) {
     const match = /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
@@ -176,7 +176,7 @@ export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<D
     packages.push({ name, version: decodeURIComponent(version), arch, size: Number(size), sha256, path });
   }
   if (packages.length === 0) {
-    throw new WeirError('apt-failed', 'apt resolved to no package at all', {
+    throw new WeirError('apt-failed', 'apt resolved no packages', {
       details: lastLines(result.stdout + result.stderr, 5),
     });
   }
@@ -184,9 +184,9 @@ export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<D
 }
 
 /**
- * Sees to it that every package is in the store.
- * @param onProgress bytes that have arrived so far
- * @throws WeirError `gone` where the mirror has other versions by now, `no-network`, `tampered`
+ * Downloads every package that is not in the store yet.
+ * @param onProgress called with the bytes received so far
+ * @throws WeirError `gone` if the mirror has other versions by now, `no-network`, `tampered`
  */
 export async function downloadDebs(
   engine: Engine,
@@ -197,12 +197,12 @@ export async function downloadDebs(
   const missing = await missingDebs(engine, packages);
   if (missing.length === 0) return;
   refuseOffline(`${missing.length} of ${packages.length} packages are not in the cache`);
-  // apt fetches from one host over one connection; a few side by side use the line better. Large packages are dealt
-  // out first so that no batch ends long after the others.
+  // apt uses one connection per host, so several run in parallel. Large packages are assigned first, lest one batch ends long
+  // after the others.
   const lanes = 4;
   const batches: DebPackage[][] = Array.from({ length: lanes }, () => []);
   for (const [index, deb] of [...missing].sort((a, b) => b.size - a.size).entries()) batches[index % lanes]!.push(deb);
-  // Each batch is on disk twice while it is taken in.
+  // Each batch is on disk twice while it is copied into the store.
   await needSpace(
     engine.scratch,
     missing.reduce((sum, deb) => sum + deb.size, 64 << 20),
@@ -222,11 +222,7 @@ export async function downloadDebs(
           );
           const result = await aptRun(apt, ['apt-get', 'download', '-qq', ...specs], dir);
           if (result.code !== 0) {
-            throw aptError(
-              result,
-              `${missing.length} of ${packages.length} packages are missing and cannot be downloaded`,
-              dir,
-            );
+            throw aptError(result, `${missing.length} of ${packages.length} packages could not be downloaded`, dir);
           }
           for (const deb of slice) {
             await takeIn(engine, dir, deb);
@@ -238,14 +234,14 @@ export async function downloadDebs(
   });
 }
 
-/** Those whose bytes are not in the store, or are too few or too many there. */
+/** Packages that are missing from the store, or have the wrong size there. */
 export async function missingDebs(engine: Engine, packages: readonly DebPackage[]): Promise<DebPackage[]> {
   const missing: DebPackage[] = [];
   for (const deb of packages) if ((await blobSize(engine.store, deb.sha256)) !== deb.size) missing.push(deb);
   return missing;
 }
 
-/** Where a downloaded package lies, whose bytes are known to be the locked ones. @throws WeirError `bad-blob`, `missing-blob` */
+/** The path of a downloaded package, verified. @throws WeirError `bad-blob`, `missing-blob` */
 export function debPath(engine: Engine, deb: Pick<DebPackage, 'sha256'>): string {
   return blobFileNow(engine.store, deb.sha256);
 }
@@ -258,22 +254,22 @@ async function takeIn(engine: Engine, dir: string, deb: DebPackage): Promise<voi
   dropBlob(engine.store, blob.digest);
   throw new WeirError(
     'tampered',
-    `the downloaded package is not the locked one: expected SHA-256 ${deb.sha256}, got ${blob.digest}`,
+    `the downloaded package does not match the lock: expected SHA-256 ${deb.sha256}, got ${blob.digest}`,
     {
       where: { package: `${deb.name} ${deb.version}` },
-      hint: 'the mirror or something on the way to it changed the file; nothing of it was kept',
+      hint: 'the mirror or a proxy changed the file; it was discarded',
     },
   );
 }
 
 export interface SourceFile {
   readonly name: string;
-  /** bytes */
+  /** In bytes. */
   readonly size: number;
   readonly sha256: Digest;
 }
 
-/** Downloads one file of a Debian source package into `dir`, verified by apt against the signed lists. */
+/** Downloads one file of a Debian source package into `dir`; apt verifies it against the signed lists. */
 export async function downloadSource(apt: Apt, source: string, dir: string): Promise<void> {
   refuseOffline(`the source package ${source} is not in the cache`);
   const result = await aptRun(
@@ -281,7 +277,7 @@ export async function downloadSource(apt: Apt, source: string, dir: string): Pro
     ['apt-get', 'source', '--download-only', '--tar-only', '-qq', '--only-source', source],
     dir,
   );
-  if (result.code !== 0) throw aptError(result, `the source package ${source} cannot be downloaded`, dir);
+  if (result.code !== 0) throw aptError(result, `cannot download the source package ${source}`, dir);
 }
 
 function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunResult> {
@@ -294,8 +290,8 @@ function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunRes
   };
   return run(argv, { env, ...(cwd === undefined ? {} : { cwd }) }).catch((error: unknown) => {
     if (error instanceof WeirError && error.code === 'no-program') {
-      throw new WeirError('no-apt', 'this host has no apt-get, which fetches the toolbox and the seed', {
-        hint: 'name a folder with the tools by [toolbox] root in weir.toml',
+      throw new WeirError('no-apt', 'apt-get not found; it downloads the toolbox and the seed', {
+        hint: 'install apt, or set [toolbox] root in weir.toml to a folder with the tools',
         cause: error,
       });
     }
@@ -303,7 +299,7 @@ function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunRes
   });
 }
 
-/** The user's proxies, as apt reads them from its environment. */
+/** The user's proxy variables, which apt reads from its environment. */
 function proxyVariables(): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
@@ -312,29 +308,29 @@ function proxyVariables(): Record<string, string> {
   return variables;
 }
 
-/** The one error that fits what apt said. */
+/** Maps apt's output to the matching error. */
 function aptError(result: RunResult, what: string, place: string): WeirError {
   const said = `${result.stderr}\n${result.stdout}`;
   const details = lastLines(said, 200)
     .filter((line) => /^(E|W|Err):?/.test(line))
     .slice(-6);
-  // First, for a full disk makes files short, and apt then complains of their sums too.
+  // First, because a full disk truncates files and apt then also reports wrong checksums.
   if (/No space left on device|not have enough free space|Disk quota exceeded/i.test(said)) {
     return noSpace(`${what}: no space left on the device`, place, details);
   }
   if (/Valid-Until|is expired|not valid anymore/.test(said)) {
     return new WeirError('lists-expired', `${what}: the mirror's Release file is past its Valid-Until`, {
       details,
-      hint: 'the mirror stands still; accept that with allow-expired = true in [toolbox] and [seed]',
+      hint: 'the mirror is out of date; to accept that, set allow-expired = true in [toolbox] and [seed]',
     });
   }
   if (/NO_PUBKEY|BADSIG|not signed|invalid signature/.test(said)) {
-    return new WeirError('bad-signature', `${what}: the mirror's signature does not verify`, { details });
+    return new WeirError('bad-signature', `${what}: invalid signature of the mirror`, { details });
   }
   if (/Hash Sum mismatch|unexpected size/.test(said)) {
-    return new WeirError('tampered', `${what}: a file is not what the signed lists say`, {
+    return new WeirError('tampered', `${what}: a file does not match the signed lists`, {
       details,
-      hint: 'the mirror or something on the way to it changed the file; nothing of it was kept',
+      hint: 'the mirror or a proxy changed the file; it was discarded',
     });
   }
   if (/Version '.*' for '.*' was not found|Unable to locate package|Can't find a source|404 +Not Found/.test(said)) {
@@ -345,14 +341,14 @@ function aptError(result: RunResult, what: string, place: string): WeirError {
       said,
     )
   ) {
-    return new WeirError('no-network', `${what}: the mirror cannot be reached`, {
+    return new WeirError('no-network', `${what}: cannot reach the mirror`, {
       details,
-      hint: "check the network, the mirror in the host's apt sources or WEIR_MIRROR; what is in the cache needs no network",
+      hint: "check the network and the mirror in the host's apt sources or WEIR_MIRROR; cached packages need no network",
     });
   }
   return new WeirError('apt-failed', what, {
     details: details.length > 0 ? details : lastLines(said, 8),
-    hint: 'these are the words of apt-get; what has arrived so far is kept, and the next run goes on from it',
+    hint: 'this is the output of apt-get; the next run resumes from what was downloaded',
   });
 }
 
@@ -370,13 +366,13 @@ async function hostMirror(): Promise<string> {
       return uri.replace(/\/$/, '');
     }
   }
-  throw new WeirError('no-mirror', 'no Debian mirror is known', {
-    hint: 'name one in WEIR_MIRROR or by mirror = "…" in [toolbox]',
+  throw new WeirError('no-mirror', 'no Debian mirror is configured', {
+    hint: 'set WEIR_MIRROR, or mirror = "…" in [toolbox]',
     exit: 2,
   });
 }
 
-/** The proxies of the host's apt, which a private configuration would otherwise lose. */
+/** The proxies from the host's apt configuration, which the private configuration would otherwise lack. */
 async function hostProxies(): Promise<string[]> {
   const result = await run(['apt-config', 'dump', 'Acquire']).catch(() => undefined);
   return (result?.stdout ?? '')

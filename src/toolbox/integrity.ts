@@ -7,19 +7,19 @@ import { writeAtomic } from '../base/files.ts';
 import { type Seal, sealed, unsealed } from '../engine/seal.ts';
 
 /**
- * What an unpacked toolbox held when it was made, a line an entry: its stamp, what it is, its path, parted by tabs.
+ * The manifest of an unpacked toolbox: one line per entry with its stamp, content and path, separated by tabs.
  *
  *     INODE MODE SIZE MTIME CTIME ⇥ directory | link TARGET | file SHA256 | other ⇥ PATH
  *
- * An entry whose stamp is that of the line is not looked into: who cannot set the clock cannot change a file, or what is in a
- * folder, and keep its ctime. The file is sealed by the cache's key. Times are milliseconds; texts are percent-encoded where they hold a control character.
+ * An entry whose stamp matches is not read: without setting the clock, nothing can change a file, or the entries of a folder,
+ * and keep its ctime. The cache's key signs the file. Times are in milliseconds; control characters are percent-encoded.
  */
 const header = 'weir toolbox manifest 2';
 
 export interface ToolboxState {
-  /** Paths below the root that are not as they were unpacked; empty where all is. */
+  /** Paths below the root that differ from the unpacked packages; empty if none do. */
   readonly changed: readonly string[];
-  /** SHA-256 by path of the files that were asked for. */
+  /** SHA-256 of the wanted files, by path. */
   readonly digests: ReadonlyMap<string, Digest>;
 }
 
@@ -29,10 +29,10 @@ export async function writeManifest(root: string, path: string, seal: Seal): Pro
 }
 
 /**
- * Holds a toolbox against its manifest. Where stamps differ (a copied cache) everything is read, and where the content is
- * right the stamps are written anew.
+ * Checks a toolbox against its manifest. If stamps differ (a copied cache), everything is read, and if the content is right the
+ * new stamps are recorded.
  * @param wanted paths of files whose digests the caller needs
- * @returns undefined where there is no manifest, or none that this cache wrote
+ * @returns undefined if there is no manifest, or this cache did not write it
  */
 export async function checkToolbox(
   root: string,
@@ -63,7 +63,7 @@ export async function checkToolbox(
   return { changed: [...new Set(paths)].sort(), digests };
 }
 
-/** What the manifest's mark is about: that of one toolbox does not hold for another. */
+/** The subject of the manifest's mark, which makes it invalid for another toolbox. */
 function subject(root: string): string {
   return `toolbox ${basename(root)}`;
 }
@@ -77,7 +77,7 @@ function stampOf({ ino, mode, size, mtimeMs, ctimeMs }: Stats): string {
   return `${ino} ${mode.toString(8)} ${size} ${mtimeMs} ${ctimeMs}`;
 }
 
-/** The lines without what differs between two folders of equal content: of a stamp only a file's mode stays. */
+/** The lines without values that differ between two copies of a folder: of the stamp only a file's mode is kept. */
 function contents(text: string): Set<string> {
   return new Set(
     text
@@ -111,7 +111,7 @@ async function describeAll(root: string): Promise<string> {
 }
 
 function encode(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what part lines and fields
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these separate lines and fields
   return text.replace(/[%\u0000-\u001f]/g, encodeURIComponent);
 }
 

@@ -1,6 +1,6 @@
 import type { Bind } from '../engine/jail.ts';
 
-/** What of a tool's run can hold paths of the host. */
+/** The parts of a tool run that can contain paths of the host. */
 interface WithPaths {
   readonly argv: readonly string[];
   readonly binds?: readonly Bind[];
@@ -8,21 +8,21 @@ interface WithPaths {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Letters and digits of any script, and marks that no tool's parser gives a meaning. */
+/** Letters and digits of any script, and punctuation without a special meaning in any tool. */
 const plain = /^[\p{L}\p{M}\p{N}/._+~-]*$/u;
 
-/** Whether a path means the same to every parser: no space, comma, colon, quote, `%`, `#`, `$`, `\` or the like is in it. */
+/** Whether every parser reads a path literally: it has no space, comma, colon, quote, `%`, `#`, `$`, `\` or the like. */
 export function isPlain(path: string): boolean {
   return plain.test(path);
 }
 
-/** Where folders and files lie inside whose own path is not plain. */
+/** Where folders and files appear inside the sandbox if their own path is not plain. */
 const places = '/mnt/weir';
 
 /**
- * The run with plain paths: mtools takes an image's path apart at `@@` and `:`, qemu-img at `,`, sfdisk and debugfs have rules of
- * their own. Where a bind has the host's path inside too and that path is not plain, it gets a plain one, and so do the
- * arguments, the folder and the variables that name it. Text that goes to a tool's stdin or lies in files is the caller's.
+ * Replaces paths that tools would misparse: mtools splits an image's path at `@@` and `:`, qemu-img at `,`; sfdisk and debugfs
+ * have their own rules. A bind that keeps the host's path inside the sandbox gets a plain one if the host's is not, and so do
+ * the arguments, the working folder and the variables that mention it. Text in stdin or in files is up to the caller.
  */
 export function withPlainPaths<T extends WithPaths>(tool: T): T {
   const odd = [...new Set((tool.binds ?? []).filter((bind) => bind.to === undefined).map((bind) => bind.from))].filter(
@@ -30,7 +30,7 @@ export function withPlainPaths<T extends WithPaths>(tool: T): T {
   );
   if (odd.length === 0) return tool;
   const inside = new Map(odd.map((path, index) => [path, `${places}/${index}`]));
-  // The longest first: a folder and a file in it can both be bound.
+  // Longest first: a folder and a file in it can both be bound.
   const longest = odd.sort((a, b) => b.length - a.length);
   const translate = (text: string): string =>
     longest.reduce((said, path) => replacePath(said, path, inside.get(path)!), text);
@@ -51,7 +51,7 @@ export function withPlainPaths<T extends WithPaths>(tool: T): T {
   };
 }
 
-/** Replaces a path where it stands whole: `/a b` is not in `/a bc`. */
+/** Replaces a path only if it occurs as a whole: `/a b` is not in `/a bc`. */
 function replacePath(text: string, path: string, by: string): string {
   let found = '';
   let at = 0;

@@ -5,13 +5,13 @@ import type { Engine } from '../engine/action.ts';
 import { isTable } from '../toml/document.ts';
 import { type Apt, type DebPackage, downloadDebs, listsFresh, missingDebs, resolveDebs, updateApt } from './apt.ts';
 
-/** A lock file: sets of Debian packages by name, each with the names that were asked for. */
+/** One set of Debian packages in a lock file, with the package names that were requested. */
 export interface LockedSet {
   readonly roots: readonly string[];
   readonly packages: readonly DebPackage[];
 }
 
-/** Reads one set of a lock file. @returns undefined where the file or the set is not there @throws WeirError `bad-lock` */
+/** Reads one set of a lock file. @returns undefined if the file or the set does not exist @throws WeirError `bad-lock` */
 export async function readLock(path: string, set: string): Promise<LockedSet | undefined> {
   return (await readLockFile(path)).get(set);
 }
@@ -21,15 +21,15 @@ async function readLockFile(path: string): Promise<Map<string, LockedSet>> {
   return text === undefined ? new Map() : parseLockFile(text, path);
 }
 
-/** The sets in a lock file's text. @throws WeirError `bad-lock` with what is wrong with it, and where */
+/** Parses the sets of a lock file. @throws WeirError `bad-lock` with the place of the error */
 function parseLockFile(text: string, file: string): Map<string, LockedSet> {
   const { version, ...tables } = parsed(text, file);
-  if (version !== 1) throw badLock('the lock has no version that Weir reads', { file });
+  if (version !== 1) throw badLock('unsupported version of the lock file', { file });
   const sets = new Map<string, LockedSet>();
   for (const [name, value] of Object.entries(tables)) {
     const { roots, packages } = isTable(value) ? value : {};
     if (!isTexts(roots) || !isTexts(packages)) {
-      throw badLock(`[${name}] is no set of packages: it has lists of texts, roots and packages`, { file });
+      throw badLock(`invalid set [${name}]: it must have the lists of strings roots and packages`, { file });
     }
     sets.set(name, { roots, packages: packages.map((line) => parseLine(line, text, file)) });
   }
@@ -42,7 +42,7 @@ function parsed(text: string, file: string): Record<string, unknown> {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const said = error.message.split('\n')[0]!.replace('Invalid TOML document: ', '');
-    throw badLock(`the lock is no TOML: ${said}`, { file, line: error.line, column: error.column });
+    throw badLock(`invalid TOML in the lock file: ${said}`, { file, line: error.line, column: error.column });
   }
 }
 
@@ -56,13 +56,13 @@ function parseLine(line: string, text: string, file: string): DebPackage {
   const [, name, version, arch, size, sha256, path] = debLine.exec(line) ?? [];
   if (path === undefined || path.startsWith('/') || path.split('/').includes('..')) {
     const before = text.slice(0, Math.max(0, text.indexOf(line)));
-    throw badLock(`not a lock line: ${line}`, { file, line: before.split('\n').length });
+    throw badLock(`invalid lock entry: ${line}`, { file, line: before.split('\n').length });
   }
   return { name: name!, version: version!, arch: arch!, size: Number(size), sha256: sha256!, path };
 }
 
 function badLock(message: string, where: Place): WeirError {
-  const hint = 'take it back from git, or delete it: the next run writes it anew';
+  const hint = 'restore the file from git, or delete it: the next run writes a new one';
   return new WeirError('bad-lock', message, { where, hint, exit: 2 });
 }
 
@@ -85,15 +85,15 @@ async function writeLock(path: string, set: string, locked: LockedSet): Promise<
 
 export interface LockReport {
   readonly packages: readonly DebPackage[];
-  /** How many had to be downloaded. */
+  /** How many packages were downloaded. */
   readonly downloaded: number;
-  /** Why the lock was written anew, for the user; absent where it stood. */
+  /** Why the lock was rewritten, for the user; absent if it was not. */
   readonly relocked?: string;
 }
 
 /**
- * The packages of a locked set, all of them in the store. With a full store nothing is asked of apt or the network.
- * @param openApt is called only where something is missing
+ * The packages of a locked set, all in the store. If nothing is missing, neither apt nor the network is used.
+ * @param openApt called only if something is missing
  */
 export async function lockedDebs(
   engine: Engine,
@@ -108,7 +108,7 @@ export async function lockedDebs(
   const { lock, set, roots } = options;
   const known = await readLock(lock, set);
   let locked = known !== undefined && sameNames(known.roots, roots) ? known : undefined;
-  let relocked = known === undefined ? 'no lock yet' : 'other packages are asked for';
+  let relocked = known === undefined ? 'no lock file yet' : 'the requested packages changed';
   if (locked !== undefined) {
     const missing = await missingDebs(engine, locked.packages);
     if (missing.length === 0) return { packages: locked.packages, downloaded: 0 };
@@ -119,7 +119,7 @@ export async function lockedDebs(
       return { packages: locked.packages, downloaded: missing.length };
     } catch (error) {
       if (!(error instanceof WeirError) || error.code !== 'gone') throw error;
-      relocked = 'the mirror has moved on';
+      relocked = 'the mirror has newer versions';
       locked = undefined;
     }
   }

@@ -18,7 +18,7 @@ import type { Toolbox } from './tool.ts';
 import { lockedDebs } from './toolbox-lock.ts';
 import { placeDebs } from './unpack.ts';
 
-/** What is in the toolbox: `core` for every build; `boot` is heavy and comes when an image is to be started. */
+/** Packages of the toolbox: `core` for every build; `boot` is large and only downloaded to boot an image. */
 export const toolSets = {
   core: [
     'base-files',
@@ -78,7 +78,7 @@ export const toolSets = {
     'qemu-utils',
     'util-linux',
   ],
-  // What the container images are shown to by the end-to-end tests; no build needs it.
+  // Tools for the end-to-end tests of the container images; builds do not need them.
   test: [
     'base-files',
     'bash',
@@ -97,7 +97,7 @@ export const toolSets = {
 
 export type ToolSet = keyof typeof toolSets;
 
-/** Raised when unpacking or finishing changes what the folder holds. */
+/** Increase this when unpacking or finishing changes the content of the folder. */
 const layoutVersion = 3;
 
 export interface ToolboxReport {
@@ -106,11 +106,11 @@ export interface ToolboxReport {
   readonly downloaded: number;
   readonly unpacked: boolean;
   readonly relocked?: string;
-  /** Files that were not as unpacked when it was opened, for which it was unpacked again. */
+  /** Files that had been modified when it was opened, which caused it to be unpacked again. */
   readonly changed?: readonly string[];
 }
 
-/** A toolbox set, ready to run: downloaded, verified and unpacked under the cache where it was not there already. */
+/** A toolbox set, ready to run: downloaded, verified and unpacked under the cache, unless it already is. */
 export async function openToolbox(
   engine: Engine,
   options: {
@@ -151,33 +151,33 @@ export async function openToolbox(
   };
 }
 
-/** The file beside an unpacked toolbox that says what was unpacked. */
+/** The path of an unpacked toolbox's manifest. */
 export function manifestOf(root: string): string {
   return `${root}.manifest`;
 }
 
-/** How an unpacked toolbox is held against its manifest; undefined where there is none. */
+/** Checks an unpacked toolbox against its manifest; undefined if it does not exist. */
 async function stateOf(root: string, seal: Seal): Promise<ToolboxState | undefined> {
   if (!(await exists(root))) return undefined;
   const state = await checkToolbox(root, manifestOf(root), seal, launcherFiles);
-  // Unpacked by a run that was killed before it could say what it had unpacked, or by an older Weir.
+  // Unpacked by a run that was killed before it wrote the manifest, or by an older Weir.
   return state ?? { changed: ['(no manifest)'], digests: new Map() };
 }
 
-/** Names a set of tools by what it is unpacked from. */
+/** Identifies a toolbox by the packages it is unpacked from. */
 export function toolboxDigest(packages: readonly DebPackage[]): string {
   return valueDigest({ layoutVersion, packages: packages.map((deb) => deb.sha256) });
 }
 
-/** Where the set with these packages is, or will be, unpacked. */
+/** The folder into which the set with these packages is unpacked. */
 export function toolboxFolder(cache: string, set: ToolSet, packages: readonly DebPackage[]): string {
   return join(cache, 'toolbox', `${set}-${toolboxDigest(packages).slice(0, 16)}`);
 }
 
-/** A folder that the project names instead: any root with the tools in it. */
+/** A toolbox in a folder configured by the project: any root with the tools in it. */
 export async function toolboxFromFolder(engine: Engine, root: string, cache: string): Promise<Toolbox> {
   if (!(await exists(join(root, 'usr/bin/rpmbuild')))) {
-    throw new WeirError('bad-toolbox', 'the named toolbox folder has no usr/bin/rpmbuild', {
+    throw new WeirError('bad-toolbox', 'the configured toolbox folder has no usr/bin/rpmbuild', {
       where: { file: root },
       exit: 2,
     });
@@ -188,23 +188,22 @@ export async function toolboxFromFolder(engine: Engine, root: string, cache: str
 }
 
 /**
- * How this host isolates. Only user namespaces are taken without being asked for: what is weaker needs the user's word, by
- * `WEIR_JAIL`.
- * @throws WeirError `no-namespaces` with what was said, `bad-jail` (exit 2)
+ * How processes are isolated on this host. User namespaces are the default; anything weaker must be requested with `WEIR_JAIL`.
+ * @throws WeirError `no-namespaces` with the error output, `bad-jail` (exit 2)
  */
 async function findJail(root: string, launcher: Launcher, scratch: string): Promise<Jail> {
   const asked = process.env.WEIR_JAIL || 'bubblewrap';
   const kinds = ['bubblewrap', 'bubblewrap-root', 'chroot'] as const;
   const kind = kinds.find((each) => each === asked);
   if (kind === undefined) {
-    throw new WeirError('bad-jail', `WEIR_JAIL=${asked} is unknown`, {
-      hint: `there are: ${kinds.join(', ')}`,
+    throw new WeirError('bad-jail', `unknown value WEIR_JAIL=${asked}`, {
+      hint: `valid values: ${kinds.join(', ')}`,
       exit: 2,
     });
   }
   if (kind !== 'bubblewrap' && !isRoot) {
-    throw new WeirError('bad-jail', `WEIR_JAIL=${kind} is for root only`, {
-      hint: 'run as root, or leave WEIR_JAIL away',
+    throw new WeirError('bad-jail', `WEIR_JAIL=${kind} requires root`, {
+      hint: 'run as root, or unset WEIR_JAIL',
       exit: 2,
     });
   }
@@ -227,7 +226,7 @@ async function unpack(
     const folder = openFolder(temporary);
     for (const path of folders) folder.directory(path);
     for (const name of ['bin', 'sbin', 'lib', 'lib64']) folder.symlink(name, `usr/${name}`);
-    // No maintainer script runs; what one would have done that matters is in `finish`.
+    // No maintainer script runs; `finish` does the few things they would have done that matter.
     await placeDebs(
       packages.map((deb) => debPath(engine, deb)),
       folder,
@@ -236,7 +235,7 @@ async function unpack(
     );
     await finish(temporary, folder);
     await rename(temporary, root).catch(async (error: unknown) => {
-      // Another run was faster: its folder is as good as ours.
+      // Another run unpacked it first; its folder is just as good.
       if (!(await exists(root))) throw error;
       await removeTree(temporary);
     });
@@ -255,14 +254,14 @@ async function finish(root: string, folder: Folder): Promise<void> {
   folder.file('etc/group', 'root:x:0:\nnogroup:x:65534:\n');
   folder.file('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
   folder.file('etc/hosts', '127.0.0.1 localhost weir\n');
-  // ldconfig -r makes a chroot where it may and works on paths where it may not, so it needs no sandbox.
+  // ldconfig -r uses a chroot if allowed and otherwise works on paths, so it needs no sandbox.
   await runOk([join(root, 'usr/sbin/ldconfig'), '-r', root]);
 }
 
 function linkUnlessThere(root: string, folder: Folder, path: string, target: string): void {
   if (folder.kindOf(path) !== undefined) return;
   if (folder.isLink(path)) {
-    throw new WeirError('bad-toolbox', `${path} is a link to what is not there`, { where: { file: root } });
+    throw new WeirError('bad-toolbox', `${path} is a dangling link`, { where: { file: root } });
   }
   folder.symlink(path, target);
 }

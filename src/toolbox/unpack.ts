@@ -9,20 +9,20 @@ import { diskError, mapLimit, noSpace } from '../base/files.ts';
 import { lastLines, run, stream } from '../base/process.ts';
 import { withScratch } from '../engine/scratch.ts';
 
-/** What no tool of the toolbox reads. */
+/** Files that no tool of the toolbox reads. */
 const leftOut = /^usr\/share\/(doc|man|locale|info)\//;
 
-/** What a package may unpack to, in bytes; the largest of the toolbox have a fiftieth of it. */
+/** Limit for the unpacked size of a package in bytes; the largest in the toolbox have a fiftieth of it. */
 const mostUnpacked = 16 * 2 ** 30;
 
-/** Up to this many bytes an archive is read as it comes; a larger one goes over a file. */
+/** Archives up to this size are unpacked in memory; larger ones go through a file. */
 const mostInMemory = 192 << 20;
 
 /**
- * Puts the files of Debian packages into a folder, one package after the other in their order, so that a later one wins
- * wherever and however often this runs. dpkg-deb only decompresses: this process reads the archives and places what is in
- * them, and the links of one package cannot lead the next one out of the folder. Owners and special modes do not come along.
- * @param debs paths @param scratch folder for what is too large for memory @param onProgress gets how many are done
+ * Unpacks Debian packages into a folder, one after the other in the given order, so the result is always the same if packages
+ * share a path: the later one wins. dpkg-deb only decompresses. This process reads the archives and places the members; links
+ * of one package cannot lead the next one out of the folder. Owners and special modes are dropped.
+ * @param debs paths @param scratch folder for archives too large for memory @param onProgress called with the number done
  * @throws WeirError `bad-deb`, `bad-tar`, `bad-member`, `no-space`
  */
 export async function placeDebs(
@@ -34,7 +34,7 @@ export async function placeDebs(
 ): Promise<void> {
   let count = 0;
   let turn: Promise<void> = Promise.resolve();
-  // Two are decompressed at a time, each on a core of its own, and placed when it is their turn.
+  // Two are decompressed at a time, on separate cores, and placed in order.
   await mapLimit(debs, 2, async (deb) => {
     const before = turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export async function placeDebs(
   });
 }
 
-/** The data archive, decompressed; undefined where it is larger than that. */
+/** The decompressed data archive; undefined if it exceeds `most` bytes. */
 async function inPieces(deb: string, most: number): Promise<Buffer[] | undefined> {
   const child = stream(['dpkg-deb', '--fsys-tarfile', deb]);
   const pieces: Buffer[] = [];
@@ -64,7 +64,7 @@ async function inPieces(deb: string, most: number): Promise<Buffer[] | undefined
   }
   const code = await child.done;
   if (size > most) return undefined;
-  if (code !== 0) throw badDeb(deb, child.stderr() || `dpkg-deb ended with exit code ${code}`);
+  if (code !== 0) throw badDeb(deb, child.stderr() || `dpkg-deb failed with exit code ${code}`);
   return pieces;
 }
 
@@ -73,7 +73,7 @@ async function placeLarge(deb: string, tar: string, before: Promise<void>, folde
   const script = `ulimit -f ${mostUnpacked / 512} 2>/dev/null || :; exec dpkg-deb --fsys-tarfile "$1" >"$2"`;
   const { code, stderr } = await run(['sh', '-c', script, 'sh', deb, tar]);
   if (/No space left on device|Disk quota exceeded/i.test(stderr)) throw noSpace(tar);
-  if (code !== 0) throw badDeb(deb, `${stderr}\n${mostUnpacked} bytes are the most that a package may unpack to`);
+  if (code !== 0) throw badDeb(deb, `${stderr}\nthe unpacked size of a package is limited to ${mostUnpacked} bytes`);
   await before;
   const fd = openSync(tar, 'r');
   try {
@@ -93,9 +93,9 @@ function place(deb: string, read: ReadAt, folder: Folder): void {
 }
 
 function badDeb(deb: string, said: string): WeirError {
-  return new WeirError('bad-deb', 'not a Debian package that can be read', {
+  return new WeirError('bad-deb', 'invalid Debian package', {
     where: { file: deb },
     details: lastLines(said, 3),
-    hint: 'remove the file, so that it is downloaded again',
+    hint: 'remove the file to have it downloaded again',
   });
 }

@@ -25,7 +25,7 @@ const seal = (): ReturnType<typeof openSeal> => openSeal(join(dir, 'key'));
 const changed = async (): Promise<readonly string[] | undefined> =>
   (await checkToolbox(root, manifest, seal()))?.changed;
 
-test('an untouched toolbox holds', async () => {
+test('an untouched toolbox passes', async () => {
   expect(await changed()).toEqual([]);
   const names = ['usr/bin/rpm', 'usr/bin/odd name %', 'usr/bin/rpm2'];
   const digests = { 'usr/bin/rpm': sha256('a program'), 'usr/bin/odd name %': sha256('another') };
@@ -47,19 +47,19 @@ test.each<[string, () => Promise<unknown>, readonly string[]]>([
   ['a folder added', () => mkdir(join(root, 'usr/lib')), ['usr/lib']],
   ['a file removed', () => rm(join(root, 'usr/bin/odd name %')), ['usr/bin/odd name %']],
   [
-    'a link turned',
+    'a link changed',
     async () => {
       await rm(join(root, 'usr/bin/rpm2'));
       await symlink('/tmp/evil', join(root, 'usr/bin/rpm2'));
     },
     ['usr/bin/rpm2'],
   ],
-])('a change is told: %s', async (_, change, expected) => {
+])('a change is detected: %s', async (_, change, expected) => {
   await change();
   expect(await changed()).toEqual(expected);
 });
 
-test('a copy with other inodes and times holds, and is not read again after that', async () => {
+test('a copy with other inodes and times passes, and is not read again after that', async () => {
   await cp(root, join(dir, 'copy'), { recursive: true, verbatimSymlinks: true });
   await rm(root, { recursive: true });
   await cp(join(dir, 'copy'), root, { recursive: true, verbatimSymlinks: true });
@@ -71,12 +71,12 @@ test('a copy with other inodes and times holds, and is not read again after that
   expect(await readFile(manifest, 'utf8')).toBe(after);
 });
 
-test('without a manifest nothing is said', async () => {
+test('without a manifest there is no result', async () => {
   await rm(manifest);
   expect(await checkToolbox(root, manifest, seal())).toBeUndefined();
 });
 
-test('a manifest that somebody else wrote counts as none', async () => {
+test('a manifest without a valid mark is ignored', async () => {
   await writeManifest(root, manifest, openSeal(join(dir, 'another-key')));
   expect(await checkToolbox(root, manifest, seal())).toBeUndefined();
 });

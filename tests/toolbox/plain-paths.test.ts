@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import type { Bind } from '../../src/engine/jail.ts';
 import { isPlain, withPlainPaths } from '../../src/toolbox/plain-paths.ts';
 
-/** Names of folders, with all that parsers of paths are known to take apart. */
+/** Names of folders with characters that parsers of paths are known to split at. */
 const name = fc
   .string({ unit: fc.constantFrom(...' ,:;%#?\\"\'$@&()[]{}*!|<>=\nabcé0.-_'), minLength: 1, maxLength: 8 })
   .filter((text) => text !== '.' && text !== '..');
 const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => `/${names.join('/')}`);
 
-test('a tool sees none of the host’s paths that a parser could take apart, and what it names is what it is given', () => {
+test('a tool sees only plain paths, and they name the right files', () => {
   fc.assert(
     fc.property(fc.uniqueArray(path, { minLength: 1, maxLength: 3 }), fc.string(), (paths, other) => {
       const binds: Bind[] = paths.map((from) => ({ from, writable: true }));
@@ -24,7 +24,7 @@ test('a tool sees none of the host’s paths that a parser could take apart, and
       const places = run.binds!.map((bind) => bind.to ?? bind.from);
       expect(new Set(places).size).toBe(paths.length);
       for (const place of places) expect(isPlain(place)).toBe(true);
-      // The place of the longest folder that holds what is named.
+      // The path inside of the longest bound folder that contains it.
       const placeOf = (text: string): string => {
         const holders = paths.filter((each) => text === each || text.startsWith(`${each}/`));
         const holder = holders.sort((a, b) => b.length - a.length)[0]!;
@@ -44,14 +44,14 @@ test('a tool sees none of the host’s paths that a parser could take apart, and
   );
 });
 
-test('what is plain, and what the caller has placed, stays', () => {
+test('plain paths, and paths chosen by the caller, are unchanged', () => {
   const plain = { argv: ['tool', '/tmp/élan-1.0_x+y~z/a'], binds: [{ from: '/tmp/élan-1.0_x+y~z' }], cwd: '/a b' };
   expect(withPlainPaths(plain)).toEqual(plain);
   const placed = { argv: ['tool', '/in'], binds: [{ from: '/a b', to: '/in' }] };
   expect(withPlainPaths(placed)).toEqual(placed);
 });
 
-test('a path is replaced where it stands whole, the longest first', () => {
+test('only whole paths are replaced, the longest first', () => {
   const binds = [{ from: '/a b' }, { from: '/a b/c,d' }];
   const argv = ['/a bc', '/x/a b', '/a b', '/a b/e', '/a b/c,d', '/a b/c,d?offset=512', 'x=/a b,y=/a b/c,d/z'];
   const [one, two] = ['/mnt/weir/0', '/mnt/weir/1'];

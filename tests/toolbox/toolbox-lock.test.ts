@@ -18,7 +18,7 @@ const sha256 = 'ab'.repeat(32);
 const bash = `bash 5.3-4 amd64 1581708 ${sha256} pool/main/b/bash/bash_5.3-4_amd64.deb`;
 const set = (lines: string): string => `version = 1\n\n[rpm]\nroots = ["bash"]\npackages = [\n${lines}]\n`;
 
-it('reads the set that is asked for', async () => {
+it('reads the requested set', async () => {
   const path = await lockOf(set(`  "${bash}",\n`));
   expect(await readLock(path, 'rpm')).toEqual({
     roots: ['bash'],
@@ -38,17 +38,17 @@ it('reads the set that is asked for', async () => {
 });
 
 it.each([
-  ['is no TOML', '<<<<<<< HEAD\nversion = 1\n', 1],
-  ['breaks off', set('').slice(0, -3), 5],
-  ['has bytes that are no text', new Uint8Array([0xff, 0, 0xfe]), 1],
-  ['has a number where a list is', 'version = 1\n[rpm]\nroots = 1\npackages = []\n', undefined],
-  ['has a value where a set is', 'version = 1\nrpm = "x"\n', undefined],
-  ['has a list of other things than texts', 'version = 1\n[rpm]\nroots = []\npackages = [1]\n', undefined],
+  ['is not TOML', '<<<<<<< HEAD\nversion = 1\n', 1],
+  ['is truncated', set('').slice(0, -3), 5],
+  ['is not text', new Uint8Array([0xff, 0, 0xfe]), 1],
+  ['has a number instead of a list', 'version = 1\n[rpm]\nroots = 1\npackages = []\n', undefined],
+  ['has a value instead of a set', 'version = 1\nrpm = "x"\n', undefined],
+  ['has a list of non-strings', 'version = 1\n[rpm]\nroots = []\npackages = [1]\n', undefined],
   ['has another version', 'version = 2\n', undefined],
   ['is empty', '', undefined],
-  ['has a line with too few words', set(`  "${bash}",\n  "dash 1 amd64",\n`), 7],
-  ['has a size that is none', set(`  "${bash.replace('1581708', '-1')}",\n`), 6],
-  ['has a digest that is none', set(`  "${bash.replace('ab', 'xy')}",\n`), 6],
+  ['has an entry with missing fields', set(`  "${bash}",\n  "dash 1 amd64",\n`), 7],
+  ['has an invalid size', set(`  "${bash.replace('1581708', '-1')}",\n`), 6],
+  ['has an invalid digest', set(`  "${bash.replace('ab', 'xy')}",\n`), 6],
   ['leads out of the pool', set(`  "${bash.replace('pool/main', 'pool/../..')}",\n`), 6],
 ])('a lock that %s is an error with its place', async (_, text, line) => {
   const path = await lockOf(text);

@@ -26,7 +26,7 @@ function workplace(): { readonly root: string; readonly outside: string; readonl
   return { root: at('root'), outside: at('outside'), at };
 }
 
-/** A package built by dpkg-deb itself. @param files text by path; one that begins with `->` is a link */
+/** A package built by dpkg-deb itself. @param files content by path; a value that begins with `->` makes a link */
 function deb(at: (path: string) => string, name: string, files: Readonly<Record<string, string>>): string {
   const folder = at(`build-${name}`);
   const all = {
@@ -47,8 +47,8 @@ function deb(at: (path: string) => string, name: string, files: Readonly<Record<
 describe.skipIf(!isHere)('the packages of a toolbox', () => {
   it.each([
     ['in memory', undefined],
-    ['over a file', 1],
-  ])('are placed in their order, without what nobody reads: %s', async (_how, inMemory) => {
+    ['through a file', 1],
+  ])('are placed in order, without unused files: %s', async (_how, inMemory) => {
     const { root, at } = workplace();
     const folder = openFolder(root);
     folder.directory('usr/bin');
@@ -68,7 +68,7 @@ describe.skipIf(!isHere)('the packages of a toolbox', () => {
     expect(readdirSync(at('scratch'))).toEqual([]);
   });
 
-  it('cannot leave the folder through a link that an earlier one brought', async () => {
+  it('cannot leave the folder through a link of an earlier package', async () => {
     const { root, outside, at } = workplace();
     const debs = [
       deb(at, 'a', {
@@ -83,7 +83,7 @@ describe.skipIf(!isHere)('the packages of a toolbox', () => {
     expect(readFileSync(join(root, 'usr/lib/last'), 'utf8')).toBe('ours');
   });
 
-  it('that are none, or cut, are told by name', async () => {
+  it('are reported by name if invalid or truncated', async () => {
     const { root, at } = workplace();
     const whole = deb(at, 'a', { 'usr/lib/big': 'x'.repeat(100_000) });
     writeFileSync(at('cut.deb'), readFileSync(whole).subarray(0, 500));
