@@ -4,7 +4,7 @@ import { type ImageKey, verifySignature } from './image-key.ts';
 
 export interface Envelope {
   readonly payloadType: string;
-  /** base64 */
+  /** Base64. */
   readonly payload: string;
   readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
 }
@@ -20,7 +20,7 @@ export function signEnvelope(key: ImageKey, payloadType: string, payload: Uint8A
   return { payloadType, payload: Buffer.from(payload).toString('base64'), signatures: [{ keyid: key.id, sig }] };
 }
 
-/** The payload of an envelope that this key signed, or undefined. @param publicKey PEM */
+/** The payload of an envelope if this key signed it, otherwise undefined. @param publicKey PEM */
 export function openEnvelope(publicKey: string, envelope: Envelope): Uint8Array | undefined {
   const payload = Buffer.from(envelope.payload, 'base64');
   const bytes = preAuthentication(envelope.payloadType, payload);
@@ -28,7 +28,7 @@ export function openEnvelope(publicKey: string, envelope: Envelope): Uint8Array 
   return signed ? payload : undefined;
 }
 
-/** What is signed: `PAE` of the specification, lengths in bytes. */
+/** The signed bytes: `PAE` of the specification, lengths in bytes. */
 function preAuthentication(payloadType: string, payload: Uint8Array): Uint8Array {
   const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);

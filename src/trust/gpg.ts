@@ -7,23 +7,23 @@ import { runTool, type Toolbox, tryTool } from '../toolbox/tool.ts';
 
 /** An OpenPGP key that packages and repository metadata are signed with. */
 export interface SigningKey {
-  /** GnuPG home that holds the secret key, or reaches it (a card, PKCS#11 through an agent). */
+  /** GnuPG home with the secret key, or with access to it (a card, PKCS#11 through an agent). */
   readonly home: string;
   readonly fingerprint: string;
   /** ASCII-armored. */
   readonly publicKey: string;
-  /** Made on first use, for development: nobody else should trust it. */
+  /** Generated on first use, for development: not to be trusted by others. */
   readonly development: boolean;
 }
 
-/** Where GnuPG sees its home inside the sandbox: short, because socket paths end at 108 bytes. */
+/** Path of the GnuPG home inside the sandbox: short, because socket paths are limited to 108 bytes. */
 const inner = '/tmp/gnupg';
 
-/** Keys are made with a date well before any release, so that a release's own date is never before its key's. */
+/** Generated keys are dated well before any release, so no signature is older than its key. */
 const keyTime = '20250101T000000!';
 
 /**
- * The key that `[signing] key` names, in the user's GnuPG home, or the development key, made on first use.
+ * The key configured by `[signing] key`, from the user's GnuPG home, or the development key, generated on first use.
  * @throws WeirError `no-key`
  */
 export async function openSigningKey(
@@ -60,7 +60,7 @@ async function makeDevelopmentKey(toolbox: Toolbox, home: string): Promise<void>
     ]);
     const listed = await gpg(toolbox, temporary, ['--list-keys', '--with-colons']);
     const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
-    if (fingerprint === undefined) throw new WeirError('no-key', 'gpg made no key');
+    if (fingerprint === undefined) throw new WeirError('no-key', 'gpg did not generate a key');
     await writeAtomic(join(temporary, 'public.asc'), await exportKey(toolbox, temporary, fingerprint));
     await writeAtomic(join(temporary, 'fingerprint'), `${fingerprint}\n`);
     await rename(temporary, home).catch(async (error: unknown) => {
@@ -74,12 +74,12 @@ async function makeDevelopmentKey(toolbox: Toolbox, home: string): Promise<void>
 async function exportKey(toolbox: Toolbox, home: string, fingerprint: string): Promise<string> {
   const armored = await gpg(toolbox, home, ['--armor', '--export-options', 'export-minimal', '--export', fingerprint]);
   if (!armored.includes('BEGIN PGP PUBLIC KEY')) {
-    throw new WeirError('no-key', `GnuPG knows no key ${fingerprint}`, { where: { file: home }, exit: 2 });
+    throw new WeirError('no-key', `key ${fingerprint} not found in the GnuPG home`, { where: { file: home }, exit: 2 });
   }
   return armored;
 }
 
-/** An armored detached signature over a file. @param clock seconds since 1970; it becomes the signature's date */
+/** An armored detached signature of a file. @param clock the signature's date, in seconds since 1970 */
 export async function signDetached(toolbox: Toolbox, key: SigningKey, file: string, clock: number): Promise<string> {
   return gpg(
     toolbox,
@@ -102,8 +102,8 @@ export async function signDetached(toolbox: Toolbox, key: SigningKey, file: stri
 }
 
 /**
- * Signs RPM files in place with rpmsign, many in one call. Files must be private copies: they are rewritten.
- * @param dir folder that holds them all
+ * Signs RPM files in place with rpmsign, many in one call. The files are rewritten, so they must be private copies.
+ * @param dir folder that contains them all
  */
 export async function signRpms(
   toolbox: Toolbox,
@@ -135,7 +135,7 @@ export async function signRpms(
   });
 }
 
-/** Checks an armored detached signature against an armored key. @returns whether it verifies */
+/** Verifies an armored detached signature with an armored key. @returns whether it is valid */
 export async function verifyDetached(
   toolbox: Toolbox,
   scratch: string,
@@ -157,8 +157,8 @@ export async function verifyDetached(
 }
 
 /**
- * Fingerprints of the keys in a file of armored blocks, without their subkeys'. Empty where it is no key. GnuPG and rpm do not see the
- * same blocks in it (GnuPG none that is indented, or of a kind that it does not know), and a machine uses both: each is asked.
+ * Fingerprints of the primary keys in a file of armored blocks; empty if it contains no key. GnuPG and rpm accept different
+ * blocks (GnuPG skips indented ones and unknown kinds) and a machine uses both tools, so both are asked.
  */
 export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Promise<string[]> {
   const script = `cat >/tmp/key
@@ -170,11 +170,11 @@ export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Prom
   return [...new Set(found.map(([, gnupg, rpm]) => gnupg ?? rpm!.toUpperCase()))];
 }
 
-/** As many packages as one command line takes. */
+/** Packages per command line, limited by its length. */
 const checkedAtOnce = 1000;
 
 /**
- * RPM files of a folder whose own digests and signatures by a key do not hold, or that have no signature.
+ * Names of RPM files whose digests or signature by a key are invalid, or that are unsigned.
  * @param names relative to `dir` @param publicKey armored
  */
 export async function unsignedRpms(
@@ -194,7 +194,7 @@ export async function unsignedRpms(
   return names.filter((name) => !signed.has(name));
 }
 
-/** Several GnuPGs at once would fight over one agent socket, so each signing run gets a copy of a development home. */
+/** Several GnuPG processes would share one agent socket, so each signing run gets a copy of a development home. */
 async function withHome<T>(key: SigningKey, scratch: string, work: (home: string) => Promise<T>): Promise<T> {
   if (!key.development) return work(key.home);
   return withScratch(scratch, async (dir) => {
@@ -228,7 +228,7 @@ async function gpg(
   return result.stdout;
 }
 
-/** GnuPG's own time format, UTC. */
+/** GnuPG's time format, in UTC. */
 function gpgTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(/[-:]|\.\d+Z/g, '');
 }

@@ -5,38 +5,38 @@ import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 
-/** The key that images and statements about them are signed with: what cosign, podman and skopeo verify, which OpenPGP is not. */
+/** A key for signing images and attestations, in a format that cosign, podman and skopeo verify (they do not support OpenPGP). */
 export interface ImageKey {
-  /** Ed25519: 64 bytes, the same each time. ECDSA P-256 with SHA-256: DER, different each time. */
+  /** Ed25519: 64 bytes, deterministic. ECDSA P-256 with SHA-256: DER, different on each call. */
   readonly sign: (bytes: Uint8Array) => Uint8Array;
   /** SubjectPublicKeyInfo, PEM. */
   readonly publicKey: string;
   /** SHA-256 of the public key's DER, hex. */
   readonly id: string;
-  /** Made on first use, for development: nobody else should trust it. */
+  /** Generated on first use, for development: not to be trusted by others. */
   readonly development: boolean;
 }
 
-/** Names the file with the secret half of the key that a project names. */
+/** Environment variable with the path of the project's private key. */
 export const imageKeyVariable = 'WEIR_IMAGE_KEY';
 
 export interface ImageKeyOptions {
   readonly cache: string;
-  /** Path of the public half, PEM. */
+  /** Path of the public key, PEM. */
   readonly publicKey: string | undefined;
-  /** Path of the secret half, PEM. */
+  /** Path of the private key, PEM. */
   readonly secret: string | undefined;
 }
 
 /**
- * The key whose public half the project names, or the development key, made on first use.
+ * The project's key, given by its public key, or the development key, generated on first use.
  * @throws WeirError `no-key` (exit 2)
  */
 export async function openImageKey(options: ImageKeyOptions): Promise<ImageKey> {
   if (options.publicKey === undefined) return keyOf(await developmentKey(options.cache), true);
   const wanted = await readPublicKey(options.publicKey);
   if (options.secret === undefined || options.secret === '') {
-    throw new WeirError('no-key', `the secret half of the image key is not there: ${imageKeyVariable} is not set`, {
+    throw new WeirError('no-key', `missing private key for images: ${imageKeyVariable} is not set`, {
       where: { file: options.publicKey },
       hint: `set ${imageKeyVariable} to the file with the private key (PEM, PKCS #8, no passphrase)`,
       exit: 2,
@@ -44,9 +44,9 @@ export async function openImageKey(options: ImageKeyOptions): Promise<ImageKey> 
   }
   const key = keyOf(readKey(await needed(options.secret), createPrivateKey, options.secret), false);
   if (key.id !== keyId(wanted)) {
-    throw new WeirError('no-key', `this is not the secret half of ${options.publicKey}`, {
+    throw new WeirError('no-key', `the private key does not match ${options.publicKey}`, {
       where: { file: options.secret },
-      hint: `set ${imageKeyVariable} to the key that [signing] image-key names`,
+      hint: `set ${imageKeyVariable} to the private key that belongs to [signing] image-key`,
       exit: 2,
     });
   }
@@ -59,37 +59,37 @@ export function verifySignature(publicKey: string, bytes: Uint8Array, signature:
   return verify(hashOf(key), bytes, key, signature);
 }
 
-/** A signature of a text on its own, as `openssl pkeyutl -rawin` and `cosign sign-blob` make them: base64, one line. */
+/** A detached signature of a text, as `openssl pkeyutl -rawin` and `cosign sign-blob` make them: base64, one line. */
 export function signText(key: ImageKey, text: string): string {
   return `${Buffer.from(key.sign(Buffer.from(text))).toString('base64')}\n`;
 }
 
-/** Whether `signature` is one that `signText` made of these bytes. @param publicKey PEM */
+/** Whether `signature` is a valid `signText` signature of these bytes. @param publicKey PEM */
 export function isSignatureOf(publicKey: string, bytes: Uint8Array, signature: string): boolean {
   const decoded = Buffer.from(signature, 'base64');
-  // Node reads base64 until its end and nothing behind it; other verifiers refuse such a file.
+  // Node stops at the end of the base64 and ignores what follows; other verifiers reject such a file.
   return decoded.toString('base64') === signature.trimEnd() && verifySignature(publicKey, bytes, decoded);
 }
 
-/** The id of the public half that a project names, as `ImageKey` has it. @throws WeirError `no-key` (exit 2) */
+/** The id of the project's public key, as in `ImageKey`. @throws WeirError `no-key` (exit 2) */
 export async function namedKeyId(file: string): Promise<string> {
   return keyId(await readPublicKey(file));
 }
 
 async function readPublicKey(file: string): Promise<KeyObject> {
   const open = await needed(file);
-  // Node would make the public half out of it, and nobody would see that the project hands out its secret.
+  // Node would derive the public key from it, and nobody would notice that the project publishes its private key.
   if (/PRIVATE KEY-----/.test(open)) {
-    throw new WeirError('no-key', 'this is the secret half of a key, the project names the public one', {
+    throw new WeirError('no-key', 'this is a private key; [signing] image-key must be the public key', {
       where: { file },
-      hint: `keep it out of the project, in the file that ${imageKeyVariable} names; openssl pkey -pubout makes the public half`,
+      hint: `keep it outside of the project and set ${imageKeyVariable} to its path; openssl pkey -pubout writes the public key`,
       exit: 2,
     });
   }
   return readKey(open, createPublicKey, file);
 }
 
-/** The id of a public key, as `ImageKey` has it. @param file where it stands @throws WeirError `no-key` (exit 2) */
+/** The id of a public key, as in `ImageKey`. @param file its path, for errors @throws WeirError `no-key` (exit 2) */
 export function publicKeyId(pem: string, file: string): string {
   return keyId(readKey(pem, createPublicKey, file));
 }
@@ -108,28 +108,29 @@ function keyId(key: KeyObject): string {
   return sha256(key.export({ type: 'spki', format: 'der' }));
 }
 
-/** Ed25519 hashes by itself. */
+/** Ed25519 has its own hash. */
 function hashOf(key: KeyObject): 'sha256' | null {
   return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }
 
 function readKey(pem: string, read: (pem: string) => KeyObject, file: string): KeyObject {
-  const hint = 'a key in PEM, Ed25519 or ECDSA P-256, without a passphrase: openssl genpkey -algorithm ed25519';
+  const hint =
+    'use an Ed25519 or ECDSA P-256 key in PEM without a passphrase, for example from openssl genpkey -algorithm ed25519';
   let key: KeyObject;
   try {
     key = read(pem);
   } catch (cause) {
-    throw new WeirError('no-key', 'this is no key that can be read', { where: { file }, hint, exit: 2, cause });
+    throw new WeirError('no-key', 'cannot read the key', { where: { file }, hint, exit: 2, cause });
   }
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return key;
-  throw new WeirError('no-key', `a key of this kind is not taken: ${type}`, { where: { file }, hint, exit: 2 });
+  throw new WeirError('no-key', `unsupported key type ${type}`, { where: { file }, hint, exit: 2 });
 }
 
 async function needed(file: string): Promise<string> {
   const text = await readIfExists(file);
   if (text !== undefined) return text;
-  throw new WeirError('no-key', 'there is no such key', { where: { file }, exit: 2 });
+  throw new WeirError('no-key', 'key file not found', { where: { file }, exit: 2 });
 }
 
 async function developmentKey(cache: string): Promise<KeyObject> {

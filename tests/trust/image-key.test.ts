@@ -21,7 +21,7 @@ async function written(name: string, key: KeyObject): Promise<string> {
 }
 
 describe('the development key', () => {
-  it('is made once, for its owner only', async () => {
+  it('is generated once, readable by its owner only', async () => {
     const options = { cache: dir, publicKey: undefined, secret: undefined };
     const [first, second] = await Promise.all([openImageKey(options), openImageKey(options)]);
     expect(second.id).toBe(first.id);
@@ -30,7 +30,7 @@ describe('the development key', () => {
     expect(await readdir(join(dir, 'keys'))).toEqual(['image-development']);
   });
 
-  it('gives the same bytes the same signature', async () => {
+  it('signs the same bytes with the same signature', async () => {
     const key = await openImageKey({ cache: dir, publicKey: undefined, secret: undefined });
     const bytes = Buffer.from('what is signed');
     expect(Buffer.from(key.sign(bytes))).toEqual(Buffer.from(key.sign(bytes)));
@@ -38,7 +38,7 @@ describe('the development key', () => {
 });
 
 describe("the project's own key", () => {
-  it.each(['ed25519', 'ec'] as const)('of the kind %s signs what its public half verifies', async (kind) => {
+  it.each(['ed25519', 'ec'] as const)('of type %s makes signatures that its public key verifies', async (kind) => {
     const pair = kind === 'ec' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('ed25519');
     const publicKey = await written('public.pem', pair.publicKey);
     const key = await openImageKey({ cache: dir, publicKey, secret: await written('secret.pem', pair.privateKey) });
@@ -50,22 +50,22 @@ describe("the project's own key", () => {
     expect(await readdir(dir)).not.toContain('keys');
   });
 
-  it('is not named by its secret half', async () => {
+  it('must not be a private key in the project', async () => {
     const secret = await written('secret.pem', generateKeyPairSync('ed25519').privateKey);
     const error = await failure(openImageKey({ cache: dir, publicKey: secret, secret }));
     expect(error).toMatchObject({ code: 'no-key', exit: 2, where: { file: secret } });
-    expect(error.message).toContain('the secret half');
+    expect(error.message).toContain('a private key');
   });
 
-  it('must be the one that the project names', async () => {
+  it('must match the private key', async () => {
     const publicKey = await written('public.pem', generateKeyPairSync('ed25519').publicKey);
     const secret = await written('secret.pem', generateKeyPairSync('ed25519').privateKey);
     const error = await failure(openImageKey({ cache: dir, publicKey, secret }));
     expect(error).toMatchObject({ code: 'no-key', exit: 2, where: { file: secret } });
-    expect(error.message).toContain('not the secret half');
+    expect(error.message).toContain('does not match');
   });
 
-  it('must be there, and be a key of a kind that verifiers know', async () => {
+  it('must exist and be of a type that verifiers support', async () => {
     const publicKey = await written('public.pem', generateKeyPairSync('ed25519').publicKey);
     const absent = await failure(openImageKey({ cache: dir, publicKey, secret: undefined }));
     expect(absent).toMatchObject({ code: 'no-key', exit: 2, hint: expect.stringContaining('WEIR_IMAGE_KEY') });
@@ -80,7 +80,7 @@ describe("the project's own key", () => {
 });
 
 describe('an envelope', () => {
-  it('gives back what its key signed, and nothing that was changed', async () => {
+  it('returns its payload only if that is unchanged', async () => {
     const key = await openImageKey({ cache: dir, publicKey: undefined, secret: undefined });
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.string(), fc.nat(), (payload, type, at) => {
@@ -95,7 +95,7 @@ describe('an envelope', () => {
     );
   });
 
-  it('is no other key’s', async () => {
+  it('cannot be opened with another key', async () => {
     const key = await openImageKey({ cache: dir, publicKey: undefined, secret: undefined });
     const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
     expect(openEnvelope(other, signEnvelope(key, statementType, Buffer.from('{}')))).toBeUndefined();
