@@ -1,6 +1,6 @@
 import type { RpmFile } from '../rpm/types.ts';
 
-/** A path that two packages bring in ways that rpm does not let stand side by side. */
+/** A path that two packages own in ways that rpm considers a conflict. */
 export interface FileConflict {
   readonly path: string;
   readonly packages: readonly [string, string];
@@ -8,8 +8,8 @@ export interface FileConflict {
 }
 
 /**
- * Finds the paths over which packages of one set would quarrel if all were installed: unlike in kind, mode, owner,
- * content or target. Folders may be shared; a ghost quarrels with nobody.
+ * Finds the paths that would conflict if all packages of a set were installed: those that differ in kind, mode, owner, content
+ * or target. Folders can be shared, and ghosts never conflict.
  */
 export function fileConflicts(
   packages: readonly { readonly name: string; readonly files: readonly RpmFile[] }[],

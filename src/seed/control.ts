@@ -5,8 +5,8 @@ import { formatEvr } from '../rpm/version.ts';
 export type Stanza = ReadonlyMap<string, string>;
 
 /**
- * Reads paragraphs of `Field: value` lines as in deb822(5). Comment lines are skipped, and so are lines that are neither
- * a field nor a continuation: this also reads copyright files, which people write by hand.
+ * Parses paragraphs of `Field: value` lines as in deb822(5). Skips comments, and lines that are neither a field nor a
+ * continuation, because it also reads hand-written copyright files.
  */
 export function parseStanzas(text: string): Stanza[] {
   const stanzas: Stanza[] = [];
@@ -32,14 +32,14 @@ export function parseStanzas(text: string): Stanza[] {
   return stanzas;
 }
 
-/** How Debian compares: `<<` and `>>` are strict. */
+/** Debian's version comparisons: `<<` and `>>` are strict. */
 export type DebianOperator = '<<' | '<=' | '=' | '>=' | '>>';
 
 /** One alternative of a dependency field. */
 export interface Relation {
   readonly name: string;
   readonly operator?: DebianOperator;
-  /** Debian version; present with `operator`. */
+  /** Debian version; present if and only if `operator` is. */
   readonly version?: string;
 }
 
@@ -47,8 +47,8 @@ const relationPattern =
   /^([A-Za-z0-9][A-Za-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?\s*(?:\[[^\]]*\])?$/;
 
 /**
- * Reads a dependency field: what must all hold, each with its alternatives. `:any` and other architecture qualifiers
- * are dropped, as a seed has one architecture. What cannot be read is left out.
+ * Parses a dependency field: clauses that must all hold, each with its alternatives. Drops `:any` and other architecture
+ * qualifiers, because a seed has one architecture, and skips what it cannot parse.
  */
 export function parseRelations(field: string | undefined): Relation[][] {
   if (field === undefined) return [];
@@ -71,7 +71,7 @@ export function parseRelations(field: string | undefined): Relation[][] {
   return all;
 }
 
-/** A version as RPM keeps it, always with a release. */
+/** A version in RPM's parts, always with a release. */
 export interface PackageEvr {
   readonly epoch: number;
   readonly version: string;
@@ -79,8 +79,8 @@ export interface PackageEvr {
 }
 
 /**
- * A Debian version as RPM's three parts. Without a revision the release is `0`: dpkg takes an absent revision for `0`
- * too, so equal stays equal. What RPM refuses in a version (a `-` within the upstream part, `:`) becomes `.`.
+ * Converts a Debian version to RPM's three parts. Without a revision the release is `0`; dpkg also treats the two alike. A
+ * character that RPM forbids in a version (a `-` within the upstream part, `:`) becomes `.`.
  */
 export function rpmVersion(debian: string): PackageEvr {
   const colon = debian.indexOf(':');
@@ -94,15 +94,15 @@ export function rpmVersion(debian: string): PackageEvr {
   };
 }
 
-/** Nothing is `0`, as it is to dpkg. */
+/** An empty part is `0`, as in dpkg. */
 function allowed(part: string): string {
   if (part === '') return '0';
   return part.replaceAll(/[^A-Za-z0-9._+~^]/g, '.');
 }
 
 /**
- * The EVR of a constraint. The release is always said: RPM compares only what both sides have, so `> 2.41` would not
- * hold for 2.41-12, which Debian means it to.
+ * The EVR of a constraint, always with a release: RPM compares only what both sides have, so `> 2.41` would not match 2.41-12,
+ * as it does in Debian.
  */
 export function constraintEvr(debian: string): string {
   return formatEvr(rpmVersion(debian));
@@ -112,7 +112,7 @@ export function rpmComparison(operator: DebianOperator): Exclude<Comparison, ''>
   return operator === '<<' ? '<' : operator === '>>' ? '>' : operator;
 }
 
-/** Architecture names that differ; `all` is `noarch`. */
+/** RPM's name of a Debian architecture; `all` is `noarch`. */
 export function rpmArch(debian: string): string {
   const names: Readonly<Record<string, string>> = { all: 'noarch', amd64: 'x86_64', arm64: 'aarch64' };
   return names[debian] ?? debian;

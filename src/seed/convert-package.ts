@@ -23,29 +23,29 @@ export interface SeedPackage {
   readonly arch: string;
   /** `name-[epoch:]version-release.arch` */
   readonly nevra: string;
-  /** Debian source package and version; empty for our own. */
+  /** Debian source package and its version; empty for packages of our own. */
   readonly source: string;
   readonly sourceVersion: string;
-  /** File name of the source package, as the RPM's header has it. */
+  /** File name of the source package, as in the RPM's header. */
   readonly sourceRpm: string;
-  /** Debian packages it is made of, as `name=version`. */
+  /** Debian packages that it is made of, as `name=version`. */
   readonly debs: readonly string[];
   readonly license: string;
-  /** SHA-256 of the RPM file */
+  /** SHA-256 of the RPM file. */
   readonly digest: string;
-  /** bytes of the RPM file */
+  /** Size of the RPM file in bytes. */
   readonly size: number;
   readonly files: number;
 }
 
-/** Digest of the code that makes an RPM out of a plan. */
+/** Digest of the code that makes an RPM from a plan. */
 export function converterCode(): Digest {
   return codeDigest(import.meta.url);
 }
 
-/** A package of the seed whose payload lies ready to be compressed. */
+/** A seed package whose payload is ready to be compressed. */
 export interface PackedPackage {
-  /** The payload, not compressed. */
+  /** Path of the uncompressed payload. */
   readonly archive: string;
   /** Writes the RPM. @param payload the compressed archive */
   readonly write: (out: string, payload: string) => Promise<SeedPackage>;
@@ -53,7 +53,7 @@ export interface PackedPackage {
 
 /**
  * Makes the payload of one RPM.
- * @param tars the unpacked archives of the plan's debs, in its order; not needed any more afterwards
+ * @param tars the unpacked archives of the plan's debs, in the same order; no longer needed afterwards
  * @throws WeirError `bad-deb`, `seed-path`
  */
 export async function packPackage(
@@ -90,7 +90,7 @@ async function pack(
     let mode = item.mode;
     if (read !== undefined) {
       provides.push(...fileProvides(item.path, size, read));
-      // rpm's dependency generator, like Fedora, expects libraries to be executable; Debian's are not.
+      // rpm's dependency generator, like Fedora, expects shared libraries to be executable; Debian's are not.
       if (/\.so(\.[^/]*)?$/.test(item.path) && isElf(read(0, 4))) mode |= 0o111;
       if (item.license === true && copyright === undefined && size < 8 << 20) copyright = read(0, size).toString();
     }
@@ -166,7 +166,7 @@ function joined(parts: readonly Stretch[], data: readonly DebData[]): Buffer {
 
 const wholeLimit = 4 << 20;
 
-/** Small files are handed over whole, as a stream costs more than the file; large ones are streamed. */
+/** Small files are passed as bytes, because a stream costs more than the file; large ones are streamed. */
 function content(bytes: Bytes, data: readonly DebData[]): FileContent {
   if ('text' in bytes) return Buffer.from(bytes.text);
   if ('parts' in bytes) return () => joined(bytes.parts, data);
@@ -177,7 +177,7 @@ function content(bytes: Bytes, data: readonly DebData[]): FileContent {
     createReadStream('', { fd, start: offset, end: offset + size - 1, autoClose: false, highWaterMark: 1 << 20 });
 }
 
-/** Bits of RPMVERIFY_* (rpm's rpmvf.h) by the name that the mapping has for them. */
+/** Bits of RPMVERIFY_* (rpm's rpmvf.h) by their names in the mapping. */
 const verifyBits = { digest: 1, size: 2, owner: 8 | 16, mtime: 32, mode: 64 } as const;
 
 function rpmFile(item: Item, data: readonly DebData[], clock: number): RpmSpecFile {

@@ -10,20 +10,20 @@ import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } f
 import type { Mapping } from './mapping.ts';
 import { type Demotion, type PackagePlan, planSeed } from './plan.ts';
 
-/** Everything that a set of Debian packages became. */
+/** The RPMs made from a set of Debian packages. */
 export interface Seed {
-  /** Sorted by name; `path` is where the RPM lies in the content store: whoever reads it, asks the store for it. */
+  /** Sorted by name; `path` is in the content store. To read it, use the store's functions. */
   readonly packages: readonly (SeedPackage & { readonly path: string })[];
-  /** Requirements that the set cannot fulfil and that became recommendations. */
+  /** Requirements that the set cannot meet and that became recommendations. */
   readonly demotions: readonly Demotion[];
-  /** Debian packages that do not come in. */
+  /** Debian packages that were left out. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Turns Debian packages into RPMs, each an action: keyed by the debs' digests and by all that the mapping and the rest
- * of the set say about that package. Works on two batches at a time, as dpkg-deb and the compression keep the other cores busy.
- * @param clock build time of the RPMs and the latest time that a file has, seconds since 1970
+ * Converts Debian packages to RPMs, one action each, keyed by the debs' digests and everything in the mapping and the rest of the
+ * set that affects the package. Works on two batches at a time: dpkg-deb and the compression keep the other cores busy.
+ * @param clock build time of the RPMs and upper limit for file times, in seconds since 1970
  * @throws WeirError `bad-deb`, `seed-path`
  */
 export async function convertSeed(
@@ -95,7 +95,7 @@ interface Job {
   readonly action: Pick<Action, 'kind' | 'code' | 'inputs'>;
 }
 
-/** Packages that are unpacked in one go: a few, for the start of a program to count little, and not much to hold unpacked. */
+/** Packages per batch: enough to amortise starting programs, few enough to limit the unpacked size. */
 const batchPackages = 12;
 const batchBytes = 8 << 20;
 
@@ -117,7 +117,7 @@ async function batched(jobs: readonly Job[]): Promise<Job[][]> {
   return batches;
 }
 
-/** The same packages, where those of the content store are known to be what was locked. @throws WeirError `bad-blob` */
+/** The same packages, verified if they are in the content store. @throws WeirError `bad-blob` */
 function checkedDebs(engine: Engine, debs: readonly DebFile[]): Promise<DebFile[]> {
   return mapLimit(debs, 2, async (deb) => {
     const inStore = deb.path === uncheckedBlobPath(engine.store, deb.sha256);

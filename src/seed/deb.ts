@@ -16,11 +16,11 @@ export interface DebFile {
   readonly version: string;
   readonly arch: string;
   readonly sha256: string;
-  /** of the `.deb`, absolute */
+  /** Absolute path of the `.deb`. */
   readonly path: string;
 }
 
-/** What the seed reads of a package's control archive: small, and plain JSON. */
+/** The parts of a package's control archive that the seed uses: small, plain JSON. */
 export interface DebControl {
   readonly name: string;
   /** Debian version, with epoch and revision. */
@@ -36,28 +36,28 @@ export interface DebControl {
 }
 
 /**
- * Unpacks archives of packages to `<place>/<number>.tar` with the host's dpkg-deb, all in one call: starting a program
- * costs more than most packages do. @throws WeirError `bad-deb`
+ * Unpacks archives of packages to `<place>/<number>.tar` with the host's dpkg-deb, all in one call, because starting a program
+ * takes longer than unpacking most packages. @throws WeirError `bad-deb`
  */
 export async function unpackDebs(
   debs: readonly Pick<DebFile, 'path'>[],
   part: 'control' | 'data',
   place: string,
 ): Promise<string[]> {
-  // Its bytes go to the file without passing through this process. The limit is in blocks of 512 bytes.
+  // The bytes go to the file without passing through this process. The limit is in blocks of 512 bytes.
   const script = `what=$1; cd "$2"; shift 2; n=0; ulimit -f ${mostUnpacked / 512} 2>/dev/null || :
 for deb; do dpkg-deb "$what" "$deb" >$n.tar || { printf '%s\\n' "$deb"; exit 1; }; n=$((n + 1)); done`;
   const option = part === 'control' ? '--ctrl-tarfile' : '--fsys-tarfile';
   const result = await run(['sh', '-c', script, 'sh', option, place, ...debs.map((deb) => deb.path)]);
   if (/No space left on device|Disk quota exceeded/i.test(result.stderr)) throw noSpace(place);
   if (result.code !== 0) {
-    const said = `its ${part} archive cannot be unpacked, or has more than ${mostUnpacked} bytes`;
+    const said = `cannot unpack its ${part} archive, or the archive exceeds ${mostUnpacked} bytes`;
     throw badDeb(result.stdout.trim(), result.stderr || said);
   }
   return debs.map((_deb, index) => join(place, `${index}.tar`));
 }
 
-/** What an archive of a package may unpack to, in bytes; the largest of Debian, debug information, have a third of it. */
+/** Limit for an unpacked archive in bytes; the largest in Debian, debug information, have a third of it. */
 const mostUnpacked = 16 * 2 ** 30;
 const mostOfControl = 16 << 20;
 
@@ -79,9 +79,9 @@ export async function readControl(deb: Pick<DebFile, 'path'>, tar: string): Prom
   const name = stanza?.get('package');
   const version = stanza?.get('version');
   if (stanza === undefined || name === undefined || version === undefined) {
-    throw badDeb(deb.path, 'its control file names no package and version');
+    throw badDeb(deb.path, 'its control file lacks the package name or version');
   }
-  // `Source: glibc (2.43-7)` where the source's version differs.
+  // `Source: glibc (2.43-7)` if the source's version differs.
   const source = /^(\S+)(?:\s+\(([^)]+)\))?$/.exec(stanza.get('source') ?? name);
   return {
     name,
@@ -94,7 +94,7 @@ export async function readControl(deb: Pick<DebFile, 'path'>, tar: string): Prom
   };
 }
 
-/** A package's files: the members of its data archive and a way to read their bytes. Close it when done. */
+/** A package's files: the members of its data archive and a reader for their content. Close it when done. */
 export interface DebData {
   readonly members: readonly TarMember[];
   readonly fd: number;
@@ -110,8 +110,9 @@ export function openData(tar: string): DebData {
     const members = [...readTar(read)];
     const strange = members.find(({ kind, extents }) => kind === 'unknown' || extents !== undefined);
     if (strange !== undefined) {
-      const what = strange.kind === 'unknown' ? `of type ${JSON.stringify(strange.type)}` : 'a sparse file';
-      throw new WeirError('bad-tar', `the package's ${strange.path} is ${what}, which no Debian package has`);
+      const what =
+        strange.kind === 'unknown' ? `has the unknown type ${JSON.stringify(strange.type)}` : 'is a sparse file';
+      throw new WeirError('bad-tar', `${strange.path} ${what}, which is unsupported in Debian packages`);
     }
     return { members, fd, read, close: () => closeSync(fd) };
   } catch (error) {
@@ -121,9 +122,9 @@ export function openData(tar: string): DebData {
 }
 
 function badDeb(path: string, said: string): WeirError {
-  return new WeirError('bad-deb', 'not a Debian package that can be read', {
+  return new WeirError('bad-deb', 'invalid Debian package', {
     where: { file: path },
     details: lastLines(said, 3),
-    hint: 'remove the file, so that it is downloaded again',
+    hint: 'remove the file to have it downloaded again',
   });
 }

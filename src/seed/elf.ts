@@ -1,8 +1,8 @@
 import type { ReadAt } from '../archive/read-at.ts';
 
-/** What an ELF file says to the dynamic linker. */
+/** An ELF file's information for the dynamic linker. */
 export interface ElfInfo {
-  /** 32 or 64 */
+  /** 32 or 64. */
   readonly bits: 32 | 64;
   /** `e_machine`: 62 is x86-64, 183 is AArch64. */
   readonly machine: number;
@@ -11,11 +11,11 @@ export interface ElfInfo {
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
   readonly needed: readonly string[];
-  /** Versions that it defines, without the base version. */
+  /** Symbol versions that it defines, without the base version. */
   readonly defines: readonly string[];
-  /** Versions that it needs, by the library they come from. */
+  /** Symbol versions that it needs, by the library that defines them. */
   readonly needs: readonly { readonly library: string; readonly versions: readonly string[] }[];
-  /** `DT_GNU_HASH` without `DT_HASH`: only a linker that knows GNU hashes can load it. */
+  /** `DT_GNU_HASH` without `DT_HASH`: loads only with a linker that supports GNU hashes. */
   readonly gnuHashOnly: boolean;
 }
 
@@ -39,7 +39,7 @@ const dt = {
 
 /**
  * Reads the dynamic section of a little-endian ELF file (System V ABI, and the GNU symbol versioning sections of the
- * Linux Standard Base). @returns undefined for what is no dynamic ELF file or is damaged
+ * Linux Standard Base). @returns undefined if the file is not dynamic ELF or is damaged
  */
 export function readElf(read: ReadAt): ElfInfo | undefined {
   const head = read(0, 64);
@@ -106,7 +106,7 @@ export function readElf(read: ReadAt): ElfInfo | undefined {
   };
 }
 
-/** Libraries or versions in one file, more than any has; and the longest name that is one. */
+/** Limits for libraries or versions in one file and for the length of a name, beyond any real file. */
 const mostNames = 16_384;
 const longestName = 4096;
 
@@ -119,7 +119,7 @@ function cString(bytes: Buffer, at: number): string {
 
 const baseVersion = 1;
 
-/** `Elfxx_Verdef` with its first `Elfxx_Verdaux`, which names the version itself. */
+/** `Elfxx_Verdef` with its first `Elfxx_Verdaux`, which has the name of the version. */
 function readDefined(bytes: Buffer, count: number, name: (at: number) => string): string[] {
   const versions: string[] = [];
   let at = 0;
@@ -135,7 +135,7 @@ function readDefined(bytes: Buffer, count: number, name: (at: number) => string)
   return versions;
 }
 
-/** `Elfxx_Verneed`, a library each, with its list of `Elfxx_Vernaux`. */
+/** `Elfxx_Verneed`, one per library, with its list of `Elfxx_Vernaux`. */
 function readNeeded(bytes: Buffer, count: number, name: (at: number) => string): ElfInfo['needs'] {
   const needs: { library: string; versions: string[] }[] = [];
   let at = 0;
@@ -163,7 +163,7 @@ function marker(info: ElfInfo): string {
 }
 
 /**
- * What rpm's generator says that a shared library provides: `libz.so.1()(64bit)` and one entry a symbol version; the
+ * Provides of a shared library as rpm's generator writes them: `libz.so.1()(64bit)` and one for each symbol version. The
  * program interpreter also provides `rtld(GNU_HASH)`, which everything linked with GNU hashes requires.
  */
 export function elfProvides(info: ElfInfo): string[] {
@@ -175,7 +175,7 @@ export function elfProvides(info: ElfInfo): string[] {
   return names;
 }
 
-/** What rpm's generator says that a dynamic program or library requires. */
+/** Requires of a dynamic program or library as rpm's generator writes them. */
 export function elfRequires(info: ElfInfo): string[] {
   const bits = marker(info);
   const names = new Set<string>();

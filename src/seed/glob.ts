@@ -1,9 +1,9 @@
-/** A path pattern: `*` and `?` stay within a folder's name, `**` does not, `[a-z]` and `{a,b}` as in a shell. */
+/** A path pattern: `*` and `?` match within one path component, `**` across them, `[a-z]` and `{a,b}` as in a shell. */
 export interface Glob {
   readonly pattern: string;
-  /** Matches the whole text; each `*` and `**` is a group. */
+  /** Matches the whole path; each `*` and `**` is a group. */
   readonly whole: RegExp;
-  /** Matches the text or a folder above it, the rest being the last group. */
+  /** Matches the path or a folder above it; the rest of the path is the last group. */
   readonly under: RegExp;
 }
 
@@ -39,8 +39,8 @@ export function matchesUnder(globs: readonly Glob[], path: string): boolean {
 }
 
 /**
- * The new name of a path that a pattern matches, or that lies below a folder which it matches: the stars of `target`
- * stand for those of the pattern in order. @returns undefined where the pattern does not match
+ * Renames a path if the pattern matches it or a folder above it. The stars of `target` stand for those of the pattern, in
+ * order. @returns undefined if the pattern does not match
  */
 export function renameByGlob(glob: Glob, target: string, path: string): string | undefined {
   const match = glob.under.exec(path);

@@ -4,28 +4,28 @@ import { compileGlob, type Glob, matchesUnder, renameByGlob } from './glob.ts';
 import type { Addition } from './mapping.ts';
 import type { PackagePlan } from './plan.ts';
 
-/** A stretch of the data archive of one of the package's debs. */
+/** A byte range in the data archive of one of the package's debs. */
 export interface Stretch {
   readonly archive: number;
   readonly offset: number;
   readonly size: number;
 }
 
-/** Where a file's bytes are: in the mapping's text, in an archive, or in several places one after the other. */
+/** Source of a file's content: the mapping's text, an archive, or several ranges one after the other. */
 export type Bytes = { readonly text: string } | Stretch | { readonly parts: readonly Stretch[] };
 
-/** A file on its way into the RPM. */
+/** A file to be packed into the RPM. */
 export interface Item {
   readonly path: string;
   readonly kind: 'file' | 'directory' | 'symlink';
   readonly mode: number;
   readonly user: string;
   readonly group: string;
-  /** seconds since 1970; undefined for what the mapping adds */
+  /** Seconds since 1970; undefined for files that the mapping adds. */
   readonly mtime: number | undefined;
   readonly target?: string;
   readonly bytes?: Bytes;
-  /** Path of the member of the same package that it is a hard link to. */
+  /** The member of the same package that it is a hard link to. */
   readonly hardlink?: string;
   readonly capabilities?: string;
   readonly config?: 'replace' | 'noreplace';
@@ -35,10 +35,9 @@ export interface Item {
 }
 
 /**
- * A package's final list of files: the members of its debs, first come first kept, shaped as the mapping says. Shape:
- * everything below `/usr`, no folders that `filesystem` has, configuration marked, licence texts under
- * `/usr/share/licenses/NAME`.
- * @throws WeirError `seed-path` where the mapping speaks of a path that is not there
+ * A package's final file list: the members of its debs (the first one wins), changed by the mapping. Everything is below `/usr`,
+ * folders of `filesystem` are left out, configuration is marked, and licence texts go to `/usr/share/licenses/NAME`.
+ * @throws WeirError `seed-path` if the mapping refers to a path that does not exist
  */
 export function layOut(plan: PackagePlan, archives: readonly (readonly TarMember[])[]): Map<string, Item> {
   let items = collect(plan, archives);
@@ -96,12 +95,12 @@ function file(path: string, text: string, mode = 0o644): Item {
   return { path, kind: 'file', mode, user: 'root', group: 'root', mtime: undefined, bytes: { text } };
 }
 
-/** Debian's folders at the root that are links to those in `/usr`. */
+/** Maps Debian's top-level folders that are links into `/usr` to their targets. */
 function merged(path: string): string {
   return /^\/(bin|sbin|lib|lib32|lib64|libx32)\//.test(path) ? `/usr${path}` : path;
 }
 
-/** Devices and pipes do not come in; the system makes its own. */
+/** Devices and pipes are left out; the system creates its own. */
 const taken: ReadonlySet<TarKind> = new Set(['file', 'directory', 'symlink', 'hardlink']);
 
 function collect(plan: PackagePlan, archives: readonly (readonly TarMember[])[]): Map<string, Item> {
@@ -133,7 +132,7 @@ function fromMember(
   const owner = (name: string, id: number): string => {
     if (id === 0 || name === 'root') return 'root';
     if (name !== '') return name;
-    throw new WeirError('seed-path', `${path} belongs to the unnamed id ${id}`, { where: { package: plan.name } });
+    throw new WeirError('seed-path', `the owner of ${path} has no name: id ${id}`, { where: { package: plan.name } });
   };
   const base = {
     path,
@@ -166,7 +165,7 @@ function addLicense(
   });
 }
 
-/** A hard link whose first file did not come in takes over its content; the others point to it. */
+/** A hard link whose first file was left out inherits its content; the other links then point to it. */
 function repairLinks(items: Map<string, Item>, originals: ReadonlyMap<string, Item>): void {
   const heirs = new Map<string, string>();
   for (const [path, item] of items) {
@@ -235,13 +234,13 @@ function addition(
 }
 
 function missing(plan: PackagePlan, path: string, key: string): WeirError {
-  return new WeirError('seed-path', `${key} names ${path}, which the package does not have`, {
+  return new WeirError('seed-path', `${key}: ${path} is not in the package`, {
     where: { package: plan.name },
-    hint: `correct the package's entry in the seed's TOML; it is made of ${plan.debs.map((deb) => deb.name).join(', ')}`,
+    hint: `correct the package's entry in the seed's TOML; the package is made of ${plan.debs.map((deb) => deb.name).join(', ')}`,
   });
 }
 
-/** The target of a link, its pattern replaced by the name of the one file beside it that matches. */
+/** The target of a link; a pattern in it is replaced with the name of the one sibling that matches. */
 function found(plan: PackagePlan, items: ReadonlyMap<string, Item>, path: string, target: string): string {
   if (!target.includes('*')) return target;
   const dir = path.slice(0, path.lastIndexOf('/'));
@@ -251,7 +250,7 @@ function found(plan: PackagePlan, items: ReadonlyMap<string, Item>, path: string
   return match[0]!.slice(dir.length + 1);
 }
 
-/** Folders that lead to a file but that neither the package nor `filesystem` has. */
+/** Adds parent folders that neither the package nor `filesystem` has. */
 function addParents(items: Map<string, Item>, common: ReadonlySet<string>): void {
   for (const path of [...items.keys()]) {
     let parent = path;
@@ -263,7 +262,7 @@ function addParents(items: Map<string, Item>, common: ReadonlySet<string>): void
   }
 }
 
-/** Folders whose content was all removed or moved go too; folders that were empty from the start stay. */
+/** Drops folders whose content was all removed or moved; keeps folders that were empty from the start. */
 function dropEmptied(items: Map<string, Item>, originals: ReadonlyMap<string, Item>): void {
   const full = new Set<string>();
   const parents = (path: string): void => {

@@ -1,6 +1,6 @@
 import { parseStanzas } from './control.ts';
 
-/** What stands for licences that the copyright file does not name by a machine-readable short name. */
+/** Placeholder for licences for which the copyright file has no machine-readable short name. */
 export const unreadLicense = 'LicenseRef-Debian-copyright';
 
 /** Debian's short names whose SPDX name follows no rule. */
@@ -43,13 +43,13 @@ const spdx: Readonly<Record<string, string>> = {
   'zlib/libpng': 'Zlib',
 };
 
-/** Families that are versioned and come as "only" and "or later". */
+/** Versioned licence families with "only" and "or later" variants. */
 const gnu = /^(A|L)?GPL-(\d(?:\.\d)?)(\+)?$|^GFDL-(?:NIV-)?(\d\.\d)(\+)?$/i;
 
 /**
  * The SPDX expression of a machine-readable copyright file (Debian's copyright format 1.0): every licence of its files,
- * joined with AND. Names that SPDX does not have become `LicenseRef-Debian-…`. @returns `LicenseRef-Debian-copyright`
- * for a file in prose
+ * joined with AND. Names unknown to SPDX become `LicenseRef-Debian-…`. @returns `LicenseRef-Debian-copyright` for a file in
+ * prose
  */
 export function licenseExpression(copyright: string | undefined): string {
   if (copyright === undefined) return unreadLicense;
@@ -59,7 +59,7 @@ export function licenseExpression(copyright: string | undefined): string {
   for (const stanza of stanzas) {
     const line = stanza.get('files') === undefined ? undefined : stanza.get('license')?.split('\n')[0];
     const license = line?.replaceAll(/\s+/g, ' ').trim();
-    // Packaging files do not come in, so their licence does not either.
+    // Packaging files are left out, and so is their licence.
     if (license === undefined || license === '' || stanza.get('files')?.trim() === 'debian/*') continue;
     for (const part of license.split(/\s*,?\s+and(?:\/or)?\s+|\s*,\s*/i))
       if (part !== '') parts.add(alternatives(part));

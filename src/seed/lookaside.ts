@@ -21,7 +21,7 @@ const lookasideFile = z.strictObject({
   ),
 });
 
-/** Upstream's name of a tarball, and where the Debian archive keeps the same bytes. */
+/** Upstream's name of a tarball, and the file in the Debian archive with the same bytes. */
 export interface SeedTarball {
   readonly name: string;
   /** Debian source package. */
@@ -44,9 +44,9 @@ export async function loadLookaside(dir: string): Promise<ReadonlyMap<string, Se
 }
 
 /**
- * Fetches upstream's tarball out of a Debian source package, which apt verifies against the archive's signature.
- * @returns its path in the content store; the caller checks the hash that dist-git wants
- * @throws WeirError `not-found` where the source package has no such file
+ * Downloads upstream's tarball from a Debian source package, which apt verifies by the archive's signature.
+ * @returns its path in the content store; the caller checks the hash from dist-git
+ * @throws WeirError `not-found` if the source package has no such file
  */
 export async function fetchTarball(engine: Engine, openApt: () => Promise<Apt>, tarball: SeedTarball): Promise<string> {
   const apt = await openApt();
@@ -66,9 +66,9 @@ export async function fetchTarball(engine: Engine, openApt: () => Promise<Apt>, 
     if (found !== tarball.sha512) {
       throw new WeirError(
         'wrong-hash',
-        `${tarball.debianFile} has another hash: expected ${tarball.sha512}, got ${found}`,
+        `wrong hash of ${tarball.debianFile}: expected ${tarball.sha512}, got ${found}`,
         {
-          hint: 'nothing of it was kept',
+          hint: 'the file was discarded',
         },
       );
     }

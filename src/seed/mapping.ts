@@ -17,7 +17,7 @@ const addition = z
     content: z.string().optional(),
     /** or with the content of this file of the package; */
     'copy-of': absolute.optional(),
-    /** or with those of all files of the package that match, by path, one after the other; */
+    /** or with the contents of all files of the package that match, sorted by path and concatenated; */
     concat: absolute.optional(),
     /** or a symlink to this target; */
     link: text.optional(),
@@ -29,7 +29,7 @@ const addition = z
     /** `replace` is `%config`, `noreplace` is `%config(noreplace)`. */
     config: z.enum(['replace', 'noreplace']).optional(),
     ghost: z.literal(true).optional(),
-    /** What `rpm -V` does not check. */
+    /** Attributes that `rpm -V` ignores. */
     'no-verify': z
       .array(z.enum(['digest', 'size', 'mtime', 'mode', 'owner']))
       .readonly()
@@ -39,7 +39,7 @@ const addition = z
     (add) =>
       [add.content, add['copy-of'], add.concat, add.link, add.directory].filter((part) => part !== undefined).length ===
       1,
-    'say exactly one of content, copy-of, concat, link, directory',
+    'set exactly one of content, copy-of, concat, link, directory',
   );
 
 const trigger = z.strictObject({
@@ -55,15 +55,15 @@ const dependency = z.string().regex(/^\(.+\)$|^\S+( (=|<|<=|>=|>) \S+)?$/, 'not 
 const dependencies = z.array(dependency).readonly();
 
 const packageRule = z.strictObject({
-  /** Debian packages that make it, globs allowed, the first gives version and texts. Without it the package is our own. */
+  /** Debian packages that it is made of (globs allowed); the first gives version and texts. Unset for packages of our own. */
   from: names.optional(),
-  /** For our own packages. */
+  /** For packages of our own. */
   version: text.optional(),
   release: text.optional(),
   summary: text.optional(),
   description: text.optional(),
   license: text.optional(),
-  /** `@` as version is the package's own. */
+  /** A version `@` stands for the package's own. */
   provides: dependencies.optional(),
   obsoletes: dependencies.optional(),
   conflicts: dependencies.optional(),
@@ -72,20 +72,20 @@ const packageRule = z.strictObject({
   'recommends-add': dependencies.optional(),
   'recommends-remove': names.optional(),
   'conflicts-remove': names.optional(),
-  /** Paths that do not come in, with what is below them. */
+  /** Paths to leave out, with everything below them. */
   remove: names.optional(),
-  /** Paths that come in although the defaults remove them. */
+  /** Paths to keep although the defaults remove them. */
   keep: names.optional(),
   move: z.record(absolute, absolute).optional(),
   add: z.array(addition).readonly().optional(),
-  /** Symlinks: path to target, as update-alternatives would have made; a `*` stands for what the file beside it has there. */
+  /** Symlinks, path to target, as update-alternatives would create them; a `*` stands for the name of a matching sibling. */
   links: z.record(absolute, text).optional(),
   modes: z.record(absolute, octal).optional(),
   /** `user:group` */
   owners: z.record(absolute, z.string().regex(/^[^:]+:[^:]+$/, 'not user:group')).optional(),
   capabilities: z.record(absolute, text).optional(),
   config: names.optional(),
-  /** Folders with nothing but their own paths, in a package of our own. */
+  /** Empty folders in a package of our own. */
   directories: z.record(absolute, octal).optional(),
   /** Lines of sysusers.d(5). */
   users: names.optional(),
@@ -100,11 +100,11 @@ const packagesFile = z.strictObject({ packages: z.record(text, packageRule) });
 
 const defaultsFile = z.strictObject({
   vendor: text,
-  /** Debian packages that are not taken in; dependencies on them vanish. */
+  /** Debian packages to leave out; dependencies on them are dropped. */
   ignore: names,
-  /** Paths that no package brings. */
+  /** Paths to leave out of every package. */
   remove: names,
-  /** What every package of the seed requires before its files are laid down. */
+  /** Packages that every package of the seed requires before its files are installed. */
   'requires-pre': names,
   rename: z.array(z.strictObject({ from: text, to: text })).readonly(),
 });
@@ -117,12 +117,12 @@ export type PackageRule = z.infer<typeof packageRule>;
 export type Addition = z.infer<typeof addition>;
 export type Defaults = z.infer<typeof defaultsFile>;
 
-/** How Debian packages are taken in, as `seed/*.toml` says it. */
+/** Rules for converting Debian packages, from `seed/*.toml`. */
 export interface Mapping {
   readonly defaults: Defaults;
   /** By RPM name. */
   readonly packages: ReadonlyMap<string, PackageRule>;
-  /** Debian package names to start from, by the name of the set. */
+  /** Debian package names to start from, by name of the root. */
   readonly roots: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -144,14 +144,14 @@ export function loadMapping(dir: string): Mapping {
 
 /**
  * Debian packages to resolve for a root. @param arch Debian's name of the architecture
- * @throws WeirError `seed-root` for a root that `roots.toml` does not have
+ * @throws WeirError `seed-root` for a root that `roots.toml` does not define
  */
 export function rootPackages(mapping: Mapping, root: string, arch: string): string[] {
   const packages = mapping.roots.get(root);
   if (packages === undefined) {
-    throw new WeirError('seed-root', `the seed has no root ‘${root}’`, {
+    throw new WeirError('seed-root', `unknown seed root ‘${root}’`, {
       where: { file: 'seed/roots.toml' },
-      hint: `it has ${[...mapping.roots.keys()].join(', ')}`,
+      hint: `known roots: ${[...mapping.roots.keys()].join(', ')}`,
       exit: 2,
     });
   }
@@ -166,7 +166,7 @@ export const seedSchemas = {
   'roots.toml': rootsFile,
 } as const;
 
-/** `NAME` or `NAME OPERATOR VERSION`, or a rich dependency. @param self what a version `@` stands for */
+/** Parses `NAME`, `NAME OPERATOR VERSION` or a rich dependency. @param self the version that `@` stands for */
 export function parseDependency(said: string, self: string): Dependency {
   const match = /^(\S+) (=|<|<=|>=|>) (\S+)$/.exec(said);
   if (match === null || said.startsWith('(')) return { name: said.replaceAll('@', self), flags: '' };
@@ -174,11 +174,11 @@ export function parseDependency(said: string, self: string): Dependency {
   return { name: name!, flags: flags as Dependency['flags'], evr: version === '@' ? self : version! };
 }
 
-/** Which Debian package becomes which RPM. */
+/** Maps Debian packages to RPMs. */
 export interface Naming {
-  /** RPM name of a Debian package, or undefined for those that are ignored. */
+  /** RPM name of a Debian package; undefined for ignored ones. */
   readonly rpmName: (debian: string) => string | undefined;
-  /** Place of a Debian package within its RPM: 0 gives version and texts. */
+  /** Position of a Debian package within its RPM: 0 gives version and texts. */
   readonly rank: (debian: string) => number;
 }
 

@@ -1,11 +1,11 @@
 import type { Dependency } from '../rpm/types.ts';
 
-/** The longest value that means anything, in characters. */
+/** Limit for a value, in characters, well beyond any real one. */
 const longestValue = 4096;
 
 /**
- * What a pkg-config file provides, as rpm's generator names it: `pkgconfig(zlib) = 1.3.2`. Variables in the version are
- * replaced. @param path of the file; its base name is the module's @returns undefined where the file has no version
+ * The provide of a pkg-config file, as rpm's generator writes it: `pkgconfig(zlib) = 1.3.2`. Expands variables in the
+ * version. @param path of the file; the base name is the module's @returns undefined if the path is not a `.pc` file
  */
 export function pkgconfigProvide(path: string, content: string): Dependency | undefined {
   const match = /\/([^/]+)\.pc$/.exec(path);
@@ -13,7 +13,7 @@ export function pkgconfigProvide(path: string, content: string): Dependency | un
   const variables = new Map<string, string>();
   const expand = (value: string): string => {
     const whole = value.replaceAll(/\$\{([^{}]*)\}/g, (_all, name: string) => variables.get(name) ?? '');
-    // Variables of variables can multiply.
+    // Nested variables can grow exponentially.
     return whole.length <= longestValue ? whole : '';
   };
   let version: string | undefined;

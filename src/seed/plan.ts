@@ -15,25 +15,25 @@ import type { DebControl, DebFile } from './deb.ts';
 import { compileGlob } from './glob.ts';
 import { type Defaults, type Mapping, makeNaming, type Naming, type PackageRule, parseDependency } from './mapping.ts';
 
-/** A package of the set: the file and what its control archive says. */
+/** A Debian package: the file and its parsed control archive. */
 export interface SeedDeb {
   readonly file: DebFile;
   readonly control: DebControl;
 }
 
-/** All about an RPM to make except its files: plain JSON, so that it can be part of an action's key. */
+/** Everything about an RPM to make except its files: plain JSON, because it is part of an action's key. */
 export interface PackagePlan {
   readonly name: string;
   readonly evr: PackageEvr;
-  /** RPM's name. */
+  /** RPM's name of the architecture. */
   readonly arch: string;
-  /** Debian source package; empty for our own. */
+  /** Debian source package; empty for packages of our own. */
   readonly source: string;
   readonly sourceVersion: string;
   readonly sourceRpm: string;
   readonly summary: string;
   readonly description: string;
-  /** Where the mapping says it; else it is read from the copyright file. */
+  /** From the mapping if set there; otherwise it is read from the copyright file. */
   readonly license: string | undefined;
   readonly vendor: string;
   readonly url: string | undefined;
@@ -42,13 +42,13 @@ export interface PackagePlan {
   readonly dependencies: Dependencies;
   readonly rule: PackageRule;
   readonly defaultRemove: readonly string[];
-  /** Folders that `filesystem` owns, so that no other package does. */
+  /** Folders that belong to `filesystem` and to no other package. */
   readonly commonFolders: readonly string[];
-  /** What it is made of, the one that gives the version first. */
+  /** The debs it is made of; the first gives the version. */
   readonly debs: readonly { readonly name: string; readonly version: string; readonly conffiles: readonly string[] }[];
 }
 
-/** A dependency that was weakened because nothing in the set fulfils it. */
+/** A requirement that became a recommendation because nothing in the set meets it. */
 export interface Demotion {
   readonly package: string;
   readonly requires: string;
@@ -59,13 +59,13 @@ export interface SeedPlan {
   /** Sorted by name. */
   readonly packages: readonly { readonly plan: PackagePlan; readonly debs: readonly DebFile[] }[];
   readonly demotions: readonly Demotion[];
-  /** Debian packages that were offered but are not taken in. */
+  /** Debian packages that were offered but left out. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Decides what each RPM of a seed is called, is made of and depends on, seeing the whole set at once: a dependency is
- * a requirement only where the set fulfils it, else a recommendation.
+ * Decides the name, contents and dependencies of each RPM of a seed, looking at the whole set at once: a dependency is a
+ * requirement only if the set meets it, otherwise a recommendation.
  */
 export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
   const naming = makeNaming(mapping);
@@ -97,7 +97,7 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
 }
 
 interface Groups {
-  /** By RPM name, the debs it is made of. */
+  /** The debs of each RPM, by RPM name. */
   readonly groups: ReadonlyMap<string, readonly SeedDeb[]>;
   /** Names of all debs. */
   readonly members: ReadonlySet<string>;
@@ -107,14 +107,14 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A rule whose text names the architecture, and so is different on each. */
+/** A rule after substituting the architecture, which can make it different for each. */
 interface ArchRule {
   readonly rule: PackageRule;
-  /** Debian name; `all` where nothing in the rule depends on it. */
+  /** Debian name; `all` if nothing in the rule depends on it. */
   readonly arch: string;
 }
 
-/** Replaces `{multiarch}`, the name of Debian's library folder, and `{loader}`, the program interpreter's file name. */
+/** Replaces `{multiarch}` (Debian's library folder) and `{loader}` (the program interpreter's file name). */
 function forArch(rule: PackageRule, arch: string): ArchRule {
   const text = JSON.stringify(rule);
   const known: Readonly<Record<string, readonly [string, string]>> = {
@@ -189,7 +189,7 @@ function sourceUrl(source: string, version: string): string {
   return packageUrlText({ type: 'deb', namespace: 'debian', name: source, version, qualifiers: { arch: 'source' } });
 }
 
-/** Summary and text of a Debian description: the first line, then lines where a lone `.` is a blank one. */
+/** Summary and text of a Debian description: the first line, then lines of which a lone `.` stands for a blank one. */
 function describe(field: string): { summary: string; text: string } {
   const [summary = '', ...rest] = field.split('\n');
   return {
@@ -212,12 +212,12 @@ function translate(
 ): Dependencies {
   const { groups, members } = all;
   const own = new Set(group.map((deb) => deb.control.name));
-  // A constraint on a package that is not the first of its RPM is about another version than the RPM's: it goes to the
-  // Debian name, which the RPM provides with the right one.
+  // A constraint on a deb that is not the first of its RPM concerns another version than the RPM's. It keeps the Debian name,
+  // which the RPM provides with the right version.
   const rename = (relation: Relation): string | undefined => {
     const rpm = naming.rpmName(relation.name);
     if (rpm === undefined) return undefined;
-    // A name that no package of the set has may be a virtual one: those keep their names.
+    // A name without a package in the set may be virtual: it stays as it is.
     if (!members.has(relation.name)) return relation.name;
     if (relation.operator === undefined) return rpm;
     return groups.get(rpm)?.[0]?.control.name === relation.name ? rpm : relation.name;
@@ -226,7 +226,7 @@ function translate(
     const list: Dependency[] = [];
     for (const { control } of group) {
       for (const clause of parseRelations(control.fields[field])) {
-        // One alternative that vanishes fulfils the clause, and so does the package itself.
+        // A clause is met if one alternative is ignored, or is the package itself.
         if (clause.some((relation) => own.has(relation.name) || naming.rpmName(relation.name) === undefined)) continue;
         const options = clause.map((relation) => single(rename(relation)!, relation));
         const distinct = [...new Map(options.map((option) => [written(option), option])).values()];
@@ -253,8 +253,8 @@ function translate(
   for (const said of rule.provides ?? []) provides.push(parseDependency(said, self));
   const given = new Set(provides.map((dependency) => dependency.name));
 
-  // `<<` Breaks and Conflicts speak of older packages than any that is here, and RPM would match them with unversioned
-  // Provides, which dpkg does not.
+  // `<<` in Breaks and Conflicts excludes versions older than any in the set, and unlike dpkg, RPM would match them with
+  // unversioned Provides.
   const conflicts: Dependency[] = [];
   for (const { control } of group) {
     for (const field of ['conflicts', 'breaks']) {
@@ -277,7 +277,7 @@ function translate(
     (list ?? []).map((said) => parseDependency(said, self));
   const before = defaults['requires-pre'].filter((needed) => needed !== name);
   const requires = [
-    // Our own packages say themselves what they need: the first of them need nothing.
+    // Packages of our own declare their requirements themselves: the first of them need nothing.
     ...(group.length === 0 ? [] : before.map((needed) => ({ name: needed, flags: '' as const, pre: true }))),
     ...drop([...translated('pre-depends', true), ...translated('depends', false)], rule['requires-remove']),
     ...say(rule['requires-add']),
@@ -306,7 +306,7 @@ function withPre(dependency: Dependency, pre: boolean): Dependency {
   return pre ? { ...dependency, pre: true } : dependency;
 }
 
-/** Without repetitions; of two that differ only in `pre` the stronger stays. */
+/** Drops duplicates; of two that differ only in `pre` the stronger stays. */
 function unique(list: readonly Dependency[]): Dependency[] {
   const seen = new Map<string, Dependency>();
   for (const dependency of list) {
@@ -319,7 +319,7 @@ function unique(list: readonly Dependency[]): Dependency[] {
 
 type Providers = ReadonlyMap<string, readonly (string | undefined)[]>;
 
-/** By name, the EVRs with which it is provided; undefined for a provide without one. */
+/** EVRs by provided name; undefined for a provide without a version. */
 function providers(plans: readonly PackagePlan[]): Providers {
   const all = new Map<string, (string | undefined)[]>();
   const add = (name: string, evr: string | undefined): void => {
@@ -346,12 +346,12 @@ function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'missing' |
   return holds ? 'yes' : 'version';
 }
 
-/** Takes away alternatives that the set does not have, and weakens what is then left without any. */
+/** Drops alternatives that the set lacks, and demotes a dependency without any left. */
 function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): PackagePlan {
   const requires: Dependency[] = [];
   const demoted: Dependency[] = [];
   for (const dependency of plan.dependencies.requires) {
-    // Paths and sonames are known only when files are: those come from the mapping, which is tried against dnf.
+    // Paths and sonames are unknown until the files are. They come from the mapping, which is tested with dnf.
     if (/^\/|^[^(].*\(/.test(dependency.name) || / (if|and|with|unless|without) /.test(dependency.name)) {
       requires.push(dependency);
       continue;
@@ -375,12 +375,12 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
     }
   }
   const recommends = unique([...plan.dependencies.recommends, ...demoted]);
-  // Debian's quarrel with a package that is not here may be none with its namesake elsewhere.
+  // A conflict with a Debian package that is not in the set may not apply to a package of the same name elsewhere.
   const conflicts = plan.dependencies.conflicts.filter((dependency) => provided.has(dependency.name));
   return { ...plan, dependencies: { ...plan.dependencies, requires: unique(requires), recommends, conflicts } };
 }
 
-/** The alternatives of a dependency that `translate` wrote; others are their own only alternative. */
+/** The alternatives of a dependency written by `translate`; any other dependency is its own only alternative. */
 function alternativesOf(dependency: Dependency): Dependency[] {
   const match = /^\((.+)\)$/.exec(dependency.name);
   if (match === null || !match[1]!.includes(' or ')) return [dependency];

@@ -4,8 +4,8 @@ import { elfProvides, isElf, readElf } from './elf.ts';
 import { pkgconfigProvide } from './pkgconfig.ts';
 
 /**
- * What a file makes its package provide, as rpm's generators would say when the package was built: sonames with symbol
- * versions, pkg-config modules, Perl modules, Python distributions, users and groups of sysusers.d.
+ * Provides that rpm's generators would add for a file at build time: sonames with symbol versions, pkg-config modules, Perl
+ * modules, Python distributions, users and groups from sysusers.d.
  * @param read the file's content
  */
 export function fileProvides(path: string, size: number, read: ReadAt): Dependency[] {
@@ -23,7 +23,7 @@ export function fileProvides(path: string, size: number, read: ReadAt): Dependen
   return [];
 }
 
-/** `perl(File::Temp)`, where the path lies in a folder that Perl searches. */
+/** `perl(File::Temp)`, for a path in Perl's search path. */
 function perlModule(path: string): Dependency[] {
   const match =
     /^\/usr\/(?:share\/perl5|share\/perl\/[\d.]+|lib\/[^/]+\/perl5?\/[\d.]+|lib\/[^/]+\/perl-base)\/(.+)\.pm$/.exec(
@@ -32,7 +32,7 @@ function perlModule(path: string): Dependency[] {
   return match === null ? [] : [{ name: `perl(${match[1]!.replaceAll('/', '::')})`, flags: '' }];
 }
 
-/** `python3dist(name) = version` with the name normalised as PEP 503 has it. */
+/** `python3dist(name) = version`, with the name normalised as in PEP 503. */
 function pythonDistribution(text: string): Dependency[] {
   const name = /^Name:\s*(\S+)/m.exec(text)?.[1];
   const version = /^Version:\s*(\S+)/m.exec(text)?.[1];
@@ -42,8 +42,8 @@ function pythonDistribution(text: string): Dependency[] {
 }
 
 /**
- * `user(name) = LINE` and `group(name) = LINE`, the line in base64 without padding characters: rpm makes the account
- * from it before it lays down files. Source of the form: rpm's `%add_sysuser`.
+ * `user(name) = LINE` and `group(name) = LINE`, the line in base64 without padding: rpm creates the account from it before it
+ * installs files. Source of the format: rpm's `%add_sysuser`.
  */
 export function accounts(text: string): Dependency[] {
   const provides: Dependency[] = [];

@@ -13,7 +13,7 @@ describe('stanzas', () => {
     expect(stanzas[0]!.get('version')).toBe('1');
   });
 
-  it('does not give a continuation to nobody', () => {
+  it('skips a continuation without a field', () => {
     expect(parseStanzas(' lost\nno field\n\n')).toEqual([]);
   });
 });
@@ -28,14 +28,14 @@ describe('relations', () => {
     ]);
   });
 
-  it('takes the old spellings as not strict', () => {
+  it('reads < and > as <= and >=', () => {
     expect(parseRelations('a (< 2), b (> 2)')).toEqual([
       [{ name: 'a', operator: '<=', version: '2' }],
       [{ name: 'b', operator: '>=', version: '2' }],
     ]);
   });
 
-  it('has nothing where there is no field', () => {
+  it('is empty without a field', () => {
     expect(parseRelations(undefined)).toEqual([]);
     expect(parseRelations('')).toEqual([]);
   });
@@ -53,12 +53,12 @@ describe('versions', () => {
     expect(rpmVersion(debian)).toEqual({ epoch, version, release });
   });
 
-  it('always says a release in a constraint, so that > 2.41 holds for 2.41-12', () => {
+  it('always includes a release in a constraint, so > 2.41 matches 2.41-12', () => {
     expect(constraintEvr('2.41')).toBe('2.41-0');
     expect(compareEvr(parseEvr('2.41-12'), parseEvr(constraintEvr('2.41')))).toBe(1);
   });
 
-  it('keeps to what RPM accepts, whatever comes', () => {
+  it('produces only characters that RPM accepts', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: 'binary-ascii' }), (text) => {
         const evr = rpmVersion(`1${text}`);
@@ -69,11 +69,11 @@ describe('versions', () => {
     );
   });
 
-  it('names architectures', () => {
+  it('maps architecture names', () => {
     expect(['all', 'amd64', 'arm64', 'riscv64'].map(rpmArch)).toEqual(['noarch', 'x86_64', 'aarch64', 'riscv64']);
   });
 
-  // Versions of the shapes that the archive has, in dpkg's order (checked below against dpkg itself).
+  // Versions of the forms found in the archive, in dpkg's order (checked below against dpkg itself).
   const ascending = [
     '0~20240101-1',
     '0.9-1',
@@ -99,7 +99,7 @@ describe('versions', () => {
     '1:0.1-1',
   ];
 
-  it('keep dpkg’s order', async () => {
+  it('keeps dpkg’s order', async () => {
     for (let i = 0; i < ascending.length; i++) {
       for (let j = 0; j < ascending.length; j++) {
         const [a, b] = [ascending[i]!, ascending[j]!];

@@ -146,8 +146,8 @@ function names(list: readonly { readonly name: string; readonly flags: string; r
   return list.map((one) => `${one.name}${one.flags === '' ? '' : ` ${one.flags} ${one.evr}`}`);
 }
 
-describe('a seed of real debs', () => {
-  it('has the packages, and says what it left out', () => {
+describe('a seed made from real debs', () => {
+  it('has the packages and reports what it left out', () => {
     expect(seed.packages.map((one) => one.nevra)).toEqual([
       'filesystem-1-1.x86_64',
       'glib-1:2.43-7.x86_64',
@@ -160,7 +160,7 @@ describe('a seed of real debs', () => {
     ]);
   });
 
-  it('says where it comes from', () => {
+  it('records the Debian source', () => {
     const glib = rpms.get('glib')!;
     expect(glib).toMatchObject({
       epoch: 1,
@@ -196,7 +196,7 @@ describe('a seed of real debs', () => {
     expect(names(glib.recommends)).toEqual(['(gone > 1-0 or lost)']);
     expect(glib.conflicts).toEqual([]);
     const tool = names(rpms.get('tool')!.requires);
-    // libc-bin is not what gives glib its version
+    // libc-bin does not determine the version of glib
     expect(tool).toEqual(expect.arrayContaining(['libc-bin >= 2.9-0', 'glib >= 1:2.43-7']));
     expect(names(rpms.get('tool')!.recommends)).toEqual(['extra', 'missing']);
   });
@@ -236,7 +236,7 @@ describe('a seed of real debs', () => {
     expect(file('/usr/bin/tool-2')).toMatchObject({ mode: 0o4755, group: 'kvm', capabilities: 'cap_net_raw=ep' });
     expect(file('/usr/lib/libreal.so.1').mode & 0o111).toBe(0o111);
     expect(file('/usr/share/common').size).toBe('first'.length);
-    // its other name was removed, the content stays
+    // its other name was removed; the content stays
     expect(file('/usr/bin/new').size).toBe(3);
     expect(file('/etc/all').size).toBe(4);
     expect(file('/usr/share/licenses/glib/copyright').flags.license).toBe(true);
@@ -245,7 +245,7 @@ describe('a seed of real debs', () => {
     expect(glib.scriptlets).toEqual([]);
   });
 
-  it('is the same when made again, and is not made again when known', async () => {
+  it('is identical when made twice, and comes from the cache the second time', async () => {
     const again = await openEngine(join(dir, 'again'));
     const second = await convertSeed(again, mapping, [...debs].reverse(), clock, nodeZstd);
     expect(second.packages.map((one) => one.digest)).toEqual(seed.packages.map((one) => one.digest));
@@ -254,14 +254,14 @@ describe('a seed of real debs', () => {
     expect(again.counts.ran).toBe(ran);
   });
 
-  it('makes only what a change in the mapping touches', async () => {
+  it('remakes only packages affected by a change in the mapping', async () => {
     const engine = await openEngine(join(dir, 'cache'));
     const changed = toMapping(rules.replace('"enable tool.service"', '"disable tool.service"'));
     await convertSeed(engine, changed, debs, clock, nodeZstd);
     expect(engine.counts.ran).toBe(1);
   });
 
-  it('refuses paths that are not there', async () => {
+  it('rejects paths that do not exist', async () => {
     const engine = await openEngine(join(dir, 'cache'));
     const wrong = toMapping('[packages.tool]\nfrom = ["tool"]\nmodes = { "/usr/bin/y" = "0755" }\n');
     await expect(convertSeed(engine, wrong, debs, clock, nodeZstd)).rejects.toMatchObject({
@@ -270,7 +270,7 @@ describe('a seed of real debs', () => {
     });
   });
 
-  it('says which deb is broken', async () => {
+  it('names a corrupt deb', async () => {
     const path = join(dir, 'broken.deb');
     await writeFile(path, 'no');
     const engine = await openEngine(join(dir, 'cache'));

@@ -13,7 +13,7 @@ function readFile(path: string): ElfInfo | undefined {
   }
 }
 
-/** The C library that this very process runs with. */
+/** The C library of this process. */
 function loadedLibrary(name: RegExp): string {
   const line = readFileSync('/proc/self/maps', 'utf8')
     .split('\n')
@@ -22,7 +22,7 @@ function loadedLibrary(name: RegExp): string {
 }
 
 describe('a dynamic program', () => {
-  it('says what it needs (node itself)', () => {
+  it('lists its requirements (node itself)', () => {
     const info = readFile(process.execPath)!;
     expect(info.bits).toBe(64);
     expect(info.interpreter).toMatch(/ld-linux/);
@@ -41,25 +41,25 @@ describe('a shared library', () => {
     const provides = elfProvides(info);
     expect(provides[0]).toBe('libc.so.6()(64bit)');
     expect(provides).toContain('libc.so.6(GLIBC_2.17)(64bit)');
-    // the base version is the library's own name
+    // the base version is the name of the library itself
     expect(provides).not.toContain('libc.so.6(libc.so.6)(64bit)');
     expect(provides).not.toContain('rtld(GNU_HASH)');
   });
 
-  it('provides rtld(GNU_HASH) where it is the loader', () => {
+  it('provides rtld(GNU_HASH) if it is the loader', () => {
     const info = readFile(loadedLibrary(/\/ld-(linux|2)/))!;
     expect(elfProvides(info)).toContain('rtld(GNU_HASH)');
   });
 });
 
-describe('what is no ELF file', () => {
-  it('is passed over', () => {
+describe('a file that is not ELF', () => {
+  it('is ignored', () => {
     expect(isElf(Buffer.from('#!/b'))).toBe(false);
     expect(readElf(bytesReader(Buffer.from('#!/bin/sh\n')))).toBeUndefined();
     expect(readElf(bytesReader(Buffer.from('\x7fELF')))).toBeUndefined();
   });
 
-  it('never throws, whatever is damaged', () => {
+  it('never throws, however damaged', () => {
     const fd = openSync(loadedLibrary(/\/ld-(linux|2)/), 'r');
     const start = Buffer.from(fileReader(fd)(0, 300_000));
     closeSync(fd);

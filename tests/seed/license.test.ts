@@ -21,11 +21,11 @@ describe('the licence expression', () => {
     expect(licenseExpression(dep5(...licenses))).toBe(expected);
   });
 
-  it('leaves out the packaging’s own licence', () => {
+  it('leaves out the licence of the packaging', () => {
     expect(licenseExpression(`${dep5('Expat')}\nFiles: debian/*\nLicense: GPL-3+\n`)).toBe('MIT');
   });
 
-  it('does not guess at prose', () => {
+  it('does not guess from prose', () => {
     expect(licenseExpression('This is free software.')).toBe(unreadLicense);
     expect(licenseExpression(undefined)).toBe(unreadLicense);
   });

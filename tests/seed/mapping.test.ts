@@ -13,7 +13,7 @@ function failure(work: () => unknown): WeirError {
     if (error instanceof WeirError) return error;
     throw error;
   }
-  throw new Error('it did not fail');
+  throw new Error('expected an error');
 }
 
 describe('globs', () => {
@@ -30,7 +30,7 @@ describe('globs', () => {
     expect(matchesUnder([compileGlob(pattern)], path)).toBe(expected);
   });
 
-  it('carry stars and what lies below into the new name', () => {
+  it('carry stars and the rest of the path into the new name', () => {
     const glob = compileGlob('/boot/vmlinuz-*');
     expect(renameByGlob(glob, '/usr/lib/modules/*/vmlinuz', '/boot/vmlinuz-7.2')).toBe('/usr/lib/modules/7.2/vmlinuz');
     expect(renameByGlob(compileGlob('/a'), '/b', '/a/c/d')).toBe('/b/c/d');
@@ -40,7 +40,7 @@ describe('globs', () => {
 
 describe('errors in the seed’s TOML', () => {
   const packages = seedSchemas['packages.toml'];
-  it('name file, line and column of an unknown key', () => {
+  it('give file, line and column of an unknown key', () => {
     const text = '[packages.a]\nfrom = ["x"]\n\n[packages.b]\nfrom = ["y"]\nform = ["z"]\n';
     const error = failure(() => parseDocument('packages.toml', text, packages));
     expect(error.code).toBe('unknown-key');
@@ -49,7 +49,7 @@ describe('errors in the seed’s TOML', () => {
     expect(error.message).toContain('"form"');
   });
 
-  it('name the place of a wrong value', () => {
+  it('give the place of an invalid value', () => {
     const text =
       '[packages.a]\nadd = [\n  { path = "/etc/x", content = "" },\n  { path = "etc/y", content = "" },\n]\n';
     expect(failure(() => parseDocument('p.toml', text, packages)).where).toMatchObject({ line: 4 });
@@ -57,18 +57,18 @@ describe('errors in the seed’s TOML', () => {
     expect(failure(() => parseDocument('p.toml', mode, packages)).where).toMatchObject({ line: 3, column: 1 });
   });
 
-  it('name the place of broken TOML', () => {
+  it('give the place of a syntax error', () => {
     expect(failure(() => parseDocument('p.toml', '[packages.a]\nfrom = [\n', packages)).where?.line).toBeGreaterThan(1);
   });
 
-  it('want exactly one content', () => {
+  it('require exactly one content', () => {
     const text = '[packages.a]\nadd = [{ path = "/x", content = "", link = "y" }]\n';
     expect(failure(() => parseDocument('p.toml', text, packages)).message).toContain('exactly one');
   });
 });
 
 describe('dependencies in the seed’s TOML', () => {
-  it('may take the package’s own version', () => {
+  it('can refer to the package’s own version', () => {
     expect(parseDependency('x = @', '1-2')).toEqual({ name: 'x', flags: '=', evr: '1-2' });
     expect(parseDependency('x', '1-2')).toEqual({ name: 'x', flags: '' });
     expect(parseDependency('(a or b = @)', '1-2')).toEqual({ name: '(a or b = 1-2)', flags: '' });
@@ -76,7 +76,7 @@ describe('dependencies in the seed’s TOML', () => {
 });
 
 describe('the seed itself', () => {
-  it('is read, and names Debian packages as Fedora does', () => {
+  it('loads, and names Debian packages as Fedora does', () => {
     const mapping = loadMapping(join(installRoot, 'seed'));
     const { rpmName, rank } = makeNaming(mapping);
     expect(
@@ -87,7 +87,7 @@ describe('the seed itself', () => {
     expect(rank('libc6')).toBeLessThan(rank('libc-bin'));
     expect(rootPackages(mapping, 'base', 'arm64')).toContain('linux-image-cloud-arm64');
     expect(failure(() => rootPackages(mapping, 'bse', 'arm64')).hint).toContain('base, sdk');
-    // no deb goes into two RPMs
+    // no deb is part of two RPMs
     const all = [...mapping.packages.values()].flatMap((rule) => rule.from ?? []);
     expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([]);
   });

@@ -9,7 +9,7 @@ function provides(path: string, content: string): string[] {
 }
 
 describe('pkg-config files', () => {
-  it('provide their module with the version, variables replaced', () => {
+  it('provide their module with its version, variables expanded', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: pkg-config's own variables
     const content = 'major=1\nver=${major}.3-rc1\nName: zlib\nVersion: ${ver}\n';
     expect(pkgconfigProvide('/usr/lib/pkgconfig/zlib.pc', content)).toEqual({
@@ -19,7 +19,7 @@ describe('pkg-config files', () => {
     });
   });
 
-  it('may have no version, and other files are none', () => {
+  it('need no version; other files provide nothing', () => {
     expect(pkgconfigProvide('/usr/lib/pkgconfig/x.pc', 'Name: x\n')).toEqual({ name: 'pkgconfig(x)', flags: '' });
     expect(pkgconfigProvide('/usr/lib/x.txt', 'Version: 1')).toBeUndefined();
   });
@@ -43,7 +43,7 @@ describe('languages', () => {
 });
 
 describe('accounts', () => {
-  it('carry the line in base64 as rpm decodes it', () => {
+  it('contain the line in base64 as rpm decodes it', () => {
     const [user, group, plain] = accounts(
       '# note\nu _chrony 185 "Chrony Daemon" /var/lib/chrony -\n\ng kvm 36 -\nz x\n',
     );
@@ -56,12 +56,12 @@ describe('accounts', () => {
     expect(plain!.name).toBe('group(kvm)');
   });
 
-  it('know members of groups', () => {
+  it('include members of groups', () => {
     expect(accounts('m alice wheel')[0]!.name).toBe('groupmember(alice/wheel)');
   });
 });
 
-it('what multiplies, or goes round, is left out at once', () => {
+it('exponential or circular variables are dropped', () => {
   const lines = Array.from({ length: 60 }, (_, index) => `v${index + 1}=\${v${index}}\${v${index}}`);
   const content = `v0=1234567890\n${lines.join('\n')}\nVersion: \${v60}\n${' '.repeat(200_000)}x = ${' '.repeat(200_000)}y\n`;
   const read = bytesReader(Buffer.from(content));
