@@ -9,16 +9,16 @@ import { digestOfFileNow, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type RepoPackage, writeRepository } from './metadata.ts';
 
-/** Where the repository is made, and its clock: seconds since 1970. */
+/** Where to create the repository, and its clock: seconds since 1970. */
 export interface CacheContext {
   readonly engine: Engine;
   readonly clock: number;
 }
 
 /**
- * A repository in the cache, made beside and renamed; its name holds the digest of its content. It is read rarely, so only what
- * reads it holds it against what was made.
- * @returns sees to it that the folder is as it was made
+ * A repository in the cache, created under a temporary name and renamed; its name contains the digest of its content. It is
+ * read rarely, so it is verified before a read, not here.
+ * @returns a function that verifies the folder and recreates it if it was modified
  */
 export async function cachedRepository(
   workspace: CacheContext,
@@ -31,7 +31,7 @@ export async function cachedRepository(
   let checked: Promise<void> | undefined;
   const check = async (): Promise<void> => {
     if (await isWholeRepository(store, dir)) return;
-    store.tell(`${dir} is not as it was made: it is made again`);
+    store.tell(`${dir} was modified: creating it again`);
     await removeTree(dir);
     await make(workspace, toolbox, dir, packages);
   };
@@ -61,13 +61,13 @@ async function make(
   }
 }
 
-/** Whether a repository of the cache is as it was made. */
+/** Whether a repository of the cache is unmodified. */
 export async function isWholeRepository(store: Store, dir: string): Promise<boolean> {
   const noted = unsealed(store.seal, subject(dir), await readFile(join(dir, listingName), 'utf8').catch(() => ''));
   return noted !== undefined && noted === listed(store, dir);
 }
 
-/** Holds what is in the folder: a line a file. */
+/** The listing of the folder's content: one line per file. */
 const listingName = '.weir-listing';
 
 function subject(dir: string): string {

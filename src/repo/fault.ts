@@ -3,15 +3,15 @@ import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../base/errors.ts';
 
-/** What is not as it was made. */
+/** A difference between a published folder and what was built. */
 export interface Fault {
   readonly path: string;
-  /** `extra`: nothing says that it should be there. */
+  /** `extra`: the file belongs to nothing that was built. */
   readonly fault: 'wrong' | 'missing' | 'extra';
   readonly message: string;
 }
 
-/** Permission bits of what is published: everybody may read it, whoever serves it. */
+/** Permission bits of published files: readable by everyone, whoever serves them. */
 export const fileMode = 0o644;
 export const folderMode = 0o755;
 
@@ -21,15 +21,15 @@ export function modeText(mode: number): string {
 }
 
 /**
- * Why a path in a folder can't be read as a file of the build's, undefined where it can. Nothing is read through a link or from
- * a pipe: what these lead to is not what is published.
+ * Why a path cannot be read as a file of the build; undefined if it can. Links are not followed and pipes not read: their
+ * content is not what is published.
  */
 export async function unreadableFile(dir: string, path: string): Promise<Fault | undefined> {
   const wrong = (message: string): Fault => ({ path, fault: 'wrong', message });
   try {
     const info = await lstat(join(dir, path));
-    if (info.isSymbolicLink()) return wrong('it is a link');
-    if (!info.isFile()) return wrong('it is no file');
+    if (info.isSymbolicLink()) return wrong('it is a symbolic link');
+    if (!info.isFile()) return wrong('it is not a file');
     await (await open(join(dir, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)).close();
     return undefined;
   } catch (error) {
@@ -37,18 +37,18 @@ export async function unreadableFile(dir: string, path: string): Promise<Fault |
   }
 }
 
-/** Why a path is no folder of the build's, undefined where it is one. */
+/** Why a path is not a folder of the build; undefined if it is one. */
 export async function wrongFolder(dir: string, path = ''): Promise<Fault | undefined> {
   try {
     const info = await lstat(join(dir, path));
-    if (info.isSymbolicLink()) return { path, fault: 'wrong', message: 'it is a link' };
-    return info.isDirectory() ? undefined : { path, fault: 'wrong', message: 'it is no folder' };
+    if (info.isSymbolicLink()) return { path, fault: 'wrong', message: 'it is a symbolic link' };
+    return info.isDirectory() ? undefined : { path, fault: 'wrong', message: 'it is not a folder' };
   } catch (error) {
     return failed(path, error);
   }
 }
 
-/** What a step finds that reads a file; that the file can't be read is a fault of it. */
+/** Faults found by a step that reads a file; if the file cannot be read, that is a fault of it. */
 export async function readingFaults(path: string, read: () => Promise<readonly Fault[]>): Promise<readonly Fault[]> {
   try {
     return await read();
@@ -58,8 +58,8 @@ export async function readingFaults(path: string, read: () => Promise<readonly F
 }
 
 /**
- * Everything below a folder that is no folder, sorted. Faults are folders that can't be read or that hold nothing, which nobody makes;
- * modes other than those of what is published; and owners other than the folder's own.
+ * Every path below a folder except folders, sorted. Faults are unreadable folders; empty folders, which no build creates; modes
+ * other than the published ones; and owners other than the folder's own.
  */
 export async function filesWithin(dir: string): Promise<{ readonly paths: string[]; readonly faults: Fault[] }> {
   const paths: string[] = [];
@@ -70,7 +70,7 @@ export async function filesWithin(dir: string): Promise<{ readonly paths: string
     const { names, faults: found } = await entriesOf(dir, folder);
     faults.push(...found);
     if (names.length === 0 && found.length === 0 && folder !== '')
-      shapes.push({ path: folder, fault: 'extra', message: 'an empty folder, which no build makes' });
+      shapes.push({ path: folder, fault: 'extra', message: 'empty folder, which no build creates' });
     for (const [name, isFolder] of names) {
       if (root !== undefined) shapes.push(...(await shapeFaults(dir, join(folder, name), root)));
       if (isFolder) await visit(join(folder, name));
@@ -81,14 +81,14 @@ export async function filesWithin(dir: string): Promise<{ readonly paths: string
   return { paths: paths.sort(), faults: [...faults, ...shapes] };
 }
 
-/** The first of what is said of each path. */
+/** Only the first fault of each path. */
 export function onceEach(faults: readonly Fault[]): Fault[] {
   const said = new Map<string, Fault>();
   for (const fault of faults) if (!said.has(fault.path)) said.set(fault.path, fault);
   return [...said.values()];
 }
 
-/** What of a file or folder is not as it is published, but for its content. @param owner of it all */
+/** Faults in the attributes of a file or folder, not its content. @param owner of the whole folder */
 export async function shapeFaults(
   dir: string,
   path: string,
@@ -98,12 +98,12 @@ export async function shapeFaults(
   if (info === undefined || !(info.isFile() || info.isDirectory())) return [];
   const wrong = (message: string): Fault[] => [{ path, fault: 'wrong', message }];
   const [mode, made] = [info.mode & 0o7777, info.isFile() ? fileMode : folderMode];
-  if (mode !== made) return wrong(`its mode is ${modeText(mode)}, ${modeText(made)} was made`);
+  if (mode !== made) return wrong(`its mode is ${modeText(mode)}, expected ${modeText(made)}`);
   if (info.uid === owner.uid && info.gid === owner.gid) return [];
-  return wrong(`it belongs to ${info.uid}:${info.gid}, the folder that it is in to ${owner.uid}:${owner.gid}`);
+  return wrong(`its owner is ${info.uid}:${info.gid}, expected ${owner.uid}:${owner.gid}`);
 }
 
-/** What stands in a folder, sorted, with whether it is a folder. One that is not there has nothing; no folder or an unreadable one is a fault. */
+/** The entries of a folder, sorted, with whether each is a folder. Empty if it does not exist; a fault if it is unreadable or not a folder. */
 export async function entriesOf(
   dir: string,
   path = '',
@@ -115,12 +115,12 @@ export async function entriesOf(
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return { names: [], faults: [] };
-    if (code === 'ENOTDIR') return { names: [], faults: [{ path, fault: 'wrong', message: 'it is no folder' }] };
+    if (code === 'ENOTDIR') return { names: [], faults: [{ path, fault: 'wrong', message: 'it is not a folder' }] };
     return { names: [], faults: [failed(path, error)] };
   }
 }
 
-/** Faults of a folder as those of one above it. */
+/** Faults relative to a parent folder. */
 export function within(folder: string, faults: readonly Fault[]): Fault[] {
   return faults.map((each) => ({ ...each, path: join(folder, each.path) }));
 }
@@ -128,7 +128,7 @@ export function within(folder: string, faults: readonly Fault[]): Fault[] {
 function failed(path: string, error: unknown): Fault {
   const code = systemCode(error);
   if (code === undefined) throw error;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return { path, fault: 'missing', message: 'it is not there' };
-  if (code === 'ELOOP') return { path, fault: 'wrong', message: 'it is a link' };
+  if (code === 'ENOENT' || code === 'ENOTDIR') return { path, fault: 'missing', message: 'it is missing' };
+  if (code === 'ELOOP') return { path, fault: 'wrong', message: 'it is a symbolic link' };
   return { path, fault: 'wrong', message: 'it cannot be read' };
 }

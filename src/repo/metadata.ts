@@ -9,7 +9,7 @@ import { linkNow, restamp, takeOut } from '../engine/store.ts';
 import { isPackageWord } from '../rpm/names.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 
-/** A package as a repository lists it: its file in the content store and the name the file has in the repository. */
+/** A package in a repository: its file in the content store and its name there. */
 export interface RepoPackage {
   readonly name: string;
   readonly epoch: number;
@@ -18,45 +18,45 @@ export interface RepoPackage {
   readonly arch: string;
   /** SHA-256 of the RPM file. */
   readonly rpm: Digest;
-  /** SHA-256 of the same file before it was signed, where it was. */
+  /** SHA-256 of the file before signing, if it was signed. */
   readonly unsigned?: Digest;
   /** File name of the source package it was built from. */
   readonly sourceRpm: string;
-  /** What made it: `seed` or a component's name. */
+  /** Its producer: `seed` or a component's name. */
   readonly origin: string;
 }
 
-/** `name-version-release.arch`, without the epoch, as file names have it. */
+/** `name-version-release.arch` without the epoch, as in file names. */
 export function nvra(pkg: Pick<RepoPackage, 'name' | 'version' | 'release' | 'arch'>): string {
   return `${pkg.name}-${pkg.version}-${pkg.release}.${pkg.arch}`;
 }
 
-/** `name-epoch:version-release.arch`, the epoch only where there is one. */
+/** `name-epoch:version-release.arch`; an epoch of 0 is omitted. */
 export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'>): string {
   return `${pkg.name}-${pkg.epoch === 0 ? '' : `${pkg.epoch}:`}${pkg.version}-${pkg.release}.${pkg.arch}`;
 }
 
-/** What `nevra` wrote; undefined where the text is not that. */
+/** Parses `nevra` output; undefined if the text is not that. */
 export function parseNevra(
   text: string,
 ): Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> | undefined {
-  // Longer ones are nobody's, and would take their time.
+  // No real name is longer, and matching longer text is slow.
   const match = text.length > 1024 ? null : /^(.+)-(?:(\d+):)?([^-:]+)-([^-]+)\.([^-.]+)$/.exec(text);
   if (match === null) return undefined;
   const [, name, epoch, version, release, arch] = match;
   return { name: name!, epoch: Number(epoch ?? 0), version: version!, release: release!, arch: arch! };
 }
 
-/** Name of the source package that a package was built from; its own where none is said. */
+/** Name of the source package that a package was built from; its own name if unknown. */
 export function sourceName(pkg: Pick<RepoPackage, 'name' | 'sourceRpm'>): string {
   return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(pkg.sourceRpm)?.[1] ?? pkg.name;
 }
 
 /**
- * Lays out `dir` as a repository: packages under `Packages/<first letter>/`, metadata by createrepo_c with names that
- * hold their digests. Equal packages and clock give equal bytes.
- * @param clock seconds since 1970: revision and timestamps
- * @param how `links` into the store for a folder of the cache that is only ever read; `copies` for what is handed out
+ * Creates a repository in `dir`: packages under `Packages/<first letter>/`, metadata by createrepo_c in files with their digests
+ * in the name. Equal packages and clock give equal bytes.
+ * @param clock revision and timestamps, in seconds since 1970
+ * @param how `links` into the store for a read-only folder of the cache; `copies` for published folders
  */
 export async function writeRepository(
   engine: Engine,
@@ -76,12 +76,12 @@ export async function writeRepository(
       await takeOut(engine.store, pkg.rpm, path);
       await chmod(path, 0o644);
     }
-    // createrepo_c puts the file's time into primary.xml, and this one is of whenever the cache got the package.
+    // createrepo_c writes the file's mtime into primary.xml, and that depends on when the cache got the package.
     if ((await stat(path)).mtimeMs === clock * 1000) return;
     await utimes(path, clock, clock);
     if (how === 'links') restamp(engine.store, path, pkg.rpm);
   });
-  // It sees the packages read-only, as they may be links into the store.
+  // The packages are read-only for it, because they may be links into the store.
   const made = temporaryName(dir);
   await mkdir(made);
   try {
@@ -117,13 +117,13 @@ async function createrepo(toolbox: Toolbox, dir: string, made: string, clock: nu
   });
 }
 
-/** Path of a package within its repository. @throws WeirError `bad-package-name` where it could lead out of it */
+/** Path of a package within its repository. @throws WeirError `bad-package-name` if it could lead out of it */
 export function packagePath(pkg: Pick<RepoPackage, 'name' | 'version' | 'release' | 'arch'>): string {
   for (const word of [pkg.name, pkg.version, pkg.release, pkg.arch]) {
     if (isPackageWord(word)) continue;
     throw new WeirError(
       'bad-package-name',
-      `${JSON.stringify(word.slice(0, 80))} cannot be in the file name of a package`,
+      `${JSON.stringify(word.slice(0, 80))} is not allowed in the file name of a package`,
     );
   }
   return join('Packages', pkg.name[0]!.toLowerCase(), `${nvra(pkg)}.rpm`);

@@ -9,9 +9,9 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../trust/gpg.ts';
 import { nevra, type RepoPackage, writeRepository } from './metadata.ts';
 
-/** What is published under one snapshot: signed packages by channel. */
+/** A published snapshot: signed packages by channel. */
 export interface Snapshot {
-  /** `YYYYMMDD-<digest>`: equal content has equal names, so a published snapshot never changes. */
+  /** `YYYYMMDD-<digest>`: the name depends on the content, so a published snapshot never changes. */
   readonly name: string;
   /** Folder of the snapshot. */
   readonly dir: string;
@@ -26,8 +26,8 @@ export interface Channel {
 }
 
 /**
- * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed, and moves `root/latest` to it. All is
- * made beside and renamed, so a reader sees the whole snapshot or none of it.
+ * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed, and points `root/latest` to it. Everything
+ * is created under a temporary name and renamed: readers see the whole snapshot or none of it.
  */
 export async function publishSnapshot(
   engine: Engine,
@@ -38,13 +38,13 @@ export async function publishSnapshot(
     readonly arch: string;
     readonly clock: number;
     readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
-    /** Whether a snapshot that is there is as it was made; else it is made again. */
+    /** Whether an existing snapshot is unmodified; otherwise it is recreated. */
     readonly isWhole: (snapshot: Snapshot) => Promise<boolean>;
   },
 ): Promise<{ readonly snapshot: Snapshot; readonly published: boolean }> {
   const { root, arch, clock } = options;
   const content = valueDigest({
-    // Not the fingerprint: it stays where a key is made valid for longer, and RPM-GPG-KEY is another then.
+    // Not the fingerprint, which stays the same when a key's expiry is extended although RPM-GPG-KEY changes.
     key: key.publicKey,
     arch,
     clock,
@@ -83,7 +83,7 @@ export async function publishSnapshot(
   return { snapshot, published };
 }
 
-/** Puts a snapshot into place; of one that was damaged nothing stays. */
+/** Moves a snapshot into place, replacing a damaged one completely. */
 async function put(temporary: string, dir: string, there: boolean): Promise<void> {
   if (!there) return rename(temporary, dir);
   const damaged = temporaryName(dir);

@@ -5,21 +5,21 @@ import { codeDigest } from '../engine/code-digest.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
 
-/** A repository folder to resolve from, with the packages it is known to hold. */
+/** A repository folder to resolve from, with its packages. */
 export interface RepoSource {
   readonly id: string;
   readonly dir: string;
   readonly packages: readonly RepoPackage[];
-  /** Sees to it that the folder is as it was made; called before anything reads it. */
+  /** Verifies the folder, repairing it if necessary; called before it is read. */
   readonly check?: () => Promise<void>;
-  /** dnf's priority: a package in a repository with a lower number hides its namesakes in the others. */
+  /** dnf's priority: a package in a repository with a lower number hides packages of the same name in others. */
   readonly priority: number;
 }
 
 /**
- * The set of packages that installing `wanted` on an empty system brings, as dnf5 resolves it, without weak dependencies.
+ * Packages that installing `wanted` on an empty system would install, resolved by dnf5 without weak dependencies.
  * @param wanted names, provides (`pkgconfig(zlib) >= 1`) or paths
- * @throws WeirError `not-found` where no repository has what is wanted, `unresolvable` where it cannot be installed
+ * @throws WeirError `not-found` if no repository has a wanted package, `unresolvable` if it cannot be installed
  */
 export async function resolvePackages(
   toolbox: Toolbox,
@@ -36,7 +36,7 @@ export async function resolvePackages(
     '--setopt=install_weak_deps=0',
   );
   argv.push('--setopt=optional_metadata_types=filelists', '--setopt=tsflags=test', '--setopt=best=1');
-  // dnf5 makes a URL of a repository's folder and splits it at commas: it never sees the host's path.
+  // dnf5 turns a repository's folder into a URL and splits it at commas, so it must not see the host's path.
   const places = new Map(sources.map((source, index) => [source, `/tmp/repos/${index}`]));
   for (const [source, place] of places) {
     argv.push(`--repofrompath=${source.id},file://${place}`, `--setopt=${source.id}.gpgcheck=0`);
@@ -46,7 +46,7 @@ export async function resolvePackages(
   argv.push('install', '--', ...wanted);
   const result = await tryTool(toolbox, {
     argv,
-    // A narrow terminal would make dnf5 cut its table's columns.
+    // In a narrow terminal dnf5 truncates the columns of its table.
     env: { COLUMNS: '4000' },
     binds: [...places].map(([source, to]) => ({ from: source.dir, to })),
   });
@@ -58,13 +58,13 @@ export async function resolvePackages(
   return rows
     .map((row) => {
       const pkg = known.get(`${row.repo} ${row.nevra}`);
-      if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} of ${row.repo}, which was not put there`);
+      if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} from ${row.repo}, which does not have it`);
       return pkg;
     })
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
-/** dnf5's answer is a function of the packages on offer and of what is wanted, so it is an action. */
+/** The result depends only on the available and the wanted packages, so it is cached as an action. */
 export async function resolveCached(
   context: { readonly engine: Engine; readonly toolbox: Toolbox; readonly arch: string },
   sources: readonly RepoSource[],
@@ -129,9 +129,12 @@ function resolveError(
   if (missing.length > 0) {
     const names = sources.flatMap((source) => source.packages.map((pkg) => pkg.name));
     const near = closest(missing[0]!, names)[0];
-    return new WeirError('not-found', `no repository has ${missing.join(', ')} (wanted for ${purpose})`, {
+    return new WeirError('not-found', `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
       where: { package: missing[0]! },
-      hint: near === undefined ? `searched: ${sources.map((source) => source.id).join(', ')}` : `did you mean ${near}?`,
+      hint:
+        near === undefined
+          ? `searched repositories: ${sources.map((source) => source.id).join(', ')}`
+          : `did you mean ${near}?`,
     });
   }
   const problems = lastLines(result.stderr, 60).filter(

@@ -9,13 +9,13 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../trust/gpg.ts';
 import type { RepoPackage } from './metadata.ts';
 
-/** Packages that one rpmsign signs: enough to make its start-up cheap, few enough to share out over two processors. */
+/** Packages per rpmsign call: enough to amortise its start-up, few enough to use two processors. */
 const batchSize = 40;
 
 /**
- * The same packages, signed. A package that was signed with this key before is taken from the cache.
- * @param clock seconds since 1970: the date in the signatures
- * @returns in the order given
+ * Signs packages, in the order given. A package that was already signed with this key comes from the cache.
+ * @param clock the date of the signatures, in seconds since 1970
+ * @returns the same packages, signed
  */
 export async function signPackages(
   engine: Engine,

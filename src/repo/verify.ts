@@ -8,20 +8,20 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { unsignedRpms, verifyDetached } from '../trust/gpg.ts';
 import { type Fault, filesWithin, onceEach, readingFaults, unreadableFile } from './fault.ts';
 
-/** What a repository is held against. */
+/** The expected state of a repository. */
 export interface ExpectedRepository {
   /** Folder that is the repository's base URL. */
   readonly dir: string;
-  /** Armored: what signed the metadata and the packages. */
+  /** Armored; the key that signed the metadata and the packages. */
   readonly publicKey: string;
   /** Path in the folder → SHA-256. */
   readonly packages: ReadonlyMap<string, Digest>;
 }
 
 /**
- * Holds a published repository against what it should be: the signature of its metadata, the digests in that, and each package's
- * digest and signature.
- * @returns faults with paths within `dir`, and how many files were looked at
+ * Verifies a published repository: the signature of its metadata, the digests in that, and the digest and signature of each
+ * package.
+ * @returns faults with paths relative to `dir`, and the number of files checked
  */
 export async function verifyRepository(
   toolbox: Toolbox,
@@ -32,7 +32,7 @@ export async function verifyRepository(
   const faults: Fault[] = [];
   const wrong = (path: string, message: string): number => faults.push({ path, fault: 'wrong', message });
   const known = new Set<string>();
-  /** Whether the file is there and has this digest. */
+  /** Whether the file exists and has this digest. */
   const holds = async (path: string, digest: Digest): Promise<boolean> => {
     known.add(path);
     const unreadable = await unreadableFile(dir, path);
@@ -42,7 +42,7 @@ export async function verifyRepository(
     }
     const found = await readingFaults(path, async () => {
       if ((await digestOf(join(dir, path))) === digest) return [];
-      return [{ path, fault: 'wrong', message: 'its bytes are not those that were published' }];
+      return [{ path, fault: 'wrong', message: 'its content differs from what was published' }];
     });
     faults.push(...found);
     return found.length === 0;
@@ -57,14 +57,14 @@ export async function verifyRepository(
   if (faults.length === 0) {
     const signature = await readFile(join(dir, `${repomd}.asc`), 'utf8');
     if (!(await verifyDetached(toolbox, scratch, publicKey, join(dir, repomd), signature)))
-      wrong(repomd, `${basename(repomd)}.asc is no signature of it by the key of the release`);
+      wrong(repomd, `${basename(repomd)}.asc is not a valid signature of it by the release key`);
     for (const { type, path, digest } of metadataFiles(await readFile(join(dir, repomd), 'utf8'))) {
       if ((await holds(path, digest)) && type === 'primary' && !(await lists(join(dir, path), packages)))
-        wrong(path, 'it does not list just the packages of the release');
+        wrong(path, 'its package list differs from the release');
     }
   }
 
-  // rpm reads them on the other processor while they are hashed here; only files, as it would wait for a pipe.
+  // rpm reads the packages on the other processor while they are hashed here. Only files, because it would block on a pipe.
   const readable: string[] = [];
   for (const path of packages.keys()) if ((await unreadableFile(dir, path)) === undefined) readable.push(path);
   const signatures = unsignedRpms(toolbox, publicKey, dir, readable);
@@ -72,18 +72,17 @@ export async function verifyRepository(
   await mapLimit([...packages], 16, async ([path, digest]) => {
     if (await holds(path, digest)) whole.add(path);
   });
-  for (const path of await signatures)
-    if (whole.has(path)) wrong(path, 'it has no valid signature by the key of the release');
+  for (const path of await signatures) if (whole.has(path)) wrong(path, 'it has no valid signature by the release key');
 
   const there = await filesWithin(dir);
   for (const path of there.paths) {
-    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'nothing of the repository names it' });
+    if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'the repository does not refer to it' });
   }
   faults.push(...there.faults);
   return { faults: onceEach(faults), files: known.size };
 }
 
-/** What a `repomd.xml` names, as createrepo_c writes it. */
+/** The files listed in a `repomd.xml` written by createrepo_c. */
 function metadataFiles(repomd: string): { readonly type: string; readonly path: string; readonly digest: Digest }[] {
   return [...repomd.matchAll(/<data type="([^"]+)">(.*?)<\/data>/gs)].flatMap(([, type, data]) => {
     const digest = /<checksum type="sha256">([0-9a-f]{64})</.exec(data!)?.[1];
@@ -92,7 +91,7 @@ function metadataFiles(repomd: string): { readonly type: string; readonly path: 
   });
 }
 
-/** Whether a `primary.xml.zst` lists these packages and no others. */
+/** Whether a `primary.xml.zst` lists exactly these packages. */
 async function lists(primary: string, packages: ReadonlyMap<string, Digest>): Promise<boolean> {
   const bytes = await promisify(zstdDecompress)(await readFile(primary)).catch(() => undefined);
   if (bytes === undefined) return false;

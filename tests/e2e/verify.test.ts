@@ -106,7 +106,7 @@ describe('weir release verify', () => {
       ].sort(),
     );
     const { stdout } = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '-q']);
-    expect(stdout).toContain(`missing  ${gone}: it is not there\n`);
+    expect(stdout).toContain(`missing  ${gone}: it is missing\n`);
   });
 
   test('finds a package without a signature although all records agree', async () => {

@@ -136,14 +136,14 @@ describe('an image in its folder', () => {
       const said = async (): Promise<string[]> => (await found()).map((each) => `${each.path}: ${each.message}`);
       await rm(file);
       await mkdir(file);
-      expect(await said()).toEqual([`${path}: it is no file`]);
+      expect(await said()).toEqual([`${path}: it is not a file`]);
       await rm(file, { recursive: true });
       await runOk(['mkfifo', file]);
-      expect(await said()).toEqual([`${path}: it is no file`]);
+      expect(await said()).toEqual([`${path}: it is not a file`]);
       await rm(file);
       await writeFile(join(dir, '..', 'elsewhere'), before);
       await symlink(join(dir, '..', 'elsewhere'), file);
-      expect(await said()).toEqual([`${path}: it is a link`]);
+      expect(await said()).toEqual([`${path}: it is a symbolic link`]);
       await rm(file);
       await writeFile(file, before);
     }
@@ -152,9 +152,9 @@ describe('an image in its folder', () => {
   test('that is a file is reported once', async () => {
     await rm(dir, { recursive: true });
     await writeFile(dir, '');
-    expect(await found()).toEqual([{ path: '', fault: 'wrong', message: 'it is no folder' }]);
+    expect(await found()).toEqual([{ path: '', fault: 'wrong', message: 'it is not a folder' }]);
     await rm(dir);
-    expect(await found()).toEqual([{ path: '', fault: 'missing', message: 'it is not there' }]);
+    expect(await found()).toEqual([{ path: '', fault: 'missing', message: 'it is missing' }]);
     await mkdir(dir);
   });
 
@@ -186,17 +186,15 @@ describe('an image in its folder', () => {
     await mkdir(join(dir, 'more/empty'), { recursive: true });
     await chmod(join(dir, 'vm.raw'), 0o4755);
     expect((await found()).map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
-      'more/empty: an empty folder, which no build makes',
-      'vm.raw: its mode is 4755, 0644 was made',
+      'more/empty: empty folder, which no build creates',
+      'vm.raw: its mode is 4755, expected 0644',
     ]);
     await chmod(join(dir, 'vm.raw'), 0o644);
     await chmod(join(dir, 'more'), 0o777);
     expect(await faults()).toEqual(['wrong more', 'extra more/empty']);
     if (process.getuid?.() !== 0) return;
     await chown(join(dir, 'sbom.spdx.json'), 1, 2);
-    expect((await found()).map(({ message }) => message)).toContain(
-      'it belongs to 1:2, the folder that it is in to 0:0',
-    );
+    expect((await found()).map(({ message }) => message)).toContain('its owner is 1:2, expected 0:0');
   });
 
   test('is checked by the digest of a disk’s data, if recorded', async () => {
@@ -316,9 +314,9 @@ describe('a release record', () => {
 
   test('without a signature, or with a symlink as one, has a fault', async () => {
     await rm(join(out, 'release.json.sig'));
-    expect(await found()).toEqual(['release.json.sig: it is not there']);
+    expect(await found()).toEqual(['release.json.sig: it is missing']);
     await symlink('release.json', join(out, 'release.json.sig'));
-    expect(await found()).toEqual(['release.json.sig: it is a link']);
+    expect(await found()).toEqual(['release.json.sig: it is a symbolic link']);
   });
 });
 

@@ -8,7 +8,7 @@ import { verifyRepository } from '../../src/repo/verify.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 import { unprivileged } from '../unprivileged.ts';
 
-// What cannot be read comes to no tool.
+// Unreadable files never reach a tool.
 const toolbox = {} as Toolbox;
 const repomd = 'repodata/repomd.xml';
 const bash = 'Packages/b/bash-5.3-4.x86_64.rpm';
@@ -30,10 +30,10 @@ async function said(): Promise<string[]> {
 }
 
 test.each([
-  ['it is no file', (path: string) => mkdir(path)],
-  ['it is no file', (path: string) => runOk(['mkfifo', path])],
-  ['it is a link', (path: string) => symlink('/dev/zero', path)],
-])('a file of the repository is not read where %s', async (message, make) => {
+  ['it is not a file', (path: string) => mkdir(path)],
+  ['it is not a file', (path: string) => runOk(['mkfifo', path])],
+  ['it is a symbolic link', (path: string) => symlink('/dev/zero', path)],
+])('a file of the repository is not read if %s', async (message, make) => {
   for (const path of [repomd, bash]) {
     await rm(join(dir, path));
     await make(join(dir, path));
@@ -41,25 +41,25 @@ test.each([
   expect(await said()).toEqual([`wrong ${bash}: ${message}`, `wrong ${repomd}: ${message}`]);
 });
 
-test('a file where a folder should be is named, and what is missing for it', async () => {
+test('a file in place of a folder is reported, and the files missing below it', async () => {
   await rm(join(dir, repomd));
   await rm(join(dir, 'Packages'), { recursive: true });
   await writeFile(join(dir, 'Packages'), '');
   expect(await said()).toEqual([
-    'extra Packages: nothing of the repository names it',
-    `missing ${bash}: it is not there`,
-    `missing ${repomd}: it is not there`,
+    'extra Packages: the repository does not refer to it',
+    `missing ${bash}: it is missing`,
+    `missing ${repomd}: it is missing`,
   ]);
 });
 
-test('what cannot be read is named, and the rest looked at', async () => {
+test('unreadable files are reported, and the rest is checked', async () => {
   await chmod(dir, 0o755);
   await chmod(join(dir, repomd), 0);
   await chmod(join(dir, 'Packages/b'), 0);
   await writeFile(join(dir, 'repodata/more.xml'), '');
   await unprivileged(async () => {
     expect(await said()).toEqual([
-      'extra repodata/more.xml: nothing of the repository names it',
+      'extra repodata/more.xml: the repository does not refer to it',
       `wrong ${bash}: it cannot be read`,
       'wrong Packages/b: it cannot be read',
       `wrong ${repomd}: it cannot be read`,
