@@ -5,13 +5,13 @@ import { nvra, type RepoPackage } from '../repo/metadata.ts';
 import type { Entry, Tree } from './tree.ts';
 import { type Unpacked, unpackRpm } from './unpack.ts';
 
-/** The tree that holds these packages, before finalising. @throws WeirError `file-conflict` */
+/** The tree of these packages, before finalising. @throws WeirError `file-conflict` */
 export async function composeTree(engine: Engine, packages: readonly RepoPackage[]): Promise<Tree> {
   const unpacked = await mapLimit(packages, 4, (pkg) => unpackNamed(engine, pkg));
   return mergePackages(unpacked);
 }
 
-/** A damaged file in the store is known by its digest alone; the user knows packages. */
+/** Adds the package's name to an error: a blob in the store has only a digest, but users know packages. */
 async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> {
   try {
     return await unpackRpm(engine, pkg.rpm);
@@ -19,14 +19,14 @@ async function unpackNamed(engine: Engine, pkg: RepoPackage): Promise<Unpacked> 
     if (!(error instanceof WeirError) || error.where?.package !== undefined) throw error;
     throw withContext(error, {
       where: { ...error.where, package: nvra(pkg) },
-      hint: error.hint ?? 'its bytes are what the cache says they are: whoever made the package made it so',
+      hint: error.hint ?? 'the cached file is intact, so the package was built this way',
     });
   }
 }
 
 /**
- * Merges the file lists of packages as rpm would: identical files are shared, folders merge, all else is a conflict.
- * Paths below a symbolic link to a folder (`/lib64/x` where `/lib64` → `usr/lib64`) go to where the link points.
+ * Merges the file lists of packages as rpm would: identical files are shared, folders are merged, anything else is a conflict.
+ * Paths below a symbolic link to a folder (`/lib64/x` where `/lib64` → `usr/lib64`) move to the link's target.
  */
 export function mergePackages(unpacked: readonly Unpacked[]): Tree {
   const links = new Map<string, string>();
@@ -50,7 +50,7 @@ export function mergePackages(unpacked: readonly Unpacked[]): Tree {
   };
 }
 
-/** Sorted by path in byte order, which puts parents before children. */
+/** Sorts by path in byte order, which puts parents before children. */
 export function sortEntries(entries: Iterable<Entry>): Entry[] {
   return [...entries].sort((a, b) => compareText(a.path, b.path));
 }
@@ -62,7 +62,7 @@ function compareText(a: string, b: string): number {
 function share(a: Entry, b: Entry): Entry {
   const packages = [...new Set([...a.packages, ...b.packages])].sort();
   if (a.kind === 'directory' && b.kind === 'directory') {
-    // The one that says more than rpm's default (0755 root) stands, as when rpm lays them down in any order.
+    // Attributes other than rpm's default (0755 root) win, as if rpm had installed the packages in either order.
     const plain = (entry: Entry): boolean => entry.mode === 0o755 && entry.user === 'root' && entry.group === 'root';
     return { ...(plain(a) ? b : a), packages };
   }
@@ -79,7 +79,7 @@ function share(a: Entry, b: Entry): Entry {
   }
   throw new WeirError(
     'file-conflict',
-    `${a.path} is in ${a.packages.join(', ')} and, with other content, in ${b.packages.join(', ')}`,
+    `${a.path} is in ${a.packages.join(', ')} and, with different content, in ${b.packages.join(', ')}`,
     {
       where: { file: a.path },
       hint: 'leave one of the packages out, or drop the file from one of them with an overlay',
@@ -87,7 +87,7 @@ function share(a: Entry, b: Entry): Entry {
   );
 }
 
-/** Rewrites a path so that none of its folders is a symbolic link; its last part may be one. */
+/** Resolves symbolic links in the folders of a path; its last component may stay one. */
 function linkResolver(links: ReadonlyMap<string, string>): (path: string) => string {
   const folders = new Map<string, string>();
   const folder = (path: string, depth: number): string => {
@@ -121,7 +121,7 @@ function normalise(path: string): string {
   return `/${parts.join('/')}`;
 }
 
-/** rpm makes the folders that no package owns; so does a tree. */
+/** Adds folders that no package owns; rpm also creates them. */
 function addMissingParents(merged: Map<string, Entry>): void {
   for (const path of [...merged.keys()]) {
     for (let cut = path.lastIndexOf('/'); cut >= 0; cut = path.lastIndexOf('/', cut - 1)) {

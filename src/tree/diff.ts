@@ -1,6 +1,6 @@
 import type { ListedEntry } from './listing.ts';
 
-/** What a path can differ in where both trees have it. */
+/** An attribute in which a path can differ between two trees that both have it. */
 export type Aspect =
   | 'type'
   | 'content'
@@ -17,11 +17,11 @@ export type Aspect =
 export interface EntryChange {
   readonly before: ListedEntry;
   readonly after: ListedEntry;
-  /** In the order of `Aspect`, at least one. What only one of the types has is not said beside `type`. */
+  /** In the order of `Aspect`, at least one. If the type differs, attributes of only one type are not listed. */
   readonly aspects: readonly Aspect[];
 }
 
-/** How one tree becomes another; each list in the order of paths. */
+/** The changes from one tree to another; each list is sorted by path. */
 export interface TreeDiff {
   readonly added: readonly ListedEntry[];
   readonly removed: readonly ListedEntry[];
@@ -29,8 +29,8 @@ export interface TreeDiff {
 }
 
 /**
- * All that differs between two trees but times. The lists can be in any order, with every path once.
- * `diffTrees(b, a)` is the same with the sides swapped.
+ * All differences between two trees except times. The lists can be in any order but must have unique paths.
+ * `diffTrees(b, a)` gives the same result with the sides swapped.
  */
 export function diffTrees(a: readonly ListedEntry[], b: readonly ListedEntry[]): TreeDiff {
   const before = new Map(a.map((entry) => [entry.path, entry]));

@@ -16,43 +16,43 @@ import type { Tree } from './tree.ts';
 
 export interface FinaliseOptions {
   readonly cache: string;
-  /** seconds since 1970: install times, mtimes of what finalisers write */
+  /** Install times and mtimes of files that finalisers write, in seconds since 1970. */
   readonly clock: number;
-  /** Look up and set SELinux labels, and build the policy store where the tree has policy modules. */
+  /** Look up and set SELinux labels, and build the policy store if the tree has policy modules. */
   readonly selinux: boolean;
   /** Write the RPM database. */
   readonly rpmdb: boolean;
-  /** Write the lists of packages that scanners read where they know no RPM database (`/var/lib/rpmmanifest`). */
+  /** Write the package lists that scanners read if they find no RPM database (`/var/lib/rpmmanifest`). */
   readonly rpmManifest?: boolean;
-  /** Enable and disable units as the presets in the tree say. */
+  /** Enable and disable units according to the presets in the tree. */
   readonly presets: boolean;
-  /** Units enabled and disabled beyond the presets. */
+  /** Units to enable and disable in addition to the presets. */
   readonly enable?: readonly string[];
   readonly disable?: readonly string[];
 }
 
 export interface Finalised {
   readonly tree: Tree;
-  /** What was done, one line each, for the log. */
+  /** The steps that were run, one line each. */
   readonly log: readonly string[];
 }
 
-/** Where the RPM database lies in every tree. */
+/** Location of the RPM database in every tree. */
 export const rpmdbPath = '/usr/lib/sysimage/rpm';
 
 /** Where scanners look for lists of packages. */
 const manifestPath = '/var/lib/rpmmanifest';
 
 /**
- * The two lists, as Mariner's distroless images have had them and Trivy, Syft and others read them: `rpm -qa`, and a line of
- * ten fields a package. A missing value is rpm's `(none)`; `SIZE`, the seventh, is missing in packages of rpm's format 6.
+ * The two package lists of Mariner's distroless images, which Trivy, Syft and others read: `rpm -qa`, and ten fields per
+ * package. A missing value is rpm's `(none)`; the seventh field, `SIZE`, is missing in packages of rpm's format 6.
  */
 const manifestQueries: Readonly<Record<string, string>> = {
   'container-manifest-1': '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n',
   'container-manifest-2': `${['NAME', 'VERSION}-%{RELEASE', 'INSTALLTIME', 'BUILDTIME', 'VENDOR', 'EPOCH', 'LONGSIZE', 'ARCH', 'EPOCHNUM', 'SOURCERPM'].map((field) => `%{${field}}`).join('\\t')}\\n`,
 };
 
-/** The finalised tree; an action, so an unchanged tree is read back. */
+/** The finalised tree; an action, so an unchanged tree comes from the cache. */
 export async function finaliseTree(
   engine: Engine,
   toolbox: Toolbox,
@@ -76,7 +76,7 @@ export async function finaliseTree(
 async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: FinaliseOptions): Promise<Finalised> {
   const log: string[] = [];
   const scripted = tree.packages.filter((pkg) => pkg.scriptlets.length > 0);
-  // What file triggers and the usual scriptlets do is done below for the whole tree at once.
+  // The work of file triggers and common scriptlets is done below, once for the whole tree.
   for (const { name, scriptlets } of scripted) log.push(`scriptlets not run: ${name} (${scriptlets.join(', ')})`);
   const has = new Set(tree.entries.map((entry) => entry.path));
   let result = await editTree(engine, toolbox, tree, options, async (runInTree) => {
@@ -133,15 +133,15 @@ export function kernelVersions(tree: Tree): string[] {
     .filter((version, index, all) => all.indexOf(version) === index);
 }
 
-/** Caches with times or addresses in them that their tools make again. */
+/** Drops caches that contain times or addresses and that their tools recreate. */
 function dropTraces(tree: Tree): Tree {
   const traces = /^\/(?:var\/cache\/ldconfig\/.*|etc\/\.(?:pwd\.lock|updated)|etc\/(?:passwd|group|shadow|gshadow)-$)/;
   return { ...tree, entries: tree.entries.filter((entry) => !traces.test(entry.path)) };
 }
 
 /**
- * Says that /etc and /var are as new as /usr (systemd's ConditionNeedsUpdate), since the finalisers did what the
- * update services would otherwise do at every first boot.
+ * Marks /etc and /var as up to date with /usr (systemd's ConditionNeedsUpdate): the finalisers have already done what the
+ * update services would otherwise do at first boot.
  */
 async function updateStamps(engine: Engine, tree: Tree, clock: number): Promise<Tree> {
   const blob = await putBytes(engine.store, `TIMESTAMP_NSEC=${clock}000000000\n`);
@@ -155,7 +155,7 @@ async function updateStamps(engine: Engine, tree: Tree, clock: number): Promise<
   );
 }
 
-/** The RPM database as `rpm --justdb` writes it, in a form that a read-only /usr can be queried from. */
+/** Writes the RPM database with `rpm --justdb`, in a form that can be queried on a read-only /usr. */
 async function writeRpmdb(
   engine: Engine,
   toolbox: Toolbox,

@@ -7,20 +7,20 @@ import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { policyType } from './policy.ts';
 import type { Entry, Tree } from './tree.ts';
 
-/** Paths a call of matchpathcon gets: well below the kernel's limit for one command line. */
+/** Paths per call of matchpathcon, well below the kernel's limit for a command line. */
 const batch = 4000;
 
-/** Types as matchpathcon -m takes them: it looks at the first letter only, so `symlink` would mean a socket. */
+/** Types for matchpathcon -m, which looks only at the first letter: `symlink` would mean a socket. */
 const kinds = { file: 'file', directory: 'dir', symlink: 'lnk_file' } as const;
 
-/** Every entry with the label that the tree's own file_contexts gives its path; nothing of the host's SELinux is used. */
+/** Labels every entry by the tree's own file_contexts, independent of the host's SELinux. */
 export async function labelTree(engine: Engine, toolbox: Toolbox, tree: Tree, log: string[]): Promise<Tree> {
   const type = await policyType(engine, tree);
   if (type === undefined) return tree;
   const folder = `/etc/selinux/${type}/contexts/files`;
   const contexts = tree.entries.filter((entry) => entry.path.startsWith(`${folder}/file_contexts`));
   if (contexts.length === 0) {
-    throw new WeirError('no-policy', 'the tree has no file contexts to label by', { where: { file: folder } });
+    throw new WeirError('no-policy', 'the tree has no SELinux file contexts', { where: { file: folder } });
   }
   const labels = await withScratch(engine.scratch, async (work) => {
     for (const entry of contexts) {
@@ -38,7 +38,7 @@ export async function labelTree(engine: Engine, toolbox: Toolbox, tree: Tree, lo
         });
         const lines = result.stdout.trimEnd().split('\n');
         if (lines.length !== slice.length) {
-          throw new WeirError('label-failed', `matchpathcon answered ${lines.length} of ${slice.length} paths`);
+          throw new WeirError('label-failed', `matchpathcon returned ${lines.length} labels for ${slice.length} paths`);
         }
         for (const [index, path] of slice.entries()) found.set(path, lines[index]!);
       }

@@ -1,14 +1,14 @@
-// A tree as a file that stays beside an image: JSON Lines, an entry a line, for people with jq as well as for Weir.
+// A tree as a file beside an image: JSON Lines, one entry per line, readable by jq as well as by Weir.
 
 import { WeirError } from '../base/errors.ts';
 import type { Entry, Tree } from './tree.ts';
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** An entry without its time: every rebuild moves times, and none of them says that something differs. */
+/** An entry without its mtime, which changes on every rebuild without meaning a difference. */
 export type ListedEntry = Without<Entry, 'mtime'>;
 
-/** An entry as the file has it; keys that say nothing are left out. */
+/** An entry in the file; optional keys are omitted if empty. */
 export interface ListingLine {
   readonly path: string;
   readonly kind: Entry['kind'];
@@ -16,14 +16,14 @@ export interface ListingLine {
   readonly mode: string;
   readonly user: string;
   readonly group: string;
-  /** bytes, of files */
+  /** Size in bytes, for files only. */
   readonly size?: number;
   readonly sha256?: string;
   /** First path of the hard-link set, for its other members. */
   readonly hardlink?: string;
   /** File capabilities as text (`cap_net_raw=ep`). */
   readonly capabilities?: string;
-  /** What a symbolic link says. */
+  /** Target of a symbolic link. */
   readonly target?: string;
   /** SELinux context. */
   readonly label?: string;
@@ -31,14 +31,14 @@ export interface ListingLine {
   readonly packages?: readonly string[];
 }
 
-/** The tree's entries, one JSON object a line, in the tree's order: the same tree gives the same text. */
+/** The tree's entries, one JSON object per line, in the tree's order: equal trees give equal text. */
 export function printListing(tree: Pick<Tree, 'entries'>): string {
   let text = '';
   for (const entry of tree.entries) text += `${JSON.stringify(listingLine(entry))}\n`;
   return text;
 }
 
-/** An entry as its line says it, keys in the order in which they stand. */
+/** An entry as its line in the file, keys in a fixed order. */
 export function listingLine(entry: ListedEntry): ListingLine {
   const { path, kind, mode, user, group, label, packages } = entry;
   return {
@@ -57,8 +57,8 @@ export function listingLine(entry: ListedEntry): ListingLine {
 }
 
 /**
- * Reads what `printListing` wrote; keys that it does not know are passed over.
- * @param file what the text was read from, for errors
+ * Parses `printListing` output; ignores unknown keys.
+ * @param file path of the text, for errors
  * @throws WeirError `bad-tree` with the line
  */
 export function parseListing(text: string, file: string): ListedEntry[] {
@@ -69,7 +69,7 @@ export function parseListing(text: string, file: string): ListedEntry[] {
     if (each === '') continue;
     const entry = parseLine(each);
     if (entry === undefined) {
-      throw new WeirError('bad-tree', 'this line is no entry of a tree', {
+      throw new WeirError('bad-tree', 'invalid tree entry', {
         where: { file, line },
         hint: 'the file is damaged: build the image again',
       });
@@ -133,12 +133,12 @@ function isOptionalText(value: unknown): value is string | undefined {
   return value === undefined || isText(value);
 }
 
-/** Bytes of content that an entry brings: those of a hard-link set count once, at its first path. */
+/** Content size of an entry in bytes: a hard-link set counts once, at its first path. */
 export function contentBytes(entry: ListedEntry): number {
   return entry.kind === 'file' && entry.hardlink === undefined ? entry.size : 0;
 }
 
-/** The same for all entries of a tree. */
+/** Content size of all entries of a tree in bytes. */
 export function treeBytes(entries: readonly ListedEntry[]): number {
   return entries.reduce((sum, entry) => sum + contentBytes(entry), 0);
 }

@@ -10,13 +10,13 @@ import { digestOfFileNow, linkNow, type Store } from '../engine/store.ts';
 import type { Entry, Tree } from './tree.ts';
 
 /**
- * A tree as a folder for sandboxes: files are hard links into the content store, so it costs names but no space. All is
- * owned by whoever runs Weir, and modes keep only what a sandbox needs (readable, executable or not): owners, setuid
- * and the rest live in the tree. The folder must not be written to: use it under an overlay.
+ * A tree as a folder for sandboxes. Files are hard links into the content store, which takes no space beyond names. Everything
+ * is owned by the user that runs Weir, and modes are reduced to readable and executable; owners, setuid and the rest stay in
+ * the tree. The folder must not be written to: use it below an overlay.
  *
- * Links are right here, where copies are made elsewhere, since these folders are mounted read-only and whatever runs other people's
- * text in them can mount nothing; and since each run that uses one looks first at every file in it: a file that lies as it did has the
- * bytes of its blob, any other is hashed, and a folder that is not the tree is made anew.
+ * Hard links are safe here, where other code makes copies: these folders are mounted read-only, untrusted code in the sandbox
+ * cannot mount anything, and every run that uses a folder first checks each file in it. A file with an unchanged stamp has its
+ * blob's content; others are hashed, and a folder that differs from the tree is recreated.
  */
 export async function materialise(engine: Engine, tree: Tree, cache: string): Promise<string> {
   const digest = treeDigest(tree);
@@ -26,7 +26,7 @@ export async function materialise(engine: Engine, tree: Tree, cache: string): Pr
     const fault = rootFault(engine.store, tree.entries, root);
     known.add(root);
     if (fault === undefined) return root;
-    engine.store.tell(`${fault}: ${root} is made again`);
+    engine.store.tell(`${fault}: recreating ${root}`);
     await removeTree(root);
   }
   await mkdir(join(cache, 'roots'), { recursive: true });
@@ -47,15 +47,15 @@ export async function materialise(engine: Engine, tree: Tree, cache: string): Pr
   return root;
 }
 
-/** Folders that this process made or looked through. */
+/** Folders that this process created or checked. */
 const known = new Set<string>();
 
-/** Digest over every path, attribute and content. */
+/** Digest of every path, attribute and content. */
 export function treeDigest(tree: Tree): string {
   return valueDigest(tree.entries);
 }
 
-/** Lays entries out under `root`, synchronously: tens of thousands of tiny calls are fastest so. */
+/** Creates entries under `root`, synchronously, which is fastest for tens of thousands of tiny calls. */
 export function lay(store: Store, entries: readonly Entry[], root: string): void {
   for (const entry of entries) {
     const path = join(root, entry.path);
@@ -77,47 +77,47 @@ function isExecutable(entry: Entry): boolean {
   return (entry.mode & 0o111) !== 0;
 }
 
-/** The first thing in a folder that is not as `lay` made it, with its path; undefined where nothing is. */
+/** The first difference between a folder and what `lay` created, with its path; undefined if there is none. */
 function rootFault(store: Store, entries: readonly Entry[], root: string): string | undefined {
   const children = new Map<string, number>();
   for (const entry of entries) {
     const path = join(root, entry.path);
     const info = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    if (info === undefined) return `${path} is not there`;
+    if (info === undefined) return `${path} is missing`;
     if (entry.path !== '/') {
       const parent = entry.path.slice(0, entry.path.lastIndexOf('/')) || '/';
       children.set(parent, (children.get(parent) ?? 0) + 1);
     }
     switch (entry.kind) {
       case 'directory':
-        if (!info.isDirectory()) return `${path} is no folder`;
+        if (!info.isDirectory()) return `${path} is not a folder`;
         break;
       case 'symlink':
-        if (!info.isSymbolicLink() || readlinkSync(path) !== entry.target) return `${path} leads elsewhere`;
+        if (!info.isSymbolicLink() || readlinkSync(path) !== entry.target) return `${path} is not the expected link`;
         break;
       case 'file':
-        if (!info.isFile()) return `${path} is no file`;
-        if (Number(info.mode & 0o7777n) !== (isExecutable(entry) ? 0o555 : 0o444)) return `${path} has another mode`;
-        if (digestOfFileNow(store, path, info) !== entry.digest) return `${path} has other bytes`;
+        if (!info.isFile()) return `${path} is not a file`;
+        if (Number(info.mode & 0o7777n) !== (isExecutable(entry) ? 0o555 : 0o444)) return `${path} has the wrong mode`;
+        if (digestOfFileNow(store, path, info) !== entry.digest) return `${path} has the wrong content`;
         break;
     }
   }
   for (const entry of entries) {
     if (entry.kind !== 'directory') continue;
     const path = join(root, entry.path);
-    if (readdirSync(path).length !== (children.get(entry.path) ?? 0)) return `${path} has files of nobody's`;
+    if (readdirSync(path).length !== (children.get(entry.path) ?? 0)) return `${path} contains unexpected files`;
   }
   return undefined;
 }
 
-/** Whether a folder of roots is as it was laid, by what was noted of it then: for who has no tree to hold it against. */
+/** Whether a folder of roots is unmodified, by the digest recorded for it: for callers that do not have the tree. */
 export async function isWholeRoot(store: Store, root: string): Promise<boolean> {
   const text = await readFile(listingFile(root), 'utf8').catch(() => '');
   const noted = unsealed(store.seal, subject(root), text);
   return noted !== undefined && noted === listingDigest(diskLines(store, root, '/'));
 }
 
-/** Beside a root: the digest of what is in it. */
+/** A file beside a root with the digest of its content. */
 export function listingFile(root: string): string {
   return `${root}.list`;
 }

@@ -9,12 +9,12 @@ import { sortEntries } from './compose.ts';
 import { materialise } from './materialise.ts';
 import type { Entry, Tree } from './tree.ts';
 
-/** Where the toolbox's programs see the tree that they work on. */
+/** Where the toolbox's programs see the tree. */
 export const treeMount = '/tmp/tree';
 
 /**
- * Runs the toolbox's programs on a tree that is mounted at `treeMount` as an overlay, and returns the tree with what they
- * wrote. What they wrote belongs to root: a user namespace maps one id only, so other owners are data, not chown.
+ * Runs the toolbox's programs on a tree mounted at `treeMount` as an overlay, and returns the tree with their changes. New files
+ * belong to root: a user namespace maps only one id, so other owners are recorded as data instead of with chown.
  * @param clock mtime, in seconds, of everything written
  */
 export async function editTree(
@@ -37,7 +37,7 @@ export async function editTree(
   });
 }
 
-/** The tree after what an overlay's upper folder says: new and changed entries, and whiteouts. */
+/** Applies an overlay's upper folder to a tree: new and changed entries, and whiteouts. */
 export async function applyUpper(engine: Engine, tree: Tree, upper: string, clock: number): Promise<Tree> {
   const entries = new Map(tree.entries.map((entry) => [entry.path, entry]));
   const removed: string[] = [];
@@ -83,14 +83,14 @@ export async function applyUpper(engine: Engine, tree: Tree, upper: string, cloc
 }
 
 /**
- * A file that was there keeps the mode the package gave it: on disk it had only its executable bit. A tool that sets a
- * mode of its own on a new file is believed.
+ * A file that existed keeps its mode from the package, because on disk it had only its executable bit. A new file has the mode
+ * that the tool gave it.
  */
 function keptMode(before: Entry | undefined, mode: number): number {
   return before === undefined || before.kind === 'symlink' ? mode & 0o7777 : before.mode;
 }
 
-/** Adds or replaces entries; parents must be there. */
+/** Adds or replaces entries; their parents must exist. */
 export function withEntries(tree: Tree, added: readonly Entry[]): Tree {
   const entries = new Map(tree.entries.map((entry) => [entry.path, entry]));
   for (const entry of added) entries.set(entry.path, entry);

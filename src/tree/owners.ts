@@ -2,13 +2,13 @@ import { WeirError } from '../base/errors.ts';
 import { readBlobText, type Store } from '../engine/store.ts';
 import type { Entry, Tree } from './tree.ts';
 
-/** User and group numbers by name. */
+/** User and group ids by name. */
 export interface Owners {
   readonly users: ReadonlyMap<string, number>;
   readonly groups: ReadonlyMap<string, number>;
 }
 
-/** The numbers that the tree's own /etc/passwd and /etc/group give; root is 0 where they say nothing. */
+/** The ids in the tree's own /etc/passwd and /etc/group; root is 0 if they do not list it. */
 export async function treeOwners(store: Store, tree: Tree): Promise<Owners> {
   const wanted = new Map<string, Entry>();
   for (const entry of tree.entries) {
@@ -22,19 +22,19 @@ export async function treeOwners(store: Store, tree: Tree): Promise<Owners> {
   return { users: await read('/etc/passwd'), groups: await read('/etc/group') };
 }
 
-/** Name → number of a passwd(5) or group(5) file, both of which have them in the first and third field. */
+/** Name → id from a passwd(5) or group(5) file; both have them in the first and third field. */
 export function parseIds(text: string): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of text.split('\n')) {
     const [name, , id] = line.split(':');
-    // The first line of a name counts, as for getpwnam(3).
+    // The first line with a name counts, as for getpwnam(3).
     if (name !== undefined && id !== undefined && /^\d+$/.test(id) && !ids.has(name)) ids.set(name, Number(id));
   }
   if (!ids.has('root')) ids.set('root', 0);
   return ids;
 }
 
-/** The numbers of an entry's owner. @throws WeirError `unknown-owner` */
+/** The ids of an entry's owner. @throws WeirError `unknown-owner` */
 export function ownerOf(owners: Owners, entry: Entry): { readonly uid: number; readonly gid: number } {
   const uid = owners.users.get(entry.user);
   const gid = owners.groups.get(entry.group);
@@ -45,8 +45,8 @@ export function ownerOf(owners: Owners, entry: Entry): { readonly uid: number; r
 
 function unknown(entry: Entry, what: string, name: string, file: string): WeirError {
   const from = entry.packages[0];
-  return new WeirError('unknown-owner', `${entry.path} belongs to the ${what} ${name}, which ${file} does not have`, {
+  return new WeirError('unknown-owner', `${entry.path} belongs to the ${what} ${name}, which is not in ${file}`, {
     ...(from === undefined ? {} : { where: { package: from } }),
-    hint: `a package of the image must make the ${what}, by a file in /usr/lib/sysusers.d or in ${file} itself`,
+    hint: `add a package that creates the ${what}, with a file in /usr/lib/sysusers.d or in ${file} itself`,
   });
 }

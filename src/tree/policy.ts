@@ -9,7 +9,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import type { Entry, FileEntry, Tree } from './tree.ts';
 
-/** The SELinux policy type that /etc/selinux/config names, where the tree has that file. */
+/** The SELinux policy type from /etc/selinux/config, if the tree has that file. */
 export async function policyType(engine: Engine, tree: Tree): Promise<string | undefined> {
   const config = tree.entries.find((entry) => entry.path === '/etc/selinux/config');
   if (config?.kind !== 'file') return undefined;
@@ -18,9 +18,9 @@ export async function policyType(engine: Engine, tree: Tree): Promise<string | u
 }
 
 /**
- * Builds the policy store and the binary policy out of the modules in the tree: the policy's own below
- * /usr/share/selinux/TYPE and local ones (CIL) below /usr/share/selinux/packages. Takes long, so it is an action
- * over just those modules: other changes to a tree don't build it again.
+ * Builds the policy store and the binary policy from the modules in the tree: the policy's own below
+ * /usr/share/selinux/TYPE and local ones (CIL) below /usr/share/selinux/packages. This is slow, so it is an action keyed by the
+ * modules alone: other changes to a tree do not rebuild it.
  */
 export async function policyStore(
   engine: Engine,
@@ -37,7 +37,7 @@ export async function policyStore(
     ...moduleFiles(tree, `/usr/share/selinux/packages/${type}/`, /^[^/]+\.(cil|pp)$/),
   ];
   if (modules.length === 0) {
-    throw new WeirError('no-policy', `the tree names the SELinux policy ${type} but has no module of it`, {
+    throw new WeirError('no-policy', `the tree is configured for the SELinux policy ${type} but has no modules of it`, {
       where: { file: `/usr/share/selinux/${type}` },
     });
   }
@@ -68,7 +68,7 @@ export async function policyStore(
             env: { SOURCE_DATE_EPOCH: String(options.clock) },
           });
           if (outcome.code !== 0) {
-            throw new WeirError('policy-failed', 'the SELinux policy does not build', {
+            throw new WeirError('policy-failed', 'failed to build the SELinux policy', {
               details: lastLines(outcome.stderr || outcome.stdout, 12),
             });
           }
@@ -114,8 +114,8 @@ function withStore(tree: Tree, type: string, clock: number): Tree {
 }
 
 /**
- * Base policy at priority 100, local modules at 200, so that a policy update never undoes them; one call, so one build.
- * The base policy's modules go in as CIL: semodule would translate them too, but one after the other, and keep both forms.
+ * Base policy at priority 100, local modules at 200, so a policy update never undoes them; one call, so it is built once. The
+ * base modules are converted to CIL first: semodule could do that too, but one after the other, and would keep both forms.
  */
 const semodule = `set -e
 root=$1; type=$2

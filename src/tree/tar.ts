@@ -7,11 +7,11 @@ import { type Owners, ownerOf, treeOwners } from './owners.ts';
 import type { Entry, FileEntry, Tree } from './tree.ts';
 
 export interface TarOptions {
-  /** The latest time that comes out, in seconds since 1970; later ones become this. */
+  /** Upper limit for mtimes, in seconds since 1970. */
   readonly epoch: number;
-  /** Which extended attributes come out, as SCHILY.xattr records: file capabilities, SELinux contexts. */
+  /** Extended attributes to write, as SCHILY.xattr records: file capabilities, SELinux contexts. */
   readonly xattrs?: { readonly capabilities?: boolean; readonly selinux?: boolean };
-  /** The tree whose accounts say which numbers owners have, where only a part of it is packed. */
+  /** The tree whose accounts define the owners' ids, if only a part of it is packed. */
   readonly owners?: Tree;
 }
 
@@ -19,9 +19,9 @@ const block = 512;
 const chunkSize = 1 << 20;
 
 /**
- * A tree as a tar stream, the same bytes for the same tree and options: entries in the tree's order, numeric owners,
- * paths relative (`./` for the root folder, `usr/bin/bash`, folders with a slash at the end). POSIX's pax interchange format: ustar
- * headers, and extended ones where a name, number or attribute does not fit. Contents are read from the store as the reader asks.
+ * A tree as a tar stream: equal trees and options give equal bytes. Entries are in the tree's order with numeric owners and
+ * relative paths (`./` for the root folder, `usr/bin/bash`, folders with a trailing slash). POSIX's pax interchange format:
+ * ustar headers, and extended ones where a name, number or attribute does not fit. Contents are read from the store on demand.
  * @throws WeirError `unknown-owner`, `missing-blob`, `bad-blob`, `bad-capabilities` (as the stream's error)
  */
 export function treeTar(store: Store, tree: Tree, options: TarOptions): Readable {
@@ -30,8 +30,8 @@ export function treeTar(store: Store, tree: Tree, options: TarOptions): Readable
 
 async function* tarChunks(store: Store, tree: Tree, options: TarOptions): AsyncGenerator<Buffer> {
   const owners = await treeOwners(store, options.owners ?? tree);
-  // Reads are synchronous and go straight into the chunk: files are many and small and mostly in the page cache, where
-  // an asynchronous read costs several times the read itself.
+  // Synchronous reads straight into the chunk: files are many, small and mostly in the page cache, where an asynchronous call
+  // costs several times the read itself.
   let chunk = Buffer.allocUnsafeSlow(chunkSize);
   let used = 0;
   for (const entry of tree.entries) {
@@ -89,12 +89,12 @@ function openBlob(store: Store, entry: FileEntry): number {
 function missing(store: Store, entry: FileEntry, cause?: unknown): WeirError {
   return new WeirError('missing-blob', `the content of ${entry.path} is not in the content store`, {
     where: { file: uncheckedBlobPath(store, entry.digest) },
-    hint: 'weir cache verify --repair forgets what needs it, and the next run makes it again',
+    hint: 'run weir cache verify --repair to drop the records that need it; the next run recreates it',
     cause,
   });
 }
 
-/** Bytes that come before an entry's content: the extended header where one is needed, then the plain one. */
+/** The bytes before an entry's content: an extended header if needed, then the ustar header. */
 function entryHeader(entry: Entry, owners: Owners, options: TarOptions): Buffer {
   const { uid, gid } = ownerOf(owners, entry);
   const mtime = Math.max(0, Math.min(entry.mtime, options.epoch));
@@ -149,18 +149,18 @@ function attributes(entry: Entry, options: TarOptions): [string, string | Buffer
     records.push(['SCHILY.xattr.security.capability', encodeCapabilities(entry.capabilities)]);
   }
   if (options.xattrs?.selinux === true && entry.label !== undefined) {
-    // libselinux stores contexts with their final NUL.
+    // libselinux stores contexts with their terminating NUL.
     records.push(['SCHILY.xattr.security.selinux', `${entry.label}\0`]);
   }
   return records;
 }
 
-/** Name and prefix of the ustar header, split at a slash; undefined where the name does not fit. */
+/** Name and prefix for the ustar header, split at a slash; undefined if the name does not fit. */
 function placeName(name: string): { readonly name: string; readonly prefix: string } | undefined {
   if (!isAscii(name)) return undefined;
   if (name.length <= 100) return { name, prefix: '' };
   if (name.length > 256) return undefined;
-  // The last slash of a folder stays with its name.
+  // The trailing slash of a folder stays with its name.
   const slash = name.indexOf('/', name.length - 101);
   if (slash < 1 || slash > 155 || slash >= name.length - 1) return undefined;
   return { name: name.slice(slash + 1), prefix: name.slice(0, slash) };
@@ -175,7 +175,7 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** The largest number that an octal field of `length` bytes with a final NUL holds. */
+/** The largest number that fits into an octal field of `length` bytes with a terminating NUL. */
 function maxOctal(length: number): number {
   return 8 ** (length - 1) - 1;
 }
@@ -192,7 +192,7 @@ interface Header {
   readonly link: string;
 }
 
-/** A ustar header block (POSIX.1-2017, pax, "ustar Interchange Format"); owners' names stay empty, so numbers count. */
+/** A ustar header block (POSIX.1-2017, pax, "ustar Interchange Format"); owner names stay empty, so ids count. */
 function header(fields: Header): Buffer {
   const bytes = Buffer.alloc(block);
   const octal = (value: number, at: number, length: number) =>
@@ -216,7 +216,7 @@ function header(fields: Header): Buffer {
   return bytes;
 }
 
-/** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
+/** `LENGTH KEY=VALUE\n`; the length includes its own digits. */
 function paxRecord(key: string, value: string | Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as string), Buffer.from('\n')]);
   let length = rest.length + 1;

@@ -3,8 +3,8 @@ import type { RepoPackage } from '../repo/metadata.ts';
 
 /**
  * A root filesystem as a value: every path with its attributes and content digest, sorted by path (byte order), parents
- * before children. Paths are absolute without a trailing slash; the root folder itself is `/`. The bytes of files lie
- * in the content store under `digest`.
+ * before children. Paths are absolute without a trailing slash; the root folder itself is `/`. File contents are in the
+ * content store under `digest`.
  */
 export interface Tree {
   readonly entries: readonly Entry[];
@@ -13,7 +13,7 @@ export interface Tree {
 }
 
 export interface TreePackage extends Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm'> {
-  /** Kinds of scriptlets that rpm would run when it installs the package (`post`, …); a tree is composed without them. */
+  /** Kinds of scriptlets that rpm would run when installing the package (`post`, …); composing a tree does not run them. */
   readonly scriptlets: readonly string[];
 }
 
@@ -21,21 +21,21 @@ interface EntryBase {
   readonly path: string;
   /** Permission bits with setuid, setgid and sticky: 0o0000–0o7777. */
   readonly mode: number;
-  /** Owner by name, as RPM keeps it; numbers come from the tree's own /etc/passwd and /etc/group. */
+  /** Owner name, as in the RPM; ids come from the tree's own /etc/passwd and /etc/group. */
   readonly user: string;
   readonly group: string;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly mtime: number;
   /** SELinux context, once labelled. */
   readonly label?: string;
-  /** Names of the packages that own the path; empty for what a finaliser wrote. */
+  /** Names of the packages that own the path; empty for files that a finaliser wrote. */
   readonly packages: readonly string[];
 }
 
 export interface FileEntry extends EntryBase {
   readonly kind: 'file';
   readonly digest: Digest;
-  /** bytes */
+  /** In bytes. */
   readonly size: number;
   /** File capabilities as text (`cap_net_raw=ep`). */
   readonly capabilities?: string;

@@ -9,16 +9,16 @@ import { readRpm } from '../rpm/read.ts';
 import type { RpmFile, RpmPackage } from '../rpm/types.ts';
 import type { Entry, TreePackage } from './tree.ts';
 
-/** What a package brings into a tree. The bytes of its files are in the content store. */
+/** The content of a package for a tree. File contents are in the content store. */
 export interface Unpacked {
   readonly package: TreePackage;
   readonly entries: readonly Entry[];
 }
 
-/** Files up to this many bytes are hashed in memory and written in one go: most of a distribution is small files. */
+/** Files up to this size in bytes are hashed in memory and written in one call: most files of a distribution are small. */
 const smallFile = 1 << 20;
 
-/** Unpacks an RPM of the content store into the content store, once: later calls read the list. */
+/** Unpacks an RPM from the content store into the content store, once: later calls read the cached list. */
 export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> {
   const result = await perform(engine, {
     kind: 'unpack-rpm',
@@ -29,7 +29,7 @@ export async function unpackRpm(engine: Engine, rpm: Digest): Promise<Unpacked> 
   return result.value as Unpacked;
 }
 
-/** A blob of the content store; that of a hard-link set comes with one member of it, in rpm's payloads the last. */
+/** A blob in the content store. In a hard-link set only one member has content, in rpm's payloads the last. */
 interface Content {
   readonly digest: Digest;
   readonly size: number;
@@ -45,9 +45,9 @@ async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
     if (file.kind !== 'file' || content === undefined) continue;
     const blob = await putContent(engine, file, content);
     if (file.digest !== undefined && pkg.fileDigestAlgorithm === 'sha256' && blob.digest !== file.digest) {
-      throw new WeirError('bad-rpm', `${file.path} is not what the package's header says`, {
+      throw new WeirError('bad-rpm', `${file.path} does not match the package's header`, {
         where,
-        hint: 'the package is damaged; delete it from the cache or the repository and fetch it again',
+        hint: 'the package is damaged; delete it from the cache or the repository and download it again',
       });
     }
     contents.set(file.path, blob);

@@ -26,11 +26,11 @@ function conflict(work: () => unknown): WeirError {
     if (error instanceof WeirError) return error;
     throw error;
   }
-  throw new Error('no conflict');
+  throw new Error('expected a conflict');
 }
 
 describe('merging packages into a tree', () => {
-  test('folders that no package owns are made', () => {
+  test('adds folders that no package owns', () => {
     const tree = mergePackages([pkg('a', [file('/usr/share/a/f')])]);
     expect(tree.entries.map((entry) => entry.path)).toEqual([
       '/',
@@ -41,16 +41,16 @@ describe('merging packages into a tree', () => {
     ]);
   });
 
-  test('an identical file is shared and names all its owners', () => {
+  test('shares an identical file and lists all its owners', () => {
     const tree = mergePackages([pkg('b', [file('/f')]), pkg('a', [file('/f')])]);
     expect(tree.entries.at(-1)).toMatchObject({ path: '/f', packages: ['a', 'b'] });
   });
 
   test.each([
-    ['other content', file('/f', 'aa'), file('/f', 'bb')],
-    ['another mode', file('/f', 'aa', 0o644), file('/f', 'aa', 0o755)],
+    ['different content', file('/f', 'aa'), file('/f', 'bb')],
+    ['a different mode', file('/f', 'aa', 0o644), file('/f', 'aa', 0o755)],
     ['a file and a folder', file('/f'), dir('/f')],
-    ['links that point elsewhere', link('/f', 'x'), link('/f', 'y')],
+    ['different link targets', link('/f', 'x'), link('/f', 'y')],
     ['a link and a file', link('/f', 'x'), file('/f')],
   ])('%s is a conflict that names path and packages', (_what, one, other) => {
     const error = conflict(() => mergePackages([pkg('a', [one]), pkg('b', [other])]));
@@ -60,13 +60,13 @@ describe('merging packages into a tree', () => {
     expect(error.hint).toBeDefined();
   });
 
-  test('a file where another package needs a folder is a conflict', () => {
+  test('reports a file where another package needs a folder', () => {
     expect(conflict(() => mergePackages([pkg('a', [file('/x')]), pkg('b', [file('/x/y')])])).code).toBe(
       'file-conflict',
     );
   });
 
-  test('a path below a link to a folder goes to where the link points, through several links', () => {
+  test('moves a path below a link to a folder to the link target, through several links', () => {
     const tree = mergePackages([
       pkg('filesystem', [
         link('/lib64', 'usr/lib64'),
@@ -79,12 +79,12 @@ describe('merging packages into a tree', () => {
     expect(tree.entries.find((entry) => entry.kind === 'file')?.path).toBe('/usr/lib/x86_64-linux-gnu/libz.so.1');
   });
 
-  test('links in a circle end in an error or a tree, not in a hang', () => {
+  test('ends for circular links, with an error or a tree', () => {
     const tree = mergePackages([pkg('a', [link('/a', 'b'), link('/b', 'a')]), pkg('b', [])]);
     expect(tree.entries.map((entry) => entry.path)).toEqual(['/', '/a', '/b']);
   });
 
-  test('a folder with attributes of its own wins over a plain one, in either order', () => {
+  test('prefers a folder with non-default attributes, in either order', () => {
     const plain = pkg('a', [dir('/var')]);
     const special = pkg('b', [dir('/var', 0o1777)]);
     for (const order of [
@@ -102,7 +102,7 @@ describe('merging packages into a tree', () => {
     { selector: (each) => each.name, maxLength: 6 },
   );
 
-  test('the order of packages makes no difference, neither to the tree nor to whether it is one', () => {
+  test('does not depend on the order of packages', () => {
     fc.assert(
       fc.property(packages, fc.nat(), (specs, seed) => {
         const unpacked = specs.map((spec) =>
@@ -126,7 +126,7 @@ describe('merging packages into a tree', () => {
     );
   });
 
-  test('entries are sorted, unique, and every parent is a folder that comes before', () => {
+  test('gives entries that are sorted and unique, with every parent before its children', () => {
     fc.assert(
       fc.property(packages, (specs) => {
         let tree: ReturnType<typeof mergePackages>;

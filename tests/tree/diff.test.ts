@@ -6,7 +6,7 @@ import { anyEntries, withoutTimes } from './entries.ts';
 
 const trees = anyEntries.map(withoutTimes);
 
-/** The tree that a difference says comes out of `a`, from nothing but what the difference says. */
+/** Applies a difference to `a`, using only the difference itself. */
 function apply(a: readonly ListedEntry[], diff: TreeDiff): ListedEntry[] {
   const entries = new Map(a.map((entry) => [entry.path, entry]));
   for (const { path } of diff.removed) entries.delete(path);
@@ -47,7 +47,7 @@ describe('the difference of two trees', () => {
     );
   });
 
-  test('put on the first gives the second, from the named aspects alone', () => {
+  test('applied to the first tree gives the second', () => {
     fc.assert(
       fc.property(trees, trees, (a, b) => {
         expect(apply(a, diffTrees(a, b))).toEqual(b);
@@ -55,7 +55,7 @@ describe('the difference of two trees', () => {
     );
   });
 
-  test('turned around is the difference of the trees turned around', () => {
+  test('of the swapped trees is the swapped difference', () => {
     fc.assert(
       fc.property(trees, trees, (a, b) => {
         const { added, removed, changed } = diffTrees(a, b);

@@ -3,7 +3,7 @@ import { sortEntries } from '../../src/tree/compose.ts';
 import type { ListedEntry } from '../../src/tree/listing.ts';
 import type { Entry } from '../../src/tree/tree.ts';
 
-// Few, so that two trees have paths in common.
+// A small set, so that two trees share paths.
 const path = fc.constantFrom('/', '/a', '/a/b', '/a-b', '/ä', '/z"\n', '/c/d', '/c');
 const owner = fc.constantFrom('root', 'chrony');
 const digest = fc.constantFrom('aa', 'bb', 'cc');
@@ -39,7 +39,7 @@ const link = fc.record(
   { requiredKeys: ['path', 'mode', 'user', 'group', 'mtime', 'packages', 'kind', 'target'] },
 );
 
-/** Entries with every attribute, in the order of a tree; whether they would make a file system does not matter. */
+/** Entries with every attribute, in a tree's order; they need not form a valid file system. */
 export const anyEntries: fc.Arbitrary<readonly Entry[]> = fc
   .uniqueArray(fc.oneof(file, folder, link), { selector: (entry) => entry.path, maxLength: 8 })
   .map((entries) => sortEntries(entries as Entry[]));

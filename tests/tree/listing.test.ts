@@ -6,7 +6,7 @@ import type { Entry } from '../../src/tree/tree.ts';
 import { anyEntries, withoutTimes } from './entries.ts';
 
 describe('a tree as JSON Lines', () => {
-  test('is one entry a line with what it says, keys in a fixed order', () => {
+  test('has one entry per line with its attributes, keys in a fixed order', () => {
     const owned = { user: 'root', group: 'root', mtime: 7, packages: ['iputils'] } as const;
     const label = 'system_u:object_r:ping_exec_t:s0';
     const entries: Entry[] = [
@@ -35,7 +35,7 @@ describe('a tree as JSON Lines', () => {
     );
   });
 
-  test('is read back as it was, but for times', () => {
+  test('round-trips, except for times', () => {
     fc.assert(
       fc.property(anyEntries, (entries) => {
         expect(parseListing(printListing({ entries }), 'tree')).toEqual(withoutTimes(entries));
@@ -43,7 +43,7 @@ describe('a tree as JSON Lines', () => {
     );
   });
 
-  test('keys of a later version are passed over', () => {
+  test('ignores unknown keys', () => {
     const line = '{"path":"/","kind":"directory","mode":"0755","user":"root","group":"root","acl":"x"}';
     expect(parseListing(line, 'tree')).toEqual([
       { path: '/', kind: 'directory', mode: 0o755, user: 'root', group: 'root', packages: [] },
@@ -51,14 +51,14 @@ describe('a tree as JSON Lines', () => {
   });
 
   test.each([
-    ['no JSON', '{"path":'],
-    ['no object', '7'],
+    ['invalid JSON', '{"path":'],
+    ['not an object', '7'],
     ['an unknown kind', '{"path":"/x","kind":"socket","mode":"0755","user":"root","group":"root"}'],
     ['a file without a digest', '{"path":"/x","kind":"file","mode":"0755","user":"root","group":"root","size":1}'],
     ['a link without a target', '{"path":"/x","kind":"symlink","mode":"0777","user":"root","group":"root"}'],
     ['a mode in words', '{"path":"/x","kind":"directory","mode":"rwx","user":"root","group":"root"}'],
     [
-      'packages that are no list',
+      'packages that are not a list',
       '{"path":"/x","kind":"directory","mode":"0755","user":"root","group":"root","packages":1}',
     ],
   ])('%s is an error with its line', (_what, line) => {

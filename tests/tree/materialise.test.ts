@@ -10,7 +10,7 @@ let cache: string;
 let told: string[];
 let tree: Tree;
 
-/** As another run does it, which knows nothing of this one. */
+/** As in another run, which has no memory of this one. */
 async function materialiseAnew(): Promise<string> {
   vi.resetModules();
   const { materialise } = await import('../../src/tree/materialise.ts');
@@ -45,7 +45,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(cache, { recursive: true, force: true }));
 
-test('a tree as a folder: files by their content, executable or not', async () => {
+test('a tree as a folder: files with their content, executable or not', async () => {
   const root = await materialiseAnew();
   expect(await readFile(join(root, 'bin/sh'), 'utf8')).toBe('shell');
   expect((await lstat(join(root, 'usr/bin/sh'))).mode & 0o7777).toBe(0o555);
@@ -57,7 +57,7 @@ test('a tree as a folder: files by their content, executable or not', async () =
 });
 
 const harms: Readonly<Record<string, (root: string) => Promise<void>>> = {
-  'other bytes, with the old times': async (root) => {
+  'wrong bytes, with the old times': async (root) => {
     const { atime, mtime } = await lstat(join(root, 'usr/bin/sh'));
     await rm(join(root, 'usr/bin/sh'));
     await writeFile(join(root, 'usr/bin/sh'), 'SHELL', { mode: 0o555 });
@@ -70,7 +70,7 @@ const harms: Readonly<Record<string, (root: string) => Promise<void>>> = {
     await rename(join(root, 'usr/bin/sh'), join(root, 'etc/profile'));
     await rename(join(root, 'x'), join(root, 'usr/bin/sh'));
   },
-  'a link that leads elsewhere': async (root) => {
+  'a link with another target': async (root) => {
     await rm(join(root, 'bin'));
     await symlink('/tmp', join(root, 'bin'));
   },
@@ -78,7 +78,7 @@ const harms: Readonly<Record<string, (root: string) => Promise<void>>> = {
 };
 
 describe.each(Object.keys(harms))('a root with %s', (harm) => {
-  test('is told and made again', async () => {
+  test('is reported and recreated', async () => {
     const root = await materialiseAnew();
     await harms[harm]!(root);
     expect(await isWhole(root)).toBe(false);
@@ -90,11 +90,11 @@ describe.each(Object.keys(harms))('a root with %s', (harm) => {
   });
 });
 
-test('what is written through a root into the store is found there', async () => {
+test('a write through a root into the store is detected', async () => {
   const root = await materialiseAnew();
   await chmod(join(root, 'etc/profile'), 0o644);
   await writeFile(join(root, 'etc/profile'), 'evil\n');
   await chmod(join(root, 'etc/profile'), 0o444);
-  // The folder is to be made again, of a blob that is removed now.
+  // Recreating the folder needs the blob, which is corrupt.
   await expect(materialiseAnew()).rejects.toMatchObject({ code: 'bad-blob' });
 });

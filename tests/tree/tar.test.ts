@@ -61,7 +61,7 @@ const anEntry = fc.oneof(
 );
 
 describe('treeTar', () => {
-  test('what goes in comes out, read by another reader', async () => {
+  test('round-trips through another reader', async () => {
     const ids = { passwd: await file('/etc/passwd', passwd), group: await file('/etc/group', group) };
     const users = parseIds(passwd);
     const groups = parseIds(group);
@@ -97,7 +97,7 @@ describe('treeTar', () => {
     );
   });
 
-  test('GNU tar lists and compares it', async () => {
+  test('is accepted by GNU tar', async () => {
     const long = `/${'d'.repeat(120)}`;
     const entries = [
       { ...base, kind: 'directory', path: '/' },
@@ -131,7 +131,7 @@ describe('treeTar', () => {
     ]);
   });
 
-  test('attributes come out when asked for, and only then', async () => {
+  test('includes attributes only on request', async () => {
     const entries = [
       await file('/ping', 'elf', { capabilities: 'cap_net_raw=ep', label: 'u:r:t:s0' } as Partial<Entry>),
     ];
@@ -147,12 +147,12 @@ describe('treeTar', () => {
     expect(full.includes(record)).toBe(true);
   });
 
-  test('an unknown owner and lost content are errors that say where', async () => {
+  test('reports unknown owners and missing content with their place', async () => {
     const orphan = { ...base, kind: 'directory', path: '/var/lib/x', user: 'ghost', packages: ['x'] } as Entry;
     await expect(bytesOf(tree([orphan]))).rejects.toMatchObject({
       code: 'unknown-owner',
       where: { package: 'x' },
-      message: '/var/lib/x belongs to the user ghost, which /etc/passwd does not have',
+      message: '/var/lib/x belongs to the user ghost, which is not in /etc/passwd',
     });
     const lost = { ...base, kind: 'file', path: '/lost', digest: sha256('never stored'), size: 12 } as Entry;
     await expect(bytesOf(tree([lost]))).rejects.toMatchObject({ code: 'missing-blob' });
@@ -160,7 +160,7 @@ describe('treeTar', () => {
 });
 
 describe('encodeCapabilities', () => {
-  // Bytes as setcap(8) wrote them.
+  // Expected bytes as written by setcap(8).
   test.each([
     ['cap_net_raw=ep', '0100000200200000000000000000000000000000'],
     ['cap_net_raw,cap_net_admin+ep', undefined],
@@ -172,7 +172,7 @@ describe('encodeCapabilities', () => {
   });
 
   test.each(['', 'cap_nothing=ep', 'net_raw=ep', 'cap_net_raw', '+ep', 'cap_net_raw=ep cap_chown=p'])(
-    '"%s" is refused',
+    '"%s" is rejected',
     (text) => {
       expect(() => encodeCapabilities(text)).toThrow(expect.objectContaining({ code: 'bad-capabilities' }));
     },
