@@ -5,7 +5,7 @@ import type { ArchiveTools } from '../overlay/compression.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
-/** What overlays into archives need of the toolbox, which is opened only when it comes to that. */
+/** The toolbox programs for overlays into archives; the toolbox is opened only when one is needed. */
 export function archiveTools(workspace: ProjectWorkspace): ArchiveTools {
   let toolbox: Promise<Toolbox> | undefined;
   return {

@@ -14,32 +14,32 @@ import type { Workspace } from './workspace.ts';
 export interface Part {
   readonly name: string;
   readonly path: string;
-  /** On the disk; what several parts share by hard links counts for the first of them. */
+  /** Disk usage; a file with hard links in several parts counts for the first of them. */
   readonly megabytes: number;
 }
 
-/** What the parts of the cache are for, in the order in which shared files are counted. */
+/** Descriptions of the cache's parts, in the order in which shared files are counted. */
 export const cacheParts: Readonly<Record<string, string>> = {
   store: 'downloads, packages and all other content, by digest',
-  actions: 'what was done before, by digest of its inputs',
+  actions: 'cached results, by digest of their inputs',
   toolbox: 'the tools, unpacked',
-  launcher: 'the programs that make sandboxes',
-  repos: 'repositories that packages are resolved from',
+  launcher: 'the programs that create sandboxes',
+  repos: 'repositories for resolving packages',
   roots: 'buildroots',
   apt: "apt's lists of packages",
   dnf: 'metadata of repositories that were queried',
   git: 'upstream git repositories',
-  rendered: 'what rendered specs were made from',
-  hashes: 'digests of downloaded files under other algorithms',
-  custom: 'which content the scripts of source files made',
-  stamps: 'how the files of images lay in output folders when they were last read',
+  rendered: 'digests of the inputs of rendered specs',
+  hashes: 'digests of downloaded files by other algorithms',
+  custom: 'results of scripts that generate source files',
+  stamps: 'stamps of image files in output folders',
   logs: 'logs of failed builds',
-  scratch: 'work under way',
-  tmp: 'work under way',
-  keys: 'the development key; --cache leaves it, so that installed systems go on trusting what is built',
+  scratch: 'work in progress',
+  tmp: 'work in progress',
+  keys: 'the development key; --cache keeps it, because installed systems trust it',
 };
 
-/** What the cache and the output folder hold, by part. */
+/** Disk usage of the cache and the output folder, by part. */
 export async function usage(workspace: Pick<Workspace, 'cache' | 'out'>): Promise<{ cache: Part[]; out: Part }> {
   const there = await readdir(workspace.cache);
   const order = Object.keys(cacheParts);
@@ -56,7 +56,7 @@ export async function usage(workspace: Pick<Workspace, 'cache' | 'out'>): Promis
   };
 }
 
-/** One `du` for all, so that a file with several links counts once. */
+/** One `du` call for all paths counts a file with several links once. */
 async function sizes(paths: readonly string[]): Promise<number[]> {
   if (paths.length === 0) return [];
   const { stdout } = await runOk(['du', '-s', '--block-size=1000', '--', ...paths]);
@@ -64,19 +64,19 @@ async function sizes(paths: readonly string[]): Promise<number[]> {
   return paths.map((path) => Math.round(Number(kilobytes.get(path) ?? 0) / 1000));
 }
 
-/** What `clean` removes. */
+/** What `clean` should remove. */
 export interface CleanChoice {
-  /** All of the cache but the keys. */
+  /** The whole cache except the keys. */
   readonly cache: boolean;
   /** The output folder. */
   readonly out: boolean;
-  /** Of the cache, what runs that were killed left behind and what the current locks no longer use. */
+  /** Only the parts of the cache that killed runs left behind or that the current locks no longer use. */
   readonly prune: boolean;
 }
 
 /**
- * Removes what was chosen. @returns what was removed
- * @throws WeirError `locked` while a build runs in the output folder, `not-output` where no build wrote that folder
+ * Removes the chosen parts. @returns the removed paths
+ * @throws WeirError `locked` while a build runs in the output folder, `not-output` if that folder was not written by a build
  */
 export async function clean(workspace: Workspace, choice: CleanChoice): Promise<string[]> {
   const removed: string[] = [];
@@ -90,7 +90,7 @@ export async function clean(workspace: Workspace, choice: CleanChoice): Promise<
   await withLock(lockPath, async () => {
     if (choice.prune && !choice.cache) for (const path of await stale(workspace)) await remove(path);
     if (choice.cache) {
-      // By name: whatever else is there is not Weir's.
+      // By name, because anything else there is not Weir's.
       for (const name of Object.keys(cacheParts)) if (name !== 'keys') await remove(join(workspace.cache, name));
     }
     if (choice.out && (await exists(workspace.out))) removed.push(...(await emptyOutput(workspace.out)));
@@ -101,8 +101,8 @@ export async function clean(workspace: Workspace, choice: CleanChoice): Promise<
 const hour = 3_600_000;
 
 /**
- * Folders of the cache that nothing needs: toolboxes that the lock does not name, and buildroots and repositories made more
- * than a week ago: they are made again from the store in seconds. What killed runs left is removed whenever a cache is opened.
+ * Unused folders of the cache: toolboxes that no lock refers to, and buildroots and repositories older than a week, which can
+ * be recreated from the store in seconds. Leftovers of killed runs are removed whenever a cache is opened.
  */
 async function stale({ cache, project }: Workspace): Promise<string[]> {
   const found: string[] = [];
@@ -123,7 +123,7 @@ async function stale({ cache, project }: Workspace): Promise<string[]> {
     for (const path of [folder, manifestOf(folder), launcherFolder(cache, toolboxDigest(locked.packages))])
       used.add(path);
   }
-  // Without a lock nothing says which are the old ones.
+  // Without a lock it is unknown which ones are in use.
   if (used.size > 0) for (const part of ['toolbox', 'launcher']) await older(part, hour);
   return found.filter((path) => !used.has(path)).sort();
 }

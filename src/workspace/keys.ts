@@ -5,7 +5,7 @@ import { openSigningKey, type SigningKey } from '../trust/gpg.ts';
 import { type ImageKeyOptions, imageKeyVariable } from '../trust/image-key.ts';
 import type { Workspace } from './workspace.ts';
 
-/** The key that signs packages and repositories: the one that the project names, or a development key in the cache. */
+/** The key for packages and repositories: the project's, or a development key in the cache. */
 export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<SigningKey> {
   return openSigningKey(toolbox, {
     cache: workspace.cache,
@@ -14,7 +14,7 @@ export function signingKey(workspace: Workspace, toolbox: Toolbox): Promise<Sign
   });
 }
 
-/** Where the key that signs images is. */
+/** Where to find the key for images. */
 export function imageKeyOptions({ cache, project }: Pick<Workspace, 'cache' | 'project'>): ImageKeyOptions {
   return { cache, publicKey: project.signing.imageKey, secret: process.env[imageKeyVariable] };
 }

@@ -4,34 +4,34 @@ import { WeirError } from '../base/errors.ts';
 import { exists, isTemporary, writeAtomic } from '../base/files.ts';
 import { removeTree } from '../engine/scratch.ts';
 
-/** Says that a folder is Weir's to write and to empty: any other may be anybody's. */
+/** Marker file that allows Weir to write to and empty a folder; without it the content may be the user's. */
 export const outputMarker = 'weir-output';
 
-/** The public half of the key that the images are signed with. */
+/** The public key of image signatures. */
 export const imageKeyFile = 'image-key.pem';
 
-/** Signature of `release.json` by that key, in base64: of its bytes as they stand. */
+/** Signature of `release.json` by that key, over its exact bytes, in base64. */
 export const releaseSignatureFile = 'release.json.sig';
 
-/** How long the run took that wrote the release: nobody signs it, as no two runs take the same time. */
+/** Duration of the run that wrote the release; unsigned, because it differs on every run. */
 export const timingsFile = 'timings.json';
 
-/** What Weir makes in an output folder; besides these there are temporaries. */
+/** Names that Weir creates in an output folder, apart from temporary files. */
 const results: readonly string[] = [
   ...['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, 'repo', timingsFile],
 ];
 
 /**
- * Checks that an output folder is new, empty or Weir's; nothing is written.
- * @throws WeirError `not-output` (exit 2) for a folder with anything else in it
+ * Checks that an output folder is missing, empty or Weir's, without writing anything.
+ * @throws WeirError `not-output` (exit 2) for a folder with other content
  */
 export async function claimOutput(out: string): Promise<void> {
   if (!(await exists(out)) || (await exists(join(out, outputMarker)))) return;
   const names = (await readdir(out)).filter((name) => name !== '.lock' && !isTemporary(name)).sort();
-  if (names.length > 0) throw notOutput(out, `it has ${names[0]}, which Weir did not make`);
+  if (names.length > 0) throw notOutput(out, `it contains ${names[0]}, which is not from Weir`);
 }
 
-/** Marks an output folder as Weir's, before anything of Weir's is written into it. */
+/** Marks an output folder as Weir's, before anything else is written into it. */
 export async function markOutput(out: string): Promise<void> {
   if (await exists(join(out, outputMarker))) return;
   await writeAtomic(
@@ -41,9 +41,9 @@ export async function markOutput(out: string): Promise<void> {
 }
 
 /**
- * Removes what Weir made in an output folder, and nothing else.
- * @returns the paths removed
- * @throws WeirError `not-output` (exit 2) where no build marked the folder as its own
+ * Removes what Weir created in an output folder, and nothing else.
+ * @returns the removed paths
+ * @throws WeirError `not-output` (exit 2) if the folder has no marker
  */
 export async function emptyOutput(out: string): Promise<string[]> {
   const removed: string[] = [];
@@ -52,7 +52,7 @@ export async function emptyOutput(out: string): Promise<string[]> {
     await removeTree(join(out, name));
     removed.push(join(out, name));
   }
-  // Last, so that a removal that was stopped can be taken up again.
+  // The marker goes last, so an interrupted removal can be repeated.
   await rm(join(out, outputMarker), { force: true });
   return removed;
 }
@@ -60,18 +60,18 @@ export async function emptyOutput(out: string): Promise<string[]> {
 /** @throws WeirError `not-output` (exit 2) */
 export async function checkOutput(out: string): Promise<void> {
   if ((await exists(out)) && !(await exists(join(out, outputMarker))))
-    throw notOutput(out, 'no build of Weir wrote it');
+    throw notOutput(out, 'no Weir build has written to it');
 }
 
 function notOutput(out: string, why: string): WeirError {
-  return new WeirError('not-output', `this is no output folder of Weir: ${why}; nothing was changed`, {
+  return new WeirError('not-output', `not an output folder of Weir: ${why}; nothing was changed`, {
     where: { file: out },
-    hint: 'name a new or empty folder, or the one that was given to weir build --out',
+    hint: 'use a new or empty folder, or an earlier weir build --out folder',
     exit: 2,
   });
 }
 
-/** Whether a name has its place in an output folder once no build is under way. */
+/** Whether a name belongs in an output folder when no build is running. */
 export function isResult(name: string): boolean {
   return name === outputMarker || name === '.lock' || results.includes(name);
 }

@@ -15,17 +15,17 @@ import { lockedDebs } from '../toolbox/toolbox-lock.ts';
 import { zstdOf } from '../toolbox/zstd.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 
-/** The seed as the rest of the pipeline sees it: an RPM repository, and what each package was made of. */
+/** The seed for the rest of the pipeline: an RPM repository and the origin of each package. */
 export interface SeedRepository {
   readonly source: RepoSource;
   readonly packages: ReadonlyMap<string, SeedPackage>;
-  /** Requirements that became recommendations. */
+  /** Number of requirements that became recommendations. */
   readonly demotions: number;
-  /** What the base channel starts from, as names that the seed's packages provide. */
+  /** Roots of the base channel, as names that the seed's packages provide. */
   readonly baseRoots: readonly string[];
 }
 
-/** Fetches the seed's Debian packages, converts them and lays them out as a repository in the cache. */
+/** Downloads the seed's Debian packages, converts them and creates a repository from them in the cache. */
 export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise<SeedRepository> {
   const { project, engine, cache, progress, clock, arch } = workspace;
   const seed = project.seed;
@@ -52,7 +52,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
       openApt: () => seedApt(workspace, seed),
       onProgress: (count, total) => stage.update(`downloaded ${count} of ${total} Debian packages`),
     });
-    if (locked.relocked !== undefined) stage.note(`seed.lock written anew: ${locked.relocked}`);
+    if (locked.relocked !== undefined) stage.note(`seed.lock rewritten: ${locked.relocked}`);
     stage.update(`converting ${locked.packages.length} Debian packages`);
     const ran = engine.counts.ran;
     const debs = locked.packages.map((deb) => ({ ...deb, path: uncheckedBlobPath(engine.store, deb.sha256) }));

@@ -9,16 +9,16 @@ import { type ToolSet, toolSets } from '../toolbox/toolbox.ts';
 import { readLock } from '../toolbox/toolbox-lock.ts';
 import { type ProjectWorkspace, toolboxStage } from './workspace.ts';
 
-/** One set of the toolbox as the lock has it. */
+/** One set of the toolbox, from the lock. */
 export interface LockedTools {
   readonly set: ToolSet;
-  /** What was asked for; the rest of `packages` comes with it. */
+  /** Requested packages; the rest of `packages` are dependencies. */
   readonly roots: readonly string[];
-  /** Empty where the set is not locked yet. */
+  /** Empty if the set is not locked yet. */
   readonly packages: readonly Pick<DebPackage, 'name' | 'version' | 'arch' | 'sha256'>[];
 }
 
-/** The tools by set, as `toolbox.lock` has them; nothing is fetched. */
+/** The tools by set, from `toolbox.lock`; downloads nothing. */
 export async function lockedTools(workspace: Pick<ProjectWorkspace, 'project'>): Promise<LockedTools[]> {
   const lock = join(workspace.project.root, '..', 'toolbox.lock');
   const sets: LockedTools[] = [];
@@ -39,23 +39,23 @@ export async function lockedTools(workspace: Pick<ProjectWorkspace, 'project'>):
 export function toolSet(name: string): ToolSet {
   if (Object.hasOwn(toolSets, name)) return name as ToolSet;
   const near = closest(name, Object.keys(toolSets))[0];
-  throw new WeirError('unknown-toolset', `the toolbox has no set ${name}`, {
-    hint: near === undefined ? `there are: ${Object.keys(toolSets).join(', ')}` : `did you mean ${near}?`,
+  throw new WeirError('unknown-toolset', `unknown toolbox set ${name}`, {
+    hint: near === undefined ? `known sets: ${Object.keys(toolSets).join(', ')}` : `did you mean ${near}?`,
     exit: 2,
   });
 }
 
-/** How `runOnTerminal` runs a tool. */
+/** Options of `runOnTerminal`. */
 export interface TerminalOptions {
   /** Shares the host's network. */
   readonly network?: boolean;
-  /** Folders of the host that it sees, beside the working folder. */
+  /** Folders of the host that the tool sees, in addition to the working folder. */
   readonly binds?: readonly Bind[];
 }
 
 /**
- * Runs one of the tools on this process's terminal. It sees the toolbox's programs and the working folder, which it may
- * write. @returns its exit code
+ * Runs a tool on this process's terminal. It sees the toolbox's programs and the working folder, which it may write to.
+ * @returns its exit code
  */
 export async function runOnTerminal(
   workspace: ProjectWorkspace,
@@ -65,14 +65,14 @@ export async function runOnTerminal(
 ): Promise<number> {
   const toolbox = await toolboxStage(workspace, set);
   const cwd = process.cwd();
-  // A folder of the system has the toolbox's own in its place.
+  // A system folder is replaced by the toolbox's own inside.
   const bound = !/^\/(usr|etc|bin|sbin|lib|lib64|dev|proc|sys|)(\/|$)/.test(cwd);
   const cache = await realpath(workspace.cache);
   const within = (path: string, folder: string): boolean => `${path}/`.startsWith(`${folder}/`);
   if (bound && within(cwd, cache)) {
-    throw new WeirError('bad-folder', 'the tool would see the cache, and could write it', {
+    throw new WeirError('bad-folder', 'the tool could write to the cache from this folder', {
       where: { file: cwd },
-      hint: 'change to a folder outside of it',
+      hint: 'change to a folder outside of the cache',
       exit: 2,
     });
   }
@@ -82,7 +82,7 @@ export async function runOnTerminal(
     argv,
     network: options.network === true,
     binds: [...(bound ? [{ from: cwd, writable: true }] : []), ...(options.binds ?? [])],
-    // Who works in their home folder has the cache below it.
+    // If the working folder is a home folder, the cache is below it and must be hidden.
     ...(bound ? { cwd, hidden: within(cache, cwd) ? [cache] : [] } : {}),
   });
   const env = {

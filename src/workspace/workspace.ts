@@ -18,39 +18,39 @@ export interface ProjectWorkspace {
   readonly project: Project;
   readonly engine: Engine;
   readonly cache: string;
-  /** Where results go. */
+  /** The output folder. */
   readonly out: string;
   readonly arch: Architecture;
   readonly progress: Progress;
-  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  /** Ignores a lock that is missing or is for another commit than the configuration. */
   readonly skipLockValidation?: boolean;
 }
 
-/** Everything that a command works with: the project, the caches, the release with its clock, and the way to tools. */
+/** What commands work with: the project, the caches, the release with its clock, and access to the tools. */
 export interface Workspace extends ProjectWorkspace {
   readonly release: ReleaseConfig;
-  /** seconds since 1970; the one clock of the release */
+  /** Seconds since 1970; the single clock of the release. */
   readonly clock: number;
 }
 
 export interface WorkspaceOptions {
   readonly directory: string;
-  /** Further configuration files, and how strictly they are read. */
+  /** Further configuration files, and how strictly to read them. */
   readonly load?: LoadOptions;
-  /** Output folder; by default what `[project] output-dir` says, else `out` beside the project's folder. */
+  /** Output folder; defaults to `[project] output-dir`, then to `out` beside the project's folder. */
   readonly out?: string;
   readonly progress: Progress;
 }
 
-/** Loads the project and opens the caches; nothing is fetched. */
+/** Loads the project and opens the caches; downloads nothing. */
 export async function openProjectWorkspace(options: WorkspaceOptions): Promise<ProjectWorkspace> {
   const cache = cacheRoot();
-  refuseLineBreak(cache, "the cache's folder", 'point XDG_CACHE_HOME at another one');
+  refuseLineBreak(cache, "the cache's folder", 'set XDG_CACHE_HOME to another folder');
   refuseLineBreak(resolve(options.directory), "the project's folder", 'move the project');
   const project = await loadProject(options.directory, options.load);
-  // Absolute: tools run in other folders.
+  // Absolute, because tools run in other folders.
   const out = resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'));
-  refuseLineBreak(out, 'the folder of the results', 'name another one with --out');
+  refuseLineBreak(out, 'the output folder', 'use another folder with --out');
   return {
     project,
     engine: await openEngine(cache, (text) => options.progress.note('cache', text)),
@@ -62,29 +62,29 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
 }
 
 /**
- * Says at the start what git, debugfs and apt would say late and badly: they take a path for one line. Every other character works.
- * @throws WeirError `bad-path` (exit 2)
+ * Rejects early what git, debugfs and apt would fail on with a confusing error: they read paths by line. Every other character
+ * works. @throws WeirError `bad-path` (exit 2)
  */
 function refuseLineBreak(path: string, what: string, hint: string): void {
   if (!/[\n\r]/.test(path)) return;
   throw new WeirError('bad-path', `${what} has a line break in its path: ${JSON.stringify(path)}`, { hint, exit: 2 });
 }
 
-/** A workspace of a project that says what its release is. @throws WeirError `no-release` */
+/** Opens the workspace of a project with a release. @throws WeirError `no-release` */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const workspace = await openProjectWorkspace(options);
   const { release, file } = workspace.project;
   if (release === undefined) {
     throw new WeirError('no-release', 'the project has no [release] table', {
       where: { file },
-      hint: 'add [release] with version and snapshot',
+      hint: 'add a [release] table with version and snapshot',
       exit: 2,
     });
   }
   return { ...workspace, release, clock: release.epoch };
 }
 
-/** The private apt that the seed comes by. */
+/** The private apt that downloads the seed. */
 export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
   const { project, cache, arch } = workspace;
   return openApt(join(cache, 'apt', `${seed.suite}-${seed.sourceSuite}-${arch}`), {
@@ -96,14 +96,14 @@ export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
   });
 }
 
-/** What is missing in the sandboxes that a user has to ask for by name. */
+/** Missing isolation in the sandboxes that must be requested by name. */
 const weakerJails: Readonly<Record<Toolbox['jail']['kind'], string | undefined>> = {
   bubblewrap: undefined,
   'bubblewrap-root': "no user namespace: Weir's own tools run as the host's root, with few capabilities",
-  chroot: 'this is no boundary: builds see the network and other processes; build only what you trust',
+  chroot: 'no security boundary: builds see the network and other processes; build only code that you trust',
 };
 
-/** The toolbox stage: the tools, fetched where they are not there yet. */
+/** The toolbox stage: opens the tools, downloading them if necessary. */
 export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): Promise<Toolbox> {
   const { project, cache, engine, progress } = workspace;
   const folder = project.toolbox.root;
@@ -126,9 +126,9 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
         }),
       onProgress: stage.update,
     });
-    if (report.relocked !== undefined) stage.note(`toolbox.lock written anew: ${report.relocked}`);
+    if (report.relocked !== undefined) stage.note(`toolbox.lock rewritten: ${report.relocked}`);
     if (report.changed !== undefined) {
-      stage.note(`unpacked again: the toolbox was not as unpacked: ${report.changed.slice(0, 3).join(', ')}`);
+      stage.note(`unpacked again, because files had been modified: ${report.changed.slice(0, 3).join(', ')}`);
     }
     const weaker = weakerJails[report.toolbox.jail.kind];
     if (weaker !== undefined) stage.note(`WEIR_JAIL=${report.toolbox.jail.kind}: ${weaker}`);
@@ -141,8 +141,8 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
 }
 
 /**
- * The lock beside the project's folder. A project without a release, such as one written for azldev, keeps none: it has
- * the tools that this Weir comes with, by a copy of its lock in the cache.
+ * The lock beside the project's folder. A project without a release, such as one written for azldev, has none and uses the tools
+ * of this version of Weir, through a copy of its lock in the cache.
  */
 async function toolboxLock({ project, cache }: ProjectWorkspace): Promise<string> {
   if (project.release !== undefined) return join(project.root, '..', 'toolbox.lock');

@@ -8,7 +8,7 @@ describe('clean --out', () => {
     const dir = folder({ 'release.json': '{}', 'repo/x': '', 'images/y': '' });
     const { code, stdout, stderr } = weir(['clean', '--out', '--cache', '--out-dir', dir]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain('no output folder of Weir');
+    expect(stderr).toContain('not an output folder of Weir');
     expect(readdirSync(dir).sort()).toEqual(['images', 'release.json', 'repo']);
   });
 
@@ -32,7 +32,7 @@ describe('build --out', () => {
     const dir = folder({ 'images/holiday.jpg': '' });
     const { code, stderr } = weir(['build', '--out', dir]);
     expect(code).toBe(2);
-    expect(stderr).toContain('it has images, which Weir did not make');
+    expect(stderr).toContain('it contains images, which is not from Weir');
     expect(readdirSync(dir)).toEqual(['images']);
   });
 });

@@ -56,5 +56,5 @@ test('a line break in a path is told at the start, with what to do', async () =>
   expectError(refused, { exit: 2, says: /the cache's folder has a line break in its path/, hint: /XDG_CACHE_HOME/ });
   const out = join(await newFolder('odd'), 'a\nb');
   const also = await weir(['-C', await projectWith({}), 'build', '--out', out]);
-  expectError(also, { exit: 2, says: /the folder of the results has a line break in its path/, hint: /--out/ });
+  expectError(also, { exit: 2, says: /the output folder has a line break in its path/, hint: /--out/ });
 });
