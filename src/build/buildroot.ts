@@ -10,27 +10,27 @@ import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
 import { materialise } from '../tree/materialise.ts';
 
-/** What a build needs of the world around it. */
+/** The environment of a build. */
 export interface BuildContext {
   readonly engine: Engine;
   readonly toolbox: Toolbox;
   readonly cache: string;
-  /** RPM architecture. */
+  /** RPM architecture name. */
   readonly arch: string;
-  /** seconds since 1970 */
+  /** Seconds since 1970. */
   readonly clock: number;
 }
 
-/** A root to build in: known by its packages, made as a folder only when something really is built. */
+/** A root to build in: identified by its packages; its folder is created only for an actual build. */
 export interface Buildroot {
-  /** Digest over its packages, and the code and tools that make a root of them. */
+  /** Digest of its packages and of the code and tools that create the root. */
   readonly digest: Digest;
   readonly packages: readonly RepoPackage[];
-  /** The folder, composed on the first call; never written to. */
+  /** The folder, composed on the first call; it must not be written to. */
   readonly open: () => Promise<string>;
 }
 
-/** Resolves the buildroot that holds `wanted` and all it needs. */
+/** Resolves the buildroot with `wanted` and its dependencies. */
 export async function planBuildroot(
   context: BuildContext,
   sources: readonly RepoSource[],
@@ -60,7 +60,7 @@ async function composeBuildroot(context: BuildContext, packages: readonly RepoPa
   return materialise(context.engine, tree, context.cache);
 }
 
-/** Where logs of builds are kept. */
+/** The folder for build logs. */
 export function logFolder(cache: string): string {
   return join(cache, 'logs');
 }

@@ -13,22 +13,22 @@ import { readRpm } from '../rpm/read.ts';
 import { type BuildContext, type Buildroot, logFolder } from './buildroot.ts';
 import type { BuildInput } from './specquery.ts';
 
-/** What building a component gave. */
+/** The result of building a component. */
 export interface Built {
   readonly component: string;
-  /** Binary packages with their debuginfo. */
+  /** Binary packages, including debuginfo. */
   readonly packages: readonly RepoPackage[];
   readonly source: RepoPackage;
-  /** The whole build log. */
+  /** Path of the whole build log. */
   readonly log: string;
-  /** seconds that the build took when it was really done */
+  /** Seconds that the build took when it was run, not read from the cache. */
   readonly seconds: number;
   readonly cached: boolean;
 }
 
 /**
- * Builds binary, source and debug packages with rpmbuild in a sandbox without network. Nothing but the sources, the
- * buildroot's packages, the architecture and the clock counts.
+ * Builds binary, source and debug packages with rpmbuild in a sandbox without network. The result depends only on the sources,
+ * the buildroot's packages, the architecture and the clock.
  * @throws WeirError `build-failed` with the log's last lines
  */
 export async function buildComponent(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<Built> {
@@ -71,7 +71,7 @@ async function rpmbuild(
       '_topdir /builddir',
       '--define',
       '_build_id_links compat',
-      // Whatever macros a distribution has: no wall clock and no host name get into a package.
+      // Whatever the distribution's macros: no wall clock and no host name in a package.
       '--define',
       'use_source_date_epoch_as_buildtime 1',
       '--define',
@@ -107,7 +107,7 @@ async function rpmbuild(
 }
 
 async function buildError(context: BuildContext, input: BuildInput, log: string, code: number): Promise<WeirError> {
-  // The scratch folder goes; the log of a failure is what the user needs most.
+  // The scratch folder is removed, but the user needs the log of a failure.
   const kept = join(logFolder(context.cache), `${input.name}.failed.log`);
   await mkdir(logFolder(context.cache), { recursive: true });
   await copyFile(log, kept);
@@ -116,12 +116,12 @@ async function buildError(context: BuildContext, input: BuildInput, log: string,
   return new WeirError(
     'build-failed',
     missing === undefined
-      ? `rpmbuild ended with exit code ${code}`
+      ? `rpmbuild failed with exit code ${code}`
       : 'build dependencies are missing from the buildroot',
     {
       where: { component: input.name },
       details: lastLines(text, 15),
-      hint: `the whole log is ${kept}`,
+      hint: `see the full log: ${kept}`,
     },
   );
 }

@@ -24,27 +24,27 @@ export interface BuildInput {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** What rpm says of a spec, macros expanded. */
+/** Facts about a spec from rpm, with macros expanded. */
 export interface SpecFacts {
   readonly name: string;
   readonly version: string;
   readonly release: string;
-  /** As dnf takes them: `gcc`, `pkgconfig(zlib) >= 1.2`. */
+  /** In dnf's syntax: `gcc`, `pkgconfig(zlib) >= 1.2`. */
   readonly buildRequires: readonly string[];
   /** Names of the binary packages. */
   readonly packages: readonly string[];
-  /** Names that the binary packages provide, from the spec alone: no generated ones. */
+  /** Provides of the binary packages from the spec itself, without generated ones. */
   readonly provides: readonly string[];
-  /** Patches that are in the source package but that nothing applies, as `Patch7 (x.patch)`; as far as that can be told. */
+  /** Patches in the source package that are never applied, as `Patch7 (x.patch)`; only those that are certain. */
   readonly unapplied: readonly string[];
 }
 
-/** Asks rpmspec, inside a buildroot so that the distribution's macros count. @throws WeirError `bad-spec` */
+/** Queries rpmspec inside a buildroot, which has the distribution's macros. @throws WeirError `bad-spec` */
 export async function querySpec(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<SpecFacts> {
   const result = await perform(context.engine, {
     kind: 'query-spec',
     code: codeDigest(import.meta.url),
-    // Small files can be read by macros in the spec; archives cannot matter to what it says.
+    // Macros in the spec can read small files; archives cannot affect the result.
     inputs: { root: buildroot.digest, arch: context.arch, spec: input.spec, files: input.files },
     run: async () => ({ value: await query(context, buildroot, input) }),
   });
@@ -53,7 +53,7 @@ export async function querySpec(context: BuildContext, buildroot: Buildroot, inp
 
 async function query(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<SpecFacts> {
   return withScratch(context.engine.scratch, async (work) => {
-    // A folder that the builder may enter, in one that no other user of the host may.
+    // A folder that the builder can enter, in one that no other user of the host can.
     const folder = join(work, 'sources');
     await mkdir(folder);
     for (const [name, digest] of Object.entries(input.files))
@@ -84,14 +84,14 @@ q="rpmspec -q --target $1 --define '_sourcedir /tmp/sources'"
 eval "$q --srpm --qf 'N %{NAME}\\nV %{VERSION}\\nR %{RELEASE}\\n'" "$2"
 eval "$q --buildrequires" "$2" | sed 's/^/B /'
 eval "$q --qf 'P %{NAME}\\n[D %{PROVIDENAME}\\n]'" "$2"
-# What it reads without trouble it may still not print: then nothing is said of its patches.
+# rpm may fail to print a spec that it can query; its patches are then not reported.
 if (eval "rpmspec -P --target $1 --define '_sourcedir /tmp/sources'" "$2") > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
 `;
 
-/** @param text a spec as rpm prints it: conditionals decided, macros expanded, `/tmp/sources` its source folder */
+/** @param text a spec as printed by rpm: conditionals evaluated, macros expanded, source folder `/tmp/sources` */
 export function unappliedPatches(text: string): string[] {
   const spec = parseSpec(text);
-  // By a pattern, or by a name that only the shell knows.
+  // Applied by a pattern, or by a name that only the shell knows.
   if (/\/tmp\/sources(?:\/[^\s'"]*[*?[$]|\/?(?:[\s'";)]|$))/m.test(text)) return [];
   const uses = patchUses(spec);
   return namedPatches(spec)
@@ -118,25 +118,25 @@ function parseFacts(output: string): SpecFacts {
   };
 }
 
-/** A spec in a folder with the files that macros in it can read. */
+/** A spec in a folder with the files that its macros can read. */
 export interface SpecFolder {
   readonly component: string;
   readonly spec: Spec;
-  /** Holds `<component>.spec` and the files beside it; only read. */
+  /** Contains `<component>.spec` and the files beside it; read only. */
   readonly dir: string;
-  /** File name → SHA-256, of all that is in `dir`. */
+  /** File name → SHA-256 for everything in `dir`. */
   readonly files: Readonly<Record<string, string>>;
-  /** The distribution's macro files, in the order of loading: path → SHA-256. */
+  /** The distribution's macro files, in load order: path → SHA-256. */
   readonly macros: readonly { readonly path: string; readonly sha256: string }[];
-  /** RPM architecture. */
+  /** RPM architecture name. */
   readonly arch: string;
-  /** seconds since 1970, for specs that ask for the time */
+  /** Seconds since 1970, for specs that ask for the time. */
   readonly clock: number;
   /** Macros that files beside the spec define. */
   readonly defined: ReadonlySet<string>;
 }
 
-/** A dependency with what it is for: `post` for a scriptlet, `manual` for all else that a tag says. */
+/** A dependency with its kind: `post` for a scriptlet, `manual` for any other tag. */
 export interface Dependency {
   readonly name: string;
   readonly types: readonly string[];
@@ -161,7 +161,7 @@ export interface DescribedPackage {
   readonly obsoletes: readonly string[];
 }
 
-/** A spec with every macro expanded that rpm knows here. */
+/** A spec with every macro expanded that rpm can expand here. */
 export interface SpecDescription {
   readonly name: string;
   readonly epoch: string | undefined;
@@ -172,23 +172,23 @@ export interface SpecDescription {
   readonly url: string | undefined;
   readonly exclusiveArch: readonly string[];
   readonly excludeArch: readonly string[];
-  /** Those that would be built; without the ones that rpmbuild adds for debugging. */
+  /** Packages that would be built, without the debug packages that rpmbuild adds. */
   readonly packages: readonly DescribedPackage[];
   readonly buildRequires: readonly string[];
   readonly sources: readonly { readonly number: number; readonly url: string }[];
   readonly patches: readonly { readonly number: number; readonly url: string }[];
-  /** Macros that nothing here defines: what they stand for is missing, or shown as `%{name}`. */
+  /** Macros that are undefined here: their expansion is missing, or shown as `%{name}`. */
   readonly unknown: readonly string[];
-  /** Macros that tags take only where they are set, as `%{?dist}`, and that nothing here sets. */
+  /** Macros used conditionally in tags, as `%{?dist}`, that are undefined here. */
   readonly unset: readonly string[];
-  /** What rpm said meanwhile. */
+  /** Messages that rpm printed. */
   readonly messages: readonly string[];
 }
 
 /**
- * Asks rpmspec in the toolbox. Macros that neither rpm nor the given macro files define do not stop it: a call on a
- * line of its own then makes nothing, in a value it stays as it is, in an `%if` it counts as 0.
- * @throws WeirError `bad-spec` where rpm cannot read the spec all the same
+ * Queries rpmspec in the toolbox. Macros that neither rpm nor the given macro files define do not stop it: on a line of its own
+ * such a macro expands to nothing, in a value it stays as it is, in an `%if` it counts as 0.
+ * @throws WeirError `bad-spec` if rpm still cannot read the spec
  */
 export async function describeSpec(engine: Engine, toolbox: Toolbox, input: SpecFolder): Promise<SpecDescription> {
   const result = await perform(engine, {
@@ -261,7 +261,7 @@ function badSpec(input: SpecFolder, said: string): WeirError {
   });
 }
 
-// One letter a record, then a tab. The shell's own prompt and echo are told from its answers by what they begin with.
+// One letter per record, then a tab. The first characters tell the shell's own prompt and echo from its answers.
 const describeScript = `set -e
 cd /tmp/sources
 if test "$1" = probe; then

@@ -3,25 +3,25 @@ import type { Spec } from '../spec/parse.ts';
 import { tagValue } from '../spec/query.ts';
 
 /**
- * Where a macro stands: it begins a line, is in a conditional's expression, or is within a value; `optional` where a tag
- * has it as `%{?x}`, so that it may be missing.
+ * How a macro is used: at the start of a line, in a conditional's expression, or within a value; `optional` if a tag uses it as
+ * `%{?x}`, which allows it to be undefined.
  */
 export type MacroUse = 'call' | 'expression' | 'value' | 'optional';
 
 export type MacroUses = ReadonlyMap<string, MacroUse>;
 
-/** Words of specs that are no macros, and macros that rpm sets while it reads one. */
+/** Words of specs that are not macros, and macros that rpm sets while it parses one. */
 const ownNames =
   /^(?:if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif|include|define|global|undefine|bcond|bcond_with|bcond_without|load|dnl|name|version|release|epoch|url|summary|license|group|arch|buildroot|nil|\d+|(?:SOURCE|PATCH)(?:URL)?\d*|S|P|F|patch\d+|sources?|patches|buildsubdir|_sourcedir|autosetup|setup)$/i;
 const definePattern = /%(?:define|global|bcond|bcond_with|bcond_without|undefine)\s+([A-Za-z_]\w*)/g;
-/** A use that needs the macro: `%x`, `%{x}` or `%{x word}`, but not `%{?x}`, and not a built-in one as `%{x:y}`. */
+/** A use that requires the macro: `%x`, `%{x}` or `%{x word}`, but not `%{?x}`, and not a built-in one like `%{x:y}`. */
 const usePattern = /(?<!%)%(?:\{([A-Za-z_]\w*)(?=[}\s])|([A-Za-z_]\w{2,}))/g;
-/** Sections that say what a spec makes. In the others an unknown macro is text, and no query asks for that. */
+/** Sections that define packages. In all others an unknown macro is text that no query returns. */
 const saying = /^%(?:package|patchlist|sourcelist)$/;
 
 /**
- * The macros that a spec needs to say what it makes, and that it does not define itself.
- * @param defined those that files beside it define
+ * The macros that a spec's package definitions need and that the spec does not define itself.
+ * @param defined macros that files beside it define
  */
 export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
   const own = new Set(defined);
@@ -31,7 +31,7 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
   const uses = new Map<string, MacroUse>();
   const asked = new Set(own);
   for (const [line, { text }] of spec.lines.entries()) {
-    // One that the spec asks for has to stay undefined, for the answer to be right.
+    // A macro that the spec tests for must stay undefined, or the test would give the wrong answer.
     for (const [, name] of text.matchAll(/%\{?[?!]+([A-Za-z_]\w*)/g)) asked.add(name!);
     if (spec.roles[line] !== 'tag') continue;
     for (const [, name] of text.matchAll(/%\{\?([A-Za-z_]\w*)\}/g)) {
@@ -52,7 +52,7 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
       if (spec.joined[line] !== true) setting = /^\s*%(?:define|global)\b/.test(spec.lines[line]!.text);
       const conditional = role === 'if' || role === 'branch' || role === 'endif';
       if (role === 'comment' || role === 'dnl' || (role === 'text' && !says && !setting)) continue;
-      // The word that the line is known by is none of the spec's macros.
+      // The keyword that starts the line is not one of the spec's macros.
       const whole = spec.lines[line]!.text;
       const isHeader = line === section.header && section.maker === undefined;
       const text = conditional || isHeader ? whole.replace(/^\s*%\w+/, '') : whole;
@@ -68,17 +68,17 @@ export function macroUses(spec: Spec, defined: ReadonlySet<string>): MacroUses {
   return uses;
 }
 
-/** The macros that a file of macros defines. */
+/** The macros that a macro file defines. */
 export function definedIn(text: string): string[] {
   return [...text.matchAll(/^\s*%(?:define\s+|global\s+)?([A-Za-z_]\w*)/gm)].map((match) => match[1]!);
 }
 
-/** Stands in a value for a macro that nothing defines: rpm refuses a dependency with a `%` in it. */
+/** Placeholder in a value for an undefined macro: rpm rejects a dependency that contains a `%`. */
 export function unknownMark(name: string): string {
   return `weir_unknown_${name}_end`;
 }
 
-/** A text of rpm's with the names of macros instead of their marks. */
+/** Replaces the placeholders in rpm's output with the names of the macros. */
 export function withNames(text: string, unknown: readonly string[]): string {
   let result = text;
   if (!text.includes('weir_unknown_')) return text;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { unappliedPatches } from '../../src/build/specquery.ts';
 
-/** What `rpmspec -P` of rpm 6.1 prints of a spec, with this in its %prep. */
+/** Output of `rpmspec -P` of rpm 6.1 for a spec with this %prep. */
 const printed = (prep: string): string => `Name: demo
 Version: 1
 Source0: x.tar.gz
@@ -24,13 +24,13 @@ const applying = (name: string, number: number): string =>
 
 it.each([
   ['none', '', ['Patch0 (one.patch)', 'Patch1 (two.patch)']],
-  ['one of them', applying('one.patch', 0), ['Patch1 (two.patch)']],
+  ['one of two', applying('one.patch', 0), ['Patch1 (two.patch)']],
   ['all', applying('one.patch', 0) + applying('two.patch', 1), []],
-  ['one by a name without its number', 'git am /tmp/sources/two.patch', ['Patch0 (one.patch)']],
+  ['one by its file name', 'git am /tmp/sources/two.patch', ['Patch0 (one.patch)']],
   ['some by a pattern', 'cat /tmp/sources/*.patch | patch -p1', []],
   ['some by the shell', 'for p in one two; do patch < /tmp/sources/$p.patch; done', []],
-  ['what the folder has', 'cp -r /tmp/sources .', []],
-  ['one by a macro that rpm did not know', '%apply_all_of_them', []],
+  ['the whole folder', 'cp -r /tmp/sources .', []],
+  ['one by an unknown macro', '%apply_all_of_them', []],
 ])('a spec that applies %s', (_, prep, expected) => {
   expect(unappliedPatches(printed(prep))).toEqual(expected);
 });

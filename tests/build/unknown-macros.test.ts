@@ -6,7 +6,7 @@ const uses = (...lines: string[]): Record<string, string> =>
   Object.fromEntries([...macroUses(parseSpec(lines.join('\n')), new Set(['beside']))].sort());
 
 describe('macros that a spec needs from the system', () => {
-  it('are those in values, in conditions and on lines of their own', () => {
+  it('include those in values, in conditions and on lines of their own', () => {
     expect(
       uses(
         ...[
@@ -41,7 +41,7 @@ describe('macros that a spec needs from the system', () => {
     });
   });
 
-  it('are not those that it sets, asks for, or that a file beside it sets', () => {
+  it('exclude those that the spec or a file beside it defines, or that it tests for', () => {
     expect(
       uses(
         ...[
@@ -62,7 +62,7 @@ describe('macros that a spec needs from the system', () => {
     ).toEqual({ dist: 'optional', three: 'value' });
   });
 
-  it('are not in scripts, texts, comments or changelogs, but in what these set', () => {
+  it('exclude those in scripts, texts, comments and changelogs, but not in definitions there', () => {
     expect(
       uses(
         'Name: a',
@@ -79,12 +79,12 @@ describe('macros that a spec needs from the system', () => {
     ).toEqual({ six: 'value' });
   });
 
-  it('are those of a build system too', () => {
+  it('include those of a build system', () => {
     expect(Object.keys(uses('Name: a', 'BuildSystem: meson'))).toContain('buildsystem_meson_install');
   });
 });
 
-it('the macros of a file are known by their definitions', () => {
+it('finds the macros that a file defines', () => {
   expect(definedIn('# c\n%one 1\n%two(a:) \\\n  x\n%define three 3\n %global four 4\nfive\n')).toEqual([
     'one',
     'two',
@@ -93,7 +93,7 @@ it('the macros of a file are known by their definitions', () => {
   ]);
 });
 
-it('a mark becomes the macro again, also beside another', () => {
+it('a mark becomes the macro again, also next to another', () => {
   const said = `a-${unknownMark('py')}${unknownMark('py_3')} = 1`;
   expect(said).not.toContain('%');
   expect(withNames(said, ['py', 'py_3', 'other'])).toBe('a-%{py}%{py_3} = 1');
