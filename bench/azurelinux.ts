@@ -6,7 +6,7 @@ import { upstreamFiles, writeRepository } from './distgit.ts';
 import { type Place, type Run, runMeasured, weir } from './machine.ts';
 import { median, type Result, timed } from './result.ts';
 
-/** A checkout of Microsoft's Azure Linux, where there is one; nothing in it is written. */
+/** A checkout of Microsoft's Azure Linux, if any; it is only read. */
 export const checkout = process.env.WEIR_AZURELINUX;
 
 interface RenderReport {
@@ -16,7 +16,7 @@ interface RenderReport {
   readonly failed: readonly { readonly component: string; readonly error: { readonly code: string } }[];
 }
 
-/** What is measured with the real project. */
+/** Measurements with the real project. */
 export const azureLinux: Readonly<Record<string, (place: Place) => Promise<Result>>> = {
   'azl-list': async (place) => {
     const runs: Run[] = [];
@@ -36,7 +36,7 @@ export const azureLinux: Readonly<Record<string, (place: Place) => Promise<Resul
     const site = await renderSite(place);
     for (const dir of [site.place.cache, site.specs]) await rm(dir, { recursive: true, force: true });
     const { run, report } = await render(site);
-    const what = `component render -a of ${report.components} components from local dist-gits, nothing known`;
+    const what = `component render -a of ${report.components} components from local dist-gits, with an empty cache`;
     return timed('azl-render', what, 60, run, said(report, run));
   },
   'azl-render-unchanged': async (place) => {
@@ -83,7 +83,7 @@ async function render(site: RenderSite): Promise<{ readonly run: Run; readonly r
   return { run, report: JSON.parse(run.stdout) as RenderReport };
 }
 
-/** Dist-gits out of the rendered specs, and a configuration file that points the project at them. */
+/** Creates dist-gits from the rendered specs, and a configuration file that points the project at them. */
 async function renderSite(place: Place): Promise<RenderSite> {
   const dir = join(place.scratch, '..', 'azurelinux');
   const site = {
@@ -107,7 +107,7 @@ async function renderSite(place: Place): Promise<RenderSite> {
     const branch = distro?.versions.get(spec.distro.version ?? distro.defaultVersion ?? '')?.distGitBranch ?? 'main';
     const files = upstreamFiles(rendered, `${name}.spec`, `${spec.name}.spec`);
     const commit = writeRepository(join(dir, 'dist-git', spec.name), branch, files);
-    // The real repository's commits are not in this one.
+    // The commits of the real repository do not exist in this one.
     if (spec.commit !== undefined)
       pins.push(`[components.${JSON.stringify(name)}.spec]`, `upstream-commit = "${commit}"`);
   }

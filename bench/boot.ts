@@ -13,20 +13,20 @@ import { debianDisk } from './debian.ts';
 import { type Place, weir } from './machine.ts';
 import { median, type Result } from './result.ts';
 
-/** What one start of a machine gave. */
+/** Measurements of one boot. */
 interface Start {
-  /** From QEMU's start to the first word of sshd. */
+  /** Seconds from QEMU's start to sshd's first response. */
   readonly sshSeconds: number;
-  /** MemTotal less MemAvailable once nothing happens any more, MiB. */
+  /** MemTotal minus MemAvailable when idle, in MiB. */
   readonly idleMebibytes: number;
 }
 
-/** How long a machine is left alone before its memory is read, seconds. */
+/** Seconds that a machine is left idle before its memory is read. */
 const idleSeconds = 60;
 
 const portName = 'bench';
 
-// systemd.system-credentials(7): neither image holds anything for the measurement.
+// systemd.system-credentials(7): neither image contains anything for the measurement.
 const credentials: readonly Credential[] = [
   {
     name: 'systemd.extra-unit.bench.service',
@@ -41,8 +41,8 @@ ExecStart=/bin/sh -c 'sleep ${idleSeconds}; cat /proc/meminfo >/dev/virtio-ports
 ];
 
 /**
- * Cold start until sshd answers, and memory once idle, of vm-base and of Debian: the same kernel package, firmware, QEMU and
- * machine, turn by turn, so that what else the host does meets both.
+ * Cold boot until sshd answers, and memory when idle, of vm-base and of Debian: the same kernel package, firmware, QEMU and
+ * machine, taking turns so that other load on the host affects both alike.
  */
 export async function boots(place: Place, turns = 3): Promise<Result[]> {
   await weir(place, ['-C', join(place.project, 'distro'), 'build', '--out', place.out, '--image', 'vm-base'], false);
@@ -64,12 +64,12 @@ export async function boots(place: Place, turns = 3): Promise<Result[]> {
     theirs.push(await start(boot, { path: debian, format: 'raw', arch: 'x86_64' }, join(folder, 'stock')));
   }
   return [
-    compared('boot-ssh', 'cold start until sshd answers', 's', 0.7, ours, theirs, ({ sshSeconds }) => sshSeconds),
+    compared('boot-ssh', 'cold boot until sshd answers', 's', 0.7, ours, theirs, ({ sshSeconds }) => sshSeconds),
     compared('boot-memory', 'memory in use, idle', 'MB', 0.8, ours, theirs, ({ idleMebibytes }) => idleMebibytes),
   ];
 }
 
-/** @param share of Debian's figure that is allowed */
+/** @param share the target, as a share of Debian's figure */
 function compared(
   name: string,
   what: string,
@@ -111,7 +111,8 @@ async function start(boot: Toolbox, image: BootImage, folder: string): Promise<S
     const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
     const idleMebibytes = (kib('MemTotal') - kib('MemAvailable')) / 1024;
     const sshSeconds = await greeting;
-    if (!Number.isFinite(idleMebibytes + sshSeconds)) throw new Error(`${image.path} did not come up: ${console.file}`);
+    if (!Number.isFinite(idleMebibytes + sshSeconds))
+      throw new Error(`${image.path} did not boot: see ${console.file}`);
     return { sshSeconds, idleMebibytes };
   } finally {
     watch.abort();
@@ -120,8 +121,8 @@ async function start(boot: Toolbox, image: BootImage, folder: string): Promise<S
 }
 
 /**
- * Waits for sshd's first word. @returns false where the signal came before it. QEMU takes connections from the first moment on and then asks the guest in growing steps, so
- * there is a new one every quarter of a second.
+ * Waits for sshd's first response. QEMU accepts connections at once and then retries the guest at growing intervals, so this
+ * opens a new connection every quarter of a second. @returns false if the signal fired first
  */
 function firstGreeting(port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

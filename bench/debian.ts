@@ -7,17 +7,17 @@ import { makeEsp } from '../src/image/esp.ts';
 import { runTool, type Toolbox } from '../src/toolbox/tool.ts';
 
 /**
- * What stands beside vm-base: Debian's own base system (what its installer puts on every machine: priority "important" and
- * above) with the kernel, sshd and services of a cloud image, and nothing for the cloud itself. GRUB waits for nobody and
- * nothing is recommended in, which is in Debian's favour. Like every image that is handed out it has no machine ID and no
- * host keys: Debian's own units make them at the first start.
+ * The reference for vm-base: Debian's base system (what its installer puts on every machine: priority "important" and above)
+ * with the kernel, sshd and services of a cloud image, but nothing for the cloud itself. GRUB does not wait and recommended
+ * packages are not installed, both in Debian's favour. Like every published image it has no machine ID and no host keys;
+ * Debian's own units generate them at first boot.
  */
 const packages = [
   ...['linux-image-cloud-amd64', 'grub-efi-amd64-bin', 'openssh-server', 'ca-certificates', 'chrony', 'curl', 'sudo'],
   ...['dbus', 'libpam-systemd', 'systemd-resolved'],
 ];
 
-/** The words of vm-base's own command line that tell the kernel what to say, and where; and nobody is there to answer questions. */
+/** The options of vm-base's kernel command line for the console and log level, and to skip questions at first boot. */
 const kernelWords = 'ro console=tty0 console=ttyS0 loglevel=4 systemd.firstboot=no';
 
 const grubConfig = [
@@ -29,8 +29,8 @@ const grubConfig = [
 ].join('\\n');
 
 /**
- * Makes the disk, where it is not there yet, with mmdebstrap(1) of the host, which needs root or a range of user numbers, from
- * the mirror and suite that Weir's own toolbox comes from.
+ * Creates the disk, unless it exists, with the host's mmdebstrap(1), which needs root or a range of subordinate ids. Uses the
+ * mirror and suite of Weir's own toolbox.
  * @param cache `XDG_CACHE_HOME` of a build
  * @returns path of the raw disk
  */
@@ -102,7 +102,7 @@ async function mirrorOf(cache: string): Promise<{ mirror: string; suite: string;
   const [folder] = await readdir(apt);
   const text = await readFile(join(apt, folder!, 'etc/sources.list'), 'utf8');
   const match = /^deb \[.*?signed-by=([^\] ]+).*?\] (\S+) (\S+)/m.exec(text);
-  if (match === null) throw new Error(`no mirror in ${apt}`);
+  if (match === null) throw new Error(`no mirror found in ${apt}`);
   const [, keyring, mirror, suite] = match;
   return { mirror: mirror!, suite: suite!, keyring: keyring! };
 }
@@ -114,10 +114,10 @@ function run(program: string, args: readonly string[]): Promise<void> {
     child.stderr.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
-    child.on('error', () => reject(new Error(`${program} is not here: apt-get install ${program}`)));
+    child.on('error', () => reject(new Error(`${program} not found: run apt-get install ${program}`)));
     child.on('close', (code) => {
       if (code === 0) resolve();
-      else reject(new Error(`${program} ended with ${code}:\n${said.slice(-2000)}`));
+      else reject(new Error(`${program} failed with exit code ${code}:\n${said.slice(-2000)}`));
     });
   });
 }

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { constants, deflateSync } from 'node:zlib';
 
-/** A file of a repository, as it is committed. */
+/** A file to commit to a repository. */
 export interface RepositoryFile {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -11,8 +11,8 @@ export interface RepositoryFile {
 }
 
 /**
- * Writes a bare repository with a branch of two commits that have these files, and gives the newer one. By its documented format
- * (gitformat-pack(5) and the Pro Git book on objects), without running git: there are thousands of them.
+ * Writes a bare repository with a branch of two commits that contain these files, and returns the newer one. Written in git's
+ * documented format (gitformat-pack(5) and the Pro Git book on objects) without running git, because there are thousands.
  */
 export function writeRepository(dir: string, branch: string, files: readonly RepositoryFile[]): string {
   for (const folder of ['objects', 'refs/heads']) mkdirSync(join(dir, folder), { recursive: true });
@@ -54,7 +54,7 @@ function put(dir: string, type: string, bytes: Uint8Array): string {
   return id;
 }
 
-/** The files of a folder of rendered specs, as upstream would have them. @param spec its name there */
+/** The files of a folder of rendered specs, as upstream would have them. @param spec its name in the folder */
 export function upstreamFiles(dir: string, spec: string, upstreamSpec: string): RepositoryFile[] {
   const macros = /\.azl\.macros$/;
   return readdirSync(dir, { withFileTypes: true })
@@ -70,11 +70,11 @@ export function upstreamFiles(dir: string, spec: string, upstreamSpec: string): 
 }
 
 /**
- * A rendered spec without what rendering puts on it: header, macros file, and what rpmautospec wrote in place of its
- * macros. What overlays did stays.
+ * A rendered spec without what rendering adds: header, macros file, and the values that rpmautospec put in place of its macros.
+ * Changes by overlays stay.
  */
 function upstreamSpecText(bytes: Buffer): Buffer {
-  // As latin1, so that every byte stays what it is.
+  // As latin1, which preserves every byte.
   const text = bytes
     .toString('latin1')
     .replace(/^## START: Set by rpmautospec\n(?:.*\n)*?## END: Set by rpmautospec\n\n?/m, '')

@@ -6,9 +6,9 @@ import { targets } from './fuzz/run.ts';
 
 const help = `npm run fuzz -- [--reader NAME]… [--count N] [--seconds N] [--seed N] [--jobs N] [--save FILE]
 
-Gives each reader of files that others write changed copies of real ones. It must read or refuse them: anything else that it
-throws, 2 seconds of work, or 500 MB of memory stop it, and the number of the input is said. The same reader, seed and a count
-of 1 give the same input again; --save writes it to a file.
+Runs every reader of untrusted files on mutated copies of real ones. It must read or reject them. Any other error, more than
+2 seconds of CPU time or 500 MB of memory stops the run and prints the number of the input. The same reader, that number as the
+seed and a count of 1 reproduce the input; --save writes it to a file.
 
 readers: ${targets.map(({ name }) => name).join(', ')}
 `;
@@ -28,10 +28,10 @@ const { values } = parseArgs({
 function whole(option: 'count' | 'seconds' | 'seed' | 'jobs'): number {
   const number = Number(values[option]);
   if (Number.isSafeInteger(number) && number >= (option === 'seed' ? 0 : 1)) return number;
-  throw new Error(`--${option} is a whole number, not ${values[option]}`);
+  throw new Error(`invalid --${option} ${values[option]}: not a whole number`);
 }
 
-/** @returns whether the reader held */
+/** @returns whether the reader passed */
 async function fuzz(name: string): Promise<boolean> {
   const script = join(import.meta.dirname, 'fuzz', 'child.ts');
   const save = values.save === undefined ? [] : [values.save];
@@ -46,7 +46,7 @@ async function fuzz(name: string): Promise<boolean> {
 if (values.help) process.stdout.write(help);
 else {
   const unknown = values.reader?.find((name) => !targets.some((target) => target.name === name));
-  if (unknown !== undefined) throw new Error(`there is no reader ${unknown}\n${help}`);
+  if (unknown !== undefined) throw new Error(`unknown reader ${unknown}\n${help}`);
   const waiting = values.reader ?? targets.map(({ name }) => name);
   const failed: string[] = [];
   const worker = async (): Promise<void> => {

@@ -4,10 +4,10 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** What one run of the launcher took. */
+/** Resource usage of one run of the launcher. */
 export interface Run {
   readonly wallSeconds: number;
-  /** CPU of Weir's own process, and of the children that it waited for: not of what ran in a sandbox. */
+  /** CPU time of Weir's own process and of the children it waited for; processes in a sandbox are not included. */
   readonly ownSeconds: number;
   readonly childSeconds: number;
   /** Peak resident memory of Weir's own process. */
@@ -15,11 +15,11 @@ export interface Run {
   readonly stdout: string;
 }
 
-/** Where everything that the measurements make lies. */
+/** Paths for the measurements. */
 export interface Place {
-  /** The launcher that is measured. */
+  /** The launcher to measure. */
   readonly launcher: string;
-  /** Copies of the project's folders, so that nothing in the checkout is written. */
+  /** Copies of the project's folders, so the checkout is not written to. */
   readonly project: string;
   /** XDG_CACHE_HOME */
   readonly cache: string;
@@ -27,7 +27,7 @@ export interface Place {
   readonly scratch: string;
 }
 
-/** Copies what a build reads beside the sources into `place.project`. */
+/** Copies the files that a build reads besides the sources to `place.project`. */
 export async function copyProject(home: string, place: Place): Promise<void> {
   await rm(place.project, { recursive: true, force: true });
   await mkdir(place.project, { recursive: true });
@@ -37,9 +37,9 @@ export async function copyProject(home: string, place: Place): Promise<void> {
 }
 
 /**
- * Runs `weir` to its end; the time is from start to end of the launcher.
- * @param codes exit codes that are no failure
- * @throws Error with what it said where it fails
+ * Runs `weir` to its end and measures the time from start to end of the launcher.
+ * @param codes exit codes that are not a failure
+ * @throws Error with the output if it fails
  */
 export function weir(
   place: Place,
@@ -50,7 +50,7 @@ export function weir(
   return runMeasured(place, [place.launcher, ...args], measured, codes);
 }
 
-/** Runs a program of Node's to its end, as `weir` does. */
+/** Runs a Node program to its end, like `weir`. */
 export async function runMeasured(
   place: Place,
   argv: readonly string[],
@@ -85,13 +85,13 @@ export async function runMeasured(
   });
   const wallSeconds = (performance.now() - started) / 1000;
   if (code === null || !codes.includes(code))
-    throw new Error(`${argv.join(' ')} ended with ${code}:\n${stderr.slice(-2000)}`);
+    throw new Error(`${argv.join(' ')} failed with exit code ${code}:\n${stderr.slice(-2000)}`);
   const none = { ownSeconds: 0, childSeconds: 0, peakMegabytes: 0 };
   const usage = measured ? (JSON.parse(await readFile(usageFile, 'utf8')) as typeof none) : none;
   return { wallSeconds, ...usage, stdout };
 }
 
-/** Forgets the results of actions of these kinds, so that they are done again; what is in the content store stays. */
+/** Deletes the results of actions of these kinds, so that they run again; the content store is kept. */
 export async function forget(place: Place, kinds: readonly string[]): Promise<number> {
   const folder = join(place.cache, 'weir', 'actions');
   const starts = kinds.map((kind) => `{"kind":"${kind}"`);
@@ -106,7 +106,7 @@ export async function forget(place: Place, kinds: readonly string[]): Promise<nu
   return count;
 }
 
-/** What the figures were taken on. */
+/** Describes the machine of the measurements. */
 export function machine(): Record<string, unknown> {
   return {
     processors: cpus().length,

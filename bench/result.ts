@@ -1,13 +1,13 @@
 import type { Run } from './machine.ts';
 
-/** One line of the table. */
+/** One row of the table. */
 export interface Result {
   readonly name: string;
   readonly what: string;
   readonly target: number;
   readonly measured: number;
   readonly unit: 's' | 'ms' | 's CPU' | 'MB';
-  /** CPU in seconds and memory in MB, where the measurement has them. */
+  /** CPU in seconds and memory in MB, if measured. */
   readonly own?: number;
   readonly peak?: number;
   readonly notes?: string;

@@ -30,7 +30,7 @@ const measurements: Readonly<Record<string, Measure>> = {
     const args = ['-C', join(place.project, 'distro'), 'toolbox', 'run', '--', 'true'];
     const first = await weir(empty, args);
     await rm(empty.cache, { recursive: true, force: true });
-    return timed('toolbox', 'the toolbox alone, from nothing, with downloads', 60, first);
+    return timed('toolbox', 'only the toolbox, with an empty cache and downloads', 60, first);
   },
   cold: async (place) => {
     await rm(place.cache, { recursive: true, force: true });
@@ -46,7 +46,7 @@ const measurements: Readonly<Record<string, Measure>> = {
     return timed('unchanged', 'nothing changed, median of 3', 2, runs[1]!);
   },
   overlay: async (place) => {
-    // A new text each time, so that no earlier run of the bench has built it.
+    // A new text each time, lest an earlier run of the bench has built it.
     const overlay = [
       '',
       '[[components.hostname.overlays]]',
@@ -66,7 +66,7 @@ const measurements: Readonly<Record<string, Measure>> = {
         .map((each) => each.name)
         .join(', ') || 'none';
     const { components, images, stages } = run.report;
-    const anew = `anew: components ${fresh(components)}; images ${fresh(images)}; stages ${fresh(stages)}`;
+    const anew = `rebuilt: components ${fresh(components)}; images ${fresh(images)}; stages ${fresh(stages)}`;
     return timed('overlay', 'one overlay of one component (hostname, in vm-base alone) changed', 60, run, anew);
   },
   'container-base': (place) => image(place, 'container-base', 'unpacked', 3),
@@ -96,7 +96,7 @@ const measurements: Readonly<Record<string, Measure>> = {
   },
 };
 
-/** One image whose RPMs are in the store; `packed` says that nothing made of them is, not even the SELinux policy. */
+/** One image whose RPMs are in the store; with `packed` nothing derived from them is cached, not even the SELinux policy. */
 async function image(place: Place, name: string, state: 'packed' | 'unpacked', target: number): Promise<Result> {
   await build(place, ['--image', name]);
   await rm(join(place.out, 'images', name), { recursive: true, force: true });
@@ -111,7 +111,7 @@ async function image(place: Place, name: string, state: 'packed' | 'unpacked', t
   return { ...result, measured: stage.seconds, notes: `whole run ${run.wallSeconds.toFixed(1)} s` };
 }
 
-/** Every image, with what is made of its packages and without; beside the whole, the slowest container and the slowest disk. */
+/** All images, with and without cached results for their packages; also the slowest container and the slowest disk. */
 async function family(place: Place, state: 'packed' | 'unpacked'): Promise<Result[]> {
   await build(place);
   await rm(join(place.out, 'images'), { recursive: true, force: true });
@@ -147,7 +147,7 @@ async function build(place: Place, args: readonly string[] = []): Promise<Run & 
   return { ...run, report: JSON.parse(run.stdout) as BuildReport };
 }
 
-/** The peak over all runs of Weir's own process. */
+/** Peak memory of Weir's own process over all runs. */
 function memory(results: readonly Result[]): Result[] {
   const ofReal = (result: Result): boolean => result.name in azureLinux;
   return [
@@ -194,7 +194,7 @@ async function main(): Promise<void> {
   const all = { ...measurements, ...azureLinux };
   const unknown = only.find((name) => !(name in all));
   if (unknown !== undefined) {
-    throw new Error(`no measurement is called ${unknown}; there are ${Object.keys(all).join(', ')}`);
+    throw new Error(`unknown measurement ${unknown}; known: ${Object.keys(all).join(', ')}`);
   }
   const dir = values.dir ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'weir-bench');
   const place: Place = {
@@ -211,13 +211,13 @@ async function main(): Promise<void> {
   const wanted = Object.keys(all).filter((name) => only.length === 0 || only.includes(name));
   const real = wanted.filter((name) => name in azureLinux);
   if (checkout === undefined && real.length > 0) {
-    say(`not measured, for want of a checkout that WEIR_AZURELINUX names: ${real.join(', ')}`);
+    say(`not measured, because WEIR_AZURELINUX is not set to a checkout: ${real.join(', ')}`);
   }
   const chosen = wanted.filter((name) => checkout !== undefined || !(name in azureLinux));
-  // What needs a warm cache gets one, unmeasured, where the measurements themselves make none.
+  // Measurements that need a warm cache but do not create one get it here, unmeasured.
   const alone = ['version', 'toolbox', 'cold', ...Object.keys(azureLinux)];
   if (!chosen.includes('cold') && chosen.some((name) => !alone.includes(name))) {
-    say(existsSync(place.cache) ? 'bringing the bench up to date' : 'filling an empty cache');
+    say(existsSync(place.cache) ? 'updating the cache' : 'filling an empty cache');
     await build(place);
   }
   const results: Result[] = [];

@@ -1,8 +1,8 @@
-// `npm run tamper`: changes a copy of a cache and of a release in over a hundred places, by a seed, and tells who noticed each.
+// `npm run tamper`: damages a copy of a cache and of a release in over a hundred places chosen by a seed, and reports what detects each.
 //
 //     npm run tamper -- --cache DIR --out DIR [--seed N] [--count N] [--image NAME] [--look] [--json]
 //
-// `--look` leaves the builds out: only who looks through all is asked. Both folders are left as they are: what is tampered with is a clone beside them, of hard links, in which files are only replaced.
+// `--look` skips the builds and only runs the verify commands. Both folders stay unchanged: the damage is done to clones beside them, made of hard links, in which files are only replaced.
 
 import { spawn } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 });
 const home = join(import.meta.dirname, '..');
 if (values.cache === undefined || values.out === undefined) {
-  process.stderr.write('usage: npm run tamper -- --cache XDG_CACHE_HOME --out DIR (both of a build that is done)\n');
+  process.stderr.write('usage: npm run tamper -- --cache XDG_CACHE_HOME --out DIR (both from a finished build)\n');
   process.exit(2);
 }
 const from = { cache: resolve(values.cache), out: resolve(values.out) };
@@ -37,7 +37,7 @@ interface Row extends Tampered {
   readonly who: string;
 }
 
-/** Runs Weir in the clone. */
+/** Runs Weir on the clone. */
 function weir(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = spawn(join(home, 'weir'), ['-C', join(work, 'project/distro'), ...args], {
     env: { ...process.env, XDG_CACHE_HOME: join(work, 'cache') },
@@ -86,7 +86,7 @@ const record = async (out: string): Promise<string> => readFile(join(out, 'relea
 await clone();
 const wanted = await record(join(work, 'out'));
 
-// The cache: who looks through it names each; a build on it makes the same release, or none.
+// The cache: `cache verify` must report each change; a build with it must give the same release or fail.
 const inCache = await tamperCache(join(work, 'cache/weir'), count, random);
 const cacheFaults = await faultsOf(['cache', 'verify']);
 const rebuilt = values.look ? undefined : await weir([...build, '--out', join(work, 'rebuilt')]);
@@ -97,20 +97,20 @@ for (const each of inCache) {
   const who = isNoticed(each, told)
     ? `cache verify${byBuild}`
     : each.harmless === true
-      ? 'no effect: made again'
-      : 'NOBODY';
+      ? 'no effect: recreated'
+      : 'UNDETECTED';
   rows.push({ ...each, who });
 }
 
-// The output folder: `release verify` names each; a build makes whole what it publishes.
+// The output folder: `release verify` must report each change; a build must repair it.
 const inOutput = await tamperOutput(join(work, 'out'), count, random);
 const outFaults = await faultsOf(['release', 'verify', '--out', join(work, 'out')]);
 const repaired = values.look ? undefined : await weir([...build, '--out', join(work, 'out')]);
 const left = values.look ? undefined : await faultsOf(['release', 'verify', '--out', join(work, 'out')]);
 for (const each of inOutput)
-  rows.push({ ...each, who: isNoticed(each, new Set(outFaults.keys())) ? `release verify${byBuild}` : 'NOBODY' });
+  rows.push({ ...each, who: isNoticed(each, new Set(outFaults.keys())) ? `release verify${byBuild}` : 'UNDETECTED' });
 
-// What is declared: a lock that was changed stops the build, or says what it asks for now.
+// The locks: a modified lock must stop the build.
 for (const [lock, kind, change] of [
   ['toolbox.lock', 'content', (text: string) => text.replace(/[0-9a-f]{64}/, '0'.repeat(64))],
   ['toolbox.lock', 'size', (text: string) => text.slice(0, text.length >> 1)],
@@ -124,11 +124,11 @@ for (const [lock, kind, change] of [
   await writeFile(path, change(before));
   const { code, stderr } = await weir([...build, '--out', join(work, 'locked')]);
   const why = /^error: (.*)$/m.exec(stderr)?.[1] ?? '';
-  rows.push({ kind, where: 'lock', paths: [lock], who: code === 0 ? 'NOBODY' : `build: ${why.slice(0, 80)}` });
+  rows.push({ kind, where: 'lock', paths: [lock], who: code === 0 ? 'UNDETECTED' : `build: ${why.slice(0, 80)}` });
   await writeFile(path, before);
 }
 
-const nobody = rows.filter(({ who }) => who === 'NOBODY');
+const nobody = rows.filter(({ who }) => who === 'UNDETECTED');
 if (values.json) process.stdout.write(`${JSON.stringify({ seed: values.seed, same, rows }, null, 2)}\n`);
 else {
   for (const { kind, where, paths, who } of rows)
@@ -137,7 +137,7 @@ else {
   for (const [name, each] of groups) process.stdout.write(`${String(each.length).padStart(4)} ${name}\n`);
 }
 const say = (text: string): boolean => process.stderr.write(`${text}\n`);
-say(`${rows.length} tampered inputs (seed ${values.seed}), ${nobody.length} noticed by nobody`);
+say(`${rows.length} tampered inputs (seed ${values.seed}), ${nobody.length} undetected`);
 if (rebuilt !== undefined) {
   say(
     `a build on the tampered cache: ${same ? 'the same release.json' : `exit ${rebuilt.code}, ANOTHER RELEASE OR NONE`}`,

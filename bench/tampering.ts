@@ -1,4 +1,4 @@
-// What somebody could do to a cache and to a release behind Weir's back, by chance from a seed, and who notices it.
+// Random damage to a cache and to a release, chosen by a seed, and whether it is detected.
 
 import { existsSync } from 'node:fs';
 import {
@@ -17,19 +17,19 @@ import {
 import { basename, dirname, join } from 'node:path';
 
 export interface Tampered {
-  /** What was done: `content`, `size`, `mode`, `removed`, `added`, `swapped`, `empty`, `emptied`, `forged`, `link`. */
+  /** Kind of damage: `content`, `size`, `mode`, `removed`, `added`, `swapped`, `empty`, `emptied`, `forged`, `link`. */
   readonly kind: string;
-  /** What it was done to: `blob`, `action`, `root` … */
+  /** Damaged object: `blob`, `action`, `root` … */
   readonly where: string;
-  /** Relative to the cache or the output folder; one of these has to be named by who looks through all. */
+  /** Relative to the cache or the output folder; verification must report one of these. */
   readonly paths: readonly string[];
-  /** For what makes no difference: whatever is missing is made again, and nobody needs to say so. */
+  /** For damage without effect, such as a missing file that is simply recreated; it need not be reported. */
   readonly harmless?: boolean;
 }
 
 export type Random = (below: number) => number;
 
-/** Numbers from a seed, the same each time (mulberry32). */
+/** A deterministic random number generator (mulberry32). */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
@@ -40,14 +40,14 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** Takes so many of a list, no two the same, and takes them off it. */
+/** Draws `count` different elements of a list and removes them from it. */
 function draw<T>(from: T[], count: number, random: Random): T[] {
   const drawn: T[] = [];
   while (drawn.length < count && from.length > 0) drawn.push(...from.splice(random(from.length), 1));
   return drawn;
 }
 
-/** Replaces a file by one with other bytes and the same mode and times: a hard link to it elsewhere stays as it was. */
+/** Replaces a file with modified bytes but the same mode and times; hard links to the old file keep the old content. */
 async function replace(path: string, change: (bytes: Buffer) => Buffer, mode?: number): Promise<void> {
   const info = await lstat(path);
   const beside = join(dirname(path), 'tampered');
@@ -89,8 +89,8 @@ interface StoredResult {
 }
 
 /**
- * Tampers with a cache: each kind of harm to `count` blobs, results of actions, files of roots and repositories, and the indexes.
- * @param cache is changed by replacing files only, so that it may be a clone by hard links
+ * Damages a cache: each kind of damage to `count` blobs, results of actions, files of roots and repositories, and indexes.
+ * @param cache only has files replaced, so it may be a clone made of hard links
  */
 export async function tamperCache(cache: string, count: number, random: Random): Promise<Tampered[]> {
   const done: Tampered[] = [];
@@ -104,12 +104,12 @@ export async function tamperCache(cache: string, count: number, random: Random):
   const blobPath = (digest: string): string => `store/${digest.slice(0, 2)}/${digest}`;
   const harm = async (where: string, kind: string, path: string, other: string, named?: string[]): Promise<void> => {
     await kinds[kind]!(join(cache, path), join(cache, other));
-    // What is gone and named by nothing is asked for by nobody.
+    // Nothing needs a missing blob that no result refers to.
     const harmless = named?.length === 0 ? { harmless: true } : {};
     done.push({ kind, where, paths: [path, ...(named ?? [])], ...harmless });
   };
 
-  // Files of packages, as trees and images hold them; named by results of unpacking.
+  // Files of packages, as used in trees and images; listed in the results of unpacking.
   const contents: string[] = [];
   const packages: string[] = [];
   for (const { kind, value, files } of actions.values()) {
@@ -185,17 +185,17 @@ export async function tamperCache(cache: string, count: number, random: Random):
   return done;
 }
 
-/** A result as somebody without the key would write it: what it names becomes setuid, and of a list the last is left out. */
+/** Forges a result without the key: files become setuid, and the last element of a list is dropped. */
 function forge(text: string): Buffer {
   const result = JSON.parse(text) as StoredResult & { mark?: string };
   const { value } = result;
   const forged = Array.isArray(value) ? value.slice(0, -1) : value;
   const body = `${JSON.stringify({ ...result, value: forged }).replaceAll('"mode":493', '"mode":2541')}\n`;
-  // Where it has neither, another digit will do.
+  // If it has neither, changing another digit will do.
   return Buffer.from(body === text ? text.replace(/"seconds":/, '"seconds":1') : body);
 }
 
-/** Tampers with an output folder: its repository, images and records. @param out may be a clone by hard links */
+/** Damages an output folder: its repository, images and records. @param out may be a clone made of hard links */
 export async function tamperOutput(out: string, count: number, random: Random): Promise<Tampered[]> {
   const done: Tampered[] = [];
   const { snapshot } = JSON.parse(await readFile(join(out, 'release.json'), 'utf8')) as { snapshot: string };
@@ -220,7 +220,7 @@ export async function tamperOutput(out: string, count: number, random: Random): 
           done.push({ kind, where, paths: [added] });
         } else {
           await kinds[kind]!(join(out, path), join(out, other));
-          // A wrong signature is told of what it is to be of.
+          // An invalid signature is reported for the signed file.
           done.push({ kind, where, paths: [path, ...(path.endsWith('.asc') ? [path.slice(0, -4)] : [])] });
         }
       }
@@ -234,7 +234,7 @@ export async function tamperOutput(out: string, count: number, random: Random): 
   return done;
 }
 
-/** Whether somebody who looked through all named what was tampered with. @param named paths of faults */
+/** Whether verification reported the damage. @param named paths of faults */
 export function isNoticed({ paths }: Tampered, named: ReadonlySet<string>): boolean {
   return paths.some((path) => named.has(path) || [...named].some((fault) => path.startsWith(`${fault}/`)));
 }

@@ -14,7 +14,7 @@ import { fileProvides } from '../../src/seed/provides.ts';
 import { handMade, pax } from '../../tests/archive/tar-maker.ts';
 import type { Target } from './target.ts';
 
-/** A folder with one of everything, packed by the host's tar. */
+/** A folder with one file of every kind, packed by the host's tar. */
 export function packed(work: string, ...options: readonly string[]): Buffer {
   const dir = mkdtempSync(join(work, 'packed-'));
   mkdirSync(join(dir, 'p/usr/lib/deep/er'), { recursive: true });
@@ -33,7 +33,7 @@ export function packed(work: string, ...options: readonly string[]): Buffer {
   });
 }
 
-/** The checksums of all that looks like a header of tar. */
+/** Recomputes the checksum of everything that looks like a tar header. */
 export function repairTar(input: Buffer): Buffer {
   for (let at = 0; at + 512 <= input.length; at += 512) {
     if (input.toString('latin1', at + 257, at + 262) !== 'ustar') continue;
@@ -126,7 +126,7 @@ const deb: Target = {
   },
 };
 
-/** A program of the host, which all of them have: the ELF reader's own input. */
+/** Programs that every host has: the natural input of the ELF reader. */
 function programs(): Buffer[] {
   const found = execFileSync(
     'sh',

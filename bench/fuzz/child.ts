@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { bytesOf, outcomeOf, targets } from './run.ts';
 import type { Watched } from './watch.ts';
 
-// Reads one reader's inputs from FIRST on, COUNT of them or for SECONDS; SAVE is where each is written before it is read.
+// Runs COUNT inputs of one reader from FIRST on, or for SECONDS; each input is saved to SAVE before it is read.
 const [name, first, count, seconds, save] = process.argv.slice(2);
 const target = targets.find((each) => each.name === name)!;
 const work = mkdtempSync(join(tmpdir(), `weir-fuzz-${name}-`));
@@ -39,5 +39,5 @@ for (let seed = Number(first); seed < Number(first) + Number(count) && performan
 }
 const took = (performance.now() - started) / 1000;
 const { maxRSS } = process.resourceUsage();
-const said = `${counts.read} read, ${counts.refused} refused, ${took.toFixed(0)} s, ${Math.round(maxRSS / 1024)} MB`;
+const said = `${counts.read} read, ${counts.refused} rejected, ${took.toFixed(0)} s, ${Math.round(maxRSS / 1024)} MB`;
 process.stdout.write(`${name}: ${counts.read + counts.refused} inputs from ${first} on: ${said}\n`);

@@ -30,7 +30,7 @@ const root: Record<string, Content> = {
 };
 const packages = async (): Promise<string[]> => ['bash'];
 
-/** What is packed is changed inside, now and then: else nothing gets past its checksum. */
+/** Sometimes mutates the decompressed data; otherwise nothing gets past the checksum. */
 function repairPacked(input: Buffer): Buffer {
   try {
     return gzipSync(repairTar(gunzipSync(input, { maxOutputLength: 1 << 22 })), { level: 1 });
@@ -45,7 +45,7 @@ const wsl: Target = {
   repair: repairPacked,
   read: async (input, work) => {
     const path = join(work, 'input.wsl');
-    // Samples that are not packed are so that changes are within; rules want them packed.
+    // Some samples are not compressed so that mutations reach their content; the rules expect compressed ones.
     const packed = input[0] === 0x1f ? input : gzipSync(input, { level: 1 });
     writeFileSync(path, packed);
     await withArchive(path, packed.subarray(0, 512), work, (archive) =>
@@ -61,7 +61,7 @@ interface Layout {
   readonly layer: string;
 }
 
-/** A layout in one text: its JSON files and the layer in hexadecimal, so that changes reach all of them. */
+/** An OCI layout as one text: its JSON files and the layer in hexadecimal, so mutations reach all of them. */
 function layoutSample(): Buffer {
   const layer = tar(root);
   const config = JSON.stringify({
@@ -92,7 +92,7 @@ function layoutSample(): Buffer {
 
 const separator = '\n----\n';
 
-/** The digests by which the files name each other, from the last one upwards. */
+/** Recomputes the digests by which the files refer to each other, starting from the last one. */
 function repairLayout(input: Buffer): Buffer {
   const [index = '', manifest = '', config = '', ...rest] = input.toString('latin1').split(separator);
   const layer = repairTar(Buffer.from(rest.join(separator), 'latin1'));

@@ -1,6 +1,6 @@
 import { type Random, randomOf } from './random.ts';
 
-/** What readers stumble over, in the spellings that formats have for numbers and names. */
+/** Numbers and names that tend to break parsers, in the notations of the formats. */
 const words = [
   ...['0', '-1', '1', '7', '00000000000', '77777777777', '-0000001000', '0000zzzz', 'ffffffff', '7fffffff', '80000000'],
   ...['9007199254740991', '9007199254740993', '99999999999999999999', '4294967296', '1e308', 'NaN', 'Infinity', '1.5'],
@@ -44,7 +44,7 @@ const words = [
 
 const bytes = [0, 1, 0x20, 0x2f, 0x30, 0x37, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff];
 
-/** One change to the bytes; what comes out may be longer or shorter. */
+/** Applies one mutation to the bytes; the result may be longer or shorter. */
 function change(before: Buffer, others: readonly Buffer[], random: Random): Buffer {
   const at = random.below(before.length + 1);
   const length = Math.min(before.length - at, 1 + random.below(random.pick([2, 8, 64, 600])));
@@ -64,7 +64,7 @@ function change(before: Buffer, others: readonly Buffer[], random: Random): Buff
     case 2:
       return Buffer.from(before).fill(random.pick(bytes), at, at + length);
     case 3: {
-      // Over what is there, so that fields stay where they are.
+      // Overwrites, so that fields keep their offsets.
       const copy = Buffer.from(before);
       copy.write(random.pick(words), Math.min(at, Math.max(0, copy.length - 1)));
       return copy;
@@ -94,7 +94,7 @@ function change(before: Buffer, others: readonly Buffer[], random: Random): Buff
       return copy;
     }
     default: {
-      // A number that is written down becomes another one.
+      // Replaces a number in the text.
       const copy = before.toString('latin1');
       const digits = [...copy.slice(at, at + 2048).matchAll(/\d+/g)];
       if (digits.length === 0) return before;
@@ -106,10 +106,10 @@ function change(before: Buffer, others: readonly Buffer[], random: Random): Buff
   }
 }
 
-/** Bytes of a reader's own input are never larger: what grows without end finds nothing more. */
+/** Limit for an input, like the readers' own inputs: unlimited growth finds nothing more. */
 const largest = 1 << 20;
 
-/** The input that a seed makes of samples: the same samples and seed give the same bytes. */
+/** The input for a seed, made from samples: the same samples and seed give the same bytes. */
 export function inputOf(seed: number, samples: readonly Buffer[]): Buffer {
   const random = randomOf(seed);
   let input = random.pick(samples);

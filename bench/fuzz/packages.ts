@@ -24,7 +24,7 @@ const full: RpmSpec = {
   ],
 };
 
-/** Digests of the main header, wherever they stand in the signature header: its own strings of their length. */
+/** Recomputes the digests of the main header in the signature header, found by their length. */
 function repairRpm(input: Buffer): Buffer {
   try {
     const start = leadSize + Math.ceil(headerSize(input.subarray(leadSize, leadSize + introSize)) / 8) * 8;
@@ -41,7 +41,7 @@ function repairRpm(input: Buffer): Buffer {
       }
     }
   } catch {
-    // What has no headers any more has no digests either.
+    // An input without valid headers has no digests either.
   }
   return input;
 }

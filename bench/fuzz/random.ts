@@ -1,11 +1,11 @@
-/** Numbers that one seed decides (mulberry32, Tommy Ettinger's, public domain). */
+/** Random numbers determined by a seed (mulberry32, Tommy Ettinger's, public domain). */
 export interface Random {
-  /** A whole number from 0 to `below` - 1. */
+  /** An integer from 0 to `below` - 1. */
   readonly below: (below: number) => number;
   readonly pick: <T>(values: readonly T[]) => T;
 }
 
-/** @param seed any whole number; near ones give nothing alike */
+/** @param seed any integer; nearby seeds give unrelated numbers */
 export function randomOf(seed: number): Random {
   let state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) ^ Math.floor(seed / 2 ** 32);
   const next = (): number => {

@@ -9,10 +9,10 @@ import { textTargets } from './texts.ts';
 
 export const targets: readonly Target[] = [...archiveTargets, ...packageTargets, ...textTargets, ...imageTargets];
 
-/** What happened to one input: it was read, refused in Weir's own words, or neither. */
+/** Result of one input: read, rejected with a WeirError, or a crash. */
 export type Outcome = 'read' | 'refused' | { readonly crash: unknown };
 
-/** The bytes that a target gets for a seed; most of them with their checksums right. */
+/** The bytes that a target gets for a seed; most of them with valid checksums. */
 export function bytesOf(target: Target, samples: readonly Buffer[], seed: number): Buffer {
   const input = inputOf(seed, samples);
   return target.repair === undefined || randomOf(seed + 0.5).below(10) === 0 ? input : target.repair(input);

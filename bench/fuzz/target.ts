@@ -1,10 +1,10 @@
-/** A reader with inputs that it reads well. */
+/** A reader with valid sample inputs. */
 export interface Target {
   readonly name: string;
-  /** Real inputs. @param work a folder of the target's own */
+  /** Real inputs. @param work the target's own folder */
   readonly samples: (work: string) => Promise<readonly Buffer[]>;
-  /** Makes checksums right again, so that changes get further than those. */
+  /** Makes checksums valid again, so that mutations get past them. */
   readonly repair?: (input: Buffer) => Buffer;
-  /** Reads all that can be read of the input. @param work the folder, for readers of files */
+  /** Reads the whole input. @param work a folder, for readers of files */
   readonly read: (input: Buffer, work: string) => Promise<unknown> | unknown;
 }

@@ -36,7 +36,7 @@ const spec: Target = {
     ['b/bzip2/bzip2', 'c/chrony/chrony', 'l/logrotate/logrotate'].map((name) => ours(`distro/specs/${name}.spec`)),
   read: (input) => {
     const parsed = parseSpec(input);
-    if (!Buffer.from(specBytes(parsed)).equals(input)) throw new Error('it is not printed as it was');
+    if (!Buffer.from(specBytes(parsed)).equals(input)) throw new Error('the spec does not round-trip');
     printSpec(parsed);
     tags(parsed);
     imbalances(parsed);
@@ -80,7 +80,7 @@ const git: Target = {
   },
 };
 
-/** Runs all of them, as the input may be for any; it is refused where all refuse it. */
+/** Runs all of them, because the input may be for any; it is rejected if all reject it. */
 function both(...works: readonly (() => unknown)[]): void {
   const errors: unknown[] = [];
   for (const work of works) {

@@ -2,17 +2,17 @@ import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 
 /*
- * Runs beside a reader, in a thread of its own: the reader's thread can't look at a clock while it loops. Time is the
- * processor's, so that a busy machine makes no hang; what waits for nothing at all has a longer time by the clock.
+ * Runs in a separate thread beside a reader, whose own thread cannot check the time while it loops. It measures CPU time, so
+ * a busy machine does not count as a hang; a reader that uses no CPU at all has a longer wall-clock limit.
  */
 
 export interface Watched {
-  /** The number of the input that is being read, and how often it changed. */
+  /** The number of the current input, and how often it has changed. */
   readonly current: SharedArrayBuffer;
   readonly name: string;
   readonly secondsOfWork: number;
   readonly secondsInAll: number;
-  /** bytes */
+  /** In bytes. */
   readonly mostMemory: number;
 }
 
@@ -36,11 +36,11 @@ setInterval(() => {
   if (seed![0] !== last) {
     last = seed![0]!;
     began = now;
-  } else if (now.processor - began.processor > secondsOfWork) stop(`hangs: over ${secondsOfWork} s of work`);
-  else if (now.clock - began.clock > secondsInAll) stop(`hangs: nothing for ${secondsInAll} s`);
+  } else if (now.processor - began.processor > secondsOfWork) stop(`hangs: over ${secondsOfWork} s of CPU time`);
+  else if (now.clock - began.clock > secondsInAll) stop(`hangs: no progress for ${secondsInAll} s`);
   const { rss } = process.memoryUsage();
-  if (rss > mostMemory) stop(`takes ${rss} bytes of memory`);
+  if (rss > mostMemory) stop(`uses ${rss} bytes of memory`);
 }, 100);
 
-// The reader waits for this: once it loops, a thread that is still starting would never get to its work.
+// The reader waits for this: if it loops too early, this thread might never start.
 parentPort!.postMessage('ready');

@@ -12,7 +12,7 @@ function workplace(): string {
   return work;
 }
 
-/** A seed an input. */
+/** One input per seed. */
 const seeds = Array.from({ length: 40 }, (_, index) => index + 1);
 
 describe.each(targets.map((target) => [target.name, target] as const))('the reader %s', (_name, target) => {
@@ -20,12 +20,12 @@ describe.each(targets.map((target) => [target.name, target] as const))('the read
     const work = workplace();
     for (const sample of await target.samples(work)) {
       const outcome = await outcomeOf(target, Buffer.from(sample), work);
-      // Some samples are for one of several readers that a target has.
+      // Some samples suit only one of several readers of a target.
       expect(['read', 'refused']).toContain(outcome);
     }
   });
 
-  it('reads or refuses what becomes of them, in words of our own', { timeout: 120_000 }, async () => {
+  it('reads or rejects mutations of them, with a WeirError', { timeout: 120_000 }, async () => {
     const work = workplace();
     const samples = await target.samples(work);
     for (const seed of seeds) {
@@ -38,7 +38,7 @@ describe.each(targets.map((target) => [target.name, target] as const))('the read
 describe('an input', () => {
   const samples = [Buffer.from('one sample 12 of text'), Buffer.alloc(600, 'x')];
 
-  it('is the same for the same seed, and another for most others', () => {
+  it('is the same for the same seed, and differs for most others', () => {
     const all = Array.from({ length: 300 }, (_, seed) => inputOf(seed, samples).toString('latin1'));
     expect(Array.from({ length: 300 }, (_, seed) => inputOf(seed, samples).toString('latin1'))).toEqual(all);
     expect(new Set(all).size).toBeGreaterThan(200);
@@ -46,23 +46,23 @@ describe('an input', () => {
   });
 });
 
-describe('what does not hold', () => {
-  it('is an error that is not of ours', async () => {
+describe('a faulty reader', () => {
+  it('crashes with an error other than a WeirError', async () => {
     const target = { name: 'x', samples: async () => [], read: (input: Buffer) => input.readUInt8(5) };
     expect(await outcomeOf(target, Buffer.alloc(9), '')).toBe('read');
     expect(await outcomeOf(target, Buffer.alloc(2), '')).toEqual({ crash: expect.any(RangeError) });
   });
 
   it.each([
-    ['work without end', 'for (;;);', 600, /x: input 7: hangs: over 3 s of work/],
-    ['a wait without end', 'setInterval(() => {}, 1000);', 2, /x: input 7: hangs: nothing for 2 s/],
+    ['an endless loop', 'for (;;);', 600, /x: input 7: hangs: over 3 s of CPU time/],
+    ['an endless wait', 'setInterval(() => {}, 1000);', 2, /x: input 7: hangs: no progress for 2 s/],
     [
-      'memory',
+      'too much memory',
       'const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1));',
       600,
-      /x: input 7: takes \d+ bytes of memory/,
+      /x: input 7: uses \d+ bytes of memory/,
     ],
-  ])('is %s', async (_what, code, seconds, message) => {
+  ])('is stopped for %s', async (_what, code, seconds, message) => {
     const script = `
       import { Worker } from 'node:worker_threads';
       const current = new SharedArrayBuffer(8);
@@ -82,15 +82,15 @@ describe('the command', () => {
   const fuzz = (...argv: string[]) =>
     spawnSync(process.execPath, [join(import.meta.dirname, '../../bench/fuzz.ts'), ...argv], { encoding: 'utf8' });
 
-  it('runs a reader, and says how its inputs ended', () => {
+  it('runs a reader and prints the counts', () => {
     const { status, stdout, stderr } = fuzz('--reader', 'control', '--count', '5');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/^control: 5 inputs from 1 on: \d+ read, \d+ refused, /);
+    expect(stdout).toMatch(/^control: 5 inputs from 1 on: \d+ read, \d+ rejected, /);
   });
 
-  it('names what it does not know', () => {
+  it('rejects an unknown reader', () => {
     const { status, stderr } = fuzz('--reader', 'none');
     expect(status).toBe(1);
-    expect(stderr).toMatch(/there is no reader none/);
+    expect(stderr).toMatch(/unknown reader none/);
   });
 });
