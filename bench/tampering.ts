@@ -173,7 +173,7 @@ export async function tamperCache(cache: string, count: number, random: Random):
     }
   }
 
-  for (const part of ['hashes', 'stamps']) {
+  for (const part of ['hashes', 'stamps', 'projects']) {
     const files: string[] = [];
     for (const name of (await readdir(join(cache, part), { recursive: true }).catch(() => [])).sort())
       if ((await lstat(join(cache, part, name))).isFile()) files.push(join(part, name));

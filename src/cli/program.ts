@@ -170,16 +170,21 @@ export function progressFor(globals: GlobalOptions): Progress {
   return createProgress(mode, globals.color, (text) => void process.stderr.write(text));
 }
 
-/** Prints a result: as JSON with `--json`, else as the given text. */
-export function printResult(globals: GlobalOptions, value: unknown, text: string): void {
-  process.stdout.write(globals.json ? `${JSON.stringify(value, null, 2)}\n` : text === '' ? '' : `${text}\n`);
+/** Prints a result: as JSON with `--json`, else as the given text, which may be made only when it is needed. */
+export function printResult(globals: GlobalOptions, value: unknown, text: string | (() => string)): void {
+  if (globals.json) {
+    process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    return;
+  }
+  const shown = typeof text === 'string' ? text : text();
+  process.stdout.write(shown === '' ? '' : `${shown}\n`);
 }
 
 /** Aligned columns under a heading, one line a row; the text `none` if there are no rows. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
   const all = [heading, ...rows].map((row) => row.map((cell) => cell.replace(/\s+/g, ' ').trim()));
-  const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const widths = heading.map((_, column) => all.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
   return all
     .map((row) =>
       row

@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import { formatError, WeirError } from '../base/errors.ts';
 import { installRoot } from '../base/paths.ts';
 import type { Progress } from '../base/progress.ts';
-import { type LoadOptions, loadConfiguration, loadProject } from '../project/load.ts';
+import type { LoadOptions } from '../project/load.ts';
 import type { Project } from '../project/model.ts';
 import type { Configuration } from '../project/resolve.ts';
-import { openProjectWorkspace, openWorkspace, type ProjectWorkspace, type Workspace } from '../workspace/workspace.ts';
+import { openProject } from '../workspace/project.ts';
+import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';
 import type { GlobalOptions } from './program.ts';
 
 /** The workspace of `-C` or the working folder; outside any project, that of the distribution that comes with Weir. */
 export async function workspaceFor(globals: GlobalOptions, progress: Progress, out?: string): Promise<Workspace> {
+  const { openWorkspace } = await import('../workspace/workspace.ts');
   const options = { progress, ...outFolder(out) };
   return warned(globals, await inProjectFolder(globals, (place) => openWorkspace({ ...options, ...place })));
 }
@@ -20,23 +22,26 @@ export async function projectWorkspaceFor(
   progress: Progress,
   out?: string,
 ): Promise<ProjectWorkspace> {
+  const { openProjectWorkspace } = await import('../workspace/workspace.ts');
   const options = { progress, ...outFolder(out) };
   return warned(globals, await inProjectFolder(globals, (place) => openProjectWorkspace({ ...options, ...place })));
 }
 
-/** Only the project, found as for `workspaceFor`. Needs no release and writes nothing to the cache. */
+/** Only the project, found as for `workspaceFor`. Needs no release; the cache only keeps loaded projects, where it can. */
 export async function projectFor(globals: GlobalOptions): Promise<Project> {
-  const project = await inProjectFolder(globals, ({ directory, load }) => loadProject(directory, load));
+  const project = await inProjectFolder(globals, ({ directory, load }) => openProject(directory, load));
   return warned(globals, { project }).project;
 }
 
 /** Like `projectFor`, with the files that the project was read from. */
 export async function configurationFor(globals: GlobalOptions): Promise<Configuration> {
+  const { loadConfiguration } = await import('../project/load.ts');
   return warned(globals, await inProjectFolder(globals, ({ directory, load }) => loadConfiguration(directory, load)));
 }
 
 /** For commands that edit the project's files: never falls back to the distribution that comes with Weir. */
 export async function ownConfigurationFor(globals: GlobalOptions): Promise<Configuration> {
+  const { loadConfiguration } = await import('../project/load.ts');
   return warned(globals, await loadConfiguration(globals.directory ?? process.cwd(), loadOptions(globals)));
 }
 

@@ -8,7 +8,7 @@ import { openStore } from './store.ts';
 /** Folders of a cache that may contain temporary files. */
 const tempDirs = [
   ...['store', 'store/tmp', 'store/stamps', 'actions', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys'],
-  ...['partial', 'git', 'rendered'],
+  ...['partial', 'git', 'rendered', 'projects'],
 ];
 
 /**

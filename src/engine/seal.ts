@@ -11,7 +11,7 @@ import { writeDurable } from './durable.ts';
  */
 export interface Seal {
   /** HMAC-SHA-256 of a text as 64 hex digits. @param subject what the text is about: the mark is valid for nothing else */
-  readonly mark: (subject: string, text: string) => string;
+  readonly mark: (subject: string, text: string | Uint8Array) => string;
 }
 
 /** Bytes of a key; a file of another length is not a key. */
@@ -26,7 +26,7 @@ export function openSeal(file: string): Seal {
 }
 
 /** Whether a mark is valid for the text. */
-export function isMarked(seal: Seal, subject: string, text: string, mark: string): boolean {
+export function isMarked(seal: Seal, subject: string, text: string | Uint8Array, mark: string): boolean {
   return mark.length === 64 && timingSafeEqual(Buffer.from(mark), Buffer.from(seal.mark(subject, text)));
 }
 
@@ -41,6 +41,18 @@ export function unsealed(seal: Seal, subject: string, file: string): string | un
   return file[64] === '\n' && isMarked(seal, subject, text, file.slice(0, 64)) ? text : undefined;
 }
 
+/** `sealed` for bytes. A text's file is the same either way. */
+export function sealedBytes(seal: Seal, subject: string, bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${seal.mark(subject, bytes)}\n`), bytes]);
+}
+
+/** `unsealed` for bytes. */
+export function unsealedBytes(seal: Seal, subject: string, file: Buffer): Buffer | undefined {
+  const bytes = file.subarray(65);
+  const mark = file.toString('latin1', 0, 64);
+  return file[64] === 0x0a && isMarked(seal, subject, bytes, mark) ? bytes : undefined;
+}
+
 function readKey(file: string): Buffer | undefined {
   try {
     const key = readFileSync(file);
@@ -51,10 +63,25 @@ function readKey(file: string): Buffer | undefined {
   }
 }
 
+/** As `mkdir -p`. Node's own never ends where a file system such as /proc answers that a folder's parent is not there. */
+function makeFolder(dir: string): void {
+  for (let turn = 0; ; turn++) {
+    try {
+      mkdirSync(dir);
+      return;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EEXIST') return;
+      if (code !== 'ENOENT' || turn > 0 || dirname(dir) === dir) throw error;
+    }
+    makeFolder(dirname(dir));
+  }
+}
+
 function makeKey(file: string): Buffer {
   const temporary = temporaryName(file);
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     if (readKey(file) === undefined) rmSync(file, { force: true });
     // On the disk before anything is signed with it: losing the key in a power cut would invalidate all results.
     writeDurable(temporary, randomBytes(keyLength), 0o600);

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { type DiskInputs, noteGlob } from '../toml/disk-inputs.ts';
 import { originOf, problem } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
@@ -240,7 +241,9 @@ function filesOf(
   const files = new Set<string>();
   for (const [index, { pattern, dir = home }] of patterns.entries()) {
     const at = [...path, index];
-    const matches = globHere(pattern, dir, (message) => problem(document, at, 'invalid-glob', message, { component }));
+    const matches = globHere(document.inputs, pattern, dir, (message) =>
+      problem(document, at, 'invalid-glob', message, { component }),
+    );
     if (matches.length === 0 && !mayMatchNothing(pattern)) {
       throw problem(document, at, 'overlay-files-not-found', `there is no overlay file "${pattern}"`, {
         component,
@@ -250,7 +253,8 @@ function filesOf(
     const order = (file: string): string => `${basename(file)}\0${file}`;
     for (const file of matches.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))) files.add(file);
   }
-  const reading = { reasons: document.reasons, problems };
+  const { reasons, inputs } = document;
+  const reading = { reasons, problems, ...(inputs === undefined ? {} : { inputs }) };
   const overlays = [...files].flatMap(
     (file) => problems.attempt(() => readOverlayFile(file, component, reading)) ?? [],
   );
@@ -258,9 +262,14 @@ function filesOf(
   return overlays;
 }
 
-function globHere(pattern: string, dir: string, failed: (message: string) => Error): string[] {
+function globHere(
+  inputs: DiskInputs | undefined,
+  pattern: string,
+  dir: string,
+  failed: (message: string) => Error,
+): readonly string[] {
   try {
-    return expandGlob(pattern, dir);
+    return noteGlob(inputs, pattern, dir, expandGlob(pattern, dir));
   } catch (error) {
     if (error instanceof WeirError && error.code === 'invalid-glob') throw failed(error.message);
     throw error;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
+import { type DiskInputs, noteFile } from '../toml/disk-inputs.ts';
 import type { Dialect } from './model.ts';
 
 /**
@@ -9,9 +10,9 @@ import type { Dialect } from './model.ts';
  * ones alike, as those have no two tables of one component. Lock files tell nothing: 1.0 keeps them too, where it is not told
  * to keep pins.
  */
-export function dialectOf(rootFile: string): Dialect {
+export function dialectOf(rootFile: string, inputs?: DiskInputs): Dialect {
   if (basename(rootFile) !== 'azldev.toml') return { name: 'weir', because: 'the root file is weir.toml' };
-  const pinned = pinnedVersion(join(dirname(rootFile), '.azldev-version'));
+  const pinned = pinnedVersion(join(dirname(rootFile), '.azldev-version'), inputs);
   if (pinned === undefined) return { name: 'azldev 1.0', because: 'no .azldev-version names an older one' };
   const [major, minor] = pinned.split('.').map(Number);
   const old = major === 0 && minor! < 4;
@@ -19,15 +20,15 @@ export function dialectOf(rootFile: string): Dialect {
 }
 
 /** Major and minor version, or undefined where the file is not there or names a commit or a branch. */
-function pinnedVersion(path: string): string | undefined {
-  let text: string;
+function pinnedVersion(path: string, inputs: DiskInputs | undefined): string | undefined {
+  let bytes: Buffer | undefined;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw unreadable(error, path);
+    if (systemCode(error) !== 'ENOENT') throw unreadable(error, path);
   }
-  return /^v?(\d+\.\d+)(\.|$)/.exec(text.trim())?.[1];
+  noteFile(inputs, path, bytes);
+  return /^v?(\d+\.\d+)(\.|$)/.exec(bytes?.toString('utf8').trim() ?? '')?.[1];
 }
 
 function unreadable(error: unknown, path: string): WeirError {

@@ -1,52 +1,11 @@
-import { lstatSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
+import { noteGlob } from '../toml/disk-inputs.ts';
 import { attempt, type Document, problem, type Reading, readDocument } from '../toml/document.ts';
 import { expandGlob, mayMatchNothing } from './glob.ts';
 import type { ConfigFile } from './model.ts';
 import { fileSchema, type RawFile } from './schema/file.ts';
-
-/** Names of the root file, the first one wins where a folder has both. */
-export const rootFileNames = ['weir.toml', 'azldev.toml'] as const;
-
-/** The root file of the project that `dir` is in. @throws WeirError `no-project` */
-export function findRootFile(dir: string): string {
-  const start = resolve(dir);
-  for (let folder = start; ; folder = dirname(folder)) {
-    for (const name of rootFileNames) {
-      const path = join(folder, name);
-      if (isThere(path)) return path;
-    }
-    if (folder === dirname(folder)) break;
-  }
-  throw new WeirError('no-project', `there is no ${rootFileNames.join(' or ')} here or in a folder above`, {
-    where: { file: start },
-    hint: "change to a project's folder, or name it with -C DIR",
-    exit: 2,
-  });
-}
-
-/**
- * The user's own configuration files that are there, weakest first: azldev's, where the project is one of azldev's, then
- * Weir's. They are looked for where the XDG Base Directory Specification says.
- */
-export function userConfigFiles(azldev: boolean, env: NodeJS.ProcessEnv): string[] {
-  const absolute = (path: string | undefined): path is string => path?.startsWith('/') === true;
-  const home = absolute(env.HOME) ? join(env.HOME, '.config') : undefined;
-  const folder = absolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : home;
-  if (folder === undefined) return [];
-  return (azldev ? ['azldev', 'weir'] : ['weir']).map((name) => join(folder, name, 'config.toml')).filter(isFile);
-}
-
-/** Whether something of that name is there, whatever it is: reading says what is wrong with it. */
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
 
 export interface ConfigDocument extends Document<RawFile> {
   readonly read: ConfigFile;
@@ -115,7 +74,7 @@ function twice(document: Document, index: number, match: string, before: string)
 /** `expandGlob` relative to a document; a bad glob is an error at its place. */
 export function globIn(document: Document, path: readonly (string | number)[], pattern: string): string[] {
   try {
-    return expandGlob(pattern, document.dir);
+    return noteGlob(document.inputs, pattern, document.dir, expandGlob(pattern, document.dir));
   } catch (error) {
     if (error instanceof WeirError && error.code === 'invalid-glob') {
       throw problem(document, path, error.code, error.message, error.hint === undefined ? {} : { hint: error.hint });

@@ -1,4 +1,5 @@
-import { basename, dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
+import type { DiskInputs } from '../toml/disk-inputs.ts';
 import type { Reasons } from '../toml/document.ts';
 import { Problems } from '../toml/problems.ts';
 import { collect } from './collect.ts';
@@ -7,14 +8,15 @@ import { defaultsFor } from './defaults.ts';
 import { dialectOf } from './dialect.ts';
 import { distrosOf, projectInfoOf } from './distro.ts';
 import { imagesOf, testSuitesOf, toolsOf } from './image.ts';
-import { findRootFile, readWithIncludes, userConfigFiles } from './include.ts';
+import { readWithIncludes } from './include.ts';
 import { packagePublishOf } from './layer.ts';
 import { groupsOf } from './members.ts';
-import type { ConfigFile, Dialect, Project } from './model.ts';
+import type { Dialect, Project } from './model.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
 import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
 import type { Configuration } from './resolve.ts';
 import { resourcesOf } from './resources.ts';
+import { isAzldev, rootFiles } from './root-file.ts';
 
 export interface LoadOptions {
   /** Further configuration files, merged after all others, in this order; relative to the working folder. */
@@ -30,6 +32,8 @@ export interface LoadOptions {
    * one that starts from `azldev.toml` is read as azldev reads it.
    */
   readonly reasons?: Reasons;
+  /** Gets all that the load looks at on the disk beside the root files' names; see `loadCached`. */
+  readonly inputs?: DiskInputs;
 }
 
 /**
@@ -45,19 +49,16 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
 
 /** `loadProject`, with the files at hand that the project was made from: for explaining it. */
 export async function loadConfiguration(dir: string, options: LoadOptions = {}): Promise<Configuration> {
-  const file = findRootFile(dir);
-  const isAzldev = basename(file) === 'azldev.toml';
+  const roots = rootFiles(dir, options);
+  const file = roots[0].path;
+  const { inputs } = options;
   const problems = new Problems(options.permissive);
-  const reading = { reasons: options.reasons ?? (isAzldev ? 'optional' : 'required'), problems };
-  const roots: ConfigFile[] = [
-    { path: file, from: 'root' },
-    ...userConfigFiles(isAzldev, options.env ?? process.env).map((path) => ({ path, from: 'user' as const })),
-    ...(options.configFiles ?? []).map((path) => ({ path: resolve(path), from: 'option' as const })),
-  ];
+  const reasons = options.reasons ?? (isAzldev(file) ? 'optional' : 'required');
+  const reading = { reasons, problems, ...(inputs === undefined ? {} : { inputs }) };
   const read = roots.flatMap((root) => readWithIncludes(root, reading));
-  const documents = [defaultsFor(file, isAzldev), ...read];
+  const documents = [defaultsFor(file, isAzldev(file)), ...read];
   const dialect: Dialect =
-    options.dialect === undefined ? dialectOf(file) : { name: options.dialect, because: 'it was asked for' };
+    options.dialect === undefined ? dialectOf(file, inputs) : { name: options.dialect, because: 'it was asked for' };
   const collected = collect(documents, dialect.name !== 'azldev 0.3');
   // What refers to other tables is looked at only where these are all there.
   problems.throwIfAny();

@@ -9,8 +9,9 @@ import { inStage, type Progress } from '../base/progress.ts';
 import { type Engine, parseResult, type Stored } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
 import { removeTree } from '../engine/scratch.ts';
-import { unsealed } from '../engine/seal.ts';
+import { unsealedBytes } from '../engine/seal.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
+import { entrySubject } from '../project/project-cache.ts';
 import { isWholeRepository } from '../repo/cached-repository.ts';
 import type { Fault } from '../repo/fault.ts';
 import { checkToolbox } from '../toolbox/integrity.ts';
@@ -54,6 +55,7 @@ export async function checkCache(
   await checkSealed(cache, engine, 'stamps', (name) => `stamps of ${name.replace(/\.json$/, '')}`, wrong);
   await checkSealed(cache, engine, 'hashes', (name, folder) => `file ${folder} ${name}`, wrong);
   await checkSealed(cache, engine, 'custom', (name) => `custom ${name}`, wrong);
+  await checkSealed(cache, engine, 'projects', (name) => entrySubject(name), wrong);
   say('buildroots and repositories');
   const roots = await folders(join(cache, 'roots'));
   for (const root of roots) {
@@ -194,9 +196,9 @@ async function checkSealed(
     const path = join(dir, found);
     const info: Stats | undefined = lstatSync(path, { throwIfNoEntry: false });
     if (info === undefined || info.isDirectory() || isTemporary(basename(found))) continue;
-    const text = info.isFile() ? await readFile(path, 'utf8').catch(() => '') : '';
+    const file = info.isFile() ? await readFile(path).catch(() => undefined) : undefined;
     const about = subject(basename(found), found.split('/')[0]!);
-    if (unsealed(engine.store.seal, about, text) === undefined)
+    if (file === undefined || unsealedBytes(engine.store.seal, about, file) === undefined)
       await wrong(path, 'wrong', 'invalid seal: not written by this cache, or changed');
   }
 }

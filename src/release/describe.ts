@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { errorJson, WeirError } from '../base/errors.ts';
+import { channelOf, packageGroupOf } from '../project/channel.ts';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
-import { channelOf, packageGroupOf } from '../project/publish.ts';
 
 /** Short description of a component's spec source. */
 export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {

@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { readIfExists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import type { BuiltComponents } from '../component/build.ts';
-import { channelOf, sourceChannelOf } from '../project/publish.ts';
+import { channelOf, sourceChannelOf } from '../project/channel.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
 import { type RepoSource, resolveCached } from '../repo/resolve.ts';

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { closest, type Place, systemCode, WeirError } from '../base/errors.ts';
+import { type DiskInputs, noteFile } from './disk-inputs.ts';
 import { type LineIndex, lineIndex, locate, type Origin, type TomlPath } from './place.ts';
 import { type Problems, together } from './problems.ts';
 
@@ -15,6 +16,8 @@ export interface Reading {
   readonly reasons: Reasons;
   /** Without it, the first error is thrown. */
   readonly problems?: Problems;
+  /** Gets what is read, for a result that is kept. */
+  readonly inputs?: DiskInputs;
 }
 
 /** A TOML file that was read and fits its schema. */
@@ -98,6 +101,7 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
   try {
     checkFile(path);
     bytes = readFileSync(path);
+    noteFile(reading.inputs, path, bytes);
   } catch (error) {
     if (error instanceof WeirError) throw error;
     const code = systemCode(error);

@@ -32,6 +32,7 @@ export const cacheParts: Readonly<Record<string, string>> = {
   rendered: 'digests of the inputs of rendered specs',
   hashes: 'digests of downloaded files by other algorithms',
   custom: 'results of scripts that generate source files',
+  projects: 'loaded projects',
   stamps: 'stamps of image files in output folders',
   logs: 'logs of failed builds',
   scratch: 'work in progress',

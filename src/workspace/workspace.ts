@@ -7,11 +7,12 @@ import { cacheRoot, installRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import type { Engine } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
-import { type LoadOptions, loadProject } from '../project/load.ts';
+import type { LoadOptions } from '../project/load.ts';
 import type { Architecture, Project, ReleaseConfig, Seed } from '../project/model.ts';
 import { type Apt, debianArch, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
+import { openProject } from './project.ts';
 
 /** What work on specs and sources needs: the project and the caches. */
 export interface ProjectWorkspace {
@@ -47,7 +48,7 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
   const cache = cacheRoot();
   refuseLineBreak(cache, "the cache's folder", 'set XDG_CACHE_HOME to another folder');
   refuseLineBreak(resolve(options.directory), "the project's folder", 'move the project');
-  const project = await loadProject(options.directory, options.load);
+  const project = await openProject(options.directory, options.load);
   // Absolute, because tools run in other folders.
   const out = resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'));
   refuseLineBreak(out, 'the output folder', 'use another folder with --out');

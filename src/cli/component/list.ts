@@ -20,7 +20,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const project = await projectFor(settings);
       const chosen = selectComponents(project, selectionOrAll(names, options));
       const rows = componentRows(project, chosen);
-      const cells = rows.map((row) => [row.name, row.spec, String(row.overlays), row.channel ?? '-']);
-      printResult(settings, rows, table(['COMPONENT', 'SPEC', 'OVERLAYS', 'CHANNEL'], cells, 'no components'));
+      printResult(settings, rows, () => {
+        const cells = rows.map((row) => [row.name, row.spec, String(row.overlays), row.channel ?? '-']);
+        return table(['COMPONENT', 'SPEC', 'OVERLAYS', 'CHANNEL'], cells, 'no components');
+      });
     });
 }

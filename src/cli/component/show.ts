@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { channelOf } from '../../project/publish.ts';
+import { channelOf } from '../../project/channel.ts';
 import { componentTables, keysOf } from '../../project/resolve.ts';
 import { findComponent } from '../../project/select.ts';
 import { placeOf } from '../../project/toml.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { channelOf, isDebugPackage, sourceChannelOf } from '../../src/project/publish.ts';
+import { channelOf, isDebugPackage, sourceChannelOf } from '../../src/project/channel.ts';
 import { load } from './fixture.ts';
 
 const levels = {
