@@ -29,18 +29,26 @@ export const sectionNames: ReadonlySet<string> = new Set([
   ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
 ]);
 
-const headerPattern = /^\s*(%[A-Za-z_]+)(?:\s+(.*))?$/s;
+/** The name with the blanks before it, where it ends at a blank or with the line. */
+const headerPattern = /^\s*(%[A-Za-z_]+)(?!\S)/;
 
 /** The header that a line is, or undefined. It may be indented, and its name be in any case. */
 export function parseHeader(text: string): SectionHeader | undefined {
+  // Most lines that begin with a macro have a brace there; this is for speed.
+  if (!isLetter(text.charCodeAt(text.indexOf('%') + 1))) return undefined;
   const match = headerPattern.exec(text);
   if (match === null) return undefined;
   const name = match[1]!;
   const key = name.toLowerCase();
   if (!sectionNames.has(key)) return undefined;
-  const rest = (match[2] ?? '').trim();
+  const rest = text.slice(match[0].length).trim();
   const named = packageSections.has(key) ? packageArgument(rest) : { package: '', wholeName: false };
   return { name, key, arguments: rest, ...named };
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
 }
 
 /** `-n X` wins, else the first bare word; `-f`, `-p`, `-l` and `-P` take a word, and `--` ends the options. */
@@ -62,20 +70,20 @@ function packageArgument(rest: string): { package: string; wholeName: boolean } 
 export function argumentWords(text: string): string[] {
   const words: string[] = [];
   let start = -1;
-  let close = '';
-  let open = '';
+  let close = 0;
+  let open = 0;
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
-    const char = text[index]!;
+    const code = text.charCodeAt(index);
     if (depth > 0) {
-      if (char === open) depth++;
-      else if (char === close) depth--;
-    } else if (text[index - 1] === '%' && (char === '{' || char === '(' || char === '[')) {
+      if (code === open) depth++;
+      else if (code === close) depth--;
+    } else if (code in closing && text[index - 1] === '%') {
       depth = 1;
-      open = char;
-      close = char === '{' ? '}' : char === '(' ? ')' : ']';
+      open = code;
+      close = closing[code]!;
     }
-    if (depth === 0 && /\s/.test(char)) {
+    if (depth === 0 && isBlank(code)) {
       if (start >= 0) words.push(text.slice(start, index));
       start = -1;
     } else if (start < 0) {
@@ -84,4 +92,14 @@ export function argumentWords(text: string): string[] {
   }
   if (start >= 0) words.push(text.slice(start));
   return words;
+}
+
+/** Codes of opening brackets → of those that close them. */
+const closing: Readonly<Record<number, number>> = { 123: 0x7d, 40: 0x29, 91: 0x5d };
+
+/** What `\s` matches. */
+export function isBlank(code: number): boolean {
+  return code <= 0x20
+    ? code === 0x20 || (code >= 0x09 && code <= 0x0d)
+    : code >= 0x80 && /\s/.test(String.fromCharCode(code));
 }

@@ -1,3 +1,5 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+
 /** A physical line: its text without the line end, and the line end as it stands in the file. */
 export interface SpecLine {
   readonly text: string;
@@ -9,16 +11,17 @@ export type Encoding = 'utf-8' | 'latin1';
 
 /** Decodes a file: as UTF-8 (a byte order mark stays) where it is valid, else byte by byte. */
 export function decodeText(bytes: Uint8Array): { readonly text: string; readonly encoding: Encoding } {
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), encoding: 'utf-8' };
-  } catch {
-    return { text: Buffer.from(bytes).toString('latin1'), encoding: 'latin1' };
-  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const encoding = isUtf8(bytes) ? 'utf-8' : 'latin1';
+  // Of ASCII both give the same, Latin-1 sooner.
+  return { text: buffer.toString(isAscii(bytes) ? 'latin1' : encoding), encoding };
 }
 
 /** The bytes of a text that `decodeText` gave. */
 export function encodeText(text: string, encoding: Encoding): Uint8Array {
-  return Buffer.from(text, encoding);
+  // A byte a character: this is twice as fast as UTF-8, and the same.
+  if (encoding === 'utf-8' && Buffer.byteLength(text, 'utf-8') > text.length) return Buffer.from(text, 'utf-8');
+  return Buffer.from(text, 'latin1');
 }
 
 /** A text that was held byte by byte, in characters. */
@@ -97,6 +100,18 @@ export function splitLines(text: string): SpecLine[] {
 }
 
 export function joinLines(lines: readonly SpecLine[]): string {
+  const texts = new Array<string>(lines.length + 1);
+  for (let index = 0; index < lines.length; index++) {
+    const { text, end } = lines[index]!;
+    if (end !== '\n') return joinMixed(lines);
+    texts[index] = text;
+  }
+  texts[lines.length] = '';
+  return texts.join('\n');
+}
+
+/** Lines that do not all end in LF. */
+function joinMixed(lines: readonly SpecLine[]): string {
   let text = '';
   for (const line of lines) text += line.text + line.end;
   return text;

@@ -75,46 +75,48 @@ const haskellLibrary: KnownMacro = {
  * Macros of Fedora's and openSUSE's macro packages that make sections. A name here says that the call makes sections; how their packages are
  * called is told as far as the call tells it.
  */
-const knownMacros: Readonly<Record<string, KnownMacro>> = {
-  // pyproject-rpm-macros, python-rpm-macros
-  pyproject_extras_subpkg: extras,
-  python_extras_subpkg: extras,
-  // go-rpm-macros: names come from %gometa
-  gopkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-  godevelpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-  goaltpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-  gopkgfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-  godevelfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-  goaltfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-  // fonts-rpm-macros, fontpackages: names come from %fontfamily and the like
-  fontpkg: fixed('az:', true, headersFor(['package', 'description'], '-n *-fonts')),
-  fontfiles: fixed('az:', true, headersFor(['files'], '-n *-fonts')),
-  fontmetapkg: fontMeta,
-  _font_pkg: fontFiles,
-  // ghc-rpm-macros
-  ghc_lib_subpackage: haskellLibrary,
-  ghc_lib_package: fixed('', true, headersFor(whole, '-n ghc-*-devel')),
-  ghc_devel_package: fixed('', true, headersFor(['package'], '-n ghc-*-devel')),
-  ghc_devel_description: fixed('', true, headersFor(['description'], '-n ghc-*-devel')),
-  ghc_devel_files: fixed('', true, headersFor(['files'], '-n ghc-*-devel')),
-  // mingw-filesystem
-  mingw_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo', '-n mingw64-*-debuginfo')),
-  mingw32_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo')),
-  mingw64_debug_package: fixed('', true, headersFor(whole, '-n mingw64-*-debuginfo')),
-  ucrt64_debug_package: fixed('', true, headersFor(whole, '-n ucrt64-*-debuginfo')),
-  // javapackages-tools
-  javadoc_package: fixed('', true, headersFor(whole, 'javadoc')),
-  // rpm itself
-  debug_package: fixed('', true, headersFor(whole, 'debuginfo')),
-  // redhat-rpm-config; nothing where the system's ldconfig has file triggers
-  ldconfig_scriptlets: scriptlets('post', 'postun'),
-  ldconfig_post: scriptlets('post'),
-  ldconfig_postun: scriptlets('postun'),
-  // kernel-rpm-macros, python-rpm-macros and rpm-config-SUSE
-  kernel_module_package: fixed('', true, headersFor(whole, '-n *-kmp-*')),
-  python_subpackages: fixed('', true, headersFor(whole, '-n python*')),
-  lang_package: fixed('', true, headersFor(whole, 'lang')),
-};
+const knownMacros: ReadonlyMap<string, KnownMacro> = new Map(
+  Object.entries({
+    // pyproject-rpm-macros, python-rpm-macros
+    pyproject_extras_subpkg: extras,
+    python_extras_subpkg: extras,
+    // go-rpm-macros: names come from %gometa
+    gopkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+    godevelpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+    goaltpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
+    gopkgfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+    godevelfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+    goaltfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
+    // fonts-rpm-macros, fontpackages: names come from %fontfamily and the like
+    fontpkg: fixed('az:', true, headersFor(['package', 'description'], '-n *-fonts')),
+    fontfiles: fixed('az:', true, headersFor(['files'], '-n *-fonts')),
+    fontmetapkg: fontMeta,
+    _font_pkg: fontFiles,
+    // ghc-rpm-macros
+    ghc_lib_subpackage: haskellLibrary,
+    ghc_lib_package: fixed('', true, headersFor(whole, '-n ghc-*-devel')),
+    ghc_devel_package: fixed('', true, headersFor(['package'], '-n ghc-*-devel')),
+    ghc_devel_description: fixed('', true, headersFor(['description'], '-n ghc-*-devel')),
+    ghc_devel_files: fixed('', true, headersFor(['files'], '-n ghc-*-devel')),
+    // mingw-filesystem
+    mingw_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo', '-n mingw64-*-debuginfo')),
+    mingw32_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo')),
+    mingw64_debug_package: fixed('', true, headersFor(whole, '-n mingw64-*-debuginfo')),
+    ucrt64_debug_package: fixed('', true, headersFor(whole, '-n ucrt64-*-debuginfo')),
+    // javapackages-tools
+    javadoc_package: fixed('', true, headersFor(whole, 'javadoc')),
+    // rpm itself
+    debug_package: fixed('', true, headersFor(whole, 'debuginfo')),
+    // redhat-rpm-config; nothing where the system's ldconfig has file triggers
+    ldconfig_scriptlets: scriptlets('post', 'postun'),
+    ldconfig_post: scriptlets('post'),
+    ldconfig_postun: scriptlets('postun'),
+    // kernel-rpm-macros, python-rpm-macros and rpm-config-SUSE
+    kernel_module_package: fixed('', true, headersFor(whole, '-n *-kmp-*')),
+    python_subpackages: fixed('', true, headersFor(whole, '-n python*')),
+    lang_package: fixed('', true, headersFor(whole, 'lang')),
+  }),
+);
 
 /** A macro that the spec itself defines, as far as it makes sections: only the lines that matter for that. */
 interface OwnMacro {
@@ -176,13 +178,17 @@ export class SectionMacros {
     return none ? { ...header, package: '' } : header;
   }
 
+  /** False where a line makes none: most lines that begin with a macro are paths. @param first the first of a logical line */
+  mayMake(first: string): boolean {
+    const name = firstMacro.exec(first)?.[1];
+    if (name === undefined) return false;
+    return this.makes(name) || name === 'lua' || name === 'expand' || conditionalMacro.test(first);
+  }
+
   /** The sections that a line of the spec makes, without being a header itself. @param lines the logical line's */
   madeBy(lines: readonly string[]): MadeSections | undefined {
     const first = lines[0]!;
-    const name = firstMacro.exec(first)?.[1];
-    if (name === undefined) return undefined;
-    // Most lines that begin with a macro are paths; this is for speed.
-    if (!this.makes(name) && name !== 'lua' && name !== 'expand' && !conditionalMacro.test(first)) return undefined;
+    if (!this.mayMake(first)) return undefined;
     if (/^\s*%\{\s*(?:[?!]*\w+\s*:\s*%\{\s*)?lua\s*:/.test(first)) return fromLua(lines.join('\n'));
     // What follows in braces is in lines of its own, and those are seen as such.
     const peeled = peel(first);
@@ -199,13 +205,13 @@ export class SectionMacros {
     const sections = this.sectionsOfCall(call, 5);
     if (sections.length === 0) return undefined;
     const name = call[3]!;
-    const certain = peeled.certain && call[2] === '' && (this.own.get(name) ?? knownMacros[name]!).certain;
+    const certain = peeled.certain && call[2] === '' && (this.own.get(name) ?? knownMacros.get(name)!).certain;
     const behind = call[1] === '' ? '' : call[4]!.slice(Math.max(0, closingBrace(`{${call[4]}`, 0)));
     return { maker: { macro: `%${name}`, certain, pure: !this.own.has(name) && behind.trim() === '' }, sections };
   }
 
   private makes(name: string): boolean {
-    return this.own.has(name) || Object.hasOwn(knownMacros, name);
+    return this.own.has(name) || knownMacros.has(name);
   }
 
   /** Lines of a macro's body that are headers, call a macro that makes some, or set what their names are made of. */
@@ -236,7 +242,7 @@ export class SectionMacros {
     // Too deep or too much to follow: something is made, and what cannot be told.
     if (depth === 0 || this.budget.left <= 0) return [parseHeader('%package -n *')!];
     if (own === undefined) {
-      const known = knownMacros[name!]!;
+      const known = knownMacros.get(name!)!;
       const call = parseCall(expandCall(given, undefined, this.values, this.budget), known.options);
       const headers = known.headers(call).slice(0, 1000);
       this.budget.left -= headers.length * 20;

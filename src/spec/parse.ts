@@ -57,7 +57,8 @@ export interface Spec {
 export const conditionalPattern = /^\s*%(if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif)(?![A-Za-z0-9_])/;
 /** Name and qualifier of a tag. A real one begins with a letter; `%{?x:Name: y}` is a macro. */
 const tagPattern = /^\s*([A-Za-z][^\s:]*(?:\s*\([^():]*\))?)\s*:/;
-const definePattern = /^\s*%(define|global)\b/;
+const definePattern = /^\s*%(?:define|global)\b/;
+const dnlPattern = /^\s*%dnl(?![A-Za-z0-9_])/;
 
 /** The tag that a line is, unexpanded: name as written, value trimmed; undefined where it is none. */
 export function parseTag(text: string): { readonly name: string; readonly value: string } | undefined {
@@ -85,8 +86,9 @@ export function specBytes(spec: Spec): Uint8Array {
 /** Marks lines that were split already; for edits. */
 export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec {
   const { joined, opaque, afterBackslash } = joinedLines(lines);
-  const roles: LineRole[] = [];
-  const depths: number[] = [];
+  // Most lines are text outside of all conditionals.
+  const roles = new Array<LineRole>(lines.length).fill('text');
+  const depths = new Array<number>(lines.length).fill(0);
   const marks: { line: number; start: number; section: SectionHeader; maker: Maker | undefined }[] = [];
   const macros = new SectionMacros();
   const conditionals: { open: number; branches: number[]; close: number | undefined; parent: number }[] = [];
@@ -100,19 +102,18 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
     while (joined[end] === true && (joined[line] !== true || lines[end - 1]!.text.endsWith('\\'))) end++;
     return end;
   };
-  for (const [index, { text }] of lines.entries()) {
-    depths.push(open.length);
-    if (opaque[index] === true) {
-      roles.push('text');
-      continue;
-    }
-    if (!startsWithPercent(text)) {
-      roles.push(plainRole(text, tagsAllowed && afterBackslash[index] !== true));
+  for (let index = 0; index < lines.length; index++) {
+    const { text } = lines[index]!;
+    if (open.length > 0) depths[index] = open.length;
+    if (opaque[index] === true) continue;
+    const begin = textStart(text);
+    if (text.charCodeAt(begin) !== percent) {
+      roles[index] = plainRole(text, begin, tagsAllowed && afterBackslash[index] !== true);
       continue;
     }
     const header = parseHeader(text);
     if (header !== undefined) {
-      roles.push('header');
+      roles[index] = 'header';
       marks.push({ line: index, start: index + 1, section: macros.settled(header), maker: undefined });
       tagsAllowed = header.key === '%package';
       inChangelog = header.key === '%changelog';
@@ -120,11 +121,14 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
     }
     const word = conditionalPattern.exec(text)?.[1];
     if (word === undefined) {
-      roles.push(plainRole(text, false));
-      if (inChangelog || afterBackslash[index] === true || roles[index] === 'dnl') continue;
+      const isDnl = dnlPattern.test(text);
+      if (isDnl) roles[index] = 'dnl';
+      if (inChangelog || afterBackslash[index] === true || isDnl) continue;
+      const isDefine = definePattern.test(text);
+      if (!isDefine && !macros.mayMake(text)) continue;
       const end = logicalEnd(index);
       const logical = lines.slice(index, end).map((line) => line.text);
-      if (definePattern.test(text)) {
+      if (isDefine) {
         macros.define(logical.join('\n'), open.length > 0);
         continue;
       }
@@ -136,7 +140,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       const last = made.sections.at(-1)!.key === '%package';
       tagsAllowed = made.maker.certain ? last : tagsAllowed || last;
     } else if (word.startsWith('if')) {
-      roles.push('if');
+      roles[index] = 'if';
       conditionals.push({ open: index, branches: [], close: undefined, parent: open.at(-1) ?? -1 });
       open.push(conditionals.length - 1);
     } else {
@@ -144,11 +148,11 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       if (current === undefined) strays.push(index);
       else depths[index] = open.length - 1;
       if (word === 'endif') {
-        roles.push('endif');
+        roles[index] = 'endif';
         if (current !== undefined) conditionals[current]!.close = index;
         open.pop();
       } else {
-        roles.push('branch');
+        roles[index] = 'branch';
         if (current !== undefined) conditionals[current]!.branches.push(index);
       }
     }
@@ -165,15 +169,28 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   return { encoding, lines, roles, joined, depths, sections, conditionals, strays };
 }
 
-function startsWithPercent(text: string): boolean {
-  return text[0] === '%' || ((text[0] === ' ' || text[0] === '\t') && text.trimStart()[0] === '%');
+const percent = 0x25;
+const hash = 0x23;
+const backslash = 0x5c;
+
+/** Index of the first character that is no white space; the length where there is none. */
+function textStart(text: string): number {
+  let index = 0;
+  while (index < text.length) {
+    const code = text.charCodeAt(index);
+    if (code !== 0x20 && code !== 0x09) {
+      // White space that is seldom: form feeds, non-breaking blanks and the like.
+      return code > 0x20 && code < 0x80 ? index : text.length - text.trimStart().length;
+    }
+    index++;
+  }
+  return index;
 }
 
-function plainRole(text: string, tagsAllowed: boolean): LineRole {
-  const trimmed = text.trimStart();
-  if (trimmed === '') return 'blank';
-  if (trimmed.startsWith('#')) return 'comment';
-  if (/^%dnl(?![A-Za-z0-9_])/.test(trimmed)) return 'dnl';
+/** The role of a line whose first character that is no white space stands at `begin` and is no percent sign. */
+function plainRole(text: string, begin: number, tagsAllowed: boolean): LineRole {
+  if (begin === text.length) return 'blank';
+  if (text.charCodeAt(begin) === hash) return 'comment';
   return tagsAllowed && tagPattern.test(text) ? 'tag' : 'text';
 }
 
@@ -187,12 +204,12 @@ export interface OpenBrackets {
 /** Goes over one line and updates the counters. @returns whether the line ends with a backslash that joins the next */
 export function countBrackets(text: string, open: OpenBrackets): boolean {
   for (let index = 0; index < text.length; index++) {
-    switch (text[index]) {
-      case '\\':
+    switch (text.charCodeAt(index)) {
+      case backslash:
         if (index === text.length - 1) return true;
         index++;
         break;
-      case '%': {
+      case percent: {
         const next = text[index + 1];
         if (next === '{') open.brace++;
         else if (next === '(') open.paren++;
@@ -201,22 +218,22 @@ export function countBrackets(text: string, open: OpenBrackets): boolean {
         index++;
         break;
       }
-      case '{':
+      case 0x7b: // {
         if (open.brace > 0) open.brace++;
         break;
-      case '}':
+      case 0x7d: // }
         if (open.brace > 0) open.brace--;
         break;
-      case '(':
+      case 0x28: // (
         if (open.paren > 0) open.paren++;
         break;
-      case ')':
+      case 0x29: // )
         if (open.paren > 0) open.paren--;
         break;
-      case '[':
+      case 0x5b: // [
         if (open.square > 0) open.square++;
         break;
-      case ']':
+      case 0x5d: // ]
         if (open.square > 0) open.square--;
         break;
     }
@@ -242,7 +259,7 @@ function joinedLines(lines: readonly SpecLine[]): {
   while (index < lines.length) {
     const first = lines[index]!.text;
     // Most lines open nothing; this is for speed.
-    if (!first.endsWith('\\') && !first.includes('%')) {
+    if (first.charCodeAt(first.length - 1) !== backslash && first.indexOf('%') < 0) {
       index++;
       continue;
     }
