@@ -80,9 +80,9 @@ lines = ["echo the reason of the failure", "false"]
       exit: 1,
       says: /component hostname.*exit code/,
       details: /the reason of the failure/,
-      hint: /whole log is /,
+      hint: /full log: /,
     });
-    const log = /whole log is (\S+)/.exec(result.stderr)![1]!;
+    const log = /full log: (\S+)/.exec(result.stderr)![1]!;
     expect(await readFile(log, 'utf8')).toContain('the reason of the failure');
     expect(await filesBelow(result.out)).toEqual([]);
   });
