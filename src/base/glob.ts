@@ -1,15 +1,15 @@
 import { WeirError } from './errors.ts';
 
-// The dialect is that of doublestar (https://github.com/bmatcuk/doublestar#patterns), which azldev has: `*` and `?` stay
-// within a folder's name, `**` as a whole part is any number of folders, `[a-z]` is one character and `[!a-z]` or
-// `[^a-z]` any other, `{a,b}` is one of its alternatives, and a backslash takes the next character as it is. Names that
-// begin with a dot are like any other. A pattern without wildcards is the name of one file.
+// The dialect of doublestar (https://github.com/bmatcuk/doublestar#patterns), which azldev uses: `*` and `?` match within one
+// path component, `**` as a whole component matches any number of folders, `[a-z]` matches one character and `[!a-z]` or
+// `[^a-z]` any other, `{a,b}` matches one of its alternatives, and a backslash escapes the next character. Names that begin
+// with a dot are not special. A pattern without wildcards is the name of one file.
 
-/** Whether a name, with `/` between its parts, matches. */
+/** Whether a `/`-separated name matches. */
 export type Matcher = (name: string) => boolean;
 
 /**
- * Compiles a glob. Matching takes time linear in the name, whatever the pattern: all ways are followed at once.
+ * Compiles a glob. Matching is linear in the length of the name for every pattern, because all states are tracked at once.
  * @throws WeirError `invalid-glob`
  */
 export function compileGlob(glob: string): Matcher {
@@ -18,7 +18,7 @@ export function compileGlob(glob: string): Matcher {
   return matcherOf([...Array.from(start, literal), ...tokensOf(rest)]);
 }
 
-/** Compiles one part of a glob, between slashes. Here a backslash always takes the next character as it is. */
+/** Compiles one component of a glob, without slashes. Here a backslash always escapes the next character. */
 export function compilePart(part: string): Matcher {
   return matcherOf(tokensOf(part));
 }
@@ -29,17 +29,17 @@ function matcherOf(tokens: readonly Token[]): Matcher {
   return (name) => name.startsWith(start) && run(machine, name);
 }
 
-/** A glob as the folders before the first part with a wildcard, and what comes then. */
+/** A glob, split before the first path component with a wildcard. */
 export interface SplitGlob {
-  /** A name as it is, ending in a slash where something comes after it. */
+  /** A literal name; it ends in a slash if there is a rest. */
   readonly start: string;
-  /** Undefined where the pattern has no wildcards, and so is the name of one file. */
+  /** Undefined if the pattern has no wildcards and thus names one file. */
   readonly rest: string | undefined;
 }
 
 /**
- * Splits a glob where its wildcards begin. Before them a backslash in front of a wildcard or a bracket takes that as it is;
- * any other backslash is part of the name, as systemd's units have it (`x\x2dy.mount`).
+ * Splits a glob before its first wildcard. In the literal start a backslash escapes a wildcard or a bracket; any other backslash
+ * is part of the name, as in the names of systemd units (`x\x2dy.mount`).
  * @throws WeirError `invalid-glob`
  */
 export function splitGlob(glob: string): SplitGlob {
@@ -50,7 +50,7 @@ export function splitGlob(glob: string): SplitGlob {
   return { start, rest: from === glob.length ? undefined : glob.slice(from) };
 }
 
-/** Why a text is no glob, or undefined. */
+/** Why a glob is invalid; undefined if it is valid. */
 export function globError(glob: string): string | undefined {
   try {
     tokensOf(glob);
@@ -62,13 +62,13 @@ export function globError(glob: string): string | undefined {
 }
 
 function invalid(glob: string, what: string): WeirError {
-  return new WeirError('invalid-glob', `"${glob}" is not a valid glob: ${what}`, {
-    hint: 'put a backslash before a bracket that is meant as itself',
+  return new WeirError('invalid-glob', `invalid glob "${glob}": ${what}`, {
+    hint: 'escape a literal bracket with a backslash',
     exit: 2,
   });
 }
 
-/** What a path can be long; and braces deeper than this are nobody's. */
+/** Limits: the longest possible path, and a nesting of braces beyond any real use. */
 const mostChars = 4096;
 const mostDepth = 100;
 
@@ -78,7 +78,7 @@ type Token =
   | { readonly kind: 'char'; readonly code: number }
   | { readonly kind: 'any' }
   | { readonly kind: 'class'; readonly not: boolean; readonly ranges: readonly Range[] }
-  /** `**` alone; three and more stars are one. */
+  /** `stars` is exactly `**`; three or more stars mean the same as one. */
   | { readonly kind: 'star' | 'stars' }
   | { readonly kind: 'braces'; readonly alternatives: readonly (readonly Token[])[] };
 
@@ -93,11 +93,11 @@ function tokensOf(glob: string): Token[] {
     at++;
     const not = chars[at] === code('!') || chars[at] === code('^');
     if (not) at++;
-    if (chars[at] === close) throw invalid(glob, '[] holds no character');
+    if (chars[at] === close) throw invalid(glob, '[] is empty');
     const one = (): number => {
       if (chars[at] === backslash) at++;
       const found = chars[at++];
-      if (found === undefined) throw invalid(glob, 'a "[" is not closed');
+      if (found === undefined) throw invalid(glob, 'unclosed "["');
       return found;
     };
     const ranges: Range[] = [];
@@ -106,7 +106,7 @@ function tokensOf(glob: string): Token[] {
       const isRange = chars[at] === code('-') && at + 1 < chars.length && chars[at + 1] !== close;
       if (isRange) at++;
       const to = isRange ? one() : from;
-      if (to < from) throw invalid(glob, 'a range in [ ] is the wrong way round');
+      if (to < from) throw invalid(glob, 'a range in [ ] is in the wrong order');
       ranges.push([from, to]);
     }
     at++;
@@ -119,7 +119,7 @@ function tokensOf(glob: string): Token[] {
     const char = chars[at]!;
     if (char === backslash) {
       const next = chars[at + 1];
-      if (next === undefined) throw invalid(glob, 'nothing follows the last backslash');
+      if (next === undefined) throw invalid(glob, 'trailing backslash');
       tokens.push({ kind: 'char', code: next });
       at += 2;
     } else if (char === code('*')) {
@@ -130,12 +130,12 @@ function tokensOf(glob: string): Token[] {
       tokens.push(charClass());
     } else if (char === opening) {
       outer.push({ alternatives: [], before: tokens });
-      if (outer.length > mostDepth) throw invalid(glob, `its braces are more than ${mostDepth} deep`);
+      if (outer.length > mostDepth) throw invalid(glob, `braces are nested more than ${mostDepth} deep`);
       tokens = [];
       at++;
     } else if (char === closing) {
       const braces = outer.pop();
-      if (braces === undefined) throw invalid(glob, 'a "}" closes nothing');
+      if (braces === undefined) throw invalid(glob, 'unmatched "}"');
       tokens = [...braces.before, { kind: 'braces', alternatives: [...braces.alternatives, tokens] }];
       at++;
     } else if (char === comma && outer.length > 0) {
@@ -147,7 +147,7 @@ function tokensOf(glob: string): Token[] {
       at++;
     }
   }
-  if (outer.length > 0) throw invalid(glob, 'a "{" is not closed');
+  if (outer.length > 0) throw invalid(glob, 'unclosed "{"');
   return tokens;
 }
 
@@ -155,7 +155,7 @@ function literal(char: string): Token {
   return { kind: 'char', code: char.codePointAt(0)! };
 }
 
-/** What every match begins with. */
+/** The literal prefix of every match. */
 function literalStart(tokens: readonly Token[]): string {
   let start = '';
   for (const token of tokens) {
@@ -169,9 +169,9 @@ function literalStart(tokens: readonly Token[]): string {
 const slash = 0x2f;
 
 /**
- * A state of the machine. `next` is where it goes on, the empty list being nowhere.
- * - `stars`: decides by what is behind it, as all its ways are known then: `ends` where the pattern can end right there,
- *   `slashes` what follows a slash that can come next, `others` what else can.
+ * A state of the machine; `next` are its successors.
+ * For `stars` the successors are resolved in advance: `ends` if the pattern can end there, `folders` for a slash that can come
+ * next, `others` for anything else.
  */
 interface State {
   readonly id: number;
@@ -181,10 +181,10 @@ interface State {
   readonly ranges: readonly Range[];
   readonly next: readonly State[];
   readonly ends: boolean;
-  /** Any folders, then what follows the slash. */
+  /** Any number of folders, then the successors of the slash. */
   readonly folders: State | undefined;
   readonly others: State | undefined;
-  /** Any text to the end. */
+  /** Any text up to the end. */
   readonly rest: State | undefined;
 }
 
@@ -210,10 +210,10 @@ function build(tokens: readonly Token[]): Machine {
   });
   const end = made('end', []);
 
-  /** The states to begin with for a token, where those of what follows are known. */
+  /** The state for a token, given the states that follow it. */
   const stateOf = (token: Exclude<Token, { kind: 'braces' }>, next: readonly State[]): State => {
     if (token.kind === 'char') {
-      // A trailing `/**` is also no part at all.
+      // A trailing `/**` also matches nothing.
       const ends = token.code === slash && next.some((one) => one.kind === 'stars' && one.ends);
       return made('char', next, { code: token.code, ends });
     }
@@ -248,7 +248,7 @@ function unique(states: readonly State[]): readonly State[] {
 }
 
 function run({ start, size }: Machine, name: string): boolean {
-  // A state is entered with or without a slash, or the start, right before it in the pattern.
+  // A state can be entered in two ways: right after a slash or the start of the pattern, or otherwise.
   const entered = new Int32Array(2 * size).fill(-1);
   let current: State[] = [];
   let following: State[] = [];
@@ -311,7 +311,7 @@ function run({ start, size }: Machine, name: string): boolean {
   return accepts;
 }
 
-/** In the middle of a folder's name: nothing else begins here. */
+/** Stays in the middle of a folder's name, where no successor can start. */
 function stay(state: State, entered: Int32Array, round: number, into: State[]): void {
   const key = 2 * state.id;
   if (entered[key] === round) return;

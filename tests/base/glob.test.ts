@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { compileGlob } from '../../src/base/glob.ts';
 
-describe('globs on names of files', () => {
+describe('globs on file names', () => {
   it.each<[glob: string, name: string, matches: boolean]>([
     ['a.conf', 'a.conf', true],
     ['a.conf', 'aXconf', false],
@@ -74,7 +74,7 @@ describe('globs on names of files', () => {
     ['x{*,**}/y', 'xa/y', true],
     ['{a,{b,}}c', 'c', true],
     ['{}a', 'a', true],
-    // Without wildcards a pattern is a name, in which a backslash can be.
+    // Without wildcards a pattern is a name, and a backslash is part of it.
     ['run-vmblock\\x2dfuse.mount', 'run-vmblock\\x2dfuse.mount', true],
     ['run-vmblock\\x2dfuse.mount', 'run-vmblockx2dfuse.mount', false],
     ['a\\x2d/*.mount', 'a\\x2d/b.mount', true],
@@ -85,20 +85,20 @@ describe('globs on names of files', () => {
   });
 
   it.each(['[a', '[', '[!', '[]', '[]a]', '[!]a]', '{a', '{a,{b}', 'a}', 'a\\', 'a\\b\\', '[b-a]'])(
-    '%s is none',
+    '%s is invalid',
     (glob) => {
       expect(() => compileGlob(glob)).toThrow(expect.objectContaining({ code: 'invalid-glob', exit: 2 }));
     },
   );
 
   it.each([
-    ['braces without end', '{'.repeat(200)],
-    ['a name that no path can have', 'a'.repeat(5000)],
-  ])('%s are none', (_, glob) => {
+    ['deeply nested braces', '{'.repeat(200)],
+    ['a name longer than any path', 'a'.repeat(5000)],
+  ])('rejects %s', (_, glob) => {
     expect(() => compileGlob(glob)).toThrow(expect.objectContaining({ code: 'invalid-glob', exit: 2 }));
   });
 
-  it('every text is a glob or a WeirError, and one that is escaped matches itself alone', () => {
+  it('compiles every text or throws a WeirError; an escaped text matches only itself', () => {
     const text = fc.string({ unit: fc.constantFrom(...'ab/*?[]{},!^-\\.é𝄞'), maxLength: 12 });
     fc.assert(
       fc.property(text, text, (glob, name) => {
@@ -114,7 +114,7 @@ describe('globs on names of files', () => {
     );
   });
 
-  it('alternatives mean what the patterns that they stand for mean', () => {
+  it('braces match the same as their expansions', () => {
     const piece = fc.constantFrom('a', 'b', '/', '*', '**', '?', '[ab]', '[!a]', '**/', '/**');
     const pieces = fc.array(piece, { maxLength: 3 }).map((all) => all.join(''));
     const name = fc.string({ unit: fc.constantFrom(...'ab/'), maxLength: 7 });
@@ -125,7 +125,7 @@ describe('globs on names of files', () => {
         pieces,
         name,
         (before, all, after, name) => {
-          // Stars do not join over a brace.
+          // Stars on both sides of a brace do not combine.
           fc.pre(!all.some((one) => /\*!+\*/.test(`${before}!${one}!${after}`)));
           const expected = all.some((one) => compileGlob(before + one + after)(name));
           expect(compileGlob(`${before}{${all.join(',')}}${after}`)(name)).toBe(expected);
@@ -135,8 +135,8 @@ describe('globs on names of files', () => {
     );
   });
 
-  it('matching takes a number of steps that grows with the name alone', () => {
-    // Each of these takes longer than the universe is old, where the ways are tried one after another.
+  it('matching is linear in the length of the name', () => {
+    // With backtracking each of these would practically never end.
     const name = 'a'.repeat(1000);
     expect(compileGlob(`${'*a'.repeat(100)}*b`)(name)).toBe(false);
     expect(compileGlob(`${'{a,*}'.repeat(100)}b`)(name)).toBe(false);
