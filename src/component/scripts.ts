@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileDigest } from '../base/digest.ts';
@@ -61,6 +62,7 @@ export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequ
           filename: request.filename,
           script: await fileDigest(request.script),
           inputs: digests,
+          ...(request.expected === undefined ? {} : { hash: request.expected.hash }),
         },
         run: async (work) => ({ files: { archive: await runScript(context, root, request, compression, work) } }),
       });
@@ -134,7 +136,11 @@ async function runScript(
     [...entries].map(([path, { bytes }]) => [path, { kind: 'bytes', bytes, executable: false }] as const),
   );
   const packed = join(work, 'archive');
-  await writeFile(packed, packArchive({ name: request.filename, compression, entries, tree }));
+  const { expected } = request;
+  const isExpected = (bytes: Uint8Array): boolean =>
+    expected === undefined ||
+    createHash(expected.hashType.toLowerCase()).update(bytes).digest('hex') === expected.hash.toLowerCase();
+  await writeFile(packed, packArchive({ name: request.filename, compression, entries, tree }, isExpected));
   return packed;
 }
 

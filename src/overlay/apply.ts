@@ -140,9 +140,20 @@ export async function applyArchiveOverlays(
   for (const [name, archive] of open) {
     const entry = files.get(name);
     const executable = entry?.kind !== 'link' && entry?.executable === true;
-    files.set(name, { kind: 'bytes', bytes: packArchive(archive), executable });
+    files.set(name, {
+      kind: 'bytes',
+      bytes: packArchive(archive, (bytes) => hasHash(component, name, bytes)),
+      executable,
+    });
   }
   return { spec: sources.spec, files, applied };
+}
+
+/** Whether an archive after its overlays is what the project says of it, if it says anything. */
+function hasHash({ sourceFiles }: ResolvedComponent, name: string, bytes: Uint8Array): boolean {
+  const source = sourceFiles.find((one) => one.filename === name && one.origin.type === 'overlay');
+  if (source?.hash === undefined || source.hashType === undefined) return true;
+  return createHash(source.hashType.toLowerCase()).update(bytes).digest('hex') === source.hash.toLowerCase();
 }
 
 /** What is to say where the project names a hash for an archive after its overlays, and that is not the hash it has. */

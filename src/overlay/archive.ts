@@ -1,7 +1,7 @@
 import { closest, WeirError } from '../base/errors.ts';
-import { type ArchiveTools, type Compression, compressionOf, decompress, store } from './compression.ts';
+import { type ArchiveTools, type Compression, compress, compressionOf, decompress, store } from './compression.ts';
 import { checkedName, readEntry, removeFiles, type SourceEntry, type SourceTree, searchReplaceFiles } from './files.ts';
-import { readArchive, type TarEntry, writeTar } from './tar.ts';
+import { readArchive, type TarEntry, writeTar, writeTarByName } from './tar.ts';
 
 /** A change to the files of an archive. */
 export type ArchiveEdit =
@@ -71,15 +71,26 @@ export async function editArchive(
 }
 
 /**
- * Packs an archive: sorted by name, time 0, owner 0, stored and not compressed, so that the same content gives the same
- * bytes wherever and by whatever version it is packed. Folders stay when the last file in them is gone.
+ * Packs an archive as azldev does: sorted, time 0, owner 0, in the compression that it had. The same content gives the same
+ * bytes wherever and by whatever version it is packed, so gzip is compressed by Weir itself, and xz and zstd, for which
+ * there is no such compressor, hold their content as it is. Folders stay when the last file in them is gone.
+ * @param isWanted whether the bytes are those that the project knows; where they are not, and those of the archive as Weir
+ *   packed it before are, it is those
  */
-export function packArchive(archive: OpenArchive): Uint8Array {
+export function packArchive(archive: OpenArchive, isWanted: (bytes: Uint8Array) => boolean = () => true): Uint8Array {
+  const kept = keptEntries(archive);
+  const packed = compress(writeTar(kept), archive.compression);
+  if (isWanted(packed)) return packed;
+  const before = store(writeTarByName(kept), archive.compression);
+  return isWanted(before) ? before : packed;
+}
+
+function keptEntries(archive: OpenArchive): TarEntry[] {
   const kept: TarEntry[] = [];
   for (const [path, one] of archive.entries) {
     const after = archive.tree.get(path);
     if (one.kind === 'directory') kept.push(one);
     else if (after !== undefined) kept.push(after.kind === 'bytes' ? { ...one, bytes: after.bytes } : one);
   }
-  return store(writeTar(kept), archive.compression);
+  return kept;
 }

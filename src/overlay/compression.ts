@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { crc32, gunzip, zstdDecompress } from 'node:zlib';
+import { gzipAsGo } from '../archive/deflate.ts';
 import { WeirError } from '../base/errors.ts';
 
 /** Programs that Node has no codec for. */
@@ -74,6 +75,11 @@ async function unzstd(bytes: Uint8Array): Promise<Uint8Array> {
     at += engine.bytesWritten;
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+/** Compressed, as far as the bytes of it can be known for good. */
+export function compress(bytes: Uint8Array, compression: Compression): Uint8Array {
+  return compression === 'gzip' ? gzipAsGo(bytes) : store(bytes, compression);
 }
 
 /**

@@ -143,7 +143,7 @@ async function rehash(
       throw new WeirError('wrong-hash', `${filename} has another ${hashType} hash after the overlays than configured`, {
         where: { component: component.name, file: component.origin.file, line: component.origin.line },
         details: [`expected ${expected.hash}`, `got      ${hash}`],
-        hint: 'upstream or an overlay has changed, or another tool packed the archive: see what, then set the new hash',
+        hint: 'upstream or an overlay has changed, or another tool packed it, by xz or zstd: see what, then set the new hash',
         exit: 2,
       });
     }

@@ -118,8 +118,48 @@ function named(found: ReadonlyMap<string, TarEntry>, archive: string): Map<strin
   return new Map([...found.values()].map((one) => [decoded(single ? one.raw.slice(top!.length + 1) : one.raw), one]));
 }
 
-/** Writes a tar archive (ustar, with pax headers for long names): sorted by name, time 0, owner 0. */
+/**
+ * Writes a tar archive as azldev packs one, byte for byte: GNU's format, each folder before what is in it and both sorted by
+ * name, folders that the archive did not name too, time 0, owner 0.
+ */
 export function writeTar(entries: readonly TarEntry[]): Uint8Array {
+  const all = new Map(entries.map((one) => [one.raw, one]));
+  for (const { raw } of entries) {
+    for (let end = raw.lastIndexOf('/'); end > 0; end = raw.lastIndexOf('/', end - 1)) {
+      const folder = raw.slice(0, end);
+      if (all.has(folder)) break;
+      all.set(folder, { raw: folder, kind: 'directory', mode: 0o755, target: '', bytes: new Uint8Array() });
+    }
+  }
+  const parts: Uint8Array[] = [];
+  const long = (type: 'L' | 'K', text: string): void => {
+    if (text.length <= 100) return;
+    const content = Buffer.from(`${text}\0`, 'latin1');
+    const head = header('././@LongLink', type, 0, content.length, '', 'gnu');
+    // Go's archive/tar leaves the numbers of devices out here.
+    head.fill(0, 329, 345);
+    parts.push(summed(head), content, padding(content.length));
+  };
+  // As folders are walked: what is in one comes before its neighbours.
+  const walked = [...all.values()].map((one) => ({ one, key: one.raw.replaceAll('/', '\0') }));
+  for (const { one } of walked.sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    const name = one.kind === 'directory' ? `${one.raw}/` : one.raw;
+    long('L', name);
+    long('K', one.target);
+    const type = one.kind === 'file' ? '0' : one.kind === 'directory' ? '5' : '2';
+    const short = name.length > 100 ? name.slice(0, 100).replace(/\/+$/, '') : name;
+    const head = header(short, type, one.mode, one.bytes.length, one.target.slice(0, 100), 'gnu');
+    parts.push(head, one.bytes, padding(one.bytes.length));
+  }
+  parts.push(Buffer.alloc(2 * block));
+  return Buffer.concat(parts);
+}
+
+/**
+ * Writes a tar archive as Weir did once (ustar, with pax headers for long names): sorted by the whole name, and no folders
+ * but those of the archive. Hashes of such archives stand in projects.
+ */
+export function writeTarByName(entries: readonly TarEntry[]): Uint8Array {
   const parts: Uint8Array[] = [];
   const sorted = entries
     .map((one) => ({ one, name: one.kind === 'directory' ? `${one.raw}/` : one.raw }))
@@ -147,13 +187,30 @@ function paxRecord(key: string, value: string): string {
   return `${length}${rest}`;
 }
 
-function header(name: string, type: string, mode: number, size: number, target: string): Buffer {
+function header(
+  name: string,
+  type: string,
+  mode: number,
+  size: number,
+  target: string,
+  format: 'gnu' | 'ustar' = 'ustar',
+): Buffer {
   const head = Buffer.alloc(block);
   head.write(name, 0, 'latin1');
   head.write(`${mode.toString(8).padStart(7, '0')}\0${'0'.repeat(7)}\0${'0'.repeat(7)}\0`, 100, 'latin1');
   head.write(`${size.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0${' '.repeat(8)}${type}`, 124, 'latin1');
   head.write(target, 157, 'latin1');
-  head.write('ustar\x0000', 257, 'latin1');
+  if (format === 'ustar') {
+    head.write('ustar\x0000', 257, 'latin1');
+  } else {
+    head.write('ustar  \0', 257, 'latin1');
+    head.write(`${'0'.repeat(7)}\0${'0'.repeat(7)}\0`, 329, 'latin1');
+  }
+  return summed(head);
+}
+
+function summed(head: Buffer): Buffer {
+  head.write(' '.repeat(8), 148, 'latin1');
   const sum = head.reduce((total, byte) => total + byte, 0);
   head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return head;

@@ -28,6 +28,8 @@ export interface ScriptRequest {
   readonly packages: readonly string[];
   /** Name, as the script finds it beside itself → path on disk. */
   readonly inputs: ReadonlyMap<string, string>;
+  /** What the project knows of the archive. */
+  readonly expected?: LookasideFile;
 }
 
 export interface SourceFileContext extends DownloadContext {
@@ -249,7 +251,10 @@ export async function makeFile(
     });
   }
   const { packages } = origin;
-  const made = await context.runScript({ component: component.name, filename, script, packages, inputs });
+  const made = await context.runScript({
+    ...{ component: component.name, filename, script, packages, inputs },
+    ...(wanted.file === undefined ? {} : { expected: wanted.file }),
+  });
   const got = await fileDigest(made, hashType.toLowerCase());
   if (wanted.file !== undefined && got !== wanted.file.hash) {
     throw wrongHash(
