@@ -132,7 +132,7 @@ export function diskError(error: unknown, path: string): unknown {
     return noSpace(path, error);
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new WeirError('not-writable', 'the file system refuses to write here', {
+    return new WeirError('not-writable', 'cannot write here: permission denied or read-only file system', {
       where: { file: path },
       cause: error,
     });

@@ -85,7 +85,7 @@ type Token =
 function tokensOf(glob: string): Token[] {
   const chars = Array.from(glob, (char) => char.codePointAt(0)!);
   const code = (char: string): number => char.charCodeAt(0);
-  if (chars.length > mostChars) throw invalid(`${glob.slice(0, 60)}…`, `it has more than ${mostChars} characters`);
+  if (chars.length > mostChars) throw invalid(`${glob.slice(0, 60)}…`, `more than ${mostChars} characters`);
   const [backslash, open, close, opening, closing, comma] = [...'\\[]{},'].map(code);
   let at = 0;
 

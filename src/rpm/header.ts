@@ -32,7 +32,7 @@ function bad(reason: string): WeirError {
 
 /** Size in bytes of a whole header, from its first `introSize` bytes. @throws WeirError `bad-rpm` */
 export function headerSize(intro: Buffer): number {
-  if (intro.length < introSize || !intro.subarray(0, 8).equals(magic)) throw bad('no magic number');
+  if (intro.length < introSize || !intro.subarray(0, 8).equals(magic)) throw bad('missing magic number');
   const count = intro.readUInt32BE(8);
   const data = intro.readUInt32BE(12);
   if (count < 1 || count > maxTags || data > maxData) throw bad('invalid size');
@@ -233,7 +233,7 @@ export function headerText(header: Header, number: number): string | undefined {
   if (value === undefined) return undefined;
   if (value.type === 'string') return value.value;
   if (value.type === 'strings' || value.type === 'i18n') return value.values[0];
-  throw bad(`tag ${number} is not a text`);
+  throw bad(`tag ${number} is not a string`);
 }
 
 /** The texts of a tag; empty if the tag is missing. */
@@ -242,7 +242,7 @@ export function headerTexts(header: Header, number: number): readonly string[] {
   if (value === undefined) return [];
   if (value.type === 'string') return [value.value];
   if (value.type === 'strings' || value.type === 'i18n') return value.values;
-  throw bad(`tag ${number} is not a text`);
+  throw bad(`tag ${number} is not a string`);
 }
 
 /** The numbers of a tag, unsigned; empty if the tag is missing. */

@@ -29,7 +29,7 @@ function parseLockFile(text: string, file: string): Map<string, LockedSet> {
   for (const [name, value] of Object.entries(tables)) {
     const { roots, packages } = isTable(value) ? value : {};
     if (!isTexts(roots) || !isTexts(packages)) {
-      throw badLock(`invalid set [${name}]: it must have the lists of strings roots and packages`, { file });
+      throw badLock(`invalid set [${name}]: roots and packages must be lists of strings`, { file });
     }
     sets.set(name, { roots, packages: packages.map((line) => parseLine(line, text, file)) });
   }
@@ -119,7 +119,7 @@ export async function lockedDebs(
       return { packages: locked.packages, downloaded: missing.length };
     } catch (error) {
       if (!(error instanceof WeirError) || error.code !== 'gone') throw error;
-      relocked = 'the mirror has newer versions';
+      relocked = 'the mirror no longer has the locked versions';
       locked = undefined;
     }
   }

@@ -47,6 +47,6 @@ function unknown(entry: Entry, what: string, name: string, file: string): WeirEr
   const from = entry.packages[0];
   return new WeirError('unknown-owner', `${entry.path} belongs to the ${what} ${name}, which is not in ${file}`, {
     ...(from === undefined ? {} : { where: { package: from } }),
-    hint: `add a package that creates the ${what}, with a file in /usr/lib/sysusers.d or in ${file} itself`,
+    hint: `add a package that creates the ${what}, in ${file} or with a file in /usr/lib/sysusers.d`,
   });
 }

@@ -30,15 +30,11 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
   const { project, engine, cache, progress, clock, arch } = workspace;
   const seed = project.seed;
   if (seed === undefined) {
-    throw new WeirError(
-      'no-inputs',
-      'the project has no [seed], and reading an upstream mirror comes with a later version',
-      {
-        where: { file: project.file },
-        hint: 'add a [seed] table',
-        exit: 2,
-      },
-    );
+    throw new WeirError('no-inputs', 'the project has no [seed] table, and upstream mirrors are not supported yet', {
+      where: { file: project.file },
+      hint: 'add a [seed] table',
+      exit: 2,
+    });
   }
   const dir = seed.mappings[0] === undefined ? join(project.root, '..', 'seed') : dirname(seed.mappings[0]);
   const mapping = loadMapping(dir);
