@@ -265,7 +265,12 @@ function joinedLines(lines: readonly SpecLine[]): {
     }
     const open: OpenBrackets = { brace: 0, paren: 0, square: 0 };
     const isOpen = (): boolean => bracketsCount && open.brace + open.paren + open.square > 0;
-    const backslashes: boolean[] = [countBrackets(first, open)];
+    const goesOn = countBrackets(first, open);
+    if (!goesOn && !isOpen()) {
+      index++;
+      continue;
+    }
+    const backslashes: boolean[] = [goesOn];
     const hidden = definePattern.test(first) || (isOpen() && (/%\{lua\s*:/.test(first) || open.paren > 0));
     let next = index + 1;
     while (next < lines.length && (backslashes.at(-1) === true || isOpen())) {
