@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
+import { byName, compareText } from '../base/order.ts';
 import type { Overlay, Project, ResolvedComponent } from '../project/model.ts';
 import type { Origin } from '../toml/place.ts';
 
@@ -78,7 +79,7 @@ export function divergenceOf(
     (upstreamStatuses.length === 0 ||
       (entry.kind === 'overlay' && upstreamStatuses.includes(entry.upstreamStatus ?? 'none')));
   const entries = components
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .toSorted(byName)
     .flatMap((component) => entriesOf(project, component, options))
     .filter(wanted);
   const overlays = entries.filter((entry) => entry.kind === 'overlay');
@@ -165,7 +166,7 @@ function inOrder(totals: Totals): Totals {
 function countBy<T>(items: readonly T[], key: (item: T) => string): Totals {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
-  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
+  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || compareText(a, b)));
 }
 
 /** A condition on entries, with its text. */
@@ -208,10 +209,9 @@ function condition(text: string): (entry: Divergence) => boolean {
       throw bad(`invalid age ${value === '' ? '""' : value}`, 'write it as in older-than=180d, 26w or 1y');
     return overlay((entry) => entry.ageDays !== undefined && entry.ageDays > days);
   }
-  const near = closest(name, conditionNames)[0];
   throw bad(
     `unknown condition ${text}`,
-    near === undefined ? `use one of: ${conditionNames.join(', ')}` : `did you mean ${near}?`,
+    didYouMean(name, conditionNames) ?? `use one of: ${conditionNames.join(', ')}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { WeirError } from '../base/errors.ts';
+import { byKey } from '../base/order.ts';
 import { packageUrlText } from '../base/package-url.ts';
 import { nevra } from '../repo/metadata.ts';
 import type { ContainedPackage, Distribution, ImageContents, PackageHeader } from './contents.ts';
@@ -71,12 +72,7 @@ export function sortedPackages(contents: ImageContents): readonly ContainedPacka
     }
     byName.set(name, item);
   }
-  return [...byName].sort(([a], [b]) => compareText(a, b)).map(([, item]) => item);
-}
-
-/** Order by UTF-16 code units: the same on every machine, in every locale. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return [...byName].sort(byKey).map(([, item]) => item);
 }
 
 /** `2026-01-31T12:00:00Z` */

@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts';
+import { byName } from '../base/order.ts';
 import { nevra } from '../repo/metadata.ts';
 import type { ImageContents } from './contents.ts';
 import { packageUrl } from './identity.ts';
@@ -47,10 +48,7 @@ export function provenanceStatement(contents: ImageContents, making: ImageMaking
           definition: making.definition,
         },
         internalParameters: { sourceDateEpoch: contents.clock, inputs: making.inputs },
-        resolvedDependencies: [
-          ...packages.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
-          { name: 'toolbox', digest: { sha256: making.toolbox } },
-        ],
+        resolvedDependencies: [...packages.sort(byName), { name: 'toolbox', digest: { sha256: making.toolbox } }],
       },
       runDetails: { builder: { id: 'https://weir.invalid/builder/1', version: { weir: contents.toolVersion } } },
     },

@@ -1,8 +1,8 @@
 import { type Digest, sha256 } from '../base/digest.ts';
+import { byKey } from '../base/order.ts';
 import { nevra, nvra } from '../repo/metadata.ts';
 import type { AppliedOverlay, ComponentOrigin, ContainedPackage, ImageContents, SourceFile } from './contents.ts';
 import {
-  compareText,
   debianSourceUrl,
   evr,
   isoTime,
@@ -152,7 +152,7 @@ class Draft {
 
   document(): SpdxDocument {
     const { name, version, clock, toolVersion } = this.contents;
-    const licenses = [...this.#licenses].sort(([a], [b]) => compareText(a, b));
+    const licenses = [...this.#licenses].sort(byKey);
     const body = {
       creationInfo: { created: isoTime(clock), creators: [`Tool: weir-${toolVersion}`, this.supplier] },
       packages: [...this.#packages.values()],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { byKey } from './order.ts';
 
 /** SHA-256 as lower-case hex. */
 export type Digest = string;
@@ -29,7 +30,7 @@ export async function fileDigest(path: string, algorithm = 'sha256'): Promise<st
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+    return Object.fromEntries(Object.entries(inner).sort(byKey));
   });
 }
 

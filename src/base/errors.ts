@@ -1,3 +1,4 @@
+import { compareText } from './order.ts';
 /** Where an error happened: a file with line and column (1-based), or a named thing. */
 export interface Place {
   readonly file?: string;
@@ -97,14 +98,45 @@ function printable(text: string): string {
 
 /** The error as `--json` prints it. */
 export function errorJson(error: WeirError): Record<string, unknown> {
+  const shown = ({ code, message, where, hint, details }: PlainError) => ({ code, message, where, hint, details });
+  const others = error.others.map((other) => shown(plainError(other)));
+  return { error: shown(plainError(error)), ...(others.length === 0 ? {} : { others }) };
+}
+
+/** A WeirError as plain data, for messages between threads and for files. */
+export interface PlainError {
+  readonly code: string;
+  readonly message: string;
+  readonly where?: Place;
+  readonly hint?: string;
+  readonly details: readonly string[];
+  readonly exit: 1 | 2;
+  readonly stack?: string;
+}
+
+export function plainError(error: WeirError): PlainError {
+  const { code, message, where, hint, details, exit, stack } = error;
   return {
-    error: plainError(error),
-    ...(error.others.length === 0 ? {} : { others: error.others.map(plainError) }),
+    code,
+    message,
+    details,
+    exit,
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(stack === undefined ? {} : { stack }),
   };
 }
 
-function plainError({ code, message, where, hint, details }: WeirError): Record<string, unknown> {
-  return { code, message, where, hint, details };
+export function revivedError(plain: PlainError): WeirError {
+  const { code, message, where, hint, details, exit, stack } = plain;
+  const error = new WeirError(code, message, {
+    details,
+    exit,
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }
 
 /** The `code` of a Node system error such as ENOENT, or undefined. */
@@ -113,14 +145,20 @@ export function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Up to `limit` candidates close to `word` (by edit distance), for "did you mean". */
+/** The hint for a name that is none of `names`, or undefined if none of them is close. */
+export function didYouMean(name: string, names: Iterable<string>): string | undefined {
+  const near = closest(name, names)[0];
+  return near === undefined ? undefined : `did you mean ${near}?`;
+}
+
+/** Up to `limit` candidates close to `word` (by edit distance). */
 export function closest(word: string, candidates: Iterable<string>, limit = 1): string[] {
   const scored: { candidate: string; distance: number }[] = [];
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= Math.max(2, Math.floor(word.length / 3))) scored.push({ candidate, distance });
   }
-  scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  scored.sort((a, b) => a.distance - b.distance || compareText(a.candidate, b.candidate));
   return scored.slice(0, limit).map((entry) => entry.candidate);
 }
 

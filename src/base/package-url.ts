@@ -1,4 +1,5 @@
 import { PackageURL } from 'packageurl-js';
+import { byKey } from './order.ts';
 
 /** Parts of a package URL; the type decides whether namespace and name are lower-cased. */
 export interface PackageUrlParts {
@@ -27,7 +28,7 @@ export function packageUrlText(parts: PackageUrlParts): string {
   const path = [...(namespace ?? '').split('/').filter((word) => word !== ''), name!].map(encoded).join('/');
   const qualifiers = Object.entries(parts.qualifiers)
     .filter(([, value]) => value !== '')
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(byKey)
     .map(([key, value]) => `${key}=${encoded(value)}`);
   const at = version === undefined ? '' : `@${encoded(version)}`;
   return `pkg:${type}/${path}${at}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;

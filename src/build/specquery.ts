@@ -1,6 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { compareText } from '../base/order.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
@@ -327,5 +328,5 @@ function parseDescription(output: string, unknown: readonly string[], said: stri
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+  return compareText(a.name, b.name);
 }

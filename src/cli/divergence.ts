@@ -9,6 +9,7 @@ import {
   ledgerMarkdown,
   parseConditions,
 } from '../audit/divergence.ts';
+import { compareText } from '../base/order.ts';
 import { isEmptySelection, selectComponents } from '../project/select.ts';
 import { divergenceReport } from '../release/divergence.ts';
 import { examples, type GlobalOptions, printResult, table } from './program.ts';
@@ -114,7 +115,7 @@ function groupRows({ entries }: DivergenceLedger, grouping: (entry: Divergence) 
     groups.set(grouping(entry), [...(groups.get(grouping(entry)) ?? []), entry]);
   }
   return [...groups]
-    .sort(([a, own], [b, others]) => others.length - own.length || (a < b ? -1 : 1))
+    .sort(([a, own], [b, others]) => others.length - own.length || compareText(a, b))
     .map(([name, own]) => [name, String(own.length), String(new Set(own.map((entry) => entry.component)).size)]);
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { mapLimit } from '../base/files.ts';
+import { byName } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import { type BuildContext, planBuildroot } from '../build/buildroot.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
@@ -94,7 +95,7 @@ function buildSteps(
 
 /** The packages of built components as a repository in the cache. */
 async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readonly Built[]): Promise<RepoSource> {
-  const packages = built.flatMap((each) => each.packages).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const packages = built.flatMap((each) => each.packages).sort(byName);
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
   const dir = join(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { behindLinks } from '../base/links.ts';
+import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
 import { definedIn } from '../build/unknown-macros.ts';
@@ -93,7 +94,7 @@ export async function queryComponents(
       stage.update(`${++done} of ${components.length}`);
     });
     const sort = <T extends { readonly component: string }>(list: T[]): T[] =>
-      list.sort((a, b) => (a.component < b.component ? -1 : 1));
+      list.sort((a, b) => compareText(a.component, b.component));
     const summary = `${found.length} components${failed.length === 0 ? '' : `, ${failed.length} failed`}`;
     return { result: { components: sort(found), failed: sort(failed) }, summary, cached: false };
   });

@@ -10,8 +10,9 @@ import {
   type RenderOptions,
   renderPrepared,
 } from '../overlay/render.ts';
-import { orphanedFolders, renderedSpecsDir, writeRendered } from '../overlay/rendered-folder.ts';
+import { orphanedFolders, writeRendered } from '../overlay/rendered-folder.ts';
 import type { ResolvedComponent } from '../project/model.ts';
+import { renderedSpecsDir } from '../project/paths.ts';
 import { findComponent } from '../project/select.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { LookasideFile } from '../sources/listing.ts';

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
+import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import {
@@ -137,7 +138,7 @@ export async function updateComponents(
       result: {
         kept: keeper.kind,
         folder: keeper.folder,
-        components: updated.toSorted((a, b) => (a.component < b.component ? -1 : 1)),
+        components: updated.toSorted((a, b) => compareText(a.component, b.component)),
         orphans,
         stale: moved + orphans.length > 0,
       },

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canonicalJson, type Digest, sha256, valueDigest } from '../base/digest.ts';
 import { temporaryName } from '../base/files.ts';
+import { byKey } from '../base/order.ts';
 import { installRoot } from '../base/paths.ts';
 import { readSource } from './source-tokens.ts';
 
@@ -63,7 +64,7 @@ function reach(checkout: Checkout, module: string): ReachableCode {
 }
 
 function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(Object.entries(record).sort(byKey));
 }
 
 /** Cached facts about a file, valid while its stamp is unchanged. */

@@ -8,6 +8,7 @@ import { withScratch } from '../engine/scratch.ts';
 import { renderedDir } from '../overlay/render.ts';
 import { type LoadOptions, loadConfiguration } from '../project/load.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import { renderedSpecsDir } from '../project/paths.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { type Selection, selectComponents } from '../project/select.ts';
 import { readLocks } from '../sources/component-lock.ts';
@@ -23,10 +24,6 @@ import {
 import { configurationOf, contextAt, type Layout, layOut, loadLaidOut, placeOf, withoutExcepted } from './at-commit.ts';
 import { placed } from './input-places.ts';
 import { type ComponentInputs, compareInputs, componentInputs, fileDigests, type InputContext } from './inputs.ts';
-
-function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
-  return project.renderedSpecsDir ?? join(root, 'specs');
-}
 
 /** The name of the working tree where a commit can be named. */
 export const workingTree = '.';

@@ -2,6 +2,7 @@
 
 import { relative } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { compareText } from '../base/order.ts';
 import type { ResolvedComponent } from '../project/model.ts';
 import { readLocks } from '../sources/component-lock.ts';
 import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
@@ -87,7 +88,7 @@ export async function historyReport(
       ...(one ? { commits: entries(states, inputs) } : {}),
     });
   }
-  return rows.sort((a, b) => b.changes - a.changes || (a.component < b.component ? -1 : 1));
+  return rows.sort((a, b) => b.changes - a.changes || compareText(a.component, b.component));
 }
 
 /** States whose inputs differ from those before; a lock that came without changing anything is none. */

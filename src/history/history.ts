@@ -7,6 +7,7 @@ import { readIfExists, writeAtomic } from '../base/files.ts';
 import { withScratch } from '../engine/scratch.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
+import { renderedSpecsDir } from '../project/paths.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { readLocks } from '../sources/component-lock.ts';
 import {
@@ -90,8 +91,7 @@ export async function componentHistories(
   const repository = await findRepository(project.root);
   const head = repository === undefined ? undefined : await headOf(repository);
   if (repository === undefined || head === undefined) return undefined;
-  const rendered = project.project.renderedSpecsDir ?? join(project.root, 'specs');
-  const place = placeOf(project, repository.top, rendered);
+  const place = placeOf(project, repository.top, renderedSpecsDir(project));
   const { cache, names, withInputs = false } = options;
   const memory =
     cache === undefined || withInputs

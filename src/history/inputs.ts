@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { canonicalJson, type Digest, fileDigest, sha256 } from '../base/digest.ts';
 import { systemCode } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
+import { compareText } from '../base/order.ts';
 import type {
   BuildConfig,
   Overlay,
@@ -17,6 +18,7 @@ import type {
   SourceOrigin,
   SpecSource,
 } from '../project/model.ts';
+import { renderedSpecsDir } from '../project/paths.ts';
 
 /** Raised when a part's meaning changes, so that old digests are not compared with new ones. */
 export const inputsFormat = 1;
@@ -123,7 +125,7 @@ async function digestFolder(
       if (systemCode(error) === 'ENOENT') return [];
       throw error;
     });
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of entries.sort((a, b) => compareText(a.name, b.name))) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
       if (!isTaken(path, spec)) continue;
       if (entry.isDirectory()) await visit(path);
@@ -283,7 +285,7 @@ async function localUpstream(spec: Upstream, base: string, dir: string, parts: P
 async function folderParts(dir: string, spec: string, parts: Parts): Promise<readonly InputPart[]> {
   const { files, project } = parts.context;
   // What is made of the inputs is none of them, wherever it lies.
-  const rendered = `${project.project.renderedSpecsDir ?? join(project.root, 'specs')}/`;
+  const rendered = `${renderedSpecsDir(project)}/`;
   const taken = [...(await files.folder(dir, spec))].filter(([path]) => !join(dir, path).startsWith(rendered));
   return taken.map(([path, digest]) => ({
     // A component's spec is called after it, whatever the file is called.
@@ -491,7 +493,7 @@ function overlayNumber(name: string): number | undefined {
 function byName(a: InputPart, b: InputPart): number {
   const [first, second] = [overlayNumber(a.name), overlayNumber(b.name)];
   if (first !== undefined && second !== undefined) return first - second;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+  return compareText(a.name, b.name);
 }
 
 /** One part that is not the same in two states of a component. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { compareText } from '../base/order.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
 
 /** A part of a tree in a separate layer: its entries with their parent folders. */
@@ -36,7 +37,7 @@ export function splitLayers(tree: Tree, sourceOf: (name: string) => string): Lay
   }
   const large = [...sizes]
     .filter(([, size]) => size >= ownLayer)
-    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .sort(([a, x], [b, y]) => y - x || compareText(a, b))
     .slice(0, mostOwn)
     .map(([source]) => source)
     .sort();

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { byKey } from '../base/order.ts';
 import type { FileNode, Files } from './files.ts';
 import { unreadable } from './rule.ts';
 
@@ -122,7 +123,7 @@ export class RootBuilder {
       const [path, place] = next;
       for (const [name, inner] of place.inside) waiting.push([path === '/' ? `/${name}` : `${path}/${name}`, inner]);
     }
-    all.sort(([a], [b]) => (a < b ? -1 : 1));
+    all.sort(byKey);
     for (const [path, place] of all) {
       nodes.set(path, place.file.node);
       reads.set(path, place.file.read);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
+import { byPath } from '../base/order.ts';
 import type { Overlay, OverlayMetadata, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { decodeText } from '../spec/lines.ts';
@@ -167,7 +168,7 @@ async function treeChanges(before: SourceTree, after: SourceTree, archive?: stri
   for (const [path, entry] of added) {
     add({ path, change: 'added', diff: await diffOf(undefined, entry, '/dev/null', `b/${label(path)}`) });
   }
-  return changes.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return changes.sort(byPath);
 }
 
 async function diffOf(

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closest, WeirError } from '../base/errors.ts';
 import { compileGlob, type Matcher } from '../base/glob.ts';
+import { byName } from '../base/order.ts';
 import { asStored, decodeText, encodeText, lineEnd, splitLines } from '../spec/lines.ts';
 import { nearestLine } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
@@ -20,7 +21,7 @@ export async function readTree(dir: string): Promise<Map<string, SourceEntry>> {
   const tree = new Map<string, SourceEntry>();
   const walk = async (below: string): Promise<void> => {
     const entries = await readdir(join(dir, below), { withFileTypes: true });
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of entries.sort(byName)) {
       if (entry.name === '.git') continue;
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       if (entry.isDirectory()) await walk(name);

@@ -3,6 +3,7 @@ import { copyFile, link, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
+import { byKey } from '../base/order.ts';
 import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { RetryOptions } from '../sources/git-run.ts';
@@ -168,9 +169,7 @@ export function macrosFile(build: BuildConfig): string | undefined {
   for (const [name, value] of Object.entries(build.defines)) macros.set(name, value);
   for (const name of build.undefines) macros.delete(name);
   if (macros.size === 0) return undefined;
-  const lines = [...macros]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `%${name} ${value.replaceAll('\n', '\\\n')}\n`);
+  const lines = [...macros].sort(byKey).map(([name, value]) => `%${name} ${value.replaceAll('\n', '\\\n')}\n`);
   return `# Written by Weir from the build options of the component.\n# Do not edit it: change the component and render again.\n${lines.join('')}`;
 }
 
@@ -272,7 +271,7 @@ export async function renderPrepared(
   return {
     name: component.name,
     dir: renderedDir(component.name),
-    files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))),
+    files: new Map([...files].sort(byKey)),
     applied: prepared.applied,
     warnings: prepared.warnings,
   };

@@ -18,13 +18,8 @@ import { dirname, join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { systemCode } from '../base/errors.ts';
 import { diskError, isAbandoned, isTemporary, temporaryName } from '../base/files.ts';
-import type { Project } from '../project/model.ts';
+import { byName, compareText } from '../base/order.ts';
 import { type RenderedComponent, type RenderedFile, renderedHeader } from './render.ts';
-
-/** The folder of rendered specs. */
-export function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
-  return project.renderedSpecsDir ?? join(root, 'specs');
-}
 
 /** A file of the rendered folder that is not as it should be. */
 export interface StaleFile {
@@ -78,7 +73,7 @@ export function checkRendered(root: string, rendered: RenderedComponent): Folder
   for (const name of there) stale.push({ path: `${rendered.dir}/${name}`, state: 'extra' });
   // Extra files first: one may stand where a folder has to be.
   const order = { extra: 0, changed: 1, missing: 2 };
-  stale.sort((a, b) => order[a.state] - order[b.state] || (a.path < b.path ? -1 : 1));
+  stale.sort((a, b) => order[a.state] - order[b.state] || compareText(a.path, b.path));
   return { stale, stamp: folderStamp(dir, stamps) };
 }
 
@@ -161,7 +156,7 @@ export function asStamped(dir: string, stamp: FolderStamp): FolderStamp | undefi
 }
 
 function folderStamp(dir: string, stamps: readonly FileStamp[]): FolderStamp {
-  const files = stamps.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const files = stamps.toSorted(byName);
   const look = files.some(({ name }) => name.includes('/')) ? undefined : lookOfFolder(dir);
   return { files, ...(look === undefined ? {} : { look }) };
 }

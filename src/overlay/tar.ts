@@ -1,6 +1,7 @@
 import { bytesReader, type ReadAt } from '../archive/read-at.ts';
 import { decoded, readTar, type TarKind, type TarMember } from '../archive/tar.ts';
 import { WeirError } from '../base/errors.ts';
+import { byName, compareText } from '../base/order.ts';
 
 /** What a tar archive has under a name. */
 export interface TarEntry {
@@ -142,7 +143,7 @@ export function writeTar(entries: readonly TarEntry[]): Uint8Array {
   };
   // As folders are walked: what is in one comes before its neighbours.
   const walked = [...all.values()].map((one) => ({ one, key: one.raw.replaceAll('/', '\0') }));
-  for (const { one } of walked.sort((a, b) => (a.key < b.key ? -1 : 1))) {
+  for (const { one } of walked.sort((a, b) => compareText(a.key, b.key))) {
     const name = one.kind === 'directory' ? `${one.raw}/` : one.raw;
     long('L', name);
     long('K', one.target);
@@ -161,9 +162,7 @@ export function writeTar(entries: readonly TarEntry[]): Uint8Array {
  */
 export function writeTarByName(entries: readonly TarEntry[]): Uint8Array {
   const parts: Uint8Array[] = [];
-  const sorted = entries
-    .map((one) => ({ one, name: one.kind === 'directory' ? `${one.raw}/` : one.raw }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = entries.map((one) => ({ one, name: one.kind === 'directory' ? `${one.raw}/` : one.raw })).sort(byName);
   for (const { one, name } of sorted) {
     const records: string[] = [];
     if (name.length > 100) records.push(paxRecord('path', name));

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { compareText } from '../base/order.ts';
 import { type DiskInputs, noteGlob } from '../toml/disk-inputs.ts';
 import { originOf, problem } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
@@ -251,7 +252,7 @@ function filesOf(
       });
     }
     const order = (file: string): string => `${basename(file)}\0${file}`;
-    for (const file of matches.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))) files.add(file);
+    for (const file of matches.toSorted((a, b) => compareText(order(a), order(b)))) files.add(file);
   }
   const { reasons, inputs } = document;
   const reading = { reasons, problems, ...(inputs === undefined ? {} : { inputs }) };

@@ -2,6 +2,7 @@ import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { compileGlob, compilePart, type Matcher, splitGlob } from '../base/glob.ts';
+import { byName } from '../base/order.ts';
 
 /** What the braces with folders in them may multiply to. */
 const mostAlternatives = 1000;
@@ -127,7 +128,7 @@ function kind(path: string): 'file' | 'folder' | undefined {
 
 function entries(dir: string): Dirent[] {
   try {
-    return readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return readdirSync(dir, { withFileTypes: true }).sort(byName);
   } catch (error) {
     if (isAbsent(error)) return [];
     throw unreadable(error, dir);

@@ -1,4 +1,5 @@
 import { basename, extname } from 'node:path';
+import { byKey } from '../base/order.ts';
 import { originOf, problem, suggestion } from '../toml/document.ts';
 import type { Problems } from '../toml/problems.ts';
 import type { Collected, GroupEntry } from './collect.ts';
@@ -21,7 +22,7 @@ export interface Member {
 /** Members of all groups by name. Problems are `duplicate-name`, `unknown-component` and `invalid-glob`. */
 export function membersOf(collected: Collected, problems: Problems): Map<string, Member> {
   const members = new Map<string, Member>();
-  const groups = [...collected.groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const groups = [...collected.groups].toSorted(byKey);
   for (const [groupName, group] of groups) {
     for (const [spec, at] of problems.attempt(() => specsOf(group)) ?? []) {
       const name = basename(spec, extname(spec));

@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Document, isTable } from '../toml/document.ts';
 import type { Keys, PathKind } from './keys.ts';
+import type { Project } from './model.ts';
 
 /** A text of a document that names something, with its path made absolute; a URI and an empty text stay. */
 export function absolutePath({ dir }: Pick<Document, 'dir'>, text: string, kind: PathKind): string {
@@ -25,4 +26,9 @@ function absolute(document: Pick<Document, 'dir'>, value: unknown, keys: Keys): 
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, absolute(document, inner, keys.at(key))]),
   );
+}
+
+/** The folder of a project's rendered specs. It need not be there. */
+export function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
+  return project.renderedSpecsDir ?? join(root, 'specs');
 }

@@ -1,4 +1,4 @@
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import type { Repository as ExpandedRepository, Project, RepositoryInput, Subrepo } from './model.ts';
 import { namesOf } from './resources.ts';
 
@@ -48,9 +48,8 @@ export function repositoriesBelow(
   const layout = resources.rpmRepoSetTemplates.get(template);
   if (layout === undefined) {
     const names = [...resources.rpmRepoSetTemplates.keys()];
-    const near = closest(template, names)[0];
     throw new WeirError('unknown-template', `there is no repository template ${template}`, {
-      hint: near === undefined ? `there are: ${names.join(', ')}` : `did you mean ${near}?`,
+      hint: didYouMean(template, names) ?? `there are: ${names.join(', ')}`,
       exit: 2,
     });
   }

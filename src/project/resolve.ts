@@ -1,4 +1,5 @@
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
+import { byName } from '../base/order.ts';
 import type { TomlPath } from '../toml/place.ts';
 import type { Collected } from './collect.ts';
 import { tracedDefinition } from './image-extends.ts';
@@ -38,7 +39,7 @@ export function resolvedTables(configuration: Configuration, components?: readon
   const { project } = configuration;
   const shown = components ?? [...project.components.values()];
   const each = shown
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .toSorted(byName)
     .map((component): [string, Traced] => [component.name, resolvedComponent(configuration, component)]);
   const all = table(each.length === 0 ? [] : [['components', table(each)]]);
   return components === undefined ? table([...otherTables(configuration).entries, ...all.entries]) : all;
@@ -197,10 +198,9 @@ export function partAt(tables: TracedTable, key: string): { readonly path: reado
     const { name, length } = nameAt(words, at, entries);
     const found = entries.get(name);
     if (found === undefined) {
-      const near = closest(name, entries.keys())[0];
       const where = path.length === 0 ? 'the resolved configuration' : path.join('.');
       throw new WeirError('unknown-key', `${where} has no "${name}"`, {
-        hint: near === undefined ? 'weir config resolve shows what there is' : `did you mean "${near}"?`,
+        hint: didYouMean(name, entries.keys()) ?? 'weir config resolve shows what there is',
         exit: 2,
       });
     }

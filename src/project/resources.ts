@@ -1,3 +1,4 @@
+import { byKey } from '../base/order.ts';
 import { originOf, problem, suggestion } from '../toml/document.ts';
 import type { Problems } from '../toml/problems.ts';
 import type { Collected, Entry } from './collect.ts';
@@ -28,7 +29,7 @@ export function resourcesOf(collected: Collected, problems: Problems): Resources
   const rpmRepoSets = kept(collected.sets, problems, (entry) => setOf(entry, rpmRepoSetTemplates, collected.templates));
   const repositories = new Map<string, Repository>();
   for (const [name, repo] of rpmRepos) repositories.set(name, { ...repo, name, kind: 'binary' });
-  for (const [name, set] of [...rpmRepoSets].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, set] of [...rpmRepoSets].toSorted(byKey)) {
     const entry = collected.sets.get(name)!;
     for (const repository of expand(name, set, rpmRepoSetTemplates)) {
       problems.check(() => {

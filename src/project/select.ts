@@ -1,5 +1,6 @@
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import { compileGlob } from '../base/glob.ts';
+import { byName } from '../base/order.ts';
 import type { Project, ResolvedComponent } from './model.ts';
 
 /** Which components a command is for. What is named several ways is taken once. */
@@ -48,33 +49,29 @@ export function selectComponents(project: Searched, selection: Selection): Resol
       if (component.groups.some((group) => groups.has(group))) chosen.add(component);
     }
   }
-  return [...chosen].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return [...chosen].sort(byName);
 }
 
 /** A component by its name. @throws WeirError `unknown-component` with the nearest name */
 export function findComponent(project: Pick<Project, 'components'>, name: string): ResolvedComponent {
   const component = project.components.get(name);
   if (component !== undefined) return component;
-  const near = closest(name, project.components.keys())[0];
   throw new WeirError('unknown-component', `the project has no component ${name}`, {
-    hint: near === undefined ? 'weir component list shows them' : `did you mean ${near}?`,
+    hint: didYouMean(name, project.components.keys()) ?? 'weir component list shows them',
     exit: 2,
   });
 }
 
 function unmatched(project: Searched, pattern: string): WeirError {
-  const near = closest(pattern, project.components.keys())[0];
   return new WeirError('no-match', `no component matches ${pattern}`, {
-    hint: near === undefined ? 'weir component list shows them' : `did you mean ${near}?`,
+    hint: didYouMean(pattern, project.components.keys()) ?? 'weir component list shows them',
     exit: 2,
   });
 }
 
 function unknownGroup(project: Searched, group: string): WeirError {
-  const near = closest(group, project.groups.keys())[0];
   return new WeirError('unknown-group', `the project has no component group ${group}`, {
-    hint:
-      near === undefined ? `the groups: ${[...project.groups.keys()].join(', ') || 'none'}` : `did you mean ${near}?`,
+    hint: didYouMean(group, project.groups.keys()) ?? `the groups: ${[...project.groups.keys()].join(', ') || 'none'}`,
     exit: 2,
   });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
+import { compareText } from '../base/order.ts';
 import { type OciArtifact, type OciDescriptor, ociArtifact } from '../image/oci.ts';
 import { isAttestation } from '../image/oci-entry.ts';
 import type { ImageReference } from './reference.ts';
@@ -135,7 +136,7 @@ function indexOf(images: readonly OciDescriptor[]): {
   readonly architectures: readonly string[];
 } {
   const name = ({ platform }: OciDescriptor): string => platform?.architecture ?? '';
-  const sorted = [...images].sort((a, b) => (name(a) < name(b) ? -1 : 1));
+  const sorted = [...images].sort((a, b) => compareText(name(a), name(b)));
   const manifests = sorted.map(({ mediaType, digest, size, platform }) => ({ mediaType, digest, size, platform }));
   const bytes = Buffer.from(canonicalJson({ schemaVersion: 2, mediaType: indexType, manifests }));
   const descriptor = { mediaType: indexType, digest: `sha256:${sha256(bytes)}`, size: bytes.length } as const;

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { buildStage } from '../component/build.ts';
 import { renderStage } from '../component/ready.ts';
@@ -12,6 +11,7 @@ import { seedStage } from '../workspace/seed.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 import { type BuiltImage, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
+import { checkImageName } from './published.ts';
 import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
 
@@ -54,14 +54,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
  */
 export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: readonly string[]): Image[] {
   const { images } = workspace.project;
-  for (const name of only ?? []) {
-    if (images.has(name)) continue;
-    const near = closest(name, images.keys())[0];
-    throw new WeirError('no-image', `the project has no image ${name}`, {
-      hint: near === undefined ? `the project has ${[...images.keys()].join(', ')}` : `did you mean ${near}?`,
-      exit: 2,
-    });
-  }
+  for (const name of only ?? []) checkImageName(workspace.project, name);
   return [...images.values()].filter(
     (image) => image.definition?.type === 'weir' && (only === undefined || only.includes(image.name)),
   );

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { errorJson, WeirError } from '../base/errors.ts';
+import { byName, compareText } from '../base/order.ts';
 import { channelOf, packageGroupOf } from '../project/channel.ts';
 import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
 
@@ -34,7 +35,7 @@ export function componentRows(
       channel: channelOf(project, component, component.name),
       groups: component.groups,
     }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .sort(byName);
 }
 
 /** A row of an overlay list. */
@@ -109,7 +110,7 @@ export function projectSummary(project: Project) {
 function countBy<T>(items: readonly T[], key: (item: T) => string): Record<string, number> {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
-  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
+  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || compareText(a, b)));
 }
 
 /** Converts maps to objects, so that JSON contains them. */
@@ -151,5 +152,5 @@ export function configuredPackages(project: Project): ConfiguredPackage[] {
   for (const group of project.packageGroups.values()) {
     for (const name of group.packages) if (!named.has(name)) row(name, undefined);
   }
-  return rows.sort((a, b) => (a.package < b.package ? -1 : a.package > b.package ? 1 : 0));
+  return rows.sort((a, b) => compareText(a.package, b.package));
 }

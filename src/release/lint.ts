@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/scratch.ts';
@@ -88,9 +88,8 @@ async function artefacts(workspace: ProjectWorkspace, subject: string, target: s
   const { images } = workspace.project;
   if (!images.has(subject)) {
     if (await exists(subject)) return [subject];
-    const near = closest(subject, images.keys())[0];
     throw new WeirError('no-image', `${subject} is neither an image of the project nor a file`, {
-      hint: near === undefined ? 'run: weir image list' : `did you mean ${near}?`,
+      hint: didYouMean(subject, images.keys()) ?? 'run: weir image list',
       exit: 2,
     });
   }

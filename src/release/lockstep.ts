@@ -1,6 +1,7 @@
 import { WeirError } from '../base/errors.ts';
+import { byKey } from '../base/order.ts';
 import { formatEvr } from '../rpm/version.ts';
-import type { ImageRecord } from './image/image-record.ts';
+import type { ImageRecord } from './record-schema.ts';
 
 /** The part of an image record that the check needs. */
 export interface ImagePackages {
@@ -32,7 +33,7 @@ export function outOfStep(images: readonly ImagePackages[]): OutOfStep[] {
   }
   return [...held]
     .filter(([, versions]) => versions.size > 1)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(byKey)
     .map(([name, versions]) => ({
       package: name,
       versions: [...versions].map(([evr, holders]) => ({ evr, images: holders })),

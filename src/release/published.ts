@@ -1,43 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
 import type { Project } from '../project/model.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { ImageRecord } from './image/image-record.ts';
-import { imageRecordSchema, recordProblem, releaseRecordSchema } from './record-schema.ts';
-
-/** The part of `release.json` that readers need; `writeReleaseRecord` writes it. */
-export interface ReleaseRecord {
-  readonly version: string;
-  readonly snapshot: string;
-  readonly arch: string;
-  readonly signingKey: { readonly fingerprint: string; readonly publicKey: string };
-  /** `id` is the SHA-256 of the public key's DER, `publicKey` PEM. */
-  readonly imageKey: { readonly id: string; readonly publicKey: string };
-  readonly components: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly packages: readonly string[];
-    readonly srpm: { readonly file: string; readonly sha256: string };
-  }[];
-  readonly channels: readonly {
-    readonly name: string;
-    readonly packages: readonly {
-      readonly nevra: string;
-      readonly sha256: string;
-      /** SHA-256 of the file before it was signed, if it was. */
-      readonly unsigned?: string;
-      readonly origin: string;
-      readonly debian?: string;
-    }[];
-  }[];
-  readonly images: readonly (Pick<ImageRecord, 'name' | 'kind' | 'inputs' | 'installedSize' | 'files' | 'details'> & {
-    /** NEVRAs */
-    readonly packages: readonly string[];
-  })[];
-}
+import {
+  type ImageRecord,
+  imageRecordSchema,
+  type ReleaseRecord,
+  recordProblem,
+  releaseRecordSchema,
+} from './record-schema.ts';
 
 /** The record of the last release built, or undefined. @throws WeirError `bad-record` */
 export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
@@ -103,9 +77,8 @@ export async function builtImage(workspace: Pick<Workspace, 'out' | 'project'>, 
 /** @throws WeirError `no-image` with the closest name */
 export function checkImageName(project: Pick<Project, 'images'>, name: string): void {
   if (project.images.has(name)) return;
-  const near = closest(name, project.images.keys())[0];
   throw new WeirError('no-image', `the project has no image ${name}`, {
-    hint: near === undefined ? 'run: weir image list' : `did you mean ${near}?`,
+    hint: didYouMean(name, project.images.keys()) ?? 'run: weir image list',
     exit: 2,
   });
 }

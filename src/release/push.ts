@@ -11,7 +11,8 @@ import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions } from '../workspace/keys.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { provenanceFile } from './image/image-record.ts';
-import { builtImage, builtRelease, imageFolder, type ReleaseRecord } from './published.ts';
+import { builtImage, builtRelease, imageFolder } from './published.ts';
+import type { ReleaseRecord } from './record-schema.ts';
 import { imageFaults, keyFaults } from './verify.ts';
 
 /**

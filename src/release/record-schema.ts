@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { parseNevra } from '../repo/metadata.ts';
 
-// The parts of build records that Weir relies on. Anybody may have changed these files. Other keys are ignored.
+// The records of a build, `release.json` and `image.json`: their types for the writers, and the checks for the readers, as
+// anybody may have changed these files. Other keys are ignored.
 
 /** One path component: it cannot lead outside its folder. */
 const name = z
@@ -12,48 +13,79 @@ const path = z.string().refine((text) => text.split('/').every((part) => name.sa
 
 const nevra = z.string().refine((text) => !text.includes('/') && parseNevra(text) !== undefined, 'invalid NEVRA');
 
-const shared = {
+const imageFile = z.object({
+  /** Relative to the image's folder. */
+  path,
+  /** Bytes, holes of sparse files counted. */
+  size: z.number(),
+  sha256: z.string(),
+  /** Of disks, the digest of their data alone (`HashFile`): by it they are checked without hashing gigabytes of zeros. */
+  data: z.string().exactOptional(),
+});
+
+/** What both records say of an image. */
+const imageFields = {
   name,
   kind: z.enum(['container', 'disk', 'wsl']),
+  /** Digest over all that the image is made from, the code that makes it too; equal inputs give equal bytes. */
   inputs: z.string(),
+  /** Sum of file sizes in the tree, bytes; hard links count once. */
   installedSize: z.number(),
-  files: z.array(z.object({ path, size: z.number(), sha256: z.string(), data: z.string().optional() })).min(1),
+  files: z.array(imageFile).min(1),
+  /** Kind-specific facts: kernel and command line, or manifest digest. */
   details: z.record(z.string(), z.unknown()),
 };
 
-const packageFields = {
-  name,
-  epoch: z.number(),
-  version: z.string(),
-  release: z.string(),
-  arch: z.string(),
-  rpm: z.string(),
-  sourceRpm: z.string(),
-  origin: z.string(),
-};
-
-/** `image.json`: an `ImageRecord`. */
+/** `image.json`, beside an image. */
 export const imageRecordSchema = z.object({
-  ...shared,
+  ...imageFields,
   snapshot: z.string(),
-  packages: z.array(z.object({ ...packageFields, nevra })),
+  packages: z.array(
+    z.object({
+      nevra,
+      name,
+      epoch: z.number(),
+      version: z.string(),
+      release: z.string(),
+      arch: z.string(),
+      rpm: z.string(),
+      sourceRpm: z.string(),
+      origin: z.string(),
+    }),
+  ),
   osRelease: z.record(z.string(), z.string()),
+  /** What finalising did. */
   log: z.array(z.string()),
 });
 
-/** `release.json`: a `ReleaseRecord`. */
+/** `release.json`. */
 export const releaseRecordSchema = z.object({
+  schema: z.string(),
+  /** Of the distribution. */
+  name: z.string(),
   version: name,
+  /** Name of the repository's snapshot. */
   snapshot: name,
+  /** Seconds since 1970. */
+  clock: z.number(),
   arch: name,
-  signingKey: z.object({ fingerprint: z.string(), publicKey: z.string() }),
-  imageKey: z.object({ id: z.string(), publicKey: z.string() }),
+  signingKey: z.object({ fingerprint: z.string(), publicKey: z.string(), development: z.boolean() }),
+  /** `id` is the SHA-256 of the public key's DER, `publicKey` PEM. */
+  imageKey: z.object({ id: z.string(), publicKey: z.string(), development: z.boolean() }),
+  inputs: z.object({
+    toolbox: z.string(),
+    seed: z.object({ packages: z.number(), demotions: z.number() }),
+  }),
   components: z.array(
     z.object({
       name: z.string(),
       version: z.string(),
+      /** NEVRAs */
       packages: z.array(z.string()),
       srpm: z.object({ file: z.string(), sha256: z.string() }),
+      /** File name → digest. */
+      sources: z.record(z.string(), z.string()),
+      overlays: z.array(z.object({ type: z.string(), description: z.string() })),
     }),
   ),
   channels: z.array(
@@ -63,15 +95,31 @@ export const releaseRecordSchema = z.object({
         z.object({
           nevra,
           sha256: z.string(),
+          /** SHA-256 of the same file before it was signed, where it was. */
           unsigned: z.string().optional(),
           origin: z.string(),
-          debian: z.string().optional(),
+          debian: z.string().exactOptional(),
         }),
       ),
     }),
   ),
-  images: z.array(z.object({ ...shared, packages: z.array(nevra) })),
+  images: z.array(z.object({ ...imageFields, packages: z.array(nevra) })),
 });
+
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+export type ImageFile = Frozen<z.infer<typeof imageFile>>;
+export type ImageRecord = Frozen<z.infer<typeof imageRecordSchema>>;
+export type ReleaseRecord = Frozen<z.infer<typeof releaseRecordSchema>>;
+
+/** The content of a record's file. */
+export function recordText(record: ImageRecord | ReleaseRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
 
 /** Parses JSON of a given shape, and keeps keys that the shape does not name. Undefined if the text does not match. */
 export function shaped<T>(schema: z.ZodType<T>, text: string): T | undefined {

@@ -12,9 +12,9 @@ import { type ImageKey, isSignatureOf, signText } from '../trust/image-key.ts';
 import { imageKeyFile, releaseSignatureFile, timingsFile } from '../workspace/output.ts';
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { ImageRecord } from './image/image-record.ts';
 import type { BuiltImage } from './image/stage.ts';
 import { readImage } from './published.ts';
+import { type ImageRecord, type ReleaseRecord, recordText } from './record-schema.ts';
 import type { PublishedRepository } from './repository.ts';
 
 /**
@@ -27,7 +27,7 @@ import type { PublishedRepository } from './repository.ts';
 export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {
   const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
   const { project, clock, arch, out, progress, engine } = workspace;
-  const evidence = {
+  const record: ReleaseRecord = {
     schema: 'https://weir.invalid/schema/release-1.json',
     name: project.lifecycle?.name ?? project.project.description ?? '',
     version: workspace.release.version,
@@ -64,17 +64,17 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
         ...debianOrigin(seed, pkg),
       })),
     })),
-    images: images.map((record) => ({
-      name: record.name,
-      kind: record.kind,
-      inputs: record.inputs,
-      installedSize: record.installedSize,
-      files: record.files,
-      packages: record.packages.map((pkg) => pkg.nevra),
-      details: record.details,
+    images: images.map(({ name, kind, inputs, installedSize, files, packages, details }) => ({
+      name,
+      kind,
+      inputs,
+      installedSize,
+      files,
+      packages: packages.map((pkg) => pkg.nevra),
+      details,
     })),
   };
-  const text = `${JSON.stringify(evidence, null, 2)}\n`;
+  const text = recordText(record);
   const files = [
     [imageKeyFile, imageKey.publicKey],
     ['release.json', text],

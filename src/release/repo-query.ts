@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { sha256 } from '../base/digest.ts';
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Architecture, DistroVersion, Project } from '../project/model.ts';
 import { type Repository, repositoriesBelow, repositoriesOf } from '../project/repositories.ts';
@@ -115,9 +115,8 @@ function defaultVersion(project: Project, name: string): DistroVersion {
   const distro = project.distros.get(project.project.defaultDistro?.name ?? '');
   const version = distro?.versions.get(name);
   if (version !== undefined) return version;
-  const near = closest(name, distro?.versions.keys() ?? [])[0];
   throw new WeirError('unknown-version', `the project's default distro has no version ${name}`, {
-    hint: near === undefined ? 'check [project] default-distro' : `did you mean ${near}?`,
+    hint: didYouMean(name, distro?.versions.keys() ?? []) ?? 'check [project] default-distro',
     exit: 2,
   });
 }

@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path';
 import { readIfExists } from '../base/files.ts';
+import { byName } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import type { BuiltComponents } from '../component/build.ts';
 import { channelOf, sourceChannelOf } from '../project/channel.ts';
@@ -147,7 +148,7 @@ async function sortIntoChannels(
   for (const pkg of seed.source.packages) {
     if (!own.has(pkg.name)) put(base.has(pkg.name) ? first : second, pkg);
   }
-  for (const list of channels.values()) list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  for (const list of channels.values()) list.sort(byName);
   return new Map([...channels].filter(([, packages]) => packages.length > 0));
 }
 

@@ -27,8 +27,8 @@ import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../w
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { recordFile } from './image/file-stamps.ts';
 import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
-import { badRecord, builtRelease, channelFolder, imageFolder, type ReleaseRecord } from './published.ts';
-import { shaped } from './record-schema.ts';
+import { badRecord, builtRelease, channelFolder, imageFolder } from './published.ts';
+import { type ReleaseRecord, shaped } from './record-schema.ts';
 
 export interface Verification {
   readonly ok: boolean;

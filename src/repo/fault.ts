@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../base/errors.ts';
+import { byKey } from '../base/order.ts';
 
 /** A difference between a published folder and what was built. */
 export interface Fault {
@@ -111,7 +112,7 @@ export async function entriesOf(
   try {
     const found = await readdir(join(dir, path), { withFileTypes: true });
     const names = found.map((each) => [each.name, each.isDirectory()] as const);
-    return { names: names.sort(([a], [b]) => (a < b ? -1 : 1)), faults: [] };
+    return { names: names.sort(byKey), faults: [] };
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return { names: [], faults: [] };

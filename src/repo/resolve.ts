@@ -1,4 +1,5 @@
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
+import { byName } from '../base/order.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
@@ -61,7 +62,7 @@ export async function resolvePackages(
       if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} from ${row.repo}, which does not have it`);
       return pkg;
     })
-    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    .sort(byName);
 }
 
 /** The result depends only on the available and the wanted packages, so it is cached as an action. */
@@ -103,7 +104,7 @@ export async function resolveCached(
       if (chosen.has(id) && !taken.has(id)) taken.set(id, pkg);
     }
   }
-  return [...taken.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...taken.values()].sort(byName);
 }
 
 /** The rows of dnf5's transaction table: ` name arch epoch:version-release repository size unit`. */
@@ -128,13 +129,9 @@ function resolveError(
   const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map((match) => match[1]!);
   if (missing.length > 0) {
     const names = sources.flatMap((source) => source.packages.map((pkg) => pkg.name));
-    const near = closest(missing[0]!, names)[0];
     return new WeirError('not-found', `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
       where: { package: missing[0]! },
-      hint:
-        near === undefined
-          ? `searched repositories: ${sources.map((source) => source.id).join(', ')}`
-          : `did you mean ${near}?`,
+      hint: didYouMean(missing[0]!, names) ?? `searched repositories: ${sources.map((source) => source.id).join(', ')}`,
     });
   }
   const problems = lastLines(result.stderr, 60).filter(

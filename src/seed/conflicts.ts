@@ -1,3 +1,4 @@
+import { byPath } from '../base/order.ts';
 import type { RpmFile } from '../rpm/types.ts';
 
 /** A path that two packages own in ways that rpm considers a conflict. */
@@ -26,7 +27,7 @@ export function fileConflicts(
       }
     }
   }
-  return conflicts.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return conflicts.sort(byPath);
 }
 
 function difference(a: RpmFile, b: RpmFile): string | undefined {

@@ -1,5 +1,6 @@
 import type { TarKind, TarMember } from '../archive/tar.ts';
 import { WeirError } from '../base/errors.ts';
+import { byPath } from '../base/order.ts';
 import { compileGlob, type Glob, matchesUnder, renameByGlob } from './glob.ts';
 import type { Addition } from './mapping.ts';
 import type { PackagePlan } from './plan.ts';
@@ -223,7 +224,7 @@ function addition(
     const glob = compileGlob(add.concat);
     const matching = [...originals.values()].filter((item) => glob.whole.test(item.path) && item.bytes !== undefined);
     if (matching.length === 0) throw missing(plan, add.concat, 'concat');
-    matching.sort((a, b) => (a.path < b.path ? -1 : 1));
+    matching.sort(byPath);
     return { ...file(add.path, ''), bytes: { parts: matching.map((item) => item.bytes as Stretch) }, ...extra };
   }
   const source = add['copy-of'];

@@ -1,3 +1,4 @@
+import { byKey, compareText } from '../base/order.ts';
 import { packageUrlText } from '../base/package-url.ts';
 import { written } from '../rpm/dependencies.ts';
 import type { Dependencies, Dependency } from '../rpm/types.ts';
@@ -78,7 +79,7 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
   }
   for (const group of groups.values()) {
     group.sort(
-      (a, b) => naming.rank(a.control.name) - naming.rank(b.control.name) || compare(a.file.name, b.file.name),
+      (a, b) => naming.rank(a.control.name) - naming.rank(b.control.name) || compareText(a.file.name, b.file.name),
     );
   }
   for (const [name, rule] of mapping.packages) if (rule.from === undefined) groups.set(name, []);
@@ -88,12 +89,12 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
   const common = commonFolders(rules);
   const all: Groups = { groups, members: new Set(debs.map((deb) => deb.control.name)) };
   const drafts = [...groups]
-    .sort(([a], [b]) => compare(a, b))
+    .sort(byKey)
     .map(([name, group]) => draft(name, group, rules.get(name), mapping.defaults, naming, all, common));
   const provided = providers(drafts.map((entry) => entry.plan));
   const demotions: Demotion[] = [];
   const packages = drafts.map(({ plan, debs: files }) => ({ plan: settle(plan, provided, demotions), debs: files }));
-  return { packages, demotions, ignored: ignored.sort(compare) };
+  return { packages, demotions, ignored: ignored.sort(compareText) };
 }
 
 interface Groups {
@@ -101,10 +102,6 @@ interface Groups {
   readonly groups: ReadonlyMap<string, readonly SeedDeb[]>;
   /** Names of all debs. */
   readonly members: ReadonlySet<string>;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** A rule after substituting the architecture, which can make it different for each. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { mapLimit, namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
+import { byKey } from '../base/order.ts';
 import type { Project, ResolvedComponent } from '../project/model.ts';
 import { commitPattern, commitRule } from '../project/schema/words.ts';
 import { parseDocument, problem } from '../toml/document.ts';
@@ -111,7 +112,7 @@ export async function readLocks(project: LockedProject): Promise<Map<string, Com
       if (!(error instanceof WeirError)) throw error;
     }
   });
-  return new Map([...locks].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...locks].sort(byKey));
 }
 
 /** Whether a project uses locks: it has at least one that can be read. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { closest, WeirError, withContext } from '../base/errors.ts';
+import { didYouMean, WeirError, withContext } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import type { Distro, Project, ResolvedComponent } from '../project/model.ts';
 import type { ComponentLock } from './component-lock.ts';
@@ -31,10 +31,10 @@ export function upstreamOf(
   if (spec?.type !== 'upstream') return undefined;
   const distro = project.distros.get(spec.distro.name);
   if (distro === undefined) {
-    const near = closest(spec.distro.name, project.distros.keys())[0];
+    const hint = didYouMean(spec.distro.name, project.distros.keys());
     throw new WeirError('unknown-distro', `no distro ${spec.distro.name} is configured`, {
       where: { file: component.origin.file, line: component.origin.line, component: component.name },
-      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+      ...(hint === undefined ? {} : { hint }),
       exit: 2,
     });
   }

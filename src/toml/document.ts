@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
-import { closest, type Place, systemCode, WeirError } from '../base/errors.ts';
+import { didYouMean, type Place, systemCode, WeirError } from '../base/errors.ts';
 import { type DiskInputs, noteFile } from './disk-inputs.ts';
 import { type LineIndex, lineIndex, locate, type Origin, type TomlPath } from './place.ts';
 import { type Problems, together } from './problems.ts';
@@ -69,8 +69,8 @@ function placeOf(document: Source, path: TomlPath, options: ProblemOptions): Pla
 /** "Did you mean …" for a word that is none of `candidates`, else what there is, if that is short. */
 export function suggestion(word: string, candidates: Iterable<string>): string | undefined {
   const known = [...candidates];
-  const [near] = closest(word, known);
-  if (near !== undefined) return `did you mean "${near}"?`;
+  const near = didYouMean(word, known);
+  if (near !== undefined) return near;
   if (known.length === 0 || known.length > 30) return undefined;
   return `known here: ${known.toSorted().join(', ')}`;
 }
@@ -331,8 +331,8 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
 
 function choiceMessage(path: TomlPath, given: unknown, options: readonly string[]): string {
   const shown = typeof given === 'string' ? `"${given}"` : typeName(given);
-  const near = typeof given === 'string' ? closest(given, options)[0] : undefined;
-  const help = near === undefined ? `it is one of ${quotedList(options)}` : `did you mean "${near}"?`;
+  const near = typeof given === 'string' ? didYouMean(given, options) : undefined;
+  const help = near ?? `it is one of ${quotedList(options)}`;
   return `${lastKey(path)} can't be ${shown}; ${help}`;
 }
 

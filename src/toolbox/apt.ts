@@ -6,6 +6,7 @@ import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit, writeAtomic } from '../base/files.ts';
 import { refuseOffline } from '../base/network.ts';
+import { byName } from '../base/order.ts';
 import { lastLines, type RunResult, run } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { withScratch } from '../engine/scratch.ts';
@@ -180,7 +181,7 @@ export async function resolveDebs(apt: Apt, names: readonly string[]): Promise<D
       details: lastLines(result.stdout + result.stderr, 5),
     });
   }
-  return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return packages.sort(byName);
 }
 
 /**

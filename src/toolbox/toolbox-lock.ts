@@ -1,6 +1,7 @@
 import { parse, TomlError } from 'smol-toml';
 import { type Place, WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
+import { byKey } from '../base/order.ts';
 import type { Engine } from '../engine/action.ts';
 import { isTable } from '../toml/document.ts';
 import { type Apt, type DebPackage, downloadDebs, listsFresh, missingDebs, resolveDebs, updateApt } from './apt.ts';
@@ -73,7 +74,7 @@ async function writeLock(path: string, set: string, locked: LockedSet): Promise<
     '# Which Debian packages are used: name, version, architecture, bytes, SHA-256, path on any mirror.',
     'version = 1',
   ];
-  for (const [name, { roots, packages }] of [...sets].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, { roots, packages }] of [...sets].sort(byKey)) {
     lines.push('', `[${name}]`, `roots = [${roots.map((root) => `"${root}"`).join(', ')}]`, 'packages = [');
     for (const deb of packages) {
       lines.push(`  "${deb.name} ${deb.version} ${deb.arch} ${deb.size} ${deb.sha256} ${deb.path}",`);

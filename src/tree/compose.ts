@@ -1,5 +1,6 @@
 import { WeirError, withContext } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
+import { byName, byPath } from '../base/order.ts';
 import type { Engine } from '../engine/action.ts';
 import { nvra, type RepoPackage } from '../repo/metadata.ts';
 import type { Entry, Tree } from './tree.ts';
@@ -46,17 +47,13 @@ export function mergePackages(unpacked: readonly Unpacked[]): Tree {
   addMissingParents(merged);
   return {
     entries: sortEntries(merged.values()),
-    packages: unpacked.map((each) => each.package).sort((a, b) => compareText(a.name, b.name)),
+    packages: unpacked.map((each) => each.package).sort(byName),
   };
 }
 
 /** Sorts by path in byte order, which puts parents before children. */
 export function sortEntries(entries: Iterable<Entry>): Entry[] {
-  return [...entries].sort((a, b) => compareText(a.path, b.path));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return [...entries].sort(byPath);
 }
 
 function share(a: Entry, b: Entry): Entry {

@@ -1,3 +1,4 @@
+import { byPath } from '../base/order.ts';
 import type { ListedEntry } from './listing.ts';
 
 /** An attribute in which a path can differ between two trees that both have it. */
@@ -71,8 +72,4 @@ function differingAspects(a: ListedEntry, b: ListedEntry): Aspect[] {
     aspects.push('packages');
   }
   return aspects;
-}
-
-function byPath(a: ListedEntry, b: ListedEntry): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closest, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import type { Bind } from '../engine/jail.ts';
 import { sandboxArgv } from '../engine/sandbox.ts';
 import type { DebPackage } from '../toolbox/apt.ts';
@@ -38,9 +38,8 @@ export async function lockedTools(workspace: Pick<ProjectWorkspace, 'project'>):
 /** @throws WeirError `unknown-toolset` */
 export function toolSet(name: string): ToolSet {
   if (Object.hasOwn(toolSets, name)) return name as ToolSet;
-  const near = closest(name, Object.keys(toolSets))[0];
   throw new WeirError('unknown-toolset', `unknown toolbox set ${name}`, {
-    hint: near === undefined ? `known sets: ${Object.keys(toolSets).join(', ')}` : `did you mean ${near}?`,
+    hint: didYouMean(name, Object.keys(toolSets)) ?? `known sets: ${Object.keys(toolSets).join(', ')}`,
     exit: 2,
   });
 }

@@ -85,16 +85,23 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   return { ...workspace, release, clock: release.epoch };
 }
 
+/** The private apt of a suite, with the mirror that the project names. @param from the suites of packages and of sources */
+function privateApt(
+  { project, cache }: ProjectWorkspace,
+  from: Pick<Seed, 'suite' | 'sourceSuite' | 'allowExpired'>,
+  arch: Architecture,
+): Promise<Apt> {
+  const { suite, sourceSuite, allowExpired } = from;
+  const { mirror } = project.toolbox;
+  return openApt(join(cache, 'apt', `${suite}-${sourceSuite}-${arch}`), {
+    ...{ suite, sourceSuite, allowExpired, arch: debianArch(arch) },
+    ...(mirror === undefined ? {} : { mirror }),
+  });
+}
+
 /** The private apt that downloads the seed. */
 export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
-  const { project, cache, arch } = workspace;
-  return openApt(join(cache, 'apt', `${seed.suite}-${seed.sourceSuite}-${arch}`), {
-    suite: seed.suite,
-    sourceSuite: seed.sourceSuite,
-    allowExpired: seed.allowExpired,
-    arch: debianArch(arch),
-    ...(project.toolbox.mirror === undefined ? {} : { mirror: project.toolbox.mirror }),
-  });
+  return privateApt(workspace, seed, workspace.arch);
 }
 
 /** Missing isolation in the sandboxes that must be requested by name. */
@@ -117,14 +124,7 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
       set,
       cache,
       lock: await toolboxLock(workspace),
-      openApt: () =>
-        openApt(join(cache, 'apt', `${project.toolbox.suite}-${sourceSuite}-${host}`), {
-          suite: project.toolbox.suite,
-          sourceSuite,
-          allowExpired: project.toolbox.allowExpired,
-          arch: debianArch(host),
-          ...(project.toolbox.mirror === undefined ? {} : { mirror: project.toolbox.mirror }),
-        }),
+      openApt: () => privateApt(workspace, { ...project.toolbox, sourceSuite }, host),
       onProgress: stage.update,
     });
     if (report.relocked !== undefined) stage.note(`toolbox.lock rewritten: ${report.relocked}`);

@@ -99,7 +99,9 @@ describe('extra configuration', () => {
     expect(weir(['component', 'list'], { cwd: dir })).toMatchObject({ code: 2, stdout: '' });
     const { code, stdout, stderr } = weir(['component', 'list', '--permissive-config', '--json'], { cwd: dir });
     expect([code, JSON.parse(stdout)]).toEqual([0, [expect.objectContaining({ name: 'a' })]]);
-    expect(stderr).toMatch(/^warning: .*:2:1.*unknown key "spek".*\nhint: .*"spec".*\nwarning: .*:3:11.*"wiht"/);
+    expect(stderr).toMatch(
+      /^warning: .*:2:1.*unknown key "spek".*\nhint: did you mean spec\?\nwarning: .*:3:11.*"wiht"/,
+    );
     const shown = JSON.parse(weir(['config', 'show', '--json', '--permissive-config'], { cwd: dir }).stdout) as object;
     expect(shown).toMatchObject({ warnings: [{ code: 'unknown-key', message: expect.stringContaining('spek') }, {}] });
     expect(weir(['component', 'list', '--permissive-config', '-q'], { cwd: dir }).stderr).toBe('');
@@ -126,7 +128,7 @@ describe('weir config resolve', () => {
     expect(weir(['config', 'resolve', 'a', '--key', 'project'], { cwd: dir })).toMatchObject({ code: 2, stdout: '' });
     expect(weir(['config', 'resolve', '--key', 'components.a.spek'], { cwd: dir })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('did you mean "spec"?'),
+      stderr: expect.stringContaining('did you mean spec?'),
     });
   });
 });

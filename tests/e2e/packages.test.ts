@@ -2,10 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { readPayload } from '../../src/rpm/payload.ts';
 import { readRpm } from '../../src/rpm/read.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
-import { filesBelow, newFolder, type ReleaseRecord, releaseRecord, shared, tools } from './weir.ts';
+import { filesBelow, newFolder, releaseRecord, shared, tools } from './weir.ts';
 
 let toolbox: Toolbox;
 let record: ReleaseRecord;

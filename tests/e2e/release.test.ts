@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ReleaseRecord } from '../../src/release/published.ts';
+import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { imageRecord, newFolder, projectWith, shared, weir } from './weir.ts';
 
 interface ReleaseBuild {

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fileDigest } from '../../src/base/digest.ts';
 import { exists } from '../../src/base/files.ts';
-import type { ImageRecord } from '../../src/release/image/image-record.ts';
 import { exchangeBy } from '../../src/release/image/replace-folder.ts';
+import type { ImageRecord, ReleaseRecord } from '../../src/release/record-schema.ts';
 import {
   buildsAny,
   cloneCache,
@@ -14,7 +14,6 @@ import {
   forget,
   newFolder,
   projectWith,
-  type ReleaseRecord,
   releaseRecord,
   shared,
   startWeir,

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
 import { runOk } from '../../src/base/process.ts';
+import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { openImageKey, signText } from '../../src/trust/image-key.ts';
-import { filesBelow, newFolder, type ReleaseRecord, releaseRecord, shared, tools, weir } from './weir.ts';
+import { filesBelow, newFolder, releaseRecord, shared, tools, weir } from './weir.ts';
 
 let out: string;
 let record: ReleaseRecord;

@@ -7,7 +7,8 @@ import { installRoot } from '../../src/base/paths.ts';
 import { type RunResult, run, runOk } from '../../src/base/process.ts';
 import { createProgress } from '../../src/base/progress.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
-import type { ImageRecord } from '../../src/release/image/image-record.ts';
+import { builtRelease, readImage } from '../../src/release/published.ts';
+import type { ImageRecord, ReleaseRecord } from '../../src/release/record-schema.ts';
 import type { Toolbox } from '../../src/toolbox/tool.ts';
 import type { ToolSet } from '../../src/toolbox/toolbox.ts';
 import { openWorkspace, toolboxStage, type Workspace } from '../../src/workspace/workspace.ts';
@@ -71,25 +72,15 @@ export interface BuildResult {
   readonly stages: readonly { readonly name: string; readonly cached: boolean; readonly summary: string }[];
 }
 
-/** Those parts of release.json that tests look at. */
-export interface ReleaseRecord {
-  readonly snapshot: string;
-  readonly arch: string;
-  readonly signingKey: { readonly fingerprint: string; readonly publicKey: string };
-  readonly components: readonly { readonly name: string; readonly srpm: { file: string; sha256: string } }[];
-  readonly channels: readonly {
-    readonly name: string;
-    readonly packages: readonly { nevra: string; sha256: string; unsigned: string; origin: string; debian?: string }[];
-  }[];
-  readonly images: readonly Pick<ImageRecord, 'name' | 'files'>[];
-}
-
+/** The record of what was built. */
 export async function releaseRecord(out = shared.out): Promise<ReleaseRecord> {
-  return JSON.parse(await readFile(join(out, 'release.json'), 'utf8')) as ReleaseRecord;
+  return builtRelease({ out });
 }
 
 export async function imageRecord(name: string, out = shared.out): Promise<ImageRecord> {
-  return JSON.parse(await readFile(join(out, 'images', name, 'image.json'), 'utf8')) as ImageRecord;
+  const record = await readImage({ out }, name);
+  if (record === undefined) throw new Error(`${name} is not built`);
+  return record;
 }
 
 const folders: string[] = [];

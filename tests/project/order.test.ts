@@ -229,7 +229,7 @@ describe('all errors of a load', () => {
       undefined,
       [],
     ]);
-    expect(error.hint).toBe('did you mean "fedora"?');
+    expect(error.hint).toBe('did you mean fedora?');
   });
 
   it('end after twenty, with the number of the rest', async () => {

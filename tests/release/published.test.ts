@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
-import { type ReleaseRecord, readImage, readRelease } from '../../src/release/published.ts';
+import { readImage, readRelease } from '../../src/release/published.ts';
+import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { unprivileged } from '../unprivileged.ts';
 
 test.each(['release.json', 'images/vm/image.json'])('a truncated %s is an error that names the file', async (name) => {
@@ -20,11 +21,15 @@ test.each(['release.json', 'images/vm/image.json'])('a truncated %s is an error 
 const files = [{ path: 'vm.raw', size: 8, sha256: 'ab' }];
 const image = { name: 'vm', kind: 'disk', inputs: 'ab', installedSize: 7, files, details: {} } as const;
 const release: ReleaseRecord = {
+  schema: 'https://weir.invalid/schema/release-1.json',
+  name: 'Weir Linux',
   version: '4.0',
   snapshot: '20260101-01234567',
+  clock: 1,
   arch: 'x86_64',
-  signingKey: { fingerprint: 'AB', publicKey: '' },
-  imageKey: { id: 'ab', publicKey: '' },
+  signingKey: { fingerprint: 'AB', publicKey: '', development: true },
+  imageKey: { id: 'ab', publicKey: '', development: true },
+  inputs: { toolbox: 'ab', seed: { packages: 1, demotions: 0 } },
   components: [],
   channels: [{ name: 'base', packages: [{ nevra: 'bash-1:5.3-4.x86_64', sha256: 'ab', origin: 'seed' }] }],
   images: [{ ...image, packages: ['bash-1:5.3-4.x86_64'] }],

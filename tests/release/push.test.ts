@@ -65,9 +65,11 @@ async function recordImage(): Promise<void> {
 /** @param images as `recordImage` leaves them */
 async function recordRelease(signer: ImageKey, images: object[] = [{ ...shared(), packages: [] }]): Promise<void> {
   const { id, publicKey } = signer;
-  const signingKey = { fingerprint: 'F', publicKey: '' };
   const text = JSON.stringify({
-    ...{ version: '4.0', snapshot, arch: 'x86_64', signingKey, imageKey: { id, publicKey } },
+    ...{ schema: 's', name: 'Weir Linux', version: '4.0', snapshot, clock: 1, arch: 'x86_64' },
+    signingKey: { fingerprint: 'F', publicKey: '', development: true },
+    imageKey: { id, publicKey, development: true },
+    inputs: { toolbox: 't', seed: { packages: 0, demotions: 0 } },
     ...{ components: [], channels: [], images },
   });
   await writeFile(join(out, 'release.json'), text);

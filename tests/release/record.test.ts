@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Project } from '../../src/project/model.ts';
-import type { ImageRecord } from '../../src/release/image/image-record.ts';
 import { releaseImages } from '../../src/release/record.ts';
+import type { ImageRecord } from '../../src/release/record-schema.ts';
 
 type Publication = Parameters<typeof releaseImages>[0]['repository'];
 

@@ -8,7 +8,7 @@ import { temporaryName } from '../../src/base/files.ts';
 import { withHashers } from '../../src/base/hashers.ts';
 import { runOk } from '../../src/base/process.ts';
 import type { Project } from '../../src/project/model.ts';
-import type { ReleaseRecord } from '../../src/release/published.ts';
+import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { imageFaults, keyFaults, strays } from '../../src/release/verify.ts';
 import type { Fault } from '../../src/repo/fault.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
@@ -256,7 +256,7 @@ describe('a release record', () => {
   const fingerprint = 'A'.repeat(40);
   let out: string;
   const found = async (signing: { key?: string; imageKey?: string } = {}): Promise<string[]> => {
-    const release = { signingKey: { fingerprint, publicKey: '' }, imageKey: key };
+    const release = { signingKey: { fingerprint, publicKey: '', development: true }, imageKey: key };
     const { project } = { project: { signing } as Project };
     return (await keyFaults({ out, project }, release)).map(({ path, message }) => `${path}: ${message}`);
   };

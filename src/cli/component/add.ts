@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { closest, WeirError } from '../../base/errors.ts';
+import { didYouMean, WeirError } from '../../base/errors.ts';
 import { exists, writeAtomic } from '../../base/files.ts';
 import {
   checkNew,
@@ -83,8 +83,7 @@ function checkOptions({ project }: Configuration, names: readonly string[], opti
   const [name = '', version] = distro.split('/');
   const found = project.distros.get(name);
   const hint = (word: string, known: Iterable<string>): string => {
-    const near = closest(word, known)[0];
-    return near === undefined ? `use one of: ${[...known].join(', ') || 'none'}` : `did you mean ${near}?`;
+    return didYouMean(word, known) ?? `use one of: ${[...known].join(', ') || 'none'}`;
   };
   if (found === undefined) throw wrong(`unknown distro ${name}`, hint(name, project.distros.keys()));
   if (version !== undefined && !found.versions.has(version)) {

@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { parseDays } from '../../audit/divergence.ts';
-import { closest, WeirError } from '../../base/errors.ts';
+import { didYouMean, WeirError } from '../../base/errors.ts';
 import { checkOverlays } from '../../component/overlay-check.ts';
 import { type FindingKind, findingKinds } from '../../overlay/check.ts';
 import { selectComponents } from '../../project/select.ts';
@@ -73,9 +73,8 @@ function kindsOf(text: string | undefined): Set<FindingKind> {
   const names = text === undefined ? [] : text.split(',').map((name) => name.trim());
   for (const name of names) {
     if (Object.hasOwn(findingKinds, name)) continue;
-    const near = closest(name, known)[0];
     throw new WeirError('unknown-finding', `unknown finding "${name}"`, {
-      hint: near === undefined ? `use one of: ${known.join(', ')}` : `did you mean ${near}?`,
+      hint: didYouMean(name, known) ?? `use one of: ${known.join(', ')}`,
       exit: 2,
     });
   }

@@ -1,7 +1,6 @@
 import type { Digest } from '../../base/digest.ts';
-import { WeirError } from '../../base/errors.ts';
+import { type PlainError, plainError, WeirError } from '../../base/errors.ts';
 import { mapLimit } from '../../base/files.ts';
-import { type PlainError, plainError } from '../../base/plain-error.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
 import { type RenderedComponent, renderComponent } from '../../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../../overlay/rendered-folder.ts';

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { WeirError } from '../../base/errors.ts';
-import { type PlainError, revivedError } from '../../base/plain-error.ts';
+import { type PlainError, revivedError, WeirError } from '../../base/errors.ts';
 import type { ResolvedComponent } from '../../project/model.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 

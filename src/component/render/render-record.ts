@@ -1,9 +1,8 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Digest } from '../../base/digest.ts';
-import { systemCode } from '../../base/errors.ts';
+import { type PlainError, systemCode } from '../../base/errors.ts';
 import { diskError, writeAtomic } from '../../base/files.ts';
-import type { PlainError } from '../../base/plain-error.ts';
 import type { FolderStamp } from '../../overlay/rendered-folder.ts';
 
 /** What a component was rendered from, and what came of it. */

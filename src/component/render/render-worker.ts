@@ -2,8 +2,7 @@
 
 import { enableCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { WeirError } from '../../base/errors.ts';
-import { type PlainError, plainError } from '../../base/plain-error.ts';
+import { type PlainError, plainError, WeirError } from '../../base/errors.ts';
 import { stopChildren } from '../../base/process.ts';
 import type { RenderSite } from './render-one.ts';
 import type { FromWorker, PlainSite, ToWorker } from './render-pool.ts';

@@ -2,17 +2,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../../base/digest.ts';
-import { WeirError } from '../../base/errors.ts';
+import { revivedError, WeirError } from '../../base/errors.ts';
 import { exists } from '../../base/files.ts';
 import { isOffline } from '../../base/network.ts';
-import { revivedError } from '../../base/plain-error.ts';
+import { byPath, compareText } from '../../base/order.ts';
 import { inStage, type Stage } from '../../base/progress.ts';
 import { type ReleaseChanges, releaseChanges } from '../../history/history.ts';
 import { componentInputs, fileDigests, type InputContext } from '../../history/inputs.ts';
 import { renderComponent, renderedDir } from '../../overlay/render.ts';
-import { asStamped, orphanedFolders, removeOrphan, renderedSpecsDir } from '../../overlay/rendered-folder.ts';
+import { asStamped, orphanedFolders, removeOrphan } from '../../overlay/rendered-folder.ts';
 import { unifiedDiff } from '../../overlay/unified-diff.ts';
 import type { Project, ResolvedComponent } from '../../project/model.ts';
+import { renderedSpecsDir } from '../../project/paths.ts';
 import { type ComponentLock, lockProblem, readLocks } from '../../sources/component-lock.ts';
 import { knownRevision, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
 import { upstreamOf } from '../../sources/upstream.ts';
@@ -89,7 +90,7 @@ export async function renderComponents(
       result: {
         components: components.length,
         unchanged,
-        changed: changed.sort((a, b) => (a.path < b.path ? -1 : 1)),
+        changed: changed.sort(byPath),
         warnings: byComponent(warnings),
         failed: byComponent(failed),
       },
@@ -100,7 +101,7 @@ export async function renderComponents(
 }
 
 function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
-  return list.sort((a, b) => (a.component < b.component ? -1 : a.component > b.component ? 1 : 0));
+  return list.sort((a, b) => compareText(a.component, b.component));
 }
 
 /** What a record of the coming rendering will say of its inputs. */

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { parse, TomlError, type TomlTable } from 'smol-toml';
+import { byKey } from '../../base/order.ts';
 import type { DiskFacts } from '../disk-facts.ts';
 import { below, type Files, readSuspect, settingLines } from '../files.ts';
 import { type Complaint, looking, type Rule, unreadable } from '../rule.ts';
@@ -132,7 +133,7 @@ function dropIns(files: Files, folder: string): string[] {
       if (name.endsWith('.conf') && !byName.has(name)) byName.set(name, path);
     }
   }
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+  return [...byName].sort(byKey).map(([, path]) => path);
 }
 
 const wantedModules = ['overlay', 'br_netfilter'];

@@ -9,7 +9,7 @@ import { bootInteractive, type ConsoleOptions } from '../../boot/console.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { toolboxStage, type Workspace } from '../../workspace/workspace.ts';
 import { builtImage, builtRelease, imageFolder } from '../published.ts';
-import type { ImageRecord } from './image-record.ts';
+import type { ImageRecord } from '../record-schema.ts';
 
 /** Finds a built disk image. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
 export async function bootableImage(

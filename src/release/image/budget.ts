@@ -1,4 +1,5 @@
 import { WeirError } from '../../base/errors.ts';
+import { compareText } from '../../base/order.ts';
 import type { Image } from '../../project/model.ts';
 import { contentBytes, treeBytes } from '../../tree/listing.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -16,7 +17,7 @@ export function checkBudget(image: Pick<Image, 'name' | 'origin'>, maxSize: numb
     const owner = entry.packages[0] ?? 'no package';
     byOwner.set(owner, (byOwner.get(owner) ?? 0) + contentBytes(entry));
   }
-  const largest = [...byOwner].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, 5);
+  const largest = [...byOwner].sort(([a, x], [b, y]) => y - x || compareText(a, b)).slice(0, 5);
   throw new WeirError(
     'image-too-large',
     `image ${image.name} has ${size} bytes, more than its max-size of ${maxSize}`,

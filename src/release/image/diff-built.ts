@@ -9,7 +9,8 @@ import { exists, readIfExists } from '../../base/files.ts';
 import { parseNevra } from '../../repo/metadata.ts';
 import { type ListedEntry, parseListing } from '../../tree/listing.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
-import { checkImageName, imageFolder, type ReleaseRecord } from '../published.ts';
+import { checkImageName, imageFolder } from '../published.ts';
+import type { ImageRecord, ReleaseRecord } from '../record-schema.ts';
 import {
   type ComparedImage,
   type ComparedRelease,
@@ -19,7 +20,6 @@ import {
   type ImageDiff,
   type ReleaseDiff,
 } from './image-diff.ts';
-import type { ImageRecord } from './image-record.ts';
 import type { ComparedPackage } from './package-diff.ts';
 import { treeFile } from './stage.ts';
 

@@ -2,8 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, fileDigest } from '../../base/digest.ts';
 import { withHashers } from '../../base/hashers.ts';
+import { byPath } from '../../base/order.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
-import { dataDigest, type ImageFile, isDisk } from './image-record.ts';
+import type { ImageFile } from '../record-schema.ts';
+import { dataDigest, isDisk } from './image-record.ts';
 
 /** Describes every file in an image's folder for the record, by path. @param known digests that need not be computed */
 export async function describeFiles(
@@ -29,8 +31,4 @@ export async function describeFiles(
 export async function describeFile(dir: string, path: string, known?: Digest): Promise<ImageFile> {
   const { size } = await stat(join(dir, path));
   return { path, size, sha256: known ?? (await fileDigest(join(dir, path))) };
-}
-
-export function byPath(a: ImageFile, b: ImageFile): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }

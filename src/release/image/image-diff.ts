@@ -1,7 +1,8 @@
 import type { Digest } from '../../base/digest.ts';
+import { byKey, byPath, compareText } from '../../base/order.ts';
 import { type Aspect, diffTrees, type EntryChange, type TreeDiff } from '../../tree/diff.ts';
 import { contentBytes, type ListedEntry, type ListingLine, listingLine } from '../../tree/listing.ts';
-import type { ImageRecord } from './image-record.ts';
+import type { ImageRecord } from '../record-schema.ts';
 import { type ComparedPackage, changesVersion, diffPackages, type PackageChange } from './package-diff.ts';
 
 /** An image to compare. */
@@ -120,7 +121,7 @@ function compareFiles(
     listed: (allFiles ? listed : foldFolders(listed)).sort(
       (x, y) => fileReasons.indexOf(x.reason) - fileReasons.indexOf(y.reason) || byPath(x, y),
     ),
-    byPackage: [...counts].sort(([x], [y]) => (x < y ? -1 : 1)).map(([name, count]) => ({ package: name, ...count })),
+    byPackage: [...counts].sort(byKey).map(([name, count]) => ({ package: name, ...count })),
   };
 }
 
@@ -229,7 +230,7 @@ function compareSizes(a: readonly ListedEntry[], b: readonly ListedEntry[]): Siz
     .filter((size) => size.before !== size.after)
     .sort(
       (x, y) =>
-        Math.abs(y.after - y.before) - Math.abs(x.after - x.before) || ((x.package ?? '') < (y.package ?? '') ? -1 : 1),
+        Math.abs(y.after - y.before) - Math.abs(x.after - x.before) || compareText(x.package ?? '', y.package ?? ''),
     );
 }
 
@@ -240,10 +241,6 @@ function sizesByPackage(entries: readonly ListedEntry[]): Map<string | null, num
     sizes.set(owner, (sizes.get(owner) ?? 0) + contentBytes(entry));
   }
   return sizes;
-}
-
-function byPath(a: FileChange, b: FileChange): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
 /** A release to compare. */

@@ -2,43 +2,8 @@ import type { Subject } from '../../audit/provenance.ts';
 import type { Digest } from '../../base/digest.ts';
 import type { HashFile } from '../../base/hashers.ts';
 import { dataExtents } from '../../image/digest.ts';
-import type { WeirImage } from '../../project/model.ts';
-import type { RepoPackage } from '../../repo/metadata.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
-import { imageRecordSchema, shaped } from '../record-schema.ts';
-
-/** A file in an image's folder, with its path relative to that folder. */
-export interface ImageFile {
-  readonly path: string;
-  /** bytes, including the holes of sparse files */
-  readonly size: number;
-  readonly sha256: Digest;
-  /** Disks only: digest of the data alone (`HashFile`), to verify a disk without hashing gigabytes of zeros. */
-  readonly data?: Digest;
-}
-
-/** The content of an image's `image.json`. */
-export interface ImageRecord {
-  readonly name: string;
-  readonly kind: WeirImage['kind'];
-  /** Digest over everything that the image is made from, including Weir's code. Equal inputs give equal bytes. */
-  readonly inputs: Digest;
-  readonly snapshot: string;
-  readonly packages: readonly (Pick<
-    RepoPackage,
-    'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm' | 'sourceRpm' | 'origin'
-  > & {
-    readonly nevra: string;
-  })[];
-  readonly files: readonly ImageFile[];
-  /** Sum of file sizes in the tree in bytes; hard links count once. */
-  readonly installedSize: number;
-  readonly osRelease: Readonly<Record<string, string>>;
-  /** Kind-specific facts: kernel and command line, or manifest digest. */
-  readonly details: Readonly<Record<string, unknown>>;
-  /** Log of the finalise steps. */
-  readonly log: readonly string[];
-}
+import { type ImageFile, type ImageRecord, imageRecordSchema, shaped } from '../record-schema.ts';
 
 /** The signed provenance statement. */
 export const provenanceFile = 'provenance.dsse.json';

@@ -11,9 +11,9 @@ import { type ImageKey, isSignatureOf } from '../../trust/image-key.ts';
 import { releaseSignatureFile } from '../../workspace/output.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { readRelease } from '../published.ts';
+import type { ImageRecord } from '../record-schema.ts';
 import { digestsBy, imageFaults } from '../verify.ts';
 import { changedFile, recordFile, rememberFiles } from './file-stamps.ts';
-import type { ImageRecord } from './image-record.ts';
 import { parsedRecord } from './image-record.ts';
 
 /** An image to look for in the output folder. */

@@ -1,4 +1,5 @@
 import type { Digest } from '../../base/digest.ts';
+import { compareText } from '../../base/order.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import { compareEvr, formatEvr } from '../../rpm/version.ts';
 
@@ -81,7 +82,7 @@ function identity(pkg: ComparedPackage): string {
 }
 
 function newestFirst(a: ComparedPackage, b: ComparedPackage): number {
-  return compareEvr(b, a) || (a.arch < b.arch ? -1 : a.arch > b.arch ? 1 : 0);
+  return compareEvr(b, a) || compareText(a.arch, b.arch);
 }
 
 function byName(packages: readonly ComparedPackage[]): Map<string, ComparedPackage[]> {

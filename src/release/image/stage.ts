@@ -6,6 +6,7 @@ import { provenanceStatement } from '../../audit/provenance.ts';
 import { spdxDocument } from '../../audit/spdx.ts';
 import { type Digest, valueDigest } from '../../base/digest.ts';
 import { WeirError, withContext } from '../../base/errors.ts';
+import { byPath } from '../../base/order.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuiltComponents } from '../../component/build.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
@@ -24,14 +25,15 @@ import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
 import type { SeedRepository } from '../../workspace/seed.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
+import { type ImageRecord, recordText } from '../record-schema.ts';
 import type { PublishedRepository } from '../repository.ts';
 import { checkBudget } from './budget.ts';
 import { checkContainerUser } from './container-user.ts';
 import { imageEntries } from './entries.ts';
 import { evidenceInputs, imageContents, osReleaseOf } from './evidence.ts';
 import { recordFile, rememberFiles } from './file-stamps.ts';
-import { byPath, describeFile, describeFiles } from './files.ts';
-import { type ImageRecord, provenanceFile, provenanceSubjects } from './image-record.ts';
+import { describeFile, describeFiles } from './files.ts';
+import { provenanceFile, provenanceSubjects } from './image-record.ts';
 import { knownImage } from './known-image.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
@@ -205,10 +207,6 @@ async function writeImage(
 export function ofImage(error: unknown, { origin }: Pick<Image, 'origin'>): unknown {
   if (!(error instanceof WeirError) || error.code === 'interrupted' || error.where?.file !== undefined) return error;
   return withContext(error, { where: { ...error.where, file: origin.file, line: origin.line } });
-}
-
-function recordText(record: ImageRecord): string {
-  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 function summarise(record: ImageRecord): string {
