@@ -6,7 +6,7 @@ import { unreadable } from './rule.ts';
 
 export type Architecture = 'x86_64' | 'aarch64';
 
-/** Where UEFI looks for a boot loader that nobody has named (UEFI Specification 2.10, "Removable Media Boot Behavior"). */
+/** UEFI's default boot loader paths (UEFI Specification 2.10, "Removable Media Boot Behavior"). */
 export const fallbackLoaders = { x86_64: '/EFI/BOOT/BOOTX64.EFI', aarch64: '/EFI/BOOT/BOOTAA64.EFI' } as const;
 
 const typesOf: Readonly<Record<Architecture, readonly string[]>> = {
@@ -16,24 +16,24 @@ const typesOf: Readonly<Record<Architecture, readonly string[]>> = {
 
 const architectures = ['x86_64', 'aarch64'] as const satisfies readonly Architecture[];
 
-/** What a disk is for, where the types of its partitions say it. */
+/** Partition types that imply an architecture. */
 export function architectureOfTypes(types: readonly string[]): Architecture | undefined {
   return architectures.find((each) => types.some((type) => typesOf[each].includes(type)));
 }
 
-/** Program headers of ELF: 64 bits, and the number of the machine. */
+/** ELF machine numbers of 64-bit programs. */
 const machines = new Map<number, Architecture>([
   [62, 'x86_64'],
   [183, 'aarch64'],
 ]);
 
-/** The machine that an ELF program of 64 bits is for; undefined for what is none. */
+/** The architecture of a 64-bit ELF program; undefined for other files. */
 export function elfMachine(bytes: Buffer): Architecture | undefined {
   if (bytes.length <= 20 || bytes.toString('hex', 0, 5) !== '7f454c4602') return undefined;
   return machines.get(bytes.readUInt16LE(18));
 }
 
-/** What a disk is for by its boot loader or its programs. @throws WeirError `unreadable` where nothing says it */
+/** The architecture of a disk, from its boot loader or programs. @throws WeirError `unreadable` if unknown */
 export async function architectureOfFiles(disk: {
   readonly esp: Files | undefined;
   readonly root: () => Promise<Files>;
@@ -50,5 +50,5 @@ export async function architectureOfFiles(disk: {
     const machine = bytes && elfMachine(bytes);
     if (machine !== undefined) return machine;
   }
-  throw unreadable('nothing says what architecture the disk is for');
+  throw unreadable('cannot determine the architecture of the disk');
 }

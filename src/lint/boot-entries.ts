@@ -4,21 +4,21 @@ import { type Decompress, initrdFiles, initrdModules } from './initrd-modules.ts
 import { readPe, sectionText } from './pe.ts';
 import { once, unreadable } from './rule.ts';
 
-/** A way to start the system that the image has. */
+/** A boot entry of the image. */
 export interface BootEntry {
-  /** As findings name it: `esp:/EFI/Linux/x.efi`. */
+  /** Name in findings: `esp:/EFI/Linux/x.efi`. */
   readonly where: string;
-  /** Words of the kernel's command line. @throws WeirError `unreadable` where a part of it is not known */
+  /** Kernel parameters. @throws WeirError `unreadable` if a part of them is unknown */
   readonly commandLine: () => readonly string[];
-  /** The kernel's release, where the entry says it. */
+  /** The kernel's release, if the entry contains it. */
   readonly release: string | undefined;
-  /** What it needs and does not have. */
+  /** Missing parts. */
   readonly missing: readonly string[];
-  /** Modules in the initrd by normalised name; none where there is no initrd. @throws WeirError `unreadable` */
+  /** Modules in the initrd by normalised name; empty without an initrd. @throws WeirError `unreadable` */
   readonly modules: () => Promise<ReadonlySet<string>>;
 }
 
-/** A file system where a boot loader looks, and the folder in it that is its root to the loader. */
+/** A file system that a boot loader reads, and the folder in it that the loader uses as its root. */
 export interface BootPlace {
   readonly name: string;
   readonly files: Files;
@@ -56,8 +56,8 @@ async function unifiedEntry(
   const where = `${place.name}:${path}`;
   const bytes = await readBytes(place.files, path);
   const pe = bytes && readPe(bytes);
-  if (pe === undefined) throw unreadable(`${where} is no EFI program`);
-  // Addons beside the image and for all images have their part of the command line.
+  if (pe === undefined) throw unreadable(`${where} is not an EFI program`);
+  // Addons of one image and of all images extend the command line.
   const addons = paths.filter((each) => {
     const folder = posix.dirname(each).toLowerCase();
     return (
@@ -69,7 +69,7 @@ async function unifiedEntry(
     addons.map(async (each) => {
       const content = await readBytes(place.files, each);
       const addon = content && readPe(content);
-      if (addon === undefined) throw unreadable(`${place.name}:${each} is no EFI program`);
+      if (addon === undefined) throw unreadable(`${place.name}:${each} is not an EFI program`);
       return sectionText(addon, '.cmdline') ?? '';
     }),
   );
@@ -91,7 +91,7 @@ async function plainEntry(place: BootPlace, path: string, decompress: Decompress
     const [, key, value] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
     if (key !== undefined) values.set(key, [...(values.get(key) ?? []), value!]);
   }
-  // GRUB's variables, such as $tuned_initrd, name nothing that lies in the image.
+  // GRUB variables such as $tuned_initrd do not name files of the image.
   const named = (key: string) => words((values.get(key) ?? []).join(' ')).filter((word) => !word.startsWith('$'));
   const options = await withVariables(place, words((values.get('options') ?? []).join(' ')));
   const find = (name: string): string | undefined =>
@@ -143,7 +143,7 @@ async function withVariables(place: BootPlace, all: readonly string[]): Promise<
     return words(value ?? '');
   });
   return () => {
-    if (unknown !== undefined) throw unreadable(`the command line has ${unknown}, which GRUB puts in when it starts`);
+    if (unknown !== undefined) throw unreadable(`the command line contains ${unknown}, which GRUB sets at boot`);
     return known;
   };
 }

@@ -4,19 +4,19 @@ import type { Files } from './files.ts';
 import type { Problem } from './layout-json.ts';
 import { once } from './rule.ts';
 
-/** One image of a layout folder: of one platform. */
+/** One image of a layout folder, for one platform. */
 export interface OpenImage {
-  /** Name and platform, as findings show them. */
+  /** Name and platform, for findings. */
   readonly name: string;
-  /** What is wrong with blobs, digests and sizes. */
+  /** Faults of blobs, digests and sizes. */
   readonly problems: readonly Problem[];
   readonly labels: Readonly<Record<string, string>>;
   readonly user: string;
-  /** @throws WeirError `unreadable` where a part of it is missing */
+  /** @throws WeirError `unreadable` if a part is missing */
   readonly root: () => Files;
 }
 
-/** What rules ask of a container image. */
+/** The facts about a container image that rules need. */
 export interface ContainerFacts {
   readonly image: OpenImage;
   readonly root: () => Promise<Files>;
@@ -28,12 +28,12 @@ export function containerFacts(image: OpenImage, packages: DiskReaders['packages
   return { image, root, packages: once(async () => installedPackages(await root(), packages)) };
 }
 
-/** Whether an image says of itself that it is distroless, in its name or a label. */
+/** Whether the image's name or a label says that it is distroless. */
 export function isDistroless({ image }: ContainerFacts): boolean {
   return [image.name, ...Object.entries(image.labels).flat()].some((text) => /distroless/i.test(text));
 }
 
-/** Whether it is meant for looking around in, with a shell. */
+/** Whether it is a debug variant with a shell. */
 export function isDebug({ image }: ContainerFacts): boolean {
   return [image.name, ...Object.values(image.labels)].some((text) => /\bdebug\b/i.test(text));
 }

@@ -2,13 +2,13 @@ import { type PartitionContent, volumeTypes } from '../image/filesystem-identity
 import { otherTypes } from './disk-types.ts';
 import type { GptPartition } from './gpt.ts';
 
-/** A partition and what was found in it. */
+/** A partition and its content. */
 export interface IdentifiedPartition {
   readonly partition: GptPartition;
   readonly content: PartitionContent;
 }
 
-/** Where the device of a mount is: a partition of this disk, not on it, or not to be told. */
+/** The device of a mount: a partition of this disk, missing, or unknown. */
 export type Located =
   | { readonly state: 'found'; readonly partition: GptPartition }
   | { readonly state: 'missing' }
@@ -21,19 +21,19 @@ const byTag: Readonly<Record<string, string>> = {
   'by-partlabel': 'PARTLABEL',
 };
 
-/** Finds the device that mount(8) or the kernel's `root=` names. */
+/** Finds the device that mount(8) or the kernel's `root=` refers to. */
 export function locateDevice(partitions: readonly IdentifiedPartition[], name: string): Located {
   const [, link, linkValue] = /^\/dev\/disk\/([^/]+)\/(.+)$/.exec(name) ?? [];
   const linkKey = link === undefined ? undefined : byTag[link];
-  // udev writes what no file name should have as \x20.
+  // udev escapes some characters as \x20.
   const decoded = linkValue?.replace(/\\x([0-9a-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
   if (linkKey !== undefined) return byName(partitions, linkKey, decoded!);
   const [, key, value] = /^([A-Z]+)=(.*)$/s.exec(name) ?? [];
   if (key !== undefined) return byName(partitions, key, value!.replace(/^"(.*)"$/s, '$1'));
-  const why = name.startsWith('/dev/') ? 'which names depend on the machine' : 'which is none of this disk';
-  return { state: 'unknown', why: `${name} is a name ${why}` };
+  const why = name.startsWith('/dev/') ? 'that depends on the machine' : 'that is not of this disk';
+  return { state: 'unknown', why: `${name} is a device name ${why}` };
 }
 
 function byName(partitions: readonly IdentifiedPartition[], key: string, value: string): Located {
@@ -45,7 +45,7 @@ function byName(partitions: readonly IdentifiedPartition[], key: string, value: 
   const missing = { state: 'missing' } as const;
   if (key === 'PARTUUID') return found(({ partition }) => same(partition.uuid)) ?? missing;
   if (key === 'PARTLABEL') return found(({ partition }) => partition.name === value) ?? missing;
-  if (key !== 'UUID' && key !== 'LABEL') return { state: 'unknown', why: `${key}= is no name that is known here` };
+  if (key !== 'UUID' && key !== 'LABEL') return { state: 'unknown', why: `${key}= is not supported here` };
   const field = key === 'UUID' ? 'uuid' : 'label';
   const here = found(({ content }) => {
     if (content.state !== 'known' || value === '') return false;
@@ -55,19 +55,19 @@ function byName(partitions: readonly IdentifiedPartition[], key: string, value: 
   for (const each of partitions) {
     const reason = withoutNames.has(each.partition.type) ? undefined : hidingReason(each.content, field);
     if (reason !== undefined) {
-      return { state: 'unknown', why: `${key}=${value} can be partition ${each.partition.number}: ${reason}` };
+      return { state: 'unknown', why: `${key}=${value} may be partition ${each.partition.number}: ${reason}` };
     }
   }
   return missing;
 }
 
-/** Partitions with code or nothing in them. */
+/** Partitions with code or without content. */
 const withoutNames = new Set<string>([otherTypes.biosBoot, otherTypes.reserved]);
 
-/** Why a partition can hold a file system of any name. */
+/** Why a partition may contain a file system with any name. */
 function hidingReason(content: PartitionContent, field: 'uuid' | 'label'): string | undefined {
   if (content.state === 'empty') return undefined;
   if (content.state === 'unknown') return content.why;
-  if (volumeTypes.has(content.type)) return `it is ${volumeTypes.get(content.type)}, which is not looked into`;
-  return content[field] === undefined ? `the ${field} of ${content.type} is not read here` : undefined;
+  if (volumeTypes.has(content.type)) return `it is ${volumeTypes.get(content.type)}, which is not supported`;
+  return content[field] === undefined ? `the ${field} of ${content.type} is not supported` : undefined;
 }

@@ -14,49 +14,49 @@ import { once, unreadable } from './rule.ts';
 
 export type DiskFormat = 'raw' | 'qcow2' | 'vhd';
 
-/** A disk as it was opened. */
+/** An opened disk. */
 export interface OpenDisk {
   readonly format: DiskFormat;
-  /** bytes of the artefact's own file */
+  /** Size of the artefact's file in bytes. */
   readonly fileSize: number;
-  /** bytes of the disk in it */
+  /** Size of the disk in bytes. */
   readonly size: number;
-  /** Reads the disk, whatever the format. */
+  /** Reads the disk, in any format. */
   readonly read: ReadAt;
   /** The last 512 bytes of a VHD. */
   readonly footer?: Buffer;
 }
 
-/** How what lies on a disk is read. */
+/** Readers for the content of a disk. */
 export interface DiskReaders {
   /** @param offset bytes @param size bytes */
   readonly vfat: (offset: number, size: number) => Promise<Files>;
   readonly ext4: (offset: number, size: number) => Promise<Files>;
-  /** What the file system's own checker has to say against it. @throws WeirError `unreadable` where it cannot tell */
+  /** Errors of the file system according to its checker. @throws WeirError `unreadable` if it could not check */
   readonly checkExt4: (offset: number, size: number) => Promise<readonly string[]>;
   /** Names of the packages in an RPM database. */
   readonly packages: (database: Buffer) => Promise<readonly string[]>;
   readonly decompress: Decompress;
 }
 
-/** What rules ask of a disk. All but the first is read when it is asked for; what cannot be read throws `unreadable`. */
+/** The facts about a disk that rules need. All but the first are read on demand and throw `unreadable` on failure. */
 export interface DiskFacts {
   readonly disk: OpenDisk;
-  /** Both copies of the partition table, however damaged. */
+  /** Both copies of the partition table, even if damaged. */
   readonly copies: () => Gpt;
-  /** A partition table of which one copy is in order, with something in it. */
+  /** A partition table with entries and at least one valid copy. */
   readonly gpt: () => Gpt;
-  /** What each partition holds. */
+  /** Content of each partition. */
   readonly contents: () => readonly IdentifiedPartition[];
   readonly architecture: () => Promise<Architecture>;
-  /** The EFI system partition's files; undefined where there is no such partition. */
+  /** The files of the EFI system partition; undefined if there is none. */
   readonly esp: () => Promise<Files | undefined>;
   readonly rootPartition: () => GptPartition;
-  /** The system's files, with what is mounted into the root. */
+  /** The system's files, with everything mounted into the root. */
   readonly root: () => Promise<Files>;
   readonly rootProblems: () => Promise<readonly string[]>;
   readonly bootEntries: () => Promise<readonly BootEntry[]>;
-  /** Modules and built-in parts of a kernel release, from the root. */
+  /** Modules and built-in modules of a kernel release, from the root. */
   readonly modules: (release: string) => Promise<ModuleIndex | undefined>;
   /** Names of installed packages. */
   readonly packages: () => Promise<readonly string[]>;
@@ -68,7 +68,7 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
   const copies = once(() => readGpt(disk.read, disk.size));
   const gpt = once((): Gpt => {
     const { primary, backup, partitions } = copies();
-    if (!primary.sound && !backup.sound) throw unreadable('neither copy of the partition table is in order');
+    if (!primary.sound && !backup.sound) throw unreadable('both copies of the partition table are damaged');
     if (partitions.length === 0) throw unreadable('the partition table is empty');
     return copies();
   });
@@ -84,12 +84,12 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
     const found =
       partitions.find(({ type }) => rootTypes.includes(type)) ??
       partitions.filter(({ type }) => type === otherTypes.linux).sort((a, b) => b.size - a.size)[0];
-    if (found === undefined) throw unreadable('no partition is of a type that a root has');
+    if (found === undefined) throw unreadable('no partition has the type of a root');
     return found;
   });
 
   const read = new Map<number, Promise<Files>>();
-  /** Each partition is read once; undefined where its file system is none of those that are read. */
+  /** Reads each partition once; undefined for unsupported file systems. */
   const filesOf = async ({ partition, content }: IdentifiedPartition): Promise<Files | undefined> => {
     const { number, offset, size } = partition;
     const type = content.state === 'known' ? content.type : '';
@@ -110,7 +110,7 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
     const { files } = await whole();
     const missing = ['/etc', '/usr'].find((path) => resolvePath(files, path) === undefined);
     if (missing !== undefined) {
-      throw unreadable(`${partitionName(rootPartition())} has no ${missing}: that is no system that is known here`);
+      throw unreadable(`${partitionName(rootPartition())} has no ${missing}: not a supported system`);
     }
     return files;
   });
@@ -161,16 +161,16 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
   };
 }
 
-/** Where distributions have the RPM database, the one of today first. */
+/** Paths of the RPM database, the current one first. */
 export const rpmDatabases = ['/usr/lib/sysimage/rpm/rpmdb.sqlite', '/var/lib/rpm/rpmdb.sqlite'];
 
-/** Databases that are not read here: rpm's before SQLite, and those of other package managers. */
+/** Unsupported databases: rpm's before SQLite, and those of other package managers. */
 export const otherDatabases = [
   ...['Packages', 'Packages.db'].flatMap((name) => [`/usr/lib/sysimage/rpm/${name}`, `/var/lib/rpm/${name}`]),
   ...['/var/lib/dpkg/status', '/lib/apk/db/installed', '/usr/lib/apk/db/installed'],
 ];
 
-/** @throws WeirError `unreadable` where there is no database */
+/** @throws WeirError `unreadable` if there is no database */
 export async function installedPackages(files: Files, read: DiskReaders['packages']): Promise<readonly string[]> {
   for (const path of rpmDatabases) {
     const database = await readBytes(files, path);
@@ -179,7 +179,7 @@ export async function installedPackages(files: Files, read: DiskReaders['package
   throw unreadable('the image has no RPM database');
 }
 
-/** A partition as findings name it. */
+/** Name of a partition in findings. */
 export function partitionName({ number, name }: Pick<GptPartition, 'number' | 'name'>): string {
   return name === '' ? `partition ${number}` : `partition ${number} (${name})`;
 }

@@ -6,10 +6,10 @@ import { fstabMounts, type Mount, mountSource, unitMounts } from './fstab.ts';
 import type { GptPartition } from './gpt.ts';
 import { RootBuilder } from './root-builder.ts';
 
-/** The root as the system sees it. */
+/** The root as the running system sees it. */
 export interface DiskRoot {
   readonly files: Files;
-  /** What lies where besides the root's own partition. */
+  /** What is mounted where, besides the root partition. */
   readonly mounted: ReadonlyMap<string, GptPartition>;
 }
 
@@ -50,12 +50,12 @@ export async function diskRoot(
   for (const each of partitions) {
     const place = treeTypes.get(each.partition.type);
     const folder = place === undefined ? undefined : resolvePath(own, place);
-    // What is in the folder, or mounted there by name, goes before what is found by its type.
+    // A mount by name or an existing mount point wins over one by partition type.
     if (place === undefined || places.has(place) || mounted.has(place)) continue;
     if (folder !== undefined && below(own, folder).length > 0) continue;
     await put(place, each);
   }
-  // A name that says nothing can only mean a partition that nothing else has named.
+  // An ambiguous name can only mean a partition that no other mount has named.
   const named = new Set([ownPartition, ...mounted.values()].map(({ number }) => number));
   const left = partitions.find(
     ({ partition, content }) =>
@@ -67,10 +67,10 @@ export async function diskRoot(
 
 const withoutTree = new Set<string>([otherTypes.biosBoot, otherTypes.swap, otherTypes.reserved, partitionTypes.esp]);
 
-/** What a partition holds, for people: `holds xfs, which is not read here`. */
+/** Describes a partition's content: `contains xfs, which is not supported`. */
 export function contentName({ content }: IdentifiedPartition): string {
   if (content.state === 'empty') return 'is empty';
   return content.state === 'unknown'
-    ? `cannot be read: ${content.why}`
-    : `holds ${content.type}, which is not read here`;
+    ? `is not readable: ${content.why}`
+    : `contains ${content.type}, which is not supported`;
 }

@@ -16,10 +16,10 @@ interface Listed {
   readonly node: FileNode;
 }
 
-/** Between the listings and the details in what the script prints; no line of debugfs is like it. */
+/** Separates listings from details in the script's output; debugfs prints no such line. */
 const border = '=== details ===';
 
-/** Limits of a damaged file system, which can say of itself that it has no end: seconds of processor time, bytes, and folders in each other. */
+/** Limits for a damaged file system, which may appear endless: CPU seconds, bytes, and folder depth. */
 const limits = { seconds: 120, listing: 256 << 20, file: 1 << 30, depth: 512 };
 
 /**
@@ -57,7 +57,7 @@ debugfs -c -f script "$device" >details
 grep -E '^Inode: |^  security\\.selinux |^Fast link dest: ' details || true
 `;
 
-/** Settings, which most rules read: they come along with the first file that is asked for, as each process costs time. */
+/** Settings files. Most rules read some, so all are read with the first one, because each process costs time. */
 function isLikely({ path, node }: Listed): boolean {
   return path.startsWith('/etc/') && node.kind === 'file' && node.size > 0 && node.size <= 64 << 10;
 }
@@ -70,11 +70,11 @@ const mostLikely = 1000;
  */
 export async function ext4Files(toolbox: Toolbox, target: Target, scratch: string): Promise<Files> {
   await mkdir(scratch, { recursive: true });
-  // Plain paths, whatever the host's are: a question mark ends the name of a device.
+  // Fixed paths: a question mark in the host's path would end the device name.
   const [disk, inside] = ['/tmp/disk', '/tmp/debugfs'];
-  /** A script of the shell, with the device and an empty folder of its own. */
+  /** Runs a shell script with the device and an empty folder. */
   const ask = async (script: string, folder: string): Promise<string> => {
-    // Catastrophic mode leaves the bitmaps alone, which nobody needs who only reads.
+    // Catastrophic mode skips the bitmaps, which are not needed for reading.
     const argv = ['sh', '-c', script, 'sh', `${disk}?offset=${target.offset}`, inside];
     try {
       const { stdout, stderr } = await runTool(toolbox, {
@@ -94,7 +94,7 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
   };
 
   const [listing = '', details] = (await ask(listScript, await mkdtemp(join(scratch, 'list-')))).split(`${border}\n`);
-  if (details === undefined) throw unreadable('debugfs does not list the file system to its end');
+  if (details === undefined) throw unreadable('debugfs did not list the whole file system');
   const listed = parseListing(listing);
   const known = parseDetails(details);
   let likely: readonly number[] = listed
@@ -116,16 +116,17 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
     return wanted.map((inode) => kept.get(inode)!);
   });
   const content = async ({ inode, path, node }: Listed): Promise<Buffer> => {
-    if (node.size > limits.file) throw unreadable(`${path} has ${node.size} bytes; ${limits.file} are read at most`);
+    if (node.size > limits.file)
+      throw unreadable(`${path} is too large to read (${node.size} bytes, limit ${limits.file})`);
     return read(inode);
   };
 
   const nodes = await Promise.all(
     listed.map(async (each): Promise<Listed> => {
       const detail = known.get(each.inode);
-      if (detail === undefined) throw unreadable(`debugfs says nothing of ${each.path}`);
+      if (detail === undefined) throw unreadable(`debugfs returned no details for ${each.path}`);
       const node = { ...each.node, ...detail };
-      // A target of 60 bytes and more has a block of its own.
+      // A target of 60 bytes or more is in a data block.
       const long = node.kind === 'symlink' && node.target === undefined;
       return { ...each, node: long ? { ...node, target: (await read(each.inode)).toString('utf8') } : node };
     }),
@@ -152,12 +153,11 @@ export function parseListing(output: string): Listed[] {
   }
   for (const { inode: folder, lines } of waiting) {
     const base = folder === rootInode ? '' : folders.get(folder);
-    if (base === undefined) throw unreadable(`the folder with the inode ${folder} is in no other`);
+    if (base === undefined) throw unreadable(`the folder with the inode ${folder} has no parent`);
     for (const line of lines) {
       const [, number, mode = '', uid = '', gid = '', name = '', size = ''] =
         /^\/(\d+)\/(\d+)\/(\d+)\/(\d+)\/([^/]*)\/(\d*)\/$/.exec(line) ?? [];
-      if (number === undefined)
-        throw unreadable(`${base || '/'} has a name that cannot be read: ${line.slice(0, 100)}`);
+      if (number === undefined) throw unreadable(`${base || '/'} has an unreadable name: ${line.slice(0, 100)}`);
       const inode = Number(number);
       if (name === '..' || inode === 0 || (name === '.' && folder !== rootInode)) continue;
       if (name === '') throw unreadable(`${base || '/'} has a file without a name`);
@@ -165,15 +165,15 @@ export function parseListing(output: string): Listed[] {
       const node = plainNode(mode, uid, gid, size);
       found.push({ inode, path, node });
       if (node.kind !== 'directory' || path === '/') continue;
-      if (folders.has(inode) || inode === rootInode) throw unreadable(`the folder ${path} is in another place too`);
+      if (folders.has(inode) || inode === rootInode) throw unreadable(`the folder ${path} is in two places`);
       folders.set(inode, path);
     }
   }
-  if (found.length === 0) throw unreadable('debugfs lists nothing, not even the root folder');
+  if (found.length === 0) throw unreadable('debugfs listed nothing, not even the root folder');
   return found;
 }
 
-// No object: the formatter turns octal keys into other numbers.
+// A map, because the formatter rewrites octal object keys.
 const kinds = new Map<number, FileNode['kind']>([
   [0o040000, 'directory'],
   [0o100000, 'file'],
@@ -202,7 +202,7 @@ export function parseDetails(output: string): Map<number, Pick<FileNode, 'labell
       details.set(Number(inode), current);
       continue;
     }
-    // The value follows only where it is short.
+    // Only short values follow inline.
     if (/^ {2}security\.selinux \(\d+\)/.test(line)) current.labelled = true;
     const target = /^Fast link dest: "(.*)"$/.exec(line)?.[1];
     if (target !== undefined) current.target = target;

@@ -2,43 +2,43 @@ import { posix } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { type Complaint, unreadable } from './rule.ts';
 
-/** A file of an image. */
+/** A file in an image. */
 export interface FileNode {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
   /** 0o0000–0o7777 */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** bytes; 0 for what is no regular file */
+  /** Size in bytes; 0 unless a regular file. */
   readonly size: number;
-  /** Where a symlink points, as it stands. */
+  /** Target of a symlink, unresolved. */
   readonly target?: string;
-  /** Whether it has an SELinux context, where the reader knows that. */
+  /** Whether it has an SELinux context, if the reader supports that. */
   readonly labelled?: boolean;
 }
 
-/** A file system of an image, read-only: the whole list at hand, contents when they are asked for. */
+/** A read-only file system of an image: the list is complete, contents are read on demand. */
 export interface Files {
-  /** Absolute path → file, parents before children, without a slash at the end; `/` itself is there. */
+  /** Absolute path → file, parents before children, without trailing slashes; includes `/`. */
   readonly nodes: ReadonlyMap<string, FileNode>;
-  /** Paths in `nodes` at which something lies that could not be looked at, and why. */
+  /** Paths in `nodes` with unreadable content below, and why. */
   readonly unseen: ReadonlyMap<string, string>;
-  /** A regular file's content, by its path in `nodes`. @throws WeirError `unreadable` */
+  /** Content of a regular file, by its path in `nodes`. @throws WeirError `unreadable` */
   readonly read: (path: string) => Promise<Buffer>;
 }
 
-/** Where a path leads when all symlinks are followed. */
+/** Result of resolving all symlinks of a path. */
 type Walked =
   | { readonly state: 'found'; readonly path: string }
   | { readonly state: 'missing' }
-  /** A link leads to what is not there; `to` is the path that is missing. */
+  /** A symlink's target is missing; `to` is the missing path. */
   | { readonly state: 'dangling'; readonly to: string }
   | { readonly state: 'circle' };
 
-/** @throws WeirError `unreadable` where it leads to what could not be looked at */
+/** @throws WeirError `unreadable` if it leads into an unreadable place */
 function walk({ nodes, unseen }: Files, path: string): Walked {
   let waiting = path.split('/');
-  /** How many names of the path itself are left, behind those that links put in front. */
+  /** Number of remaining names of the path itself, behind those inserted by symlinks. */
   let own = waiting.length;
   let at = '/';
   let links = 0;
@@ -52,7 +52,7 @@ function walk({ nodes, unseen }: Files, path: string): Walked {
       continue;
     }
     const why = unseen.get(at);
-    if (why !== undefined) throw unreadable(`${path} lies in ${at}: ${why}`);
+    if (why !== undefined) throw unreadable(`${path} is in ${at}, which is unreadable: ${why}`);
     const next = posix.join(at, name);
     const node = nodes.get(next);
     if (node === undefined) {
@@ -62,7 +62,7 @@ function walk({ nodes, unseen }: Files, path: string): Walked {
       at = next;
       continue;
     }
-    // As many as the kernel follows.
+    // The kernel's limit.
     if (++links > 40) return { state: 'circle' };
     const target = node.target ?? '';
     if (target.startsWith('/')) at = '/';
@@ -80,7 +80,7 @@ export function resolvePath(files: Files, path: string): string | undefined {
   return walked.state === 'found' ? walked.path : undefined;
 }
 
-/** What has this name: the folders above it are followed where they are links, it itself is not. @throws WeirError `unreadable` */
+/** The file with this name: symlinks are resolved in its parents, but not for itself. @throws WeirError `unreadable` */
 export function nodeAt(files: Files, path: string): FileNode | undefined {
   const above = resolvePath(files, posix.dirname(path));
   if (above === undefined) return undefined;
@@ -95,7 +95,7 @@ function checkSeen({ unseen }: Files, real: string, path: string): void {
   if (why !== undefined) throw unreadable(`${path}: ${why}`);
 }
 
-/** The regular file that a path leads to. @throws WeirError `unreadable` */
+/** The regular file that a path resolves to. @throws WeirError `unreadable` */
 export function findFile(files: Files, path: string): FileNode | undefined {
   const real = resolvePath(files, path);
   if (real === undefined) return undefined;
@@ -104,7 +104,7 @@ export function findFile(files: Files, path: string): FileNode | undefined {
   return node?.kind === 'file' ? node : undefined;
 }
 
-/** A file's content, symlinks followed, or undefined where there is no regular file. @throws WeirError `unreadable` */
+/** A file's content with symlinks resolved, or undefined if there is no regular file. @throws WeirError `unreadable` */
 export async function readBytes(files: Files, path: string): Promise<Buffer | undefined> {
   return findFile(files, path) === undefined ? undefined : files.read(resolvePath(files, path)!);
 }
@@ -113,7 +113,7 @@ export async function readText(files: Files, path: string): Promise<string | und
   return (await readBytes(files, path))?.toString('utf8');
 }
 
-/** File systems that the running system makes: what a link points to there is in no image. */
+/** File systems of the running system: targets of symlinks into them are in no image. */
 const madeAtStart = /^\/(run|proc|sys|dev|var\/run)(\/|$)/;
 
 /**
@@ -128,7 +128,7 @@ export async function readSuspect(files: Files, path: string): Promise<string | 
     if (madeAtStart.test(walked.to)) return undefined;
     throw unreadable(`${path} leads to ${walked.to}, which is not in the image`);
   }
-  if (walked.state === 'circle') throw unreadable(`${path} leads through links in a circle`);
+  if (walked.state === 'circle') throw unreadable(`${path} leads through a symlink loop`);
   checkSeen(files, walked.path, path);
   const node = files.nodes.get(walked.path)!;
   if (node.kind !== 'file') {
@@ -137,7 +137,7 @@ export async function readSuspect(files: Files, path: string): Promise<string | 
   return (await files.read(walked.path)).toString('utf8');
 }
 
-/** All that lies below a folder, at any depth; nothing where there is no such folder. @throws WeirError `unreadable` */
+/** All files below a folder at any depth; empty if there is no such folder. @throws WeirError `unreadable` */
 export function below(files: Files, folder: string): [string, FileNode][] {
   const real = resolvePath(files, folder);
   if (real === undefined) return [];
@@ -159,7 +159,7 @@ export function unseenBelow(files: Files, folder: string): Complaint[] {
     if (!(error instanceof WeirError) || error.code !== 'unreadable') throw error;
     return [blind(error.message, folder)];
   }
-  if (walked.state === 'circle') return [blind('it leads through links in a circle', folder)];
+  if (walked.state === 'circle') return [blind('it leads through a symlink loop', folder)];
   if (walked.state === 'dangling' && !madeAtStart.test(walked.to)) {
     return [blind(`it leads to ${walked.to}, which is not in the image`, folder)];
   }
@@ -171,7 +171,7 @@ export function unseenBelow(files: Files, folder: string): Complaint[] {
     .map(([path, why]) => blind(why, path === real ? folder : path));
 }
 
-/** Whether nothing keeps from looking for what is in a folder; that it is not there does not. */
+/** Whether the content of a folder is visible; a missing folder is. */
 export function canSee(files: Files, folder: string): boolean {
   return unseenBelow(files, folder).every(({ where }) => where !== folder);
 }
@@ -188,7 +188,7 @@ export function findIgnoringCase(files: Files, path: string): string | undefined
   return undefined;
 }
 
-/** Lines that are neither blank nor a comment, without spaces around them. */
+/** Trimmed lines, without blank lines and comments. */
 export function settingLines(text: string): string[] {
   return text
     .split('\n')

@@ -2,18 +2,18 @@ import { posix } from 'node:path';
 import { below, type Files, readSuspect, settingLines } from './files.ts';
 import { isMasked } from './units.ts';
 
-/** A file system that is mounted at the start. */
+/** A file system mounted at boot. */
 export interface Mount {
-  /** As it stands: `UUID=…`, `/dev/sda1`, `server:/share`. */
+  /** As written: `UUID=…`, `/dev/sda1`, `server:/share`. */
   readonly device: string;
   readonly place: string;
   readonly type: string;
   readonly options: readonly string[];
-  /** Where it stands: the line of fstab, or the path of the unit. */
+  /** Where it is configured: the line of fstab, or the path of the unit. */
   readonly line: string;
 }
 
-/** What fstab(5) mounts; nothing where there is no such file. @throws WeirError `unreadable` */
+/** Mounts of fstab(5); empty if there is no such file. @throws WeirError `unreadable` */
 export async function fstabMounts(files: Files): Promise<Mount[]> {
   return settingLines((await readSuspect(files, '/etc/fstab')) ?? '').map((line) => {
     const [device = '', place = '', type = '', options = ''] = line.split(/\s+/).map(unescaped);
@@ -21,12 +21,12 @@ export async function fstabMounts(files: Files): Promise<Mount[]> {
   });
 }
 
-/** Blanks in a field are written `\040`. */
+/** Spaces in a field are written as `\040`. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-/** What systemd's own units mount (systemd.mount(5)). @throws WeirError `unreadable` */
+/** Mounts of systemd units (systemd.mount(5)). @throws WeirError `unreadable` */
 export async function unitMounts(files: Files): Promise<Mount[]> {
   const units = new Map<string, string>();
   for (const folder of ['/usr/lib/systemd/system', '/etc/systemd/system']) {
@@ -68,11 +68,11 @@ export function mountSource({ device, type, options }: Mount): 'disk' | 'kernel'
   ) {
     return 'network';
   }
-  // A file of the root, such as one for swap.
+  // A file in the root, such as a swap file.
   return device.startsWith('/') && !device.startsWith('/dev/') ? 'folder' : 'disk';
 }
 
-/** Whether the start goes on without it. */
+/** Whether the system boots without it. */
 export function mayBeMissing({ options }: Mount): boolean {
   return options.includes('nofail') || options.includes('noauto');
 }

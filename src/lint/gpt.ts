@@ -4,7 +4,7 @@ import { unreadable } from './rule.ts';
 
 // UEFI Specification 2.10, chapter 5, "GUID Partition Table (GPT) Disk Layout".
 
-/** bytes; disks with other sectors are not made here */
+/** Sector size in bytes; other sizes are not supported. */
 export const sector = 512;
 
 export interface GptPartition {
@@ -15,32 +15,32 @@ export interface GptPartition {
   readonly uuid: string;
   readonly name: string;
   readonly attributes: bigint;
-  /** bytes from the disk's start */
+  /** Offset from the disk's start in bytes. */
   readonly offset: number;
   /** bytes */
   readonly size: number;
 }
 
-/** One of the two copies of the table, and what is wrong with it. */
+/** One copy of the table, and its faults. */
 export interface GptCopy {
   /** Sector of the header. */
   readonly lba: number;
   readonly problems: readonly string[];
-  /** Whether its checksums hold, so that what it says was meant. */
+  /** Whether its checksums are right, so that its content is intended. */
   readonly sound: boolean;
-  /** Empty where the header says nothing that can be used. */
+  /** Empty if the header is unusable. */
   readonly partitions: readonly GptPartition[];
   readonly diskUuid: string;
   /** First and last sector that partitions may use. */
   readonly usable: { readonly first: number; readonly last: number };
-  /** What both copies must have alike. */
+  /** The part that both copies must have in common. */
   readonly entriesCrc: number;
 }
 
 export interface Gpt {
   readonly primary: GptCopy;
   readonly backup: GptCopy;
-  /** Of the copy that firmware would take: the first unless it is damaged. Empty where neither says anything. */
+  /** From the copy that firmware uses: the first unless damaged. Empty if both are unusable. */
   readonly partitions: readonly GptPartition[];
 }
 
@@ -50,9 +50,9 @@ export interface Gpt {
  */
 export function readGpt(read: ReadAt, size: number): Gpt {
   if (!isHeader(read(sector, sector)) && isHeader(read(4096, sector))) {
-    throw unreadable('the partition table is made for sectors of 4096 bytes, which are not read here');
+    throw unreadable('the partition table uses sectors of 4096 bytes, which are not supported');
   }
-  // Two sectors at least, so that even an empty file can be asked.
+  // At least two sectors, so that even an empty file can be checked.
   const last = Math.max(1, Math.floor(size / sector) - 1);
   const primary = readCopy(read, 1, last, last);
   const backup = readCopy(read, last, 1, last);
@@ -90,8 +90,8 @@ function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number):
   }
   const own = Number(header.readBigUInt64LE(24));
   const other = Number(header.readBigUInt64LE(32));
-  if (own !== lba) problems.push(`the header says that it is in sector ${own}, but is in ${lba}`);
-  if (other !== otherLba) problems.push(`it looks for the other copy in sector ${other}, not in ${otherLba}`);
+  if (own !== lba) problems.push(`the header names sector ${own} as its own, but is in ${lba}`);
+  if (other !== otherLba) problems.push(`it names sector ${other} for the other copy, which is in ${otherLba}`);
   const usable = { first: Number(header.readBigUInt64LE(40)), last: Number(header.readBigUInt64LE(48)) };
   const entriesLba = Number(header.readBigUInt64LE(72));
   const count = header.readUInt32LE(80);
@@ -99,7 +99,7 @@ function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number):
   const entriesCrc = header.readUInt32LE(88);
   const diskUuid = guid(header, 56);
   if (entrySize < 128 || count > 1024 || entrySize > 4096 || entriesLba > lastLba) {
-    problems.push('its list of partitions is nowhere');
+    problems.push('its list of partitions is out of range');
     return { ...nothing, usable, diskUuid, entriesCrc };
   }
   const entries = read(entriesLba * sector, count * entrySize);
@@ -129,7 +129,7 @@ function readCopy(read: ReadAt, lba: number, otherLba: number, lastLba: number):
 
 const unused = '00000000-0000-0000-0000-000000000000';
 
-/** A GUID as it is written: the first three groups are little-endian on disk. */
+/** Prints a GUID: its first three groups are little-endian on disk. */
 function guid(bytes: Buffer, at: number): string {
   const part = (from: number, to: number) => bytes.toString('hex', at + from, at + to);
   const swapped = (from: number, to: number) =>

@@ -4,20 +4,20 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { moduleName } from '../image/kernel-modules.ts';
 import { unreadable } from './rule.ts';
 
-/** Decompresses what Node does not know. @param most bytes that may come out @throws WeirError `unreadable` */
+/** Decompresses formats that Node does not support. @param most limit in bytes @throws WeirError `unreadable` */
 export type Decompress = (kind: 'xz' | 'lz4', packed: Buffer, most: number) => Promise<Buffer>;
 
-/** A file in an initramfs. */
+/** A file of an initramfs. */
 export interface InitrdFile {
   /** Without a leading slash. */
   readonly path: string;
   readonly content: Buffer;
 }
 
-/** What an initramfs may unpack to, in bytes: more than any machine's memory would be asked for at its start. */
+/** Decompression limit in bytes, more than any machine's memory would hold at boot. */
 const mostUnpacked = 384 << 20;
 
-/** An archive in an archive in an archive …: the kernel takes one. */
+/** Limit on nested archives; the kernel supports one level. */
 const mostNested = 3;
 
 /**
@@ -29,13 +29,13 @@ export async function initrdFiles(bytes: Buffer, decompress: Decompress): Promis
   let rest = bytes;
   let at = 0;
   for (let nested = 0; ; ) {
-    // Archives can be filled up with zeros.
+    // Archives can be padded with zeros.
     while (at < rest.length && rest[at] === 0) at++;
     if (at === rest.length) return files;
     if (isCpio(rest, at)) at = readArchive(rest, at, files);
     else {
-      if (++nested > mostNested) throw unreadable('the initrd is compressed more often than once');
-      // Nothing says where a compressed archive ends, so it is the last one; in it, there can be more.
+      if (++nested > mostNested) throw unreadable('the initrd is compressed more than once');
+      // A compressed archive has no length, so it must be the last. There may be more archives inside it.
       rest = await unpack(rest.subarray(at), decompress);
       at = 0;
     }
@@ -49,19 +49,19 @@ async function unpack(packed: Buffer, decompress: Decompress): Promise<Buffer> {
     if (magic.startsWith('1f8b')) return gunzipSync(packed, { maxOutputLength: mostUnpacked });
   } catch (error) {
     if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE') {
-      throw unreadable(`the initrd unpacks to more than ${mostUnpacked} bytes, which are the most that is read`, error);
+      throw unreadable(`the initrd decompresses to more than ${mostUnpacked} bytes, the limit`, error);
     }
-    throw unreadable('the initrd does not decompress', error);
+    throw unreadable('cannot decompress the initrd', error);
   }
   if (magic === 'fd377a585a00') return decompress('xz', packed, mostUnpacked);
   if (magic.startsWith('02214c18') || magic.startsWith('04224d18')) return decompress('lz4', packed, mostUnpacked);
-  throw unreadable(`the initrd is neither a cpio archive nor compressed in a known way (it starts with ${magic})`);
+  throw unreadable(`unknown format of the initrd (it starts with ${magic})`);
 }
 
-/** Adds an archive's regular files to `files`. @returns where it ends */
+/** Adds an archive's regular files to `files`. @returns its end */
 function readArchive(bytes: Buffer, at: number, files: InitrdFile[]): number {
   try {
-    // The alignment counts from the archive's own beginning.
+    // The alignment is relative to the archive's start.
     const own = bytes.subarray(at);
     const members = readCpio(own);
     for (;;) {
@@ -77,13 +77,13 @@ function readArchive(bytes: Buffer, at: number, files: InitrdFile[]): number {
   }
 }
 
-/** The kernel modules in an initramfs, by normalised name. */
+/** The kernel modules of an initramfs, by normalised name. */
 export function initrdModules(files: readonly InitrdFile[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { path, content } of files) {
     if (!/\.ko(\.\w+)?$/.test(path)) continue;
     names.add(moduleName(path));
-    // Files can be numbered for their order; an unpacked module says its own name.
+    // File names may have an order number; a module contains its own name.
     const own = content.indexOf('\0name=');
     if (own >= 0)
       names.add(

@@ -16,9 +16,9 @@ import { addTar } from './tar-files.ts';
 export interface LayerSource {
   readonly layout: string;
   readonly layer: Descriptor;
-  /** The digest of the layer unpacked, as the configuration has it. */
+  /** Digest of the uncompressed layer, from the configuration. */
   readonly diffId: string | undefined;
-  /** Where it is unpacked to. */
+  /** File to decompress it to. */
   readonly to: string;
 }
 
@@ -52,7 +52,7 @@ export async function addLayer(
 
 type Decompressor = () => NodeJS.ReadWriteStream;
 
-/** By the end of the media type: OCI writes `+gzip`, Docker `.gzip`. */
+/** By the suffix of the media type: OCI uses `+gzip`, Docker `.gzip`. */
 const decompressors: readonly (readonly [RegExp, readonly Decompressor[]])[] = [
   [/\.tar$/, []],
   [/\.tar[+.]gzip$/, [createGunzip]],
@@ -69,7 +69,7 @@ async function unpack(
   const way = decompressors.find(([pattern]) => pattern.test(type))?.[1];
   if (way === undefined) {
     problems.push({
-      message: `layers of the type ${type || 'that nobody names'} are not read here`,
+      message: `unsupported layer type ${type || '(none)'}`,
       where,
       unchecked: true,
     });
@@ -100,12 +100,12 @@ async function unpack(
     problems.push({ message: 'its content has another digest', where });
   }
   if (`${plainAlgorithm}:${plain.digest()}` !== diffId) {
-    problems.push({ message: `unpacked it is not what the configuration says (${diffId ?? 'nothing'})`, where });
+    problems.push({ message: `unpacked it is not what the configuration names (${diffId ?? 'nothing'})`, where });
   }
   return true;
 }
 
-/** What flows through it is hashed. */
+/** Hashes the stream that passes through. */
 function hashing(algorithm: Algorithm): { readonly stream: Transform; readonly digest: () => string } {
   const hash = createHash(algorithm);
   const stream = new Transform({

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { systemCode } from '../base/errors.ts';
 import type { Complaint } from './rule.ts';
 
-// All shapes are those of the OCI Image Format Specification 1.1; what another tool wrote may lack anything. Go's programs
-// write null for what is empty.
+// Formats: OCI Image Format Specification 1.1. Files of other tools may lack anything. Go programs write null for empty
+// values.
 
 const maybe = <T extends z.ZodType>(shape: T) =>
   shape.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
@@ -21,7 +21,7 @@ export const descriptorShape = z.object({
 });
 
 export const manifestShape = z.object({
-  /** Of an index: looked at one by one, so that one that is odd does not hide the others. */
+  /** Entries of an index are checked one by one, so that an invalid one does not hide the others. */
   manifests: maybe(z.array(z.unknown())),
   config: maybe(descriptorShape),
   layers: maybe(z.array(descriptorShape)),
@@ -40,20 +40,20 @@ export type Descriptor = z.output<typeof descriptorShape>;
 export type Manifest = z.output<typeof manifestShape>;
 export type Config = z.output<typeof configShape>;
 
-/** What is wrong with a part of a layout, with the part's digest or place. */
+/** A fault of a part of a layout, with the part's digest or place. */
 export type Problem = Complaint & { readonly where: string };
 
-/** Holds a value against a shape. @returns undefined where it differs, which `problems` then says */
+/** Checks a value against a schema. @returns undefined if it does not match; then `problems` has the reason */
 export function shapedAs<T>(shape: z.ZodType<T>, value: unknown, where: string, problems: Problem[]): T | undefined {
   const result = shape.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = issue?.path.map(String).join('.') ?? '';
-  problems.push({ message: `${path === '' ? 'it' : path} is not as it should be: ${issue?.message}`, where });
+  problems.push({ message: `${path === '' ? '' : `${path}: `}invalid: ${issue?.message}`, where });
   return undefined;
 }
 
-/** JSON without what JSON is not. @returns undefined where it is none, which `problems` then says */
+/** Parses JSON. @returns undefined if invalid; then `problems` has the reason */
 export function parsedJson(text: string, where: string, problems: Problem[]): unknown {
   try {
     return JSON.parse(text) as unknown;
@@ -64,10 +64,10 @@ export function parsedJson(text: string, where: string, problems: Problem[]): un
   }
 }
 
-/** bytes; registries take manifests of 4 MiB at most */
+/** Limit in bytes; registries accept manifests up to 4 MiB. */
 const mostOfJson = 16 << 20;
 
-/** A blob that is JSON of a shape, its digest and size checked. @returns undefined where it cannot be had */
+/** A JSON blob of a given shape, with digest and size checked. @returns undefined if unavailable */
 export async function jsonBlob<T>(
   layout: string,
   descriptor: Descriptor,
@@ -78,7 +78,7 @@ export async function jsonBlob<T>(
   const file = await findBlob(layout, descriptor, problems);
   if (file === undefined) return undefined;
   if (file.size > mostOfJson) {
-    problems.push({ message: `it has ${file.size} bytes, more than any manifest`, where });
+    problems.push({ message: `it has ${file.size} bytes, too large for a manifest`, where });
     return undefined;
   }
   const data = await readFile(file.path);
@@ -93,7 +93,7 @@ const hexDigits = { sha256: 64, sha384: 96, sha512: 128 } as const;
 
 export type Algorithm = keyof typeof hexDigits;
 
-/** The algorithm of a digest; undefined where it is none that is known here. */
+/** The algorithm of a digest; undefined if unsupported. */
 export function algorithmOf(digest: string | undefined): Algorithm | undefined {
   const [, name, hex] = /^(sha256|sha384|sha512):([0-9a-f]+)$/.exec(digest ?? '') ?? [];
   return name !== undefined && hex?.length === hexDigits[name as Algorithm] ? (name as Algorithm) : undefined;
@@ -106,7 +106,7 @@ export interface Blob {
   readonly algorithm: Algorithm;
 }
 
-/** The file of a blob, its size checked. @returns undefined where there is none, which `problems` then says */
+/** The file of a blob, with its size checked. @returns undefined if missing; then `problems` has the reason */
 export async function findBlob(layout: string, descriptor: Descriptor, problems: Problem[]): Promise<Blob | undefined> {
   const { digest } = descriptor;
   const where = digest ?? 'a blob without a digest';
@@ -115,7 +115,7 @@ export async function findBlob(layout: string, descriptor: Descriptor, problems:
     algorithm === undefined ? undefined : join(layout, 'blobs', algorithm, digest!.slice(algorithm.length + 1));
   const size = path === undefined ? undefined : await fileSize(path);
   if (algorithm === undefined || path === undefined || size === undefined) {
-    const message = digest !== undefined && algorithm === undefined ? 'it is no digest' : 'there is no such blob';
+    const message = digest !== undefined && algorithm === undefined ? 'invalid digest' : 'there is no such blob';
     problems.push({ message, where });
     return undefined;
   }

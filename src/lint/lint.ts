@@ -18,7 +18,7 @@ import { osRelease, rootRules, rpmDatabase } from './rules/root.ts';
 import { wslOnlyRules } from './rules/wsl.ts';
 import { type WslFacts, wslFacts } from './wsl-facts.ts';
 
-/** Rules for disks, in the order in which reports have them. */
+/** Rules for disks, in report order. */
 export const diskRules: readonly Rule<DiskFacts>[] = [
   ...partitionRules,
   ...bootRules,
@@ -31,7 +31,7 @@ export const diskRules: readonly Rule<DiskFacts>[] = [
 /** Rules for container images. */
 export const containerRules: readonly Rule<ContainerFacts>[] = [...containerOnlyRules, osRelease, ...leftoverRules];
 
-/** Rules for images for WSL. */
+/** Rules for WSL images. */
 export const wslRules: readonly Rule<WslFacts>[] = [
   ...wslOnlyRules,
   osRelease,
@@ -40,7 +40,7 @@ export const wslRules: readonly Rule<WslFacts>[] = [
   ...leftoverRules,
 ];
 
-/** Every rule once, as a list of them shows it. */
+/** Every rule once, for the list of rules. */
 export function allRules(): Pick<Rule<never>, 'id' | 'appliesTo' | 'why'>[] {
   const byId = new Map(
     [...diskRules, ...containerRules, ...wslRules].map(({ id, appliesTo, why }) => [id, { id, appliesTo, why }]),
@@ -49,11 +49,10 @@ export function allRules(): Pick<Rule<never>, 'id' | 'appliesTo' | 'why'>[] {
 }
 
 /**
- * Checks a disk (raw, qcow2, VHD), an image for WSL or a folder with an OCI layout by what is in it; nothing is mounted,
- * nothing written.
- * @param target what a disk is checked for; other kinds are always checked as what they are
- * @param scratch a folder of its own
- * @returns one report, but one a platform for a container image
+ * Lints a disk (raw, qcow2, VHD), a WSL image or an OCI layout folder by its content; mounts and writes nothing.
+ * @param target target of a disk; other kinds are their own targets
+ * @param scratch a folder for exclusive use
+ * @returns one report; for a container image one per platform
  * @throws WeirError `no-file`, `unknown-format`, `wrong-target`
  */
 export async function lintArtefact(
@@ -64,8 +63,8 @@ export async function lintArtefact(
 ): Promise<LintReport[]> {
   await mkdir(scratch, { recursive: true });
   const info = await stat(path);
-  // A pipe would never come to an end.
-  if (info.isFIFO() || info.isSocket() || info.isCharacterDevice()) throw notCheckable(path, 'this is no file');
+  // Reading a pipe would not end.
+  if (info.isFIFO() || info.isSocket() || info.isCharacterDevice()) throw notCheckable(path, 'not a regular file');
   const isFolder = info.isDirectory();
   const first = isFolder ? Buffer.alloc(0) : await firstBytes(path);
   if (!isFolder && !isArchive(path, first)) {
@@ -75,10 +74,10 @@ export async function lintArtefact(
     });
   }
   if (target !== 'generic') {
-    const kind = isFolder ? 'a container image' : 'an image for WSL';
+    const kind = isFolder ? 'a container image' : 'a WSL image';
     throw new WeirError('wrong-target', `${kind} cannot be checked for ${target}`, {
       where: { file: path },
-      hint: 'leave --for out',
+      hint: 'remove --for',
       exit: 2,
     });
   }

@@ -11,7 +11,7 @@ import { isBlindness, notCheckable, unreadable } from './rule.ts';
 import { tarFiles } from './tar-files.ts';
 import type { OpenArchive } from './wsl-facts.ts';
 
-/** Whether a file is an archive and not a disk, by its first bytes or, without any, by its name. */
+/** Whether a file is an archive rather than a disk, by its first bytes, else by its name. */
 export function isArchive(path: string, first: Buffer): boolean {
   return compression(first) !== undefined || first.toString('latin1', 257, 262) === 'ustar' || path.endsWith('.wsl');
 }
@@ -50,7 +50,7 @@ export async function withArchive<T>(
     if (packed === 'xz' || packed === 'zstd') return await work({ compression: packed, root: unreadableRoot });
     const opened = openRoot(fileReader(handle.fd));
     if (typeof opened === 'string' && !path.endsWith('.wsl')) {
-      throw notCheckable(path, `this is no root file system: ${opened}`);
+      throw notCheckable(path, `not a root file system: ${opened}`);
     }
     return await work(
       typeof opened === 'string'
@@ -62,7 +62,7 @@ export async function withArchive<T>(
   }
 }
 
-/** @returns the files, or what makes the archive unreadable */
+/** @returns the files, or the archive's fault */
 function openRoot(read: ReadAt): Files | string {
   try {
     return tarFiles([read]);
@@ -73,5 +73,5 @@ function openRoot(read: ReadAt): Files | string {
 }
 
 function unreadableRoot(): never {
-  throw unreadable('the archive cannot be read');
+  throw unreadable('cannot read the archive');
 }

@@ -23,12 +23,12 @@ export function diskFormat(
 ): { readonly format: DiskFormat; readonly qemu: 'qcow2' | 'vpc' | undefined } {
   const starts = (magic: string) => first.toString('latin1', 0, magic.length) === magic;
   if (starts('QFI\xfb')) return { format: 'qcow2', qemu: 'qcow2' };
-  // All kinds but the fixed one have a copy of the footer in front.
+  // All VHDs except fixed ones have a copy of the footer at the start.
   if (starts('conectix')) return { format: 'vhd', qemu: 'vpc' };
   if (starts('vhdxfile')) {
-    throw new WeirError('unknown-format', 'a VHDX is none of the formats that can be checked', {
+    throw new WeirError('unknown-format', 'VHDX is not supported', {
       where: { file: path },
-      hint: 'raw, qcow2 and fixed VHD disks can be, and folders with an OCI layout',
+      hint: 'use a raw, qcow2 or fixed VHD disk, or a folder with an OCI layout',
       exit: 2,
     });
   }
@@ -44,10 +44,10 @@ export function checkIsDisk(path: string, read: ReadAt, size: number): void {
   const bootSector = read(0, sector).toString('hex', 510, 512) === '55aa';
   const tableAt = (offset: number) => read(Math.max(0, offset), 8).toString('latin1') === 'EFI PART';
   if (bootSector || tableAt(sector) || tableAt(size - sector)) return;
-  throw notCheckable(path, 'this is no disk: it has neither a boot sector nor a partition table');
+  throw notCheckable(path, 'not a disk: it has neither a boot sector nor a partition table');
 }
 
-/** Opens a disk for the time of `work`. @param scratch a folder of its own, for what has to be converted */
+/** Opens a disk for the duration of `work`. @param scratch a folder for exclusive use, for converted disks */
 export async function withDisk<T>(
   toolbox: Toolbox,
   path: string,
@@ -68,11 +68,11 @@ export async function withDisk<T>(
   const handle = await open(raw);
   try {
     const whole = (await handle.stat()).size;
-    // Where the partition table's backup is last, the footer is missing; its rule says so, and no other has to.
+    // If the file ends with the backup partition table, the footer is missing. Only its own rule needs to report that.
     const footless = ends.last.toString('latin1', 0, 8) === 'EFI PART';
     const size = format === 'vhd' && qemu === undefined && !footless ? Math.max(0, whole - 512) : whole;
     const read = fileReader(handle.fd, 0, size);
-    // One that a format says to be a disk is one, be it empty.
+    // An explicit disk format is a disk, even if empty.
     if (qemu === undefined && ends.last.toString('latin1', 0, 8) !== 'conectix') checkIsDisk(path, read, size);
     const disk = { format, fileSize, size, read, ...(format === 'vhd' ? { footer: ends.last } : {}) };
     return await work(disk, toolReaders(toolbox, { file: raw, read }, scratch));
@@ -102,9 +102,9 @@ function toolReaders(
     vfat: async (offset, size) => fatFiles(read, offset, size),
     ext4: async (offset, size) => ext4Files(toolbox, target(offset, size), await folder('ext4')),
     checkExt4: async (offset) => {
-      // What a badly damaged file system makes it say, and think, has an end.
+      // Limits output and CPU time for a badly damaged file system.
       const script = `ulimit -t ${checkerSeconds}; { e2fsck -f -n "$1" 2>&1; echo "exit code $?"; } | grep -v '^$' | awk 'NR <= 200 { print } { last = $0 } END { print last }'`;
-      // A plain path, whatever the host's is: a question mark ends the name of a device.
+      // A fixed path: a question mark in the host's path would end the device name.
       const argv = ['sh', '-c', script, 'sh', `/tmp/disk?offset=${offset}`];
       const { stdout } = await runTool(toolbox, { argv, binds: [{ from: file, to: '/tmp/disk' }] });
       const [, said = '', code] = /^(.*)\nexit code (\d+)\n*$/s.exec(`\n${stdout}`) ?? [];
@@ -115,23 +115,23 @@ function toolReaders(
   };
 }
 
-/** Of processor time: a file system of many gigabytes that is in order takes a few. */
+/** CPU seconds; a healthy file system of many gigabytes takes a few. */
 const checkerSeconds = 120;
 
-/** What e2fsck(8) found, by its exit code and output. @throws WeirError `unreadable` where it could not look */
+/** Errors that e2fsck(8) found, by its exit code and output. @throws WeirError `unreadable` if it could not check */
 export function checkerProblems(code: number, output: string): readonly string[] {
   if (code === 0) return [];
-  // Its passes are announced, and the end is a summary: what is between is wrong.
+  // Skips the pass headings and the summary; everything else is an error.
   const lines = output.split('\n');
   const problems = lines.filter(
     (line) => line !== '' && !/^(Pass \d|e2fsck \d)|\d+ files \(|^\/?.*: \d+\/\d+/.test(line),
   );
-  // 4: errors are left uncorrected; from 8 on it did not work at all.
+  // 4: errors left uncorrected; 8 and above: operational error.
   if (code >= 8) throw unreadable(`e2fsck cannot check the file system: ${problems[0] ?? `exit code ${code}`}`);
-  return problems.length === 0 ? [`e2fsck ends with exit code ${code}`] : problems.slice(0, 5);
+  return problems.length === 0 ? [`e2fsck failed with exit code ${code}`] : problems.slice(0, 5);
 }
 
-/** Names of the packages in an RPM database, by rpm itself on a copy: it wants to write beside it. */
+/** Names of the packages in an RPM database, queried with rpm on a copy, because rpm writes beside the database. */
 export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['packages'] {
   return async (database) => {
     const dir = await mkdtemp(join(scratch, 'rpmdb-'));
@@ -140,7 +140,7 @@ export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['p
       argv: ['rpm', '--dbpath', dir, '-qa', '--qf', '%{NAME}\\n'],
       binds: [{ from: dir, writable: true }],
     });
-    // It goes on after a damaged part, which holds packages that it then does not name.
+    // rpm skips a damaged part and does not list its packages.
     if (code !== 0 || /^error:/m.test(stderr))
       throw unreadable(`rpm cannot read the RPM database: ${lastLines(stderr, 1)[0] ?? `exit code ${code}`}`);
     return stdout.split('\n').filter((name) => name !== '' && name !== 'gpg-pubkey');
@@ -149,18 +149,18 @@ export function packageReader(toolbox: Toolbox, scratch: string): DiskReaders['p
 
 export function decompressor(toolbox: Toolbox, scratch: string): DiskReaders['decompress'] {
   return async (kind, packed, most) => {
-    if (kind === 'lz4') throw unreadable('the initrd is compressed with lz4, which the toolbox does not have');
+    if (kind === 'lz4') throw unreadable('the initrd is compressed with lz4, which is missing from the toolbox');
     const dir = await mkdtemp(join(scratch, 'xz-'));
     await writeFile(join(dir, 'data.xz'), packed);
-    // One byte more than there may be says that there is more.
+    // One extra byte shows that the limit is exceeded.
     const script = 'xz --decompress --stdout "$1/data.xz" | head -c "$2" >"$1/data"; [ -s "$1/data" ]';
     const { code } = await tryTool(toolbox, {
       argv: ['bash', '-c', `set -o pipefail; ${script}`, 'sh', dir, String(most + 1)],
       binds: [{ from: dir, writable: true }],
     });
     const { size } = await stat(join(dir, 'data')).catch(() => ({ size: 0 }));
-    if (size > most) throw unreadable(`the initrd unpacks to more than ${most} bytes, which are the most that is read`);
-    if (code !== 0) throw unreadable('the initrd does not decompress');
+    if (size > most) throw unreadable(`the initrd decompresses to more than ${most} bytes, the limit`);
+    if (code !== 0) throw unreadable('cannot decompress the initrd');
     return readFile(join(dir, 'data'));
   };
 }

@@ -30,7 +30,7 @@ export async function withImages<T>(
 ): Promise<T[]> {
   await checkMarker(layout);
   const found = await findImages(layout);
-  if (found.length === 0) throw notCheckable(layout, 'the layout has no image in it');
+  if (found.length === 0) throw notCheckable(layout, 'the layout contains no image');
   const results: T[] = [];
   for (const [index, each] of found.entries()) {
     const close: (() => Promise<void>)[] = [];
@@ -48,9 +48,9 @@ async function checkMarker(layout: string): Promise<void> {
   const marker = text === undefined ? undefined : parsedJson(text, 'oci-layout', []);
   const version = typeof marker === 'object' && marker !== null && 'imageLayoutVersion' in marker;
   if (version && marker.imageLayoutVersion === '1.0.0') return;
-  throw new WeirError('unknown-format', 'the folder holds no OCI layout', {
+  throw new WeirError('unknown-format', 'the folder is not an OCI layout', {
     where: { file: layout },
-    hint: 'it must have the files oci-layout (version 1.0.0) and index.json',
+    hint: 'the files oci-layout (version 1.0.0) and index.json must exist',
     exit: 2,
   });
 }
@@ -64,30 +64,30 @@ async function readOptional(path: string): Promise<string | undefined> {
   }
 }
 
-/** A manifest of an image; without one where it could not be had, which the problems say. */
+/** A manifest of an image; undefined if unavailable, with the reason in the problems. */
 interface Found {
   readonly name: string;
   readonly manifest: Manifest | undefined;
   readonly problems: readonly Problem[];
 }
 
-/** An index of the layout that is still to be looked at. */
+/** An index still to be checked. */
 interface Waiting {
   readonly manifests: readonly unknown[];
   readonly where: string;
-  /** Of the entry that names it. */
+  /** Name in the entry that refers to it. */
   readonly name: string;
-  /** Digests of the indexes that it lies in, itself too. */
+  /** Digests of the enclosing indexes, including its own. */
   readonly within: readonly string[];
 }
 
-/** Indexes in each other: an image for several platforms in a layout is one, tools that copy add one more. */
+/** Limit on nested indexes: a multi-platform image in a layout has one, copy tools add another. */
 const deepest = 8;
 
-/** Images that are looked at: more than there are platforms and variants. */
+/** Limit on images, more than there are platforms and variants. */
 const mostImages = 256;
 
-/** All images that index.json leads to, each once. */
+/** All images reachable from index.json, each once. */
 async function findImages(layout: string): Promise<Found[]> {
   const problems: Problem[] = [];
   const text = await readOptional(join(layout, 'index.json'));
@@ -101,7 +101,7 @@ async function findImages(layout: string): Promise<Found[]> {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     for (const [place, entry] of next.manifests.entries()) {
       if (found.length >= mostImages) {
-        const message = `more than ${mostImages} images are not looked at`;
+        const message = `more than ${mostImages} images; the rest is not checked`;
         const rest = { message, where: `${next.where}: manifests.${place}`, unchecked: true } as const;
         return [...found, { name: 'the others', manifest: undefined, problems: [rest] }];
       }
@@ -113,7 +113,7 @@ async function findImages(layout: string): Promise<Found[]> {
   return found;
 }
 
-/** @returns an image, an index that is still to be looked at, or nothing for what is no image or was there before */
+/** @returns an image, another index to check, or undefined for anything else and for duplicates */
 async function lookAt(
   layout: string,
   index: Waiting,
@@ -146,10 +146,10 @@ async function lookAt(
 
 function nesting({ within }: Waiting, digest: string): string | undefined {
   if (within.includes(digest)) return 'the index names itself';
-  return within.length >= deepest ? `more than ${deepest} indexes in each other` : undefined;
+  return within.length >= deepest ? `more than ${deepest} nested indexes` : undefined;
 }
 
-/** Layers that runtimes put into a root file system, of OCI and of Docker. */
+/** Media types of layers that form a root file system, of OCI and Docker. */
 const layerType =
   /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1|docker\.image\.rootfs\.(foreign\.)?diff)\.tar/;
 
@@ -168,7 +168,7 @@ async function openImage(
   const problems = [...before];
   if (manifest === undefined) return { name, problems, labels: {}, user: '', root: () => unseen('the manifest') };
   const config = manifest.config && (await jsonBlob(layout, manifest.config, configShape, problems));
-  if (manifest.config === undefined) problems.push({ message: 'it names no configuration', where: 'config' });
+  if (manifest.config === undefined) problems.push({ message: 'missing configuration', where: 'config' });
   const diffIds = config?.rootfs?.diff_ids ?? [];
   const layers = manifest.layers ?? [];
   if (config !== undefined && diffIds.length !== layers.length) {
@@ -195,5 +195,5 @@ async function openImage(
 }
 
 function unseen(part: string): never {
-  throw unreadable(`${part} is not there or cannot be read, so nothing is known of the whole`);
+  throw unreadable(`${part} is missing or unreadable, so the whole cannot be checked`);
 }

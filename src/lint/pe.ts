@@ -5,7 +5,7 @@ export interface PeSection {
 }
 
 export interface PeFile {
-  /** `x86_64`, `aarch64`, or the number of the machine. */
+  /** `x86_64`, `aarch64`, or the machine number. */
   readonly machine: string;
   readonly sections: readonly PeSection[];
 }
@@ -40,7 +40,7 @@ export function readPe(bytes: Buffer): PeFile | undefined {
   return { machine: machines.get(machine) ?? `machine 0x${machine.toString(16)}`, sections };
 }
 
-/** The text of a section, without the NULs that pad it. */
+/** The text of a section without padding NULs. */
 export function sectionText({ sections }: PeFile, name: string): string | undefined {
   const content = sections.find((section) => section.name === name)?.content;
   if (content === undefined) return undefined;

@@ -3,7 +3,7 @@ import { byKey } from '../base/order.ts';
 import type { FileNode, Files } from './files.ts';
 import { unreadable } from './rule.ts';
 
-/** A file on its way into a root: what it is, and how its content is read. */
+/** A file to add to a root, and how to read its content. */
 export interface PlacedFile {
   readonly node: FileNode;
   readonly read: () => Buffer | Promise<Buffer>;
@@ -11,21 +11,21 @@ export interface PlacedFile {
 
 interface Place {
   file: PlacedFile;
-  /** Number of the layer that named it last. */
+  /** Number of the last layer that contains it. */
   layer: number;
-  /** Of a folder. */
+  /** Folders only. */
   readonly inside: Map<string, Place>;
-  /** Why what is here could not be seen. */
+  /** Why the content is unreadable. */
   unseen?: string;
 }
 
-/** As many links as the kernel follows on one path. */
+/** The kernel's limit on symlinks in a path. */
 const mostLinks = 40;
 
-/** bytes; Linux takes no longer one, and in no link either */
+/** Linux's limit in bytes, for paths and symlinks. */
 const longestPath = 4096;
 
-/** Folders in each other: more than any system has, few enough to walk. */
+/** Limit on folder depth: above any real system, but small enough to walk. */
 const deepest = 2048;
 
 const folder: FileNode = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0 };
@@ -38,20 +38,20 @@ const newFolder = (layer: number): Place => ({
 });
 
 /**
- * Puts a root file system together as containerd, umoci and tar do on a disk: a path goes through the links that are there
- * already and never out of the root, folders that nobody names are made, and what comes later takes the place of what was
- * there. All that can be looked at is made by it: layers of a container, archives, and the file systems of a disk.
+ * Builds a root file system as containerd, umoci and tar do on disk. A path follows existing symlinks but never leaves the root,
+ * missing parent folders are created, and later entries replace earlier ones. All artefacts are read with it: container layers,
+ * archives, and the file systems of a disk.
  */
 export class RootBuilder {
   readonly #root = newFolder(0);
   #layer = 0;
 
-  /** What is placed from now on lies over all that was placed before. */
+  /** Starts a new layer: later entries go on top of all earlier ones. */
   nextLayer(): void {
     this.#layer++;
   }
 
-  /** Puts a file, folder or link. @throws WeirError `unreadable` where the path leads through a file or in a circle */
+  /** Adds a file, folder or symlink. @throws WeirError `unreadable` if the path leads through a file or a symlink loop */
   place(path: string, file: PlacedFile): void {
     const { parent, name } = this.#parentOf(path);
     if (name === '') {
@@ -59,39 +59,39 @@ export class RootBuilder {
       return;
     }
     const there = parent.inside.get(name);
-    // A folder that is named again keeps what is in it.
+    // A folder that occurs again keeps its content.
     if (there !== undefined && isFolder(there) && file.node.kind === 'directory') {
       there.file = file;
       there.layer = this.#layer;
     } else parent.inside.set(name, { file, layer: this.#layer, inside: new Map() });
   }
 
-  /** A second name for a file. @throws WeirError `unreadable` where there is no such file */
+  /** Adds a hard link. @throws WeirError `unreadable` if its target does not exist */
   link(path: string, target: string): void {
     const from = this.#parentOf(target);
     const there = from.name === '' ? this.#root : from.parent.inside.get(from.name);
-    if (there === undefined) throw unreadable(`${path} is another name of ${target}, which is not there`);
-    if (isFolder(there)) throw unreadable(`${path} is another name of ${target}, which is a folder`);
+    if (there === undefined) throw unreadable(`${path} is a hard link to ${target}, which does not exist`);
+    if (isFolder(there)) throw unreadable(`${path} is a hard link to ${target}, which is a folder`);
     const { parent, name } = this.#parentOf(path);
-    if (name === '') throw unreadable(`the root is another name of ${target}`);
+    if (name === '') throw unreadable(`the root is a hard link to ${target}`);
     if (parent.inside.get(name) !== there) {
       parent.inside.set(name, { ...there, layer: this.#layer, inside: new Map() });
     }
   }
 
-  /** Takes away what the layers before this one have under a path: a whiteout. */
+  /** A whiteout: removes what earlier layers have at a path. */
   remove(path: string): void {
     const { parent, name } = this.#parentOf(path);
     const there = parent.inside.get(name);
     if (there !== undefined && !this.#removeOlder(there)) parent.inside.delete(name);
   }
 
-  /** Takes away all that the layers before this one have in a folder: an opaque whiteout. */
+  /** An opaque whiteout: removes everything that earlier layers have in a folder. */
   clear(path: string): void {
     this.#removeOlder(this.#folderAt(path));
   }
 
-  /** Puts a whole file system at a folder, as a mount does: what was in the folder is covered. */
+  /** Mounts a whole file system at a folder and covers the folder's content. */
   mount(path: string, files: Files): void {
     const at = this.#folderAt(path);
     at.inside.clear();
@@ -103,7 +103,7 @@ export class RootBuilder {
     if (inner.#root.unseen !== undefined) at.unseen = inner.#root.unseen;
   }
 
-  /** What lies at a path could not be seen: whoever looks there is told why. */
+  /** Marks a path as unreadable, with the reason for later readers. */
   hide(path: string, why: string): void {
     const { parent, name } = this.#parentOf(path);
     const place = name === '' ? this.#root : (parent.inside.get(name) ?? newFolder(this.#layer));
@@ -132,7 +132,7 @@ export class RootBuilder {
     return { nodes, unseen, read: async (path) => reads.get(path)!() };
   }
 
-  /** The folder above a path's last name, made where it is missing, and that name; '' for the root. */
+  /** The parent folder of a path, created if missing, and the last name; '' for the root. */
   #parentOf(path: string): { readonly parent: Place; readonly name: string } {
     const plain = posix.resolve('/', path);
     return plain === '/'
@@ -140,9 +140,9 @@ export class RootBuilder {
       : { parent: this.#folderAt(posix.dirname(plain)), name: posix.basename(plain) };
   }
 
-  /** The folder that a path leads to, through links; made where it is missing. */
+  /** The folder that a path resolves to, created if missing. */
   #folderAt(path: string): Place {
-    if (path.length > longestPath) throw unreadable(`a path of ${path.length} bytes is longer than Linux takes`);
+    if (path.length > longestPath) throw unreadable(`a path of ${path.length} bytes exceeds Linux's limit`);
     let waiting = posix.resolve('/', path).split('/');
     const above: Place[] = [];
     let at = this.#root;
@@ -161,7 +161,7 @@ export class RootBuilder {
       const { kind, target = '' } = next.file.node;
       if (kind === 'symlink') {
         if (++links > mostLinks || target.length > longestPath) {
-          throw unreadable(`${path} leads through a link that nothing can follow`);
+          throw unreadable(`${path} leads through an unresolvable symlink`);
         }
         if (target.startsWith('/')) {
           above.length = 0;
@@ -170,14 +170,14 @@ export class RootBuilder {
         waiting = [...target.split('/'), ...waiting];
         continue;
       }
-      if (kind !== 'directory') throw unreadable(`${path} leads through ${name}, which is no folder`);
-      if (above.push(at) > deepest) throw unreadable(`${path} has more than ${deepest} folders in each other`);
+      if (kind !== 'directory') throw unreadable(`${path} leads through ${name}, which is not a folder`);
+      if (above.push(at) > deepest) throw unreadable(`${path} has more than ${deepest} nested folders`);
       at = next;
     }
     return at;
   }
 
-  /** @returns whether something of this layer is left */
+  /** @returns whether anything of this layer remains */
   #removeOlder(place: Place): boolean {
     for (const [name, inner] of place.inside) if (!this.#removeOlder(inner)) place.inside.delete(name);
     return place.layer === this.#layer || place.inside.size > 0;

@@ -1,35 +1,35 @@
 import { WeirError } from '../base/errors.ts';
 
 /**
- * What an image is checked for: any hypervisor, one of Azure's two generations of machines, a container runtime, WSL, a node
- * of Kubernetes.
+ * What an image is checked for: any hypervisor, one of Azure's two machine generations, a container runtime, WSL, or a
+ * Kubernetes node.
  */
 export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container' | 'wsl' | 'kubernetes';
 
 export type Severity = 'error' | 'warning';
 
-/** One thing that a rule has found wrong. */
+/** A finding of a rule. */
 export interface Complaint {
   readonly message: string;
-  /** Path in the image, or the part of the disk. */
+  /** Path in the image, or part of the disk. */
   readonly where?: string;
   /** What to do about it. */
   readonly hint?: string;
-  /** Nothing is wrong as far as could be seen, but here the rule could not look. */
+  /** Nothing was found here, but this part could not be checked. */
   readonly unchecked?: true;
 }
 
-/** A property that an image must have, checked on facts that were read from the image itself. */
+/** A property that an image must have, checked on facts read from the image itself. */
 export interface Rule<Facts> {
   /** Stable name in kebab-case. */
   readonly id: string;
-  /** How bad a break is, by target; the rule is not for targets that are not named. */
+  /** Severity by target; the rule does not apply to other targets. */
   readonly appliesTo: Readonly<Partial<Record<Target, Severity>>>;
-  /** Why the rule is there, one sentence. */
+  /** Reason for the rule, one sentence. */
   readonly why: string;
-  /** Whether the rule has a meaning for such an image; always where left out. @throws WeirError `unreadable` */
+  /** Whether the rule applies to such an image; always by default. @throws WeirError `unreadable` */
   readonly when?: (facts: Facts) => boolean | Promise<boolean>;
-  /** @returns what is wrong; nothing where it looked and the rule holds @throws WeirError `unreadable` where it cannot look */
+  /** @returns findings; empty if it checked and the rule holds @throws WeirError `unreadable` if it cannot check */
   readonly check: (facts: Facts) => readonly Complaint[] | Promise<readonly Complaint[]>;
 }
 
@@ -38,7 +38,7 @@ export interface Finding extends Complaint {
   readonly severity: Severity;
 }
 
-/** How one rule came out: `unchecked` where what it looks at could not be read. */
+/** Result of a rule: `unchecked` if its subject could not be read. */
 export interface Verdict {
   readonly rule: string;
   readonly severity: Severity;
@@ -46,11 +46,11 @@ export interface Verdict {
   readonly findings: readonly Finding[];
 }
 
-/** All verdicts over one artefact. */
+/** All verdicts on one artefact. */
 export interface LintReport {
   /** The file or folder that was read. */
   readonly file: string;
-  /** Which image in it, where it can hold several: its name and platform. */
+  /** The image in it, if it may contain several: name and platform. */
   readonly image?: string;
   readonly format: string;
   readonly target: Target;
@@ -59,26 +59,26 @@ export interface LintReport {
   readonly verdicts: readonly Verdict[];
 }
 
-/** Severities of rules that are for several targets alike. */
+/** Severities shared by several rules. */
 export const azureError = { 'azure-gen1': 'error', 'azure-gen2': 'error' } as const;
 export const diskError = { generic: 'error', ...azureError, kubernetes: 'error' } as const;
 export const azureErrorElseWarning = { generic: 'warning', ...azureError, kubernetes: 'warning' } as const;
 
-/** What a fact throws that cannot be had because the image is damaged or of a kind that is not known here. */
+/** Error of a fact that is unavailable because the image is damaged or unsupported. */
 export function unreadable(message: string, cause?: unknown): WeirError {
   return new WeirError('unreadable', message, { cause });
 }
 
-/** A file that no rules are for. */
+/** Error for a file that no rules apply to. */
 export function notCheckable(path: string, message: string): WeirError {
   return new WeirError('unknown-format', message, {
     where: { file: path },
-    hint: 'disks (raw, qcow2, VHD), images for WSL, and folders with an OCI layout can be checked',
+    hint: 'use a disk (raw, qcow2, VHD), a WSL image, or a folder with an OCI layout',
     exit: 2,
   });
 }
 
-/** Checks the rules of a target, all at once so that reads which they ask for can go together. */
+/** Runs the rules of a target in parallel, so that their reads can be batched. */
 export async function checkRules<Facts>(
   rules: readonly Rule<Facts>[],
   facts: Facts,
@@ -89,7 +89,7 @@ export async function checkRules<Facts>(
   return verdicts.filter((each) => each !== undefined);
 }
 
-/** @returns undefined where the rule has no meaning */
+/** @returns undefined if the rule does not apply */
 async function verdict<Facts>(rule: Rule<Facts>, facts: Facts, severity: Severity): Promise<Verdict | undefined> {
   const complaints = await looking(async () =>
     (await rule.when?.(facts)) === false ? undefined : await rule.check(facts),
@@ -101,14 +101,14 @@ async function verdict<Facts>(rule: Rule<Facts>, facts: Facts, severity: Severit
   });
   const blind = findings.some(({ unchecked }) => unchecked === true);
   const broken = findings.some(({ unchecked }) => unchecked !== true);
-  // What is only a warning must not hide that the rule did not see everything.
+  // A mere warning must not hide that the rule could not check everything.
   const status = broken && (severity === 'error' || !blind) ? 'broken' : blind ? 'unchecked' : 'holds';
   return { rule: rule.id, severity, status, findings };
 }
 
 const blindness: readonly string[] = ['unreadable', 'bad-tar', 'too-large'];
 
-/** Complaints of a look at something; where it cannot be read, the one that it could not be checked. */
+/** Findings of a check; if something is unreadable, a finding that it could not be checked. */
 export async function looking<T extends readonly Complaint[] | undefined>(
   work: () => T | Promise<T>,
 ): Promise<T | readonly Complaint[]> {
@@ -120,22 +120,22 @@ export async function looking<T extends readonly Complaint[] | undefined>(
   }
 }
 
-/** Whether an error says that something cannot be read, so that nothing can be said of it. */
+/** Whether an error means that something is unreadable, so that it cannot be judged. */
 export function isBlindness(error: unknown): error is WeirError {
   return error instanceof WeirError && blindness.includes(error.code);
 }
 
-/** Whether a verdict keeps an artefact from passing: a rule that could not look does, however bad its break would be. */
+/** Whether a verdict fails an artefact: an unchecked rule does, whatever its severity. */
 export function fails({ status, severity }: Pick<Verdict, 'status' | 'severity'>): boolean {
   return status === 'unchecked' || (status === 'broken' && severity === 'error');
 }
 
-/** Whether an artefact passes; one that no rule looked at does not. */
+/** Whether an artefact passes; one without any rule does not. */
 export function passes(verdicts: readonly Verdict[]): boolean {
   return verdicts.length > 0 && !verdicts.some(fails);
 }
 
-/** A fact that is read when it is first asked for, and then kept. */
+/** A fact that is read on first use and then cached. */
 export function once<T>(read: () => T): () => T {
   let kept: { readonly value: T } | undefined;
   return () => {

@@ -13,16 +13,16 @@ const kinds: Readonly<Record<Exclude<TarKind, 'hardlink' | 'unknown'>, FileNode[
   fifo: 'other',
 };
 
-/** How an archive is unpacked. */
+/** How to unpack an archive. */
 export interface TarOptions {
   /**
-   * It is a layer of a container: `.wh.NAME` takes away what is below, `.wh..wh..opq` all that is in the folder (OCI Image
-   * Format Specification, "Whiteouts"). Elsewhere these are files like others.
+   * The archive is a container layer: `.wh.NAME` removes what is below, `.wh..wh..opq` everything in the folder (OCI Image
+   * Format Specification, "Whiteouts"). Otherwise these are normal files.
    */
   readonly whiteouts?: boolean;
 }
 
-/** Unpacks an archive over what is there. @throws WeirError `bad-tar`, `unreadable` */
+/** Unpacks an archive on top of existing files. @throws WeirError `bad-tar`, `unreadable` */
 export function addTar(builder: RootBuilder, read: ReadAt, { whiteouts = false }: TarOptions = {}): void {
   builder.nextLayer();
   for (const member of readTar(read)) {
@@ -33,13 +33,13 @@ export function addTar(builder: RootBuilder, read: ReadAt, { whiteouts = false }
 
 const whiteout = '.wh.';
 
-/** @returns whether it is one */
+/** @returns whether it is a whiteout */
 function addWhiteout(builder: RootBuilder, path: string): boolean {
   const name = posix.basename(path);
   if (!name.startsWith(whiteout)) return false;
   const folder = posix.dirname(path);
   if (name === '.wh..wh..opq') builder.clear(folder);
-  // All others that begin so are notes of AUFS to itself.
+  // Other names with this prefix are internal to AUFS.
   else if (!name.startsWith('.wh..wh.')) builder.remove(posix.join(folder, name.slice(whiteout.length)));
   return true;
 }
@@ -50,8 +50,8 @@ function addMember(builder: RootBuilder, path: string, member: TarMember, read: 
     return;
   }
   if (member.kind === 'unknown') {
-    // The name of the archive itself (GNU tar manual, "Including a Label in the Archive").
-    if (member.type !== 'V') builder.hide(path, `the archive has it as a member of the unknown type ${member.type}`);
+    // A volume label (GNU tar manual, "Including a Label in the Archive").
+    if (member.type !== 'V') builder.hide(path, `it has the unknown member type ${member.type}`);
     return;
   }
   const { mode, uid, gid, size, target } = member;
@@ -64,7 +64,7 @@ function addMember(builder: RootBuilder, path: string, member: TarMember, read: 
   builder.place(path, { node, read: () => readMember(read, member) });
 }
 
-/** The files that archives make when they are unpacked one over the other. @throws WeirError `bad-tar`, `unreadable` */
+/** The files of archives unpacked on top of each other. @throws WeirError `bad-tar`, `unreadable` */
 export function tarFiles(archives: readonly ReadAt[], options: TarOptions = {}): Files {
   const builder = new RootBuilder();
   for (const read of archives) addTar(builder, read, options);

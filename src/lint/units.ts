@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { below, type Files, nodeAt, resolvePath } from './files.ts';
 
-/** Where systemd looks for units in an image, the first one first (systemd.unit(5)). */
+/** Folders of systemd units in an image, highest priority first (systemd.unit(5)). */
 const folders = [
   '/etc/systemd/system',
   '/usr/local/lib/systemd/system',
@@ -9,12 +9,12 @@ const folders = [
   '/lib/systemd/system',
 ];
 
-/** Whether an image has a systemd unit at all. @throws WeirError `unreadable` */
+/** Whether an image has a systemd unit. @throws WeirError `unreadable` */
 export function hasUnit(files: Files, unit: string): boolean {
   return folders.some((folder) => resolvePath(files, `${folder}/${unit}`) !== undefined);
 }
 
-/** Whether a target wants or requires a unit at the start, and nothing masks it (systemd.unit(5)). @throws WeirError `unreadable` */
+/** Whether a target wants or requires a unit that is not masked (systemd.unit(5)). @throws WeirError `unreadable` */
 export function isEnabled(files: Files, unit: string): boolean {
   if (!hasUnit(files, unit) || isMasked(files, unit)) return false;
   return folders.some((folder) =>
@@ -24,7 +24,7 @@ export function isEnabled(files: Files, unit: string): boolean {
   );
 }
 
-/** Whether the first place that has the unit has it as a link to /dev/null or an empty file. @throws WeirError `unreadable` */
+/** Whether the unit with the highest priority is a symlink to /dev/null or empty. @throws WeirError `unreadable` */
 export function isMasked(files: Files, unit: string): boolean {
   for (const folder of folders) {
     const node = nodeAt(files, `${folder}/${unit}`);

@@ -2,16 +2,16 @@ import { type DiskReaders, installedPackages } from './disk-facts.ts';
 import type { Files } from './files.ts';
 import { once } from './rule.ts';
 
-/** An archive with a root file system, as it was opened. */
+/** An opened archive with a root file system. */
 export interface OpenArchive {
   readonly compression: 'gzip' | 'xz' | 'zstd' | undefined;
-  /** Why it is no archive. */
+  /** Why it is not a valid archive. */
   readonly problem?: string;
   /** @throws WeirError `unreadable` */
   readonly root: () => Files;
 }
 
-/** What rules ask of an image for WSL. */
+/** The facts about a WSL image that rules need. */
 export interface WslFacts {
   readonly archive: OpenArchive;
   readonly root: () => Promise<Files>;

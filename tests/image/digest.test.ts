@@ -14,7 +14,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const mebibyte = 1 << 20;
 
-test('the digest of a sparse file is that of all its bytes, whatever lies between the holes', async () => {
+test('the digest of a sparse file covers all its bytes, holes included', async () => {
   const pieces = fc.array(
     fc.record({ hole: fc.nat({ max: 3 * mebibyte }), data: fc.uint8Array({ minLength: 1, maxLength: 5000 }) }),
     { maxLength: 5 },
@@ -40,7 +40,7 @@ test('the digest of a sparse file is that of all its bytes, whatever lies betwee
   );
 });
 
-test('the digest of a file, across the size of the buffer', async () => {
+test('the digest of a file larger than the buffer', async () => {
   for (const size of [0, 1, mebibyte - 1, mebibyte, 3 * mebibyte + 7]) {
     const bytes = Buffer.alloc(size, 'weir');
     const path = join(dir, 'file');

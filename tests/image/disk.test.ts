@@ -9,7 +9,7 @@ import type { Entry } from '../../src/tree/tree.ts';
 
 const mebibyte = 1 << 20;
 
-test('a disk: aligned, in order, with room for both partition tables, nothing wasted', () => {
+test('a disk is aligned and ordered, with room for both partition tables and no gaps', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 40 * 1024 * mebibyte }), { minLength: 1, maxLength: 6 });
   fc.assert(
     fc.property(sizes, fc.nat({ max: 100 * 1024 * mebibyte }), (wanted, atLeast) => {
@@ -51,7 +51,7 @@ describe('the EFI system partition', () => {
   test('has enough clusters to be FAT32 for every driver', () => {
     for (let size = 34; size <= 2048; size++) {
       const perCluster = sectorsPerCluster(size * mebibyte);
-      // What mkfs.vfat keeps for itself: 32 sectors and two tables of 4 bytes a cluster.
+      // Reserved by mkfs.vfat: 32 sectors and two tables of 4 bytes per cluster.
       const clusters = ((size * mebibyte) / 512 - 32) / (perCluster + 8 / 512);
       expect(Math.floor(clusters)).toBeGreaterThanOrEqual(65_525);
     }
@@ -59,7 +59,7 @@ describe('the EFI system partition', () => {
   test('that is too small is an error', () => {
     expect(() => sectorsPerCluster(16 * mebibyte)).toThrow(expect.objectContaining({ code: 'esp-too-small', exit: 2 }));
   });
-  test('makes folders parents first, each once', () => {
+  test('creates each folder once, parents first', () => {
     expect(parentFolders(['EFI/BOOT/A', 'EFI/Linux/B', 'loader/c', 'd'])).toEqual([
       'EFI',
       'EFI/BOOT',
@@ -79,7 +79,7 @@ describe('seededUuid', () => {
       }),
     );
   });
-  test('comes from seed and purpose alone', () => {
+  test('depends only on seed and purpose', () => {
     expect(seededUuid('a', 'b')).toBe(seededUuid('a', 'b'));
     expect(new Set([seededUuid('a', 'b'), seededUuid('b', 'a'), seededUuid('a', 'c'), seededUuid('ab', '')]).size).toBe(
       4,
@@ -90,7 +90,7 @@ describe('seededUuid', () => {
   });
 });
 
-test('an ext4 root has space for its content and more', () => {
+test('an ext4 root has room for its content and free space', () => {
   const base = { mode: 0o755, user: 'root', group: 'root', mtime: 0, packages: [] };
   const entries: Entry[] = [{ ...base, kind: 'directory', path: '/' }];
   const digest = '0'.repeat(64);
@@ -98,7 +98,7 @@ test('an ext4 root has space for its content and more', () => {
   const tree = { entries, packages: [] };
   expect(ext4Size(tree)).toBeGreaterThan(1000 * 8192 + 64 * mebibyte);
   expect(ext4Size(tree) % mebibyte).toBe(0);
-  // As many inodes as entries, where files are many and empty.
+  // Enough inodes for many empty files.
   const many = Array.from(
     { length: 100_000 },
     (_, i): Entry => ({ ...base, kind: 'file', path: `/g${i}`, digest, size: 0 }),

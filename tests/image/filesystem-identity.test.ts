@@ -8,7 +8,7 @@ const size = 1 << 20;
 const uuid = '01234567-89ab-cdef-0123-456789abcdef';
 const raw = Buffer.from(uuid.replaceAll('-', ''), 'hex');
 
-/** What is found in a partition of a megabyte that these bytes are in, a megabyte into the disk. */
+/** Identifies a partition of 1 MiB with these bytes, at offset 1 MiB of the disk. */
 function identify(...parts: readonly (readonly [at: number, bytes: string | Buffer])[]) {
   const disk = Buffer.alloc(3 * size, 'x');
   disk.fill(0, size, 2 * size);
@@ -17,7 +17,7 @@ function identify(...parts: readonly (readonly [at: number, bytes: string | Buff
 }
 
 describe('FAT', () => {
-  test.each([12, 16, 32] as const)('FAT%i: the entry of the root folder is the label', (bits) => {
+  test.each([12, 16, 32] as const)('FAT%i: the label is the entry of the root folder', (bits) => {
     const label = (inBoot: string, inRoot?: string) =>
       identify([0, fatBytes({ size, bits, label: inBoot, ...(inRoot === undefined ? {} : { inRoot }) })]);
     const known = { state: 'known', type: 'vfat', uuid: '1A2B-3C4D' };
@@ -27,12 +27,12 @@ describe('FAT', () => {
     expect(label('EFI')).toEqual({ ...known, label: 'EFI' });
     expect(label('NO NAME')).toEqual({ ...known, label: '' });
   });
-  test('a root folder of FAT32 that is a ring ends', () => {
+  test('a circular FAT32 root folder ends', () => {
     const bytes = fatBytes({ size, bits: 32, label: 'EFI' });
     bytes.writeUInt32LE(2, 32 * 512 + 2 * 4);
     expect(identify([0, bytes])).toMatchObject({ type: 'vfat', label: 'EFI' });
   });
-  test('a boot sector with code and no geometry is no FAT', () => {
+  test('a boot sector with code but no geometry is not FAT', () => {
     expect(identify([510, '\x55\xaa'])).toMatchObject({ state: 'unknown' });
   });
 });
@@ -77,11 +77,11 @@ test.each([
   expect(identify([at, magic])).toMatchObject({ state: 'known', type });
 });
 
-test('a volume goes before what was there before it', () => {
+test('the signature of a volume wins over an older one', () => {
   expect(identify([1080, '\x53\xef'], [512, 'LABELONE'])).toMatchObject({ type: 'LVM2_member' });
 });
 
-test('nothing, something that nobody knows, and what ends after the disk', () => {
+test('empty, unknown, and beyond the end of the disk', () => {
   expect(identify()).toEqual({ state: 'empty' });
   expect(identify([5000, 'what is this'])).toMatchObject({ state: 'unknown' });
   const disk = Buffer.alloc(size);
@@ -91,7 +91,7 @@ test('nothing, something that nobody knows, and what ends after the disk', () =>
   }
 });
 
-test('no bytes make it fail', () => {
+test('any bytes are read without a crash', () => {
   const magics = ['EXFAT   ', 'XFSB', 'LUKS\xba\xbe', 'hsqs', '\xeb\x3c\x90'];
   fc.assert(
     fc.property(

@@ -14,7 +14,7 @@ import {
   parseModules,
 } from '../../src/image/kernel-modules.ts';
 
-/** A reader of newc archives of its own. */
+/** An independent reader of newc archives. */
 function readCpio(bytes: Buffer): Record<string, unknown>[] {
   const members: Record<string, unknown>[] = [];
   for (let at = 0; ; ) {
@@ -45,7 +45,7 @@ describe('cpioArchive', () => {
       target: fc.stringMatching(/^[a-z/]{1,20}$/),
     }),
   );
-  test('what goes in comes out', () => {
+  test('reads back as written', () => {
     fc.assert(
       fc.property(fc.array(entry), fc.nat(2 ** 31), (entries, epoch) => {
         const members = readCpio(cpioArchive(entries, epoch));
@@ -89,7 +89,7 @@ describe('kernel modules', () => {
     ].join('\n'),
     'kernel/fs/ext4/ext4.ko\nkernel/drivers/nvme/host/nvme-core.ko\n',
   );
-  test('come after what they need, each once; built in ones are left out', () => {
+  test('come after their dependencies, each once, without built-in ones', () => {
     expect(moduleClosure(index, ['virtio_blk', 'sd_mod', 'scsi-mod', 'ext4', 'nvme_core'])).toEqual({
       paths: [
         'kernel/drivers/block/virtio-blk.ko',
@@ -100,10 +100,10 @@ describe('kernel modules', () => {
       missing: [],
     });
   });
-  test('that the kernel does not have are named', () => {
+  test('that the kernel lacks are reported', () => {
     expect(moduleClosure(index, ['hv_storvsc', 'ext4']).missing).toEqual(['hv_storvsc']);
   });
-  test('in one folder have a modules.dep of their own, with what comes along', () => {
+  test('in one folder have their own modules.dep with additional dependencies', () => {
     const { paths } = moduleClosure(index, ['virtio_blk', 'sd_mod']);
     expect(flatDependencies(index, paths.map(moduleName), { virtio_blk: ['sd_mod'] })).toBe(
       [
@@ -115,7 +115,7 @@ describe('kernel modules', () => {
       ].join('\n'),
     );
   });
-  test('that devices on a bus ask for', () => {
+  test('requested by devices on a bus', () => {
     const alias = [
       '# Aliases extracted from modules themselves.',
       'alias virtio:d00000002v* virtio_blk',
@@ -140,7 +140,7 @@ describe('the initramfs', () => {
     { name: 'a', content: Buffer.from('2') },
   ];
   const entries = initrdEntries(Buffer.from('busybox'), modules, settings);
-  test('has every folder before what is in it, and modules where modprobe looks for them', () => {
+  test('has every folder before its content, and modules where modprobe looks for them', () => {
     const seen = new Set(['']);
     for (const { path, kind } of entries) {
       expect(seen).toContain(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
@@ -151,7 +151,7 @@ describe('the initramfs', () => {
       'lib/modules/7.2/a.ko',
     ]);
   });
-  test('has a script that a shell reads, and no program that is not there', async () => {
+  test('has a valid shell script that uses only existing programs', async () => {
     const init = entries.find(({ path }) => path === 'init');
     const script = init?.kind === 'file' ? Buffer.from(init.content).toString() : '';
     const dir = await mkdtemp(join(tmpdir(), 'weir-init-'));

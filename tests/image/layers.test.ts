@@ -34,7 +34,7 @@ const small = treeOf([
 ]);
 const sourceOf = (name: string): string => name.replace(/-libs$/, '');
 
-/** What unpacking the layers on top of each other gives. */
+/** The result of unpacking the layers on top of each other. */
 function flatten(layers: readonly { readonly tree: Tree }[]): Entry[] {
   const entries = new Map<string, Entry>();
   for (const { tree } of layers) for (const entry of tree.entries) entries.set(entry.path, entry);
@@ -42,7 +42,7 @@ function flatten(layers: readonly { readonly tree: Tree }[]): Entry[] {
 }
 
 describe('layers', () => {
-  test('are one for each large source package, some for the small ones, and one for what no package has', () => {
+  test('are one for each large source package, some for small ones, and one for files without a package', () => {
     const layers = splitLayers(small, sourceOf);
     expect(layers.at(-1)?.title).toBe('what the image adds to its packages');
     expect(layers.at(-1)?.tree.entries.map(({ path }) => path)).toEqual(['/', '/etc', '/etc/ld.so.cache']);
@@ -58,11 +58,11 @@ describe('layers', () => {
     ]);
   });
 
-  test('keep folders that are empty', () => {
+  test('keep empty folders', () => {
     expect(flatten(splitLayers(small, sourceOf)).map(({ path }) => path)).toContain('/usr/empty');
   });
 
-  test('of packages that did not change stay as they are when another grows', () => {
+  test('of unchanged packages do not change when another package grows', () => {
     const grown = treeOf([...small.entries, file('/usr/bin/vi', big, ['vim'])]);
     const texts = (tree: Tree): string[] =>
       splitLayers(tree, sourceOf).map((layer) => JSON.stringify(layer.tree.entries));
@@ -71,12 +71,12 @@ describe('layers', () => {
     expect(after).toHaveLength(texts(small).length + 1);
   });
 
-  test('are not more than a registry bears', () => {
+  test('are limited in number', () => {
     const many = Array.from({ length: 200 }, (_, n) => file(`/f${n}`, big + n, [`p${n}`]));
     expect(splitLayers(treeOf([directory('/'), ...many]), sourceOf).length).toBeLessThanOrEqual(30);
   });
 
-  test('together are the tree, whatever it is', () => {
+  test('together give the tree, for any tree', () => {
     const name = fc.stringMatching(/^[a-c]{1,2}$/);
     const paths = fc.array(fc.array(name, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 30 });
     fc.assert(

@@ -39,7 +39,7 @@ const options: OciOptions = {
 };
 
 describe('an OCI layout', () => {
-  test('every digest and size is true, and everything is reached from the index', async () => {
+  test('every digest and size is right, and everything is reachable from the index', async () => {
     const layout = join(dir, 'one');
     const image = await addOciImage(store, layout, tree, options);
     await writeOciIndex(layout, '4.0', [image.manifest]);
@@ -68,7 +68,7 @@ describe('an OCI layout', () => {
     expect(new Set(await readdir(join(layout, 'blobs/sha256')))).toEqual(seen);
   });
 
-  test('two platforms stand under one name, by an index of their own', async () => {
+  test('two platforms share one name through an index', async () => {
     const layout = join(dir, 'two');
     const images = [];
     for (const architecture of ['amd64', 'arm64'] as const) {
@@ -85,7 +85,7 @@ describe('an OCI layout', () => {
     ]);
   });
 
-  test('a tree that cannot be read is an error and leaves no blob', async () => {
+  test('an unreadable tree is an error and leaves no blob', async () => {
     const layout = join(dir, 'bad');
     const lost = { ...tree.entries[1]!, digest: sha256('never stored') } as Tree['entries'][number];
     const bad = { ...tree, entries: [tree.entries[0]!, lost] };
@@ -94,7 +94,7 @@ describe('an OCI layout', () => {
   });
 });
 
-test('an artifact names its image and its own bytes', () => {
+test('an artifact refers to its image and its own bytes', () => {
   const image = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: 'sha256:00' as const, size: 5 };
   const platform = { os: 'linux', architecture: 'amd64' } as const;
   const made = ociArtifact({ ...image, platform }, { artifactType: 'application/spdx+json', data: '{"a":1}' });
@@ -111,7 +111,7 @@ test('an artifact names its image and its own bytes', () => {
   ]);
 });
 
-test('the configuration leaves out what is not said', () => {
+test('the configuration omits unset values', () => {
   expect(ociConfig(options, [{ title: 'bash', diffId: 'sha256:x' }])).toEqual({
     created: '2026-09-21T14:13:20Z',
     architecture: 'amd64',

@@ -5,9 +5,9 @@ const mebibyte = 1 << 20;
 const uuid = '00112233-4455-6677-8899-aabbccddeeff';
 
 describe('vhdFooter', () => {
-  // `qemu-img convert -O vpc -o subformat=fixed,force_size` wrote these for 5 GiB, but for its random UUID and time, and
-  // 65535/16/255 as geometry.
-  test('every field stands where the specification has it', () => {
+  // Written by `qemu-img convert -O vpc -o subformat=fixed,force_size` for 5 GiB, except for the random UUID, the time, and
+  // the geometry 65535/16/255.
+  test('every field is at its specified offset', () => {
     const footer = vhdFooter({ size: 5 * 1024 * mebibyte, epoch: 946_684_800 + 0x01020304, uuid });
     expect(footer.subarray(0, 64).toString('hex')).toBe(
       [
@@ -36,12 +36,12 @@ describe('vhdFooter', () => {
     expect(footer.readUInt32BE(64) + sum).toBe(0xffffffff);
   });
 
-  test.each([0, 1, mebibyte + 512, -mebibyte])('a size of %d bytes is refused', (size) => {
+  test.each([0, 1, mebibyte + 512, -mebibyte])('a size of %d bytes is rejected', (size) => {
     expect(() => vhdFooter({ size, epoch: 0, uuid })).toThrow(expect.objectContaining({ code: 'bad-size' }));
   });
 });
 
-// Geometries that qemu-img without force_size gives for sizes that it does not round.
+// Geometries of qemu-img without force_size, for sizes that it does not round.
 test.each([
   [8_228, 121, 4, 17],
   [131_104, 964, 8, 17],

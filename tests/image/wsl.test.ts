@@ -64,7 +64,7 @@ describe('a .wsl', () => {
     ]);
   });
 
-  test('the same tree makes the same bytes', async () => {
+  test('the same tree gives the same bytes', async () => {
     const tree = await treeWith(conf);
     const [once, again] = [
       await makeWsl(store, tree, dir, { ...options, name: 'once' }),
@@ -94,13 +94,13 @@ describe('a .wsl', () => {
     ['no file', undefined, /wsl-distribution.conf is missing/],
     ['no name', '[oobe]\ncommand = /x\n', /has no defaultName/],
     ['a name elsewhere', '[shortcut]\ndefaultName = x\n', /has no defaultName/],
-  ])('%s that says what it is called is an error', async (_, text, says) => {
+  ])('%s with its name is an error', async (_, text, says) => {
     const made = makeWsl(store, await treeWith(text), dir, { ...options, name: 'c' });
     await expect(made).rejects.toMatchObject({ code: 'not-for-wsl', message: expect.stringMatching(says) });
   });
 });
 
-test('a manifest for arm64, without a version in the name and without a place', () => {
+test('a manifest for arm64, without a version in the name and without a URL', () => {
   const digest = sha256('x');
   const manifest = wslManifest('Weir', { ...options, arch: 'aarch64', file: 'w.wsl', digest });
   const entry = { Name: 'Weir', FriendlyName: 'Weir Linux 4.0', Default: true };
@@ -109,7 +109,7 @@ test('a manifest for arm64, without a version in the name and without a place', 
   });
 });
 
-test('settings are found by section and key, in any case', () => {
+test('settings are found by section and key, case-insensitively', () => {
   const text =
     '# c = d\nfree = 1\n[Boot]\nsystemd=true\n  [oobe]  \n defaultUid = 1000 \ncommand = /a --b=c\nnothing\n';
   expect([...iniSettings(text)]).toEqual([

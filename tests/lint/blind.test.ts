@@ -12,8 +12,8 @@ import { type DiskParts, factsOf, goodParts, mebibyte, uuids, writeGpt } from '.
 import { lintWsl, type WslParts } from './good-wsl.ts';
 import { symlink } from './tar.ts';
 
-// Every rule has a case here in which it cannot look, and that is no pass. That every rule also has a case that breaks it is
-// what disk.test.ts, container.test.ts and wsl.test.ts hold.
+// Every rule has a case here in which it cannot check, and which must not pass. That every rule also has a case that breaks it is
+// tested in disk.test.ts, container.test.ts and wsl.test.ts.
 
 let folder: string;
 beforeAll(async () => {
@@ -46,7 +46,7 @@ const covered = (cases: readonly Blindness<never>[], always: readonly string[]):
 describe('a disk', () => {
   const mib = 7 * mebibyte;
   const other = '99999999-8888-7777-6666-555555555555';
-  /** A further partition, with these bytes at its start. */
+  /** An extra partition, with these bytes at its start. */
   const more =
     (type: string, start: string, also: (parts: DiskParts) => void = () => {}) =>
     (parts: DiskParts): void => {
@@ -334,11 +334,11 @@ describe('a disk', () => {
     change(parts);
     expectBlind(await checkRules(diskRules, factsOf(parts), target), rules);
   });
-  test('every rule has such a case, or looks at what was opened and is always there', () => {
+  test('every rule has such a case, or checks only what is always readable', () => {
     const always = ['fixed-vhd', 'vhd-footer', 'disk-size', 'protective-mbr'];
     expect(covered(cases, always)).toEqual(named(diskRules));
   });
-  test('what lies on a further partition that can be read is looked at', async () => {
+  test('the content of a readable extra partition is checked', async () => {
     const parts = goodParts();
     more(otherTypes.linux, '')(parts);
     parts.patch = (disk) => {
@@ -349,7 +349,7 @@ describe('a disk', () => {
     const verdicts = await checkRules(diskRules, factsOf(parts), 'azure-gen2');
     expect(verdicts.filter(({ status }) => status !== 'holds').map(({ rule }) => rule)).toEqual(['no-logs']);
   });
-  test('a further partition that nothing mounts keeps no rule from looking', async () => {
+  test('an unmounted extra partition affects no rule', async () => {
     const parts = goodParts();
     more(otherTypes.linux, 'XFSB')(parts);
     parts.root['/etc/fstab'] += '/dev/sdb1 /mnt auto defaults,nofail 0 2\n';
@@ -357,7 +357,7 @@ describe('a disk', () => {
     parts.patch = () => {};
     expect(passes(await checkRules(diskRules, factsOf(parts), 'azure-gen2'))).toBe(true);
   });
-  test('the second copy of the table counts where the first is damaged, though a field of it is wrong too', async () => {
+  test('the backup table is used if the primary is damaged, even with a wrong field', async () => {
     const parts = goodParts();
     parts.patch = (disk) => {
       const grown = Buffer.alloc(disk.length - mebibyte);
@@ -439,7 +439,7 @@ describe('a container', () => {
   });
 });
 
-describe('an image for WSL', () => {
+describe('a WSL image', () => {
   const ids = named(wslRules.filter(({ appliesTo }) => appliesTo.wsl !== undefined));
   const rootRules = ids.filter((id) => id !== 'wsl-archive');
   const cases: readonly Blindness<WslParts>[] = [
@@ -468,7 +468,7 @@ describe('an image for WSL', () => {
   test.each(cases)('$how: $rules', async ({ rules, change }) => {
     expectBlind(await lintWsl(folder, change), rules);
   });
-  test('every rule has such a case, but that on the archive itself, which is there', () => {
+  test('every rule has such a case, except the one on the archive itself', () => {
     expect(covered(cases, ['wsl-archive'])).toEqual(ids);
   });
 });

@@ -58,7 +58,7 @@ test("a distribution's entry in /boot of the root, as GRUB reads it", async () =
   expect([...(await entry!.modules())].sort()).toEqual(['hv_netvsc', 'hv_vmbus']);
 });
 
-test('an entry beside its kernel on a partition of its own, with two initrds and in other letters', async () => {
+test('an entry on a separate partition beside its kernel, with two initrds and in another case', async () => {
   const files = {
     '/loader/entries/a.conf': 'linux /EFI/Weir/vmlinuz-6.1\ninitrd /efi/weir/ucode\ninitrd /EFI/weir/initrd\n',
     '/EFI/weir/VMLINUZ-6.1': 'kernel',
@@ -71,7 +71,7 @@ test('an entry beside its kernel on a partition of its own, with two initrds and
   expect([...(await entry!.modules())]).toEqual(['hv_storvsc']);
 });
 
-test('what an entry names and is not there is missing', async () => {
+test('files that an entry names but do not exist are missing', async () => {
   const [entry] = await bootEntries(
     [place('esp', '', { '/loader/entries/a.conf': 'linux /vmlinuz-6.1\ninitrd /initrd\n', '/initrd': initrd('a') })],
     noTool,
@@ -81,7 +81,7 @@ test('what an entry names and is not there is missing', async () => {
   expect(empty?.missing).toEqual(['linux', 'initrd']);
 });
 
-test("a unified kernel image's addons have their part of its command line, others' have not", async () => {
+test('addons of a unified kernel image extend its command line, those of others do not', async () => {
   const unified = (name: string) =>
     pe({ '.linux': name, '.initrd': initrd('a'), '.cmdline': name, '.uname': '1' }, 0x8664);
   const addon = (text: string) => pe({ '.cmdline': text }, 0x8664);
@@ -103,15 +103,15 @@ test("a unified kernel image's addons have their part of its command line, other
   ]);
 });
 
-test('a unified kernel image that is none is told', async () => {
+test('an invalid unified kernel image is reported', async () => {
   const entries = bootEntries([place('esp', '', { '/EFI/Linux/x.efi': 'text' })], noTool);
   await expect(entries).rejects.toMatchObject({
     code: 'unreadable',
-    message: 'esp:/EFI/Linux/x.efi is no EFI program',
+    message: 'esp:/EFI/Linux/x.efi is not an EFI program',
   });
 });
 
-test('GRUB puts its variables into a command line: what its environment has is known, what a script sets is not', async () => {
+test('GRUB variables in a command line: those of its environment are known, those set by a script are not', async () => {
   const lines = async (files: Record<string, Content>, options: string) => {
     const all = { '/boot/loader/entries/1.conf': `linux /x\ninitrd /y\noptions ${options}\n`, ...files };
     const [entry] = await bootEntries([place('root', '/boot', all)], noTool);
@@ -125,7 +125,7 @@ test('GRUB puts its variables into a command line: what its environment has is k
   }
 });
 
-test('a kernel that a link to nothing stands for is missing; one that ends within a section is no program', async () => {
+test('a kernel that is a dangling symlink is missing; one truncated in a section is not a program', async () => {
   const entry = { '/loader/entries/a.conf': 'linux /vmlinuz-1\ninitrd /initrd\n', '/initrd': initrd('a') };
   const [linked] = await bootEntries([place('esp', '', { ...entry, '/vmlinuz-1': symlink('vmlinuz-2') })], noTool);
   expect(linked?.missing).toEqual(['/vmlinuz-1']);
@@ -134,7 +134,7 @@ test('a kernel that a link to nothing stands for is missing; one that ends withi
   await expect(entries).rejects.toMatchObject({ code: 'unreadable' });
 });
 
-test('entries in a folder that cannot be seen are not taken for none', async () => {
+test('entries in an unreadable folder do not count as absent', async () => {
   const builder = new RootBuilder();
   builder.hide('/boot', 'partition 2 holds xfs');
   const entries = bootEntries([{ name: 'root', folder: '/boot', files: builder.files() }], noTool);

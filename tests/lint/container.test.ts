@@ -93,7 +93,7 @@ interface Damage {
   readonly how: string;
   readonly change: (parts: ContainerParts) => void;
   readonly says: RegExp;
-  /** A layer is not there, so that no rule can look at the root. */
+  /** A layer is missing, so no rule can check the root. */
   readonly blinds?: boolean;
 }
 
@@ -266,7 +266,7 @@ const damages: readonly Damage[] = [
     says: /no such file/,
   },
   { rule: 'no-ssh-host-keys', how: 'a key', change: file('/etc/ssh/ssh_host_rsa_key'), says: /host key/ },
-  { rule: 'no-authorized-keys', how: 'a key', change: file('/root/.ssh/authorized_keys'), says: /lets somebody in/ },
+  { rule: 'no-authorized-keys', how: 'a key', change: file('/root/.ssh/authorized_keys'), says: /allows logins/ },
   { rule: 'no-passwords', how: 'empty', change: file('/etc/shadow', 'root::::::::\n'), says: /empty password/ },
   {
     rule: 'machine-id',
@@ -281,7 +281,7 @@ const damages: readonly Damage[] = [
   { rule: 'no-leftovers', how: 'temporary', change: file('/tmp/x'), says: /temporary/ },
 ];
 
-describe('each damage is told by its rule and by no other', () => {
+describe('each fault is reported by its rule and no other', () => {
   test.each(damages)('$rule: $how', async ({ rule, change, says, blinds = false }) => {
     const verdicts = await lint(change);
     expect(messages(verdicts)).toMatch(says);
@@ -290,13 +290,13 @@ describe('each damage is told by its rule and by no other', () => {
     expect(new Set(others.map(({ status }) => status))).toEqual(new Set([blinds ? 'unchecked' : 'holds']));
     expect(passes(verdicts)).toBe(rule === 'no-setuid-surprises');
   });
-  test('every rule is broken by one of them', () => {
+  test('every rule has such a fault', () => {
     const ids = containerRules.filter(({ appliesTo }) => appliesTo.container !== undefined).map(({ id }) => id);
     expect(new Set(damages.map(({ rule }) => rule))).toEqual(new Set(ids));
   });
 });
 
-test('a folder without a layout is told as such', async () => {
+test('a folder without a layout is an error', async () => {
   const work = withImages(folder, folder, async () => undefined);
   await expect(work).rejects.toMatchObject({ code: 'unknown-format', exit: 2 });
 });

@@ -38,13 +38,13 @@ test('a file system is found by all its names', () => {
   );
 });
 
-test('what is on none of the partitions is missing', () => {
+test('a file system on no partition is missing', () => {
   for (const name of ['LABEL=efi', 'UUID=1A2B-0000', `UUID=${uuid.replace('0', '9')}`, 'PARTLABEL=x', 'LABEL=']) {
     expect([name, where(name)]).toEqual([name, 'missing']);
   }
 });
 
-test('what cannot be told is not missing', () => {
+test('an unknown device is not missing', () => {
   const names = ['/dev/sda1', '/dev/mapper/root', 'ID=x', '/somewhere', 'tank/root'];
   for (const name of names) expect([name, where(name)]).toEqual([name, 'unknown']);
   const hiding = [

@@ -19,14 +19,14 @@ const notHolding = (verdicts: readonly Verdict[]): string[] =>
 const messages = (verdicts: readonly Verdict[]): string =>
   verdicts.flatMap(({ findings }) => findings.map(({ where, message }) => `${where}: ${message}`)).join('\n');
 
-test.each(targets)('every rule holds for a good disk: %s', async (target) => {
+test.each(targets)('every rule holds for a valid disk: %s', async (target) => {
   const verdicts = await lint(() => {}, target);
   expect(messages(verdicts)).toBe('');
   expect(passes(verdicts)).toBe(true);
   expect(verdicts.length).toBeGreaterThan(25);
 });
 
-/** The clock as a program before chronyd writes it, with these options. */
+/** A clock that a script configures before chronyd starts, with these options. */
 const helper = (options: string) => (parts: DiskParts) => {
   delete parts.root['/etc/chrony.d/azure.conf'];
   parts.root['/usr/lib/systemd/system/chronyd.service.d/50-clock.conf'] =
@@ -35,7 +35,7 @@ const helper = (options: string) => (parts: DiskParts) => {
     `#!/bin/sh\nfor clock in /dev/ptp_hyperv; do\n  echo "refclock PHC $clock ${options}"\ndone\n`;
 };
 
-test('a clock that a program looks for before chronyd starts is a clock', async () => {
+test('a clock that a script configures before chronyd starts counts', async () => {
   expect(notHolding(await lint(helper('poll 3 dpoll -2 offset 0'), 'azure-gen2'))).toEqual([]);
 });
 
@@ -44,9 +44,9 @@ interface Damage {
   readonly how: string;
   readonly change: (parts: DiskParts) => void;
   readonly says: RegExp;
-  /** By default the second generation of Azure's machines. */
+  /** By default Azure's machine generation 2. */
   readonly target?: Target;
-  /** Rules that cannot look any more. */
+  /** Rules that can no longer check. */
   readonly blinds?: readonly string[];
 }
 
@@ -85,7 +85,7 @@ const patch = (change: (disk: Buffer) => void) => (parts: DiskParts) => {
 };
 const service = '/etc/systemd/system/multi-user.target.wants/sshd.service';
 
-/** Rules on each way to start the system, for Azure. */
+/** Rules on boot entries, for Azure. */
 const eachEntry = [
   ...['root-on-disk', 'serial-console', 'early-console', 'no-quiet-boot', 'kernel-modules'],
   ...['hyperv-drivers', 'provisioning-modules'],
@@ -354,7 +354,7 @@ const damages: readonly Damage[] = [
     change: patch((disk) => {
       disk.fill(0, 2 * mebibyte, 3 * mebibyte);
     }),
-    says: /nothing that it could load/,
+    says: /no second stage to load/,
   },
   {
     rule: 'efi-boot-loader',
@@ -685,7 +685,7 @@ const damages: readonly Damage[] = [
   },
   { rule: 'no-logs', how: 'journal', change: file('/var/log/journal/1/system.journal'), says: /system.journal/ },
   { rule: 'no-package-caches', how: 'metadata', change: file('/var/cache/libdnf5/repo/repomd.xml'), says: /1 files/ },
-  { rule: 'no-leftovers', how: 'history', change: file('/root/.bash_history'), says: /typed/ },
+  { rule: 'no-leftovers', how: 'history', change: file('/root/.bash_history'), says: /interactive session/ },
   { rule: 'no-leftovers', how: 'temporary', change: file('/tmp/a/b'), says: /temporary/ },
   {
     rule: 'no-leftovers',
@@ -695,7 +695,7 @@ const damages: readonly Damage[] = [
   },
 ];
 
-/** What makes a disk no node of Kubernetes. */
+/** Faults of a Kubernetes node. */
 function nodeDamages(): Damage[] {
   const config = '/etc/containerd/conf.d/50-node.toml';
   const settings = '/usr/lib/sysctl.d/70-node.conf';
@@ -791,7 +791,7 @@ function nodeDamages(): Damage[] {
   return damages.map((damage) => ({ ...damage, target: 'kubernetes' }));
 }
 
-test('containerd is read in the second version of its format too, and a file that is no TOML is not passed', async () => {
+test('version 2 of the containerd configuration is supported, and invalid TOML does not pass', async () => {
   const old = `version = 2
 [plugins."io.containerd.grpc.v1.cri"]
 enable_selinux = true
@@ -805,7 +805,7 @@ SystemdCgroup = true
   expect(messages(await lint(only(old), 'kubernetes'))).toBe('');
   const broken = await lint(only('version = '), 'kubernetes');
   expect(notHolding(broken)).toEqual(['containerd-settings', 'pause-image-pinned']);
-  expect(messages(broken)).toMatch(/not checked: \/etc\/containerd\/config.toml is no TOML/);
+  expect(messages(broken)).toMatch(/not checked: \/etc\/containerd\/config.toml is not valid TOML/);
   expect(passes(broken)).toBe(false);
 });
 
@@ -813,7 +813,7 @@ function moduleFile(parts: DiskParts, which: 'dep' | 'builtin'): string {
   return Object.keys(parts.root).find((path) => path.endsWith(`modules.${which}`))!;
 }
 
-describe('each damage is told by its rule and by no other', () => {
+describe('each fault is reported by its rule and no other', () => {
   test.each(damages)('$rule: $how', async ({ rule, change, says, target = 'azure-gen2', blinds = [] }) => {
     const verdicts = await lint(change, target);
     expect(messages(verdicts)).toMatch(says);
@@ -822,12 +822,12 @@ describe('each damage is told by its rule and by no other', () => {
     const { severity } = verdicts.find((verdict) => verdict.rule === rule)!;
     expect(passes(verdicts)).toBe(severity === 'warning' && blinds.length === 0);
   });
-  test('every rule is broken by one of them', () => {
+  test('every rule has such a fault', () => {
     expect(new Set(damages.map(({ rule }) => rule))).toEqual(new Set(diskRules.map(({ id }) => id)));
   });
 });
 
-describe('what is no damage', () => {
+describe('not a fault', () => {
   const fine: readonly [string, (parts: DiskParts) => void][] = [
     [
       'a driver that is built in',
@@ -878,7 +878,7 @@ describe('what is no damage', () => {
 });
 
 describe('a disk that cannot be read', () => {
-  test('without a partition table, nothing that depends on it counts as holding', async () => {
+  test('without a partition table, no rule that depends on it passes', async () => {
     const verdicts = await lint((parts) => {
       parts.patch = (disk) => disk.fill(0, 512);
     }, 'azure-gen2');
@@ -891,7 +891,7 @@ describe('a disk that cannot be read', () => {
     expect([status('vhd-footer'), status('disk-size')]).toEqual(['holds', 'holds']);
     expect(passes(verdicts)).toBe(false);
   });
-  test('a rule that could not be checked does not pass, even where its break is a warning only', async () => {
+  test('an unchecked rule does not pass, even if its severity is only a warning', async () => {
     const verdicts = await lint((parts) => {
       parts.patch = (disk) => disk.fill(0, 3 * mebibyte, 4 * mebibyte);
     }, 'generic');
@@ -905,12 +905,12 @@ describe('a disk that cannot be read', () => {
 });
 
 describe('severities', () => {
-  test('what a cloud wants is a warning elsewhere', async () => {
+  test('cloud requirements are warnings elsewhere', async () => {
     const verdicts = await lint(word('quiet'), 'generic');
     expect(notHolding(verdicts)).toEqual(['no-quiet-boot']);
     expect(passes(verdicts)).toBe(true);
   });
-  test('what only Azure has is not asked of others', async () => {
+  test('Azure-only rules do not apply elsewhere', async () => {
     const ids = (await lint(() => {}, 'generic')).map(({ rule }) => rule);
     expect(ids).not.toContain('azure-packages');
     expect(ids).not.toContain('fixed-vhd');

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { atMost } from '../../src/lint/expansion.ts';
 
-test('what unpacks to more than it may ends there', async () => {
+test('decompression stops at its limit', async () => {
   let made = 0;
   let written = 0;
   const endless = new Readable({

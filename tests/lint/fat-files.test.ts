@@ -10,7 +10,7 @@ const volumes = { 12: fatVolume(12, content), 16: fatVolume(16, content), 32: fa
 const open = (bytes: Buffer) => fatFiles(bytesReader(bytes), 0, bytes.length);
 
 describe.each([12, 16, 32] as const)('FAT%i', (bits) => {
-  test('folders, long names, small letters, and contents in any order of clusters', async () => {
+  test('folders, long names, lower case, and contents in any cluster order', async () => {
     const files = open(volumes[bits]);
     expect([...files.nodes].map(([path, { kind, size }]) => [path, kind, size])).toEqual([
       ['/', 'directory', 0],
@@ -22,7 +22,7 @@ describe.each([12, 16, 32] as const)('FAT%i', (bits) => {
     expect(await files.read('/EFI/small.txt')).toHaveLength(0);
   });
 
-  test('whatever is damaged, it ends, with what is there or an error of Weir; a byte is read a few times at most', async () => {
+  test('with any damage, reading ends with a result or a WeirError, and reads each byte only a few times', async () => {
     const whole = volumes[bits];
     await fc.assert(
       fc.asyncProperty(
@@ -53,38 +53,38 @@ describe.each([12, 16, 32] as const)('FAT%i', (bits) => {
   });
 });
 
-describe('what a damaged table says', () => {
+describe('a damaged table', () => {
   const damaged = (change: (bytes: Buffer) => void): Buffer => {
     const bytes = Buffer.from(volumes[16]);
     change(bytes);
     return bytes;
   };
   const folder = (1 + Math.ceil((5002 * 16) / 8 / 512) + 32 + 1) * 512;
-  test('a folder that holds itself', () => {
+  test('a folder that contains itself', () => {
     const bytes = damaged((all) => {
       all.write('AGAIN      ', folder + 192);
       all[folder + 192 + 11] = 0x10;
       all.writeUInt16LE(3, folder + 192 + 26);
     });
-    expect(() => open(bytes)).toThrow(/another place/);
+    expect(() => open(bytes)).toThrow(/in two places/);
   });
-  test('a folder that is a ring', () => {
+  test('a circular folder', () => {
     const bytes = damaged((all) => {
       all.writeUInt16LE(3, 512 + 3 * 2);
       all.fill(0xe5, folder, folder + 512);
     });
-    expect(() => open(bytes)).toThrow(/larger than a folder can be/);
+    expect(() => open(bytes)).toThrow(/exceeds the maximum size of a folder/);
   });
-  test('a file that ends before its end, one that leads out, one of four gigabytes', async () => {
+  test('a truncated file, one with clusters out of range, one of four gigabytes', async () => {
     const size = (value: number) => damaged((all) => all.writeUInt32LE(value, folder + 128 + 28));
     const path = '/EFI/a long name.efi';
     await expect(open(size(4000)).read(path)).rejects.toMatchObject({ code: 'unreadable' });
     await expect(open(size(0xffff_ffff)).read(path)).rejects.toMatchObject({ code: 'unreadable' });
     const away = damaged((all) => all.writeUInt16LE(0x9999, 512 + 15 * 2));
-    await expect(open(away).read(path)).rejects.toThrow(/not there/);
+    await expect(open(away).read(path)).rejects.toThrow(/does not exist/);
   });
-  test('no file system, and a table that is not there', () => {
+  test('no file system, and a missing table', () => {
     expect(() => open(Buffer.alloc(4096))).toThrow(/boot sector/);
-    expect(() => open(fatBytes({ size: 1 << 30, label: 'X', bits: 32 }).subarray(0, 2048))).toThrow(/ends after/);
+    expect(() => open(fatBytes({ size: 1 << 30, label: 'X', bits: 32 }).subarray(0, 2048))).toThrow(/ends beyond/);
   });
 });

@@ -1,10 +1,10 @@
-/** What a FAT file system of a test is like. */
+/** Options of a test's FAT file system. */
 export interface FatOptions {
   /** bytes */
   readonly size: number;
-  /** Of the boot sector. */
+  /** Label in the boot sector. */
   readonly label: string;
-  /** Of the root folder's entry, behind a long name and a deleted one; by default there is none. */
+  /** Label in the root folder, after a long name and a deleted entry; none by default. */
   readonly inRoot?: string;
   readonly bits?: 12 | 16 | 32;
   readonly serial?: number;
@@ -39,7 +39,7 @@ export function fatBytes({ size, label, inRoot, bits = 16, serial = 0x1a2b3c4d }
   bytes.writeUInt16LE(0xaa55, 510);
   let folder = (reserved + 2 * fatSectors) * 512;
   if (bits === 32) {
-    // The root folder goes from cluster 2, which is full of deleted entries, on to cluster 5.
+    // The root folder continues from cluster 2, full of deleted entries, in cluster 5.
     bytes.writeUInt32LE(5, reserved * 512 + 2 * 4);
     bytes.writeUInt32LE(0x0fff_ffff, reserved * 512 + 5 * 4);
     for (let entry = 0; entry < 512; entry += 32) bytes[folder + entry] = 0xe5;

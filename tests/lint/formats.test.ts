@@ -27,7 +27,7 @@ describe('the partition table', () => {
     size: fc.integer({ min: 1, max: 100 }).map((count) => count * 512),
     attributes: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   });
-  test('what is written comes out, of both copies', () => {
+  test('both copies read back as written', () => {
     fc.assert(
       fc.property(fc.array(partition, { minLength: 1, maxLength: 8 }), fc.uuid(), (partitions, id) => {
         const disk = Buffer.alloc(96 * 512);
@@ -41,7 +41,7 @@ describe('the partition table', () => {
       { numRuns: 30 },
     );
   });
-  test('a change of any byte that counts is noticed', () => {
+  test('a change of any relevant byte is detected', () => {
     const disk = Buffer.alloc(96 * 512);
     writeGpt(disk, [{ type: uuids.root, uuid: uuids.file, name: 'x', offset: mebibyte, size: 512 }], uuids.disk);
     fc.assert(
@@ -52,7 +52,7 @@ describe('the partition table', () => {
       }),
     );
   });
-  test('no bytes make it fail', () => {
+  test('any bytes are read without a crash', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 512, maxLength: 512 }), (header) => {
         const disk = Buffer.alloc(96 * 512);
@@ -66,7 +66,7 @@ describe('the partition table', () => {
 });
 
 describe("the VHD's footer", () => {
-  test('that Weir writes is right for every size, and wrong after any change', () => {
+  test('of Weir is valid for every size, and invalid after any change', () => {
     const sizes = fc.integer({ min: 1, max: 1023 * 1024 }).map((count) => count * mebibyte);
     fc.assert(
       fc.property(sizes, fc.nat(511), fc.integer({ min: 1, max: 255 }), (size, at, bits) => {
@@ -78,7 +78,7 @@ describe("the VHD's footer", () => {
       }),
     );
   });
-  test('names what is not fixed', () => {
+  test('reports other disk types', () => {
     const footer = vhdFooter({ size: mebibyte, epoch: 0, uuid: uuids.disk });
     footer.writeUInt32BE(4, 60);
     setChecksum(footer);
@@ -87,7 +87,7 @@ describe("the VHD's footer", () => {
 });
 
 describe('EFI programs', () => {
-  test('sections come out as they went in', () => {
+  test('sections read back as written', () => {
     const content = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
     fc.assert(
       fc.property(fc.dictionary(fc.stringMatching(/^\.[a-z]{1,7}$/), content, { maxKeys: 6 }), (sections) => {
@@ -100,7 +100,7 @@ describe('EFI programs', () => {
   test('the end of a text section is padding', () => {
     expect(sectionText(readPe(pe({ '.cmdline': 'a b\n\0\0' }, 1))!, '.cmdline')).toBe('a b');
   });
-  test('what is cut off is none, or has less', () => {
+  test('a truncated file is not a program, or has fewer sections', () => {
     const whole = pe({ '.linux': 'kernel', '.initrd': 'initrd' }, 0x8664);
     for (let length = 0; length < whole.length; length++) readPe(whole.subarray(0, length));
     expect(readPe(whole.subarray(0, 100))).toBeUndefined();
@@ -131,7 +131,7 @@ describe('the initrd', () => {
       ['b', '3'],
     ]);
   });
-  test('xz goes to its tool', async () => {
+  test('xz is decompressed by its tool', async () => {
     const packed = Buffer.concat([Buffer.from('fd377a585a00', 'hex'), Buffer.from('packed')]);
     const asked: string[] = [];
     const files = await initrdFiles(packed, async (kind, bytes) => {
@@ -140,7 +140,7 @@ describe('the initrd', () => {
     });
     expect([asked, files[0]?.path]).toEqual([['xz 12'], 'x']);
   });
-  test('modules are known by file name and by their own', async () => {
+  test('modules are identified by file name and by their own name', async () => {
     const files = [
       { path: 'modules/03-a.ko', content: Buffer.from('ELF\0name=hv_vmbus\0more') },
       { path: 'lib/sd-mod.ko.zst', content: Buffer.from('packed') },
@@ -148,7 +148,7 @@ describe('the initrd', () => {
     ];
     expect([...initrdModules(files)].sort()).toEqual(['03_a', 'hv_vmbus', 'sd_mod']);
   });
-  test('what is cut off or nothing at all is told, not taken for empty', async () => {
+  test('a truncated or empty initrd is an error', async () => {
     const whole = archive('a', 'some content');
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: whole.length - 8 }), async (length) => {
@@ -158,17 +158,17 @@ describe('the initrd', () => {
     await expect(initrdFiles(Buffer.from('1f8b00', 'hex'), noTool)).rejects.toBeInstanceOf(WeirError);
   });
 
-  test('that unpacks to more than memory holds, or to itself for ever, is said to', async () => {
+  test('that decompresses without limit or contains itself is an error', async () => {
     const bomb = gzipSync(Buffer.alloc(400 << 20), { level: 1 });
-    await expect(initrdFiles(bomb, noTool)).rejects.toThrow(/unpacks to more than 402653184 bytes/);
+    await expect(initrdFiles(bomb, noTool)).rejects.toThrow(/decompresses to more than 402653184 bytes/);
     let nested = gzipSync(Buffer.alloc(3, 'x'));
     for (let depth = 0; depth < 5; depth++) nested = gzipSync(nested);
-    await expect(initrdFiles(nested, noTool)).rejects.toThrow(/compressed more often than once/);
+    await expect(initrdFiles(nested, noTool)).rejects.toThrow(/compressed more than once/);
   });
 });
 
-describe('files over each other', () => {
-  test('a path is followed as the kernel would, and no further than the root', () => {
+describe('stacked files', () => {
+  test('a path is resolved as in the kernel, and never outside the root', () => {
     const files = tarFiles([
       bytesReader(
         tar({
@@ -193,13 +193,13 @@ describe('files over each other', () => {
     ]);
     expect(['/loop', '/broken', '/none/at/all'].map(resolve)).toEqual([undefined, undefined, undefined]);
   });
-  test('a hard link has the content of what it links to', async () => {
+  test('a hard link has the content of its target', async () => {
     const files = tarFiles([bytesReader(tar({ '/a': 'content', '/b': { type: '1', link: 'a' } }))]);
     expect((await files.read('/b')).toString()).toBe('content');
   });
 });
 
-describe("debugfs's words", () => {
+describe("debugfs's output", () => {
   const listing = [
     'debugfs 1.47.4',
     'debugfs: ls -p <2>',
@@ -232,20 +232,20 @@ describe("debugfs's words", () => {
     ['a folder that holds the root', '/2/040755/0/0/again//'],
     ['words of another program', 'ls: something is wrong'],
     ['a folder that no other has', 'debugfs: ls -p <99>'],
-  ])('%s is told, and hides no file', (_, line) => {
+  ])('%s is an error, and hides no file', (_, line) => {
     expect(() => parseListing([...listing, line].join('\n'))).toThrow(expect.objectContaining({ code: 'unreadable' }));
   });
-  test('no listing at all is told', () => {
+  test('an empty listing is an error', () => {
     for (const none of ['', 'debugfs 1.47.4\ndebugfs: ls -p <2>\n']) {
       expect(() => parseListing(none)).toThrow(expect.objectContaining({ code: 'unreadable' }));
     }
   });
-  test("the checker's exit code: errors that are left, and a checker that could not work", () => {
+  test("the checker's exit code: remaining errors, and a checker that failed", () => {
     const output =
       'e2fsck 1.47.4\nPass 1: Checking\nFree blocks count wrong\n/dev/x: 11/64 files (0.0% non-contiguous)\n';
     expect(checkerProblems(0, output)).toEqual([]);
     expect(checkerProblems(4, output)).toEqual(['Free blocks count wrong']);
-    expect(checkerProblems(4, '')).toEqual(['e2fsck ends with exit code 4']);
+    expect(checkerProblems(4, '')).toEqual(['e2fsck failed with exit code 4']);
     expect(() => checkerProblems(8, 'e2fsck: Bad magic number')).toThrow(/Bad magic number/);
     expect(() => checkerProblems(152, '')).toThrow(expect.objectContaining({ code: 'unreadable' }));
   });
@@ -267,7 +267,7 @@ describe("debugfs's words", () => {
   });
 });
 
-test("cloud-init's list, in both of YAML's forms", () => {
+test("cloud-init's list, in both YAML forms", () => {
   expect(datasourceList('datasource_list: [ Azure ]')).toEqual(['Azure']);
   expect(datasourceList('a: 1\ndatasource_list: ["Azure", \'None\']\nb: [2]\n')).toEqual(['Azure', 'None']);
   expect(datasourceList('datasource_list:\n- Azure\n-  NoCloud\nb:\n- c\n')).toEqual(['Azure', 'NoCloud']);
@@ -276,7 +276,7 @@ test("cloud-init's list, in both of YAML's forms", () => {
   expect(datasourceList('  datasource_list: [ Azure ]\n')).toBeUndefined();
 });
 
-test('formats are told by their bytes, the name counts last', () => {
+test('formats are identified by their bytes, by name only as a last resort', () => {
   const none = Buffer.alloc(512);
   const starting = (magic: string) => Buffer.concat([Buffer.from(magic, 'latin1'), none]);
   expect(diskFormat('a.raw', starting('QFI\xfb'), none)).toEqual({ format: 'qcow2', qemu: 'qcow2' });
@@ -289,7 +289,7 @@ test('formats are told by their bytes, the name counts last', () => {
   );
 });
 
-test('a disk is told by a boot sector or either partition table; what has none is refused', () => {
+test('a disk has a boot sector or a partition table; other files are rejected', () => {
   const disk = (change: (bytes: Buffer) => void, size = 4096) => {
     const bytes = Buffer.alloc(size, 'text ');
     change(bytes);
@@ -311,7 +311,7 @@ test('a disk is told by a boot sector or either partition table; what has none i
 });
 
 describe('batched', () => {
-  test('what is asked together goes in one call, in order', async () => {
+  test('concurrent requests go into one call, in order', async () => {
     const calls: number[][] = [];
     const ask = batched(async (questions: readonly number[]) => {
       calls.push([...questions]);
@@ -321,7 +321,7 @@ describe('batched', () => {
     expect(await ask(4)).toBe(8);
     expect(calls).toEqual([[1, 2, 3], [4]]);
   });
-  test('a failure is everybody’s', async () => {
+  test('a failure applies to all requests', async () => {
     const ask = batched(async (): Promise<number[]> => Promise.reject(new Error('no')));
     const settled = await Promise.allSettled([ask(1), ask(2)]);
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);

@@ -9,14 +9,14 @@ import { withImages } from '../../src/lint/open-layout.ts';
 import { checkRules, type Verdict } from '../../src/lint/rule.ts';
 import { type Content, symlink, tar } from './tar.ts';
 
-/** What the image of a test is made of; a test changes a part of it. */
+/** The parts of a test's image; a test changes some of them. */
 export interface ContainerParts {
   name: string;
   labels: Record<string, string>;
   layers: Record<string, Content>[];
   packages: string[];
   compress: (tar: Buffer) => { readonly mediaType: string; readonly data: Buffer };
-  /** Changes the descriptors before they are written down. */
+  /** Changes the descriptors before they are written. */
   describe: (layers: Descriptor[], diffIds: string[]) => void;
   /** Changes the finished folder: blobs by their part. */
   after: (blob: (index: number) => string) => Promise<void>;
@@ -53,14 +53,14 @@ export const manifestLine = ['bash', '5.3-4', '1', '2', 'Weir', '(none)', '9', '
   '\t',
 );
 
-/** The same without shell, package manager, setuid programs and database. */
+/** The same image without shell, package manager, setuid programs and database. */
 export function distroless(parts: ContainerParts): void {
   parts.name = 'distroless-minimal:4.0';
   const { '/usr/bin/bash': _, '/usr/bin/su': __, '/usr/lib/sysimage/rpm/rpmdb.sqlite': ___, ...rest } = base;
   parts.layers = [{ ...rest, '/var/lib/rpmmanifest/container-manifest-2': `${manifestLine}\n` }];
 }
 
-/** Writes a layout as the specification has it, below `folder`, and checks it. */
+/** Writes a layout that conforms to the specification below `folder`, and lints it. */
 export async function lintContainer(folder: string, change: (parts: ContainerParts) => void): Promise<Verdict[]> {
   const parts = goodParts();
   change(parts);

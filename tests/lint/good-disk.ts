@@ -28,7 +28,7 @@ export interface TestPartition {
   attributes?: bigint;
 }
 
-/** What a test disk is made of; a test changes a part of it. */
+/** The parts of a test disk; a test changes some of them. */
 export interface DiskParts {
   format: DiskFormat;
   size: number;
@@ -42,13 +42,13 @@ export interface DiskParts {
   /** Paths without an SELinux context. */
   unlabelled: string[];
   problems: string[];
-  /** The file system's checker cannot be run. */
+  /** The file system's checker fails to run. */
   checkerFails: boolean;
-  /** Nothing is on the EFI system partition that could be started but the loader. */
+  /** The EFI system partition contains only the loader, and nothing to boot. */
   noUnifiedKernel: boolean;
-  /** Files of further ext4 partitions, by the byte where they start. */
+  /** Files of extra ext4 partitions, by the partition's offset in bytes. */
   otherRoots: Record<number, Record<string, Content>>;
-  /** The last word on the finished bytes. */
+  /** Changes the finished bytes. */
   patch: (disk: Buffer) => void;
   patchFooter: (footer: Buffer) => void;
 }
@@ -73,7 +73,7 @@ fs.inotify.max_user_instances = 8192
 fs.inotify.max_user_watches = 1048576
 `;
 
-/** A disk that every rule for every target holds for. */
+/** A disk that passes every rule for every target. */
 export function goodParts(): DiskParts {
   return {
     format: 'vhd',
@@ -147,7 +147,7 @@ export function goodParts(): DiskParts {
   };
 }
 
-/** Facts over a disk in memory. Only file systems are not written: their files come from archives instead. */
+/** Facts about a disk in memory. File systems are not written; their files come from archives instead. */
 export function factsOf(parts: DiskParts): DiskFacts {
   const modules = parts.modulesInInitrd.map((name, index) => ({
     kind: 'file' as const,
@@ -192,7 +192,7 @@ export function factsOf(parts: DiskParts): DiskFacts {
   return diskFacts({ ...disk, ...(vhd ? { footer } : {}) }, readers);
 }
 
-/** The one's complement of the sum of all bytes but its own four. */
+/** The one's complement of the sum of all bytes except its own four. */
 export function setChecksum(footer: Buffer): void {
   footer.writeUInt32BE(0, 64);
   footer.writeUInt32BE(~footer.reduce((sum, byte) => sum + byte, 0) >>> 0, 64);
@@ -224,7 +224,7 @@ function diskBytes({ size, partitions, patch }: DiskParts): Buffer {
   return disk;
 }
 
-/** Both copies of a partition table, by the UEFI specification. */
+/** Both copies of a partition table, as in the UEFI specification. */
 export function writeGpt(disk: Buffer, partitions: readonly TestPartition[], diskUuid: string): void {
   const last = Math.floor(disk.length / 512) - 1;
   const entries = Buffer.alloc(128 * 128);
@@ -266,7 +266,7 @@ function guid(text: string): string {
   return swap(a!) + swap(b!) + swap(c!) + d! + e!;
 }
 
-/** A PE file with these sections, as small as its readers take it. */
+/** A minimal PE file with these sections. */
 export function pe(sections: Readonly<Record<string, Content>>, machine: number): Buffer {
   const entries = Object.entries(sections).map(([name, content]) => ({
     name,
@@ -283,7 +283,7 @@ export function pe(sections: Readonly<Record<string, Content>>, machine: number)
     const entry = 88 + index * 40;
     header.write(name, entry);
     header.writeUInt32LE(content.length, entry + 8);
-    // In the file a section is padded.
+    // A section is padded in the file.
     header.writeUInt32LE(content.length + 3, entry + 16);
     header.writeUInt32LE(at, entry + 20);
     at += content.length + 3;

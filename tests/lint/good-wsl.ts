@@ -8,7 +8,7 @@ import { checkRules, type Verdict } from '../../src/lint/rule.ts';
 import { wslFacts } from '../../src/lint/wsl-facts.ts';
 import { type Content, symlink, tar } from './tar.ts';
 
-/** What the archive of a test is made of; a test changes a part of it. */
+/** The parts of a test's archive; a test changes some of them. */
 export interface WslParts {
   files: Record<string, Content>;
   packages: string[];
@@ -61,7 +61,7 @@ const goodParts = (): WslParts => ({
   pack: (archive) => gzipSync(archive),
 });
 
-/** Writes the archive below `folder` and checks it. */
+/** Writes the archive below `folder` and lints it. */
 export async function lintWsl(folder: string, change: (parts: WslParts) => void): Promise<Verdict[]> {
   const parts = goodParts();
   change(parts);

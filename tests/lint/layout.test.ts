@@ -31,7 +31,7 @@ interface Descriptor {
   readonly size: number;
 }
 
-/** A layout folder that blobs are put into. */
+/** A layout folder for blobs. */
 class Layout {
   readonly path: string;
   constructor(path: string) {
@@ -68,7 +68,7 @@ async function newLayout(): Promise<Layout> {
 const said = (images: readonly OpenImage[]): string[] =>
   images.flatMap(({ problems }) => problems.map(({ where, message }) => `${where}: ${message}`));
 
-describe('attestations as BuildKit writes them', () => {
+describe('attestations of BuildKit', () => {
   const platform = { os: 'unknown', architecture: 'unknown' };
   const annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
   const attestation = async (layout: Layout): Promise<Descriptor> => {
@@ -77,7 +77,7 @@ describe('attestations as BuildKit writes them', () => {
     return layout.json(types.manifest, { schemaVersion: 2, config, layers: [statement] });
   };
 
-  test('are no images, by either of their marks', async () => {
+  test('are not images, by either marker', async () => {
     for (const mark of [{ platform, annotations }, { platform }, { annotations }]) {
       expect(isAttestation(mark)).toBe(true);
       const layout = await newLayout();
@@ -90,7 +90,7 @@ describe('attestations as BuildKit writes them', () => {
     expect(isAttestation({})).toBe(false);
     expect(isAttestation({ platform: { os: 'linux', architecture: 'unknown' }, annotations: {} })).toBe(false);
   });
-  test('but what has the layers of an image is one, whatever it says of itself', async () => {
+  test('a manifest with the layers of an image is one despite such a marker', async () => {
     const layout = await newLayout();
     const hidden = { ...(await layout.image()), platform, annotations };
     expect(await layout.open({ manifests: [hidden] })).toHaveLength(1);
@@ -98,7 +98,7 @@ describe('attestations as BuildKit writes them', () => {
 });
 
 describe('indexes', () => {
-  test('one that names itself, and those that go deeper than any tool makes them, end at once', async () => {
+  test('one that contains itself, and too deeply nested ones, are errors at once', async () => {
     const layout = await newLayout();
     const own = `sha256:${'a'.repeat(64)}`;
     const entry = { mediaType: types.index, digest: own, size: 5 };
@@ -108,9 +108,9 @@ describe('indexes', () => {
     expect(() => images[0]!.root()).toThrow(expect.objectContaining({ code: 'unreadable' }));
     let deep = await layout.image();
     for (let depth = 0; depth < 12; depth++) deep = await layout.json(types.index, { depth, manifests: [deep, deep] });
-    expect(said(await layout.open({ manifests: [deep] })).join()).toMatch(/more than 8 indexes in each other/);
+    expect(said(await layout.open({ manifests: [deep] })).join()).toMatch(/more than 8 nested indexes/);
   });
-  test('an image that is named often is looked at once, and more than there can be are not looked at', async () => {
+  test('an image named several times is checked once, and images above the limit are not checked', async () => {
     const layout = await newLayout();
     const image = await layout.image();
     expect(await layout.open({ manifests: Array.from({ length: 50 }, () => image) })).toHaveLength(1);
@@ -118,7 +118,7 @@ describe('indexes', () => {
     expect(none).toHaveLength(257);
     expect(none.at(-1)!.problems[0]).toMatchObject({ unchecked: true });
   });
-  test('a layout without an image is told, and does not pass', async () => {
+  test('a layout without an image is reported and does not pass', async () => {
     const layout = await newLayout();
     for (const manifests of [[], null]) {
       await expect(layout.open({ manifests })).rejects.toMatchObject({ code: 'unknown-format', exit: 2 });
@@ -126,7 +126,7 @@ describe('indexes', () => {
   });
 });
 
-describe('odd JSON', () => {
+describe('invalid JSON', () => {
   const odd = fc.oneof(
     ...[fc.constant(null), fc.integer(), fc.string(), fc.boolean(), fc.constant([]), fc.constant({})],
     ...[fc.constant([null]), fc.constant([[1]]), fc.constant({ a: null })],
@@ -140,12 +140,12 @@ describe('odd JSON', () => {
     ['{"manifests": [null]}', 'index.json: manifests.0'],
     ['{"manifests": [{"digest": 5}]}', 'index.json: manifests.0'],
     ['{"manifests": [{"annotations": {"a": 5}}]}', 'index.json: manifests.0'],
-  ])('index.json is %s: told with its place', async (text, where) => {
+  ])('index.json is %s: reported with its place', async (text, where) => {
     const images = await (await newLayout()).open(text);
     expect(images[0]!.problems[0]!.where).toBe(where);
     expect(() => images[0]!.root()).toThrow(expect.objectContaining({ code: 'unreadable' }));
   });
-  test('anywhere in a manifest or a configuration it is a problem or an error of Weir, never one of JavaScript', async () => {
+  test('anywhere in a manifest or configuration it is a problem or a WeirError, never a JavaScript error', async () => {
     const layout = await newLayout();
     const good = await layout.image();
     const places = ['config', 'layers', 'manifests', 'annotations', 'subject', 'artifactType'];
@@ -165,20 +165,20 @@ describe('odd JSON', () => {
       { numRuns: 60 },
     );
   });
-  test('a marker that is odd is no layout', async () => {
+  test('an invalid marker is not a layout', async () => {
     const layout = await newLayout();
     for (const marker of ['null', '[]', '5', '{"imageLayoutVersion": 1}', '{']) {
       await writeFile(join(layout.path, 'oci-layout'), marker);
       await expect(layout.open({})).rejects.toMatchObject({ code: 'unknown-format', exit: 2 });
     }
   });
-  test('a blob that is a folder is none', async () => {
+  test('a blob that is a folder is missing', async () => {
     const layout = await newLayout();
     await mkdir(join(layout.path, 'blobs/sha256', 'b'.repeat(64)));
     const entry = { mediaType: types.manifest, digest: `sha256:${'b'.repeat(64)}`, size: 1 };
     expect(said(await layout.open({ manifests: [entry] }))).toEqual([`${entry.digest}: there is no such blob`]);
   });
-  test('digests of other algorithms are held against the content too', async () => {
+  test('digests of other algorithms are verified, too', async () => {
     const layout = await newLayout();
     const entry = { mediaType: types.manifest, digest: `sha512:${'c'.repeat(128)}`, size: 2 };
     await mkdir(join(layout.path, 'blobs/sha512'));

@@ -25,57 +25,57 @@ const text = (content: string): { readonly node: FileNode; readonly read: () => 
 });
 
 describe('layers', () => {
-  test('folders that nobody names are made', async () => {
+  test('missing parent folders are created', async () => {
     const files = layers({ '/usr/lib/os-release': 'x' });
     expect(paths(files)).toEqual(['/', '/usr', '/usr/lib', '/usr/lib/os-release']);
     expect(files.nodes.get('/usr/lib')).toMatchObject({ kind: 'directory', mode: 0o755, uid: 0 });
   });
-  test('a path below a link of a lower layer lands where the link leads', async () => {
+  test('a path below a symlink of a lower layer is placed at its target', async () => {
     const files = layers(
       { '/usr/lib/': '', '/lib': symlink('usr/lib'), '/data': symlink('/srv/deep/data') },
       { '/lib/os-release': 'ID=x', '/data/a': '1', '/etc/os-release': symlink('../usr/lib/os-release') },
     );
     expect(await readText(files, '/etc/os-release')).toBe('ID=x');
     expect(paths(files)).toContain('/usr/lib/os-release');
-    // A link to what is not there yet is followed too.
+    // A dangling symlink is followed, too.
     expect(await readText(files, '/srv/deep/data/a')).toBe('1');
     expect(files.nodes.get('/lib')?.kind).toBe('symlink');
   });
-  test('a folder takes the place of a link, and a link that of a folder with all that is in it', async () => {
+  test('a folder replaces a symlink, and a symlink a folder with its content', async () => {
     const files = layers(
       { '/usr/lib/a': '1', '/lib': symlink('usr/lib'), '/var/log/x': '1' },
       { '/lib/': '', '/lib/b': '2', '/var/log': symlink('/dev/null') },
     );
     expect(paths(files)).toEqual(['/', '/lib', '/lib/b', '/usr', '/usr/lib', '/usr/lib/a', '/var', '/var/log']);
   });
-  test('no path and no link leads out of the root', async () => {
+  test('no path and no symlink leads out of the root', async () => {
     const files = layers(
       { '/up': symlink('../../../..'), '/abs': symlink('/../../etc') },
       { '/up/etc/a': '1', '/abs/b': '2', '/x/../../../c': '3' },
     );
     expect(paths(files)).toEqual(['/', '/abs', '/c', '/etc', '/etc/a', '/etc/b', '/up']);
   });
-  test('what is taken away is gone from the layers below, not from its own', async () => {
+  test('a whiteout removes a file from lower layers, not from its own', async () => {
     const lower = { '/etc/a': '1', '/etc/b/c': '1', '/lib': symlink('etc/b') };
     expect(paths(layers(lower, { '/etc/.wh.a': '', '/etc/.wh.b': '' }))).toEqual(['/', '/etc', '/lib']);
-    // Whatever their order in the archive.
+    // In any order in the archive.
     const own = layers(lower, { '/etc/.wh.b': '', '/etc/b/d': '2', '/etc/.wh.x': '', '/etc/x': '2' });
     expect(below(own, '/etc').map(([path]) => path)).toEqual(['/etc/a', '/etc/b', '/etc/b/d', '/etc/x']);
     expect(paths(layers(lower, { '/lib/.wh.c': '' }))).not.toContain('/etc/b/c');
     expect(paths(layers(lower, { '/.wh..wh.plnk': '', '/.wh..wh.aufs': '' }))).toEqual(paths(layers(lower)));
   });
-  test('an opaque folder shows its own layer alone, wherever the mark stands', async () => {
+  test('an opaque folder shows only its own layer, in any marker position', async () => {
     const lower = { '/opt/old': '1', '/opt/deep/old': '1' };
     for (const name of ['/opt/.wh..wh..opq', '/opt/']) {
       const files = layers(lower, { [name]: '', '/opt/.wh..wh..opq': '', '/opt/deep/new': '2', '/opt/new': '2' });
       expect(below(files, '/opt').map(([path]) => path)).toEqual(['/opt/deep', '/opt/deep/new', '/opt/new']);
     }
   });
-  test('an archive that is no layer has files of such names', () => {
+  test('outside of layers, whiteout names are normal files', () => {
     const files = tarFiles([bytesReader(tar({ '/a': '1', '/.wh.a': '', '/b/.wh..wh..opq': '' }))]);
     expect(paths(files)).toEqual(['/', '/.wh.a', '/a', '/b', '/b/.wh..wh..opq']);
   });
-  test('hard links go to what is there, through links, and to nothing else', async () => {
+  test('hard links resolve through symlinks to existing files only', async () => {
     const hard = (link: string): Content => ({ type: '1', link });
     const files = layers({ '/usr/bin/a': '1', '/bin': symlink('usr/bin') }, { '/b': hard('bin/a'), '/c': hard('/b') });
     expect(await readText(files, '/c')).toBe('1');
@@ -85,7 +85,7 @@ describe('layers', () => {
       );
     }
   });
-  test('a path through a file, in a circle, too long or too deep is no path', () => {
+  test('a path through a file or a symlink loop, or too long or deep, is an error', () => {
     const wrong: readonly Record<string, Content>[][] = [
       [{ '/a': '1' }, { '/a/b': '2' }],
       [{ '/a': symlink('b'), '/b': symlink('a') }, { '/a/c': '2' }],
@@ -98,9 +98,9 @@ describe('layers', () => {
     const link = { ...text(''), node: { ...text('').node, kind: 'symlink', target: 'd/'.repeat(1500) } } as const;
     builder.place('/a', link);
     builder.place('/a/a', link);
-    expect(() => builder.place('/a/a/x', text(''))).toThrow(/folders in each other/);
+    expect(() => builder.place('/a/a/x', text(''))).toThrow(/nested folders/);
   });
-  test('what the archive has as a type that nobody knows is not seen; the name of the archive is no file', async () => {
+  test('a member of unknown type is unreadable; a volume label is not a file', async () => {
     const files = layers({ '/etc/shadow': { type: 'Y' }, '/label': { type: 'V' }, '/etc/passwd': 'x' });
     expect(paths(files)).not.toContain('/label');
     await expect(readSuspect(files, '/etc/shadow')).rejects.toMatchObject({ code: 'unreadable' });
@@ -111,7 +111,7 @@ describe('layers', () => {
 
 describe('mounts', () => {
   const inner = tarFiles([bytesReader(tar({ '/log/messages': 'a log' }))]);
-  test('cover what was there, and are seen through links', async () => {
+  test('cover existing content, and are visible through symlinks', async () => {
     const builder = new RootBuilder();
     builder.place('/var/log/old', text('1'));
     builder.place('/alias', { ...text(''), node: { ...text('').node, kind: 'symlink', target: 'var' } });
@@ -120,7 +120,7 @@ describe('mounts', () => {
     expect(below(files, '/var').map(([path]) => path)).toEqual(['/var/log', '/var/log/messages']);
     expect(await readText(files, '/alias/log/messages')).toBe('a log');
   });
-  test('what cannot be seen is told to whoever goes there, and to nobody else', async () => {
+  test('an unreadable place is an error only for accesses to it', async () => {
     const builder = new RootBuilder();
     builder.place('/etc/passwd', text('x'));
     builder.place('/link', { ...text(''), node: { ...text('').node, kind: 'symlink', target: 'var/x' } });
@@ -142,7 +142,7 @@ describe('mounts', () => {
   });
 });
 
-test('a file in which something must not be: gone is gone, what cannot be read is not', async () => {
+test('readSuspect: a missing file is absent, an unreadable one is an error', async () => {
   const files = tarFiles([
     bytesReader(
       tar({
@@ -159,7 +159,7 @@ test('a file in which something must not be: gone is gone, what cannot be read i
     ),
   ]);
   expect(await readSuspect(files, '/etc/none')).toBeUndefined();
-  // The link leads somewhere: it is only that nothing of the name is there.
+  // The symlink has a target, but the file does not exist.
   expect(await readSuspect(files, '/bin/.ssh/authorized_keys')).toBeUndefined();
   expect(unseenBelow(files, '/bin/.ssh')).toEqual([]);
   expect(await readSuspect(files, '/etc/a')).toBeUndefined();

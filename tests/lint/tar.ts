@@ -1,4 +1,4 @@
-/** A file of a small tar archive: text, bytes, or what else a member can be. */
+/** A file of a small tar archive: text, bytes, or another member type. */
 export type Content = string | Uint8Array | Member;
 
 interface Member {
@@ -40,7 +40,7 @@ export function tar(files: Readonly<Record<string, Content>>, { parents = true }
 
 function paxRecord(xattr: string): string {
   const rest = ` SCHILY.xattr.${xattr}=x\n`;
-  // Two digits, whatever the name.
+  // Two digits for any name.
   return `${rest.length + 2}${rest}`;
 }
 

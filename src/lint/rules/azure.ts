@@ -8,7 +8,7 @@ import { shellSettings } from './root.ts';
 const packages: Rule<DiskFacts> = {
   id: 'azure-packages',
   appliesTo: azureError,
-  why: "Azure's agents give a machine its name and keys, tell the platform that it runs, and name its disks.",
+  why: "Azure's agents set a machine's name and keys, report to the platform that it runs, and name its disks.",
   check: async (facts) => {
     const installed = new Set(await facts.packages());
     return ['azure-vm-utils', 'hyperv-daemons', 'WALinuxAgent', 'cloud-init']
@@ -20,13 +20,13 @@ const packages: Rule<DiskFacts> = {
 const cloudInit: Rule<DiskFacts> = {
   id: 'cloud-init-azure',
   appliesTo: azureError,
-  why: 'cloud-init that looks for other clouds first waits for them at every start, and believes whoever answers.',
+  why: 'If cloud-init looks for other clouds first, it waits for them at every boot and trusts any that responds.',
   check: async ({ root }) => {
     const files = await root();
     const base = '/etc/cloud/cloud.cfg';
     const parts = below(files, '/etc/cloud/cloud.cfg.d').map(([path]) => path);
     let list: { readonly names: readonly string[]; readonly where: string } | undefined;
-    // The last one counts, as cloud-init reads them.
+    // As in cloud-init, the last one counts.
     for (const where of [base, ...parts.filter((path) => path.endsWith('.cfg')).sort()]) {
       const names = datasourceList((await readSuspect(files, where)) ?? '');
       if (names !== undefined) list = { names, where };
@@ -44,7 +44,7 @@ const cloudInit: Rule<DiskFacts> = {
   },
 };
 
-/** The list in a file of cloud-init's, in both of YAML's forms; undefined where it is not in it. */
+/** The list in a cloud-init file, in either YAML form; undefined if not set there. */
 export function datasourceList(text: string): readonly string[] | undefined {
   const [, after] = /^datasource_list:(.*)$/ms.exec(text) ?? [];
   if (after === undefined) return undefined;
@@ -63,7 +63,7 @@ const agentSettings = {
 const agent: Rule<DiskFacts> = {
   id: 'waagent-settings',
   appliesTo: azureError,
-  why: 'cloud-init makes the accounts and the temporary disk; an agent that does it too undoes its work.',
+  why: 'cloud-init sets up accounts and the temporary disk; an agent that does so, too, undoes its work.',
   check: async ({ root }) => {
     const where = '/etc/waagent.conf';
     const text = await readText(await root(), where);
@@ -79,7 +79,7 @@ const agent: Rule<DiskFacts> = {
   },
 };
 
-/** Each with the names that distributions give its unit. */
+/** Services, each with its unit names in different distributions. */
 const services: Readonly<Record<string, readonly string[]>> = {
   "Azure's agent": ['waagent.service', 'walinuxagent.service'],
   'cloud-init': ['cloud-init.service', 'cloud-init-network.service', 'cloud-init-local.service', 'cloud-init.target'],
@@ -89,7 +89,7 @@ const services: Readonly<Record<string, readonly string[]>> = {
 const agentServices: Rule<DiskFacts> = {
   id: 'azure-services',
   appliesTo: azureError,
-  why: 'An agent that is installed but does not start is none: the machine is told failed after twenty minutes.',
+  why: 'If the agent does not start, Azure reports the machine as failed after twenty minutes.',
   check: async ({ root }) => {
     const files = await root();
     return Object.entries(services).flatMap(([name, units]) => {
@@ -103,7 +103,7 @@ const agentServices: Rule<DiskFacts> = {
 const chrony: Rule<DiskFacts> = {
   id: 'chrony-hyperv-clock',
   appliesTo: azureError,
-  why: "The host's clock, which Hyper-V gives as a PTP device, is better than any over the network, and there without one.",
+  why: "Hyper-V's host clock, a PTP device, is more accurate than network time and works without a network.",
   check: async ({ root }) => {
     const files = await root();
     const wanted = 'refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0';
@@ -112,7 +112,7 @@ const chrony: Rule<DiskFacts> = {
     );
     const [clock] = clocks;
     if (clock === undefined)
-      return [{ message: 'the clock of the host is not used', where: '/etc/chrony.conf', hint: wanted }];
+      return [{ message: 'the host clock is not used', where: '/etc/chrony.conf', hint: wanted }];
     const text = ` ${clock.words.join(' ')} `;
     return ['poll 3', 'dpoll -2', 'offset 0']
       .filter((option) => !text.includes(` ${option} `))
@@ -125,7 +125,7 @@ interface Directive {
   readonly where: string;
 }
 
-/** The directives of chrony.conf(5) and of the folders of such files that it names. */
+/** The directives of chrony.conf(5) and of the files in folders that it names. */
 async function chronyLines(files: Files): Promise<Directive[]> {
   const lines: Directive[] = [];
   const add = async (where: string): Promise<void> => {
@@ -150,8 +150,8 @@ async function chronyLines(files: Files): Promise<Directive[]> {
 }
 
 /**
- * Clocks that a program writes into chrony's configuration before chronyd starts: chronyd ends where a clock of its
- * configuration is not there, so an image that is for other machines too looks first.
+ * Clocks that a script adds to chrony's configuration before chronyd starts. chronyd exits if a configured clock does not exist,
+ * so an image for several platforms checks first.
  */
 async function clocksOfHelpers(files: Files): Promise<Directive[]> {
   const lines: Directive[] = [];
@@ -175,5 +175,5 @@ async function clocksOfHelpers(files: Files): Promise<Directive[]> {
   return lines;
 }
 
-/** Rules that only Azure has. */
+/** Rules for Azure only. */
 export const azureRules: readonly Rule<DiskFacts>[] = [packages, agentServices, cloudInit, agent, chrony];

@@ -32,14 +32,14 @@ async function efiBootProblems({ esp, architecture }: DiskFacts): Promise<Compla
 const efiBoot: Rule<DiskFacts> = {
   id: 'efi-boot-loader',
   appliesTo: { 'azure-gen2': 'error' },
-  why: 'Generation 2 machines start by UEFI, whose variables are empty at first: then only the fallback path is tried.',
+  why: 'Generation 2 machines boot by UEFI with empty variables: only the fallback path is tried.',
   check: efiBootProblems,
 };
 
 const starts: Rule<DiskFacts> = {
   id: 'boot-loader',
   appliesTo: { generic: 'error', kubernetes: 'error' },
-  why: 'A disk that neither UEFI nor a BIOS finds a boot loader on starts nowhere.',
+  why: 'Without a boot loader for UEFI or BIOS, the disk does not boot.',
   check: async (facts) => {
     const bios = biosBootProblem(facts);
     if (bios === undefined) return [];
@@ -51,7 +51,7 @@ const starts: Rule<DiskFacts> = {
 const bootEntry: Rule<DiskFacts> = {
   id: 'boot-entry',
   appliesTo: diskError,
-  why: 'The boot loader needs a kernel with an initrd and a command line, and everything that the entry names.',
+  why: 'The boot loader needs a kernel, an initrd and a command line, and all files that the entry names.',
   check: async (facts) => {
     const entries = await facts.bootEntries();
     if (entries.length === 0) {
@@ -66,7 +66,7 @@ const bootEntry: Rule<DiskFacts> = {
 const rootOnDisk: Rule<DiskFacts> = {
   id: 'root-on-disk',
   appliesTo: diskError,
-  why: 'The root that the command line names must be on this disk, or the start ends in the initrd.',
+  why: 'The root that the command line names must be on this disk, or the boot ends in the initrd.',
   check: (facts) =>
     eachEntry(facts, async ({ commandLine }) => {
       const root = commandLine()
@@ -77,19 +77,19 @@ const rootOnDisk: Rule<DiskFacts> = {
         if (located.state === 'unknown') throw unreadable(located.why);
         return located.state === 'found' ? [] : [`root=${root} is not on this disk`];
       }
-      // Without it the root is found by its partition's type (Discoverable Partitions Specification).
+      // Without root=, systemd finds the root by its partition type (Discoverable Partitions Specification).
       const types = facts.gpt().partitions.map(({ type }) => type);
       const ownType = { x86_64: partitionTypes.rootX86_64, aarch64: partitionTypes.rootArm64 }[
         await facts.architecture()
       ];
-      return types.includes(ownType) ? [] : ['neither root= nor the type of a partition says what the root is'];
+      return types.includes(ownType) ? [] : ['neither root= nor a partition type defines the root'];
     }),
 };
 
 const serialConsole: Rule<DiskFacts> = {
   id: 'serial-console',
   appliesTo: azureErrorElseWarning,
-  why: 'A cloud machine has no screen: what it says, and the way in when the network fails, is the serial console.',
+  why: 'A cloud machine has no screen: its messages, and access without a network, are on the serial console.',
   check: async (facts) => {
     const device = (await facts.architecture()) === 'aarch64' ? 'ttyAMA0' : 'ttyS0';
     return eachEntry(facts, ({ commandLine }) =>
@@ -101,7 +101,7 @@ const serialConsole: Rule<DiskFacts> = {
 const earlyConsole: Rule<DiskFacts> = {
   id: 'early-console',
   appliesTo: azureError,
-  why: "Azure's boot diagnostics show what the kernel says before its consoles are there only with earlyprintk.",
+  why: "Without earlyprintk, Azure's boot diagnostics do not show kernel messages from before the console starts.",
   when: async (facts) => (await facts.architecture()) === 'x86_64',
   check: (facts) =>
     eachEntry(facts, ({ commandLine }) =>
@@ -117,7 +117,7 @@ function hasConsole(commandLine: readonly string[], key: string, device: string)
 const noQuiet: Rule<DiskFacts> = {
   id: 'no-quiet-boot',
   appliesTo: azureErrorElseWarning,
-  why: 'With rhgb or quiet, the serial console does not say why a start failed.',
+  why: 'With rhgb or quiet, the serial console does not show why a boot failed.',
   check: (facts) =>
     eachEntry(facts, ({ commandLine }) =>
       ['rhgb', 'quiet', 'splash']
@@ -129,19 +129,19 @@ const noQuiet: Rule<DiskFacts> = {
 const kernelModules: Rule<DiskFacts> = {
   id: 'kernel-modules',
   appliesTo: diskError,
-  why: "A kernel finds its modules by its own release; another release's are of no use to it.",
+  why: 'A kernel can only load modules of its own release.',
   check: (facts) =>
     eachEntry(facts, async ({ release }) => {
-      if (release === undefined) return ['nothing says what release its kernel has'];
+      if (release === undefined) return ['nothing says which release its kernel has'];
       const index = await facts.modules(release);
-      return index === undefined ? [`the root has no modules of ${release} with the indexes that depmod makes`] : [];
+      return index === undefined ? [`the root has no modules of ${release} with depmod's indexes`] : [];
     }),
 };
 
 const hypervDrivers: Rule<DiskFacts> = {
   id: 'hyperv-drivers',
   appliesTo: azureError,
-  why: "Azure's disks and networks are on Hyper-V's bus: without its drivers in the initrd, no root is found.",
+  why: "Azure's disks and networks use Hyper-V's bus: without its drivers in the initrd, no root is found.",
   check: (facts) =>
     eachEntry(facts, async (entry) => {
       const there = await entry.modules();
@@ -154,18 +154,18 @@ const hypervDrivers: Rule<DiskFacts> = {
     }),
 };
 
-/** What the kernel of an entry has. @throws WeirError `unreadable` where that is nowhere; kernel-modules says more */
+/** The modules of an entry's kernel. @throws WeirError `unreadable` if unknown; kernel-modules reports details */
 export async function kernelParts(facts: DiskFacts, { release }: BootEntry): Promise<ModuleIndex> {
-  if (release === undefined) throw unreadable('nothing says what release its kernel has');
+  if (release === undefined) throw unreadable('nothing says which release its kernel has');
   const index = await facts.modules(release);
-  if (index === undefined) throw unreadable(`the root has no modules of ${release} with the indexes that depmod makes`);
+  if (index === undefined) throw unreadable(`the root has no modules of ${release} with depmod's indexes`);
   return index;
 }
 
 const provisioningModules: Rule<DiskFacts> = {
   id: 'provisioning-modules',
   appliesTo: azureError,
-  why: 'Azure hands a new machine its settings on a DVD with a UDF file system, and its EFI system partition is FAT.',
+  why: "Azure provides a new machine's settings on a DVD with UDF, and the EFI system partition is FAT.",
   check: (facts) =>
     eachEntry(facts, async (entry) => {
       const index = await kernelParts(facts, entry);
@@ -184,7 +184,7 @@ export async function eachEntry(
   problems: (entry: BootEntry) => readonly string[] | Promise<readonly string[]>,
 ): Promise<Complaint[]> {
   const entries = await facts.bootEntries();
-  if (entries.length === 0) throw unreadable('there is no boot entry that could be looked at');
+  if (entries.length === 0) throw unreadable('there is no readable boot entry');
   const found = await Promise.all(
     entries.map(async (entry) => {
       const complaints = await looking(async () => (await problems(entry)).map((message): Complaint => ({ message })));
@@ -194,7 +194,7 @@ export async function eachEntry(
   return found.flat();
 }
 
-/** Rules on how the system starts. */
+/** Rules on booting. */
 export const bootRules: readonly Rule<DiskFacts>[] = [
   starts,
   efiBoot,

@@ -10,11 +10,11 @@ const container = { container: 'error' } as const;
 const layout: Rule<ContainerFacts> = {
   id: 'oci-blobs',
   appliesTo: container,
-  why: 'Every blob is named by its digest; a runtime refuses an image with one that is missing or is something else.',
+  why: 'Every blob is named by its digest; a runtime rejects an image with a missing or changed blob.',
   check: ({ image }) => image.problems,
 };
 
-/** Programs that need to be root for everybody; others are looked at twice. */
+/** Programs that are usually setuid; others are reported more strictly. */
 const expectedSetuid = new Set(
   (
     'chage chfn chsh crontab dbus-daemon-launch-helper expiry fusermount fusermount3 gpasswd mount ' +
@@ -26,7 +26,7 @@ const expectedSetuid = new Set(
 const noSetuid: Rule<ContainerFacts> = {
   id: 'no-setuid-surprises',
   appliesTo: { container: 'warning' },
-  why: "A program that is root for everybody is a way around the container's user; distroless images need none.",
+  why: "A setuid program bypasses the container's user; distroless images need none.",
   check: async (facts) => {
     const files = await facts.root();
     const found = [...files.nodes].flatMap(([where, { kind, mode }]): Complaint[] => {
@@ -42,7 +42,7 @@ const noSetuid: Rule<ContainerFacts> = {
 const noDevices: Rule<ContainerFacts> = {
   id: 'no-device-nodes',
   appliesTo: container,
-  why: "The runtime makes a container's devices; one in an image cannot be unpacked without root, and is a way out with it.",
+  why: 'The runtime creates devices. One in an image cannot be unpacked without root, and with root it is a way out.',
   check: async ({ root }) => {
     const files = await root();
     const found = [...files.nodes].filter(([, { kind }]) => kind === 'other');
@@ -56,7 +56,7 @@ const noDevices: Rule<ContainerFacts> = {
 const inventory: Rule<ContainerFacts> = {
   id: 'package-inventory',
   appliesTo: container,
-  why: 'Scanners find packages by the RPM database or by the two manifests; an image with neither looks empty and safe.',
+  why: 'Scanners find packages by the RPM database or by the two manifests; an image without either looks empty and safe.',
   check: async ({ root, packages }) => {
     const files = await root();
     const database = rpmDatabases.find((path) => findFile(files, path) !== undefined);
@@ -74,7 +74,7 @@ const inventory: Rule<ContainerFacts> = {
 
 const manifests = '/var/lib/rpmmanifest';
 
-/** Scanners stop at the first line that has not ten fields. */
+/** Scanners stop at the first line that does not have ten fields. */
 async function manifestProblems(root: Files): Promise<Complaint[]> {
   const where = `${manifests}/container-manifest-2`;
   const text = await readText(root, where);
@@ -90,7 +90,7 @@ async function manifestProblems(root: Files): Promise<Complaint[]> {
 export const noLabels: Rule<Pick<ContainerFacts, 'root'>> = {
   id: 'no-selinux-labels',
   appliesTo: { container: 'error', wsl: 'error' },
-  why: 'Only root on a host with SELinux can unpack contexts, and where there is a policy, it has its own for these files.',
+  why: "Only root on a host with SELinux can unpack contexts, and that host's policy sets its own.",
   check: async ({ root }) => {
     const files = await root();
     const found = [...files.nodes].filter(([, { labelled }]) => labelled === true);
@@ -121,10 +121,10 @@ const managers = [
 ];
 const programFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin', '/usr/libexec'];
 
-/** A complaint for each program of one of these names, and for what could not be looked at. */
+/** Findings for programs with these names, and for unreadable folders. */
 async function programs(facts: ContainerFacts, names: readonly string[], message: string): Promise<Complaint[]> {
   const files = await facts.root();
-  // A link to a folder that is not there has no programs behind it.
+  // A symlink to a missing folder leads to no programs.
   const real = new Set(programFolders.flatMap((each) => resolvePath(files, each) ?? []));
   const found = [...files.nodes].filter(
     ([path, { kind }]) => kind !== 'directory' && real.has(posix.dirname(path)) && names.includes(posix.basename(path)),
@@ -136,7 +136,7 @@ async function programs(facts: ContainerFacts, names: readonly string[], message
 const noShell: Rule<ContainerFacts> = {
   id: 'distroless-no-shell',
   appliesTo: container,
-  why: 'A shell is what most attacks start with; who says distroless promises that there is none.',
+  why: 'Most attacks start with a shell; a distroless image promises to have none.',
   when: (facts) => isDistroless(facts) && !isDebug(facts),
   check: (facts) => programs(facts, shells, 'there is a shell'),
 };
@@ -144,7 +144,7 @@ const noShell: Rule<ContainerFacts> = {
 const noManager: Rule<ContainerFacts> = {
   id: 'distroless-no-package-manager',
   appliesTo: container,
-  why: 'Nothing is to be added to a distroless image while it runs.',
+  why: 'A running distroless image must not be extended.',
   when: isDistroless,
   check: (facts) => programs(facts, managers, 'there is a package manager'),
 };
@@ -158,7 +158,7 @@ const distrolessAccounts = [
 const distrolessUsers: Rule<ContainerFacts> = {
   id: 'distroless-users',
   appliesTo: container,
-  why: 'Other images and Kubernetes policies count on these three accounts, and on nobody being able to log in as one.',
+  why: 'Other images and Kubernetes policies rely on these three accounts without a login.',
   when: isDistroless,
   check: async (facts) => {
     const where = '/etc/passwd';
@@ -172,7 +172,7 @@ const distrolessUsers: Rule<ContainerFacts> = {
   },
 };
 
-/** Rules that only containers have. */
+/** Rules for containers only. */
 export const containerOnlyRules: readonly Rule<ContainerFacts>[] = [
   layout,
   inventory,

@@ -17,7 +17,7 @@ const wantedPackages = [
 const packages: Rule<DiskFacts> = {
   id: 'kubernetes-packages',
   appliesTo: kubernetes,
-  why: 'The kubelet and networks of pods start these programs on the node, some of them only when a volume asks for it.',
+  why: 'The kubelet and pod networks run these programs on the node, some of them only for certain volumes.',
   check: async (facts) => {
     const installed = new Set(await facts.packages());
     return wantedPackages
@@ -29,7 +29,7 @@ const packages: Rule<DiskFacts> = {
 const runtime: Rule<DiskFacts> = {
   id: 'containerd-enabled',
   appliesTo: kubernetes,
-  why: 'A kubelet whose runtime does not answer never joins its cluster.',
+  why: 'Without a running runtime, a kubelet never joins its cluster.',
   check: async ({ root }) => {
     const files = await root();
     const unit = 'containerd.service';
@@ -41,7 +41,7 @@ const runtime: Rule<DiskFacts> = {
 const settings: Rule<DiskFacts> = {
   id: 'containerd-settings',
   appliesTo: kubernetes,
-  why: 'Two masters of control groups make a node unstable, and without SELinux one container reads the files of another.',
+  why: "Two managers of control groups make a node unstable; without SELinux a container may read another's files.",
   check: async ({ root }) => {
     const { cgroup, selinux } = await containerdConfig(await root());
     const complaints: Complaint[] = [];
@@ -54,10 +54,10 @@ const settings: Rule<DiskFacts> = {
 const pauseImage: Rule<DiskFacts> = {
   id: 'pause-image-pinned',
   appliesTo: kubernetes,
-  why: 'Every pod starts with this image: one that changes under its name, or is collected, stops all of them.',
+  why: 'Every pod starts with this image: if it changes or is garbage-collected, no pod starts.',
   check: async ({ root }) => {
     const { pause } = await containerdConfig(await root());
-    if (pause === undefined) return [{ message: 'the image of the sandbox is not set', where: mainConfig }];
+    if (pause === undefined) return [{ message: 'the sandbox image is not set', where: mainConfig }];
     const [, tag] = /[^/]:([\w.-]+)$/.exec(pause) ?? [];
     const pinned = pause.includes('@sha256:') || (tag !== undefined && tag !== 'latest');
     return pinned ? [] : [{ message: `${pause} has neither a version nor a digest`, where: mainConfig }];
@@ -72,7 +72,7 @@ interface ContainerdConfig {
   readonly pause: string | undefined;
 }
 
-/** What containerd takes from its configuration, with the files that it imports; versions 3 and 2 of the format. */
+/** The effective configuration of containerd with its imports; format versions 3 and 2. */
 async function containerdConfig(files: Files): Promise<ContainerdConfig> {
   const main = await readToml(files, mainConfig);
   const configs = [main];
@@ -83,7 +83,7 @@ async function containerdConfig(files: Files): Promise<ContainerdConfig> {
       configs.push(await readToml(files, path));
     }
   }
-  // The last word counts.
+  // The last setting counts.
   const find = (...path: readonly string[]): unknown =>
     configs.map((config) => lookUp(config, ['plugins', ...path])).findLast((value) => value !== undefined);
   const either = (...path: readonly string[]): unknown =>
@@ -105,7 +105,8 @@ async function readToml(files: Files, path: string): Promise<TomlTable> {
   try {
     return parse(text);
   } catch (error) {
-    if (error instanceof TomlError) throw unreadable(`${path} is no TOML: ${error.message.split('\n')[0]}`, error);
+    if (error instanceof TomlError)
+      throw unreadable(`${path} is not valid TOML: ${error.message.split('\n')[0]}`, error);
     throw error;
   }
 }
@@ -122,8 +123,8 @@ function strings(value: unknown): string[] {
 }
 
 /**
- * The files of a folder such as `sysctl.d` in the order in which systemd reads them: by name, and of one name only that of
- * the first place (sysctl.d(5), modules-load.d(5)).
+ * The files of a folder such as `sysctl.d` in systemd's order: by name, and of equal names only the first (sysctl.d(5),
+ * modules-load.d(5)).
  */
 function dropIns(files: Files, folder: string): string[] {
   const byName = new Map<string, string>();
@@ -141,14 +142,14 @@ const wantedModules = ['overlay', 'br_netfilter'];
 const modules: Rule<DiskFacts> = {
   id: 'kubernetes-modules',
   appliesTo: kubernetes,
-  why: 'Without br_netfilter packets between pods of a node pass by the rules of services, and its settings cannot be set.',
+  why: 'Without br_netfilter, packets between pods of a node bypass service rules, and its settings do not exist.',
   check: async (facts) => {
     const files = await facts.root();
     const texts = await Promise.all(dropIns(files, 'modules-load.d').map((path) => readSuspect(files, path)));
     const loaded = new Set(texts.flatMap((text) => settingLines(text ?? '')));
     const complaints: Complaint[] = wantedModules
       .filter((name) => !loaded.has(name))
-      .map((name) => ({ message: `${name} is not loaded at the start`, where: '/usr/lib/modules-load.d' }));
+      .map((name) => ({ message: `${name} is not loaded at boot`, where: '/usr/lib/modules-load.d' }));
     const inKernel = await looking(() =>
       eachEntry(facts, async (entry) => {
         const index = await kernelParts(facts, entry);
@@ -170,7 +171,7 @@ const wantedSettings: Readonly<Record<string, number>> = {
   'kernel.panic_on_oops': 1,
 };
 
-/** What is fine above too. */
+/** Settings where higher values are fine, too. */
 const least: Readonly<Record<string, number>> = {
   'fs.inotify.max_user_instances': 8192,
   'fs.inotify.max_user_watches': 524288,
@@ -179,14 +180,14 @@ const least: Readonly<Record<string, number>> = {
 const sysctl: Rule<DiskFacts> = {
   id: 'kubernetes-sysctl',
   appliesTo: kubernetes,
-  why: 'The kubelet refuses a kernel with other settings, pods reach no services, or logs are no longer followed.',
+  why: 'With other settings the kubelet rejects the kernel, pods reach no services, or logs cannot be followed.',
   check: async ({ root }) => {
     const files = await root();
     const found = new Map<string, { readonly value: string; readonly where: string }>();
     for (const where of dropIns(files, 'sysctl.d')) {
       for (const line of settingLines((await readSuspect(files, where)) ?? '')) {
         const [, key, value] = /^-?([^\s=]+)\s*=\s*(.*)$/.exec(line) ?? [];
-        // With a slash first, slashes part the words and dots are dots.
+        // If a slash comes first, slashes separate the words and dots are literal.
         const name = key?.match(/[./]/)?.[0] === '/' ? key.replaceAll('/', '.') : key;
         if (name !== undefined) found.set(name, { value: value!, where });
       }
@@ -204,13 +205,13 @@ const sysctl: Rule<DiskFacts> = {
   },
 };
 
-/** Words that bring back the old control groups, or switch off what pods are limited by. */
+/** Parameters that enable the old control groups, or disable limits of pods. */
 const oldGroups = /^(systemd\.unified_cgroup_hierarchy=(0|no|off|false)|SYSTEMD_CGROUP_.*|cgroup_disable=.*)$/;
 
 const groups: Rule<DiskFacts> = {
   id: 'cgroup-v2',
   appliesTo: kubernetes,
-  why: 'The kubelet limits pods by the unified hierarchy of control groups, and no longer starts on the old one.',
+  why: 'The kubelet limits pods by cgroup v2 and no longer starts on v1.',
   check: (facts) =>
     eachEntry(facts, ({ commandLine }) =>
       commandLine()
@@ -219,7 +220,7 @@ const groups: Rule<DiskFacts> = {
     ),
 };
 
-/** Rules for a node of Kubernetes. */
+/** Rules for a Kubernetes node. */
 export const kubernetesRules: readonly Rule<DiskFacts>[] = [
   packages,
   runtime,

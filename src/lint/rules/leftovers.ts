@@ -12,10 +12,10 @@ import {
 } from '../files.ts';
 import { azureErrorElseWarning, type Complaint, diskError, looking, type Rule } from '../rule.ts';
 
-/** What both disks and containers have. */
+/** Facts common to disks and containers. */
 export interface RootFacts {
   readonly root: () => Promise<Files>;
-  /** Of a disk: undefined where it has no EFI system partition. */
+  /** Disks only: undefined without an EFI system partition. */
   readonly esp?: () => Promise<Files | undefined>;
 }
 
@@ -26,11 +26,11 @@ const everywhere = { ...diskError, container: 'error', wsl: 'error' } as const;
 const noHostKeys: RootRule = {
   id: 'no-ssh-host-keys',
   appliesTo: everywhere,
-  why: 'A host key in an image is the same on every machine and known to all who have the image: anybody could pose as any of them.',
+  why: 'A host key in an image is the same on every machine and known to everyone with the image, who can impersonate them all.',
   check: async ({ root }) => {
     const files = await root();
     return [
-      ...inFolder(files, '/etc/ssh', /^ssh_host_.*_key(\.pub)?$/, 'a host key is left; each machine makes its own'),
+      ...inFolder(files, '/etc/ssh', /^ssh_host_.*_key(\.pub)?$/, 'leftover host key; each machine creates its own'),
       ...unseenBelow(files, '/etc/ssh'),
     ];
   },
@@ -39,12 +39,12 @@ const noHostKeys: RootRule = {
 const noAuthorizedKeys: RootRule = {
   id: 'no-authorized-keys',
   appliesTo: everywhere,
-  why: 'Whoever has the private key to it gets into every machine made from the image.',
+  why: 'The owner of the private key can log in to every machine made from the image.',
   check: async ({ root }) => {
     const files = await root();
-    const message = 'a key that lets somebody in';
+    const message = 'a key that allows logins';
     const all = named(files, /\/\.ssh\/authorized_keys[^/]*$|^\/etc\/ssh\/authorized_keys/, message);
-    // Homes can be elsewhere, or links.
+    // Homes can be elsewhere, or symlinks.
     const inHomes = await looking(async () => {
       const people = accounts((await readSuspect(files, '/etc/passwd')) ?? '');
       const folders = new Set(people.map(({ home }) => posix.join('/', home, '.ssh')));
@@ -61,7 +61,7 @@ const noAuthorizedKeys: RootRule = {
 const noPasswords: RootRule = {
   id: 'no-passwords',
   appliesTo: everywhere,
-  why: 'A password in an image is the password of every machine made from it, and an empty one lets anybody in.',
+  why: 'A password in an image is the password of every machine made from it; an empty one lets anybody in.',
   check: async ({ root }) => {
     const files = await root();
     const complaints: Complaint[] = [];
@@ -70,7 +70,7 @@ const noPasswords: RootRule = {
       const found = await looking(async () =>
         settingLines((await readSuspect(files, path)) ?? '').flatMap((line): Complaint[] => {
           const [name, field] = line.split(':');
-          // A group without a password has none to ask for.
+          // An empty password field of a group means no password.
           const problem = /\/g/.test(path) && field === '' ? undefined : passwordProblem(field);
           return problem === undefined ? [] : [{ message: `${name} has ${problem}`, where: path }];
         }),
@@ -81,7 +81,7 @@ const noPasswords: RootRule = {
   },
 };
 
-/** What a password field of shadow(5) lets in. */
+/** The access that a password field of shadow(5) allows. */
 export function passwordProblem(field: string | undefined): string | undefined {
   if (field === undefined || field === 'x') return undefined;
   if (field === '') return 'an empty password';
@@ -92,11 +92,11 @@ export function passwordProblem(field: string | undefined): string | undefined {
 const noAccounts: RootRule = {
   id: 'no-user-accounts',
   appliesTo: azureErrorElseWarning,
-  why: 'Accounts of people are made when a machine is; one that is in the image is on every machine.',
+  why: 'Personal accounts are created with a machine; one in the image exists on every machine.',
   check: async ({ root }) =>
     accounts((await readSuspect(await root(), '/etc/passwd')) ?? '')
       .filter(({ uid }) => uid >= 1000 && uid < 60_000)
-      .map(({ name, uid }) => ({ message: `${name} (${uid}) is an account of a person`, where: '/etc/passwd' })),
+      .map(({ name, uid }) => ({ message: `${name} (${uid}) is a personal account`, where: '/etc/passwd' })),
 };
 
 /** Accounts in passwd(5). */
@@ -117,7 +117,7 @@ interface Account {
 const machineId: RootRule = {
   id: 'machine-id',
   appliesTo: everywhere,
-  why: 'Machines with one id get one DHCP lease, and their logs mix; each has to make its own at its first start.',
+  why: 'Machines with the same id get the same DHCP lease and mix their logs; each must create its own at first boot.',
   check: async ({ root }) => {
     const files = await root();
     const complaints: Complaint[] = [];
@@ -146,16 +146,16 @@ const secrets = [
 const noSharedSecrets: RootRule = {
   id: 'no-shared-secrets',
   appliesTo: everywhere,
-  why: "Seeds of random numbers and names of hosts are one machine's own; from an image they are everybody's.",
+  why: 'Random seeds and host names belong to one machine; from an image, all machines would share them.',
   check: async ({ root, esp }) => {
     const files = await root();
-    const message = 'each machine must make its own';
+    const message = 'each machine must create its own';
     const inRoot = await Promise.all(
       secrets.map((where) =>
         looking(async () => (((await readSuspect(files, where)) ?? '') === '' ? [] : [{ message, where }])),
       ),
     );
-    // systemd-boot's lies on the EFI system partition, wherever that is mounted.
+    // systemd-boot's is on the EFI system partition, wherever that is mounted.
     const onEsp = await looking(async () => {
       const loader = await esp?.();
       const path = loader && findIgnoringCase(loader, '/loader/random-seed');
@@ -167,27 +167,27 @@ const noSharedSecrets: RootRule = {
 
 const noResolvConf: RootRule = {
   id: 'no-resolv-conf',
-  // WSL has a stricter rule of its own.
+  // WSL has its own, stricter rule.
   appliesTo: { ...diskError, container: 'error' },
-  why: 'Name servers of the machine that built the image are not those of the machines that it makes.',
+  why: 'Name servers of the build machine are not those of the machines made from the image.',
   check: async ({ root }) => {
     const where = '/etc/resolv.conf';
     const lines = settingLines((await readSuspect(await root(), where)) ?? '');
     return lines.length === 0
       ? []
-      : [{ message: `it is left: ${lines[0]}`, where, hint: 'leave it out, or link it to systemd-resolved' }];
+      : [{ message: `leftover: ${lines[0]}`, where, hint: 'remove it, or link it to systemd-resolved' }];
   },
 };
 
 const noLogs: RootRule = {
   id: 'no-logs',
   appliesTo: everywhere,
-  why: 'Logs in an image tell of the machine that built it, and make two builds differ.',
+  why: 'Logs in an image reveal the build machine and make builds differ.',
   check: async ({ root }) =>
     eachFilled(
       await root(),
       '/var/log',
-      (where) => ({ message: 'a log is left', where }),
+      (where) => ({ message: 'a log is left over', where }),
       (path) => posix.basename(path).startsWith('README'),
     ),
 };
@@ -203,13 +203,13 @@ const caches = [
 const noPackageCaches: RootRule = {
   id: 'no-package-caches',
   appliesTo: everywhere,
-  why: 'Repository metadata and packages that were downloaded are out of date when the image is used, and large.',
+  why: 'Downloaded repository metadata and packages are large and soon out of date.',
   check: async ({ root }) => {
     const files = await root();
     return caches.flatMap((folder): Complaint[] => {
       const left = eachFilled(files, folder, (where): Complaint => ({ message: '', where }));
       const seen = left.filter(({ unchecked }) => unchecked !== true);
-      const message = `${seen.length} files are left, such as ${seen[0]?.where}`;
+      const message = `${seen.length} files are left over, such as ${seen[0]?.where}`;
       return [
         ...(seen.length === 0 ? [] : [{ message, where: folder }]),
         ...left.filter((each) => !seen.includes(each)),
@@ -219,9 +219,9 @@ const noPackageCaches: RootRule = {
 };
 
 const states = [
-  { folder: '/var/lib/cloud/instances', what: "cloud-init's state of a machine that ran" },
-  { folder: '/var/lib/cloud/data', what: "cloud-init's state of a machine that ran" },
-  { folder: '/var/lib/waagent', what: "Azure's agent has run" },
+  { folder: '/var/lib/cloud/instances', what: "cloud-init's state of a run" },
+  { folder: '/var/lib/cloud/data', what: "cloud-init's state of a run" },
+  { folder: '/var/lib/waagent', what: "state of Azure's agent" },
   { folder: '/var/lib/dhclient', what: 'a DHCP lease' },
   { folder: '/var/lib/systemd/network', what: 'a DHCP lease' },
   { folder: '/var/lib/NetworkManager', what: 'state of a network' },
@@ -230,32 +230,35 @@ const states = [
 ] as const;
 
 const forgotten = [
-  { pattern: /\/\.(bash_history|python_history|viminfo|lesshst|wget-hsts)$/, what: 'what somebody typed' },
-  { pattern: /^\/root\/(anaconda-ks|original-ks)\.cfg$/, what: 'what the installer was told' },
+  {
+    pattern: /\/\.(bash_history|python_history|viminfo|lesshst|wget-hsts)$/,
+    what: 'the history of an interactive session',
+  },
+  { pattern: /^\/root\/(anaconda-ks|original-ks)\.cfg$/, what: "an installer's answer file" },
   {
     pattern: /^\/etc\/udev\/rules\.d\/(70-persistent-net|75-persistent-net-generator)\.rules$/,
     what: "a network card's address",
   },
-  { pattern: /^\/(etc|usr)\/.*\.rpm(save|new|orig)$/, what: 'a configuration file that was not merged' },
+  { pattern: /^\/(etc|usr)\/.*\.rpm(save|new|orig)$/, what: 'an unmerged configuration file' },
 ];
 
 const noLeftovers: RootRule = {
   id: 'no-leftovers',
   appliesTo: everywhere,
-  why: 'State of the machine that built the image, or that it ran on, is taken by new machines for their own.',
+  why: 'New machines would take the state of a previous machine for their own.',
   check: async ({ root }) => {
     const all = await root();
     return [
       ...states.flatMap(({ folder, what }) =>
-        eachFilled(all, folder, (where) => ({ message: `${what} is left`, where })),
+        eachFilled(all, folder, (where) => ({ message: `${what} is left over`, where })),
       ),
-      ...forgotten.flatMap(({ pattern, what }) => named(all, pattern, `${what} is left`)),
+      ...forgotten.flatMap(({ pattern, what }) => named(all, pattern, `${what} is left over`)),
       ...unseenBelow(all, '/'),
     ];
   },
 };
 
-/** Rules on what an image must not carry over from the machine that made it. */
+/** Rules on what an image must not carry over from the machine that built it. */
 export const leftoverRules: readonly RootRule[] = [
   noHostKeys,
   noAuthorizedKeys,
@@ -269,7 +272,7 @@ export const leftoverRules: readonly RootRule[] = [
   noLeftovers,
 ];
 
-/** A complaint for each file with content below a folder, and for each part of it that could not be looked at. */
+/** A finding for each non-empty file below a folder, and for each unreadable part of it. */
 function eachFilled(
   all: Files,
   folder: string,
@@ -287,7 +290,7 @@ function eachFilled(
   ];
 }
 
-/** A complaint for each file with content in a folder whose name matches; nothing where the folder cannot be seen. */
+/** A finding for each non-empty file in a folder with a matching name; none if the folder is unreadable. */
 function inFolder(all: Files, folder: string, name: RegExp, message: string): Complaint[] {
   const real = canSee(all, folder) ? resolvePath(all, folder) : undefined;
   if (real === undefined) return [];
@@ -300,7 +303,7 @@ function hasContent({ kind, size }: FileNode): boolean {
   return kind !== 'directory' && (kind !== 'file' || size > 0);
 }
 
-/** A complaint for each file with content whose path matches. */
+/** A finding for each non-empty file with a matching path. */
 function named({ nodes }: Files, pattern: RegExp, message: string): Complaint[] {
   return [...nodes]
     .filter(([path, node]) => hasContent(node) && pattern.test(path))

@@ -11,28 +11,28 @@ const gibibyte = 1 << 30;
 const azureFormat: Rule<DiskFacts> = {
   id: 'fixed-vhd',
   appliesTo: azureError,
-  why: 'Azure takes fixed VHDs and no other format.',
+  why: 'Azure accepts fixed VHDs and no other format.',
   check: ({ disk }) =>
-    disk.format === 'vhd' ? [] : [{ message: `the disk is ${disk.format}`, hint: "put vhd among the image's formats" }],
+    disk.format === 'vhd' ? [] : [{ message: `the disk is ${disk.format}`, hint: "add vhd to the image's formats" }],
 };
 
 const vhdFooter: Rule<DiskFacts> = {
   id: 'vhd-footer',
   appliesTo: diskError,
-  why: 'The footer is all that tells a fixed VHD from a raw disk; one wrong field and the upload is refused, or read wrongly.',
+  why: 'Only the footer distinguishes a fixed VHD from a raw disk; with a wrong field, Azure rejects or misreads the upload.',
   when: ({ disk }) => disk.footer !== undefined,
   check: ({ disk }) =>
     footerProblems(disk.footer!, disk.fileSize).map((message) => ({ message, where: `byte ${disk.fileSize - 512}` })),
 };
 
-/** Fields of Microsoft's "Virtual Hard Disk Image Format Specification", as a fixed disk has them. */
+/** Required fields of a fixed disk in Microsoft's "Virtual Hard Disk Image Format Specification". */
 export function footerProblems(footer: Buffer, fileSize: number): string[] {
   if (footer.length < 512 || footer.toString('latin1', 0, 8) !== 'conectix') return ['there is no footer'];
   const problems: string[] = [];
   let sum = 0;
   for (const [index, byte] of footer.entries()) if (index < 64 || index >= 68) sum += byte;
   if (footer.readUInt32BE(64) !== ~sum >>> 0) problems.push('its checksum is wrong');
-  if ((footer.readUInt32BE(8) & 2) === 0) problems.push('bit 1 of the features, which is always set, is not');
+  if ((footer.readUInt32BE(8) & 2) === 0) problems.push('bit 1 of the features must be set, but is not');
   if (footer.readUInt32BE(12) !== 0x00010000) problems.push('the format version is not 1.0');
   const type = footer.readUInt32BE(60);
   if (type !== 2)
@@ -46,7 +46,7 @@ export function footerProblems(footer: Buffer, fileSize: number): string[] {
   }
   const { cylinders, heads, sectors } = vhdGeometry(current);
   const written = [footer.readUInt16BE(56), footer.readUInt8(58), footer.readUInt8(59)].join('/');
-  // The second is what qemu writes when it is told to keep the exact size.
+  // qemu writes the second one when it keeps the exact size.
   if (![`${cylinders}/${heads}/${sectors}`, '65535/16/255'].includes(written)) {
     problems.push(`the geometry is ${written}, not ${cylinders}/${heads}/${sectors}`);
   }
@@ -57,7 +57,7 @@ export function footerProblems(footer: Buffer, fileSize: number): string[] {
 const diskSize: Rule<DiskFacts> = {
   id: 'disk-size',
   appliesTo: azureError,
-  why: 'Azure refuses disks that are no whole number of MiB, and system disks of more than 1023 GiB.',
+  why: 'Azure rejects disks that are not a whole number of MiB, and system disks of more than 1023 GiB.',
   check: ({ disk }) => {
     const complaints: Complaint[] = [];
     if (disk.size % mebibyte !== 0) complaints.push({ message: `${disk.size} bytes are no whole number of MiB` });
@@ -69,14 +69,14 @@ const diskSize: Rule<DiskFacts> = {
 const gptPrimary: Rule<DiskFacts> = {
   id: 'gpt-primary',
   appliesTo: diskError,
-  why: 'Firmware reads the partition table by its header and CRCs, and treats a damaged one as none.',
+  why: "Firmware checks the partition table's header and CRCs, and ignores a damaged one.",
   check: ({ copies }) => copyComplaints(copies().primary),
 };
 
 const gptBackup: Rule<DiskFacts> = {
   id: 'gpt-backup',
   appliesTo: diskError,
-  why: 'The copy in the last sector is what is left when the first one is damaged; a disk that grew without it moving is told damaged by many tools.',
+  why: 'The copy in the last sector is the backup of the first one; if a disk grows and the copy does not move, many tools report it as damaged.',
   check: ({ copies }) => {
     const { primary, backup } = copies();
     const complaints = copyComplaints(backup);
@@ -93,7 +93,7 @@ function copyComplaints({ problems, lba }: GptCopy): Complaint[] {
 const protectiveMbr: Rule<DiskFacts> = {
   id: 'protective-mbr',
   appliesTo: diskError,
-  why: 'Without an entry that covers the disk, programs that know no GPT take it for empty; the signature makes a BIOS start it.',
+  why: 'Without a protective entry, programs without GPT support take the disk for empty; a BIOS needs the signature to boot it.',
   check: ({ disk }) => {
     const first = disk.read(0, sector);
     const where = 'sector 0';
@@ -106,7 +106,7 @@ const protectiveMbr: Rule<DiskFacts> = {
 const partitionPlaces: Rule<DiskFacts> = {
   id: 'partition-places',
   appliesTo: diskError,
-  why: 'Partitions that overlap, or lie over the tables, destroy each other with the first write.',
+  why: 'Partitions that overlap each other or the tables are destroyed by the first write.',
   check: ({ gpt }) => {
     const { primary, backup, partitions } = gpt();
     const { first, last } = [primary, backup].find((copy) => copy.partitions === partitions)!.usable;
@@ -116,7 +116,7 @@ const partitionPlaces: Rule<DiskFacts> = {
       const where = partitionName(each);
       if (each.size <= 0) complaints.push({ message: 'it ends before it starts', where });
       if (each.offset < first * sector || each.offset + each.size > (last + 1) * sector) {
-        complaints.push({ message: `it lies outside of the usable sectors ${first} to ${last}`, where });
+        complaints.push({ message: `it is outside of the usable sectors ${first} to ${last}`, where });
       }
       if (before !== undefined && before.offset + before.size > each.offset) {
         complaints.push({ message: `it overlaps ${partitionName(before)}`, where });
@@ -130,7 +130,7 @@ const partitionPlaces: Rule<DiskFacts> = {
 const partitionAlignment: Rule<DiskFacts> = {
   id: 'partition-alignment',
   appliesTo: azureErrorElseWarning,
-  why: "Writes that straddle the storage's own blocks are done twice; starts at whole MiB never do.",
+  why: "Writes across the storage's own blocks are done twice; alignment to 1 MiB avoids that.",
   check: ({ gpt }) =>
     gpt()
       .partitions.filter(({ offset }) => offset % mebibyte !== 0)
@@ -143,13 +143,13 @@ const volumesByType: Readonly<Record<string, string>> = {
   [otherTypes.luks]: 'LUKS',
 };
 
-/** Types of partitions that hold code or data and no file system. */
+/** Partition types with code or data instead of a file system. */
 const withoutFileSystem = new Set<string>([otherTypes.biosBoot, otherTypes.reserved]);
 
 const plainPartitions: Rule<DiskFacts> = {
   id: 'plain-partitions',
   appliesTo: diskError,
-  why: 'A system disk of plain partitions can be attached to another machine for repair, and grows without further tools.',
+  why: 'Plain partitions can be repaired on another machine, and grow without further tools.',
   check: ({ contents }) =>
     contents().flatMap(({ partition, content }): Complaint[] => {
       const where = partitionName(partition);
@@ -164,7 +164,7 @@ const plainPartitions: Rule<DiskFacts> = {
 const noSwapPartition: Rule<DiskFacts> = {
   id: 'no-swap-partition',
   appliesTo: { ...azureErrorElseWarning, kubernetes: 'error' },
-  why: 'Swap belongs on the temporary disk of a machine, or nowhere: on the system disk it is slow and costs.',
+  why: "Swap belongs on a machine's temporary disk, if anywhere: on the system disk it is slow and expensive.",
   check: ({ contents }) =>
     contents().flatMap(({ partition, content }): Complaint[] => {
       const where = partitionName(partition);
@@ -172,8 +172,7 @@ const noSwapPartition: Rule<DiskFacts> = {
         return [{ message: 'it is swap', where }];
       }
       const hidden = content.state === 'known' ? volumeTypes.get(content.type) : undefined;
-      if (hidden !== undefined)
-        return [{ message: `it is ${hidden}, which is not looked into`, where, unchecked: true }];
+      if (hidden !== undefined) return [{ message: `it is ${hidden}, which is not supported`, where, unchecked: true }];
       if (content.state !== 'unknown' || withoutFileSystem.has(partition.type)) return [];
       return [{ message: content.why, where, unchecked: true }];
     }),
@@ -181,7 +180,7 @@ const noSwapPartition: Rule<DiskFacts> = {
 
 const legacyBootable = 4n;
 
-/** What a BIOS could start, or why it could not. */
+/** Whether a BIOS could boot the disk, or why not. */
 export function biosBootProblem({ gpt, disk }: DiskFacts): string | undefined {
   const blank = (bytes: Buffer) => bytes.every((byte) => byte === 0);
   if (blank(disk.read(0, 440))) return 'there is no boot code in sector 0';
@@ -191,22 +190,22 @@ export function biosBootProblem({ gpt, disk }: DiskFacts): string | undefined {
     ({ type, attributes, offset }) =>
       (type === otherTypes.biosBoot || (attributes & legacyBootable) !== 0n) && !blank(disk.read(offset, sector)),
   );
-  // Code can also lie between the table and the first partition.
+  // Code can also be between the table and the first partition.
   const between = disk.read(34 * sector, Math.max(0, Math.min(firstStart, 16 * mebibyte) - 34 * sector));
-  return second || !blank(between) ? undefined : 'the boot code in sector 0 has nothing that it could load';
+  return second || !blank(between) ? undefined : 'the boot code in sector 0 has no second stage to load';
 }
 
 const biosBoot: Rule<DiskFacts> = {
   id: 'bios-boot-code',
   appliesTo: { 'azure-gen1': 'error' },
-  why: 'Generation 1 machines start by BIOS: code in the first sector, and a boot loader that it finds.',
+  why: 'Generation 1 machines boot by BIOS: by code in the first sector that loads a boot loader.',
   check: (facts) => {
     const problem = biosBootProblem(facts);
     return problem === undefined ? [] : [{ message: problem, where: 'sector 0' }];
   },
 };
 
-/** Rules on the artefact's format and its partitions. */
+/** Rules on the artefact's format and partitions. */
 export const partitionRules: readonly Rule<DiskFacts>[] = [
   azureFormat,
   vhdFooter,

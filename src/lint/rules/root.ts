@@ -7,13 +7,13 @@ import { azureErrorElseWarning, type Complaint, diskError, looking, type Rule, u
 import { isEnabled } from '../units.ts';
 import { eachEntry } from './boot.ts';
 
-/** For a node of Kubernetes no less than for Azure. */
+/** For Kubernetes nodes as well as Azure. */
 const errorElseWarning = { ...azureErrorElseWarning, kubernetes: 'error' } as const;
 
 const rootFileSystem: Rule<DiskFacts> = {
   id: 'root-file-system',
   appliesTo: diskError,
-  why: 'A root that its own checker complains of loses files, or is mounted read-only.',
+  why: 'A root with file system errors loses files, or is mounted read-only.',
   check: async (facts) => {
     const where = partitionName(facts.rootPartition());
     return (await facts.rootProblems()).map((message) => ({ message, where }));
@@ -23,7 +23,7 @@ const rootFileSystem: Rule<DiskFacts> = {
 export const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
   id: 'os-release',
   appliesTo: { ...diskError, container: 'error', wsl: 'error' },
-  why: 'Scanners, agents and cloud-init know a system by os-release, and take what has none for unknown.',
+  why: 'Scanners, agents and cloud-init identify a system by os-release.',
   check: async ({ root }) => {
     const where = '/etc/os-release';
     const text = await readText(await root(), where);
@@ -38,12 +38,12 @@ export const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
 export const rpmDatabase: Rule<Pick<DiskFacts, 'root' | 'packages'>> = {
   id: 'rpm-database',
   appliesTo: { ...diskError, wsl: 'error' },
-  why: 'Without the RPM database nothing can be updated, and scanners see no packages.',
+  why: 'Without the RPM database, packages cannot be updated, and scanners see none.',
   check: async ({ packages, root }) => {
     const files = await root();
     const where = rpmDatabases.find((path) => findFile(files, path) !== undefined);
     const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
-    if (where === undefined && other !== undefined) throw unreadable(`${other} is a database that is not read here`);
+    if (where === undefined && other !== undefined) throw unreadable(`${other} is an unsupported database`);
     if (where === undefined) return [{ message: 'there is none', where: rpmDatabases[0]! }];
     return (await packages()).length > 0 ? [] : [{ message: 'it has no packages', where }];
   },
@@ -52,7 +52,7 @@ export const rpmDatabase: Rule<Pick<DiskFacts, 'root' | 'packages'>> = {
 const noSwapInFstab: Rule<DiskFacts> = {
   id: 'no-swap-in-fstab',
   appliesTo: errorElseWarning,
-  why: 'Swap belongs on the temporary disk of a machine, which an agent sets up; the kubelet starts with none.',
+  why: "Swap belongs on a machine's temporary disk, set up by an agent; the kubelet starts only without swap.",
   check: async ({ root }) =>
     (await fstabMounts(await root()))
       .filter(({ type }) => type === 'swap')
@@ -62,7 +62,7 @@ const noSwapInFstab: Rule<DiskFacts> = {
 const fstabOnDisk: Rule<DiskFacts> = {
   id: 'fstab-on-disk',
   appliesTo: diskError,
-  why: 'A file system that fstab names and that is not there stops the start for a minute and a half, then for good.',
+  why: 'A missing file system in fstab delays the boot by a minute and a half, then stops it.',
   check: async (facts) => {
     const where = '/etc/fstab';
     return (await fstabMounts(await facts.root())).flatMap((mount): Complaint[] => {
@@ -70,7 +70,7 @@ const fstabOnDisk: Rule<DiskFacts> = {
       if (mayBeMissing(mount) || source === 'kernel' || source === 'folder') return [];
       const located =
         source === 'network'
-          ? ({ state: 'unknown', why: `${mount.device} comes over the network` } as const)
+          ? ({ state: 'unknown', why: `${mount.device} is a network file system` } as const)
           : locateDevice(facts.contents(), mount.device);
       if (located.state === 'found') return [];
       if (located.state === 'unknown') return [{ message: located.why, where, unchecked: true }];
@@ -82,7 +82,7 @@ const fstabOnDisk: Rule<DiskFacts> = {
 const selinux: Rule<DiskFacts> = {
   id: 'selinux-enforcing',
   appliesTo: errorElseWarning,
-  why: 'SELinux confines each service; a system that starts without it has to be relabelled before it can be turned on.',
+  why: 'SELinux confines each service; a system booted without it must be relabelled before enabling it.',
   check: async (facts) => {
     const files = await facts.root();
     const where = '/etc/selinux/config';
@@ -111,7 +111,7 @@ const selinux: Rule<DiskFacts> = {
     );
     complaints.push(...switched);
     if (nodeAt(files, '/.autorelabel') !== undefined) {
-      complaints.push({ message: 'the first start would relabel everything and start again', where: '/.autorelabel' });
+      complaints.push({ message: 'the first boot would relabel everything and reboot', where: '/.autorelabel' });
     }
     return complaints;
   },
@@ -120,7 +120,7 @@ const selinux: Rule<DiskFacts> = {
 const selinuxLabels: Rule<DiskFacts> = {
   id: 'selinux-labels',
   appliesTo: errorElseWarning,
-  why: 'What has no context is unlabeled_t to the policy, which no service may read.',
+  why: 'Files without a context are unlabeled_t, which no service may read.',
   when: async ({ root }) => resolvePath(await root(), '/etc/selinux/config') !== undefined,
   check: async ({ root }) => {
     const files = await root();
@@ -138,17 +138,17 @@ const selinuxLabels: Rule<DiskFacts> = {
 const sshd: Rule<DiskFacts> = {
   id: 'sshd-enabled',
   appliesTo: azureErrorElseWarning,
-  why: 'The secure shell is the way into a cloud machine; one without it cannot be reached.',
+  why: 'SSH is the access to a cloud machine; without it, the machine cannot be reached.',
   check: async ({ root }) => {
     const files = await root();
     const units = ['sshd.service', 'sshd.socket', 'ssh.service', 'ssh.socket'];
     return units.some((unit) => isEnabled(files, unit))
       ? []
-      : [{ message: 'neither sshd.service nor sshd.socket starts with the system', where: '/etc/systemd/system' }];
+      : [{ message: 'neither sshd.service nor sshd.socket starts at boot', where: '/etc/systemd/system' }];
   },
 };
 
-/** `KEY=value` lines, quotes taken off, the last one counts. */
+/** `KEY=value` lines without quotes; the last one counts. */
 export function shellSettings(text: string): ReadonlyMap<string, string> {
   return new Map(
     settingLines(text).flatMap((line): [string, string][] => {
@@ -158,7 +158,7 @@ export function shellSettings(text: string): ReadonlyMap<string, string> {
   );
 }
 
-/** Rules on the system in the root of a disk. */
+/** Rules on the root file system of a disk. */
 export const rootRules: readonly Rule<DiskFacts>[] = [
   rootFileSystem,
   osRelease,

@@ -8,7 +8,7 @@ import { hasUnit, isMasked } from '../units.ts';
 import type { WslFacts } from '../wsl-facts.ts';
 import { accounts } from './leftovers.ts';
 
-// Microsoft's rules for distributions that come as a .wsl file: learn.microsoft.com, "Build a custom Linux distribution for WSL".
+// Microsoft's rules for .wsl distributions: learn.microsoft.com, "Build a custom Linux distribution for WSL".
 
 const wsl = { wsl: 'error' } as const;
 const mebibyte = 1 << 20;
@@ -16,7 +16,7 @@ const mebibyte = 1 << 20;
 const archive: Rule<WslFacts> = {
   id: 'wsl-archive',
   appliesTo: wsl,
-  why: 'WSL unpacks a tar that gzip compressed, and takes the top of it for the root; others fail on some of its versions.',
+  why: 'WSL unpacks a gzipped tar with the root at its top; other formats fail with some versions.',
   check: ({ archive: { compression, problem, root } }) => {
     if (problem !== undefined) return [{ message: problem }];
     if (compression !== 'gzip') {
@@ -46,7 +46,7 @@ const distributionKeys = [
 const conf: Rule<WslFacts> = {
   id: 'wsl-distribution-conf',
   appliesTo: wsl,
-  why: 'By this file WSL knows the name of the distribution and what to do at the first start; keys that it does not know are an error to it.',
+  why: "This file defines the distribution's name and its setup at first start; WSL rejects unknown keys.",
   check: async (facts) => {
     const files = await facts.root();
     const complaints = fileProblems(files, distributionConf, { modes: [0o644, 0o664] });
@@ -54,12 +54,15 @@ const conf: Rule<WslFacts> = {
     const settings = await distribution(facts);
     const where = distributionConf;
     for (const key of settings.keys()) {
-      if (!distributionKeys.includes(key)) complaints.push({ message: `${key} is no key of it`, where });
+      if (!distributionKeys.includes(key)) complaints.push({ message: `unknown key ${key}`, where });
     }
     const name = settings.get('oobe.defaultname') ?? '';
     if (name === '') complaints.push({ message: 'oobe.defaultName is missing', where });
     else if (!/^[A-Za-z0-9._-]+$/.test(name)) {
-      complaints.push({ message: `oobe.defaultName ${name} has more than letters, digits and . _ -`, where });
+      complaints.push({
+        message: `oobe.defaultName ${name} has characters other than letters, digits and . _ -`,
+        where,
+      });
     }
     const uid = settings.get('oobe.defaultuid');
     if (uid !== '1000') complaints.push({ message: `oobe.defaultUid is ${uid ?? 'missing'}, not 1000`, where });
@@ -70,7 +73,7 @@ const conf: Rule<WslFacts> = {
 const firstRun: Rule<WslFacts> = {
   id: 'wsl-first-run',
   appliesTo: wsl,
-  why: 'The first start makes the account of the person; without it everybody works as root.',
+  why: "The first start creates the user's account; without it, users work as root.",
   check: async (facts) => {
     const command = (await distribution(facts)).get('oobe.command');
     if (command === undefined) return [{ message: 'oobe.command is missing', where: distributionConf }];
@@ -84,7 +87,7 @@ const firstRun: Rule<WslFacts> = {
 const appearance: Rule<WslFacts> = {
   id: 'wsl-appearance',
   appliesTo: wsl,
-  why: 'The icon of the start menu and the profile of the terminal are read from the image, in places where people do not delete them.',
+  why: "The start menu's icon and the terminal's profile are read from the image, in places where users do not delete them.",
   check: async (facts) => {
     const files = await facts.root();
     const settings = await distribution(facts);
@@ -109,7 +112,7 @@ const appearance: Rule<WslFacts> = {
   },
 };
 
-/** Two bytes of zero, and type 1. */
+/** Two zero bytes, then type 1. */
 const iconMagic = '00000100';
 
 function isJson(text: string): boolean {
@@ -124,9 +127,9 @@ function isJson(text: string): boolean {
 interface Wanted {
   readonly modes: readonly number[];
   readonly folders?: readonly string[];
-  /** bytes */
+  /** Size limit in bytes. */
   readonly largest?: number;
-  /** Whether it may belong to another group than root's. */
+  /** Whether it may belong to a group other than root's. */
   readonly anyGroup?: boolean;
 }
 
@@ -151,7 +154,7 @@ function fileProblems(files: Files, where: string, { modes, folders, largest, an
 const systemd: Rule<WslFacts> = {
   id: 'wsl-systemd',
   appliesTo: wsl,
-  why: 'Without it WSL starts its own init, and no service runs; other settings are for those who use it to make.',
+  why: 'Without it, WSL starts its own init and no service runs; other settings are up to the user.',
   check: async ({ root }) => {
     const files = await root();
     const where = '/etc/wsl.conf';
@@ -161,7 +164,7 @@ const systemd: Rule<WslFacts> = {
     const settings = iniSettings(text);
     if (settings.get('boot.systemd') !== 'true') complaints.push({ message: 'systemd is not true in [boot]', where });
     for (const key of settings.keys()) {
-      if (key !== 'boot.systemd') complaints.push({ message: `${key} is set, which is for the user to do`, where });
+      if (key !== 'boot.systemd') complaints.push({ message: `${key} is set, which is up to the user`, where });
     }
     return complaints;
   },
@@ -170,7 +173,7 @@ const systemd: Rule<WslFacts> = {
 const wslAccounts: Rule<WslFacts> = {
   id: 'wsl-accounts',
   appliesTo: wsl,
-  why: 'root is 0, and the number of the first account must be free for the one that the first start makes.',
+  why: "root must be 0, and the first account's number must be free for the account created at first start.",
   check: async (facts) => {
     const files = await facts.root();
     const where = '/etc/passwd';
@@ -191,7 +194,7 @@ const wslAccounts: Rule<WslFacts> = {
 const programs: Rule<WslFacts> = {
   id: 'wsl-programs',
   appliesTo: wsl,
-  why: 'WSL runs a shell and init by these names, and they must be programs of one architecture.',
+  why: 'WSL runs a shell and init by these names; they must be of one architecture.',
   check: async ({ root }) => {
     const files = await root();
     const complaints: Complaint[] = [];
@@ -209,7 +212,7 @@ const programs: Rule<WslFacts> = {
   },
 };
 
-/** What does WSL's own work, or undoes it. */
+/** Units that duplicate or undo WSL's own work. */
 const unwanted = [
   'NetworkManager-wait-online.service',
   'NetworkManager.service',
@@ -230,7 +233,7 @@ const unwanted = [
 const units: Rule<WslFacts> = {
   id: 'wsl-units',
   appliesTo: wsl,
-  why: 'WSL sets up the network, names, devices and /tmp itself; units that do it too fail, or take away what it made.',
+  why: 'WSL sets up the network, names, devices and /tmp itself; units that do so, too, fail or undo it.',
   check: async ({ root }) => {
     const files = await root();
     return unwanted
@@ -242,11 +245,11 @@ const units: Rule<WslFacts> = {
 const noKernel: Rule<WslFacts> = {
   id: 'wsl-no-kernel',
   appliesTo: wsl,
-  why: "WSL brings its own kernel: another one's files are never used, and large.",
+  why: "WSL has its own kernel: another kernel's files are large and never used.",
   check: async ({ root }) => {
     const files = await root();
     const found = [...files.nodes].filter(([path, { kind }]) => kind === 'file' && isKernel(path));
-    return [...found.map(([where]) => ({ message: 'it is of a kernel', where })), ...unseenBelow(files, '/')];
+    return [...found.map(([where]) => ({ message: 'it is part of a kernel', where })), ...unseenBelow(files, '/')];
   },
 };
 
@@ -258,14 +261,14 @@ function isKernel(path: string): boolean {
 const noResolvConf: Rule<WslFacts> = {
   id: 'wsl-no-resolv-conf',
   appliesTo: wsl,
-  why: 'WSL writes /etc/resolv.conf at each start; one that is there, or a link to nowhere, keeps it from that.',
+  why: 'WSL writes /etc/resolv.conf at each start; an existing file or a dangling symlink prevents that.',
   check: async ({ root }) => {
     const where = '/etc/resolv.conf';
-    return nodeAt(await root(), where) === undefined ? [] : [{ message: 'it is there', where }];
+    return nodeAt(await root(), where) === undefined ? [] : [{ message: 'it exists', where }];
   },
 };
 
-/** Rules that only images for WSL have. */
+/** Rules for WSL images only. */
 export const wslOnlyRules: readonly Rule<WslFacts>[] = [
   archive,
   conf,
