@@ -32,7 +32,7 @@ function loginTo(toolbox: Toolbox, dir: string, port: number, user: string): Log
   };
 }
 
-test('cloud-init lets in who has the injected key, under enforcing SELinux, and the root is as large as the disk', async () => {
+test('cloud-init installs the injected key under enforcing SELinux, and the root fills the disk', async () => {
   const toolbox = await tools('test');
   const dir = await newFolder('cloud');
   const key = await makeKey(toolbox, dir);

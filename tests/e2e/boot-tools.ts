@@ -18,11 +18,11 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
 
-    test('the guest of the KVM probe runs to its end where nothing is broken', async () => {
+    test('the KVM probe’s guest runs to its end without faults', async () => {
       expect(await probeAccelerator(toolbox, 'tcg')).toBeUndefined();
     });
 
-    test('a disk that nothing starts from is a report, and is not written', async () => {
+    test('a disk without a boot loader gives a report and is not written', async () => {
       const path = join(folder, 'empty.raw');
       await writeFile(path, '');
       await truncate(path, 1 << 20);
@@ -45,7 +45,7 @@ export function bootAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect(await fileDigest(path)).toBe(before);
     });
 
-    test('what QEMU refuses is an error with its words', async () => {
+    test('an error of QEMU is reported with its message', async () => {
       const path = join(folder, 'one.raw');
       await writeFile(path, Buffer.alloc(1 << 20));
       const start = bootCheck(

@@ -5,7 +5,7 @@ import { fileDigest } from '../../src/base/digest.ts';
 import type { BootReport } from '../../src/boot/boot-check.ts';
 import { imageRecord, newFolder, shared, weir } from './weir.ts';
 
-test('vm-base starts, is well under enforcing SELinux, and installs a signed package', async () => {
+test('vm-base boots under enforcing SELinux and installs a signed package', async () => {
   const result = await weir(['-C', shared.project, 'boot', 'vm-base', '--check', '--out', shared.out]);
   const report = JSON.parse(result.stdout) as BootReport;
   expect(report.failures, result.stderr).toEqual([]);
@@ -41,7 +41,7 @@ while test -e /run/user/1000; do sleep 1; done
 ls -Z /var/log/wtmp.db
 `;
 
-test('the same disk starts by BIOS, from SATA, and denies an administrator nothing', async () => {
+test('the same disk boots by BIOS from SATA, without denials for an administrator', async () => {
   const script = join(await newFolder('run'), 'run.sh');
   await writeFile(script, firstDay);
   const words = ['boot', 'vm-base', '--firmware', 'bios', '--disk-bus', 'sata', '--check', '--run', script];

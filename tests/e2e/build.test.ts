@@ -36,8 +36,8 @@ const images = [
   'wsl',
 ];
 
-describe('what a build leaves', () => {
-  test('every stage has its line', () => {
+describe('the output of a build', () => {
+  test('has a line for every stage', () => {
     expect(first.stages.map((stage) => stage.name)).toEqual([
       'toolbox',
       'seed',
@@ -64,7 +64,7 @@ describe('what a build leaves', () => {
     }
   });
 
-  test('release.json names every package that is published, by its digest', async () => {
+  test('release.json names every published package by digest', async () => {
     const record = await releaseRecord();
     expect(record.snapshot).toBe(first.snapshot);
     for (const channel of record.channels) {
@@ -80,7 +80,7 @@ describe('what a build leaves', () => {
     expect(without.map((pkg) => pkg.nevra.replace(/-[^-]+-[^-]+$/, '')).sort()).toEqual(Object.keys(own).sort());
   });
 
-  test('release.json names every file of every image, by its digest', async () => {
+  test('release.json names every file of every image by digest', async () => {
     const record = await releaseRecord();
     expect(record.images.map((image) => image.name)).toEqual(images);
     for (const image of record.images) {
@@ -93,19 +93,19 @@ describe('what a build leaves', () => {
     }
   });
 
-  test('nothing has a temporary name', async () => {
+  test('no temporary files are left', async () => {
     const names = await readdir(shared.out, { recursive: true });
     expect(names.filter((name) => /(^|\/)\.|\.tmp$/.test(name))).toEqual([]);
   });
 
-  test('a fixed VHD ends in its footer and its data is a whole number of MiB', async () => {
+  test('a fixed VHD ends with its footer and is a whole number of MiB', async () => {
     const vhd = join(shared.out, 'images', 'vm-base', 'vm-base.vhd');
     const { size } = await stat(vhd);
     expect((size - 512) % (1 << 20)).toBe(0);
   });
 });
 
-test('rendered specs in the checkout are what the project says today', async () => {
+test('rendered specs in the checkout are up to date', async () => {
   const { progress } = await sharedWorkspace();
   const workspace = await openWorkspace({ directory: join(installRoot, 'distro'), out: shared.out, progress });
   const root = join(installRoot, 'distro', 'specs');
@@ -116,7 +116,7 @@ test('rendered specs in the checkout are what the project says today', async () 
   expect(orphanedFolders(root, new Set(workspace.project.components.keys()))).toEqual([]);
 });
 
-test('a second build finds everything done and changes nothing', async () => {
+test('a second build is fully cached and changes nothing', async () => {
   const before = await releaseRecord();
   const again = await weirOk(['-C', shared.project, 'build', '--out', shared.out]);
   expect(again.stages.filter((stage) => !stage.cached)).toEqual([]);
@@ -125,7 +125,7 @@ test('a second build finds everything done and changes nothing', async () => {
   expect(await releaseRecord()).toEqual(before);
 });
 
-test('one changed overlay: that component is built and no other, and the snapshot is a new one', async () => {
+test('a changed overlay rebuilds only its component and gives a new snapshot', async () => {
   const overlay = `
 [[components.dos2unix.overlays]]
 type = "spec-append-lines"

@@ -39,7 +39,7 @@ async function edit(path: string, from: string, to: string): Promise<void> {
 const cachedStages = ({ stages }: BuildResult): string[] =>
   stages.filter((stage) => stage.cached).map((stage) => stage.name);
 
-test('a Weir with other comments finds all as it was; one with other code makes the image again, the same', async () => {
+test('changed comments in Weir keep everything cached; changed code rebuilds the image with the same bytes', async () => {
   const first = await build();
   const made = await imageRecord(image, out);
   expect(first.images[0]!.cached).toBe(false);

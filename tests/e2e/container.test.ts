@@ -11,7 +11,7 @@ import { blobFile, layout, readConfig, readIndex, readManifest, startContainer, 
 import { filesBelow, imageRecord, newFolder, tools } from './weir.ts';
 
 describe('the OCI layout', () => {
-  test('says which version it is, and its index names one image a platform', async () => {
+  test('states its version, and its index names one image per platform', async () => {
     expect(JSON.parse(await readFile(join(layout, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
     const index = await readIndex();
     expect(index).toMatchObject({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json' });
@@ -23,7 +23,7 @@ describe('the OCI layout', () => {
     });
   });
 
-  test('has every blob it names, of that size and digest, and no others', async () => {
+  test('has exactly the blobs that it names, with their size and digest', async () => {
     const manifest = await readManifest();
     const named = [...(await readIndex()).manifests, manifest.config, ...manifest.layers];
     for (const { digest, size } of named) {
@@ -46,7 +46,7 @@ describe('the OCI layout', () => {
   });
 });
 
-describe("the field's tools", () => {
+describe('other tools', () => {
   let toolbox: Toolbox;
   beforeAll(async () => {
     toolbox = await tools('test');
@@ -96,7 +96,7 @@ describe("the field's tools", () => {
 });
 
 describe('the container runs', () => {
-  test('its shell, package database and package manager', async () => {
+  test('with shell, package database and package manager', async () => {
     const toolbox = await tools();
     const container = await startContainer(toolbox, await unpackContainer(toolbox));
     const script = '. /etc/os-release && echo "$ID $VERSION_ID $IMAGE_ID" && rpm -qa | wc -l && dnf5 --version';

@@ -56,10 +56,10 @@ interface Report {
   readonly computed: readonly { readonly filename: string; readonly hash: string }[];
 }
 
-describe('a source file that a script makes', () => {
+describe('a source file made by a script', () => {
   let hash: string;
 
-  test('tells its hash, and is the archive of what the script has left', async () => {
+  test('prints its hash and archives the script’s output', async () => {
     expect(JSON.parse((await prepare('gen0')).stdout)).toMatchObject({ error: { code: 'no-hash' } });
     const result = await prepare('gen1', '--allow-no-hashes');
     expect(result.code, result.stderr).toBe(0);
@@ -80,7 +80,7 @@ describe('a source file that a script makes', () => {
     ]);
   });
 
-  test('comes from the cache once its hash is known, without a sandbox', async () => {
+  test('comes from the cache without a sandbox, once its hash is known', async () => {
     await configure(hash);
     const result = await weir(['-C', project, 'component', 'prepare', 'gen', '-o', join(shared.work, 'gen2')], {
       env: { WEIR_OFFLINE: '1' },
@@ -93,20 +93,20 @@ describe('a source file that a script makes', () => {
     expect(first!.equals(second!)).toBe(true);
   });
 
-  test('is the same when it is made again', async () => {
+  test('is reproducible', async () => {
     await writeFile(component('make-gen.sh'), `${script}\n# nothing that counts\n`);
     const result = await prepare('gen3');
     expect(result.code, result.stderr).toBe(0);
   });
 
-  test('is refused where another one comes out', async () => {
+  test('is rejected if its hash differs', async () => {
     await writeFile(component('make-gen.sh'), script.replace('sort', 'sort -r'));
     const result = await prepare('gen4');
     expect(result.code).toBe(1);
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'wrong-hash', where: { component: 'gen' } } });
   });
 
-  test('tells what the script said where that fails', async () => {
+  test('reports the script’s output on failure', async () => {
     await writeFile(component('make-gen.sh'), '#!/bin/sh\necho no luck >&2\nexit 3\n');
     await chmod(component('make-gen.sh'), 0o644);
     const { error } = JSON.parse((await prepare('gen5')).stdout) as { error: { code: string; details: string[] } };

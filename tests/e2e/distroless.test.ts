@@ -36,14 +36,14 @@ describe.each([
       .map((each) => relative(root, join(each.parentPath, each.name)));
   });
 
-  test('has no shell and no package manager, and is as small as it says', async () => {
+  test('has no shell and no package manager, and keeps its size limit', async () => {
     const programs = files.filter((path) => /^usr\/s?bin\//.test(path)).map((path) => `/${path}`);
     const forbidden = /\/(?:ba|da|z|k|c|tc)?sh$|\/(?:busybox|rpm|rpm2.*|dnf.*|microdnf|yum|apt.*|dpkg.*)$/;
     expect(programs.filter((path) => forbidden.test(path))).toEqual(shell === undefined ? [] : [shell]);
     expect((await imageRecord(name)).installedSize).toBeLessThan(megabytes * 2 ** 20);
   });
 
-  test('has certificates, time zones, accounts, a place for temporaries, and says what it is', async () => {
+  test('has certificates, time zones, accounts, temporary folders and os-release', async () => {
     const text = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
     expect(await text('etc/pki/tls/certs/ca-bundle.crt')).toMatch(/-----BEGIN CERTIFICATE-----/);
     expect(files).toContain('usr/share/zoneinfo/Europe/Paris');
@@ -56,7 +56,7 @@ describe.each([
     expect((await readConfig(layoutOf(name))).config.User).toBe('65532');
   });
 
-  test('scanners see every package, in the database and in both lists, and licences are there', async () => {
+  test('scanners find every package in the database and both lists, with licences', async () => {
     const { packages } = await imageRecord(name);
     const named = packages.map((pkg) => pkg.name).sort();
     const query = ['rpm', '--root', root, '--dbpath', '/usr/lib/sysimage/rpm', '-qa', '--qf', '%{NAME}\\n'];
@@ -103,7 +103,7 @@ describe('a language runs', () => {
     expect([said.code, said.stdout]).toEqual([0, says]);
   });
 
-  test('the entry point is what the image is for', async () => {
+  test('the entry point runs the interpreter', async () => {
     for (const [name, program] of [
       ['python', '/usr/bin/python3'],
       ['nodejs', '/usr/bin/node'],

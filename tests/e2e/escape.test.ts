@@ -70,7 +70,7 @@ function expectHeld({ attempts, damage }: Outcome, kind: Jail['kind']): void {
   expect(damage).toEqual({ root: [], source: 'as it was\n', corePattern: false, late: false });
 }
 
-describe('every way out that is known here is closed', () => {
+describe('all known sandbox escapes fail', () => {
   test('for an ordinary user', async () => {
     expectHeld(await runAll('bubblewrap', true), 'bubblewrap');
   });
@@ -83,12 +83,12 @@ describe('every way out that is known here is closed', () => {
     expectHeld(await runAll('bubblewrap-root', false), 'bubblewrap-root');
   });
 
-  test.runIf(isRoot)('in the chroot, but for what the user is told', async () => {
+  test.runIf(isRoot)('in the chroot, except for the documented ones', async () => {
     expectHeld(await runAll('chroot', false), 'chroot');
   });
 });
 
-test('a macro of a spec that is only queried changes nothing and sees nothing', async () => {
+test('a macro of a queried spec has no side effects and no access', async () => {
   const { root: toolbox } = await tools();
   const project = await projectWith({
     'distro/components/trap/trap.toml': () => '[components.trap]\nspec = { type = "local", path = "trap.spec" }\n',

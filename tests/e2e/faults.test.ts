@@ -19,8 +19,8 @@ async function buildWith(
   return { ...(await weir(['-C', project, 'build', '--out', out, ...words])), out, project };
 }
 
-describe('wrong configuration is said with file and line, exit 2, and nothing is written', () => {
-  test('a key that is not known', async () => {
+describe('invalid configuration is reported with file and line, exit 2, and nothing is written', () => {
+  test('an unknown key', async () => {
     const result = await buildWith({
       [less]: (text) => text.replace('[components.less]', '[components.less]\nrelease.calculatoin = "auto"'),
     });
@@ -28,7 +28,7 @@ describe('wrong configuration is said with file and line, exit 2, and nothing is
     expect(await exists(result.out)).toBe(false);
   });
 
-  test('TOML that is none', async () => {
+  test('invalid TOML', async () => {
     const result = await buildWith({ [less]: (text) => text.replace('[components.less]', '[components.less') });
     expectError(result, { exit: 2, says: /less\.toml:1:\d+/ });
     expect(await exists(result.out)).toBe(false);
@@ -49,7 +49,7 @@ describe('wrong configuration is said with file and line, exit 2, and nothing is
     expect(await filesBelow(result.out)).toEqual([]);
   });
 
-  test('a package that no repository has', async () => {
+  test('a package missing from all repositories', async () => {
     const edit = (text: string): string => text.replace('"bash", "bzip2"', '"bash", "bzipp2"');
     const result = await buildWith({ 'distro/images/container-base.toml': edit }, ['--image', 'container-base']);
     expect(result.stderr).toMatch(/^error: .*bzipp2.*container-base/m);
@@ -59,7 +59,7 @@ describe('wrong configuration is said with file and line, exit 2, and nothing is
   });
 });
 
-describe('what cannot be built ends with exit 1, and no image or snapshot is half there', () => {
+describe('a failed build exits with 1 and leaves no partial image or snapshot', () => {
   test('a tarball with the wrong hash', async () => {
     const changed = (text: string): string => text.replace(/6527741a/, '00000000');
     const result = await buildWith({ 'seed/dist-git/less/sources': changed, 'seed/lookaside.toml': changed });
@@ -67,7 +67,7 @@ describe('what cannot be built ends with exit 1, and no image or snapshot is hal
     expect(await filesBelow(result.out)).toEqual([]);
   });
 
-  test('a spec that does not build: the end of its log is shown, and where all of it is', async () => {
+  test('a spec that fails to build: shows the end and the path of its log', async () => {
     const overlay = `
 [[components.hostname.overlays]]
 type = "spec-prepend-lines"
@@ -87,13 +87,13 @@ lines = ["echo the reason of the failure", "false"]
     expect(await filesBelow(result.out)).toEqual([]);
   });
 
-  test('a spec that rpm cannot read', async () => {
+  test('a spec that rpm cannot parse', async () => {
     const edit = (text: string): string => text.replace(/^%description$/m, '%if 1\n%description');
     const result = await buildWith({ 'seed/dist-git/hostname/hostname.spec': edit });
     expectError(result, { exit: 1, says: /component hostname/ });
   });
 
-  test('a build requirement that nobody provides', async () => {
+  test('a missing build requirement', async () => {
     const edit = (text: string): string => text.replace(/^(License:.*)$/m, '$1\nBuildRequires: no-such-tool');
     const result = await buildWith({ 'seed/dist-git/hostname/hostname.spec': edit });
     expectError(result, { exit: 1, says: /no-such-tool.*hostname/ });
@@ -137,7 +137,7 @@ echo %{name} >%{buildroot}%{_sysconfdir}/clash
   });
 });
 
-describe('wrong use', () => {
+describe('usage errors', () => {
   test.each([
     [['build', '--image', 'container-bas'], /container-bas/, 2],
     [['build', '--imag', 'x'], /imag/, 2],
@@ -151,7 +151,7 @@ describe('wrong use', () => {
     expect(await filesBelow(join(out, 'images'))).toEqual([]);
   });
 
-  test('no project where one is named', async () => {
+  test('no project in the named folder', async () => {
     const empty = await newFolder('empty');
     expectError(await weir(['-C', empty, 'build']), { exit: 2, says: /weir\.toml/ });
     expect(await readdir(empty)).toEqual([]);
@@ -165,7 +165,7 @@ describe('two builds into one folder', () => {
     await mkdir(out);
   });
 
-  test('the second is told of the first, which goes on', async () => {
+  test('the second one fails, and the first continues', async () => {
     const first = startWeir(['-C', shared.project, 'build', '--no-images', '--out', out], {});
     first.stdout!.resume();
     first.stderr!.resume();

@@ -14,7 +14,7 @@ import { newFolder, tools } from './weir.ts';
 
 // As tests/golden-bytes.test.ts, for what the toolbox's tools write: they change with toolbox.lock, and with nothing else.
 
-test('a gzipped stream, however it comes, and an OCI image', async () => {
+test('a gzipped stream in any chunks, and an OCI image', async () => {
   const gzip = gzipBy(await tools());
   const dir = await newFolder('golden');
   const text = words(3_000_000);

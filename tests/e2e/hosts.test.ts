@@ -40,7 +40,7 @@ describe('no network', () => {
     expect((await imageRecord('container-base', out)).files).toEqual((await imageRecord('container-base')).files);
   });
 
-  test('with an empty cache it says what is missing', async () => {
+  test('with an empty cache the error names what is missing', async () => {
     const out = join(await newFolder('offline'), 'out');
     const env = { XDG_CACHE_HOME: await newFolder('empty-cache') };
     const result = await weir(['-C', shared.project, 'build', '--out', out], { within: offline, env });
@@ -69,7 +69,7 @@ describe('no space left', () => {
     expect(await filesBelow(out)).toEqual([]);
   });
 
-  test('for the output: nothing of the repository is there', async () => {
+  test('for the output: leaves no part of a repository', async () => {
     const disk = await newFolder('small-out');
     const result = await weir(['-C', shared.project, 'build', '--out', join(disk, 'out')], {
       within: small('64m', disk),
@@ -81,7 +81,7 @@ describe('no space left', () => {
 });
 
 describe('sandboxes', () => {
-  test('an ordinary user without user namespaces is told how to allow them', async () => {
+  test('an ordinary user without user namespaces gets a hint how to allow them', async () => {
     const { jail } = await tools();
     const words = ['--unshare-user', '--uid', '1000', '--gid', '1000', '--disable-userns', '--bind', '/', '/'];
     const within = launch(jail.launcher, [...program('bwrap'), ...words, '--dev-bind', '/dev', '/dev', '--']);
@@ -142,7 +142,7 @@ describe('damaged downloads', () => {
     }
   };
 
-  test('a package that was tampered with is refused, and nothing of it is kept', async () => {
+  test('a tampered package is rejected and not kept', async () => {
     const result = await build('flip');
     expect(result.harmed).toBeGreaterThan(0);
     expectError(result, {
@@ -153,14 +153,14 @@ describe('damaged downloads', () => {
     expect(await exists(blob)).toBe(false);
   });
 
-  test('a package that was cut short is refused, and nothing of it is kept', async () => {
+  test('a truncated package is rejected and not kept', async () => {
     const result = await build('cut');
     expect(result.harmed).toBeGreaterThan(0);
     expectError(result, { exit: 1, says: /could not be downloaded/, hint: /./ });
     expect(await exists(blob)).toBe(false);
   });
 
-  test('from the same mirror, in order, the next run goes on', async () => {
+  test('the next run continues when the mirror is intact again', async () => {
     const result = await build(undefined);
     expect(result.code, result.stderr).toBe(0);
     expect((await readFile(blob)).equals(await readFile(kept))).toBe(true);
@@ -203,7 +203,7 @@ describe('a damaged package in the cache', () => {
         await handle.close();
       },
     ],
-  ])('%s: it is told, and made again before an image is made of it', async (_, harm) => {
+  ])('%s: it is reported and rebuilt before it is used', async (_, harm) => {
     const result = await damaged(harm);
     expect(result.code, result.stderr).toBe(0);
     const pkg = (await imageRecord('container-base')).packages.find((each) => each.name === 'bash')!;

@@ -14,7 +14,7 @@ async function diff<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(result.stdout) as T;
 }
 
-test.each(['container-base', 'vm-base'])('the tree beside %s is that of the image', async (name) => {
+test.each(['container-base', 'vm-base'])('the tree file of %s matches the image', async (name) => {
   const file = join(shared.out, 'images', name, treeFile);
   const entries = parseListing(gunzipSync(await readFile(file)).toString(), file);
   const record = await imageRecord(name);
@@ -34,7 +34,7 @@ test('an image does not differ from itself', async () => {
   });
 });
 
-test('a container and a machine of one release: packages come, none differs in version, the kernel is the most of it', async () => {
+test('a container and a VM of one release: packages are added, no version differs, the kernel is the largest part', async () => {
   const { packages, files, sizes } = await diff<ImageDiff>('container-base', 'vm-base');
   expect([...new Set(packages.map(({ change }) => change))].filter((change) => change !== 'removed')).toEqual([
     'added',
@@ -65,12 +65,12 @@ test('a release does not differ from itself', async () => {
   );
 });
 
-test('an image that is not there is one error', async () => {
+test('a missing image is one error', async () => {
   const result = await weir(['-C', shared.project, 'image', 'diff', 'container-bas', 'vm-base', '--out', shared.out]);
   expectError(result, { exit: 2, says: /no image container-bas/, hint: /container-base/ });
 });
 
-test('a release whose images are out of step fails, and the record of the last one stays', async () => {
+test('a release with different package versions fails and keeps the last record', async () => {
   const out = join(await newFolder('lockstep'), 'out');
   await runOk(['cp', '-al', shared.out, out]);
   const before = await readFile(join(out, 'release.json'), 'utf8');

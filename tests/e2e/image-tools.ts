@@ -76,7 +76,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       return { dir, raw, offset: layout.parts[1]!.offset };
     };
 
-    test('the same tree makes the same bytes, in every format', async () => {
+    test('the same tree gives the same bytes in every format', async () => {
       const digests: string[][] = [];
       for (const name of ['once', 'again']) {
         const { dir, raw } = await disk(name);
@@ -98,7 +98,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect(digests[0]).toEqual(digests[1]);
     });
 
-    test('owners, modes, times, links and attributes are in the file system', async () => {
+    test('the file system has owners, modes, times, links and attributes', async () => {
       const { dir, raw, offset } = await disk('inspected');
       const ask = (command: string) => tool(dir, 'debugfs', '-R', command, `${raw}?offset=${offset}`);
       const ping = await ask('stat /usr/bin/ping');
@@ -113,7 +113,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect(await ask('stat /bin')).toContain('Fast link dest: "usr/bin"');
     });
 
-    test('the partition table and the EFI system partition are what firmware expects', async () => {
+    test('the partition table and the EFI system partition are valid for firmware', async () => {
       const { dir, raw } = await disk('table');
       const table = JSON.parse(await tool(dir, 'sfdisk', '--json', raw)).partitiontable;
       expect(table.id).toBe(seededUuid('sample', 'disk').toUpperCase());
@@ -133,7 +133,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
     test.each([
       ['for the journal', 80],
       ['for the content', 256],
-    ])('a root that is too small %s is an error that says so', async (_, mebibytes) => {
+    ])('a root that is too small %s is a clear error', async (_, mebibytes) => {
       const file = join(folder, `small-${mebibytes}.img`);
       const size = mebibytes * mebibyte;
       const work = join(folder, `small-work-${mebibytes}`);
@@ -146,7 +146,7 @@ export function imageAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       await expect(made).rejects.toMatchObject({ code: 'image-too-small' });
     });
 
-    test('a tree that cannot be read ends the work, not in half a root', async () => {
+    test('an unreadable tree is an error, without a partial root', async () => {
       const file = join(folder, 'lost.img');
       await makeSparse(file, 200 * mebibyte);
       const lost = { ...tree.entries[1]!, kind: 'file', path: '/z', digest: sha256('never stored'), size: 9 } as Entry;

@@ -17,7 +17,7 @@ function answers(lines: readonly string[]): (key: string) => string {
       .join('\n');
 }
 
-test('a node runs our own container in a pod, confined, and nothing is denied', async () => {
+test('a node runs our container in a confined pod without denials', async () => {
   const folder = await newFolder('node');
   const images = join(folder, 'layout');
   await layoutForNode(layout, images, { image: baseImage, pause: pauseImage });

@@ -30,7 +30,7 @@ const notHolding = (verdicts: readonly Verdict[]): string[] =>
 const findings = (reports: readonly LintReport[]) =>
   reports.flatMap(({ file, verdicts }) => verdicts.flatMap((each) => each.findings.map((one) => ({ file, ...one }))));
 
-test('vm-base is well in every format, and all formats have the same', async () => {
+test('vm-base passes in every format, with equal results', async () => {
   const { code, reports } = await lint('vm-base');
   expect(findings(reports)).toEqual([]);
   expect(code).toBe(0);
@@ -38,7 +38,7 @@ test('vm-base is well in every format, and all formats have the same', async () 
   for (const { verdicts } of reports) expect(verdicts.length).toBeGreaterThan(25);
 });
 
-test('vm-base has not what Azure wants beyond a bootable disk, and nothing else is wrong', async () => {
+test('vm-base lacks only Azure’s requirements beyond a bootable disk', async () => {
   const { code, reports } = await lint('vm-base', '--for', 'azure-gen2');
   expect(reports.map(({ format }) => format)).toEqual(['vhd']);
   const agents = ['azure-packages', 'azure-services', 'cloud-init-azure', 'waagent-settings'];
@@ -47,13 +47,13 @@ test('vm-base has not what Azure wants beyond a bootable disk, and nothing else 
   expect(code).toBe(1);
 });
 
-test.each(['azure-gen1', 'azure-gen2'])('vm-azure has all that %s wants', async (target) => {
+test.each(['azure-gen1', 'azure-gen2'])('vm-azure passes for %s', async (target) => {
   const { code, reports } = await lint('vm-azure', '--for', target);
   expect(findings(reports)).toEqual([]);
   expect({ code, formats: reports.map(({ format }) => format) }).toEqual({ code: 0, formats: ['vhd'] });
 });
 
-test('vm-kubernetes has all that a node wants, in every format, and vm-base has not', async () => {
+test('vm-kubernetes passes as a node in every format, and vm-base does not', async () => {
   const { code, reports } = await lint('vm-kubernetes', '--for', 'kubernetes');
   expect(findings(reports)).toEqual([]);
   expect({ code, formats: reports.map(({ format }) => format).sort() }).toEqual({ code: 0, formats: ['qcow2', 'vhd'] });
@@ -63,7 +63,7 @@ test('vm-kubernetes has all that a node wants, in every format, and vm-base has 
   expect(base.code).toBe(1);
 });
 
-test('container-base is well, and is not for a machine', async () => {
+test('container-base passes, and is rejected for a machine', async () => {
   const { code, reports } = await lint('container-base');
   expect(findings(reports)).toEqual([]);
   expect(code).toBe(0);
@@ -102,7 +102,7 @@ describe('a damaged copy', () => {
     disk = join(folder, 'damaged.raw');
   });
 
-  test('what is added to the root is found, by the real debugfs', async () => {
+  test('files added to the root are found, with the real debugfs', async () => {
     await copySparse(toolbox, image('vm-base.raw'), disk);
     const secret = join(folder, 'secret');
     await writeFile(secret, 'a secret');
@@ -129,7 +129,7 @@ describe('a damaged copy', () => {
     expect(code).toBe(1);
   });
 
-  test('a boot loader that is gone, and a file system that is not in order', async () => {
+  test('a missing boot loader, and a corrupt file system', async () => {
     await copySparse(toolbox, image('vm-base.raw'), disk);
     const [esp, root] = [await partition(1), await partition(2)];
     await tool('mdel', '-i', `${disk}@@${esp}`, '::/EFI/BOOT/BOOTX64.EFI');
@@ -141,7 +141,7 @@ describe('a damaged copy', () => {
     expect(notHolding((await lint(disk)).reports[0]!.verdicts)).toEqual(['root-file-system']);
   });
 
-  test('a root that is overwritten cannot be checked, which is no pass', async () => {
+  test('an overwritten root cannot be checked and does not pass', async () => {
     await copySparse(toolbox, image('vm-base.raw'), disk);
     const root = await partition(2);
     const handle = await open(disk, 'r+');
@@ -159,7 +159,7 @@ describe('a damaged copy', () => {
     expect(code).toBe(1);
   });
 
-  test('a folder that holds itself is no endless search', async () => {
+  test('a folder that contains itself does not loop', async () => {
     await copySparse(toolbox, image('vm-base.raw'), disk);
     const offset = await partition(2);
     await tool('debugfs', '-w', '-R', 'link /etc /etc/again', `${disk}?offset=${offset}`);
@@ -195,8 +195,8 @@ test('an initrd with xz is read by the real one', async () => {
   await expect(read(packed.subarray(0, 40))).rejects.toMatchObject({ code: 'unreadable' });
 });
 
-describe('file systems as the field makes them', () => {
-  test('have the names that blkid has for them', async () => {
+describe('file systems of other tools', () => {
+  test('are identified as by blkid', async () => {
     const toolbox = await tools();
     const folder = await newFolder('lint-names');
     const file = join(folder, 'fs');
@@ -227,7 +227,7 @@ describe('file systems as the field makes them', () => {
     }
   });
 
-  test('can be damaged anywhere: each is linted to its end', async () => {
+  test('lint to the end with damage anywhere', async () => {
     const toolbox = await tools();
     const folder = await newFolder('lint-damaged');
     const [tree, file, disk] = ['tree', 'root', 'disk.raw'].map((name) => join(folder, name)) as [

@@ -9,7 +9,7 @@ import { cloneCache, expectError, forget, imageRecord, newFolder, projectWith, w
 /** All that some parser of paths gives a meaning: dnf5, mtools, qemu-img, debugfs, apt, shells, URLs, overlay mounts. */
 const odd = 'a b,c:d;e%20f#g?h\\i"j\'k$l&m(n)[o]*=@@é';
 
-test('cache, project and results can lie below names that tools take apart', async () => {
+test('cache, project and results may be in folders with special characters', async () => {
   const cacheHome = join(await newFolder('odd'), odd);
   await rename(await cloneCache(), cacheHome);
   // What tools do with a path of the cache is done again: resolving, trees, the repository of the seed.
@@ -39,7 +39,7 @@ test('cache, project and results can lie below names that tools take apart', asy
   expect(await readdir(cacheHome)).toContain('beside');
 });
 
-test('apt reads its settings and lists in a folder with such a name', async () => {
+test('apt works in a folder with such a name', async () => {
   const dir = join(await newFolder('odd'), odd);
   const mirror = 'http://mirror.invalid/debian';
   const apt = await openApt(dir, { suite: 'forky', sourceSuite: 'trixie', mirror, allowExpired: true, arch: 'amd64' });
@@ -50,7 +50,7 @@ test('apt reads its settings and lists in a folder with such a name', async () =
   expect(await realpath(lists!)).toBe(await realpath(join(dir, 'state/lists')));
 });
 
-test('a line break in a path is told at the start, with what to do', async () => {
+test('a line break in a path is an error at the start, with a hint', async () => {
   const cacheHome = join(await newFolder('odd'), 'a\nb');
   const refused = await weir(['-C', await projectWith({}), 'build'], { env: { XDG_CACHE_HOME: cacheHome } });
   expectError(refused, { exit: 2, says: /the cache's folder has a line break in its path/, hint: /XDG_CACHE_HOME/ });

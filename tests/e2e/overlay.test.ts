@@ -50,7 +50,7 @@ source-files = [
 }
 
 describe.each(Object.keys(packers) as (keyof typeof packers)[])('overlays into a %s', (format) => {
-  it('are explained, packed the same each time, and unpacked by rpm', async () => {
+  it('are explained, reproducible, and unpacked by rpm', async () => {
     const dir = await project(format);
     const explained = await weir(['-C', dir, 'overlay', 'explain', 'demo', '--json']);
     expect(explained.code, explained.stderr).toBe(0);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 const latest = join(shared.out, 'repo/4.0/latest');
 
-test('rpmkeys finds every digest and signature right with the published key alone', async () => {
+test('rpmkeys verifies every digest and signature with just the published key', async () => {
   const db = await newFolder('rpmkeys');
   await mkdir(join(db, 'keys'));
   const rpms = (await filesBelow(latest)).filter((name) => name.endsWith('.rpm')).map((name) => join(latest, name));
@@ -35,7 +35,7 @@ test('rpmkeys finds every digest and signature right with the published key alon
   expect(stdout.trim().split('\n')).toHaveLength(rpms.length);
 });
 
-test('every component has its source package, and compiled ones have debug information', async () => {
+test('every component has a source package, and compiled ones debug information', async () => {
   const published = record.channels.flatMap((channel) => channel.packages);
   for (const component of record.components) {
     const own = published.filter((pkg) => pkg.origin === component.name).map((pkg) => pkg.nevra);
@@ -94,7 +94,7 @@ function elfFacts(elf: Buffer): {
   return facts;
 }
 
-describe('what components build is hardened', () => {
+describe('binaries of components are hardened', () => {
   test.each(['dos2unix', 'gzip', 'hostname', 'less', 'logrotate', 'chrony', 'bzip2'])('%s', async (name) => {
     const file = (await filesBelow(latest)).find((each) => new RegExp(`/${name}-\\d[^/]*\\.x86_64\\.rpm$`).test(each));
     const path = join(latest, file!);

@@ -78,7 +78,7 @@ async function query(...argv: string[]): Promise<{ code: number; found: QueriedC
 }
 
 describe('weir component query', () => {
-  it('says what rpm makes of the spec with its overlays', async () => {
+  it('prints rpm’s view of the spec with overlays', async () => {
     const { code, found, stderr } = await query('demo', '--macros', join(dir, 'macros.dist'));
     expect(code, stderr).toBe(0);
     const [demo] = found;
@@ -113,13 +113,13 @@ describe('weir component query', () => {
     ]);
   });
 
-  it('leaves to be seen what nothing here defines', async () => {
+  it('leaves undefined macros visible', async () => {
     const { found } = await query('demo');
     expect(found[0]).toMatchObject({ release: '4', summary: 'Demo of %{site_name}', unset: ['dist'] });
     expect(found[0]!.unknown).toContain('site_name');
   });
 
-  it('says what the text tells where rpm cannot read it, and why', async () => {
+  it('falls back to the text if rpm cannot parse the spec, with the reason', async () => {
     const { code, found, stderr } = await query('-a');
     expect(code, stderr).toBe(0);
     expect(found.map(({ component, by }) => [component, by])).toEqual([
@@ -133,7 +133,7 @@ describe('weir component query', () => {
     expect(stderr).toContain('rpm cannot read the spec');
   });
 
-  it('is a table of packages, or of all that is known of one component', async () => {
+  it('prints a table of packages, or all details of one component', async () => {
     const { stdout } = await weir(['-C', dir, 'component', 'query', '-a']);
     expect(stdout).toMatch(/^COMPONENT +PACKAGE +VERSION +ARCH +NOTE\nbroken +broken +1-1 +text only\n/);
     expect(stdout).toMatch(/\ndemo +demo-docs +2:3\.1-4 +noarch +\d+ unknown macros\n/);
@@ -142,7 +142,7 @@ describe('weir component query', () => {
     expect(one.stdout).toContain('made by macros line');
   });
 
-  it('prints the spec as it is rendered', async () => {
+  it('prints the rendered spec', async () => {
     const { stdout } = await weir(['-C', dir, 'component', 'query', 'demo', '--spec']);
     const json = await weir(['-C', dir, 'component', 'query', 'demo', '--spec', '--json']);
     expect(stdout).toContain('\nRequires: ours\n');

@@ -101,7 +101,7 @@ function startContainer(argv: readonly string[], binds: readonly Bind[]): Promis
 }
 
 describe('an image in a registry', () => {
-  test('is pushed once, and sends nothing the second time', async () => {
+  test('is pushed once; a second push sends nothing', async () => {
     const first = await push('distroless-base', 'weir/base:4.0');
     const { digest } = (await readIndex(layoutOf('distroless-base'))).manifests[0]!;
     expect(first).toMatchObject({ digest, tag: '4.0', pushed: `${registry}/weir/base@${digest}` });
@@ -111,13 +111,13 @@ describe('an image in a registry', () => {
     expect(again.digest).toBe(digest);
   });
 
-  test('one on the same base sends what differs', async () => {
+  test('an image on the same base sends only differing blobs', async () => {
     await push('distroless-base', 'weir/family:base');
     const { blobs } = await push('python', 'weir/family:python');
     expect(blobs.there).toBeGreaterThan(2);
   });
 
-  test('is signed: who asks for a signature gets it by every tag, and with another key nothing', async () => {
+  test('is signed under every tag, and verification with another key fails', async () => {
     await push('distroless-base', 'weir/base:4.0');
     await push('distroless-base', 'weir/base:stable');
     const key = join(shared.out, 'image-key.pem');
@@ -135,7 +135,7 @@ describe('an image in a registry', () => {
     expect(refused.stderr).toMatch(/signature/i);
   });
 
-  test('has its bills of materials and its signed provenance as referrers', async () => {
+  test('has its SBOMs and its signed provenance as referrers', async () => {
     const { digest } = await push('distroless-base', 'weir/base:4.0');
     const get = async <T>(path: string): Promise<T> => {
       const accept = 'application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json';
@@ -169,7 +169,7 @@ describe('an image in a registry', () => {
     expect(used.sort()).toEqual([...packages.map(({ nevra }) => nevra), 'toolbox'].sort());
   });
 
-  test('stands in an index that clients find their architecture in', async () => {
+  test('is in an index where clients find their architecture', async () => {
     await push('distroless-minimal', 'weir/multi:4.0', ['--index']);
     const { digest } = (await readIndex(layoutOf('distroless-minimal'))).manifests[0]!;
     const inspect = async (...words: string[]): Promise<{ Digest: string; Architecture: string }> => {

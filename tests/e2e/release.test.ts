@@ -17,7 +17,7 @@ interface ReleaseBuild {
 }
 
 describe('a release', () => {
-  test('is every image from one snapshot, each as its rules want it', async () => {
+  test('has all images from one snapshot, each passing its rules', async () => {
     const result = await weir(['-C', shared.project, 'release', 'build', '--out', shared.out, '--json']);
     expect(result.code, result.stderr).toBe(0);
     const built = JSON.parse(result.stdout) as ReleaseBuild;
@@ -48,7 +48,7 @@ describe('a release', () => {
     expect(release.images.length).toBeGreaterThanOrEqual(9);
   });
 
-  test('with an image that breaks a rule is built, told of, and fails', async () => {
+  test('with an image that breaks a rule is built, but reports it and fails', async () => {
     const project = await projectWith({
       'distro/weir.toml': (text) => text.replace('"images/*.toml"', '"bare.toml"'),
       'distro/bare.toml': () =>

@@ -106,14 +106,14 @@ describe('dnf5 installs from the published repository with both checks on', () =
   });
 });
 
-describe('dnf5 refuses', () => {
-  test('nothing of a small mirror that is in order', async () => {
+describe('dnf5 rejects', () => {
+  test('nothing of an intact small mirror', async () => {
     const { dir } = await smallMirror();
     const result = await installFrom(dir);
     expect(result.installed, result.stdout + result.stderr).toBe(true);
   });
 
-  test('a package that nobody signed', async () => {
+  test('an unsigned package', async () => {
     const { dir } = await smallMirror(async (file) => {
       await runTool(toolbox, {
         argv: ['rpmsign', '--delsign', file],
@@ -126,14 +126,14 @@ describe('dnf5 refuses', () => {
     expect(result.stdout + result.stderr).toMatch(/not signed|signature/i);
   });
 
-  test('a package that was altered after it was signed, under metadata that lists it', async () => {
+  test('a package changed after signing, with matching metadata', async () => {
     const { payloadOffset, size } = await readRpm(rpm);
     expect(size).toBeGreaterThan(0);
     const { dir } = await smallMirror((file) => damage(file, payloadOffset + 100));
     expect(await installFrom(dir)).toMatchObject({ installed: false });
   });
 
-  test('a package that is not the one the metadata lists', async () => {
+  test('a package that differs from the metadata', async () => {
     const { dir, base } = await smallMirror();
     await damage(join(base, 'dos2unix.rpm'), (await readRpm(rpm)).payloadOffset + 100);
     const result = await installFrom(dir);
@@ -141,7 +141,7 @@ describe('dnf5 refuses', () => {
     expect(result.stdout + result.stderr).toMatch(/checksum|digest/i);
   });
 
-  test('metadata that was altered after it was signed', async () => {
+  test('metadata changed after signing', async () => {
     const { dir, base } = await smallMirror();
     const repomd = join(base, 'repodata/repomd.xml');
     await writeFile(repomd, `${await readFile(repomd, 'utf8')}<!-- altered -->\n`);
@@ -150,7 +150,7 @@ describe('dnf5 refuses', () => {
     expect(result.stdout + result.stderr).toMatch(/signature|verif|GPG|PGP/i);
   });
 
-  test('metadata that nobody signed', async () => {
+  test('unsigned metadata', async () => {
     const { dir, base } = await smallMirror();
     await rm(join(base, 'repodata/repomd.xml.asc'));
     expect(await installFrom(dir)).toMatchObject({ installed: false });
@@ -161,13 +161,13 @@ describe('weir repo query', () => {
   const query = (options: readonly string[], words: readonly string[]): Promise<RunResult> =>
     weir(['-C', shared.project, 'repo', 'query', '--out', shared.out, ...options, '--', ...words]);
 
-  test("asks the release's repositories", async () => {
+  test("queries the release's repositories", async () => {
     const result = await query([], ['repoquery', '--whatprovides', '/usr/bin/less', '--qf', '%{name} %{vendor}\n']);
     expect(result).toMatchObject({ code: 0 });
     expect(result.stdout.trim()).toBe('less Weir Linux');
   });
 
-  test('asks a published tree over HTTP, and says which of its repositories do not answer', async () => {
+  test('queries a published tree over HTTP, and reports unreachable repositories', async () => {
     const server = await serveRepository(join(shared.out, 'repo/4.0/latest'));
     try {
       const prefix = ['--repo-prefix', `http://127.0.0.1:${server.port}`, '--no-debuginfo', '--no-srpms'];
@@ -181,7 +181,7 @@ describe('weir repo query', () => {
     }
   });
 
-  test("gives dnf's own exit code, and needs repositories", async () => {
+  test("returns dnf's exit code, and requires repositories", async () => {
     expect((await query([], ['no-such-command'])).code).not.toBe(0);
     const none = await query(['--repo-prefix', '/nowhere', '--template', 'none'], ['repolist']);
     expect(none.code).toBe(2);

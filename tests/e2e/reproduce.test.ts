@@ -28,7 +28,7 @@ async function repositoryMetadata(out: string): Promise<Record<string, string>> 
 }
 
 // The same inputs once more: another cache, other folders, another umask, time zone and language.
-describe('building again elsewhere', () => {
+describe('a rebuild elsewhere', () => {
   let out: string;
   let built: BuildResult;
   const components = ['hostname', 'dos2unix', 'weir-rpm-config'];
@@ -60,7 +60,7 @@ describe('building again elsewhere', () => {
     expect(built.images.filter((image) => image.cached)).toEqual([]);
   });
 
-  test('gives the same release.json, signed alike', async () => {
+  test('gives the same release.json and signature', async () => {
     for (const name of ['release.json', 'release.json.sig', 'image-key.pem']) {
       expect(await readFile(join(out, name), 'utf8'), name).toBe(await readFile(join(shared.out, name), 'utf8'));
     }
@@ -72,7 +72,7 @@ describe('building again elsewhere', () => {
     expect(again.snapshot).toBe(before.snapshot);
   });
 
-  test("gives repositories with the same metadata, the files' times included", async () => {
+  test('gives repositories with the same metadata, including file times', async () => {
     const again = await repositoryMetadata(out);
     expect(Object.keys(again)).toEqual(['base/x86_64', 'sdk/x86_64']);
     expect(again).toEqual(await repositoryMetadata(shared.out));

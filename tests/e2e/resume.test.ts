@@ -47,7 +47,7 @@ async function expectSnapshot(dir: string): Promise<void> {
   }
 }
 
-describe('a run that is killed', () => {
+describe('a killed run', () => {
   let cache: string;
   let project: string;
   let out: string;
@@ -86,7 +86,7 @@ describe('a run that is killed', () => {
     kills.push(`${stage} + ${delay} ms${killed ? '' : ': too late'}`);
   }
 
-  test('while it writes the first snapshot leaves a folder that the next run knows', async () => {
+  test('leaves a folder that the next run recognises, if killed during the first snapshot', async () => {
     const root = join(out, 'repo/4.0');
     const child = startWeir(args, { XDG_CACHE_HOME: cache });
     child.stdout!.resume();
@@ -107,7 +107,7 @@ describe('a run that is killed', () => {
     ['repository', 3000],
     ['container-base', 1500],
     ['vm-base', 6000],
-  ])('in %s leaves only what is whole', async (stage, within) => {
+  ])('in %s leaves only complete results', async (stage, within) => {
     await killIn(stage, within);
     await expectWhole(out);
     const blobs = join(cache, 'weir/store');
@@ -119,11 +119,11 @@ describe('a run that is killed', () => {
     }
   });
 
-  test('most of the kills came in time', () => {
+  test('most kills were in time', () => {
     expect(kills.filter((kill) => !kill.endsWith('too late')).length, kills.join(', ')).toBeGreaterThanOrEqual(3);
   });
 
-  test('the next run does the rest, with the same bytes as a run that nobody disturbed', async () => {
+  test('the next run does the rest, with the same bytes as an undisturbed run', async () => {
     const done = await weirOk(
       args.filter((word) => word !== '--json'),
       { env: { XDG_CACHE_HOME: cache } },
@@ -136,7 +136,7 @@ describe('a run that is killed', () => {
     expect(done.snapshot).toBe(basename(await readlink(join(shared.out, 'repo/4.0/latest'))));
   });
 
-  test('and nothing that was left half-made is there any more', async () => {
+  test('and no partial result is left', async () => {
     const temporary = (name: string): boolean => /(^|\/)\.[^/]*\.tmp(\/|$)/.test(name);
     expect((await readdir(out, { recursive: true })).filter((name) => temporary(name) || name === '.lock')).toEqual([]);
     for (const folder of ['scratch', 'store/tmp', 'repos', 'toolbox', 'roots']) {
@@ -160,7 +160,7 @@ describe('a run that is killed', () => {
   });
 });
 
-test('a folder changes places with another in one step, so that no kill falls between', async () => {
+test('folders are swapped atomically', async () => {
   const dir = await newFolder('exchange');
   const [one, other] = [join(dir, 'one'), join(dir, 'other')];
   for (const each of [one, other]) {

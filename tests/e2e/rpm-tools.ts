@@ -79,13 +79,13 @@ export function rpmAcceptance(toolboxOf: () => Promise<Toolbox>): void {
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
 
-    test('rpm finds every digest right', async () => {
+    test('rpm verifies every digest', async () => {
       const said = await tool('rpmkeys', '-Kv', '--nosignature', rpm);
       const lines = ['Header SHA3-256', 'Header SHA256', 'Payload SHA3-256', 'Payload SHA512', 'Payload SHA256'];
       expect(said.trim().split('\n').slice(1)).toEqual(lines.map((what) => `    ${what} digest: OK`));
     });
 
-    test('rpm reads what was written', async () => {
+    test('rpm reads the written package', async () => {
       const format =
         '%{nevra} %{rpmformat} %{longsize} [%{filenames}:%{filemodes:octal}:%{filecaps} ][%{requirenevrs}, ]';
       expect(await tool('rpm', '-qp', '--nosignature', '--qf', format, rpm)).toBe(
@@ -103,7 +103,7 @@ export function rpmAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect(scripts).toContain('transfiletriggerin scriptlet (using /bin/sh) -- /usr/lib64\nldconfig');
     });
 
-    test('rpm installs just these files and finds them right', async () => {
+    test('rpm installs exactly these files and verifies them', async () => {
       const root = join(folder, 'root');
       await mkdir(root);
       const at = ['--root', root, '--dbpath', '/var/lib/rpm'];
@@ -116,7 +116,7 @@ export function rpmAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect((await lstat(join(root, 'usr/share/large'))).mtimeMs).toBe(1_700_000_000_000);
     });
 
-    test('createrepo_c lists it with the same places and sums', async () => {
+    test('createrepo_c lists it with the same paths and checksums', async () => {
       await tool('createrepo_c', '--general-compress-type', 'gz', join(folder, 'repo'));
       const primary = await tool('sh', '-c', `zcat ${join(folder, 'repo/repodata')}/*primary.xml.gz`);
       const pkg = await readRpm(rpm);
@@ -125,7 +125,7 @@ export function rpmAcceptance(toolboxOf: () => Promise<Toolbox>): void {
       expect(primary).toContain('<rpm:entry name="coreutils" pre="1"/>');
     });
 
-    test('rpmsign signs it in place and rpmkeys knows the signature', async () => {
+    test('rpmsign signs it in place and rpmkeys verifies the signature', async () => {
       const before = await readRpm(rpm);
       expect(before.signed).toBe(false);
       await mkdir(join(folder, 'gnupg'));

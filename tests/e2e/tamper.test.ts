@@ -19,7 +19,7 @@ function missed(tampered: readonly Tampered[], faults: ReadonlySet<string>): str
   return unseen.map(({ kind, where, paths }) => `${kind} ${where} ${paths[0]}`);
 }
 
-describe('what somebody changes behind Weir’s back', () => {
+describe('manipulation', () => {
   let cacheHome: string;
   let out: string;
 
@@ -30,7 +30,7 @@ describe('what somebody changes behind Weir’s back', () => {
     await runOk(['cp', '-al', `${shared.out}/.`, out]);
   });
 
-  test('in a cache: all of it is found, and a build makes the same release', async () => {
+  test('of a cache is detected, and a build gives the same release', async () => {
     const before = await readFile(join(shared.out, 'release.json'), 'utf8');
     const tampered = await tamperCache(join(cacheHome, 'weir'), 1, randomFrom(1));
     expect(tampered.length).toBeGreaterThan(40);
@@ -43,7 +43,7 @@ describe('what somebody changes behind Weir’s back', () => {
     expect(await named(['cache', 'verify'], cacheHome)).toEqual(new Set());
   });
 
-  test('in an output folder: all of it is found, and the next build makes it whole', async () => {
+  test('of an output folder is detected, and the next build repairs it', async () => {
     const tampered = await tamperOutput(out, 1, randomFrom(1));
     expect(tampered.length).toBeGreaterThan(20);
     const verify = ['-C', shared.project, 'release', 'verify', '--out', out];
@@ -53,7 +53,7 @@ describe('what somebody changes behind Weir’s back', () => {
     expect(await named(verify, shared.cacheHome)).toEqual(new Set());
   });
 
-  test('a snapshot made with another cache is taken over where it verifies, and so are images', async () => {
+  test('a snapshot and images of another cache are reused if they verify', async () => {
     const other = await cloneCache(['actions', 'store', 'hashes', 'keys', 'repos']);
     const copy = join(await newFolder('taken-over'), 'out');
     await runOk(['cp', '-a', '--sparse=always', shared.out, copy]);

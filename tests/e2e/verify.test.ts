@@ -58,7 +58,7 @@ async function metadata(type: string): Promise<string> {
 }
 
 describe('weir release verify', () => {
-  test('has nothing to say of what was built', async () => {
+  test('reports no faults of a build', async () => {
     expect(await verify()).toMatchObject({ code: 0, faults: [] });
     const { code, stdout } = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '-q']);
     expect({ code, stdout }).toEqual({
@@ -67,7 +67,7 @@ describe('weir release verify', () => {
     });
   });
 
-  test('names each file that is wrong, missing or too many', async () => {
+  test('reports each wrong, missing or extra file', async () => {
     const damaged = await packageNamed('bash');
     const bytes = await readFile(join(out, damaged));
     bytes[bytes.length >> 1]! ^= 1;
@@ -110,7 +110,7 @@ describe('weir release verify', () => {
     expect(stdout).toContain(`missing  ${gone}: it is missing\n`);
   });
 
-  test('finds a package without a signature although all records agree', async () => {
+  test('detects an unsigned package although all records match', async () => {
     const path = await packageNamed('hostname');
     const toolbox: Toolbox = await tools();
     const copy = join(await newFolder('unsigned'), 'hostname.rpm');
@@ -127,12 +127,12 @@ describe('weir release verify', () => {
     expect(faults).toContain(`wrong ${await metadata('primary')}`);
   });
 
-  test('finds a repository that another key signed', async () => {
+  test('detects a repository signed with another key', async () => {
     await signed(JSON.stringify(record).replace(record.signingKey.fingerprint, 'A'.repeat(40)));
     expect((await verify()).faults).toEqual([`wrong ${join(snapshot, 'RPM-GPG-KEY')}`]);
   });
 
-  test('finds what was added to the key of the packages, also where GnuPG does not see it', async () => {
+  test('detects additions to the packages’ key, even those invisible to GnuPG', async () => {
     const path = join(snapshot, 'RPM-GPG-KEY');
     const own = await readFile(join(out, path), 'utf8');
     const binds = [{ from: await newFolder('other-key'), to: '/work', writable: true }];
@@ -150,7 +150,7 @@ describe('weir release verify', () => {
     expect((await verify()).faults).toEqual([`wrong ${path}`]);
   });
 
-  test('finds a record that was changed after it was signed', async () => {
+  test('detects a record changed after signing', async () => {
     await copyFile(join(shared.out, 'release.json.sig'), join(out, 'release.json.sig'));
     expect((await verify()).faults).toEqual(['wrong release.json']);
     await copyFile(join(shared.out, 'release.json'), join(out, 'new'));

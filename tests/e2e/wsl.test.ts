@@ -18,7 +18,7 @@ beforeAll(async () => {
   toolbox = await tools();
 });
 
-test('holds every rule for WSL', async () => {
+test('passes every rule for WSL', async () => {
   const result = await weir(['-C', shared.project, 'image', 'lint', 'wsl', '--out', shared.out, '--json']);
   const { ok, reports } = JSON.parse(result.stdout);
   expect(
@@ -31,7 +31,7 @@ test('holds every rule for WSL', async () => {
   expect(reports[0].verdicts.length).toBeGreaterThan(18);
 });
 
-test('the manifest names the file by its digest', async () => {
+test('the manifest contains the digest of the file', async () => {
   const { ModernDistributions: all } = JSON.parse(await readFile(join(folder, 'wsl.manifest.json'), 'utf8'));
   const Amd64Url = { Url: 'wsl.wsl', Sha256: await fileDigest(file) };
   const entry = { Name: 'WeirLinux-4.0', FriendlyName: 'Weir Linux 4.0', Default: true, Amd64Url };
@@ -41,7 +41,7 @@ test('the manifest names the file by its digest', async () => {
   expect(record.details).toEqual({ defaultName: 'WeirLinux-4.0' });
 });
 
-test('the real tar reads it: files at its top, owners as numbers, nothing that is a device', async () => {
+test('tar reads it: root at its top, numeric owners, no devices', async () => {
   const head = Buffer.alloc(10);
   const handle = await open(file);
   await handle.read(head, 0, 10, 0);
@@ -73,7 +73,7 @@ test('the real tar reads it: files at its top, owners as numbers, nothing that i
   expect(members.has('etc/resolv.conf')).toBe(false);
 });
 
-test('is no disk and no container', async () => {
+test('is neither a disk nor a container', async () => {
   const command = (...args: string[]) => weir(['-C', shared.project, ...args, '--out', shared.out]);
   expectError(await command('boot', 'wsl'), { exit: 2, says: /wsl is of kind wsl and has no disk/ });
   const push = await command('image', 'push', 'wsl', 'localhost:1/wsl');
@@ -102,7 +102,7 @@ describe('the first start in a sandbox', () => {
     ['root\\nsecret\\n', /There is an account root already/],
     ['wheel\\nsecret\\n', /There is a group wheel already/],
     ['ana\\n', /no terminal to ask for a password/],
-  ])('input %j makes no account', async (input, says) => {
+  ])('input %j creates no account', async (input, says) => {
     const { code, stderr } = await shell(`printf '${input}' | ${firstRun}`);
     expect(stderr).toMatch(says);
     expect(stderr).toMatch(/No account was made/);
@@ -110,14 +110,14 @@ describe('the first start in a sandbox', () => {
     expect((await shell('getent passwd 1000')).code).toBe(2);
   });
 
-  test('where the account is there, nothing is asked', async () => {
+  test('with an existing account there is no prompt', async () => {
     const other = await startContainer(toolbox, root);
     const made = `echo 'bea:x:1000:1000::/home/bea:/bin/bash' >>/etc/passwd && ${firstRun} </dev/null`;
     const { code, stderr } = await other.run(['/bin/bash', '-c', made]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'The account bea is there already.\n' });
   });
 
-  test('the package database is whole, and what sudo reads is in order', async () => {
+  test('the package database is intact, and sudo’s configuration is valid', async () => {
     // Owners are the unpacker's.
     const verify = await shell('rpm -Va --nouser --nogroup --nocaps --nomode');
     expect(verify.stdout).toBe('');
