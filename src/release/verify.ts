@@ -361,8 +361,7 @@ async function outerShapes(
 }
 
 async function latestFault(path: string, snapshot: string): Promise<Omit<Fault, 'path'> | undefined> {
-  if ((await lstat(path).catch(() => undefined)) === undefined)
-    return { fault: 'missing', message: 'it is missing' };
+  if ((await lstat(path).catch(() => undefined)) === undefined) return { fault: 'missing', message: 'it is missing' };
   const target = await readlink(path).catch(() => undefined);
   if (target === snapshot) return undefined;
   if (target === undefined) return { fault: 'wrong', message: 'not a symlink' };
