@@ -130,7 +130,7 @@ describe('weir component query', () => {
     expect(broken!.packages.map(({ nevra }) => nevra)).toEqual(['broken-1-1', 'broken-x-1-1']);
     expect(broken!.packages[1]!.requires).toEqual([{ name: 'demo', types: ['manual'] }]);
     expect(broken!.messages).toEqual(['line 7: %if without %endif']);
-    expect(stderr).toContain('rpm cannot read the spec');
+    expect(stderr).toContain('rpm cannot parse the spec');
   });
 
   it('prints a table of packages, or all details of one component', async () => {

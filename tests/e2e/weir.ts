@@ -172,7 +172,7 @@ export function expectError(
   const errors = lines.filter((line) => line.startsWith('error:'));
   expect(errors, result.stderr).toHaveLength(1);
   expect(errors[0]).toMatch(expected.says);
-  expect(result.stderr).not.toMatch(/this is a bug|^\s+at .*\.ts:/m);
+  expect(result.stderr).not.toMatch(/bug in weir|^\s+at .*\.ts:/m);
   if (expected.hint !== undefined) expect(lines.find((line) => line.startsWith('hint:')) ?? '').toMatch(expected.hint);
   if (expected.details !== undefined) expect(result.stderr).toMatch(expected.details);
   expect(result.code).toBe(expected.exit);
