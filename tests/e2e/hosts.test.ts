@@ -95,10 +95,13 @@ describe('sandboxes', () => {
     'with WEIR_JAIL=chroot, root builds the same bytes and is warned that it is no boundary',
     async () => {
       const cache = await cloneCache();
-      const kinds = ['finalise-tree', 'resolve-packages'];
-      expect(
-        await forget(cache, (action) => kinds.includes(action.kind) || buildsAny(['hostname'])(action)),
-      ).toBeGreaterThan(2);
+      let resolved = 0;
+      const forgotten = await forget(cache, (action) => {
+        // A few of the resolutions: each copies the toolbox, and all are alike.
+        if (action.kind === 'resolve-packages') return resolved++ % 5 === 0;
+        return action.kind === 'finalise-tree' || buildsAny(['hostname'])(action);
+      });
+      expect(forgotten).toBeGreaterThan(2);
       const out = join(await newFolder('chroot'), 'out');
       const env = { XDG_CACHE_HOME: cache, WEIR_JAIL: 'chroot' };
       const result = await weir(['-C', shared.project, 'build', '--image', 'container-base', '--out', out], { env });
