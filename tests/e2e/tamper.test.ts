@@ -63,6 +63,6 @@ describe('manipulation', () => {
     expect(built.code, built.stderr).toBe(0);
     const { images } = JSON.parse(built.stdout) as { images: { name: string; cached: boolean }[] };
     expect(images.filter(({ cached }) => !cached)).toEqual([]);
-    expect(built.stderr).toContain('taken over');
+    expect(built.stderr).toContain('matches its signed release: reusing it');
   });
 });
