@@ -24,7 +24,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
           globalSetup: ['tests/e2e/setup.ts'],
-          testTimeout: 900_000,
+          testTimeout: 1_800_000,
           hookTimeout: 1_200_000,
           // Two: a boot keeps one processor busy, a build rarely more.
           maxWorkers: 2,

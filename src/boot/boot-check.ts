@@ -63,7 +63,7 @@ export interface MachineOptions {
 export interface CheckOptions extends MachineOptions {
   /** Folder for console.log and the report; created if missing. */
   readonly folder: string;
-  /** Timeout of one attempt; default 600 when emulated, 180 with KVM. */
+  /** Timeout of one attempt; default 900 when emulated, 180 with KVM. */
   readonly timeoutSeconds?: number;
   readonly expect?: Expectations;
   /** Default true. */
@@ -221,7 +221,7 @@ async function attemptBoot(
       sshPort,
       credentials: [...(options.credentials ?? []), ...probe],
     },
-    { binds, timeoutSeconds: options.timeoutSeconds ?? (slow ? 600 : 180), signal: panicked.signal },
+    { binds, timeoutSeconds: options.timeoutSeconds ?? (slow ? 900 : 180), signal: panicked.signal },
   );
   const watch = new AbortController();
   const greeting = sshGreeting(sshPort, watch.signal);
