@@ -15,7 +15,7 @@ import { specBytes } from '../spec/parse.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { fetching, openSite, withSources } from './render/site.ts';
 
-export interface PrepareOptions extends RenderOptions {
+export interface PrepareOptions {
   /** The sources as upstream has them. */
   readonly skipOverlays?: boolean;
   /** Without the files of the lookaside and those that scripts make; overlays into archives are then left out. */
@@ -57,11 +57,10 @@ export async function prepareFolder(
   const target = await checkTarget(folder, options.force === true);
   return inStage(progress, 'sources', async () => {
     const site = await openSite(workspace, [component], context);
-    const write = async (fetched: FetchedSources, sited: RenderOptions): Promise<PrepareReport> => {
+    const write = async (fetched: FetchedSources, given: RenderOptions): Promise<PrepareReport> => {
       const overlays = component.overlays.filter((overlay) => archiveOf(overlay) === undefined);
       const plain = options.skipSources === true ? { ...component, overlays } : component;
-      const prepared =
-        options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, { ...options, ...sited });
+      const prepared = options.skipOverlays === true ? undefined : await prepareComponent(plain, fetched, given);
       const files = await place(target, component.name, fetched, prepared);
       const { commit } = fetched.origin;
       return {

@@ -3,7 +3,6 @@ import { prepareFolder } from '../../component/prepare.ts';
 import { sourceContext } from '../../component/sources.ts';
 import { findComponent } from '../../project/select.ts';
 import type { LookasideFile } from '../../sources/listing.ts';
-import { archiveTools } from '../../workspace/archive-tools.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
@@ -43,7 +42,6 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         skipLockValidation: options.skipLockValidation === true,
       };
       const report = await prepareFolder(workspace, component, options.output, context, {
-        tools: archiveTools(workspace),
         skipOverlays: options.skipOverlays === true,
         skipSources: options.skipSources === true,
         force: options.force === true,
