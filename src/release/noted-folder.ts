@@ -1,11 +1,11 @@
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, fileDigest, sha256 } from '../base/digest.ts';
+import { type Digest, fileDigest } from '../base/digest.ts';
 import { writeAtomic } from '../base/files.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { fileMode, folderMode, modeText } from '../repo/fault.ts';
-import type { StampPlace } from './image/file-stamps.ts';
+import { type StampPlace, stampFile, stampOf } from './image/file-stamps.ts';
 
 /** Path → stamp and SHA-256 of the file. Folders end in a slash and have neither. */
 type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;
@@ -65,22 +65,13 @@ function* entriesBelow(dir: string, below = ''): Generator<readonly [path: strin
   }
 }
 
-function stampOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [ino, size, mtimeNs, ctimeNs].join(' ');
-}
-
 async function read({ cache, engine }: StampPlace, dir: string): Promise<Noted | undefined> {
-  const { file, subject } = await noteOf(cache, dir);
+  const { file, subject } = await stampFile(cache, dir);
   const text = unsealed(engine.store.seal, subject, await readFile(file, 'utf8').catch(() => ''));
   return text === undefined ? undefined : (JSON.parse(text) as Noted);
 }
 
 async function write({ cache, engine }: StampPlace, dir: string, noted: Noted): Promise<void> {
-  const { file, subject } = await noteOf(cache, dir);
+  const { file, subject } = await stampFile(cache, dir);
   await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify(noted)));
-}
-
-async function noteOf(cache: string, dir: string): Promise<{ readonly file: string; readonly subject: string }> {
-  const folder = sha256(await realpath(dir));
-  return { file: join(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
 }

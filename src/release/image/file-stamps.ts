@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../../base/digest.ts';
@@ -90,10 +91,19 @@ async function write({ cache, engine }: StampPlace, dir: string, known: Known): 
 async function stamped(path: string): Promise<{ readonly size: number; readonly stamp: string } | undefined> {
   const info = await stat(path, { bigint: true }).catch(() => undefined);
   if (info === undefined || !info.isFile()) return undefined;
-  return { size: Number(info.size), stamp: [info.ino, info.size, info.mtimeNs, info.ctimeNs].join(' ') };
+  return { size: Number(info.size), stamp: stampOf(info) };
 }
 
-async function stampFile(cache: string, dir: string): Promise<{ readonly file: string; readonly subject: string }> {
+/** Identifies a file's state: inode, size and times. Any write changes it. */
+export function stampOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+/** The cache's file for a folder's stamps, and the subject of its seal. */
+export async function stampFile(
+  cache: string,
+  dir: string,
+): Promise<{ readonly file: string; readonly subject: string }> {
   const folder = sha256(await realpath(dir).catch(() => dir));
   return { file: join(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
 }
