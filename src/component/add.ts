@@ -69,7 +69,7 @@ async function addTo(file: string, components: readonly NewComponent[]): Promise
   return components.map(({ name }) => ({ name, file }));
 }
 
-/** Checks everything before writing, and writes specs first: a file that names a spec must find it. */
+/** Checks everything before writing, and writes specs first: a configuration file's spec must exist. */
 async function addLocal(
   configuration: Configuration,
   file: string,

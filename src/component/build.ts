@@ -14,7 +14,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 import type { ReadyComponent } from './ready.ts';
 import { type BuildSteps, buildInOrder, neededFor } from './schedule.ts';
 
-/** Everything built, and the repository folder in the cache that holds it. */
+/** All built components, and the folder in the cache with their repository. */
 export interface BuiltComponents {
   readonly components: readonly Built[];
   readonly ready: ReadonlyMap<string, ReadyComponent>;
@@ -23,7 +23,7 @@ export interface BuiltComponents {
 
 /**
  * Builds components, each as soon as what it needs is built, and puts their packages into a repository in the cache.
- * @param only names; with them just these are built, and what they wait for
+ * @param only names; if given, only these and what they wait for are built
  * @throws WeirError `build-failed`, `build-cycle`
  */
 export async function buildStage(
@@ -48,7 +48,7 @@ export async function buildStage(
       },
     });
     for (const [name, { unapplied }] of facts) {
-      if (unapplied.length > 0) stage.note(`${name}: nothing applies ${unapplied.join(', ')}`);
+      if (unapplied.length > 0) stage.note(`${name}: never applied: ${unapplied.join(', ')}`);
     }
     const components = names.map((name) => built.get(name)!);
     const source = await builtSource(workspace, toolbox, components);
@@ -62,7 +62,7 @@ export async function buildStage(
   });
 }
 
-/** The steps with the real tools: roots are resolved by dnf5 from the seed and from what is built, specs are read and built in them. */
+/** The steps with the real tools: dnf5 resolves roots from the seed and from what is built; specs are read and built in them. */
 function buildSteps(
   workspace: Workspace,
   toolbox: Toolbox,
@@ -99,6 +99,6 @@ async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readon
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
   const dir = join(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);
-  // Lower than the seed's number: what the distribution builds hides the seed's package of the same name.
+  // A lower number than the seed's has priority: the distribution's package hides the seed's of the same name.
   return { id: 'built', dir, packages, priority: 10, check };
 }

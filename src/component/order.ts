@@ -3,15 +3,15 @@ import { WeirError } from '../base/errors.ts';
 /** A component in the build graph. */
 export interface GraphNode {
   readonly name: string;
-  /** What its build needs, as dnf takes it. */
+  /** What its build needs, in dnf's syntax. */
   readonly needs: readonly string[];
   /** Names that its packages provide. */
   readonly provides: readonly string[];
 }
 
 /**
- * Which components each component waits for: those that provide, by the name alone, something its build needs.
- * @throws WeirError `build-cycle` naming the circle
+ * Which components each component waits for: those that provide, by name alone, something its build needs.
+ * @throws WeirError `build-cycle`, with the cycle
  */
 export function buildOrder(nodes: readonly GraphNode[]): Map<string, readonly string[]> {
   const providers = new Map<string, string>();
@@ -33,14 +33,10 @@ function findCycle(waits: ReadonlyMap<string, readonly string[]>): void {
     if (done.has(name)) return;
     const at = path.indexOf(name);
     if (at >= 0) {
-      throw new WeirError(
-        'build-cycle',
-        `components need each other to build: ${[...path.slice(at), name].join(' → ')}`,
-        {
-          where: { component: name },
-          hint: 'take one of the build requirements out with an overlay',
-        },
-      );
+      throw new WeirError('build-cycle', `build dependency cycle: ${[...path.slice(at), name].join(' → ')}`, {
+        where: { component: name },
+        hint: 'remove one of the build requirements with an overlay',
+      });
     }
     for (const next of waits.get(name) ?? []) visit(next, [...path, name]);
     done.add(name);
@@ -48,7 +44,7 @@ function findCycle(waits: ReadonlyMap<string, readonly string[]>): void {
   for (const name of waits.keys()) visit(name, []);
 }
 
-/** Runs `work` over the graph, each as soon as all it waits for are done, `limit` at a time; the first failure ends it. */
+/** Runs `work` over the graph, each name as soon as all it waits for are done, at most `limit` at a time. Stops at the first failure. */
 export async function inOrder<T>(
   waits: ReadonlyMap<string, readonly string[]>,
   limit: number,

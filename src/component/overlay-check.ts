@@ -22,9 +22,9 @@ import { sourceContext } from './sources.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
 export interface OverlayCheckOptions {
-  /** A folder with upstream's sources, instead of fetching them. */
+  /** A folder with upstream's sources, used instead of fetching them. */
   readonly sources?: string;
-  /** Looks at the configuration alone. */
+  /** Checks the configuration only. */
   readonly withoutSources?: boolean;
   readonly olderThanDays?: number;
 }
@@ -37,7 +37,7 @@ export interface OverlayCheckReport {
   readonly warnings: readonly string[];
 }
 
-/** Holds the overlays of components against upstream's sources and history. */
+/** Checks the overlays of components against upstream's sources and history. */
 export async function checkOverlays(
   workspace: ProjectWorkspace,
   components: readonly ResolvedComponent[],
@@ -55,7 +55,7 @@ export async function checkOverlays(
   };
   return inStage(progress, 'overlays', async (stage) => {
     let done = 0;
-    // Where upstream can't be reached, the next component finds it no better: it does not ask again and again.
+    // If upstream can't be reached, the next component can't reach it either, so it does not retry.
     let retry: Pick<UpstreamOptions, 'attempts'> = {};
     const found = await mapLimit(chosen, 4, (component) =>
       withScratch(workspace.engine.scratch, async (work) => {
@@ -120,14 +120,14 @@ async function evidenceFor(
       kind: 'unchecked',
       component: component.name,
       origin: component.origin,
-      message: `its sources can't be had: ${error.message}`,
-      advice: error.hint ?? 'name a folder with them by --sources',
+      message: `cannot fetch its sources: ${error.message}`,
+      advice: error.hint ?? 'name a folder with the sources by --sources',
     };
     return { evidence: {}, unchecked: [finding] };
   }
 }
 
-/** The dist-git's history along the first parents, the pinned commit first. */
+/** The history of the dist-git along first parents, from the pinned commit. */
 async function historyFor(fetched: FetchedSources): Promise<UpstreamCommit[] | undefined> {
   const { origin } = fetched;
   if (origin.kind !== 'git' || origin.repository === undefined) return undefined;
@@ -143,7 +143,7 @@ async function historyFor(fetched: FetchedSources): Promise<UpstreamCommit[] | u
 
 const archiveName = /\.(?:tar|tar\.gz|tgz|tar\.xz|txz|tar\.zst|tzst)$/;
 
-/** Looks for a patch's change in the archives that are at hand: beside the spec, or in the cache. None is fetched for it. */
+/** Looks for a patch's change in the archives on this machine: beside the spec, or in the cache. Fetches none. */
 function patchedArchive(
   workspace: ProjectWorkspace,
   fetched: FetchedSources,
@@ -166,7 +166,7 @@ function patchedArchive(
       try {
         found.push([file.filename, (await openArchive(files, file.filename, tools)).tree]);
       } catch (error) {
-        // What overlays can't change inside can't be looked into either; the patch is then not held against it.
+        // Archives that overlays can't change can't be read here either; the patch is then not checked against them.
         if (!(error instanceof WeirError) || !['bad-archive', 'not-supported-yet'].includes(error.code)) throw error;
       }
     }

@@ -4,7 +4,7 @@ import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { needsLookaside, openSite, withSources } from './render/site.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
-/** What each overlay of a component does to upstream's sources, which are fetched where they are not there yet. */
+/** Explains what each overlay of a component does to upstream's sources, which are fetched if missing. */
 export async function explainOverlays(
   workspace: ProjectWorkspace,
   component: ResolvedComponent,

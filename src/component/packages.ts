@@ -17,15 +17,15 @@ import { renderStage } from './ready.ts';
 export interface BuiltFiles {
   readonly name: string;
   readonly cached: boolean;
-  /** seconds that the build took when it was really done */
+  /** Seconds that the build took when it last ran. */
   readonly seconds: number;
-  /** Binary and debug packages, unsigned: signing is publishing's. */
+  /** Binary and debug packages, unsigned: publishing signs them. */
   readonly packages: readonly string[];
   readonly log: string;
 }
 
 /**
- * Builds the named components, and before them only what they wait for. Nothing is signed or published; the packages lie
+ * Builds the named components, and before them only what they wait for. Nothing is signed or published; the packages stay
  * in the cache until something else is built.
  * @throws WeirError `unknown-component` and those of the stages
  */
@@ -53,7 +53,7 @@ export interface BuildLog {
   readonly failed: boolean;
 }
 
-/** Finds it, whether the build went well or not. @throws WeirError `no-log` */
+/** Finds the log of a component's last build, successful or not. @throws WeirError `no-log` */
 export async function lastBuildLog(workspace: Workspace, name: string): Promise<BuildLog> {
   findComponent(workspace.project, name);
   const failed = join(logFolder(workspace.cache), `${name}.failed.log`);
@@ -61,7 +61,7 @@ export async function lastBuildLog(workspace: Workspace, name: string): Promise<
   const good = await lastGoodBuild(workspace.engine, name);
   if (good !== undefined && good.at > failedAt) return { path: good.log, failed: false };
   if (failedAt > 0) return { path: failed, failed: true };
-  throw new WeirError('no-log', `component ${name} was not built yet`, { hint: `weir component build ${name}` });
+  throw new WeirError('no-log', `component ${name} has not been built yet`, { hint: `weir component build ${name}` });
 }
 
 /** The newest action that wrote the component's source package. The cache is small: a few thousand short files. */

@@ -18,9 +18,9 @@ import { fetching, openSite, withSources } from './render/site.ts';
 export interface PrepareOptions {
   /** The sources as upstream has them. */
   readonly skipOverlays?: boolean;
-  /** Without the files of the lookaside and those that scripts make; overlays into archives are then left out. */
+  /** Without the lookaside's files and those that scripts create; overlays into archives are then skipped. */
   readonly skipSources?: boolean;
-  /** Replaces a folder that an earlier run has prepared. */
+  /** Replaces a folder that an earlier run prepared. */
   readonly force?: boolean;
 }
 
@@ -29,21 +29,21 @@ export interface PrepareReport {
   readonly component: string;
   /** Absolute. */
   readonly folder: string;
-  /** Upstream's, where it has one. */
+  /** The upstream commit, if any. */
   readonly commit?: string;
   /** Names in the folder, sorted. */
   readonly files: readonly string[];
-  /** The hashes that the configuration does not have yet. */
+  /** The hashes that the configuration lacks. */
   readonly computed: readonly LookasideFile[];
   readonly warnings: readonly string[];
 }
 
-/** Says that a folder was prepared, and what was put into it: only such a folder is ever replaced. */
+/** Marks a folder as prepared, and lists what was written: only such a folder is ever replaced. */
 const marker = '.weir-prepared.json';
 
 /**
- * Writes a component's buildable sources into a folder: the spec after the overlays, `sources`, and every file. The folder appears
- * whole or not at all.
+ * Writes a component's buildable sources into a folder: the spec after the overlays, `sources`, and every file. The folder is
+ * created atomically.
  * @throws WeirError `not-empty`, `not-prepared` (exit 2), and those of `fetchSources` and `prepareComponent`
  */
 export async function prepareFolder(
@@ -68,7 +68,7 @@ export async function prepareFolder(
         folder: target,
         ...(commit === undefined ? {} : { commit }),
         files,
-        // What was not fetched has no hash that could be computed.
+        // A file that was not fetched has no hash to compute.
         computed: options.skipSources === true ? [] : computed(component, fetched, prepared),
         warnings: prepared?.warnings ?? [],
       };
@@ -78,7 +78,7 @@ export async function prepareFolder(
   });
 }
 
-/** The folder that may be written, with links resolved: it is not there, or empty, or prepared and to be replaced. */
+/** Checks that the folder may be written, and resolves links: it does not exist, is empty, or is a prepared one to replace. */
 async function checkTarget(folder: string, force: boolean): Promise<string> {
   const target = await realpath(folder).catch(() => resolve(folder));
   let names: string[];
@@ -91,7 +91,7 @@ async function checkTarget(folder: string, force: boolean): Promise<string> {
     const code = systemCode(error);
     if (code === 'ENOENT') return target;
     if (code !== 'ENOTDIR') throw error;
-    throw new WeirError('not-a-folder', 'there is a file where the folder would be', {
+    throw new WeirError('not-a-folder', 'this is a file, not a folder', {
       where: { file: target },
       exit: 2,
     });
@@ -102,23 +102,23 @@ async function checkTarget(folder: string, force: boolean): Promise<string> {
       where: { file: target },
       hint:
         ours === undefined
-          ? 'name one that is not there yet; only what this command has prepared can be replaced, by --force'
-          : '--force replaces it: it is what an earlier run has prepared',
+          ? 'name a folder that does not exist; --force replaces only a folder that this command has prepared'
+          : '--force replaces it: an earlier run has prepared it',
       exit: 2,
     });
   }
   const others = names.filter((name) => !ours.has(name)).sort();
   if (others.length > 0) {
-    throw new WeirError('not-prepared', `the folder has files that were not prepared: ${others.join(', ')}`, {
+    throw new WeirError('not-prepared', `the folder has files that this command did not write: ${others.join(', ')}`, {
       where: { file: target },
-      hint: 'move them away, or name another folder',
+      hint: 'move them, or name another folder',
       exit: 2,
     });
   }
   return target;
 }
 
-/** What an earlier run has put into a folder; undefined where none has. */
+/** The names of what an earlier run wrote to a folder; undefined if it is not a prepared folder. */
 async function preparedFiles(folder: string): Promise<Set<string> | undefined> {
   const text = await readIfExists(join(folder, marker));
   try {
@@ -129,7 +129,7 @@ async function preparedFiles(folder: string): Promise<Set<string> | undefined> {
   }
 }
 
-/** Puts everything into a folder beside the target, which then takes its place. @returns names, sorted */
+/** Writes everything to a folder beside the target, which then replaces the target. @returns names, sorted */
 async function place(
   target: string,
   name: string,
@@ -154,7 +154,7 @@ async function place(
       written.add(file);
       const path = join(fresh, file);
       await mkdir(dirname(path), { recursive: true });
-      // People work in this folder, so nothing in it may be a link to what the cache has.
+      // Users edit this folder, so no file in it may share its inode with one of the cache.
       if (entry.kind === 'bytes') await writeFile(path, entry.bytes);
       else await copyFile(entry.path, path, constants.COPYFILE_FICLONE);
       await chmod(path, entry.executable ? 0o755 : 0o644);
@@ -184,7 +184,7 @@ async function swap(fresh: string, target: string): Promise<void> {
   await removeTree(old);
 }
 
-/** What the configuration has no hash for, with the one that it has now. */
+/** The hashes that the configuration lacks, with their values. */
 function computed(
   component: ResolvedComponent,
   fetched: FetchedSources,
@@ -196,7 +196,7 @@ function computed(
       .filter(({ origin, hash }) => origin.type === 'overlay' && hash === undefined)
       .map(({ filename }) => filename),
   );
-  // An archive that overlays change has its hash only after them.
+  // The hash of an archive that overlays change is known only after them.
   const after = (prepared?.listed ?? []).filter(({ filename }) => overlaid.has(filename));
   return [...fetched.files.filter(({ filename }) => unhashed.has(filename)), ...after];
 }

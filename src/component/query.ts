@@ -19,30 +19,30 @@ import { needsLookaside, openSite, type PrepareSite, withSources } from './rende
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 
 export interface QueryOptions extends UpstreamOptions {
-  /** Macro files of the distribution, loaded before the spec; those of the buildroot's own components come by themselves. */
+  /** Macro files of the distribution, loaded before the spec; those of the buildroot's own components are added automatically. */
   readonly macros?: readonly string[];
 }
 
-/** Sections that a macro makes, so that the spec does not name their packages. */
+/** Sections that a macro generates, so that the spec does not name their packages. */
 export interface MacroMade {
   readonly macro: string;
   /** 1-based, in the rendered spec. */
   readonly line: number;
-  /** As headers, with what cannot be told as a macro or `*`: `%files -n *-devel`. */
+  /** As headers, with unknown parts as a macro or `*`: `%files -n *-devel`. */
   readonly sections: readonly string[];
 }
 
 /** A component's spec after its overlays, macros expanded. */
 export interface QueriedComponent extends SpecDescription {
   readonly component: string;
-  /** `text` where rpm could not read the spec: then branches of conditionals are all there, and few macros expanded. */
+  /** `text` if rpm could not read the spec: then it has all branches of conditionals, and few macros are expanded. */
   readonly by: 'rpm' | 'text';
-  /** Why rpm could not. */
+  /** Why rpm could not read it. */
   readonly problem: WeirError | undefined;
   readonly macroMade: readonly MacroMade[];
 }
 
-/** A component as rendering leaves it, without the files of the lookaside that no overlay needs. */
+/** A component as rendering leaves it, without the lookaside's files that no overlay needs. */
 function withPrepared<T>(
   site: PrepareSite,
   component: ResolvedComponent,
@@ -65,7 +65,7 @@ export async function renderedSpec(
   return withPrepared(site, component, options, async (prepared) => prepared.spec);
 }
 
-/** A query's answer: what each component's spec says, and those of which it cannot be said. */
+/** A query's answer: what each component's spec says, and the components whose spec could not be read. */
 export interface QueryReport {
   readonly components: readonly QueriedComponent[];
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
@@ -102,7 +102,7 @@ export async function queryComponents(
 
 type MacroFile = SpecFolder['macros'][number];
 
-/** The macro files of the components that every buildroot has, then those that are named. */
+/** The macro files of the components that every buildroot has, then those that are requested. */
 async function macroFiles(workspace: ProjectWorkspace, named: readonly string[]): Promise<MacroFile[]> {
   const { project } = workspace;
   const paths: string[] = [];
@@ -170,7 +170,7 @@ function queryOne(
   });
 }
 
-/** Whether a spec reads a file for its macros: by name, or a file that holds macros by its own name. */
+/** Whether a spec reads macros from a file: it loads the file by name, or the file's own name is that of a macro file. */
 function loads(spec: Spec, name: string): boolean {
   if (/(^|\.)macros(\.|$)|\.inc$/.test(name)) return true;
   const listed = sources(spec).filter((source) => basename(source.value) === name);
@@ -191,7 +191,7 @@ function macroMade(spec: Spec): MacroMade[] {
   return [...found.values()];
 }
 
-/** What the text alone tells. */
+/** What can be read from the text alone. */
 function textDescription(spec: Spec): SpecDescription {
   const macros = plainMacros(spec);
   const all = tags(spec).map((tag) => ({ ...tag, value: expandPlain(tag.value, macros) }));

@@ -27,7 +27,7 @@ export interface ReadyComponent {
   readonly component: ResolvedComponent;
   readonly input: BuildInput;
   readonly rendered: RenderedComponent;
-  /** Files from the lookaside, upstream's own. */
+  /** Upstream's own files from the lookaside. */
   readonly listed: readonly LookasideFile[];
 }
 
@@ -44,16 +44,16 @@ export async function renderStage(workspace: Workspace, key: SigningKey): Promis
     }
     const orphans = orphanedFolders(root, new Set(workspace.project.components.keys()));
     for (const orphan of orphans)
-      stage.note(`${orphan} is rendered but no component; weir component render --clean removes it`);
+      stage.note(`${orphan} is rendered, but there is no such component; weir component render --clean removes it`);
     return {
       result: ready,
-      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered anew`,
+      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered again`,
       cached: written === 0,
     };
   });
 }
 
-/** Fetches and overlays the named components, or all. @param key its public half goes into the repository package */
+/** Fetches and overlays the named components, or all. @param key its public half is added to the repository package */
 export async function prepareComponents(
   workspace: ProjectWorkspace,
   key: SigningKey | undefined,
@@ -90,7 +90,7 @@ async function buildInput(
         : await putStream(engine.store, createReadStream(entry.path));
     files[name] = blob.digest;
   }
-  // The release's key is made or named when the release is built, so no project can hold it as a file.
+  // The release's key is created or chosen when the release is built, so a project can't have it as a file.
   const keyFile = `RPM-GPG-KEY-${project.lifecycle?.id ?? 'weir'}`;
   if (key !== undefined && specSources(prepared.spec).some((source) => source.value === keyFile)) {
     files[keyFile] = (await putBytes(engine.store, key.publicKey)).digest;

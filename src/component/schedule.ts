@@ -5,13 +5,13 @@ import { buildOrder, inOrder } from './order.ts';
 /** How many components are built at the same time. */
 const buildsAtOnce = 2;
 
-/** What a build in order is made of. Components are known by their names; `visible` are those whose packages a root may have. */
+/** The steps of a build in order. Components are identified by name; `visible` are those whose packages a root may have. */
 export interface BuildSteps {
   /** Packages that every buildroot has. */
   readonly buildRoot: readonly string[];
   /** Whether the inputs have a package of that name. */
   readonly inInputs: (name: string) => boolean;
-  /** Reads specs by rpm, in a root with these packages. */
+  /** Reads specs with rpm, in a root with these packages. */
   readonly query: (
     names: readonly string[],
     root: readonly string[],
@@ -21,15 +21,15 @@ export interface BuildSteps {
   readonly build: (name: string, root: readonly string[], visible: readonly Built[]) => Promise<Built>;
 }
 
-/** Every component's packages, and what rpm says of its spec. */
+/** Every component's packages, and its spec as rpm reads it. */
 export interface Schedule {
   readonly built: ReadonlyMap<string, Built>;
   readonly facts: ReadonlyMap<string, SpecFacts>;
 }
 
 /**
- * Builds components in order. First those that bring packages of the buildroot that the inputs lack (the distribution's macros), then
- * the rest, each as soon as what it needs is built. The first failure ends it, after what was running.
+ * Builds components in order. First those that provide packages of the buildroot that the inputs lack (the distribution's
+ * macros), then the rest, each as soon as what it needs is built. Stops at the first failure, after running builds have ended.
  * @throws WeirError `build-cycle`, and those of the steps
  */
 export async function buildInOrder(names: readonly string[], steps: BuildSteps): Promise<Schedule> {
@@ -37,7 +37,7 @@ export async function buildInOrder(names: readonly string[], steps: BuildSteps):
   const facts = await steps.query(names, availableRoot(steps, []), []);
   const first = bringingRoot(steps, names, facts);
   await buildGroup(first, [], facts, built, steps);
-  // With the distribution's macros in the root, specs can say other things than they did without.
+  // With the distribution's macros in the root, specs can expand differently.
   const rest = names.filter((name) => !first.includes(name));
   const bootstrapped = first.map((name) => built.get(name)!);
   const restFacts = await steps.query(rest, steps.buildRoot, bootstrapped);
@@ -46,7 +46,7 @@ export async function buildInOrder(names: readonly string[], steps: BuildSteps):
 }
 
 /**
- * Of all components those that must be built to build `wanted`: these, those that the buildroot needs, and all that they wait for.
+ * The components that must be built for `wanted`: these, those that the buildroot needs, and all that they wait for.
  * @throws WeirError `build-cycle`
  */
 export async function neededFor(
@@ -71,8 +71,8 @@ async function buildGroup(
 ): Promise<void> {
   const waits = buildOrder(nodes(names, facts));
   await inOrder(waits, buildsAtOnce, async (name) => {
-    // It sees the packages that it waits for and no others, whatever else is built already: else its buildroot, and so its digest,
-    // would depend on timing.
+    // It sees the packages that it waits for and no others, even if others are built already. Else its buildroot, and so its
+    // digest, would depend on timing.
     const visible = [...new Set([...base, ...reachable(waits, waits.get(name)!)])].map((each) => built.get(each)!);
     const root = [...new Set([...availableRoot(steps, visible), ...facts.get(name)!.buildRequires])].sort();
     const result = await steps.build(name, root, visible);
@@ -88,7 +88,7 @@ function nodes(names: readonly string[], facts: ReadonlyMap<string, SpecFacts>) 
   });
 }
 
-/** Components with a package that the buildroot should have and the inputs lack. */
+/** Components with a package that the buildroot needs and the inputs lack. */
 function bringingRoot(
   { buildRoot, inInputs }: BuildSteps,
   names: readonly string[],
@@ -98,7 +98,7 @@ function bringingRoot(
   return names.filter((name) => facts.get(name)!.packages.some((pkg) => missing.has(pkg)));
 }
 
-/** What the buildroot can have so far: the distribution's own packages come with the first builds. */
+/** What the buildroot can have so far: the first builds add the distribution's own packages. */
 function availableRoot(
   { buildRoot, inInputs }: Pick<BuildSteps, 'buildRoot' | 'inInputs'>,
   built: readonly Built[],

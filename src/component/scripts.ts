@@ -17,12 +17,12 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type SeedRepository, seedStage } from '../workspace/seed.ts';
 import { type ProjectWorkspace, toolboxStage, type Workspace } from '../workspace/workspace.ts';
 
-/** Where a script finds itself and its inputs, and where it has to put its output: what azldev's scripts are written for. */
+/** Paths of a script, its inputs and its output folder in the sandbox: those that azldev's scripts expect. */
 const inside = { script: '/azldev-gen/script', output: '/azldev-gen/output' } as const;
 
 /**
- * Runs the scripts of custom source files, each in a buildroot that has the packages that it names, without network. What it
- * leaves in its output folder becomes the archive, packed so that the same files are the same bytes everywhere.
+ * Runs the scripts of custom source files, each in a buildroot with the packages that it names, without network. The content
+ * of the output folder becomes the archive, packed so that the same files always give the same bytes.
  * @returns undefined for a project without a release, which has no buildroot
  */
 export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequest) => Promise<string>) | undefined {
@@ -35,7 +35,7 @@ export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequ
     return [toolbox, await seedStage(whole, toolbox)];
   };
   return async (request) => {
-    // Before anything is built: a name that can't be packed must not cost a buildroot.
+    // Checked before anything is built: an invalid name should not cost a buildroot.
     const compression = compressionOfName(request.filename);
     opened ??= open();
     const [toolbox, seed] = await opened;
@@ -82,8 +82,8 @@ function compressionOfName(filename: string): Compression {
   ];
   const found = endings.find(([ending]) => ending.test(filename))?.[1];
   if (found !== undefined) return found;
-  throw new WeirError('bad-archive-name', `${filename} is made by a script, so it has to be a tar archive`, {
-    hint: 'call it .tar, .tar.gz, .tar.xz or .tar.zst',
+  throw new WeirError('bad-archive-name', `${filename} is made by a script, so it must be a tar archive`, {
+    hint: 'name it .tar, .tar.gz, .tar.xz or .tar.zst',
     exit: 2,
   });
 }
@@ -97,7 +97,7 @@ async function runScript(
 ): Promise<string> {
   const folder = (name: string): Promise<string> => mkdir(join(work, name)).then(() => join(work, name));
   const [scriptDir, output] = [await folder('script'), await folder('output')];
-  // Copies, which the script may unpack beside, change and remove.
+  // Copies, because the script may change and remove them.
   const name = basename(request.script);
   for (const [file, path] of [[name, request.script] as const, ...request.inputs]) {
     await copyFile(path, join(scriptDir, file));
@@ -123,11 +123,11 @@ async function runScript(
     await copyFile(log, kept);
     throw new WeirError(
       'script-failed',
-      `${name}, which makes ${request.filename}, ended with exit code ${outcome.code}`,
+      `${name}, which makes ${request.filename}, failed with exit code ${outcome.code}`,
       {
         where: { file: request.script, component: request.component },
         details: lastLines(await tail(log), 15),
-        hint: `it runs without network: what it needs has to be among "inputs" and "mock-packages"; the whole log is ${kept}`,
+        hint: `it runs without network: what it needs must be in "inputs" or "mock-packages"; the whole log is ${kept}`,
       },
     );
   }
@@ -144,12 +144,12 @@ async function runScript(
   return packed;
 }
 
-/** Bytes of what a script may leave: it is held in memory while it is packed. */
+/** Limit in bytes of a script's output: it is held in memory while it is packed. */
 const largestOutput = 2 * 2 ** 30;
 
 type Entry = OpenArchive['entries'] extends ReadonlyMap<string, infer T> ? T : never;
 
-/** What is in the output folder. Names are held a character a byte: they may be no UTF-8. */
+/** The content of the output folder. Names are held as one character per byte, because they may not be UTF-8. */
 async function entriesOf(output: string, request: ScriptRequest): Promise<Map<string, Entry>> {
   const found = new Map<string, Entry>();
   const bad = (message: string): WeirError =>
@@ -169,14 +169,14 @@ async function entriesOf(output: string, request: ScriptRequest): Promise<Map<st
         found.set(raw, { ...entry, kind: 'link', mode: 0o777, target });
       } else if (info.isFile()) {
         size += info.size;
-        if (size > largestOutput) throw bad(`${basename(request.script)} has left more than ${largestOutput} bytes`);
+        if (size > largestOutput) throw bad(`${basename(request.script)} wrote more than ${largestOutput} bytes`);
         found.set(raw, { ...entry, kind: 'file', bytes: await readFile(onDisk(raw)) });
       } else {
-        throw bad(`${basename(request.script)} has left ${raw}, which is neither a file nor a folder nor a link`);
+        throw bad(`${basename(request.script)} wrote ${raw}, which is not a file, folder or symlink`);
       }
     }
   };
   await walk('');
-  if (found.size === 0) throw bad(`${basename(request.script)} has left nothing in ${inside.output}`);
+  if (found.size === 0) throw bad(`${basename(request.script)} wrote nothing to ${inside.output}`);
   return found;
 }

@@ -6,8 +6,8 @@ import { type ProjectWorkspace, seedApt } from '../workspace/workspace.ts';
 import { scriptRunner } from './scripts.ts';
 
 /**
- * Where a workspace's sources come from: its caches, the seed's tarballs where the project has one, and a sandbox for scripts.
- * Nothing is fetched where `WEIR_OFFLINE` is set; lookasides in `WEIR_LOOKASIDE`, apart by blanks, are asked after the
+ * The sources of a workspace: its caches, the seed's tarballs if the project has a seed, and a sandbox for scripts.
+ * Nothing is fetched if `WEIR_OFFLINE` is set. The lookasides in `WEIR_LOOKASIDE`, separated by blanks, are tried after the
  * distro's own.
  */
 export async function sourceContext(workspace: ProjectWorkspace): Promise<SourceContext> {

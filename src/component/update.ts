@@ -22,24 +22,24 @@ import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../source
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 
 export interface UpdateOptions {
-  /** Raises the rebuild counter of every component instead; asks nothing of upstream. */
+  /** Increments the rebuild counter of every component instead; does not ask upstream. */
   readonly bump?: boolean;
   /** Writes nothing. */
   readonly checkOnly?: boolean;
-  /** Asks upstream again, also where nothing says that the commit could be another one. */
+  /** Asks upstream even if the commit can't have changed. */
   readonly force?: boolean;
-  /** The components are all that there are: locks of others are removed. */
+  /** These are all components of the project: locks of others are removed. */
   readonly prune?: boolean;
   /** Writes pins into this folder, relative to the project, and no locks. */
   readonly pinFolder?: string;
 }
 
-/** What became of one component. */
+/** The result for one component. */
 export interface UpdatedComponent {
   readonly component: string;
   /**
-   * `new` had no lock; `changed` has another commit; `bumped` is to be built again; `removed` has no upstream any more, so its
-   * lock says nothing; `skipped` has none that could be locked.
+   * `new` had no lock; `changed` has another commit; `bumped` will be built again; `removed` no longer has an upstream, so
+   * its lock names none; `skipped` has no upstream that could be locked.
    */
   readonly state: 'new' | 'changed' | 'bumped' | 'removed' | 'unchanged' | 'skipped' | 'failed';
   readonly commit?: string;
@@ -52,35 +52,34 @@ export interface UpdatedComponent {
 
 export interface UpdateReport {
   readonly kept: 'locks' | 'pins';
-  /** Where they are kept. */
+  /** The folder of the locks or pins. */
   readonly folder: string;
   /** Sorted by name. */
   readonly components: readonly UpdatedComponent[];
-  /** Locks that no component has any more; removed, but with `checkOnly` and where a component failed. */
+  /** Locks without a component; removed, unless `checkOnly` is set or a component failed. */
   readonly orphans: readonly string[];
-  /** Whether anything is, or with `checkOnly` was, to be written or removed. */
+  /** Whether anything was, or with `checkOnly` would be, written or removed. */
   readonly stale: boolean;
 }
 
-/** Where commits are kept, as locks or as pins. */
+/** How commits are stored: as locks or as pins. */
 interface Keeper {
   readonly kind: 'locks' | 'pins';
   readonly folder: string;
-  /** What needs no look at upstream; undefined where that has to tell. */
+  /** The result, if it is known without asking upstream. */
   readonly known: (component: ResolvedComponent) => Promise<UpdatedComponent | undefined>;
   readonly resolve: (component: ResolvedComponent) => Promise<UpdatedComponent>;
   readonly names: () => Promise<readonly string[]>;
-  /** Whether a name may have one. */
+  /** Whether a component of this name may have a lock or pin. */
   readonly belongs: (name: string) => boolean;
-  /** @throws WeirError where the file is not one that this tool would have written */
+  /** @throws WeirError if this tool would not have written such a file */
   readonly read: (name: string) => Promise<unknown>;
   readonly remove: (name: string) => Promise<void>;
 }
 
 /**
- * Finds the upstream commit of every component and keeps it: in locks, or, where the project has a folder of pins and no lock,
- * in pins. A component that can't be resolved does not keep the others from it. Only what says something else than before
- * is written.
+ * Finds the upstream commit of every component and stores it: in locks, or, if the project has a folder of pins and no lock,
+ * in pins. A component that fails does not stop the others. Only files whose content changes are written.
  * @throws WeirError `no-lock` (exit 2) for `bump` on an upstream component that was never updated
  */
 export async function updateComponents(
@@ -123,11 +122,11 @@ export async function updateComponents(
         await keeper.read(name);
       } catch (error) {
         if (!(error instanceof WeirError)) throw error;
-        stage.note(`${name} is no component's, and not written by this command: left as it is`);
+        stage.note(`${name} belongs to no component and was not written by this command: left as it is`);
         continue;
       }
       orphans.push(name);
-      // With a failure somebody has to look at it anyway, and what looks gone may only be misread.
+      // After a failure somebody must look anyway, and a component that seems to be gone may only have been misread.
       if (options.checkOnly !== true && failed === 0) await keeper.remove(name);
     }
     const moved = updated.filter(({ state }) => ['new', 'changed', 'bumped', 'removed'].includes(state)).length;
@@ -164,14 +163,14 @@ async function attempt<T extends UpdatedComponent | undefined>(
   }
 }
 
-/** Pins where they are asked for, or where the project has their folder and no lock. */
+/** Pins if they are requested, or if the project has their folder and no lock. */
 async function pinFolderOf(project: Project, options: UpdateOptions): Promise<string | undefined> {
   if (options.pinFolder !== undefined) return resolve(project.root, options.pinFolder);
   const folder = join(project.root, defaultPinFolder);
   return (await exists(folder)) && !(await hasLocks(project)) ? folder : undefined;
 }
 
-/** The commit that the configuration alone means. @returns undefined where the dist-git is a folder without commits */
+/** The commit that follows from the configuration alone. @returns undefined if the dist-git is a folder without commits */
 async function configuredCommit(
   component: ResolvedComponent,
   project: Project,
@@ -191,7 +190,7 @@ const plainFolder = 'its dist-git is a plain folder, which has no commits';
 function locks(project: Project, context: SourceContext, options: UpdateOptions): Keeper {
   const write = async (name: string, before: ComponentLock | undefined, after: ComponentLock): Promise<void> => {
     if (options.checkOnly === true) return;
-    // Another writer's spacing is no reason to write.
+    // Another tool's formatting is no reason to write.
     if (before === undefined || formatLock(before) !== formatLock(after)) await writeLock(project, name, after);
   };
   const bump = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
@@ -201,7 +200,7 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
       const what = lock === undefined ? 'has no lock' : 'has a lock without upstream-commit';
       throw new WeirError('no-lock', `${name} ${what}, so there is nothing to bump`, {
         where: { component: name },
-        hint: `weir component update ${name} writes it`,
+        hint: `run weir component update ${name} first`,
         exit: 2,
       });
     }
@@ -216,7 +215,7 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
     if (spec?.type !== 'upstream') return withoutUpstream(component, lock);
     const hash = resolutionInputHash(component, project);
     const commit = lock?.upstreamCommit;
-    // A branch's head moves by itself; all else is found by what the digest is of.
+    // A branch's head can move; everything else is determined by what the hash covers.
     const fixed = spec.commit !== undefined || spec.distro.snapshot !== undefined;
     const holds = fixed && lock?.resolutionInputHash === hash && options.force !== true;
     return commit !== undefined && holds ? { component: name, state: 'unchanged', commit } : undefined;
@@ -245,7 +244,7 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
   ): Promise<UpdatedComponent> => {
     const { name } = component;
     if (lock?.upstreamCommit === undefined) {
-      const reason = component.spec === undefined ? 'nothing says where its spec comes from' : ownSpec;
+      const reason = component.spec === undefined ? 'it has no spec source' : ownSpec;
       return { component: name, state: 'skipped', reason };
     }
     const { upstreamCommit: previous, importCommit: _, resolutionInputHash: __, ...rest } = lock;
@@ -266,13 +265,13 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
 
 function pins(project: Project, context: SourceContext, options: UpdateOptions, folder: string): Keeper {
   if (options.bump === true) {
-    throw new WeirError('no-lock', 'pins have no rebuild counter that could be raised', {
+    throw new WeirError('no-lock', 'pins have no rebuild counter', {
       where: { file: folder },
-      hint: 'change the component, or keep locks',
+      hint: 'change the component, or use locks',
       exit: 2,
     });
   }
-  // A pin alone makes a component of its name, out of what all components inherit.
+  // A pin alone defines a component of its name, from what all components inherit.
   const isLeft = ({ name, origin, alsoIn }: ResolvedComponent): boolean =>
     origin.file === pinPath(folder, name) && alsoIn === undefined;
   return {
@@ -280,7 +279,7 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
     folder,
     known: async (component) => {
       const { name, spec } = component;
-      if (isLeft(component)) return { component: name, state: 'skipped', reason: 'nothing but its pin is left of it' };
+      if (isLeft(component)) return { component: name, state: 'skipped', reason: 'only its pin is left' };
       if (spec?.type === 'upstream') return undefined;
       const previous = await readPin(folder, name);
       if (previous === undefined) return { component: name, state: 'skipped', reason: ownSpec };
@@ -291,7 +290,7 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
       const { name, spec } = component;
       if (spec?.type !== 'upstream') throw new TypeError('not an upstream component');
       const previous = await readPin(folder, name);
-      // What the configuration has as the commit may be the pin itself, which would then never move.
+      // The commit in the configuration may be the pin itself, which would then never change.
       const { commit: _, ...unpinned } = spec;
       const commit = await configuredCommit({ ...component, spec: unpinned }, project, context, options.force === true);
       if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };

@@ -6,13 +6,13 @@ import { type FetchedSources, fetchSources } from '../sources/fetch.ts';
 import type { PrepareSite } from './render/site.ts';
 
 export interface UpstreamOptions {
-  /** A folder with upstream's sources, taken instead of what the configuration names. */
+  /** A folder with upstream's sources, used instead of what the configuration names. */
   readonly sources?: string;
-  /** Whether the files of the lookaside are wanted too. */
+  /** Whether to include the files of the lookaside. */
   readonly lookaside?: boolean;
-  /** Nothing is fetched. */
+  /** Does not use the network. */
   readonly offline?: boolean;
-  /** How often the network is asked; see `DownloadContext`. */
+  /** How many times a download is tried; see `DownloadContext`. */
   readonly attempts?: number;
 }
 
@@ -32,7 +32,7 @@ export async function upstreamSources(
     ...(options.offline === true ? { offline: true } : {}),
     ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
   };
-  // An archive that overlays change is wanted as upstream has it; the hash that it has after them may not be known yet.
+  // An archive that overlays change is fetched as upstream has it; its hash after the overlays may not be known yet.
   const sourceFiles = component.sourceFiles.filter((file) => file.origin.type !== 'overlay');
   const local = options.sources === undefined ? undefined : await specIn(options.sources, component);
   const spec = local === undefined ? component.spec : ({ type: 'local', path: local } as const);
@@ -46,7 +46,7 @@ async function specIn(sources: string, component: ResolvedComponent): Promise<st
   const folders = ['', name, upstream, join(name.slice(0, 1).toLowerCase(), name)];
   const places = folders.flatMap((folder) => [join(folder, `${name}.spec`), join(folder, `${upstream}.spec`)]);
   for (const place of places) if (await exists(join(sources, place))) return resolve(sources, place);
-  throw new WeirError('no-spec-file', `${sources} has no spec of ${name}`, {
+  throw new WeirError('no-spec-file', `no spec of ${name} in ${sources}`, {
     where: { component: name },
     hint: `put the upstream sources into ${join(sources, name)}`,
     exit: 2,

@@ -12,26 +12,26 @@ import { nameSchema } from './schema/words.ts';
 /** A component to add. */
 export interface NewComponent {
   readonly name: string;
-  /** What its `spec` says, in the keys of the file; without it the component inherits where its spec comes from. */
+  /** Its `spec` table, in the keys of the file. Without it, the component inherits its spec source. */
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Holds the names of new components against a project.
+ * Checks the names of new components against the project.
  * @throws WeirError (exit 2) `invalid-name`, `component-exists`
  */
 export function checkNew({ project }: Configuration, names: readonly string[]): void {
   for (const name of names) {
     const checked = nameSchema.safeParse(name);
     if (!checked.success) {
-      throw new WeirError('invalid-name', `"${name}" can't be the name of a component`, {
+      throw new WeirError('invalid-name', `invalid component name "${name}"`, {
         hint: checked.error.issues[0]?.message ?? '',
         exit: 2,
       });
     }
     const before = project.components.get(name);
     if (before === undefined) continue;
-    throw new WeirError('component-exists', `the project has a component ${name} already`, {
+    throw new WeirError('component-exists', `component ${name} already exists`, {
       where: { ...before.origin, component: name },
       hint: `weir component show ${name} shows it`,
       exit: 2,
@@ -39,7 +39,7 @@ export function checkNew({ project }: Configuration, names: readonly string[]): 
   }
 }
 
-/** The file of the project that bare components are added to: the one that has most of them, else the root file. */
+/** The project file for new components without settings: the one that has most of them, else the root file. */
 export function fileForComponents({ project, collected }: Configuration): string {
   const own = new Set(
     project.configFiles.filter(({ from }) => from === 'root' || from === 'include').map(({ path }) => path),
@@ -54,7 +54,7 @@ export function fileForComponents({ project, collected }: Configuration): string
 
 /**
  * Where a component with files of its own is defined: a new file `NAME/NAME.comp.toml` or `NAME/NAME.toml` beside `file`,
- * where the project includes such a file by a glob, else `file` itself.
+ * if the project includes such a file by a glob; else `file` itself.
  */
 export function homeOf({ collected }: Configuration, file: string, name: string): string {
   const folder = join(dirname(file), name);
@@ -66,16 +66,16 @@ export function homeOf({ collected }: Configuration, file: string, name: string)
 }
 
 /**
- * A file's text with tables for new components in it. Everything else stays as it is, to the byte. Where the components of
- * the file are sorted, more or less, the new ones stand where they belong, else after the last.
- * @throws WeirError (exit 2) `cant-add` where the file writes its components so that a table can't be added
+ * Adds tables for new components to a file's text; everything else stays byte for byte. If the components of the file are
+ * more or less sorted, new ones go to their sorted place, else after the last one.
+ * @throws WeirError (exit 2) `cant-add` if the way the file writes its components leaves no place for a table
  */
 export function withComponents(path: string, text: string, components: readonly NewComponent[]): string {
   const before = parseDocument(path, text, fileSchema, { reasons: 'optional' }).data;
   const edited = components.reduce((before, component) => insert(before, component), text);
   const refused = (): WeirError =>
-    problem({ path, text }, ['components'], 'cant-add', 'no table of a component can be added to this file', {
-      hint: 'it may have them as an inline table; name another file with --file',
+    problem({ path, text }, ['components'], 'cant-add', 'cannot add a component table to this file', {
+      hint: 'its components may be one inline table; choose another file with --file',
     });
   let after: typeof before;
   try {
@@ -90,7 +90,7 @@ export function withComponents(path: string, text: string, components: readonly 
   return edited;
 }
 
-/** The lines of one component in a file: from its first header to the last line that has something of it. */
+/** The lines of one component in a file: from its first header to its last line. */
 interface Block {
   readonly name: string;
   /** From 0. */
@@ -99,7 +99,7 @@ interface Block {
 }
 
 function insert(text: string, component: NewComponent): string {
-  // Lines keep the CR that they may end in; new ones are given it where the file has it.
+  // Lines keep their trailing CR; new lines get one if the file uses CRLF.
   const lines = text.split('\n');
   const end = text.includes('\r\n') ? '\r' : '';
   const blocks = blocksIn(text);
@@ -137,7 +137,7 @@ function inline(value: unknown): string {
     .join(', ')} }`;
 }
 
-/** The line after the comment that stands right above a line, upwards. */
+/** The first line of the comment directly above a line, or the line itself. */
 function startOf(lines: readonly string[], first: number): number {
   let start = first;
   while (start > 0 && lines[start - 1]!.trimStart().startsWith('#')) start--;
@@ -151,7 +151,7 @@ function blocksIn(text: string): Block[] {
   try {
     program = parser.parseTOML(text, { tomlVersion: 'next' });
   } catch {
-    // What the reader accepted and this parser does not: new tables then stand at the end.
+    // The reader accepted this text and this parser does not: new tables go to the end.
     return [];
   }
   const blocks: Block[] = [];
@@ -167,7 +167,7 @@ function blocksIn(text: string): Block[] {
   return blocks;
 }
 
-/** How many of the blocks the new one stands behind. */
+/** How many of the blocks come before the new one. */
 function placeFor(blocks: readonly Block[], name: string): number {
   const folded = (text: string): string => text.toLowerCase();
   const orders = [(text: string): string => text, folded];
@@ -179,7 +179,7 @@ function placeFor(blocks: readonly Block[], name: string): number {
     })
     .toSorted((a, b) => a.wrong - b.wrong)[0]!;
   if (sorted.wrong * 10 > blocks.length) return blocks.length;
-  // The place with the fewest names on its wrong side: a few that are out of order do not lead astray.
+  // The place with the fewest names on its wrong side, so that a few unsorted names do not mislead.
   const key = sorted.key(name);
   let wrong = sorted.names.filter((one) => one < key).length;
   let best = { at: 0, wrong };
@@ -190,7 +190,7 @@ function placeFor(blocks: readonly Block[], name: string): number {
   return best.at;
 }
 
-/** The least that is a spec file: it builds one package without files. */
+/** A minimal spec file: it builds one package without files. */
 export function minimalSpec(name: string): string {
   const tag = (key: string, value: string): string => `${`${key}:`.padEnd(16)}${value}`;
   return [

@@ -1,6 +1,6 @@
 import type { PackageGroup, PackagePublish, Project, ResolvedComponent } from './model.ts';
 
-/** Whether a binary package holds debug data: told by its name alone. */
+/** Whether a binary package holds debug data, judged by its name. */
 export function isDebugPackage(name: string): boolean {
   return /-(debuginfo|debugsource)(-|$)/.test(name);
 }
@@ -19,7 +19,7 @@ export function packageGroupOf(project: Pick<Project, 'packageGroups'>, name: st
 }
 
 /**
- * The channel that a binary package is published to, or undefined where it is not published. The strongest word wins:
+ * The channel that a binary package is published to, or undefined if it is not published. The strongest setting wins:
  * the component's `packages` table, the package's group, the component's `publish`, the project's
  * default-package-config. Debug packages follow the debuginfo channels only.
  */
@@ -37,7 +37,7 @@ export function channelOf(
   return channel === 'none' ? undefined : channel;
 }
 
-/** The channel that a component's source package is published to, or undefined where it is not published. */
+/** The channel that a component's source package is published to, or undefined if it is not published. */
 export function sourceChannelOf(component: Pick<ResolvedComponent, 'publish'>): string | undefined {
   const channel = component.publish.srpmChannel;
   return channel === 'none' ? undefined : channel;

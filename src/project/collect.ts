@@ -12,7 +12,7 @@ import type { RawFile } from './schema/file.ts';
 import type { RawImage, RawTestSuite, RawTools } from './schema/image.ts';
 import type { RawLifecycle, RawRelease, RawSeed, RawSigning, RawToolbox } from './schema/release.ts';
 
-/** A table of a file, and the place it stands at. */
+/** A table of a file, with its path in the document. */
 export interface Entry<T> {
   readonly document: ConfigDocument;
   readonly path: TomlPath;
@@ -31,11 +31,11 @@ export interface GroupEntry extends Entry<RawComponentGroup> {
   readonly layer: Layer;
 }
 
-/** One table `[components.X]`. Where several files have one, they merge; the component lives where the last one is. */
+/** One table `[components.X]`. Tables of several files merge; the component's folder is that of the last file. */
 export interface ComponentEntry {
   readonly document: ConfigDocument;
   readonly layer: Layer;
-  /** Every file that has the table, in order. */
+  /** Every file that has the table, in merge order. */
   readonly documents: readonly ConfigDocument[];
 }
 
@@ -44,7 +44,7 @@ type RawTemplates = NonNullable<RawResources['rpm-repo-set-templates']>;
 type RawSets = NonNullable<RawResources['rpm-repo-sets']>;
 type RawPackageGroup = NonNullable<RawFile['package-groups']>[string];
 
-/** All files merged, before anything is inherited. Where a table overrides, its entry names the last file that has it. */
+/** All files merged, before inheritance. Where a table overrides another, the entry names the last file that has it. */
 export interface Collected {
   readonly documents: readonly ConfigDocument[];
   readonly project: RawProject;
@@ -68,9 +68,9 @@ export interface Collected {
 }
 
 /**
- * Merges files in their order, each table by its own rule. What is wrong in one table is kept and does not stop the next.
- * @param mergeComponents whether a component that several files define is merged, not an error
- * @throws WeirError (exit 2) `duplicate-name`, `mapping-not-found`, and those of `layerOf`, where the documents gather none
+ * Merges files in order, each table by its own rule. An error in one table is recorded and does not stop the next.
+ * @param mergeComponents whether a component that several files define is merged instead of an error
+ * @throws WeirError (exit 2) `duplicate-name`, `mapping-not-found`, and those of `layerOf`, if the documents collect none
  */
 export function collect(documents: readonly ConfigDocument[], mergeComponents = true): Collected {
   const collected = {
@@ -130,7 +130,7 @@ function projectOf(documents: readonly ConfigDocument[]): RawProject {
   return documents.reduce<RawProject>((project, document) => mergeAt('project', project, document) ?? {}, {});
 }
 
-/** The `default-component-config` of the table at `path`, or undefined where it has none, or a wrong one. */
+/** The `default-component-config` of the table at `path`, or undefined if it has none, or an invalid one. */
 function defaultLayer(
   document: ConfigDocument,
   path: TomlPath,
@@ -141,7 +141,7 @@ function defaultLayer(
   return attempt(document, () => layerOf(document, [...path, 'default-component-config'], raw, undefined));
 }
 
-/** A table at the top of a file over those of the files before it, with absolute paths. */
+/** A top-level table of a file, merged over those of the files before it, with absolute paths. */
 function mergeAt<K extends keyof RawFile>(
   key: K,
   before: RawFile[K] | undefined,
@@ -162,7 +162,7 @@ function mergeEntry<K extends keyof RawFile, T extends RawFile[K] & object>(
   return { document, path: [key], raw: (mergeAt(key, before?.raw, document, raw) ?? {}) as T };
 }
 
-/** The seed's table with the files that its globs find. */
+/** The seed's table with its globs expanded. */
 function withMappings(document: ConfigDocument, raw: RawSeed | undefined): RawSeed | undefined {
   if (raw === undefined) return undefined;
   const mappings = new Set<string>();
@@ -170,7 +170,7 @@ function withMappings(document: ConfigDocument, raw: RawSeed | undefined): RawSe
     const at = ['seed', 'mappings', index];
     const files = globIn(document, at, pattern);
     if (files.length === 0 && !mayMatchNothing(pattern)) {
-      throw problem(document, at, 'mapping-not-found', `there is no file "${pattern}"`, {
+      throw problem(document, at, 'mapping-not-found', `mapping file "${pattern}" not found`, {
         hint: `the path is relative to ${document.dir}`,
       });
     }
@@ -189,7 +189,7 @@ function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocumen
       const raw = withAbsolutePaths(document, said, keysAt(fileKeys, at));
       versions.set(version, { document, path: at, raw, layer: defaultLayer(document, at, said) ?? emptyLayer });
     }
-    // Versions are kept apart: the entry of each names its file.
+    // Versions are stored separately: the entry of each names its file.
     const { versions: _, ...rest } = table;
     const keys = keysAt(fileKeys, path);
     const raw = merge<RawDistro>(before?.raw, withAbsolutePaths(document, rest, keys), keys) ?? {};
@@ -207,7 +207,7 @@ function addComponents(components: Map<string, ComponentEntry>, document: Config
       if (before === undefined) components.set(name, { document, layer, documents: [document] });
       else {
         const documents = [...before.documents, document];
-        // It lives where its last table is: generated pins come before the component's own file.
+        // The last table decides the folder: generated pins come before the component's own file.
         components.set(name, { document, layer: mergeLayers(before.layer, layer), documents });
       }
     });
@@ -224,7 +224,7 @@ function addGroups(groups: Map<string, GroupEntry>, document: ConfigDocument): v
   }
 }
 
-/** Adds the tables at a path. Where another file has one of that name, it is replaced or refused, as its key's rule says. */
+/** Adds the tables at a path. If another file has a table of the same name, the rule of its key says: replace or reject. */
 function addEntries<T>(
   entries: Map<string, Entry<T>>,
   document: ConfigDocument,
@@ -254,7 +254,7 @@ function refuseSecond(
 function duplicate(document: Document, path: TomlPath, before: Document): Error {
   const first = originOf(before, path);
   return problem(document, path, 'duplicate-name', `[${path.join('.')}] is already defined`, {
-    details: [`the first is at ${first.file}:${first.line}`],
-    hint: 'put both into one table, or rename one',
+    details: [`first defined at ${first.file}:${first.line}`],
+    hint: 'merge the two tables, or rename one',
   });
 }

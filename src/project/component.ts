@@ -22,7 +22,7 @@ import type {
 } from './model.ts';
 import { archiveConflict, readOverlayFile } from './overlay.ts';
 
-/** A component that is to be resolved: what `[components]` says of it, and what groups say. */
+/** A component to resolve: its entry under `[components]`, and what groups set for it. */
 interface Subject {
   readonly name: string;
   readonly entry: ComponentEntry | undefined;
@@ -38,7 +38,7 @@ interface Subject {
 export function componentsOf(collected: Collected, problems: Problems): Map<string, ResolvedComponent> {
   const members = membersOf(collected, problems);
   const components = new Map<string, ResolvedComponent>();
-  // Without the layer that all inherit from, each component would fail for the same reason.
+  // Without the layer that all inherit from, every component would fail for the same reason.
   const resolve = problems.attempt(() => makeResolver(collected, problems));
   if (resolve === undefined) return components;
   const none: Member = { groups: [] };
@@ -53,7 +53,7 @@ export function componentsOf(collected: Collected, problems: Problems): Map<stri
 
 type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin'>;
 
-/** A function that resolves one component; what components share (thousands say nothing themselves) is made once. */
+/** A function that resolves one component. What components share is computed once: thousands set nothing themselves. */
 function makeResolver(collected: Collected, problems: Problems): (subject: Subject) => ResolvedComponent {
   const base = mergeLayers(defaultVersion(collected)?.layer ?? emptyLayer, collected.defaults);
   const inherited = new Map<string, { readonly layer: Layer; readonly shared: Shared }>();
@@ -103,7 +103,7 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
   };
 }
 
-/** Where it is said what a component has at a path: in its own table, or in the one that it inherits this from. */
+/** Where the value of a component at a path is set: in its own table, or in the one that it inherits the value from. */
 function placeOf(collected: Collected, { name, entry, member }: Subject, path: TomlPath): SaidAt {
   const table = whoSaid(tablesOf(collected, name, member.groups), path);
   if (table !== undefined) {
@@ -114,8 +114,8 @@ function placeOf(collected: Collected, { name, entry, member }: Subject, path: T
 }
 
 /**
- * rpmbuild takes both and each spec makes something else of it: `%bcond` the opposite of its default. azldev has no rule
- * against it, so its projects load with a warning.
+ * rpmbuild accepts both options, and each spec treats that differently: `%bcond` takes the opposite of its default. azldev
+ * has no rule against it, so its projects load with a warning.
  */
 function checkConditionals(
   collected: Collected,
@@ -139,10 +139,10 @@ function checkConditionals(
     last.document,
     last.path,
     'conflicting-conditional',
-    `build conditional "${both}" is both on and off`,
+    `build conditional "${both}" is both enabled and disabled`,
     {
       component: name,
-      hint: `it is in "${other.key}" too (${basename(file)}:${line}): leave it in one of them`,
+      hint: `it is also in "${other.key}" (${basename(file)}:${line}): remove it from one of the two`,
     },
   );
   if (last.document.reasons === 'required') throw error;
@@ -189,18 +189,18 @@ function specOf(
   const isLocal = member.spec !== undefined || raw.type !== 'upstream';
   if (isLocal && filled(raw['upstream-commit']) !== undefined) {
     const { document, path } = placeOf(collected, subject, ['spec', 'upstream-commit']);
-    throw problem(document, path, 'invalid-spec-source', '"upstream-commit" is for upstream specs', {
+    throw problem(document, path, 'invalid-spec-source', '"upstream-commit" is only valid for upstream specs', {
       component: name,
-      hint: 'the component has no upstream, neither by itself nor by what it inherits: take the commit out, or the file if it is a pin',
+      hint: 'the component has no upstream of its own and inherits none: remove the commit, or the file if it is a pin',
     });
   }
   if (member.spec !== undefined) {
     if (filled(raw.path) !== undefined && raw.path !== member.spec) {
       const { document, path } = placeOf(collected, subject, ['spec', 'path']);
-      throw problem(document, path, 'invalid-spec-source', 'two specs claim the component', {
+      throw problem(document, path, 'invalid-spec-source', 'the component has two specs', {
         component: name,
-        details: [raw.path ?? '', `${member.spec} (by the specs of group ${member.groups.join(', ')})`],
-        hint: 'leave one out by excluded-paths',
+        details: [raw.path ?? '', `${member.spec} (from the specs of group ${member.groups.join(', ')})`],
+        hint: 'exclude one with excluded-paths',
       });
     }
     return { type: 'local', path: member.spec };
@@ -212,7 +212,7 @@ function specOf(
   const wanted = referenceOf({ ...reference, ...(distro === undefined ? {} : { name: distro.name ?? '' }) });
   if (wanted.name === '') {
     const { document, path, inherited } = placeOf(collected, subject, ['spec', 'type']);
-    throw problem(document, path, 'unknown-distro', 'which distro the spec comes from is not said', {
+    throw problem(document, path, 'unknown-distro', 'missing upstream distro of the spec', {
       ...(inherited === true ? {} : { component: name }),
       hint: 'add upstream-distro = { name = "…" } to the spec, or default-distro to [project]',
     });
@@ -246,7 +246,7 @@ function filesOf(
       problem(document, at, 'invalid-glob', message, { component }),
     );
     if (matches.length === 0 && !mayMatchNothing(pattern)) {
-      throw problem(document, at, 'overlay-files-not-found', `there is no overlay file "${pattern}"`, {
+      throw problem(document, at, 'overlay-files-not-found', `overlay file "${pattern}" not found`, {
         component,
         hint: `the path is relative to ${dir}`,
       });

@@ -4,7 +4,7 @@ import type { RawFile } from './schema/file.ts';
 
 type Templates = NonNullable<NonNullable<RawFile['resources']>['rpm-repo-set-templates']>;
 
-/** Layouts that every project knows without defining them, as azldev's projects count on. */
+/** Layouts that every project has without defining them; azldev's projects rely on them. */
 const templates: Templates = {
   'azl-standard': {
     description: 'The channels base and sdk, each with binary, debug and source packages',
@@ -29,7 +29,7 @@ const everywhere: RawFile = {
   resources: { 'rpm-repo-set-templates': templates },
 };
 
-/** What azldev has built in beyond that. */
+/** Layouts that azldev has built in besides. */
 const azldev: RawFile = {
   ...everywhere,
   project: {
@@ -42,10 +42,10 @@ const azldev: RawFile = {
   tools: { imageCustomizer: { containerTag: 'mcr.microsoft.com/azurelinux/imagecustomizer:1' } },
 };
 
-/** The name that stands in for a file's where a value is built in. */
+/** Stands for the file name where a value is built in. */
 export const builtIn = 'built in';
 
-/** What holds before any file is read, as a document that merges first. Its paths are relative to the root file. */
+/** The built-in values, as a document that merges before all files. Its paths are relative to the root file. */
 export function defaultsFor(rootFile: string, isAzldev: boolean): ConfigDocument {
   return {
     path: builtIn,

@@ -5,21 +5,21 @@ import { type DiskInputs, noteFile } from '../toml/disk-inputs.ts';
 import type { Dialect } from './model.ts';
 
 /**
- * The dialect of a project. The files of azldev's do not name the version that they are for; the file `.azldev-version`, by
- * which azldev's users pin the tool, may tell. Where it does not, the newer rules hold: they read every project of the older
- * ones alike, as those have no two tables of one component. Lock files tell nothing: 1.0 keeps them too, where it is not told
- * to keep pins.
+ * The dialect of a project. azldev's project files do not name the version that they are for, but the file `.azldev-version`,
+ * with which azldev's users pin the tool, may. Without it the newer rules apply: they read every older project the same way,
+ * because those never have two tables of one component. Lock files prove nothing: 1.0 writes them too, unless it is told to
+ * keep pins.
  */
 export function dialectOf(rootFile: string, inputs?: DiskInputs): Dialect {
   if (basename(rootFile) !== 'azldev.toml') return { name: 'weir', because: 'the root file is weir.toml' };
   const pinned = pinnedVersion(join(dirname(rootFile), '.azldev-version'), inputs);
-  if (pinned === undefined) return { name: 'azldev 1.0', because: 'no .azldev-version names an older one' };
+  if (pinned === undefined) return { name: 'azldev 1.0', because: 'no .azldev-version pins an older version' };
   const [major, minor] = pinned.split('.').map(Number);
   const old = major === 0 && minor! < 4;
-  return { name: old ? 'azldev 0.3' : 'azldev 1.0', because: `.azldev-version says ${pinned}` };
+  return { name: old ? 'azldev 0.3' : 'azldev 1.0', because: `.azldev-version pins ${pinned}` };
 }
 
-/** Major and minor version, or undefined where the file is not there or names a commit or a branch. */
+/** Major and minor version, or undefined if the file does not exist or names a commit or a branch. */
 function pinnedVersion(path: string, inputs: DiskInputs | undefined): string | undefined {
   let bytes: Buffer | undefined;
   try {
@@ -33,5 +33,5 @@ function pinnedVersion(path: string, inputs: DiskInputs | undefined): string | u
 
 function unreadable(error: unknown, path: string): WeirError {
   const where = { file: path };
-  return new WeirError('unreadable', `this can't be read (${systemCode(error)})`, { where, exit: 2, cause: error });
+  return new WeirError('unreadable', `cannot read the file (${systemCode(error)})`, { where, exit: 2, cause: error });
 }

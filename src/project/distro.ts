@@ -29,29 +29,29 @@ export function referenceOf(raw: RawDistroReference): DistroReference {
   return defined({ name: raw.name ?? '', version: filled(raw.version), snapshot: filled(raw.snapshot) });
 }
 
-/** The version that the project's default distro stands for: what components inherit first. */
+/** The version that the project's default distro refers to: components inherit it first. */
 export function defaultVersion(collected: Collected): VersionEntry | undefined {
   const reference = collected.project['default-distro'];
   if (filled(reference?.name) === undefined) return undefined;
   return versionOf(collected, referenceOf(reference ?? {}), (part) => {
     const path = ['project', 'default-distro', part];
     const says = (file: ConfigDocument): boolean => filled(file.data.project?.['default-distro']?.[part]) !== undefined;
-    // The name was said by some file, or there would be nothing to look up.
+    // Some file set the name, else there would be nothing to look up.
     return { document: collected.documents.findLast(says)!, path };
   }).entry;
 }
 
-/** Where something is said, for an error. */
+/** The place of a value, for an error. */
 export interface SaidAt {
   readonly document: Document;
   readonly path: TomlPath;
-  /** Whether a component only inherits it, so that the error is not of that component. */
+  /** Whether a component only inherits the value, so that the error is not the component's. */
   readonly inherited?: boolean;
 }
 
 /**
- * The version that a reference means.
- * @param place where the name or the version of the reference is said
+ * The version that a reference names.
+ * @param place of the reference's name or version
  * @throws WeirError (exit 2) `unknown-distro`, `unknown-version`
  */
 export function versionOf(
@@ -66,12 +66,12 @@ export function versionOf(
   const distro = collected.distros.get(reference.name);
   if (distro === undefined) {
     const hint = suggestion(reference.name, collected.distros.keys()) ?? `add a table [distros.${reference.name}]`;
-    throw fail('name', 'unknown-distro', `there is no distro "${reference.name}"`, hint);
+    throw fail('name', 'unknown-distro', `unknown distro "${reference.name}"`, hint);
   }
   const name = reference.version ?? filled(distro.raw['default-version']);
   if (name === undefined) {
     const hint = `add version = "…" here, or default-version to [distros.${reference.name}]`;
-    throw fail('name', 'unknown-version', `which version of ${reference.name} is not said`, hint);
+    throw fail('name', 'unknown-version', `missing version of distro ${reference.name}`, hint);
   }
   const entry = distro.versions.get(name);
   if (entry === undefined) {
@@ -90,7 +90,7 @@ export function versionOf(
   return { name, entry };
 }
 
-/** The distros. What is wrong with an input of a version is kept in `problems`. */
+/** The distros. Errors in the inputs of a version are collected in `problems`. */
 export function distrosOf(collected: Collected, resources: Resources, problems: Problems): Map<string, Distro> {
   const distro = (name: string, entry: DistroEntry): Distro => {
     const { raw } = entry;
@@ -149,7 +149,7 @@ function inputOf(
   const repo = filled(raw.repo);
   const set = filled(raw.set);
   if ((repo === undefined) === (set === undefined)) {
-    throw problem(document, at, 'invalid-value', 'an input has either "repo" or "set"');
+    throw problem(document, at, 'invalid-value', 'an input needs exactly one of "repo" and "set"');
   }
   const input: RepositoryInput = repo === undefined ? { set: set ?? '' } : { repo };
   const [key, name, table, known]: [string, string, string, ReadonlyMap<string, unknown>] =
@@ -158,12 +158,14 @@ function inputOf(
       : ['repo', input.repo, 'rpm-repos', resources.repositories];
   if (!known.has(name)) {
     const hint = suggestion(name, known.keys()) ?? `add a table [resources.${table}.${name}]`;
-    throw problem(document, [...at, key], 'unknown-repository', `there is no "${name}" in ${table}`, { hint });
+    throw problem(document, [...at, key], 'unknown-repository', `there is no "${name}" in [resources.${table}]`, {
+      hint,
+    });
   }
   for (const one of namesOf(resources, input)) {
     if (seen.has(one)) {
-      throw problem(document, [...at, key], 'duplicate-name', `the repository "${one}" is an input already`, {
-        hint: 'name each repository once, by itself or by its set',
+      throw problem(document, [...at, key], 'duplicate-name', `duplicate input: repository "${one}"`, {
+        hint: 'list each repository once, directly or through its set',
       });
     }
     seen.add(one);

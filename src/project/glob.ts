@@ -4,16 +4,16 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { compileGlob, compilePart, type Matcher, splitGlob } from '../base/glob.ts';
 import { byName } from '../base/order.ts';
 
-/** What the braces with folders in them may multiply to. */
+/** Limit on the number of patterns that braces with folders in them expand to. */
 const mostAlternatives = 1000;
 
-/** Whether a pattern may match nothing: one without `*`, `?` and `[` names files that have to be there, as azldev has it. */
+/** Whether a pattern may match nothing. One without `*`, `?` and `[` names files that must exist, as in azldev. */
 export function mayMatchNothing(pattern: string): boolean {
   return /[*?[]/.test(pattern.replace(/\\./gsu, ''));
 }
 
 /**
- * Files that a pattern matches, absolute. A folder's own files come before those of its sub-folders, each sorted by name.
+ * Files that a pattern matches, as absolute paths. A folder's own files come before those of its sub-folders, each sorted by name.
  * @param pattern relative to `dir`, or absolute
  * @throws WeirError `invalid-glob`
  */
@@ -29,7 +29,7 @@ export function expandGlob(pattern: string, dir: string): string[] {
   return alternatives.length > 1 ? [...found].sort() : [...found];
 }
 
-/** The patterns that one stands for, with no slash in braces: folders are gone through part by part. */
+/** Expands braces that contain a slash, because folders are walked one path component at a time. */
 function withoutFoldersInBraces(pattern: string): string[] {
   const waiting = [pattern];
   const done: string[] = [];
@@ -38,8 +38,8 @@ function withoutFoldersInBraces(pattern: string): string[] {
     if (braces === undefined) done.push(one);
     else waiting.push(...braces);
     if (waiting.length + done.length > mostAlternatives) {
-      throw new WeirError('invalid-glob', `"${pattern}" has more than ${mostAlternatives} alternatives with folders`, {
-        hint: 'write some of the alternatives as patterns of their own',
+      throw new WeirError('invalid-glob', `"${pattern}" expands to more than ${mostAlternatives} patterns`, {
+        hint: 'split it into several patterns',
         exit: 2,
       });
     }
@@ -47,7 +47,7 @@ function withoutFoldersInBraces(pattern: string): string[] {
   return done;
 }
 
-/** The alternatives of the first braces with a slash in them, each with what stands around; undefined where there are none. */
+/** The alternatives of the first braces that contain a slash, each with the text around; undefined if there are none. */
 function bracesWithFolders(pattern: string): string[] | undefined {
   const opened: { readonly at: number; readonly commas: number[]; slash: boolean }[] = [];
   for (const { index: at, 0: token } of pattern.matchAll(/\\.|\[[!^]?(?:\\.|[^\]])*\]|[{,}/]/gsu)) {
@@ -80,7 +80,7 @@ export function pathMatcher(pattern: string, dir: string): Matcher {
   return (path) => path.startsWith(base) && matches(path.slice(base.length));
 }
 
-/** @param seen folders in which a `**` was followed, with what came after it: several of them lead to the same ones */
+/** @param seen folders in which a `**` was followed, with the rest of the pattern: several `**` reach the same folders */
 function walk(dir: string, parts: readonly string[], found: Set<string>, seen: Set<string>): void {
   const [part, ...rest] = parts;
   if (part === undefined) return;
@@ -91,7 +91,7 @@ function walk(dir: string, parts: readonly string[], found: Set<string>, seen: S
     // A trailing ** means every file below.
     walk(dir, rest.length === 0 ? ['*'] : rest, found, seen);
     for (const entry of entries(dir)) {
-      // Links to folders are not followed here: they can lead round in circles.
+      // Links to folders are not followed here: they can form a loop.
       if (entry.isDirectory()) walk(join(dir, entry.name), parts, found, seen);
     }
     return;
@@ -141,7 +141,7 @@ function isAbsent(error: unknown): boolean {
 }
 
 function unreadable(error: unknown, path: string): WeirError {
-  return new WeirError('unreadable', `this can't be read (${systemCode(error)})`, {
+  return new WeirError('unreadable', `cannot read the file or folder (${systemCode(error)})`, {
     where: { file: path },
     cause: error,
   });

@@ -16,11 +16,11 @@ import {
 } from './trace.ts';
 
 /**
- * An image's definition with those of the images that it extends under it. Lists of packages and services and the command line
- * go on from theirs; what one image installs or enables another can exclude or disable, and the other way round. Tables are
- * merged, other values and lists replace theirs, and an empty one takes theirs back. An entry point takes their command back,
- * which was meant for another program. A host name and a budget are an image's own.
- * Problems are `invalid-image`: an unknown image, one of another kind, a circle.
+ * An image's definition merged over those of the images that it extends. Lists of packages and services and the command line
+ * are appended to theirs; what one image installs or enables, another can exclude or disable, and the other way round. Tables
+ * merge, other values and lists replace theirs, and an empty one removes theirs. An entry point removes their command, which
+ * was meant for another program. Host name and size limit are not inherited.
+ * Problems are `invalid-image`: an unknown image, one of another kind, a cycle.
  */
 export function extendedDefinition(
   collected: Collected,
@@ -32,7 +32,7 @@ export function extendedDefinition(
   return plain(extended(chain.map(({ raw }) => untraced(raw)))) as RawWeirDefinition;
 }
 
-/** The same with where each value comes from, and without the word that it extends another; undefined where it extends none. */
+/** The same with the source of each value, and without `extends`; undefined if the image extends none. */
 export function tracedDefinition(collected: Collected, root: string, entry: Entry<RawImage>): TracedTable | undefined {
   const own = entry.raw.definition;
   if (own?.type !== 'weir' || (own.extends ?? '') === '') return undefined;
@@ -41,14 +41,14 @@ export function tracedDefinition(collected: Collected, root: string, entry: Entr
   return table([...all.entries].filter(([key]) => key !== 'extends'));
 }
 
-/** A definition, and where it stands. */
+/** A definition, with its place. */
 interface Link {
   readonly document: Document;
   readonly path: TomlPath;
   readonly raw: RawWeirDefinition;
 }
 
-/** From the image down to what everything starts from. */
+/** From the image to the last one that it extends. */
 function chainOf(collected: Collected, entry: Entry<RawImage>, own: RawWeirDefinition): Link[] {
   const names = [String(entry.path.at(-1))];
   const chain: Link[] = [{ document: entry.document, path: [...entry.path, 'definition'], raw: own }];
@@ -57,11 +57,11 @@ function chainOf(collected: Collected, entry: Entry<RawImage>, own: RawWeirDefin
     const { document, path } = last;
     const refuse = (message: string, hint?: string): Error =>
       problem(document, [...path, 'extends'], 'invalid-image', message, hint === undefined ? {} : { hint });
-    if (names.includes(name)) throw refuse(`images extend each other in a circle: ${[...names, name].join(' → ')}`);
+    if (names.includes(name)) throw refuse(`images extend each other in a cycle: ${[...names, name].join(' → ')}`);
     const base = collected.images.get(name);
-    if (base === undefined) throw refuse(`there is no image "${name}"`, suggestion(name, collected.images.keys()));
+    if (base === undefined) throw refuse(`unknown image "${name}"`, suggestion(name, collected.images.keys()));
     const definition = base.raw.definition;
-    if (definition?.type !== 'weir') throw refuse(`image "${name}" is not defined for Weir`);
+    if (definition?.type !== 'weir') throw refuse(`image "${name}" has no definition of type "weir"`);
     if (definition.kind !== own.kind)
       throw refuse(`image "${name}" is of kind ${definition.kind}, this one of kind ${own.kind}`);
     names.push(name);
@@ -74,7 +74,7 @@ function extended(chain: readonly TracedTable[]): TracedTable {
   return chain.reduceRight((base, next) => extend(base, next));
 }
 
-/** What an image has for itself. */
+/** Settings that an image does not inherit. */
 const own: readonly string[] = ['hostname', 'max-size'];
 
 function extend(base: TracedTable, next: TracedTable): TracedTable {
@@ -87,7 +87,7 @@ function extend(base: TracedTable, next: TracedTable): TracedTable {
   const merged = mergeTraced({ kind: 'table', entries: from }, next, extendedImageKeys) as TracedTable;
   const entries = new Map(merged.entries);
   for (const [some, others] of opposites) {
-    // The later word counts.
+    // The last entry counts.
     const taken = new Set(itemsOf(next, others).map(plain));
     const items = new Map([...itemsOf(next, some), ...itemsOf(base, some)].map((item) => [plain(item), item]));
     const order = [...new Set([...itemsOf(base, some), ...itemsOf(next, some)].map(plain))];
@@ -103,7 +103,7 @@ function has(definition: TracedTable, key: string): boolean {
   return container?.kind === 'table' && container.entries.has(key);
 }
 
-/** Lists that speak against each other. */
+/** Pairs of lists that contradict each other. */
 const opposites = [
   ['packages', 'exclude-packages'],
   ['exclude-packages', 'packages'],
@@ -118,7 +118,7 @@ function itemsOf(definition: TracedTable, key: string): readonly Traced[] {
 
 const nowhere = { file: '', line: 0, table: [] };
 
-/** Values as traced ones, for what asks for no source: to find lines takes time. */
+/** Plain values as traced ones, for callers that need no sources: finding lines takes time. */
 function untraced(raw: object): TracedTable {
   const value = (each: unknown): Traced => {
     if (Array.isArray(each)) return { kind: 'list', items: each.map(value) };

@@ -57,7 +57,7 @@ function imageOf(collected: Collected, problems: Problems, name: string, entry: 
 
 function capabilitiesOf(raw: RawImage): ImageCapabilities {
   const said = raw.capabilities ?? {};
-  // Weir's own kinds say by themselves where they run.
+  // Weir's own kinds imply where they run.
   const kind = raw.definition?.type === 'weir' ? raw.definition.kind : undefined;
   return defined({
     machineBootable: said['machine-bootable'] ?? (kind === undefined ? undefined : kind === 'disk'),
@@ -78,7 +78,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
   const packages = raw.packages ?? [];
   if (packages.length === 0) {
     const at = [...entry.path, 'definition', ...(own.packages === undefined ? [] : ['packages'])];
-    throw problem(entry.document, at, 'invalid-image', 'an image has one package at least');
+    throw problem(entry.document, at, 'invalid-image', 'an image needs at least one package');
   }
   const common = {
     type: raw.type,
@@ -146,7 +146,7 @@ function checkPackages(entry: Entry<RawImage>, packages: readonly string[], excl
   const at = [...entry.path, 'definition'];
   const twice = packages.findIndex((name, index) => packages.indexOf(name) !== index);
   if (twice >= 0) {
-    const message = `package ${packages[twice]} is in the list twice`;
+    const message = `package ${packages[twice]} is listed twice`;
     throw problem(entry.document, [...at, 'packages', twice], 'invalid-image', message);
   }
   const both = excluded.findIndex((name) => packages.includes(name));
@@ -176,7 +176,7 @@ export function testSuitesOf(collected: Collected, problems: Problems): Map<stri
 function testSuiteOf(name: string, { raw, document, path }: Entry<RawTestSuite>): TestSuite {
   const other = raw.type === 'pytest' ? 'lisa' : 'pytest';
   if (raw[other] !== undefined) {
-    const message = `a suite of type "${raw.type}" has no table "${other}"`;
+    const message = `a suite of type "${raw.type}" cannot have a table "${other}"`;
     throw problem(document, [...path, other], 'invalid-test-suite', message);
   }
   if (raw.type === 'pytest' && raw.pytest === undefined) {

@@ -12,10 +12,10 @@ export interface ConfigDocument extends Document<RawFile> {
 }
 
 /**
- * A file and all that it includes, in the order in which they merge: a file before what it includes, depth first. A file
- * with errors is left out where the reading gathers errors; what it includes is read all the same.
- * @param strict how it is read; a file `azldev.toml`, and what it includes, is read as azldev reads it all the same
- * @param seen files read so far, with the file that included each; the same file twice is an error
+ * A file and all that it includes, in merge order: a file before what it includes, depth first. If the reading collects
+ * errors, a file with errors is left out, but its includes are still read.
+ * @param strict how it is read; `azldev.toml` and what it includes are always read as azldev reads them
+ * @param seen files read so far, with the file that included each; including a file twice is an error
  * @throws WeirError `circular-include`, `include-not-found`, and those of `readDocument`
  */
 export function readWithIncludes(
@@ -24,7 +24,7 @@ export function readWithIncludes(
   seen: Map<string, string> = new Map(),
 ): ConfigDocument[] {
   const { path } = read;
-  // A project of Weir's may be built on one of azldev's, which stays as azldev has it.
+  // A Weir project may extend an azldev project, which keeps azldev's rules.
   const reading: Reading =
     read.from === 'include' && basename(path) === 'azldev.toml' ? { ...strict, reasons: 'optional' } : strict;
   if (!seen.has(path)) seen.set(path, path);
@@ -45,7 +45,7 @@ export function readWithIncludes(
   return documents;
 }
 
-/** What a file with errors includes, as far as that can be told. */
+/** The includes of a file with errors, as far as they can be read. */
 function includesAlone(path: string): Document<Pick<RawFile, 'includes'>> | undefined {
   try {
     return readDocument(path, z.looseObject({ includes: fileSchema.shape.includes }), { reasons: 'optional' });
@@ -59,7 +59,7 @@ function includedBy(document: Document, index: number, pattern: string): string[
   const at = ['includes', index];
   const matches = globIn(document, at, pattern);
   if (matches.length > 0 || mayMatchNothing(pattern)) return matches;
-  throw problem(document, at, 'include-not-found', `there is no file "${pattern}" to include`, {
+  throw problem(document, at, 'include-not-found', `included file "${pattern}" not found`, {
     hint: `the path is relative to ${document.dir}`,
   });
 }
@@ -67,11 +67,12 @@ function includedBy(document: Document, index: number, pattern: string): string[
 function twice(document: Document, index: number, match: string, before: string): Error {
   const how = match === document.path ? 'the file includes itself' : `${match} is included a second time`;
   return problem(document, ['includes', index], 'circular-include', how, {
-    hint: before === match ? 'reading starts from it, it needs no include' : `it is already included by ${before}`,
+    hint:
+      before === match ? 'loading starts with this file: remove the include' : `it is already included by ${before}`,
   });
 }
 
-/** `expandGlob` relative to a document; a bad glob is an error at its place. */
+/** `expandGlob` relative to a document; an invalid glob is an error at its place. */
 export function globIn(document: Document, path: readonly (string | number)[], pattern: string): string[] {
   try {
     return noteGlob(document.inputs, pattern, document.dir, expandGlob(pattern, document.dir));

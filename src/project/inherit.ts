@@ -6,17 +6,17 @@ import { componentKeys, keysAt } from './keys.ts';
 import { isZero } from './merge.ts';
 import type { RawComponent } from './schema/component.ts';
 
-/** One of the tables that make a component what it is, as its file has it. */
+/** One of the tables that a component is made of, as its file has it. */
 export interface InheritedTable {
   readonly level: 'version' | 'default' | 'group' | 'component';
   readonly document: ConfigDocument;
-  /** Of the table in the document. */
+  /** Path of the table in the document. */
   readonly path: TomlPath;
   readonly raw: RawComponent;
 }
 
 /**
- * The tables that make a component, weakest first: the version of the project's default distro, the project's
+ * The tables that a component is made of, weakest first: the version of the project's default distro, the project's
  * default-component-config, its groups by name, itself; each of them in every file that has it.
  * @param groups of the component, sorted
  */
@@ -44,7 +44,7 @@ export function tablesOf(collected: Collected, name: string, groups: readonly st
   return tables;
 }
 
-/** The strongest of the tables that says something at a path below it, or undefined. */
+/** The strongest of the tables that sets something at or below a path, or undefined. */
 export function whoSaid(tables: readonly InheritedTable[], path: TomlPath): InheritedTable | undefined {
   const { merge } = keysAt(componentKeys, path).rule;
   const isSaid = (value: unknown): boolean => (merge === 'even-empty' ? value !== undefined : !isZero(value));

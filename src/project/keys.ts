@@ -1,39 +1,38 @@
-// The one table of what the keys of a project file mean beyond their schema: how two files that say the same key merge,
-// which values are paths, and what a changed value can do to components. Loading, explaining (`trace.ts`) and history
-// all read it here.
+// The one table of what the keys of a project file mean beyond their schema: how values of two files merge, which values
+// are paths, and which components a changed value can affect. Loading, explaining (`trace.ts`) and history all use it.
 
 import type { TomlPath } from '../toml/place.ts';
 
 /**
- * How a later value merges with an earlier one. By default it overrides, tables key by key, unless it counts as not set
+ * How a later value merges with an earlier one. By default it overrides, tables key by key, unless it counts as unset
  * (`isZero`).
- * - `append`: a list goes on after the earlier one
- * - `even-empty`: the same as by default, but an empty value overrides too
- * - `replace`: the later value stands for the whole, tables too
- * - `once`: the same, but a second file that has it is an error
- * - `keep`: the same as by default, but a table without content stays
+ * - `append`: the elements of a list come after the earlier ones
+ * - `even-empty`: like the default, but an empty value overrides too
+ * - `replace`: the later value replaces the whole earlier one, tables too
+ * - `once`: like `replace`, but a second file that has it is an error
+ * - `keep`: like the default, but an empty table stays
  */
 export type Merge = 'override' | 'append' | 'even-empty' | 'replace' | 'once' | 'keep';
 
 /** What a text names, relative to the file that has it: a file or folder, one of these or a URI, or a glob of them. */
 export type PathKind = 'path' | 'uri' | 'glob';
 
-/** What one key means; all that is not said is as for a key without a rule. */
+/** The rule of one key. A property that is missing is as for a key without a rule. */
 export interface KeyRule {
   readonly merge?: Merge;
   readonly path?: PathKind;
   /**
-   * Which components a changed value can change: all of them (the default), only those that it is about, or none. The
-   * configuration of a component is only about that one.
+   * Which components a changed value can affect: all of them (the default), only those that it is about, or none. The
+   * configuration of a component is about that component only.
    */
   readonly affects?: 'all' | 'own' | 'none';
-  /** What goes into a component of what a path names: the file, or the folder that the file is in. */
+  /** What a path adds to a component's inputs: the file, or the folder that contains the file. */
   readonly takes?: 'file' | 'folder';
-  /** The part of a component's inputs (`InputPart.name`) that the value is. */
+  /** The part of a component's inputs (`InputPart.name`) that holds the value. */
   readonly part?: string;
 }
 
-/** The rule of a key, and the way to those of the keys below it. */
+/** The rule of a key, and access to those of the keys below it. */
 export interface Keys {
   readonly rule: KeyRule;
   /** Whether a key here or below is a path. */
@@ -48,7 +47,7 @@ type Rules = Readonly<Record<string, KeyRule | { readonly keys: Keys }>>;
 class KeyNode implements Keys {
   rule: KeyRule;
   hasPaths = false;
-  /** Stands for every key without a rule. */
+  /** The rule of every key without one. */
   readonly #fallback: Keys;
   readonly #named = new Map<string, Keys>();
   #any: Keys | undefined;
@@ -85,7 +84,7 @@ class KeyNode implements Keys {
   }
 }
 
-/** Makes a table of rules. @param others the rule of every key that has none */
+/** Makes a table of rules. @param others the rule of keys that have none */
 function keyTable(rules: Rules, others: KeyRule = {}): Keys {
   const top = new KeyNode(others, new KeyNode(others));
   for (const [path, rule] of Object.entries(rules)) top.insert(path.split('.'), rule);
@@ -109,8 +108,8 @@ export const componentRules = {
   'render.skip-file-filter': { part: 'render.skip-file-filter' },
   overlays: { merge: 'append' },
   'overlays.*.source': overlayRules.source,
-  // No path: an inherited pattern starts where the component lives, not at the file that has it. An empty list takes
-  // inherited ones away.
+  // Not a path: an inherited pattern starts in the component's folder, not in that of the file that has it. An empty list
+  // removes inherited ones.
   'overlay-files': { merge: 'even-empty' },
   'build.with': { merge: 'append' },
   'build.without': { merge: 'append' },
@@ -195,8 +194,8 @@ export const overlayFileKeys = keyTable({
 });
 
 /**
- * The keys of an image's definition over the one that it extends: values and lists replace, an empty one takes the other's
- * back, tables merge. Words repeat on a command line with a meaning: `console=` twice is two consoles.
+ * The keys of an image's definition that extends another: values and lists replace, an empty one removes the other's,
+ * tables merge. The command line appends, because repeated words have a meaning: `console=` twice is two consoles.
  */
 export const extendedImageKeys = keyTable({ 'kernel.command-line': { merge: 'append' } }, { merge: 'even-empty' });
 

@@ -8,17 +8,17 @@ import { withAbsolutePaths } from './paths.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
 import { isFileName } from './schema/words.ts';
 
-/** A pattern of `overlay-files`. An inherited one has no folder of its own: it starts where the component lives. */
+/** A pattern of `overlay-files`. An inherited one has no folder: it starts in the component's folder. */
 export interface OverlayFiles {
   readonly pattern: string;
   readonly dir?: string;
 }
 
-/** One table of component settings, with paths made absolute and overlays checked: what merges into a component. */
+/** One table of component settings, with absolute paths and checked overlays: what merges into a component. */
 export interface Layer {
   readonly spec: RawSpec;
   readonly overlays: readonly Overlay[];
-  /** Undefined: not said, so inherited. */
+  /** Undefined if not set, so inherited. */
   readonly overlayFiles: readonly OverlayFiles[] | undefined;
   readonly build: RawBuild;
   readonly calculation: string;
@@ -43,7 +43,7 @@ export const emptyLayer: Layer = {
 /**
  * Checks a table of component settings.
  * @param path of the table in the document
- * @param component its name, where the table is that of one component
+ * @param component its name, if the table is that of one component
  * @throws WeirError (exit 2) `invalid-spec-source`, `snapshot-on-component`, `reason-missing`, `source-file`, and those
  *   of overlays
  */
@@ -73,7 +73,7 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
   };
 }
 
-/** Where each field of a layer stands in its table: the rule of that key says how it merges. */
+/** The key that each field of a layer comes from: the rule of that key says how it merges. */
 const keysOfField: { readonly [F in keyof Layer]: Keys } = {
   spec: componentKeys.at('spec'),
   overlays: componentKeys.at('overlays'),
@@ -86,7 +86,7 @@ const keysOfField: { readonly [F in keyof Layer]: Keys } = {
   publish: componentKeys.at('publish'),
 };
 
-/** `next` over `base`, each key as `keys.ts` says. */
+/** Merges `next` over `base`, each key by its rule in `keys.ts`. */
 export function mergeLayers(base: Layer, next: Layer): Layer {
   if (next === emptyLayer) return base;
   if (base === emptyLayer) return next;
@@ -97,7 +97,7 @@ export function mergeLayers(base: Layer, next: Layer): Layer {
   return merged as unknown as Layer;
 }
 
-/** Publish settings of packages, the old `channel` standing in for `rpm-channel`. */
+/** Publish settings of packages; the old key `channel` counts as `rpm-channel`. */
 export function packagePublishOf(raw: RawPackageConfig | undefined): PackagePublish {
   const publish = raw?.publish ?? {};
   return defined({
@@ -115,19 +115,19 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
     problem(document, [...path, 'spec', key], 'invalid-spec-source', message, { ...named(component), hint });
   const type = spec.type ?? '';
   if (filled(spec.path) !== undefined && type !== 'local') {
-    throw fail('path', '"path" is for local specs', 'add type = "local" to the same table');
+    throw fail('path', '"path" is only valid for local specs', 'add type = "local" to the same table');
   }
   if (type === 'local' && filled(spec.path) === undefined) {
     throw fail('type', 'a local spec needs "path"', 'add path = "NAME.spec", relative to this file');
   }
-  // A commit may stand alone in a component's table, as in generated pins: what it inherits says whether it has an upstream.
+  // A commit may stand alone in a component's table, as in generated pins: inheritance decides whether there is an upstream.
   const keys =
     component !== undefined && type === ''
       ? (['upstream-name'] as const)
       : (['upstream-name', 'upstream-commit'] as const);
   for (const key of keys) {
     if (filled(spec[key]) !== undefined && type !== 'upstream') {
-      throw fail(key, `"${key}" is for upstream specs`, 'add type = "upstream" to the same table');
+      throw fail(key, `"${key}" is only valid for upstream specs`, 'add type = "upstream" to the same table');
     }
   }
   if (component !== undefined && filled(spec['upstream-distro']?.snapshot) !== undefined) {
@@ -135,8 +135,11 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
       document,
       [...path, 'spec', 'upstream-distro', 'snapshot'],
       'snapshot-on-component',
-      'a component has no snapshot of its own',
-      { component, hint: "set the snapshot on the distro's or a group's defaults, or pin this one by upstream-commit" },
+      'a component cannot have a snapshot of its own',
+      {
+        component,
+        hint: 'set the snapshot in the defaults of the distro or a group, or pin this component with upstream-commit',
+      },
     );
   }
 }
@@ -175,16 +178,16 @@ function sourceFilesOf(
 }
 
 function sourceFileOf(file: RawSourceFile, seen: Set<string>, fail: Fail): SourceFile {
-  if (seen.has(file.filename)) throw fail(['filename'], 'this source file is already in the list');
+  if (seen.has(file.filename)) throw fail(['filename'], 'duplicate source file');
   seen.add(file.filename);
   checkHash(file, fail);
   const replaceUpstream = file['replace-upstream'] ?? false;
   const replaceReason = filled(file['replace-reason']?.trim());
   if (replaceUpstream && replaceReason === undefined) {
-    throw fail(['replace-upstream'], 'replacing a file of upstream needs "replace-reason"');
+    throw fail(['replace-upstream'], 'replacing an upstream file needs "replace-reason"');
   }
   if (!replaceUpstream && filled(file['replace-reason']) !== undefined) {
-    throw fail(['replace-reason'], '"replace-reason" is for files with replace-upstream = true');
+    throw fail(['replace-reason'], '"replace-reason" is only valid with replace-upstream = true');
   }
   return defined({
     filename: file.filename,
@@ -212,11 +215,12 @@ function checkHash(file: RawSourceFile, fail: Fail): void {
 function sourceOriginOf(file: RawSourceFile, fail: Fail): SourceFile['origin'] {
   const { type, uri, script, inputs = [], 'mock-packages': packages = [] } = file.origin;
   if (type !== 'download' && filled(uri) !== undefined) {
-    throw fail(['origin', 'uri'], '"uri" is for origins of type "download"');
+    throw fail(['origin', 'uri'], '"uri" is only valid for origins of type "download"');
   }
   if (type !== 'custom') {
     for (const key of ['script', 'mock-packages', 'inputs'] as const) {
-      if ((file.origin[key] ?? '').length > 0) throw fail(['origin', key], `"${key}" is for origins of type "custom"`);
+      if ((file.origin[key] ?? '').length > 0)
+        throw fail(['origin', key], `"${key}" is only valid for origins of type "custom"`);
     }
   }
   if (type === 'download') {
@@ -233,6 +237,6 @@ function sourceOriginOf(file: RawSourceFile, fail: Fail): SourceFile['origin'] {
   if (filled(script) === undefined) throw fail(['origin'], 'an origin of type "custom" needs "script"');
   if (!isFileName(script ?? '')) throw fail(['origin', 'script'], '"script" is a file name, not a path');
   const twice = inputs.findIndex((input, index) => inputs.indexOf(input) !== index || input === script);
-  if (twice >= 0) throw fail(['origin', 'inputs', twice], `"${inputs[twice]}" is named twice`);
+  if (twice >= 0) throw fail(['origin', 'inputs', twice], `duplicate input "${inputs[twice]}"`);
   return { type, script: script ?? '', packages, inputs };
 }

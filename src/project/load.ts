@@ -19,35 +19,35 @@ import { resourcesOf } from './resources.ts';
 import { isAzldev, rootFiles } from './root-file.ts';
 
 export interface LoadOptions {
-  /** Further configuration files, merged after all others, in this order; relative to the working folder. */
+  /** Further configuration files, merged last, in this order; relative to the working folder. */
   readonly configFiles?: readonly string[];
-  /** Whether unknown keys, and names in lists that nothing stands behind, are warnings; see `Project.warnings`. */
+  /** Whether unknown keys, and unknown names in lists, are warnings; see `Project.warnings`. */
   readonly permissive?: boolean;
-  /** The environment that the user's own configuration is found by; by default the process's. */
+  /** The environment that locates the user's own configuration; by default the process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** By default told from what the project has; see `dialectOf`. */
+  /** By default detected; see `dialectOf`. */
   readonly dialect?: Dialect['name'];
   /**
-   * Whether an overlay without a description is an error. By default it is in a project that starts from `weir.toml`;
-   * one that starts from `azldev.toml` is read as azldev reads it.
+   * Whether an overlay without a description is an error. By default it is one in a project with a `weir.toml`; a project
+   * with an `azldev.toml` is read as azldev reads it.
    */
   readonly reasons?: Reasons;
-  /** Gets all that the load looks at on the disk beside the root files' names; see `loadCached`. */
+  /** Collects everything on the disk that the load depends on, except the root files' names; see `loadCached`. */
   readonly inputs?: DiskInputs;
 }
 
 /**
  * Loads the project that a folder is in: finds `weir.toml` or `azldev.toml` there or above, and merges, later over
- * earlier, what is built in, that file and all that it includes, the user's own configuration, and the files of
+ * earlier, the built-in values, that file and all its includes, the user's own configuration, and the files of
  * `options.configFiles`. Then gives every component what it inherits.
- * @throws WeirError with exit code 2, the file, and the line where there is one, and the other errors that were found
- *   behind it; see the functions of this folder for the codes
+ * @throws WeirError with exit code 2, the file, the line if known, and the other errors behind it; see the functions of this
+ *   folder for the codes
  */
 export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
   return (await loadConfiguration(dir, options)).project;
 }
 
-/** `loadProject`, with the files at hand that the project was made from: for explaining it. */
+/** `loadProject`, with the files that the project was made from, for commands that explain it. */
 export async function loadConfiguration(dir: string, options: LoadOptions = {}): Promise<Configuration> {
   const roots = rootFiles(dir, options);
   const file = roots[0].path;
@@ -58,9 +58,9 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
   const read = roots.flatMap((root) => readWithIncludes(root, reading));
   const documents = [defaultsFor(file, isAzldev(file)), ...read];
   const dialect: Dialect =
-    options.dialect === undefined ? dialectOf(file, inputs) : { name: options.dialect, because: 'it was asked for' };
+    options.dialect === undefined ? dialectOf(file, inputs) : { name: options.dialect, because: 'requested' };
   const collected = collect(documents, dialect.name !== 'azldev 0.3');
-  // What refers to other tables is looked at only where these are all there.
+  // References between tables are checked only if all tables loaded.
   problems.throwIfAny();
   const components = componentsOf(collected, problems);
   const release = problems.attempt(() => releaseOf(collected));

@@ -9,13 +9,13 @@ import { defined, filled } from './merge.ts';
 import type { ComponentGroup, ResolvedComponent } from './model.ts';
 import { metadataOf } from './overlay.ts';
 
-/** What groups say of a component. */
+/** What groups set for a component. */
 export interface Member {
   /** Names of the groups, sorted. */
   readonly groups: string[];
   /** The spec file that a group's globs found. */
   readonly spec?: string;
-  /** The group whose globs found it first. */
+  /** The first group whose globs found it. */
   readonly foundBy?: GroupEntry;
 }
 
@@ -33,7 +33,7 @@ export function membersOf(collected: Collected, problems: Problems): Map<string,
           problem(group.document, path, 'duplicate-name', `two specs are named ${basename(spec)}`, {
             component: name,
             details: [before.spec, spec],
-            hint: 'leave one out by excluded-paths',
+            hint: 'exclude one with excluded-paths',
           }),
         );
         continue;
@@ -46,7 +46,7 @@ export function membersOf(collected: Collected, problems: Problems): Map<string,
       members.set(name, before);
     }
   }
-  // Only now is it known which components the globs of all groups bring.
+  // Only now are the components of all groups' globs known.
   for (const [, group] of groups) {
     for (const [index, name] of (group.raw.components ?? []).entries()) {
       if (collected.components.has(name) || members.get(name)?.spec !== undefined) continue;
@@ -54,7 +54,7 @@ export function membersOf(collected: Collected, problems: Problems): Map<string,
       problems.check(() => {
         const hint = suggestion(name, collected.components.keys()) ?? `add a table [components.${name}]`;
         const at = [...group.path, 'components', index];
-        throw problem(group.document, at, 'unknown-component', `there is no component "${name}"`, { hint });
+        throw problem(group.document, at, 'unknown-component', `unknown component "${name}"`, { hint });
       });
     }
   }
@@ -72,7 +72,7 @@ function specsOf(group: GroupEntry): Map<string, number> {
   return specs;
 }
 
-/** The component groups, with the components that their globs brought. Problems are `overlay-metadata`. */
+/** The component groups, with the components that their globs found. Problems are `overlay-metadata`. */
 export function groupsOf(
   collected: Collected,
   components: ReadonlyMap<string, ResolvedComponent>,

@@ -1,17 +1,17 @@
 import { isTable } from '../toml/document.ts';
 import type { Keys } from './keys.ts';
 
-// The one way in which tables merge; `keys.ts` says which key merges how. Its law comes from azldev's format: what is not
-// set, false, empty or zero does not override, so that a value once set can be changed but not taken back.
+// The one way in which tables merge; `keys.ts` has the rule of each key. The principle is azldev's: what is unset, false,
+// empty or zero does not override, so a value once set can be changed but not unset.
 
-/** Whether a value counts as not set: false, zero, empty, or a table of nothing but such values. */
+/** Whether a value counts as unset: false, zero, empty, or a table of only such values. */
 export function isZero(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '' || value === 0) return true;
   if (Array.isArray(value)) return value.length === 0;
   return isTable(value) && Object.values(value).every(isZero);
 }
 
-/** `next` over `base`, each key by its rule. Undefined where neither says anything. */
+/** Merges `next` over `base`, each key by its rule. Undefined if both are unset. */
 export function merge<T>(base: T | undefined, next: T | undefined, keys: Keys): T | undefined {
   return mergeValues(base, next, keys) as T | undefined;
 }
@@ -42,7 +42,7 @@ function mergeTables(
   return changed ?? base ?? (how === 'keep' || how === 'even-empty' ? {} : undefined);
 }
 
-/** The same object type with `undefined` properties made optional: what `defined` gives. */
+/** The same object type with `undefined` properties made optional: the result of `defined`. */
 export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };
@@ -52,7 +52,7 @@ export function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as Defined<T>;
 }
 
-/** Text that says something: an empty string counts as not set, as everywhere in this format. */
+/** The text, or undefined if it is empty: an empty string counts as unset everywhere in this format. */
 export function filled(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }

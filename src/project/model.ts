@@ -1,5 +1,5 @@
-// The resolved project as readonly data: what the TOML says after includes, merging and inheritance. No file of the
-// project needs to be read again to act on it. Paths are absolute unless said otherwise.
+// The resolved project as readonly data: the result of includes, merging and inheritance. No project file has to be read
+// again to act on it. Paths are absolute unless noted.
 
 import type { WeirError } from '../base/errors.ts';
 import type { Origin } from '../toml/place.ts';
@@ -7,7 +7,7 @@ import type { Origin } from '../toml/place.ts';
 export interface DistroReference {
   readonly name: string;
   readonly version?: string;
-  /** RFC 3339 date-time: the upstream's state at that moment. */
+  /** RFC 3339 date-time: the upstream's state at that moment is used. */
   readonly snapshot?: string;
 }
 
@@ -60,7 +60,7 @@ export interface OverlayMetadata {
 
 /** What every overlay has. */
 export interface OverlayBase {
-  /** The reason. Empty only in projects of azldev's (`azldev.toml`), whose format does not ask for one. */
+  /** The reason. Empty only in azldev projects (`azldev.toml`), whose format does not require one. */
   readonly description: string;
   readonly metadata?: OverlayMetadata;
   readonly origin: Origin;
@@ -72,7 +72,7 @@ export interface OverlayScope {
   readonly package?: string;
 }
 
-/** One change to a component's spec or files. The fields that a type needs are there, others are not. */
+/** One change to a component's spec or files. Each type has the fields that it needs and no others. */
 export type Overlay = OverlayBase &
   (
     | {
@@ -155,7 +155,7 @@ export interface ComponentPublish extends PackagePublish {
 /** A component with everything it inherits. */
 export interface ResolvedComponent {
   readonly name: string;
-  /** Undefined where neither the component nor anything it inherits from names a source. */
+  /** Undefined if neither the component nor anything it inherits from names a source. */
   readonly spec: SpecSource | undefined;
   /** In the order in which they apply: inherited ones first, those of overlay files last. */
   readonly overlays: readonly Overlay[];
@@ -168,9 +168,9 @@ export interface ResolvedComponent {
   readonly publish: ComponentPublish;
   /** Names of the component groups it is in, sorted. */
   readonly groups: readonly string[];
-  /** Its last table: the one that is stronger than all others. */
+  /** Its last table, which is the strongest. */
   readonly origin: Origin;
-  /** Further files that have a table of it; undefined where there are none. */
+  /** Further files that have a table of it; undefined if there are none. */
   readonly alsoIn?: readonly string[];
 }
 
@@ -270,11 +270,11 @@ export interface RpmRepoSet {
   readonly subrepos: readonly string[];
 }
 
-/** A repository that can be used: one under `[resources.rpm-repos]`, or one that a set stands for. */
+/** A repository to use: one of `[resources.rpm-repos]`, or one that a set expands to. */
 export interface Repository extends RpmRepo {
   readonly name: string;
   readonly kind: Subrepo['kind'];
-  /** The set that it comes from. */
+  /** The set that it was expanded from. */
   readonly set?: string;
 }
 
@@ -289,7 +289,7 @@ export interface Resources {
 export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd' | 'wsl';
 export type SelinuxMode = 'enforcing' | 'permissive' | 'disabled';
 
-/** How an OCI runtime starts the image; the words of the OCI image configuration. */
+/** How an OCI runtime starts the image; the keys are those of the OCI image configuration. */
 export interface ContainerSettings {
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
@@ -300,7 +300,7 @@ export interface ContainerSettings {
 }
 
 export interface DiskSettings {
-  /** The whole disk in bytes, at least; grown where the content needs more. */
+  /** The least size of the disk in bytes; it grows with its content. */
   readonly size: number;
   /** The EFI system partition in bytes. */
   readonly espSize: number;
@@ -309,7 +309,7 @@ export interface DiskSettings {
 }
 
 export interface WslSettings {
-  /** URL of the folder that the file is published in, with a slash at its end. */
+  /** URL of the folder that the file is published in, with a trailing slash. */
   readonly url?: string;
 }
 
@@ -321,7 +321,7 @@ interface WeirImageBase {
   readonly excludePackages: readonly string[];
   readonly formats: readonly ImageFormat[];
   readonly hostname?: string;
-  /** What all files may come to, in bytes. */
+  /** Limit for the size of all files, in bytes. */
   readonly maxSize?: number;
   readonly selinux: SelinuxMode;
   /** systemd units enabled beyond the presets of the packages. */
@@ -334,14 +334,14 @@ export type WeirImage =
   | (WeirImageBase & { readonly kind: 'container'; readonly container: ContainerSettings })
   | (WeirImageBase & {
       readonly kind: 'disk';
-      /** Platforms whose rules it must keep besides those for every disk. */
+      /** Platforms whose lint rules apply besides those for every disk. */
       readonly platforms: readonly Platform[];
       readonly disk: DiskSettings;
       readonly kernel: { readonly commandLine: readonly string[] };
     })
   | (WeirImageBase & { readonly kind: 'wsl'; readonly wsl: WslSettings });
 
-/** What disks can be made for. */
+/** Target platforms of disks. */
 export type Platform = 'azure-gen1' | 'azure-gen2' | 'kubernetes';
 
 export interface KiwiImage {
@@ -393,34 +393,34 @@ export interface TestSuite {
   readonly origin: Origin;
 }
 
-/** Tools of azldev's; Weir hands the settings on and does not use them. */
+/** azldev's tools; Weir reads the settings and does not use them. */
 export interface Tools {
   readonly imageCustomizer?: { readonly containerTag: string };
 }
 
-/** The self-contained inputs: which Debian packages stand in for an upstream's repositories. */
+/** The self-contained inputs: which Debian packages replace an upstream's repositories. */
 export interface Seed {
   /** Debian suite that binary packages come from. */
   readonly suite: string;
   /** Debian suite that source tarballs come from. */
   readonly sourceSuite: string;
-  /** Whether a Release file past its Valid-Until is taken. */
+  /** Whether a Release file past its Valid-Until is accepted. */
   readonly allowExpired: boolean;
   /** The mapping files, sorted. */
   readonly mappings: readonly string[];
-  /** Folder with a folder a component: `<name>/<name>.spec` and `sources`. */
+  /** Folder with one folder per component: `<name>/<name>.spec` and `sources`. */
   readonly distGit?: string;
 }
 
 export interface ToolboxConfig {
   /** Debian suite that tools come from. */
   readonly suite: string;
-  /** Instead of the mirror that the host is configured with. */
+  /** Replaces the mirror that the host is configured with. */
   readonly mirror?: string;
   readonly allowExpired: boolean;
-  /** A folder with the tools, instead of fetching them. */
+  /** A folder with the tools, used instead of fetching them. */
   readonly root?: string;
-  /** What a build may use, where it is not what Weir says: bytes, and seconds. */
+  /** Limits of a build in bytes and seconds; Weir has a default for each. */
   readonly limits: {
     readonly processes?: number;
     readonly memory?: number;
@@ -456,7 +456,7 @@ export interface ReleaseConfig {
   readonly version: string;
   /** The release's one clock, in seconds since 1970 (SOURCE_DATE_EPOCH). */
   readonly epoch: number;
-  /** The snapshot as the project says it. */
+  /** The snapshot as written in the project. */
   readonly snapshot: string;
   readonly channels: readonly { readonly name: string; readonly description?: string }[];
   readonly architectures: readonly Architecture[];
@@ -474,27 +474,27 @@ export interface ConfigFile {
 }
 
 /**
- * Whose rules the files follow. azldev up to 0.3 refuses a component that two files define; from 0.4 on, and in Weir, such
+ * Whose rules the files follow. azldev up to 0.3 rejects a component that two files define; from 0.4 on, and in Weir, such
  * tables merge.
  */
 export interface Dialect {
   readonly name: 'weir' | 'azldev 0.3' | 'azldev 1.0';
-  /** How this was told. */
+  /** How the dialect was detected. */
   readonly because: string;
 }
 
-/** A project as `loadProject` gives it. */
+/** A project as returned by `loadProject`. */
 export interface Project {
   /** The folder of `file`. */
   readonly root: string;
   /** The root configuration file. */
   readonly file: string;
-  /** Every configuration file that was read, in the order of merging. */
+  /** Every configuration file that was read, in merge order. */
   readonly files: readonly string[];
-  /** The same files, each with why it was read. */
+  /** The same files, each with the reason it was read. */
   readonly configFiles: readonly ConfigFile[];
   readonly dialect: Dialect;
-  /** What a permissive load went past, and what does nothing. */
+  /** What a permissive load ignored, and settings that have no effect. */
   readonly warnings: readonly WeirError[];
   readonly project: ProjectInfo;
   readonly distros: ReadonlyMap<string, Distro>;

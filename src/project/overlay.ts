@@ -29,7 +29,7 @@ interface Fields {
 const tagFields: Fields = { needs: ['tag', 'value'], may: ['package'] };
 const lineFields: Fields = { needs: ['lines'], may: ['section', 'package'] };
 
-/** Which fields each type of overlay has; any other field on it is an error, as it would do nothing. */
+/** The fields of each overlay type. Any other field is an error, because it would do nothing. */
 export const overlayFields: Readonly<Record<OverlayType, Fields>> = {
   'spec-add-tag': tagFields,
   'spec-insert-tag': tagFields,
@@ -61,7 +61,7 @@ const globTypes: ReadonlySet<OverlayType> = new Set([
 
 const archiveName = /^[^/\\]+\.(tar|tar\.gz|tgz|tar\.xz|txz|tar\.zst|tzst)$/;
 
-/** Where an overlay stands: enough to say where something is wrong with it. */
+/** The place of an overlay, for error messages. */
 interface Stand {
   readonly document: Document;
   readonly path: TomlPath;
@@ -113,8 +113,8 @@ interface Common {
   readonly source: string;
 }
 
-// The fields of the type, by then known to be there. `value` may be left out of spec-remove-tag, `replacement` of the
-// searches, where it then is the empty text.
+// The fields of the type, checked above. `value` may be missing from spec-remove-tag, and `replacement` from the searches,
+// where it defaults to the empty text.
 function build(raw: RawOverlay, { source, ...common }: Common): Overlay {
   const scope = { ...text('section', raw.section), ...text('package', raw.package) };
   const { tag = '', value = '', regex = '', replacement = '', lines = [], file = '' } = raw;
@@ -169,18 +169,18 @@ function checkFields(stand: Stand, raw: RawOverlay): void {
   for (const key of Object.keys(raw) as (keyof RawOverlay)[]) {
     if (key === 'type' || key === 'description' || key === 'metadata' || !isSet(raw, key)) continue;
     if (needs.includes(key) || may.includes(key)) continue;
-    const hint = `it has ${[...needs, ...may].join(', ')}`;
-    const error = failed(stand, raw, [key], 'overlay-field', `"${key}" means nothing on a ${raw.type} overlay`, {
+    const hint = `its fields are ${[...needs, ...may].join(', ')}`;
+    const error = failed(stand, raw, [key], 'overlay-field', `"${key}" has no effect on a ${raw.type} overlay`, {
       hint,
     });
-    // azldev takes most such fields and does nothing with them, so its projects have to load with them.
+    // azldev accepts most such fields and ignores them, so its projects must load with them.
     const refused = key === 'archive' || (key === 'section' && raw.type === 'spec-remove-subpackage');
     if (stand.document.reasons === 'required' || refused) throw error;
     stand.document.problems?.warn(error);
   }
   const scoped = may.includes('section') && may.includes('package');
   if (scoped && isSet(raw, 'package') && !isSet(raw, 'section')) {
-    throw failed(stand, raw, ['package'], 'overlay-field', 'a package is given without a section of it', {
+    throw failed(stand, raw, ['package'], 'overlay-field', '"package" needs a "section"', {
       hint: 'add section, such as section = "%files"',
     });
   }
@@ -191,16 +191,22 @@ function checkValues(stand: Stand, raw: RawOverlay): void {
   const wrong = globTypes.has(raw.type) && raw.file !== undefined ? globError(raw.file) : undefined;
   if (wrong !== undefined) throw failed(stand, raw, ['file'], 'invalid-glob', wrong);
   if (raw.file !== undefined && outside(raw.file)) {
-    throw failed(stand, raw, ['file'], 'overlay-path', `"${raw.file}" leads out of the component's sources`, {
+    throw failed(stand, raw, ['file'], 'overlay-path', `"${raw.file}" is outside the component's sources`, {
       hint: '"file" is relative to the sources',
     });
   }
   if (raw.type === 'file-rename' && raw.replacement?.includes('/')) {
-    throw failed(stand, raw, ['replacement'], 'overlay-path', 'a file is renamed within its folder: no slash here');
+    throw failed(
+      stand,
+      raw,
+      ['replacement'],
+      'overlay-path',
+      '"replacement" is a file name in the same folder, without a slash',
+    );
   }
   if (raw.archive !== undefined && raw.archive !== '' && !archiveName.test(raw.archive)) {
     throw failed(stand, raw, ['archive'], 'overlay-path', `"${raw.archive}" is not the name of a tar archive`, {
-      hint: 'plain, gz, xz and zst archives can be changed inside',
+      hint: 'supported are .tar, .tar.gz, .tar.xz and .tar.zst',
     });
   }
   if (raw.regex !== undefined) {
@@ -208,8 +214,8 @@ function checkValues(stand: Stand, raw: RawOverlay): void {
       RE2JS.compile(raw.regex);
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
-      throw failed(stand, raw, ['regex'], 'overlay-regex', `this is not a regular expression of RE2: ${said}`, {
-        hint: 'RE2 has no look-around and no back-references',
+      throw failed(stand, raw, ['regex'], 'overlay-regex', `invalid RE2 regular expression: ${said}`, {
+        hint: 'RE2 has no lookaround and no backreferences',
       });
     }
   }
@@ -235,7 +241,7 @@ function failed(
 export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata): OverlayMetadata {
   if (raw.category === 'upstream-backport') {
     if ((raw.commits ?? []).length === 0) {
-      throw problem(document, path, 'overlay-metadata', 'a backport names the upstream commits that it takes', {
+      throw problem(document, path, 'overlay-metadata', 'a backport needs the upstream commits that it takes', {
         hint: 'add commits = [{ url = "https://…" }]',
       });
     }
@@ -245,7 +251,7 @@ export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata)
         document,
         [...path, 'upstream-status'],
         'overlay-metadata',
-        `a backport is upstreamed or upstreamable, not "${status}"`,
+        `a backport has status "upstreamed" or "upstreamable", not "${status}"`,
       );
     }
   }
@@ -258,7 +264,7 @@ export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata)
 }
 
 /**
- * The overlays of an overlay file: one `[metadata]`, which is that of each of its `[[overlays]]`. `source` is relative
+ * The overlays of an overlay file: its one `[metadata]` applies to each of its `[[overlays]]`. `source` is relative
  * to the overlay file.
  */
 export function readOverlayFile(path: string, component: string, reading: Reading): Overlay[] {
@@ -267,9 +273,9 @@ export function readOverlayFile(path: string, component: string, reading: Readin
   const own = overlays.findIndex((overlay) => overlay.metadata !== undefined);
   if (own >= 0) {
     const at = ['overlays', own, 'metadata'];
-    throw problem(document, at, 'overlay-metadata', 'an overlay file has one [metadata] for all of its overlays', {
+    throw problem(document, at, 'overlay-metadata', 'an overlay file has a single [metadata] for all of its overlays', {
       component,
-      hint: 'put overlays with another reason into a file of their own',
+      hint: 'put overlays with another reason into their own file',
     });
   }
   const shared = check(reading, () => metadataOf(document, ['metadata'], metadata));
@@ -278,9 +284,9 @@ export function readOverlayFile(path: string, component: string, reading: Readin
 }
 
 /**
- * What does not fit between overlays that change the inside of an archive and the source files: such an archive must be
- * a source file with origin "overlay", such a source file needs an overlay, and no other overlay may touch the archive
- * as a file.
+ * The first conflict between overlays that change files inside an archive and the source files: such an archive must be
+ * a source file with origin "overlay", such a source file needs an overlay, and no other overlay may change the archive
+ * itself.
  */
 export function archiveConflict(
   overlays: readonly Overlay[],
@@ -294,14 +300,14 @@ export function archiveConflict(
     changed.add(archive);
     if (replaced.includes(archive)) continue;
     const near = suggestion(archive, replaced);
-    const message = `an overlay changes ${archive}, which is no source file with origin "overlay"`;
+    const message = `an overlay changes ${archive}, which is not a source file with origin "overlay"`;
     const hint = `add a source-files entry with filename = "${archive}" and origin = { type = "overlay" }`;
     return { overlay, message, hint: near ?? hint };
   }
   const idle = replaced.find((name) => !changed.has(name));
   if (idle !== undefined) {
     return {
-      message: `the source file ${idle} has origin "overlay", but no overlay changes the inside of it`,
+      message: `the source file ${idle} has origin "overlay", but no overlay changes a file inside it`,
       hint: 'add an overlay with this archive, or remove the source file',
     };
   }
@@ -310,8 +316,8 @@ export function archiveConflict(
     if (overlay !== undefined) {
       return {
         overlay,
-        message: `an overlay of type ${overlay.type} is for ${archive} as a file, another one for the inside of it`,
-        hint: 'change the archive one way only',
+        message: `a ${overlay.type} overlay changes ${archive} itself, and another one a file inside it`,
+        hint: 'use only one of the two',
       };
     }
   }
@@ -322,7 +328,7 @@ function archiveOf(overlay: Overlay): string | undefined {
   return 'archive' in overlay ? overlay.archive : undefined;
 }
 
-/** Whether an overlay can change, make or remove the file of this name among the sources. */
+/** Whether an overlay can change, create or remove the source file of this name. */
 function touches(overlay: Overlay, name: string): boolean {
   if (archiveOf(overlay) !== undefined || !('file' in overlay)) return false;
   if (overlay.type === 'file-add' || overlay.type === 'patch-add') return overlay.file === name;

@@ -3,14 +3,14 @@ import { type Document, isTable } from '../toml/document.ts';
 import type { Keys, PathKind } from './keys.ts';
 import type { Project } from './model.ts';
 
-/** A text of a document that names something, with its path made absolute; a URI and an empty text stay. */
+/** Makes the path in a document's text absolute; a URI and an empty text stay as they are. */
 export function absolutePath({ dir }: Pick<Document, 'dir'>, text: string, kind: PathKind): string {
   // `host:path` is git's own way to write a URI.
   if (text === '' || (kind === 'uri' && /^[^/]*:/.test(text))) return text;
   return resolve(dir, text);
 }
 
-/** A value of a document with every path and URI in it made absolute. Globs stay, they are for those who look for files. */
+/** A document's value with every path and URI in it made absolute. Globs stay relative, for the code that expands them. */
 export function withAbsolutePaths<T>(document: Pick<Document, 'dir'>, value: T, keys: Keys): T {
   return absolute(document, value, keys) as T;
 }
@@ -28,7 +28,7 @@ function absolute(document: Pick<Document, 'dir'>, value: unknown, keys: Keys): 
   );
 }
 
-/** The folder of a project's rendered specs. It need not be there. */
+/** The folder of a project's rendered specs. It may not exist. */
 export function renderedSpecsDir({ project, root }: Pick<Project, 'project' | 'root'>): string {
   return project.renderedSpecsDir ?? join(root, 'specs');
 }

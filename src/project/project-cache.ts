@@ -21,25 +21,25 @@ export interface ProjectCache {
 }
 
 /**
- * `loadProject`, with the result kept for the next run. The answer is always that of `loadProject`, because of these rules:
+ * `loadProject`, with the result cached for the next run. The result always equals that of `loadProject`:
  *
- * - **An entry holds while all its inputs do.** It lists every file that loading read, with the digest of its bytes, every name
- *   at which there was no file, and every glob with the files that it matched. All of them are looked at again before the entry is
- *   used: files are hashed and globs expanded. No time stamp is trusted.
- * - **The code is an input.** So are the modules that make a project of TOML, and `package-lock.json`. What decides where loading
- *   starts (root file, user configuration, options) is found anew by each run and names the entry.
- * - **Only clean loads are kept**: no errors, no warnings. Errors are found, and told, by loading.
- * - **An entry is sealed** with the cache's own key (`engine/seal.ts`): one that was damaged, cut short, or written by somebody
- *   else is as good as none.
- * - **An entry is written whole**, beside, then renamed. Runs at the same time replace each other's.
- * - **The cache is optional.** Where it can't be read or written, the project is loaded.
+ * - **An entry is valid only while all its inputs are the same.** It lists every file that loading read, with its digest, every
+ *   name at which no file existed, and every glob with the files that it matched. All of them are checked before the entry is
+ *   used: files are hashed and globs expanded. Time stamps are not trusted.
+ * - **The code is an input**: the modules that turn TOML into a project, and `package-lock.json`. What decides where loading
+ *   starts (root file, user configuration, options) is looked up by each run and is part of the entry's name.
+ * - **Only clean loads are cached**: no errors, no warnings. Loading finds and reports those.
+ * - **An entry is sealed** with the cache's own key (`engine/seal.ts`): one that is damaged, truncated, or written by somebody
+ *   else is ignored.
+ * - **An entry is written atomically**: to a temporary file, then renamed. Concurrent runs replace each other's entries.
+ * - **The cache is optional.** If it cannot be read or written, the project is loaded.
  *
- * The entries of the projects used last stay, `mostEntries` of them.
+ * The `mostEntries` most recently used entries are kept.
  * @throws WeirError as `loadProject` does
  */
 export async function loadCached(dir: string, options: LoadOptions, cache: ProjectCache): Promise<Project> {
   const roots = rootFiles(dir, options);
-  // Warnings are told at each load, and are no part of what is kept.
+  // Warnings are reported at each load and never cached.
   const seal = options.permissive === true ? undefined : optional(() => openSeal(cache.key));
   const { dialect, reasons } = options;
   const name = sha256(JSON.stringify([1, process.versions.v8, installRoot, roots, dialect, reasons]));
@@ -52,12 +52,12 @@ export async function loadCached(dir: string, options: LoadOptions, cache: Proje
   return project;
 }
 
-/** What an entry's mark is about. */
+/** What the seal of an entry covers besides its bytes. */
 export function entrySubject(name: string): string {
   return `project ${name}`;
 }
 
-/** The first part of an entry, as JSON; the project follows, as `v8.serialize` writes it. */
+/** The first part of an entry, as JSON; the project follows, in the format of `v8.serialize`. */
 interface Header {
   /** Path below the checkout → digest. */
   readonly code: Readonly<Record<string, Digest>>;
@@ -80,12 +80,12 @@ function readEntry(cache: ProjectCache, seal: Seal, name: string): Project | und
   return holds ? (deserialize(content.subarray(end + 1)) as Project) : undefined;
 }
 
-/** What is there now, in the words of `DiskInputs.files`; undefined where that can't be told, which is no file's state. */
+/** A file's state now, in the words of `DiskInputs.files`; undefined, which no recorded state equals, if it cannot be read. */
 function stateOf(path: string): string | undefined {
   try {
     const info = statSync(path, { throwIfNoEntry: false });
     if (info === undefined) return 'absent';
-    // Reading a pipe would wait for ever.
+    // Reading a pipe would block.
     return info.isFile() ? sha256(readFileSync(path)) : undefined;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
@@ -117,21 +117,21 @@ async function writeEntry(
   }
 }
 
-/** Digests of the code that makes projects; undefined where it changed since this process started, which runs the older one. */
+/** Digests of the code that makes projects; undefined if the code changed since this process loaded it. */
 async function codeStates(): Promise<Record<string, Digest> | undefined> {
   const { reachableCode } = await import('../engine/code-digest.ts');
   const paths = Object.keys(reachableCode(import.meta.filename, installRoot).files);
   const states: Record<string, Digest> = {};
   for (const path of [...paths, 'package-lock.json']) {
     const file = join(installRoot, path);
-    // The clock of a file system is some milliseconds behind.
+    // The clock of a file system can lag by some milliseconds.
     if (statSync(file).ctimeMs > performance.timeOrigin - 100) return undefined;
     states[path] = sha256(readFileSync(file));
   }
   return states;
 }
 
-/** Removes the entries that were written longest ago, and what killed runs left. */
+/** Removes the oldest entries, and leftovers of killed runs. */
 function removeOld(dir: string): void {
   const entries: { readonly path: string; readonly written: number }[] = [];
   for (const name of readdirSync(dir)) {
@@ -145,7 +145,7 @@ function removeOld(dir: string): void {
   for (const { path } of entries.slice(mostEntries)) rmSync(path, { recursive: true, force: true });
 }
 
-/** The result of a step that may fail by what is on the disk; then undefined. */
+/** The result of a step, or undefined if it fails because of the disk. */
 function optional<T>(step: () => T): T | undefined {
   try {
     return step();

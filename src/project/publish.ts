@@ -7,7 +7,7 @@ import { defined, filled } from './merge.ts';
 import type { PackageGroup } from './model.ts';
 import type { RawComponent, RawPackageConfig } from './schema/component.ts';
 
-/** The package groups. Problems are `duplicate-package`: a package is in one group at most. */
+/** The package groups. Problems are `duplicate-package`: a package may be in one group only. */
 export function packageGroupsOf(collected: Collected, problems: Problems): Map<string, PackageGroup> {
   const owners = new Map<string, string>();
   const groups = new Map<string, PackageGroup>();
@@ -16,11 +16,10 @@ export function packageGroupsOf(collected: Collected, problems: Problems): Map<s
       const owner = owners.get(one);
       owners.set(one, owner ?? name);
       if (owner === undefined) return true;
-      const message =
-        owner === name ? `package ${one} is in the list twice` : `package ${one} is already in group ${owner}`;
+      const message = owner === name ? `package ${one} is listed twice` : `package ${one} is already in group ${owner}`;
       problems.check(() => {
         throw problem(document, [...path, 'packages', index], 'duplicate-package', message, {
-          hint: 'a package is in one group at most: remove one of the two',
+          hint: 'a package may be in one group only: remove one of the two',
         });
       });
       return false;
@@ -39,7 +38,7 @@ export function packageGroupsOf(collected: Collected, problems: Problems): Map<s
   return groups;
 }
 
-/** Holds every channel that the files name against those of `[release]`. Problems are `unknown-channel`. */
+/** Checks the channels that the files name against those of `[release]`. Problems are `unknown-channel`. */
 export function checkChannels(collected: Collected, channels: readonly string[], problems: Problems): void {
   const known = new Set([...channels, 'none', '']);
   for (const document of collected.documents) {

@@ -59,7 +59,7 @@ export function lifecycleOf(collected: Collected): Lifecycle | undefined {
   });
 }
 
-// FAT knows no time before 1980, RPM none before 1970.
+// FAT cannot store times before 1980, RPM none before 1970.
 const earliest = Date.UTC(1980, 0, 1) / 1000;
 
 /** The `[release]` table. @throws WeirError (exit 2) `missing-key`, `invalid-value`, `duplicate-name` */
@@ -71,13 +71,13 @@ export function releaseOf(collected: Collected): ReleaseConfig | undefined {
   const epoch = secondsOf(snapshot);
   if (epoch < earliest) {
     throw problem(document, [...path, 'snapshot'], 'invalid-value', 'the snapshot is before 1980', {
-      hint: "the clock of an EFI system partition's file system begins there",
+      hint: 'FAT, the file system of EFI system partitions, cannot store earlier times',
     });
   }
   const channels = raw.channels ?? [];
   const twice = channels.findIndex((one, index) => channels.findIndex((other) => other.name === one.name) !== index);
   if (twice >= 0) {
-    const message = `the channel "${channels[twice]?.name}" is there twice`;
+    const message = `duplicate channel "${channels[twice]?.name}"`;
     throw problem(document, [...path, 'channels', twice, 'name'], 'duplicate-name', message);
   }
   const architectures = raw.arches ?? [];

@@ -4,24 +4,24 @@ import { namesOf } from './resources.ts';
 
 /** One RPM repository with its address; sets and templates are expanded. */
 export interface Repository {
-  /** dnf's id of it. */
+  /** The repository's id for dnf. */
   readonly id: string;
-  /** May hold `$basearch` and `$releasever`. */
+  /** May contain `$basearch` and `$releasever`. */
   readonly address: { readonly baseUri: string } | { readonly metalink: string };
   readonly kind: Subrepo['kind'];
-  /** A URI, or an absolute path; undefined where signatures are not checked. */
+  /** A URI, or an absolute path; undefined if signatures are not checked. */
   readonly gpgKey: string | undefined;
   /** Empty: all. */
   readonly arches: readonly string[];
 }
 
-/** What the inputs of a distro's version name, in their order. A repository that comes twice is there once. */
+/** The repositories that the inputs of a distro version name, in order, each once. */
 export function repositoriesOf(
   { resources }: Pick<Project, 'resources'>,
   inputs: readonly RepositoryInput[],
 ): readonly Repository[] {
   const names = new Set(inputs.flatMap((input) => namesOf(resources, input)));
-  // The loader has checked the names that inputs have.
+  // The loader has checked these names.
   return [...names].map((name) => addressed(resources.repositories.get(name)!));
 }
 
@@ -37,7 +37,7 @@ function addressed(repository: ExpandedRepository): Repository {
 }
 
 /**
- * The repositories below one address that follow a template's layout; their ids are the template's.
+ * The repositories of a template's layout below one address; their ids are those of the template.
  * @throws WeirError `unknown-template`
  */
 export function repositoriesBelow(
@@ -48,8 +48,8 @@ export function repositoriesBelow(
   const layout = resources.rpmRepoSetTemplates.get(template);
   if (layout === undefined) {
     const names = [...resources.rpmRepoSetTemplates.keys()];
-    throw new WeirError('unknown-template', `there is no repository template ${template}`, {
-      hint: didYouMean(template, names) ?? `there are: ${names.join(', ')}`,
+    throw new WeirError('unknown-template', `unknown repository template ${template}`, {
+      hint: didYouMean(template, names) ?? `the templates: ${names.join(', ')}`,
       exit: 2,
     });
   }

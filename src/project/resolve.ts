@@ -31,9 +31,9 @@ export interface Configuration {
 const inherited: readonly (keyof RawFile)[] = ['$schema', 'includes', 'components', 'default-component-config'];
 
 /**
- * The configuration after includes, merging and inheritance, in the keys of the files. What components inherit stands
- * in each of them, so the tables of defaults are left out. Paths are relative to the project's folder.
- * @param components those to show; the other tables are left out where some are named
+ * The configuration after includes, merging and inheritance, in the keys of the files. Each component has what it inherits,
+ * so the tables of defaults are left out. Paths are relative to the project's folder.
+ * @param components to show; if any are named, the other tables are left out
  */
 export function resolvedTables(configuration: Configuration, components?: readonly ResolvedComponent[]): TracedTable {
   const { project } = configuration;
@@ -57,7 +57,7 @@ function otherTables({ collected, project }: Configuration): TracedTable {
   return withExtended(collected, project.root, merged as TracedTable);
 }
 
-/** The tables with each image's definition as it is built: what it extends is under it. */
+/** The tables with each image definition as it is built: merged over what it extends. */
 function withExtended(collected: Collected, root: string, tables: TracedTable): TracedTable {
   const images = tables.entries.get('images');
   if (images?.kind !== 'table') return tables;
@@ -84,7 +84,7 @@ function withoutDefaults(key: string, raw: unknown): unknown {
   });
 }
 
-/** The tables that make a component, weakest first, each with what it says. */
+/** The tables that a component is made of, weakest first, each with its values. */
 export function componentTables(
   { collected, project }: Configuration,
   component: ResolvedComponent,
@@ -117,7 +117,7 @@ function resolvedComponent({ collected, project }: Configuration, component: Res
   ]);
 }
 
-/** The spec as it is taken: the distro's name and version where the files leave them to a default. */
+/** The spec as it is used: with the distro's name and version where the files leave them to a default. */
 function specTable(
   root: string,
   collected: Collected,
@@ -131,7 +131,7 @@ function specTable(
     of?.entries.get(key) ?? single(text, by),
   ];
   if (spec.type === 'local') {
-    // No table says the path of a spec that the globs of a group found.
+    // The path of a spec that a group's globs found is in no table.
     const of = said.entries.has('path') ? said : undefined;
     return table([value(of, 'type', 'local', own), value(of, 'path', pathFrom(root, spec.path), own)]);
   }
@@ -146,7 +146,7 @@ function specTable(
   return table([value(said, 'type', 'upstream', own), ['upstream-distro', distro], ...rest]);
 }
 
-/** The last file that says something at a path. */
+/** The last file that sets something at a path. */
 function lastSaying(collected: Collected, path: TomlPath): Source | undefined {
   const document = collected.documents.findLast(({ data }) => {
     const value = path.reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], data);
@@ -187,7 +187,7 @@ function overlayTable(root: string, overlay: Overlay): TracedTable {
 /**
  * The part of resolved tables at a key such as `components.curl.build` or `distros."my distro".versions.4.0`. Names with
  * dots need quotes only where they would be ambiguous.
- * @throws WeirError (exit 2) `unknown-key` with what is nearest
+ * @throws WeirError (exit 2) `unknown-key` with the nearest key
  */
 export function partAt(tables: TracedTable, key: string): { readonly path: readonly string[]; readonly value: Traced } {
   const words = wordsOf(key);
@@ -200,7 +200,7 @@ export function partAt(tables: TracedTable, key: string): { readonly path: reado
     if (found === undefined) {
       const where = path.length === 0 ? 'the resolved configuration' : path.join('.');
       throw new WeirError('unknown-key', `${where} has no "${name}"`, {
-        hint: didYouMean(name, entries.keys()) ?? 'weir config resolve shows what there is',
+        hint: didYouMean(name, entries.keys()) ?? 'weir config resolve shows all keys',
         exit: 2,
       });
     }
@@ -211,7 +211,7 @@ export function partAt(tables: TracedTable, key: string): { readonly path: reado
   return { path, value };
 }
 
-/** The component that a key is in, or undefined: so that only this one need be resolved. */
+/** The component that a key is in, so that only this one need be resolved, or undefined. */
 export function componentOfKey(project: Pick<Project, 'components'>, key: string): ResolvedComponent | undefined {
   const [table, ...words] = wordsOf(key);
   return table === 'components' ? project.components.get(nameAt(words, 0, project.components).name) : undefined;
@@ -223,7 +223,7 @@ function wordsOf(key: string): string[] {
   return words.map((word) => (/^["']/.test(word) ? word.slice(1, -1) : word));
 }
 
-/** The name that begins at a word: as many words as make one that is there, else the first alone. */
+/** The name that begins at a word: as many words as form an existing key, else the first alone. */
 function nameAt(
   words: readonly string[],
   at: number,
@@ -236,7 +236,7 @@ function nameAt(
   return { name: words[at] ?? '', length: 1 };
 }
 
-/** Short names of what a table says: its values' keys, those of list elements once. */
+/** Short names of what a table sets: the keys of its values, those of list elements once. */
 export function keysOf(says: Traced): string[] {
   const names = [...leaves(says)].map(({ path }) => {
     const end = path.findIndex((part) => typeof part === 'number');

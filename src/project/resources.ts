@@ -19,8 +19,8 @@ type TemplateEntry = Collected['templates'] extends Map<string, infer E> ? E : n
 type SetEntry = Collected['sets'] extends Map<string, infer E> ? E : never;
 
 /**
- * The `[resources]` table, with every set expanded into repositories: one for each subrepo of its template that it takes,
- * at the set's base URI and the subrepo's path.
+ * The `[resources]` table, with every set expanded into repositories: one for each subrepo that it takes from its template,
+ * at the set's base URI plus the subrepo's path.
  * Problems are `invalid-repository`, `unknown-repository` and `duplicate-name`.
  */
 export function resourcesOf(collected: Collected, problems: Problems): Resources {
@@ -50,7 +50,7 @@ function kept<E, T>(entries: ReadonlyMap<string, E>, problems: Problems, read: (
   return all;
 }
 
-/** Names of the repositories that an input stands for, in the order of the template. */
+/** Names of the repositories that an input refers to, in the order of the template. */
 export function namesOf(resources: Pick<Resources, 'repositories'>, input: RepositoryInput): string[] {
   if ('repo' in input) return [input.repo];
   return [...resources.repositories.values()].filter(({ set }) => set === input.set).map(({ name }) => name);
@@ -61,7 +61,7 @@ function templateOf({ raw, document, path }: TemplateEntry): RpmRepoSetTemplate 
   const twice = names.findIndex((subrepo, index) => names.indexOf(subrepo) !== index);
   if (twice >= 0) {
     const at = [...path, 'subrepos', twice, 'name'];
-    throw problem(document, at, 'invalid-repository', `the template has two subrepos "${names[twice]}"`);
+    throw problem(document, at, 'invalid-repository', `duplicate subrepo "${names[twice]}"`);
   }
   const subrepos = raw.subrepos.map((subrepo): Subrepo => ({ ...subrepo, kind: subrepo.kind || 'binary' }));
   return defined({ description: filled(raw.description), subrepos });
@@ -70,7 +70,7 @@ function templateOf({ raw, document, path }: TemplateEntry): RpmRepoSetTemplate 
 function repoOf(entry: RepoEntry): RpmRepo {
   const { raw, document, path } = entry;
   if ((filled(raw['base-uri']) === undefined) === (filled(raw.metalink) === undefined)) {
-    throw problem(document, path, 'invalid-repository', 'a repository has either "base-uri" or "metalink"');
+    throw problem(document, path, 'invalid-repository', 'a repository needs exactly one of "base-uri" and "metalink"');
   }
   checkKey(entry, raw['gpg-key'], raw['disable-gpg-check']);
   return defined({
@@ -91,12 +91,12 @@ function setOf(
   const { raw, document, path } = entry;
   if (!known.has(raw.template)) {
     const hint = suggestion(raw.template, known.keys());
-    throw problem(document, [...path, 'template'], 'unknown-repository', `there is no template "${raw.template}"`, {
+    throw problem(document, [...path, 'template'], 'unknown-repository', `unknown template "${raw.template}"`, {
       ...(hint === undefined ? {} : { hint }),
     });
   }
   const subrepos = raw.subrepos ?? [];
-  // Undefined where the template itself is wrong, which is said there.
+  // Undefined if the template itself is invalid, which is reported there.
   const names = templates.get(raw.template)?.subrepos.map((subrepo) => subrepo.name) ?? subrepos;
   for (const [index, name] of subrepos.entries()) {
     const at = [...path, 'subrepos', index];
@@ -107,7 +107,7 @@ function setOf(
       });
     }
     if (subrepos.indexOf(name) !== index) {
-      throw problem(document, at, 'duplicate-name', `the subrepo "${name}" is in the list twice`);
+      throw problem(document, at, 'duplicate-name', `the subrepo "${name}" is listed twice`);
     }
   }
   if (/[?#]/.test(raw['base-uri'])) {
@@ -158,8 +158,8 @@ function checkExpanded(
 ): void {
   const at = [...path, 'name-prefix'];
   if (!repositoryName.test(name)) {
-    throw problem(document, at, 'invalid-repository', `the set would make a repository "${name}", which is no name`, {
-      hint: 'the name of a repository is made of letters, digits and _ . : -',
+    throw problem(document, at, 'invalid-repository', `the set makes a repository with the invalid name "${name}"`, {
+      hint: 'a repository name consists of letters, digits and _ . : -',
     });
   }
   const before = repositories.get(name);
@@ -167,7 +167,7 @@ function checkExpanded(
   const first = before.set === undefined ? collected.repos.get(name) : collected.sets.get(before.set);
   const where = first === undefined ? undefined : originOf(first.document, first.path);
   throw problem(document, at, 'duplicate-name', `the set ${set} makes a second repository "${name}"`, {
-    ...(where === undefined ? {} : { details: [`the first is at ${where.file}:${where.line}`] }),
+    ...(where === undefined ? {} : { details: [`first defined at ${where.file}:${where.line}`] }),
     hint: 'give the set another name-prefix',
   });
 }
@@ -175,6 +175,6 @@ function checkExpanded(
 function checkKey(entry: Entry<unknown>, key: string | undefined, disabled: boolean | undefined): void {
   if (disabled === true || filled(key) !== undefined) return;
   throw problem(entry.document, entry.path, 'invalid-repository', 'the repository has no "gpg-key"', {
-    hint: 'name the key that signs it, or say disable-gpg-check = true',
+    hint: 'name the key that signs it, or set disable-gpg-check = true',
   });
 }

@@ -3,10 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import type { ConfigFile } from './model.ts';
 
-/** Names of the root file, the first one wins where a folder has both. */
+/** Names of the root file. If a folder has both, the first one is used. */
 export const rootFileNames = ['weir.toml', 'azldev.toml'] as const;
 
-/** The root file of the project that `dir` is in. @throws WeirError `no-project` */
+/** The root file of the project that contains `dir`. @throws WeirError `no-project` */
 export function findRootFile(dir: string): string {
   const start = resolve(dir);
   for (let folder = start; ; folder = dirname(folder)) {
@@ -16,16 +16,16 @@ export function findRootFile(dir: string): string {
     }
     if (folder === dirname(folder)) break;
   }
-  throw new WeirError('no-project', `there is no ${rootFileNames.join(' or ')} here or in a folder above`, {
+  throw new WeirError('no-project', `no ${rootFileNames.join(' or ')} in this folder or above`, {
     where: { file: start },
-    hint: "change to a project's folder, or name it with -C DIR",
+    hint: 'change to a project folder, or name one with -C DIR',
     exit: 2,
   });
 }
 
 /**
- * The user's own configuration files that are there, weakest first: azldev's, where the project is one of azldev's, then
- * Weir's. They are looked for where the XDG Base Directory Specification says.
+ * The user's own configuration files that exist, weakest first: azldev's, if the project is an azldev project, then
+ * Weir's. They are searched as the XDG Base Directory Specification says.
  */
 export function userConfigFiles(azldev: boolean, env: NodeJS.ProcessEnv): string[] {
   const absolute = (path: string | undefined): path is string => path?.startsWith('/') === true;
@@ -35,7 +35,7 @@ export function userConfigFiles(azldev: boolean, env: NodeJS.ProcessEnv): string
   return (azldev ? ['azldev', 'weir'] : ['weir']).map((name) => join(folder, name, 'config.toml')).filter(isFile);
 }
 
-/** Whether something of that name is there, whatever it is: reading says what is wrong with it. */
+/** Whether something of that name exists, of any kind: reading reports what is wrong with it. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
@@ -44,13 +44,13 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Options that say which files a project is read from beside those below its own folder. */
+/** Options that select files of a project besides those below its own folder. */
 export interface RootOptions {
   readonly configFiles?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** The files that loading starts from, in the order in which they merge; the first is the project's own. @throws WeirError `no-project` */
+/** The files that loading starts from, in merge order; the first is the project's own. @throws WeirError `no-project` */
 export function rootFiles(dir: string, options: RootOptions): readonly [ConfigFile, ...ConfigFile[]] {
   const file = findRootFile(dir);
   return [
@@ -60,7 +60,7 @@ export function rootFiles(dir: string, options: RootOptions): readonly [ConfigFi
   ];
 }
 
-/** Whether a root file is one of azldev's. */
+/** Whether a root file is that of an azldev project. */
 export function isAzldev(rootFile: string): boolean {
   return basename(rootFile) === 'azldev.toml';
 }

@@ -3,11 +3,11 @@ import { compileGlob } from '../base/glob.ts';
 import { byName } from '../base/order.ts';
 import type { Project, ResolvedComponent } from './model.ts';
 
-/** Which components a command is for. What is named several ways is taken once. */
+/** The components that a command is for. A component that is selected several ways counts once. */
 export interface Selection {
   /** Exact names. */
   readonly names: readonly string[];
-  /** Globs on names; each has to match. */
+  /** Globs on names; each must match. */
   readonly patterns: readonly string[];
   /** Names of component groups. */
   readonly groups: readonly string[];
@@ -16,15 +16,15 @@ export interface Selection {
 
 type Searched = Pick<Project, 'components' | 'groups'>;
 
-/** Whether a selection names nothing at all. */
+/** Whether a selection is empty. */
 export function isEmptySelection(selection: Selection): boolean {
   const { names, patterns, groups, all } = selection;
   return !all && names.length + patterns.length + groups.length === 0;
 }
 
 /**
- * The components of a selection, sorted by name; none where it names nothing.
- * @throws WeirError `invalid-glob`, or `unknown-component`, `unknown-group`, `no-match`, each with what is nearest
+ * The components of a selection, sorted by name; none if the selection is empty.
+ * @throws WeirError `invalid-glob`, or `unknown-component`, `unknown-group`, `no-match`, each with the nearest name
  */
 export function selectComponents(project: Searched, selection: Selection): ResolvedComponent[] {
   const chosen = new Set<ResolvedComponent>();
@@ -33,7 +33,7 @@ export function selectComponents(project: Searched, selection: Selection): Resol
   for (const pattern of selection.patterns) {
     if (pattern === '') {
       throw new WeirError('no-match', 'an empty pattern matches no component', {
-        hint: 'is a variable of the shell not set?',
+        hint: 'check for an unset shell variable',
         exit: 2,
       });
     }

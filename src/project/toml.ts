@@ -3,9 +3,9 @@ import { builtIn } from './defaults.ts';
 import type { Scalar, Source, Traced, TracedTable, TracedValue } from './trace.ts';
 
 export interface PrintOptions {
-  /** Whether each value is followed by where it comes from. */
+  /** Whether a comment names the source of each value. */
   readonly origins: boolean;
-  /** The folder that files are named from. */
+  /** The folder that file names are relative to. */
   readonly root: string;
 }
 
@@ -41,7 +41,7 @@ function writeTable(lines: string[], path: readonly string[], of: TracedTable, o
   }
 }
 
-/** An array of tables; what is inside of one has one source, that of the table. */
+/** An array of tables; everything in it has one source, that of the table. */
 function writeList(
   lines: string[],
   path: readonly string[],
@@ -69,7 +69,7 @@ function writeValue(lines: string[], key: string, value: Traced, options: PrintO
   lines.push(`${key} = ${inline(value)}${options.origins ? said(value, options) : ''}`);
 }
 
-/** Where a value comes from, and what it is instead of. */
+/** The source of a value, and the values that it overrides. */
 function said(value: Traced, options: PrintOptions): string {
   if (value.kind !== 'value') return comment(firstSource(value), options);
   const before = value.said.slice(0, -1).map((one) => `${scalar(one.value)} (${placeOf(one.by, options)})`);
@@ -80,7 +80,7 @@ function comment(source: Source | undefined, options: PrintOptions): string {
   return source === undefined ? '' : `  # ${placeOf(source, options)}`;
 }
 
-/** `file:line [table]`, the file relative to the project's folder where it is in it. */
+/** `file:line [table]`, the file relative to the project's folder if it is inside. */
 export function placeOf({ file, line, table }: Source, { root }: Pick<PrintOptions, 'root'>): string {
   if (file === builtIn) return builtIn;
   const path = file.startsWith(`${root}/`) ? relative(root, file) : file;
@@ -117,11 +117,11 @@ function scalar(value: Scalar): string {
 }
 
 function textOf(text: string): string {
-  // JSON's escapes are TOML's too; the one character that JSON leaves and TOML refuses is DEL.
+  // JSON's escapes are valid in TOML; the one character that JSON leaves unescaped and TOML rejects is DEL.
   return JSON.stringify(text).replaceAll('\x7F', '\\u007F');
 }
 
-/** A key as TOML has it: bare, or in quotes. */
+/** A key as TOML writes it: bare, or in quotes. */
 export function keyText(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : textOf(key);
 }

@@ -6,22 +6,22 @@ import { fileKeys, type Keys, keysAt } from './keys.ts';
 import { isZero } from './merge.ts';
 import { absolutePath } from './paths.ts';
 
-// Values with where they come from: merged by the same rules (`keys.ts`) as when a project loads, with the names of all who
-// had a word in it. For explaining only, as it keeps everything.
+// Values with their sources: merged by the same rules (`keys.ts`) as when a project loads, with every place that set them.
+// Only for explaining, because it keeps everything.
 
-/** Who says something. */
+/** The place that sets a value. */
 export interface Source {
   /** Absolute, or `built in`. */
   readonly file: string;
   /** From 1; 0 where there is no file. */
   readonly line: number;
-  /** The table that it stands in, as keys. */
+  /** Keys of the table that contains the value. */
   readonly table: TomlPath;
 }
 
 export type Scalar = string | number | boolean;
 
-/** One value. Its sources are those that set it, the strongest last; the others say what it would be without. */
+/** One value. Its sources are the places that set it, strongest last; the others show what the value would be without. */
 export interface TracedValue {
   readonly kind: 'value';
   readonly value: Scalar;
@@ -50,7 +50,7 @@ export function single(value: Scalar, by: Source): TracedValue {
   return { kind: 'value', value, said: [{ value, by }] };
 }
 
-/** Where the value at a path of a document is, or the nearest table around it that has a line. */
+/** The place of the value at a path of a document, or of the nearest table around it that has a line. */
 export function sourceOf(document: Document, path: TomlPath, table: TomlPath): Source {
   if (document.path === builtIn) return { file: builtIn, line: 0, table };
   for (let length = path.length; length > 0; length--) {
@@ -62,7 +62,7 @@ export function sourceOf(document: Document, path: TomlPath, table: TomlPath): S
 
 /**
  * A value of a file with its sources. Paths are made relative to the project's folder.
- * @param path of the value in the document
+ * @param of the table to name as its source; by default the one around each value
  * @param of the table to name for its sources; by default the one around each value
  */
 export function trace(root: string, document: Document, path: TomlPath, raw: unknown, of?: TomlPath): Traced {
@@ -84,12 +84,12 @@ export function trace(root: string, document: Document, path: TomlPath, raw: unk
   return visit(raw, path, keysAt(fileKeys, path));
 }
 
-/** An absolute path as a file in the project's folder would have it; a URI stays. */
+/** An absolute path relative to the project's folder; a URI stays. */
 export function pathFrom(root: string, path: string): string {
   return isAbsolute(path) ? relative(root, path) || '.' : path;
 }
 
-/** `next` over `base`, as `merge` does it with plain values; undefined where neither says anything. */
+/** Merges `next` over `base`, as `merge` does with plain values; undefined if both are unset. */
 export function mergeTraced(base: Traced | undefined, next: Traced, keys: Keys): Traced | undefined {
   if (base?.kind === 'table' && next.kind === 'table' && !isWhole(keys)) {
     const entries = new Map(base.entries);
@@ -111,7 +111,7 @@ function isWhole({ rule: { merge: how } }: Keys): boolean {
   return how === 'replace' || how === 'once';
 }
 
-/** A value without what counts as not set in it, or undefined where all of it does. */
+/** A value without its unset parts, or undefined if all of it is unset. */
 function withoutUnset(value: Traced, keys: Keys): Traced | undefined {
   const { merge: how } = keys.rule;
   if (isWhole(keys) || how === 'even-empty') return value;
@@ -132,7 +132,7 @@ export function plain(traced: Traced): unknown {
   return Object.fromEntries([...traced.entries].map(([key, value]) => [key, plain(value)]));
 }
 
-/** One value by its path, with those who set it. */
+/** One value by its path, with its sources. */
 export interface TracedLeaf {
   readonly path: TomlPath;
   readonly value: Scalar;

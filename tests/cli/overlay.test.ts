@@ -160,7 +160,7 @@ value = "2"
     const { stdout } = weir(['-q', '-C', dir, 'overlay', 'explain', 'demo', '--sources', sources]);
     expect(stdout).toContain('-two\n   +three');
     const none = weir(['-q', '-C', dir, 'overlay', 'explain', 'demo', '--sources', folder({})]);
-    expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('has no spec of demo') });
+    expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('no spec of demo in') });
   });
 });
 

@@ -98,7 +98,7 @@ describe('component render', () => {
     render('two');
     mkdirSync(join(dir, 'specs/o/old'), { recursive: true });
     writeFileSync(join(dir, 'specs/o/old/old.spec'), readFileSync(join(dir, 'specs/t/two/two.spec')));
-    expect(render().stderr).toContain('o/old is rendered but no component; --clean removes it');
+    expect(render().stderr).toContain('o/old is rendered, but there is no such component; --clean removes it');
     expect(render('--clean', '-q')).toMatchObject({ code: 1, stdout: 'removed o/old\n' });
     expect(readdirSync(join(dir, 'specs/o'))).toEqual(['one', 'other']);
   });

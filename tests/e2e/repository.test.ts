@@ -185,6 +185,6 @@ describe('weir repo query', () => {
     expect((await query([], ['no-such-command'])).code).not.toBe(0);
     const none = await query(['--repo-prefix', '/nowhere', '--template', 'none'], ['repolist']);
     expect(none.code).toBe(2);
-    expect(none.stderr).toContain('there is no repository template none');
+    expect(none.stderr).toContain('unknown repository template none');
   });
 });

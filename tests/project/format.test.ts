@@ -341,8 +341,8 @@ it('tells the user which fields of an overlay do nothing, and goes on', async ()
   const toml = good['fields that an overlay does not use']!;
   const project = await load({ 'azldev.toml': toml });
   expect(project.warnings.map(({ code, message, where }) => [code, message, where?.line])).toEqual([
-    ['overlay-field', '"section" means nothing on a spec-remove-tag overlay', 4],
-    ['overlay-field', '"lines" means nothing on a spec-remove-tag overlay', 5],
+    ['overlay-field', '"section" has no effect on a spec-remove-tag overlay', 4],
+    ['overlay-field', '"lines" has no effect on a spec-remove-tag overlay', 5],
   ]);
   const reason = toml.replace('type', 'description = "d"\ntype');
   await expect(load({ 'weir.toml': reason })).rejects.toMatchObject({ code: 'overlay-field' });

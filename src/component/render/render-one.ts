@@ -11,17 +11,17 @@ import { needsLookaside, type PrepareSite, withSources } from './site.ts';
 
 /** Where components are rendered. */
 export interface RenderSite extends PrepareSite {
-  /** The rendered specs' folder. */
+  /** The folder of rendered specs. */
   readonly root: string;
-  /** Whether it is written; else only compared. */
+  /** Whether to write the result, or only to compare it. */
   readonly write: boolean;
 }
 
-/** What became of a component's folder. */
+/** The result for one component's folder. */
 export interface RenderedOne extends FolderState {
   readonly commit?: string;
   readonly warnings: readonly string[];
-  /** Why it can't be rendered, where the same inputs will always say so; the folder is left as it is. */
+  /** Why it can't be rendered, if the same inputs always fail; the folder is left as it is. */
   readonly failed?: PlainError;
 }
 
@@ -38,9 +38,9 @@ export function renderOne(site: RenderSite, component: ResolvedComponent): Promi
     try {
       rendered = await renderComponent(component, fetched, options);
     } catch (error) {
-      // What the configuration is to blame for, and not a network, a disk or a tool.
+      // Errors whose cause is the configuration, not a network, a disk or a tool.
       if (!(error instanceof WeirError) || error.exit !== 2 || needsLookaside(component)) throw error;
-      // These are not told by the inputs: a file instead of a link, or what git lfs fetch brings, leaves them as they are.
+      // The inputs do not cover these: replacing a link by a file, or running git lfs fetch, does not change them.
       if (error.code === 'link-out' || error.code === 'lfs-pointer') throw error;
       return { stale: [], stamp: { files: [] }, warnings: [], failed: plainError(error), ...commit };
     }
@@ -52,8 +52,8 @@ export function renderOne(site: RenderSite, component: ResolvedComponent): Promi
 export type LotOutcome = { readonly rendered: RenderedOne } | { readonly error: unknown };
 
 /**
- * Renders several components, some at a time: while git reads for one, another is rendered.
- * @param settle told of each as it is done; never throws
+ * Renders several components concurrently: while git reads for one, another is rendered.
+ * @param settle called for each as it is done; must not throw
  */
 export async function renderLot(
   site: RenderSite,

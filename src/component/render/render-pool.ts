@@ -4,7 +4,7 @@ import { type PlainError, revivedError, WeirError } from '../../base/errors.ts';
 import type { ResolvedComponent } from '../../project/model.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 
-/** Components come in lots, so that one git can read for all of a lot. */
+/** Components come in lots, so that one git process can read for a whole lot. */
 export type ToWorker = { readonly components: readonly ResolvedComponent[] } | { readonly stop: NodeJS.Signals };
 
 export type FromWorker = { readonly component: string } & (
@@ -13,7 +13,7 @@ export type FromWorker = { readonly component: string } & (
   | { readonly bug: unknown }
 );
 
-/** A site as a thread can have it: it opens the store itself. */
+/** A site in a form that a thread can get: the thread opens the store itself. */
 export type PlainSite = Omit<RenderSite, 'sources'> & {
   readonly sources: Omit<RenderSite['sources'], 'store'> & { readonly store: string };
 };
@@ -25,9 +25,9 @@ function plainSite(site: RenderSite): PlainSite {
 const lotSize = 16;
 
 /**
- * Renders components on threads, one a processor.
- * @param settle told of each as it is done, in any order
- * @throws WeirError `interrupted`; what is no WeirError, from wherever it comes
+ * Renders components on threads, one per processor.
+ * @param settle called for each as it is done, in any order
+ * @throws WeirError `interrupted`; and any error of a thread that is not a WeirError
  */
 export async function renderOnThreads(
   site: RenderSite,
@@ -65,7 +65,7 @@ export async function renderOnThreads(
     for (const signal of signals) process.off(signal, stop);
     await Promise.all(threads.map(({ worker }) => worker.terminate()));
   }
-  if (stopped !== undefined) throw new WeirError('interrupted', 'rendering was stopped');
+  if (stopped !== undefined) throw new WeirError('interrupted', 'rendering was interrupted');
 }
 
 class Thread {
@@ -92,7 +92,7 @@ class Thread {
     };
     let failure: { readonly reason: unknown } | undefined;
     const take = (message: FromWorker): void => {
-      // After a failure the rest is waited for, so that nothing stays half-written, but counts no more.
+      // After a failure, running work is awaited so that nothing stays half-written, but its results are ignored.
       if (failure !== undefined) return;
       try {
         if ('bug' in message) throw message.bug;
@@ -103,11 +103,11 @@ class Thread {
     };
     await new Promise<void>((resolve, reject) => {
       worker.on('error', reject);
-      worker.on('exit', () => reject(new Error('a rendering thread ended by itself')));
+      worker.on('exit', () => reject(new Error('a rendering thread exited unexpectedly')));
       worker.on('message', (message: FromWorker) => {
         this.#busy--;
         take(message);
-        // There is always a lot waiting, so that the thread never is.
+        // One lot is always queued, so that the thread never idles.
         if (failure === undefined && this.#busy <= lotSize) send();
         if (this.#busy > 0) return;
         if (failure === undefined) resolve();

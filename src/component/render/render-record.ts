@@ -5,28 +5,28 @@ import { type PlainError, systemCode } from '../../base/errors.ts';
 import { diskError, writeAtomic } from '../../base/files.ts';
 import type { FolderStamp } from '../../overlay/rendered-folder.ts';
 
-/** What a component was rendered from, and what came of it. */
+/** What a component was rendered from, and the result. */
 export interface RenderRecord {
   readonly component: string;
-  /** Of everything that rendering takes, but for upstream's content. */
+  /** Digest of everything that rendering uses, except upstream's content. */
   readonly inputs: Digest;
-  /** The upstream commit; undefined where upstream is no git. */
+  /** The upstream commit; undefined if upstream is not a git repository. */
   readonly commit?: string;
-  /** For a dist-git on this machine: what its refs looked like; while they do, the commit is the same. */
+  /** For a dist-git on this machine: the state of its refs; while it is the same, so is the commit. */
   readonly refs?: string;
   readonly warnings: readonly string[];
   readonly folder: FolderStamp;
-  /** Where rendering fails by what the configuration says, as it will each time. */
+  /** The error, if rendering fails because of the configuration, and so would fail again. */
   readonly failed?: PlainError & {
-    /** Of the places in the configuration that the error may name. */
+    /** Digest of the places in the configuration that the error may name. */
     readonly places: Digest;
   };
 }
 
 /**
- * What is remembered of a folder of rendered specs: a file of lines, each a record as JSON, of which a component's last
- * counts. Lines are only ever added, each lot by one write: runs at the same time do not lose one another's, a line that
- * was cut off by a kill is skipped, and without the file everything is rendered once more.
+ * The records of a folder of rendered specs: a file with one JSON record per line, of which a component's last one counts.
+ * Lines are only appended, each lot with one write. So concurrent runs do not lose each other's records, a line that a kill
+ * truncated is skipped, and without the file everything is rendered once more.
  */
 export class RenderRecords {
   readonly #path: string;
@@ -45,7 +45,7 @@ export class RenderRecords {
       if (record !== undefined) this.#known.set(record.component, record);
       start = end < 0 ? text.length : end + 1;
     }
-    // What comes next must not go on with half a line.
+    // The next write must not continue a truncated line.
     if (text !== '' && !text.endsWith('\n')) this.#pending.push('');
   }
 
@@ -59,7 +59,7 @@ export class RenderRecords {
     if (this.#pending.length >= 256) this.flush();
   }
 
-  /** Writes what was added. @throws WeirError `no-space`, `not-writable` */
+  /** Writes the added records. @throws WeirError `no-space`, `not-writable` */
   flush(): void {
     if (this.#pending.length === 0) return;
     const lines = this.#pending;
@@ -72,7 +72,7 @@ export class RenderRecords {
     }
   }
 
-  /** Writes what was added, and the file anew where most of it is out of date. */
+  /** Writes the added records, or the whole file if most of it is out of date. */
   async close(): Promise<void> {
     this.flush();
     if (this.#lines < 2 * this.#known.size + 500) return;

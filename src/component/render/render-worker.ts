@@ -26,7 +26,7 @@ parentPort!.on('message', (message: ToWorker) => {
   });
 });
 
-/** An error as a message can carry it. */
+/** An error in a form that a message can carry. */
 function plain(error: unknown): { readonly failed: PlainError } | { readonly bug: unknown } {
   return error instanceof WeirError ? { failed: plainError(error) } : { bug: error };
 }

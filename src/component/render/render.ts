@@ -29,9 +29,9 @@ import { needsLookaside, openSite, withSources } from './site.ts';
 /** What rendering did, paths relative to the rendered specs' folder. */
 export interface RenderReport {
   readonly components: number;
-  /** Of them: those whose inputs and files are as they were, so that nothing had to be done. */
+  /** Components of these that were up to date, so that nothing had to be done. */
   readonly unchanged: number;
-  /** Files written or removed; with `check`, those that are not as they should be. */
+  /** Files written or removed; with `check`, those that differ. */
   readonly changed: readonly { readonly path: string; readonly state: 'missing' | 'changed' | 'extra' | 'orphan' }[];
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
@@ -42,11 +42,11 @@ export interface RenderSettings {
   readonly check?: boolean;
   /** Removes rendered folders without a component. */
   readonly clean?: boolean;
-  /** Whether the components are all that there are: only then are rendered folders without a component looked for. */
+  /** Whether these are all components of the project: only then are orphaned folders looked for. */
   readonly all?: boolean;
-  /** Nothing is asked of upstream. */
+  /** Does not ask upstream. */
   readonly offline?: boolean;
-  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;
 }
 
@@ -54,8 +54,8 @@ export interface RenderSettings {
 const fewestForThreads = 12;
 
 /**
- * Renders components into the folder that the project keeps in git; one that fails does not keep the others from it. What
- * was rendered from the same inputs before, and lies there as it was written, is not rendered again.
+ * Renders components into the folder that the project keeps in git; one that fails does not stop the others. A component
+ * whose inputs and files have not changed is not rendered again.
  */
 export async function renderComponents(
   workspace: ProjectWorkspace,
@@ -78,7 +78,7 @@ export async function renderComponents(
     if (settings.all === true) {
       for (const path of orphanedFolders(root, new Set(project.components.keys()))) {
         if (settings.check === true || settings.clean === true) run.changed.push({ path, state: 'orphan' });
-        else stage.note(`${path} is rendered but no component; --clean removes it`);
+        else stage.note(`${path} is rendered, but there is no such component; --clean removes it`);
         if (settings.check !== true && settings.clean === true) removeOrphan(root, path);
       }
     }
@@ -94,7 +94,7 @@ export async function renderComponents(
         warnings: byComponent(warnings),
         failed: byComponent(failed),
       },
-      summary: `${components.length} components, ${unchanged} as before, ${changed.length} files ${word}${count}`,
+      summary: `${components.length} components, ${unchanged} unchanged, ${changed.length} files ${word}${count}`,
       cached: plan.due.length === 0,
     };
   });
@@ -104,7 +104,7 @@ function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
   return list.sort((a, b) => compareText(a.component, b.component));
 }
 
-/** What a record of the coming rendering will say of its inputs. */
+/** What the record of the next rendering will have as inputs. */
 type Known = Pick<RenderRecord, 'inputs' | 'commit' | 'refs'>;
 
 interface Plan {
@@ -112,11 +112,11 @@ interface Plan {
   readonly due: readonly ResolvedComponent[];
   readonly known: ReadonlyMap<string, Known>;
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
-  /** What failed before and will again. */
+  /** Recorded failures that would occur again. */
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
 }
 
-/** Finds out which components are to be rendered, without asking git or upstream. */
+/** Finds out which components have to be rendered, without asking git or upstream. */
 async function planRendering(
   workspace: ProjectWorkspace,
   components: readonly ResolvedComponent[],
@@ -126,7 +126,7 @@ async function planRendering(
 ): Promise<Plan> {
   const { project, cache, engine } = workspace;
   const locks = await readLocks(project);
-  // At once: with thousands of components, waiting for each answer costs more than the answers.
+  // All at once: with thousands of components, waiting for each in turn costs more than the work.
   const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
   const context: InputContext = { project, locks, files };
   const release = await releaseChanges(project, components, { scratch: engine.scratch, cache, context });
@@ -143,7 +143,7 @@ async function planRendering(
     const now = await knownInputs(component, context, lock, counted, cache);
     known.set(name, now);
     const record = records.get(name);
-    // A lock that contradicts the configuration is told by rendering, though what is there was made from the same commit.
+    // Rendering reports a lock that contradicts the configuration, even if the folder was rendered from the same commit.
     const checked = settings.skipLockValidation !== true && locks.size > 0 && now.refs !== 'none';
     const doubtful = checked && lockProblem(component, lock) !== undefined;
     if (record === undefined || doubtful || !isCurrent(record, now)) {
@@ -169,12 +169,12 @@ async function planRendering(
 
 function isCurrent(record: RenderRecord, now: Known): boolean {
   if (record.inputs !== now.inputs) return false;
-  // Without either, only upstream can tell.
+  // Without either, only upstream knows.
   if (now.commit !== undefined) return record.commit === now.commit;
   return now.refs !== undefined && record.refs === now.refs;
 }
 
-/** Of what an error may tell of a component that is no input: where things are written, and why they are. */
+/** Digest of what an error may quote from a component that is not an input: places of definitions, and reasons. */
 function placesOf(component: ResolvedComponent): Digest {
   const overlays = component.overlays.map(({ origin, description }) => [origin, description]);
   return sha256(JSON.stringify([component.origin, overlays]));
@@ -192,7 +192,7 @@ async function knownInputs(
   try {
     upstream = upstreamOf(component, context.project, lock);
   } catch (error) {
-    // Rendering says it.
+    // Rendering reports it.
     if (error instanceof WeirError) return { inputs };
     throw error;
   }
@@ -206,7 +206,7 @@ async function knownInputs(
   return { inputs, ...knownRevision(openGitStore(cache), folder, revision) };
 }
 
-/** A rendering while it goes on. */
+/** The state of a running rendering. */
 class Run {
   readonly changed: { path: string; state: 'missing' | 'changed' | 'extra' | 'orphan' }[] = [];
   readonly warnings: { component: string; warning: string }[];
@@ -262,14 +262,14 @@ async function siteOf(
   const write = settings.check !== true;
   if (write) await mkdir(root, { recursive: true });
   const none: ReadonlyMap<string, never> = new Map<string, never>();
-  // A thread gets a copy: of the project only what sources are found by.
+  // A thread gets a copy: of the project only what is needed to find sources.
   const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
   const { offline = isOffline(), skipLockValidation = false } = settings;
   const sources = { store: engine.store, cache, offline, skipLockValidation };
   return { project: small, sources, scratch: engine.scratch, root, write, changes };
 }
 
-/** Many on threads; a few, and those that need more than a thread can have, here. */
+/** Many components on threads; a few, and those that need more than a thread can get, on this one. */
 async function renderAll(
   workspace: ProjectWorkspace,
   site: RenderSite,

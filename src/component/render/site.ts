@@ -12,11 +12,11 @@ import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
 
 /**
- * What preparing components takes: the one way from a component's definition to its overlaid sources, for builds, rendering, queries
- * and explanations alike. Plain data but for the store, scripts and tools, so that a thread can have a copy of the rest.
+ * What preparing components needs: the one way from a component's definition to its overlaid sources, for builds, rendering,
+ * queries and explanations. Plain data except for the store, scripts and tools, so that a thread can get a copy of the rest.
  */
 export interface PrepareSite {
-  /** Its components, groups and images may be left out. */
+  /** Its components, groups and images may be missing. */
   readonly project: Project;
   readonly sources: SourceContext;
   readonly scratch: string;
@@ -25,7 +25,7 @@ export interface PrepareSite {
   readonly tools?: ArchiveTools;
 }
 
-/** The site of a workspace for some components. @param sources where sources come from; the workspace's own where left out */
+/** The site of a workspace for some components. @param sources where sources come from; by default the workspace's own */
 export async function openSite(
   workspace: ProjectWorkspace,
   components: Iterable<ResolvedComponent>,
@@ -49,7 +49,7 @@ export function needsLookaside(component: ResolvedComponent): boolean {
 export type Fetch = (component: ResolvedComponent, into: string) => Promise<FetchedSources>;
 
 /**
- * Fetches a component's sources into a scratch folder that is there until `use` ends.
+ * Fetches a component's sources into a scratch folder that is deleted when `use` ends.
  * @param use gets them, and the options that `prepareComponent` and its like take
  * @throws WeirError as `fetchSources`
  */

@@ -36,7 +36,7 @@ const specSchema = z
       .string()
       .regex(/^([0-9a-fA-F]{7,40}|[0-9a-fA-F]{64})?$/, commitRule)
       .optional()
-      .describe('Pins the upstream spec to this commit, before any snapshot; only with type = "upstream"'),
+      .describe('Pins the upstream spec to this commit, whatever the snapshot; only with type = "upstream"'),
   })
   .describe("Where the component's spec comes from");
 
@@ -62,7 +62,7 @@ export const metadataSchema = z
       .describe('What kind of deviation this is'),
     'upstream-status': z
       .enum(['upstreamed', 'upstreamable', 'needs-upstream-hook', 'inapplicable', 'unknown'])
-      .describe('How the change stands to upstream'),
+      .describe('Status of the change at upstream'),
     commits: z
       .array(z.strictObject({ url: webUri }))
       .optional()
@@ -70,7 +70,7 @@ export const metadataSchema = z
     bugs: z
       .array(z.strictObject({ url: webUri }))
       .optional()
-      .describe('Entries of issue trackers'),
+      .describe('Issue tracker entries'),
   })
   .describe('Why this differs from upstream, for the divergence ledger');
 
@@ -79,7 +79,7 @@ export const overlaySchema = z
     type: z.enum(overlayTypes).describe('What the overlay does'),
     description: text('Why it is needed; every overlay must have one'),
     file: text('Name or glob of files in the sources (not of the spec), or inside the archive'),
-    archive: text('A source archive to change inside of; with file-remove and file-search-replace'),
+    archive: text('Source archive whose files are changed; with file-remove and file-search-replace'),
     section: text('Section of the spec, such as "%build"'),
     package: text('Sub-package that the section or tag belongs to; without it the main package'),
     tag: text('Name of a tag, such as "BuildRequires"'),
@@ -87,7 +87,7 @@ export const overlaySchema = z
     regex: text('Regular expression (RE2)'),
     replacement: text('Literal replacement text, or the new base name for file-rename'),
     lines: texts('Lines of text'),
-    source: text('A file to take in, relative to the file that says so'),
+    source: text('File to add, relative to this file'),
     metadata: metadataSchema.optional(),
   })
   .describe('One change to the spec or to the sources');
@@ -103,8 +103,8 @@ const buildSchema = z
   .strictObject({
     with: filledTexts('Build conditionals to turn on'),
     without: filledTexts('Build conditionals to turn off'),
-    defines: textTable('Macros and their values'),
-    undefines: filledTexts('Macros to take away again'),
+    defines: textTable('Macros to define, with their values'),
+    undefines: filledTexts('Macros to undefine'),
     'emit-upstream-provenance': flag('Define macros with the version and release of the untouched upstream spec'),
     check: checkSchema.optional(),
     failure: z
@@ -123,9 +123,9 @@ const buildSchema = z
 
 const originSchema = z
   .strictObject({
-    type: z.enum(['download', 'custom', 'overlay']).describe('How the file comes to be'),
+    type: z.enum(['download', 'custom', 'overlay']).describe('Where the file comes from'),
     uri: text('Where to download it from; with type = "download"'),
-    script: text('Shell script beside the spec that makes it; with type = "custom"'),
+    script: text('Shell script beside the spec that creates it; with type = "custom"'),
     'mock-packages': filledTexts('Packages that the script needs; with type = "custom"'),
     inputs: z.array(fileNameSchema).optional().describe('Other source files that the script reads'),
   })
@@ -140,7 +140,7 @@ export const sourceFileSchema = z
     'replace-upstream': flag("Replaces the file of the same name in upstream's sources"),
     'replace-reason': text('Why; required with replace-upstream = true'),
   })
-  .describe("A source file beyond those of upstream's dist-git");
+  .describe("A source file besides those of upstream's dist-git");
 
 const packagePublishSchema = z
   .strictObject({
@@ -160,7 +160,7 @@ export const componentSchema = z
         calculation: z
           .enum(['', 'auto', 'autorelease', 'static', 'manual'])
           .optional()
-          .describe('How the Release tag is kept; "auto" tells by the spec'),
+          .describe('How the Release tag is computed; "auto" detects it from the spec'),
       })
       .optional()
       .describe('The Release tag'),
@@ -190,7 +190,7 @@ export const componentGroupSchema = z
     metadata: metadataSchema.optional(),
     components: filledTexts('Names of its components'),
     specs: filledTexts('Globs of local specs; each is a component of the group, named as the file'),
-    'excluded-paths': filledTexts('Globs of paths that specs leaves out'),
+    'excluded-paths': filledTexts('Globs of paths to exclude from specs'),
     'default-component-config': componentSchema.optional().describe('What every member inherits'),
   })
   .describe('A group of components');
@@ -198,7 +198,7 @@ export const componentGroupSchema = z
 export const packageGroupSchema = z
   .strictObject({
     description: text('What the group is for'),
-    packages: filledTexts('Names of binary packages; a package is in one group at most'),
+    packages: filledTexts('Names of binary packages; a package may be in one group only'),
     'default-package-config': packageConfigSchema.optional().describe('What every member inherits'),
   })
   .describe('A group of binary packages');
@@ -206,9 +206,9 @@ export const packageGroupSchema = z
 export const overlayFileSchema = z
   .strictObject({
     metadata: metadataSchema,
-    overlays: z.array(overlaySchema).min(1, 'an overlay file has one overlay at least'),
+    overlays: z.array(overlaySchema).min(1, 'an overlay file needs at least one overlay'),
   })
-  .describe('An overlay file: one reason, and the overlays that it is the reason of');
+  .describe('An overlay file: one reason for all of its overlays');
 
 export type RawDistroReference = z.output<typeof distroReferenceSchema>;
 export type RawSpec = z.output<typeof specSchema>;

@@ -64,7 +64,7 @@ const gpgKey = z
   )
   .optional()
   .describe('URI of the key, or its path relative to this file');
-const disableGpgCheck = flag('Take unsigned packages');
+const disableGpgCheck = flag('Accept unsigned packages');
 const arches = filledTexts('Architectures that it has; empty: all');
 
 const rpmRepoSchema = z
@@ -85,7 +85,7 @@ const templateSchema = z
     subrepos: z
       .array(
         z.strictObject({
-          name: repositoryNameSchema.describe("Name; with the set's prefix before it, that of the repository"),
+          name: repositoryNameSchema.describe("Name; the repository's name is the set's prefix and this"),
           subpath: z
             .string()
             .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\s?#\p{Cc}]+$/u, 'must be a relative path without "..", "?" and "#"')
@@ -93,7 +93,7 @@ const templateSchema = z
           kind: z.enum(['', 'binary', 'debug', 'source']).optional().describe('What it holds; by default "binary"'),
         }),
       )
-      .min(1, 'a template has one subrepo at least')
+      .min(1, 'a template needs at least one subrepo')
       .describe('The repositories of the layout'),
   })
   .describe('A layout of repositories');
@@ -102,14 +102,14 @@ const setSchema = z
   .strictObject({
     description: line('What the set is'),
     template: z.string().describe('Name under [resources.rpm-repo-set-templates]'),
-    'base-uri': repositoryUri.min(1, 'must not be empty').describe('Where the layout begins'),
+    'base-uri': repositoryUri.min(1, 'must not be empty').describe('Root URI of the layout'),
     'name-prefix': text("Prefix of the repositories' names"),
     'gpg-key': gpgKey,
     'disable-gpg-check': disableGpgCheck,
     arches,
     subrepos: filledTexts('Names of the subrepos to take; empty: all'),
   })
-  .describe('A set of repositories by a template');
+  .describe('A set of repositories made from a template');
 
 export const resourcesSchema = z
   .strictObject({

@@ -11,11 +11,11 @@ import { imageSchema, testSuiteSchema, toolsSchema } from './image.ts';
 import { lifecycleSchema, releaseSchema, seedSchema, signingSchema, toolboxSchema } from './release.ts';
 import { filledTexts, labelSchema, nameSchema, text } from './words.ts';
 
-/** One configuration file: azldev's tables, then those that Weir adds. Every table may be in every file. */
+/** One configuration file: azldev's tables, then those that Weir adds. Every file may have every table. */
 export const fileSchema = z
   .strictObject({
     $schema: text('URI of the JSON Schema, for editors'),
-    includes: filledTexts('Globs of further files, relative to this one; what they say wins over this file'),
+    includes: filledTexts('Globs of further files, relative to this one; their values override those of this file'),
     project: projectSchema.optional(),
     distros: z.record(labelSchema, distroSchema).optional().describe('Distros by name'),
     resources: resourcesSchema.optional(),
@@ -38,8 +38,8 @@ export const fileSchema = z
 export type RawFile = z.output<typeof fileSchema>;
 
 /**
- * The JSON Schema of a project file, for editors and for `weir schema`. It is of draft-07, which editors' TOML plugins
- * know.
+ * The JSON Schema of a project file, for editors and for `weir schema`. It is draft-07, which editors' TOML plugins
+ * support.
  */
 export function projectJsonSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }), title: 'Weir project file' };

@@ -13,31 +13,31 @@ const kiwiSchema = z
 const weirFields = {
   type: z.literal('weir'),
   extends: text(
-    'Another image of the same kind to start from: lists of packages and services and the command line go on from its own, tables are merged, other values and lists replace its own, an empty one takes its own back, and an entry point takes its cmd back',
+    'Another image of the same kind to start from: lists of packages and services and the command line are appended to its own, tables merge, other values and lists replace its own, an empty one removes its own, and an entry point removes its cmd',
   ),
   packages: z
     .array(z.string().min(1, 'must not be empty'))
     .optional()
     .describe('Packages to install, by name; what they require comes with them'),
   'exclude-packages': filledTexts(
-    'Packages that must not come in, not even as a weak dependency; takes them out of the list of the image it extends',
+    'Packages that must not be installed, not even as a weak dependency; also removed from the list of the image it extends',
   ),
   hostname: z
     .string()
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name is made of letters, digits, "-" and "."')
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name consists of letters, digits, "-" and "."')
     .optional()
     .describe('Content of /etc/hostname; without it the image has none'),
   selinux: z.enum(['enforcing', 'permissive', 'disabled']).optional().describe('SELinux mode; by default "enforcing"'),
   'max-size': sizeSchema
     .optional()
-    .describe('What all files may come to, such as "25MiB"; a larger image is an error, with what is large in it'),
+    .describe('Size limit for all files, such as "25MiB"; a larger image is an error that lists what is large in it'),
   'enabled-services': filledTexts("systemd units to enable beyond the packages' presets"),
   'disabled-services': filledTexts("systemd units to disable against the packages' presets"),
 };
 
 const { selinux: _mode, 'enabled-services': _enabled, 'disabled-services': _disabled, ...containerFields } = weirFields;
 
-// A container has the host's policy, and starts one program instead of units.
+// A container uses the host's policy, and starts one program instead of units.
 const containerSchema = z
   .strictObject({
     ...containerFields,
@@ -52,8 +52,8 @@ const containerSchema = z
         cmd: texts('Arguments, or program and arguments, that a user can replace'),
         env: z
           .record(
-            z.string().regex(/^[^=\0]+$/, 'a variable has a name, without "="'),
-            z.string().regex(/^[^\0]*$/, 'has a NUL'),
+            z.string().regex(/^[^=\0]+$/, 'the name of a variable is not empty and has no "="'),
+            z.string().regex(/^[^\0]*$/, 'contains a NUL'),
           )
           .optional()
           .describe('Environment variables'),
@@ -72,9 +72,9 @@ const containerSchema = z
 
 const kernelArgumentSchema = z
   .string()
-  .regex(/^[^\p{Cc}]+$/u, 'an argument for the kernel is one line, and not empty')
+  .regex(/^[^\p{Cc}]+$/u, 'a kernel argument is one line, and not empty')
   // The last one would win.
-  .regex(/^(?!(.*\s)?root=)/, 'root= is the partition that the image makes for its root, and is there already');
+  .regex(/^(?!(.*\s)?root=)/, 'root= is set by the image itself, to its root partition');
 
 const diskSchema = z
   .strictObject({
@@ -87,15 +87,15 @@ const diskSchema = z
     for: z
       .array(z.enum(['azure-gen1', 'azure-gen2', 'kubernetes']))
       .optional()
-      .describe('What it is to run on besides any hypervisor: "weir image lint" holds it against the rules of these'),
+      .describe('Platforms to run on besides any hypervisor; "weir image lint" checks their rules'),
     disk: z
       .strictObject({
-        size: sizeSchema.optional().describe('Size of the disk at least, such as "2GiB"; it grows with its content'),
+        size: sizeSchema.optional().describe('Minimum size of the disk, such as "2GiB"; it grows with its content'),
         'esp-size': sizeSchema.optional().describe('Size of the EFI system partition; by default "200MiB"'),
         'root-fs': z.enum(['ext4']).optional().describe('File system of the root; by default "ext4"'),
         'root-label': z
           .string()
-          .regex(/^[A-Za-z0-9_.-]{1,16}$/, 'a label has 1 to 16 letters, digits and . _ -')
+          .regex(/^[A-Za-z0-9_.-]{1,16}$/, 'a label consists of 1 to 16 letters, digits and . _ -')
           .optional()
           .describe('Label of the root file system; by default "root"'),
       })
@@ -115,7 +115,7 @@ const diskSchema = z
 
 const { selinux: _labels, hostname: _name, ...wslFields } = weirFields;
 
-// No labels: WSL's kernel has no SELinux. No host name: Windows gives its own.
+// No labels: WSL's kernel has no SELinux. No host name: Windows sets its own.
 const wslSchema = z
   .strictObject({
     ...wslFields,
@@ -128,14 +128,14 @@ const wslSchema = z
       .strictObject({
         url: z
           .string()
-          .regex(/^($|(https?|file):\/\/.*\/$)/, 'must be an http, https or file URL with a slash at its end')
+          .regex(/^($|(https?|file):\/\/.*\/$)/, 'must be an http, https or file URL with a trailing slash')
           .optional()
           .describe(
-            "Folder that the .wsl is published in, with a slash at its end, for its entry in a manifest; by default the entry has the file's name alone",
+            'Folder that the .wsl is published in, with a trailing slash, for its entry in a manifest; by default the entry has the file name alone',
           ),
       })
       .optional()
-      .describe('How it is offered to Windows'),
+      .describe('How it is published for Windows'),
   })
   .describe('A distribution for the Windows Subsystem for Linux');
 
@@ -199,7 +199,7 @@ export const testSuiteSchema = z
               .describe('Commit of it, in full'),
           })
           .describe('Where the framework comes from'),
-        'test-cases': z.array(z.string()).min(1, 'one test case at least').describe('Names of test cases'),
+        'test-cases': z.array(z.string()).min(1, 'at least one test case is needed').describe('Names of test cases'),
         'pip-pre-install': texts('Packages to install before the framework'),
         'pip-extras': texts("The framework's extras"),
         'extra-args': texts('Further arguments'),

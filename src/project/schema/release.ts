@@ -5,13 +5,11 @@ export const seedSchema = z
   .strictObject({
     suite: text('Debian suite that packages come from; by default "forky"'),
     'source-suite': text('Debian suite that source tarballs come from; by default "trixie"'),
-    'allow-expired': flag(
-      'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
-    ),
-    mappings: filledTexts('Globs of the files that say how Debian packages become ours, relative to this file'),
-    'dist-git': text('Folder with a folder a component: its spec and its sources file'),
+    'allow-expired': flag('Accept a suite whose Release file is past its Valid-Until; its signature is still verified'),
+    mappings: filledTexts('Globs of the files that map Debian packages to RPMs, relative to this file'),
+    'dist-git': text('Folder with one folder per component: its spec and its sources file'),
   })
-  .describe('The self-contained inputs: Debian packages as RPMs, where no mirror of the upstream distro is at hand');
+  .describe('The self-contained inputs: Debian packages as RPMs, for use without a mirror of the upstream distro');
 
 export const toolboxSchema = z
   .strictObject({
@@ -21,24 +19,24 @@ export const toolboxSchema = z
       .regex(/^(https?|file):\/\/\S+$/, 'must be an http, https or file URL')
       .optional()
       .describe('Mirror to use instead of the one that the host is configured with'),
-    'allow-expired': flag(
-      'Take a suite whose Release file is past its Valid-Until; its signature is verified all the same',
-    ),
-    root: text('Folder with the same tools, instead of fetching them, relative to this file'),
+    'allow-expired': flag('Accept a suite whose Release file is past its Valid-Until; its signature is still verified'),
+    root: text('Folder with the same tools, used instead of fetching them, relative to this file'),
     limits: z
       .strictObject({
-        processes: z.int().min(16).optional().describe('Processes and threads at the same time; by default 16384'),
-        memory: sizeSchema.optional().describe('Memory of all its processes; by default 80 % of the machine'),
-        disk: sizeSchema.optional().describe('What it writes to disk; by default "128GiB"'),
+        processes: z.int().min(16).optional().describe('Limit of concurrent processes and threads; by default 16384'),
+        memory: sizeSchema
+          .optional()
+          .describe('Limit of the memory of all its processes; by default 80 % of the machine'),
+        disk: sizeSchema.optional().describe('Limit of what it writes to disk; by default "128GiB"'),
         seconds: z
           .int()
           .min(1)
           .max(2_000_000)
           .optional()
-          .describe('How long it may take; by default 43200, for a source script 3600'),
+          .describe('Time limit; by default 43200, for a source script 3600'),
       })
       .optional()
-      .describe('What a build or a source script may use; one that uses more is ended'),
+      .describe('Limits of a build or a source script; one that exceeds them is killed'),
   })
   .describe("The field's tools that Weir runs");
 
@@ -59,7 +57,7 @@ export const lifecycleSchema = z
   .strictObject({
     id: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9._-]*$/, 'an ID is made of lower-case letters, digits and . _ -')
+      .regex(/^[a-z0-9][a-z0-9._-]*$/, 'an ID consists of lower-case letters, digits and . _ -')
       .optional()
       .describe('os-release\'s ID, such as "weirlinux"'),
     name: text('os-release\'s NAME, such as "Weir Linux"'),
@@ -74,7 +72,7 @@ export const releaseSchema = z
     version: text('Version of the distribution, such as "4.0"'),
     snapshot: momentSchema
       .optional()
-      .describe('The date of this release, "YYYY-MM-DD" or an RFC 3339 date-time; every timestamp in it is this one'),
+      .describe('The date of this release, "YYYY-MM-DD" or an RFC 3339 date-time; all of its timestamps are this one'),
     channels: z
       .array(
         z.strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-// The small words that the tables are made of. No transforms: a schema says what may stand in the file, so that the
-// JSON Schema says the same; conversions are in the modules that build the model.
+// Schemas of the small values in the tables. No transforms: a schema describes the text of the file, so that the JSON
+// Schema is the same; conversions are in the modules that build the model.
 
 export const text = (description: string) => z.string().optional().describe(description);
 export const flag = (description: string) => z.boolean().optional().describe(description);
@@ -13,20 +13,20 @@ export const textTable = (description: string) => z.record(z.string(), z.string(
 /** Names that become file names: components, images, test suites. */
 export const nameSchema = z
   .string()
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+~^-]*$/, 'a name is made of letters, digits and . _ + ~ ^ -');
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+~^-]*$/, 'a name consists of letters, digits and . _ + ~ ^ -');
 
 /** Names that only other tables refer to: distros, groups. */
-export const labelSchema = z.string().regex(/^\S(.*\S)?$/, 'a name is one line without spaces around it');
+export const labelSchema = z.string().regex(/^\S(.*\S)?$/, 'a name is one line without leading or trailing spaces');
 
-/** Names of repositories: they stand in section headers of dnf's configuration. */
+/** Names of repositories: they become section headers of dnf's configuration. */
 export const repositoryName = /^[A-Za-z0-9][A-Za-z0-9_.:-]*$/;
 export const repositoryNameSchema = z
   .string()
-  .regex(repositoryName, 'the name of a repository is made of letters, digits and _ . : -');
+  .regex(repositoryName, 'a repository name consists of letters, digits and _ . : -');
 
 /**
- * A commit or the beginning of one, as azldev has it, or a whole SHA-256 name. What is in between is a SHA-1 name with too
- * many digits.
+ * A commit or a prefix of one, as in azldev, or a full SHA-256 name. A length in between is a SHA-1 name with too many
+ * digits.
  */
 export const commitPattern = /^([0-9a-fA-F]{7,40}|[0-9a-fA-F]{64})$/;
 export const commitRule = 'a commit is 7 to 40 hex digits, or 64';
@@ -68,16 +68,16 @@ export const sizeSchema = z
 export const dateSchema = z
   .string()
   .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/, 'a date is written "YYYY-MM-DD"')
-  .refine(isCalendarDate, 'this day is not in the calendar');
+  .refine(isCalendarDate, 'there is no such day');
 
 /** A date, or a date-time with its offset from UTC (RFC 3339). */
 export const momentSchema = z
   .string()
   .regex(
     /^([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?)?$/,
-    'a moment is written "YYYY-MM-DD" or "YYYY-MM-DDThh:mm:ssZ"',
+    'a date-time is written "YYYY-MM-DD" or "YYYY-MM-DDThh:mm:ssZ"',
   )
-  .refine((moment) => moment === '' || isMoment(moment), 'this moment is not in the calendar');
+  .refine((moment) => moment === '' || isMoment(moment), 'there is no such date-time');
 
 function isMoment(moment: string): boolean {
   return isCalendarDate(moment.slice(0, 10)) && !Number.isNaN(Date.parse(moment.toUpperCase()));
