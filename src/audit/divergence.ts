@@ -1,7 +1,9 @@
 import { relative } from 'node:path';
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { byName, compareText } from '../base/order.ts';
-import type { Overlay, Project, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Overlay } from '../project/model/overlay.ts';
+import type { Project } from '../project/model/project.ts';
 import type { Origin } from '../toml/place.ts';
 
 /** Ways in which a component can differ from upstream. */

@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import { commandWords, type GlobalOptions, makeProgram } from './program.ts';
 import { projectFor } from './workspace.ts';
 

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../base/errors.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import { componentOfKey, partAt, resolvedTables } from '../project/resolve.ts';
 import { isEmptySelection, selectComponents } from '../project/select.ts';
 import { printPart, printTables } from '../project/toml.ts';

@@ -3,7 +3,7 @@ import { formatError, WeirError } from '../base/errors.ts';
 import { installRoot } from '../base/paths.ts';
 import type { Progress } from '../base/progress.ts';
 import type { LoadOptions } from '../project/load.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { openProject } from '../workspace/project.ts';
 import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { exists, writeAtomic } from '../base/files.ts';
 import { checkNew, fileForComponents, homeOf, minimalSpec, type NewComponent, withComponents } from '../project/add.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import type { Configuration } from '../project/resolve.ts';
 
 /** A component that was added: its configuration file and, for a local one, its spec. */

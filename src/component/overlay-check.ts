@@ -11,7 +11,7 @@ import type { ArchiveTools } from '../overlay/compression.ts';
 import type { SourceTree } from '../overlay/files.ts';
 import { isPatched } from '../overlay/patched.ts';
 import type { UpstreamCommit } from '../overlay/taken-in.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import { knownBlob } from '../sources/download.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { readCommit } from '../sources/git.ts';

@@ -1,5 +1,5 @@
 import { type Explanation, explainComponent } from '../overlay/explain.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { needsLookaside, openSite, withSources } from './render/site.ts';
 import { type UpstreamOptions, upstreamSources } from './upstream.ts';

@@ -8,7 +8,7 @@ import { removeTree } from '../engine/scratch.ts';
 import { archiveOf } from '../overlay/apply.ts';
 import { readTree, type SourceTree } from '../overlay/files.ts';
 import { type PreparedComponent, prepareComponent, type RenderOptions } from '../overlay/render.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import type { FetchedSources, SourceContext } from '../sources/fetch.ts';
 import { formatSourcesFile, type LookasideFile } from '../sources/listing.ts';
 import { specBytes } from '../spec/parse.ts';

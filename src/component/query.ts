@@ -9,7 +9,7 @@ import { inStage } from '../base/progress.ts';
 import { type DescribedPackage, describeSpec, type SpecDescription, type SpecFolder } from '../build/specquery.ts';
 import { definedIn } from '../build/unknown-macros.ts';
 import { type PreparedComponent, prepareComponent, type RenderOptions, writePrepared } from '../overlay/render.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Spec } from '../spec/parse.ts';
 import { expandPlain, imbalances, patches, plainMacros, requirements, sources, type Tag, tags } from '../spec/query.ts';

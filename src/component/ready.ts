@@ -11,7 +11,7 @@ import {
   renderPrepared,
 } from '../overlay/render.ts';
 import { orphanedFolders, writeRendered } from '../overlay/rendered-folder.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import { renderedSpecsDir } from '../project/paths.ts';
 import { findComponent } from '../project/select.ts';
 import type { FetchedSources } from '../sources/fetch.ts';

@@ -3,7 +3,8 @@ import { WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
-import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Project } from '../project/model/project.ts';
 import {
   type ComponentLock,
   formatLock,

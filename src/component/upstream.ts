@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import { type FetchedSources, fetchSources } from '../sources/fetch.ts';
 import type { PrepareSite } from './render/site.ts';
 

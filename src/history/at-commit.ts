@@ -8,7 +8,7 @@ import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { type LoadOptions, loadConfiguration } from '../project/load.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { parseLock } from '../sources/component-lock.ts';
 import type { ContentReader, FileTree, TreeFile } from '../sources/repository.ts';

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { compareText } from '../base/order.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import { readLocks } from '../sources/component-lock.ts';
 import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';

@@ -3,7 +3,7 @@
 import { relative } from 'node:path';
 import { type InheritedTable, tablesOf, whoSaid } from '../project/inherit.ts';
 import { componentRules, type KeyRule } from '../project/keys.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { type Source, sourceOf } from '../project/trace.ts';
 import { lockPath } from '../sources/component-lock.ts';

@@ -11,13 +11,13 @@ import { exists } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import type {
   BuildConfig,
-  Overlay,
-  Project,
   ResolvedComponent,
   SourceFile,
   SourceOrigin,
   SpecSource,
-} from '../project/model.ts';
+} from '../project/model/component.ts';
+import type { Overlay } from '../project/model/overlay.ts';
+import type { Project } from '../project/model/project.ts';
 import { renderedSpecsDir } from '../project/paths.ts';
 
 /** Raised when a part's meaning changes, so that old digests are not compared with new ones. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Overlay, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Overlay } from '../project/model/overlay.ts';
 import { type LineTime, lineTimes } from './line-times.ts';
 
 /**

@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { canonicalJson, type Digest, fileDigest, sha256 } from '../base/digest.ts';
 import { diskError, mapLimit, temporaryName, writeAtomic } from '../base/files.ts';
 import type { Store } from '../engine/store.ts';
-import type { ContainerSettings } from '../project/model.ts';
+import type { ContainerSettings } from '../project/model/image.ts';
 import { treeTar } from '../tree/tar.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Gzip } from './gzip.ts';

@@ -1,5 +1,6 @@
 import type { WeirError } from '../base/errors.ts';
-import type { Overlay, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Overlay } from '../project/model/overlay.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { Origin } from '../toml/place.ts';
 import {

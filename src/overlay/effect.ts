@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { WeirError } from '../base/errors.ts';
-import type { Overlay } from '../project/model.ts';
+import type { Overlay } from '../project/model/overlay.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec, type Spec } from '../spec/parse.ts';
 import { fileNameOf, patches, sectionsOf, tags } from '../spec/query.ts';

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '../base/errors.ts';
 import { byPath } from '../base/order.ts';
-import type { Overlay, OverlayMetadata, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Overlay, OverlayMetadata } from '../project/model/overlay.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { decodeText } from '../spec/lines.ts';
 import { printSpec } from '../spec/parse.ts';

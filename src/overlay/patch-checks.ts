@@ -1,5 +1,5 @@
 import { WeirError } from '../base/errors.ts';
-import type { Overlay } from '../project/model.ts';
+import type { Overlay } from '../project/model/overlay.ts';
 import type { Spec } from '../spec/parse.ts';
 import {
   isApplied,

@@ -1,5 +1,5 @@
 import { WeirError } from '../base/errors.ts';
-import type { ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { RetryOptions } from '../sources/git-run.ts';
 import { expansions, macroChoices } from '../spec/choices.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, writeAtomic } from '../base/files.ts';
 import { byKey } from '../base/order.ts';
-import type { BuildConfig, ResolvedComponent } from '../project/model.ts';
+import type { BuildConfig, ResolvedComponent } from '../project/model/component.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import type { RetryOptions } from '../sources/git-run.ts';
 import { formatSourcesFile, type LookasideFile, parseSourcesFile } from '../sources/listing.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Overlay } from '../project/model.ts';
+import type { Overlay } from '../project/model/overlay.ts';
 import { decodeText } from '../spec/lines.ts';
 import type { ComponentSources } from './apply.ts';
 import { readEntry } from './files.ts';

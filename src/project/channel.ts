@@ -1,4 +1,5 @@
-import type { PackageGroup, PackagePublish, Project, ResolvedComponent } from './model.ts';
+import type { PackageGroup, PackagePublish, ResolvedComponent } from './model/component.ts';
+import type { Project } from './model/project.ts';
 
 /** Whether a binary package holds debug data, judged by its name. */
 export function isDebugPackage(name: string): boolean {

@@ -15,11 +15,11 @@ import { defined, filled } from './merge.ts';
 import type {
   BuildConfig,
   DistroReference,
-  Overlay,
   ReleaseCalculation,
   ResolvedComponent,
   SpecSource,
-} from './model.ts';
+} from './model/component.ts';
+import type { Overlay } from './model/overlay.ts';
 import { archiveConflict, readOverlayFile } from './overlay.ts';
 
 /** A component to resolve: its entry under `[components]`, and what groups set for it. */

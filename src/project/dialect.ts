@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { type DiskInputs, noteFile } from '../toml/disk-inputs.ts';
-import type { Dialect } from './model.ts';
+import type { Dialect } from './model/project.ts';
 
 /**
  * The dialect of a project. azldev's project files do not name the version that they are for, but the file `.azldev-version`,

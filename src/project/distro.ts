@@ -4,7 +4,9 @@ import type { Problems } from '../toml/problems.ts';
 import type { Collected, DistroEntry, VersionEntry } from './collect.ts';
 import type { ConfigDocument } from './include.ts';
 import { defined, filled } from './merge.ts';
-import type { Distro, DistroReference, DistroVersion, ProjectInfo, RepositoryInput, Resources } from './model.ts';
+import type { DistroReference } from './model/component.ts';
+import type { Distro, DistroVersion, RepositoryInput, Resources } from './model/distro.ts';
+import type { ProjectInfo } from './model/project.ts';
 import { namesOf } from './resources.ts';
 import type { RawDistroReference } from './schema/component.ts';
 

@@ -10,9 +10,9 @@ import type {
   LisaSuite,
   PytestSuite,
   TestSuite,
-  Tools,
   WeirImage,
-} from './model.ts';
+} from './model/image.ts';
+import type { Tools } from './model/project.ts';
 import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };

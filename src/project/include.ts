@@ -4,7 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import { noteGlob } from '../toml/disk-inputs.ts';
 import { attempt, type Document, problem, type Reading, readDocument } from '../toml/document.ts';
 import { expandGlob, mayMatchNothing } from './glob.ts';
-import type { ConfigFile } from './model.ts';
+import type { ConfigFile } from './model/project.ts';
 import { fileSchema, type RawFile } from './schema/file.ts';
 
 export interface ConfigDocument extends Document<RawFile> {

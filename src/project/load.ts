@@ -11,7 +11,7 @@ import { imagesOf, testSuitesOf, toolsOf } from './image.ts';
 import { readWithIncludes } from './include.ts';
 import { packagePublishOf } from './layer.ts';
 import { groupsOf } from './members.ts';
-import type { Dialect, Project } from './model.ts';
+import type { Dialect, Project } from './model/project.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
 import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
 import type { Configuration } from './resolve.ts';

@@ -6,7 +6,7 @@ import type { Collected, GroupEntry } from './collect.ts';
 import { pathMatcher } from './glob.ts';
 import { globIn } from './include.ts';
 import { defined, filled } from './merge.ts';
-import type { ComponentGroup, ResolvedComponent } from './model.ts';
+import type { ComponentGroup, ResolvedComponent } from './model/component.ts';
 import { metadataOf } from './overlay.ts';
 
 /** What groups set for a component. */

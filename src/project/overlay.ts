@@ -15,7 +15,8 @@ import {
 } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
 import { overlayKeys } from './keys.ts';
-import type { Overlay, OverlayMetadata, OverlayType, SourceFile } from './model.ts';
+import type { SourceFile } from './model/component.ts';
+import type { Overlay, OverlayMetadata, OverlayType } from './model/overlay.ts';
 import { withAbsolutePaths } from './paths.ts';
 import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
 

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Document, isTable } from '../toml/document.ts';
 import type { Keys, PathKind } from './keys.ts';
-import type { Project } from './model.ts';
+import type { Project } from './model/project.ts';
 
 /** Makes the path in a document's text absolute; a URI and an empty text stay as they are. */
 export function absolutePath({ dir }: Pick<Document, 'dir'>, text: string, kind: PathKind): string {

@@ -9,7 +9,7 @@ import { openSeal, type Seal, sealedBytes, unsealedBytes } from '../engine/seal.
 import { type DiskInputs, type GlobInput, noInputs } from '../toml/disk-inputs.ts';
 import { expandGlob } from './glob.ts';
 import type { LoadOptions } from './load.ts';
-import type { Project } from './model.ts';
+import type { Project } from './model/project.ts';
 import { rootFiles } from './root-file.ts';
 
 /** Where loaded projects are kept. */

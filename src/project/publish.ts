@@ -4,7 +4,7 @@ import type { Problems } from '../toml/problems.ts';
 import type { Collected } from './collect.ts';
 import { packagePublishOf } from './layer.ts';
 import { defined, filled } from './merge.ts';
-import type { PackageGroup } from './model.ts';
+import type { PackageGroup } from './model/component.ts';
 import type { RawComponent, RawPackageConfig } from './schema/component.ts';
 
 /** The package groups. Problems are `duplicate-package`: a package may be in one group only. */

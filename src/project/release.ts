@@ -2,7 +2,7 @@ import { problem } from '../toml/document.ts';
 import type { Collected, Entry } from './collect.ts';
 import { sizeInBytes } from './image.ts';
 import { defined, filled } from './merge.ts';
-import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model.ts';
+import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model/release.ts';
 
 /** The `[seed]` table with its defaults. */
 export function seedOf(collected: Collected): Seed | undefined {

@@ -1,5 +1,6 @@
 import { didYouMean, WeirError } from '../base/errors.ts';
-import type { Repository as ExpandedRepository, Project, RepositoryInput, Subrepo } from './model.ts';
+import type { Repository as ExpandedRepository, RepositoryInput, Subrepo } from './model/distro.ts';
+import type { Project } from './model/project.ts';
 import { namesOf } from './resources.ts';
 
 /** One RPM repository with its address; sets and templates are expanded. */

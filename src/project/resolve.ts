@@ -5,7 +5,9 @@ import type { Collected } from './collect.ts';
 import { tracedDefinition } from './image-extends.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
 import { componentKeys, fileKeys } from './keys.ts';
-import type { Overlay, Project, ResolvedComponent } from './model.ts';
+import type { ResolvedComponent } from './model/component.ts';
+import type { Overlay } from './model/overlay.ts';
+import type { Project } from './model/project.ts';
 import type { RawFile } from './schema/file.ts';
 import {
   emptyTable,

@@ -11,7 +11,7 @@ import type {
   RpmRepoSet,
   RpmRepoSetTemplate,
   Subrepo,
-} from './model.ts';
+} from './model/distro.ts';
 import { repositoryName } from './schema/words.ts';
 
 type RepoEntry = Collected['repos'] extends Map<string, infer E> ? E : never;

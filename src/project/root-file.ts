@@ -1,7 +1,7 @@
 import { lstatSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
-import type { ConfigFile } from './model.ts';
+import type { ConfigFile } from './model/project.ts';
 
 /** Names of the root file. If a folder has both, the first one is used. */
 export const rootFileNames = ['weir.toml', 'azldev.toml'] as const;

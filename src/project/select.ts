@@ -1,7 +1,8 @@
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { compileGlob } from '../base/glob.ts';
 import { byName } from '../base/order.ts';
-import type { Project, ResolvedComponent } from './model.ts';
+import type { ResolvedComponent } from './model/component.ts';
+import type { Project } from './model/project.ts';
 
 /** The components that a command is for. A component that is selected several ways counts once. */
 export interface Selection {

@@ -3,7 +3,7 @@ import { withLock } from '../base/file-lock.ts';
 import { buildStage } from '../component/build.ts';
 import { renderStage } from '../component/ready.ts';
 import { sweep } from '../engine/engine.ts';
-import type { Image } from '../project/model.ts';
+import type { Image } from '../project/model/image.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';

@@ -2,7 +2,9 @@ import { relative } from 'node:path';
 import { errorJson, WeirError } from '../base/errors.ts';
 import { byName, compareText } from '../base/order.ts';
 import { channelOf, packageGroupOf } from '../project/channel.ts';
-import type { Image, Project, ResolvedComponent, SpecSource } from '../project/model.ts';
+import type { ResolvedComponent, SpecSource } from '../project/model/component.ts';
+import type { Image } from '../project/model/image.ts';
+import type { Project } from '../project/model/project.ts';
 
 /** Short description of a component's spec source. */
 export function specOrigin(project: Pick<Project, 'root'>, spec: SpecSource | undefined): string {

@@ -1,6 +1,7 @@
 import { type Divergence, type DivergenceLedger, divergenceOf, type FailCondition } from '../audit/divergence.ts';
 import { overlayTimes, presentTime, unknownAges } from '../history/overlay-age.ts';
-import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Project } from '../project/model/project.ts';
 
 export interface DivergenceReport extends DivergenceLedger {
   /** Entries that match a fail condition of the caller. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { readIfExists } from '../base/files.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import {
   type ImageRecord,

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { mapLimit, namesEndingIn, readIfExists, writeIfChanged } from '../base/files.ts';
 import { byKey } from '../base/order.ts';
-import type { Project, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Project } from '../project/model/project.ts';
 import { commitPattern, commitRule } from '../project/schema/words.ts';
 import { parseDocument, problem } from '../toml/document.ts';
 

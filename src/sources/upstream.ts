@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { didYouMean, WeirError, withContext } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
-import type { Distro, Project, ResolvedComponent } from '../project/model.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import type { Distro } from '../project/model/distro.ts';
+import type { Project } from '../project/model/project.ts';
 import type { ComponentLock } from './component-lock.ts';
 import { localGitDir, localPath, openGitStore, openRepository, type RevisionSpec } from './git.ts';
 import type { GitRepository } from './git-run.ts';

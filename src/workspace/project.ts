@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { cacheRoot } from '../base/paths.ts';
 import type { LoadOptions } from '../project/load.ts';
-import type { Project } from '../project/model.ts';
+import type { Project } from '../project/model/project.ts';
 import { loadCached } from '../project/project-cache.ts';
 
 /** The project that a folder is in, out of the cache where it is as it was there; see `loadCached`. */

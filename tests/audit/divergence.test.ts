@@ -14,7 +14,8 @@ import {
 import { WeirError } from '../../src/base/errors.ts';
 import { overlayTimes } from '../../src/history/overlay-age.ts';
 import { loadProject } from '../../src/project/load.ts';
-import type { Overlay, Project } from '../../src/project/model.ts';
+import type { Overlay } from '../../src/project/model/overlay.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { repository } from './repository.ts';
 
 const toml = `[project]

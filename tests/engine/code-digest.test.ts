@@ -53,7 +53,7 @@ describe('the code that a module reaches', () => {
     for (const name of ['image/oci.ts', 'image/layers.ts', 'tree/tar.ts', 'base/digest.ts'])
       expect(files).toHaveProperty([`src/${name}`]);
     // oci.ts imports the type ContainerSettings from there.
-    expect(files).not.toHaveProperty(['src/project/model.ts']);
+    expect(files).not.toHaveProperty(['src/project/model/image.ts']);
     expect(of('component/render/render-pool.ts').files).toHaveProperty(['src/component/render/render-worker.ts']);
     expect(of('toml/place.ts').packages).toHaveProperty(['node_modules/toml-eslint-parser']);
   });

@@ -14,7 +14,8 @@ import {
 } from '../../src/history/inputs.ts';
 import { macrosFile } from '../../src/overlay/render.ts';
 import { loadProject } from '../../src/project/load.ts';
-import type { BuildConfig, Project } from '../../src/project/model.ts';
+import type { BuildConfig } from '../../src/project/model/component.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { component, type OverlayData, overlay } from '../overlay/fixture.ts';
 import { distros, folder, load } from '../project/fixture.ts';
 

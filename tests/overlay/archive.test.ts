@@ -17,7 +17,7 @@ import {
 } from '../../src/overlay/archive.ts';
 import { type Compression, compressionOf, decompress, store } from '../../src/overlay/compression.ts';
 import { readEntry, type SourceTree } from '../../src/overlay/files.ts';
-import type { SourceFile } from '../../src/project/model.ts';
+import type { SourceFile } from '../../src/project/model/component.ts';
 import { component, folder, type OverlayData, overlay } from './fixture.ts';
 
 interface Item {

@@ -9,7 +9,8 @@ import {
   findingKinds,
 } from '../../src/overlay/check.ts';
 import { commitOfUrl, commitsOfPatch } from '../../src/overlay/taken-in.ts';
-import type { Overlay, OverlayMetadata, SourceFile } from '../../src/project/model.ts';
+import type { SourceFile } from '../../src/project/model/component.ts';
+import type { Overlay, OverlayMetadata } from '../../src/project/model/overlay.ts';
 import type { FetchedSources } from '../../src/sources/fetch.ts';
 import { component, folder, type OverlayData, overlay } from './fixture.ts';
 

@@ -6,7 +6,7 @@ import { run } from '../../src/base/process.ts';
 import { explainComponent, type FileChange } from '../../src/overlay/explain.ts';
 import { inheritedFrom } from '../../src/overlay/inherited.ts';
 import { prepareComponent } from '../../src/overlay/render.ts';
-import type { ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
 import type { FetchedSources } from '../../src/sources/fetch.ts';
 import { specBytes } from '../../src/spec/parse.ts';
 import { component, folder, overlay } from './fixture.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { removeTree } from '../../src/engine/scratch.ts';
-import type { Overlay, ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
+import type { Overlay } from '../../src/project/model/overlay.ts';
 
 type WithoutBase<T> = T extends unknown ? Omit<T, 'description' | 'origin' | 'metadata'> : never;
 export type OverlayData = WithoutBase<Overlay>;

@@ -4,7 +4,7 @@ import { WeirError } from '../../src/base/errors.ts';
 import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay/release-number.ts';
 import { autoreleaseOptions, specFacts } from '../../src/overlay/spec-facts.ts';
 import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-history.ts';
-import type { ReleaseCalculation } from '../../src/project/model.ts';
+import type { ReleaseCalculation } from '../../src/project/model/component.ts';
 import { openGitStore, openRepository, resolveCommit } from '../../src/sources/git.ts';
 import { parseSpec, printSpec } from '../../src/spec/parse.ts';
 import { projectRepository } from '../history/project-repository.ts';

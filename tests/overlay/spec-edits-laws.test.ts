@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { applySpecOverlay } from '../../src/overlay/apply.ts';
 import { addPatch, removePatches } from '../../src/overlay/spec-edits.ts';
-import type { Overlay } from '../../src/project/model.ts';
+import type { Overlay } from '../../src/project/model/overlay.ts';
 import { parseSpec, printSpec, type Spec } from '../../src/spec/parse.ts';
 import { tagValue } from '../../src/spec/query.ts';
 import { counted, mutated, nastySpec, worstCases } from '../spec/arbitrary.ts';

@@ -4,7 +4,7 @@ import { parse, stringify } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { channelOf } from '../../src/project/channel.ts';
 import { loadConfiguration, loadProject } from '../../src/project/load.ts';
-import type { ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
 import { resolvedTables } from '../../src/project/resolve.ts';
 import { projectJsonSchema } from '../../src/project/schema/file.ts';
 import { printTables } from '../../src/project/toml.ts';

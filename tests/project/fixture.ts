@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { type LoadOptions, loadProject } from '../../src/project/load.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 
 const made: string[] = [];
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { componentRules, fileRules, type KeyRule } from '../../src/project/keys.ts';
 import { loadConfiguration } from '../../src/project/load.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { partAt, resolvedTables } from '../../src/project/resolve.ts';
 import { componentSchema } from '../../src/project/schema/component.ts';
 import { projectJsonSchema } from '../../src/project/schema/file.ts';

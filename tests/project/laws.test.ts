@@ -7,7 +7,7 @@ import type { ConfigDocument } from '../../src/project/include.ts';
 import { componentKeys, fileKeys } from '../../src/project/keys.ts';
 import { emptyLayer, type Layer, layerOf, mergeLayers } from '../../src/project/layer.ts';
 import { isZero, merge } from '../../src/project/merge.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import type { RawComponent } from '../../src/project/schema/component.ts';
 import { fileSchema } from '../../src/project/schema/file.ts';
 import { emptyTable, mergeTraced, plain, type Traced, trace } from '../../src/project/trace.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
-import type { WeirImage } from '../../src/project/model.ts';
+import type { WeirImage } from '../../src/project/model/image.ts';
 import { distros, failure, folder, load } from './fixture.ts';
 
 describe('finding the project', () => {

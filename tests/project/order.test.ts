@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatError, type WeirError } from '../../src/base/errors.ts';
 import { type LoadOptions, loadProject } from '../../src/project/load.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { distros, failure, folder, load } from './fixture.ts';
 
 const described = (text: string): string => `[project]\ndescription = "${text}"\n`;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parse, stringify } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { loadConfiguration, loadProject } from '../../src/project/load.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { componentOfKey, componentTables, keysOf, partAt, resolvedTables } from '../../src/project/resolve.ts';
 import { printPart, printTables } from '../../src/project/toml.ts';
 import { leaves, plain, single, type Traced, table } from '../../src/project/trace.ts';

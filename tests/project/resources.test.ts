@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { repositoriesOf } from '../../src/project/repositories.ts';
 import { failure, load } from './fixture.ts';
 

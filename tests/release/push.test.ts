@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/base/digest.ts';
 import { createProgress } from '../../src/base/progress.ts';
 import { listenOnLoopback } from '../../src/boot/loopback.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { pushImage } from '../../src/release/push.ts';
 import { signEnvelope, statementType } from '../../src/trust/dsse.ts';
 import { type ImageKey, openImageKey, signText } from '../../src/trust/image-key.ts';

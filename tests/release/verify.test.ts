@@ -7,7 +7,7 @@ import { fileDigest, sha256 } from '../../src/base/digest.ts';
 import { temporaryName } from '../../src/base/files.ts';
 import { withHashers } from '../../src/base/hashers.ts';
 import { runOk } from '../../src/base/process.ts';
-import type { Project } from '../../src/project/model.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import type { ReleaseRecord } from '../../src/release/record-schema.ts';
 import { imageFaults, keyFaults, strays } from '../../src/release/verify.ts';
 import type { Fault } from '../../src/repo/fault.ts';

@@ -2,7 +2,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadProject } from '../../src/project/load.ts';
-import type { ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
 import { formatLock, lockNames, lockPath, parseLock, resolutionInputHash } from '../../src/sources/component-lock.ts';
 import { formatSourcesFile, parseSourcesFile } from '../../src/sources/listing.ts';
 

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
-import type { Distro, ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
+import type { Distro } from '../../src/project/model/distro.ts';
 import {
   type ComponentLock,
   formatLock,

@@ -6,7 +6,9 @@ import { onTestFinished } from 'vitest';
 import { runOk } from '../../src/base/process.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
 import { openStore } from '../../src/engine/store.ts';
-import type { Distro, Project, ResolvedComponent } from '../../src/project/model.ts';
+import type { ResolvedComponent } from '../../src/project/model/component.ts';
+import type { Distro } from '../../src/project/model/distro.ts';
+import type { Project } from '../../src/project/model/project.ts';
 import { type FetchedSources, fetchSources, type SourceContext } from '../../src/sources/fetch.ts';
 import { component } from '../overlay/fixture.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { WeirError } from '../../base/errors.ts';
-import type { Architecture } from '../../project/model.ts';
+import type { Architecture } from '../../project/model/release.ts';
 import { queryRepositories, type RepositoryChoice } from '../../release/repo-query.ts';
 import { examples, type GlobalOptions, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';

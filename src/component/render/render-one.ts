@@ -4,7 +4,7 @@ import { mapLimit } from '../../base/files.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
 import { type RenderedComponent, renderComponent } from '../../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../../overlay/rendered-folder.ts';
-import type { ResolvedComponent } from '../../project/model.ts';
+import type { ResolvedComponent } from '../../project/model/component.ts';
 import { openGitStore, readTogether } from '../../sources/git.ts';
 import { upstreamAddress } from '../../sources/upstream.ts';
 import { needsLookaside, type PrepareSite, withSources } from './site.ts';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type PlainError, revivedError, WeirError } from '../../base/errors.ts';
-import type { ResolvedComponent } from '../../project/model.ts';
+import type { ResolvedComponent } from '../../project/model/component.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 
 /** Components come in lots, so that one git process can read for a whole lot. */

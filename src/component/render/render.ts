@@ -12,7 +12,8 @@ import { componentInputs, fileDigests, type InputContext } from '../../history/i
 import { renderComponent, renderedDir } from '../../overlay/render.ts';
 import { asStamped, orphanedFolders, removeOrphan } from '../../overlay/rendered-folder.ts';
 import { unifiedDiff } from '../../overlay/unified-diff.ts';
-import type { Project, ResolvedComponent } from '../../project/model.ts';
+import type { ResolvedComponent } from '../../project/model/component.ts';
+import type { Project } from '../../project/model/project.ts';
 import { renderedSpecsDir } from '../../project/paths.ts';
 import { type ComponentLock, lockProblem, readLocks } from '../../sources/component-lock.ts';
 import { knownRevision, localGitDir, localPath, openGitStore } from '../../sources/git.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { overlayTypes } from '../model.ts';
+import { overlayTypes } from '../model/overlay.ts';
 import {
   channel,
   channelSchema,

@@ -1,6 +1,6 @@
 import { WeirError } from '../../base/errors.ts';
 import { compareText } from '../../base/order.ts';
-import type { Image } from '../../project/model.ts';
+import type { Image } from '../../project/model/image.ts';
 import { contentBytes, treeBytes } from '../../tree/listing.ts';
 import type { Tree } from '../../tree/tree.ts';
 

@@ -1,5 +1,5 @@
 import { WeirError } from '../../base/errors.ts';
-import type { Image } from '../../project/model.ts';
+import type { Image } from '../../project/model/image.ts';
 import type { FileEntry, Tree } from '../../tree/tree.ts';
 
 /**

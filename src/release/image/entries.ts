@@ -1,5 +1,5 @@
 import { putBytes, readBlobText } from '../../engine/store.ts';
-import type { WeirImage } from '../../project/model.ts';
+import type { WeirImage } from '../../project/model/image.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 

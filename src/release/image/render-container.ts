@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipBy } from '../../image/gzip.ts';
 import { addOciImage, writeOciIndex } from '../../image/oci.ts';
-import type { WeirImage } from '../../project/model.ts';
+import type { WeirImage } from '../../project/model/image.ts';
 import { sourceName } from '../../repo/metadata.ts';
 import { debianArch } from '../../toolbox/apt.ts';
 import type { Rendered, RenderSource } from './render-source.ts';

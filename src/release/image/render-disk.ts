@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/action.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { readBlobText } from '../../engine/store.ts';
 import { makeVm, type VmFormat } from '../../image/vm.ts';
-import type { WeirImage } from '../../project/model.ts';
+import type { WeirImage } from '../../project/model/image.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 

@@ -1,5 +1,5 @@
 import type { Digest } from '../../base/digest.ts';
-import type { Image, WeirImage } from '../../project/model.ts';
+import type { Image, WeirImage } from '../../project/model/image.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
 import type { Tree } from '../../tree/tree.ts';

@@ -1,6 +1,6 @@
 import { gzipBy } from '../../image/gzip.ts';
 import { makeWsl } from '../../image/wsl.ts';
-import type { WeirImage } from '../../project/model.ts';
+import type { WeirImage } from '../../project/model/image.ts';
 import type { Rendered, RenderSource } from './render-source.ts';
 
 /** Writes a `.wsl` file. */

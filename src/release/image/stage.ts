@@ -12,7 +12,7 @@ import type { BuiltComponents } from '../../component/build.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
 import { readBlobText } from '../../engine/store.ts';
 import { gzipBy } from '../../image/gzip.ts';
-import type { Image, WeirImage } from '../../project/model.ts';
+import type { Image, WeirImage } from '../../project/model/image.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
 import { resolveCached } from '../../repo/resolve.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
