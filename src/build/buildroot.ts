@@ -4,7 +4,8 @@ import { valueDigest } from '../base/digest.ts';
 import type { Engine } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
-import { type RepoSource, resolveCached } from '../repo/resolve.ts';
+import { resolveCached } from '../repo/resolve.ts';
+import { obtainPackages, type RepoSource } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
@@ -40,7 +41,7 @@ export async function planBuildroot(
   const packages = await resolveCached(context, sources, wanted, purpose);
   let opened: Promise<string> | undefined;
   const open = (): Promise<string> => {
-    opened ??= composeBuildroot(context, packages);
+    opened ??= obtainPackages(sources, packages).then(() => composeBuildroot(context, packages));
     return opened;
   };
   const rpms = packages.map((pkg) => pkg.rpm);

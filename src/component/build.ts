@@ -7,7 +7,7 @@ import { type BuildContext, planBuildroot } from '../build/buildroot.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
 import { querySpec } from '../build/specquery.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
-import type { RepoSource } from '../repo/resolve.ts';
+import { type ListedSource, listedSource } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -18,7 +18,7 @@ import { type BuildSteps, buildInOrder, neededFor } from './schedule.ts';
 export interface BuiltComponents {
   readonly components: readonly Built[];
   readonly ready: ReadonlyMap<string, ReadyComponent>;
-  readonly source: RepoSource;
+  readonly source: ListedSource;
 }
 
 /**
@@ -71,14 +71,13 @@ function buildSteps(
 ): BuildSteps {
   const { engine, cache, arch, clock, release } = workspace;
   const context: BuildContext = { engine, toolbox, cache, arch, clock };
-  const inputs = new Set(seed.source.packages.map((pkg) => pkg.name));
   const plan = async (root: readonly string[], visible: readonly Built[], purpose: string) => {
     const built = visible.length === 0 ? [] : [await builtSource(workspace, toolbox, visible)];
     return planBuildroot(context, [seed.source, ...built], root, purpose);
   };
   return {
     buildRoot: release.buildRoot,
-    inInputs: (name) => inputs.has(name),
+    inInputs: (name) => seed.source.names.has(name),
     query: async (names, root, visible) => {
       const buildroot = await plan(root, visible, 'the buildroot');
       const facts = await mapLimit(names, 4, async (name) => {
@@ -94,11 +93,11 @@ function buildSteps(
 }
 
 /** The packages of built components as a repository in the cache. */
-async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readonly Built[]): Promise<RepoSource> {
+async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readonly Built[]): Promise<ListedSource> {
   const packages = built.flatMap((each) => each.packages).sort(byName);
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
   const dir = join(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);
   // A lower number than the seed's has priority: the distribution's package hides the seed's of the same name.
-  return { id: 'built', dir, packages, priority: 10, check };
+  return listedSource({ id: 'built', dir, packages, priority: 10, check });
 }

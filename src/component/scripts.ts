@@ -43,8 +43,7 @@ export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequ
       stage.update(`${basename(request.script)} makes ${request.filename}`);
       const { engine, cache, arch, clock } = whole;
       const context: BuildContext = { engine, toolbox, cache, arch, clock };
-      const named = new Set(seed.source.packages.map((pkg) => pkg.name));
-      const wanted = [...release.buildRoot.filter((name) => named.has(name)), ...request.packages];
+      const wanted = [...release.buildRoot.filter((name) => seed.source.names.has(name)), ...request.packages];
       const root = await planBuildroot(
         context,
         [seed.source],

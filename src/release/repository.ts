@@ -6,7 +6,8 @@ import type { BuiltComponents } from '../component/build.ts';
 import { channelOf, sourceChannelOf } from '../project/channel.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
-import { type RepoSource, resolveCached } from '../repo/resolve.ts';
+import { resolveCached } from '../repo/resolve.ts';
+import { listedSource, type RepoSource } from '../repo/source.ts';
 import { signPackages } from '../repo/sign.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -52,7 +53,7 @@ export async function repositoryStage(
     const counts = snapshot.channels.map((channel) => `${channel.packages.length} ${channel.name}`).join(', ');
     const sources = snapshot.channels
       .filter((channel) => !isSideChannel(channel.name))
-      .map((channel) => ({ id: channel.name, dir: channel.dir, packages: channel.packages, priority: 50 }));
+      .map((channel) => listedSource({ id: channel.name, dir: channel.dir, packages: channel.packages, priority: 50 }));
     return {
       result: { snapshot, sources },
       summary: `${snapshot.name}: ${counts}; ${signedNow} signed`,

@@ -20,20 +20,31 @@ export interface CacheContext {
  * read rarely, so it is verified before a read, not here.
  * @returns a function that verifies the folder and recreates it if it was modified
  */
-export async function cachedRepository(
-  workspace: CacheContext,
+export function cachedRepository(
+  { engine, clock }: CacheContext,
   toolbox: Toolbox,
   dir: string,
   packages: readonly RepoPackage[],
 ): Promise<() => Promise<void>> {
-  const { store } = workspace.engine;
-  if (!(await exists(dir))) await make(workspace, toolbox, dir, packages);
+  return cachedFolder(engine.store, dir, (made) => writeRepository(engine, toolbox, made, packages, clock, 'links'));
+}
+
+/**
+ * A folder in the cache with a sealed listing of its content. @param make fills the empty folder
+ * @returns a function that verifies the folder and recreates it if it was modified
+ */
+export async function cachedFolder(
+  store: Store,
+  dir: string,
+  make: (made: string) => Promise<void>,
+): Promise<() => Promise<void>> {
+  if (!(await exists(dir))) await create(store, dir, make);
   let checked: Promise<void> | undefined;
   const check = async (): Promise<void> => {
     if (await isWholeRepository(store, dir)) return;
     store.tell(`${dir} was modified: creating it again`);
     await removeTree(dir);
-    await make(workspace, toolbox, dir, packages);
+    await create(store, dir, make);
   };
   return () => {
     checked ??= check();
@@ -41,18 +52,13 @@ export async function cachedRepository(
   };
 }
 
-async function make(
-  { engine, clock }: CacheContext,
-  toolbox: Toolbox,
-  dir: string,
-  packages: readonly RepoPackage[],
-): Promise<void> {
+async function create(store: Store, dir: string, make: (made: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(dir), { recursive: true });
   const temporary = temporaryName(dir);
   try {
     await mkdir(temporary);
-    await writeRepository(engine, toolbox, temporary, packages, clock, 'links');
-    const listing = sealed(engine.store.seal, subject(dir), listed(engine.store, temporary));
+    await make(temporary);
+    const listing = sealed(store.seal, subject(dir), listed(store, temporary));
     await writeAtomic(join(temporary, listingName), listing);
     await rename(temporary, dir);
   } catch (error) {

@@ -5,17 +5,7 @@ import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
-
-/** A repository folder to resolve from, with its packages. */
-export interface RepoSource {
-  readonly id: string;
-  readonly dir: string;
-  readonly packages: readonly RepoPackage[];
-  /** Verifies the folder, repairing it if necessary; called before it is read. */
-  readonly check?: () => Promise<void>;
-  /** dnf's priority: a package in a repository with a lower number hides packages of the same name in others. */
-  readonly priority: number;
-}
+import type { RepoSource } from './source.ts';
 
 /**
  * Packages that installing `wanted` on an empty system would install, resolved by dnf5 without weak dependencies.
@@ -30,35 +20,28 @@ export async function resolvePackages(
 ): Promise<RepoPackage[]> {
   for (const source of sources) await source.check?.();
   const argv = ['dnf5', '--assumeno', '--installroot=/tmp/root', '--releasever=4.0', `--forcearch=${options.arch}`];
-  argv.push(
-    '--setopt=reposdir=/nonexistent',
-    '--setopt=cachedir=/tmp/cache',
-    '--setopt=plugins=0',
-    '--setopt=install_weak_deps=0',
-  );
-  argv.push('--setopt=optional_metadata_types=filelists', '--setopt=tsflags=test', '--setopt=best=1');
-  // dnf5 turns a repository's folder into a URL and splits it at commas, so it must not see the host's path.
-  const places = new Map(sources.map((source, index) => [source, `/tmp/repos/${index}`]));
-  for (const [source, place] of places) {
-    argv.push(`--repofrompath=${source.id},file://${place}`, `--setopt=${source.id}.gpgcheck=0`);
-    argv.push(`--setopt=${source.id}.priority=${source.priority}`);
-  }
+  argv.push(...dnfOptions);
+  argv.push('--setopt=install_weak_deps=0', '--setopt=tsflags=test', '--setopt=best=1');
+  for (const source of sources) argv.push(...repositoryOptions(source));
   if (options.exclude !== undefined && options.exclude.length > 0) argv.push(`--exclude=${options.exclude.join(',')}`);
   argv.push('install', '--', ...wanted);
+  const prepared = sources.flatMap(({ dnfCache }) => (dnfCache === undefined ? [] : [dnfCache]));
   const result = await tryTool(toolbox, {
-    argv,
+    argv: ['sh', '-c', withPreparedCaches, 'sh', ...argv],
     // In a narrow terminal dnf5 truncates the columns of its table.
     env: { COLUMNS: '4000' },
-    binds: [...places].map(([source, to]) => ({ from: source.dir, to })),
+    binds: [
+      ...sources.map((source) => ({ from: source.dir, to: placeOf(source) })),
+      ...prepared.map((from, index) => ({ from, to: `${preparedCaches}/${index}` })),
+    ],
   });
   const rows = tableRows(result.stdout);
   const announced = /^ Installing: +(\d+) packages?$/m.exec(result.stdout);
   if (announced === null || Number(announced[1]) !== rows.length) throw resolveError(result, sources, options.purpose);
-  const known = new Map<string, RepoPackage>();
-  for (const source of sources) for (const pkg of source.packages) known.set(`${source.id} ${nevra(pkg)}`, pkg);
+  const byId = new Map(sources.map((source) => [source.id, source]));
   return rows
     .map((row) => {
-      const pkg = known.get(`${row.repo} ${row.nevra}`);
+      const pkg = byId.get(row.repo)?.find(row.nevra);
       if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} from ${row.repo}, which does not have it`);
       return pkg;
     })
@@ -81,11 +64,7 @@ export async function resolveCached(
       arch: context.arch,
       wanted,
       exclude,
-      sources: sources.map(({ id, priority, packages }) => ({
-        id,
-        priority,
-        packages: packages.map((pkg) => pkg.rpm),
-      })),
+      sources: sources.map(({ id, priority, digest }) => ({ id, priority, digest })),
     },
     run: async () => {
       const packages = await resolvePackages(context.toolbox, sources, wanted, {
@@ -96,16 +75,50 @@ export async function resolveCached(
       return { value: packages.map(nevra) };
     },
   });
-  const chosen = new Set(result.value as string[]);
-  const taken = new Map<string, RepoPackage>();
-  for (const source of [...sources].sort((a, b) => a.priority - b.priority)) {
-    for (const pkg of source.packages) {
-      const id = nevra(pkg);
-      if (chosen.has(id) && !taken.has(id)) taken.set(id, pkg);
-    }
-  }
-  return [...taken.values()].sort(byName);
+  const byPriority = [...sources].sort((a, b) => a.priority - b.priority);
+  return (result.value as string[])
+    .flatMap((id) => {
+      for (const source of byPriority) {
+        const pkg = source.find(id);
+        if (pkg !== undefined) return [pkg];
+      }
+      return [];
+    })
+    .sort(byName);
 }
+
+/** Options of every run of dnf5: only the repositories that are named, only metadata that resolving needs. */
+export const dnfOptions: readonly string[] = [
+  '--setopt=reposdir=/nonexistent',
+  '--setopt=cachedir=/tmp/cache',
+  '--setopt=plugins=0',
+  '--setopt=optional_metadata_types=comps,filelists',
+];
+
+/**
+ * Options that define a source's repository. dnf5 turns its folder into a URL and splits it at commas, so it must not see the
+ * host's path; and the name of its cache folder comes from that URL, so it must be the same in every run.
+ */
+export function repositoryOptions({ id, priority }: Pick<RepoSource, 'id' | 'priority'>): string[] {
+  return [
+    `--repofrompath=${id},file://${placeOf({ id })}`,
+    `--setopt=${id}.gpgcheck=0`,
+    `--setopt=${id}.priority=${priority}`,
+    `--setopt=${id}.metadata_expire=never`,
+  ];
+}
+
+/** Where dnf5 sees a source's folder. */
+export function placeOf({ id }: Pick<RepoSource, 'id'>): string {
+  return `/tmp/repos/${id}`;
+}
+
+const preparedCaches = '/tmp/prepared';
+
+/** dnf5 writes into its cache also with --cacheonly, so it gets a copy in memory. */
+const withPreparedCaches = `mkdir -p /tmp/cache && for each in ${preparedCaches}/*; do
+  test ! -d "$each" || cp -r "$each/." /tmp/cache/
+done && exec "$@"`;
 
 /** The rows of dnf5's transaction table: ` name arch epoch:version-release repository size unit`. */
 function tableRows(output: string): { readonly nevra: string; readonly repo: string }[] {
@@ -128,7 +141,7 @@ function resolveError(
 ): WeirError {
   const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map((match) => match[1]!);
   if (missing.length > 0) {
-    const names = sources.flatMap((source) => source.packages.map((pkg) => pkg.name));
+    const names = sources.flatMap((source) => [...source.names]);
     return new WeirError('not-found', `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
       where: { package: missing[0]! },
       hint: didYouMean(missing[0]!, names) ?? `searched repositories: ${sources.map((source) => source.id).join(', ')}`,

@@ -194,6 +194,23 @@ export async function unsignedRpms(
   return names.filter((name) => !signed.has(name));
 }
 
+/** What rpm reports of the digests and signatures of one RPM file, a line each. */
+export async function signatureReport(
+  toolbox: Toolbox,
+  publicKey: string,
+  dir: string,
+  name: string,
+): Promise<string[]> {
+  const script =
+    'cat >/tmp/key && rpmkeys --dbpath /tmp/db --import /tmp/key; exec rpmkeys --dbpath /tmp/db -Kv -- "$1"';
+  const argv = ['sh', '-c', script, 'sh', name];
+  const { stdout, stderr } = await tryTool(toolbox, { argv, cwd: dir, binds: [{ from: dir }], input: publicKey });
+  return `${stderr}\n${stdout}`
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && line !== `${name}:`);
+}
+
 /** Several GnuPG processes would share one agent socket, so each signing run gets a copy of a development home. */
 async function withHome<T>(key: SigningKey, scratch: string, work: (home: string) => Promise<T>): Promise<T> {
   if (!key.development) return work(key.home);

@@ -5,7 +5,7 @@ import { inStage } from '../base/progress.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
-import type { RepoSource } from '../repo/resolve.ts';
+import { type ListedSource, listedSource } from '../repo/source.ts';
 import { convertSeed } from '../seed/convert.ts';
 import type { SeedPackage } from '../seed/convert-package.ts';
 import { loadMapping, rootPackages } from '../seed/mapping.ts';
@@ -17,7 +17,7 @@ import { seedApt, type Workspace } from './workspace.ts';
 
 /** The seed for the rest of the pipeline: an RPM repository and the origin of each package. */
 export interface SeedRepository {
-  readonly source: RepoSource;
+  readonly source: ListedSource;
   readonly packages: ReadonlyMap<string, SeedPackage>;
   /** Number of requirements that became recommendations. */
   readonly demotions: number;
@@ -71,7 +71,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     const ignored = new Set(converted.ignored);
     return {
       result: {
-        source: { id: 'seed', dir: repository, packages, priority: 90, check },
+        source: listedSource({ id: 'seed', dir: repository, packages, priority: 90, check }),
         packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
         demotions: converted.demotions.length,
         baseRoots: rootsOf('base').filter((name) => !ignored.has(name)),

@@ -1,0 +1,52 @@
+import { valueDigest } from '../base/digest.ts';
+import { nevra, type RepoPackage } from './metadata.ts';
+
+/** A repository folder that dnf5 resolves from. */
+export interface RepoSource {
+  /** dnf's id of it. */
+  readonly id: string;
+  /** Folder with `repodata/`, and the packages if they are local. */
+  readonly dir: string;
+  /** dnf's priority: a package in a repository with a lower number hides packages of the same name in others. */
+  readonly priority: number;
+  /** Digest of what it offers. */
+  readonly digest: string;
+  /** Names of its packages. */
+  readonly names: ReadonlySet<string>;
+  /** The package with this NEVRA, if any. */
+  readonly find: (nevra: string) => RepoPackage | undefined;
+  /** Verifies the folder, repairing it if necessary; called before it is read. */
+  readonly check?: () => Promise<void>;
+  /** Makes sure that the store has these packages, which are all of this repository; without it, the store has them. */
+  readonly obtain?: (packages: readonly RepoPackage[]) => Promise<void>;
+  /** dnf5's parsed form of the metadata, as in its cache folder: a large repository takes seconds to parse. */
+  readonly dnfCache?: string;
+}
+
+/** A repository whose packages are all known and in the store. */
+export interface ListedSource extends RepoSource {
+  readonly packages: readonly RepoPackage[];
+}
+
+/** The source of a folder with these packages. */
+export function listedSource(
+  options: Pick<ListedSource, 'id' | 'dir' | 'priority' | 'packages' | 'check'>,
+): ListedSource {
+  const { packages } = options;
+  const byNevra = new Map(packages.map((pkg) => [nevra(pkg), pkg]));
+  return {
+    ...options,
+    digest: valueDigest(packages.map((pkg) => pkg.rpm)),
+    names: new Set(packages.map((pkg) => pkg.name)),
+    find: (wanted) => byNevra.get(wanted),
+  };
+}
+
+/** Makes sure that the store has these packages: each from the first source that has exactly it. */
+export async function obtainPackages(sources: readonly RepoSource[], packages: readonly RepoPackage[]): Promise<void> {
+  for (const source of sources) {
+    if (source.obtain === undefined) continue;
+    const own = packages.filter((pkg) => source.find(nevra(pkg))?.rpm === pkg.rpm);
+    if (own.length > 0) await source.obtain(own);
+  }
+}
