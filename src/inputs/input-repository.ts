@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { sha256 } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import type { Architecture } from '../project/model.ts';
+import type { Repository } from '../project/repositories.ts';
+
+/** An RPM repository to take packages from, with its addresses for one architecture. */
+export interface InputRepository {
+  /** dnf's id of it. */
+  readonly id: string;
+  /** Exactly one of the three. URLs; variables are replaced. */
+  readonly address:
+    | { readonly kind: 'baseurl'; readonly urls: readonly string[] }
+    | { readonly kind: 'metalink' | 'mirrorlist'; readonly url: string };
+  /** URLs of the keys that may sign its packages. */
+  readonly keys: readonly string[];
+  /** False if the project accepts unsigned packages from it. */
+  readonly checksSignatures: boolean;
+  /** dnf's priority; a lower number wins. */
+  readonly priority: number;
+}
+
+/** Values of dnf's variables. */
+export interface Variables {
+  readonly releasever: string;
+  readonly arch: Architecture;
+}
+
+/** The priority of input repositories: above that of what the project builds, which hides their packages of the same name. */
+export const inputPriority = 99;
+
+/**
+ * Replaces dnf's variables in an address.
+ * @throws WeirError `bad-repository` (exit 2) if the address uses an unknown variable
+ */
+export function withVariables(text: string, { releasever, arch }: Variables): string {
+  const known: Readonly<Record<string, string>> = {
+    releasever,
+    releasever_major: releasever.split('.')[0]!,
+    releasever_minor: releasever.split('.')[1] ?? '',
+    basearch: arch,
+    arch,
+  };
+  return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced?: string, bare?: string) => {
+    const value = known[braced ?? bare ?? ''];
+    if (value !== undefined) return value;
+    throw new WeirError('bad-repository', `unknown variable ${whole} in the repository address ${text}`, {
+      hint: `known variables: ${Object.keys(known)
+        .map((name) => `$${name}`)
+        .join(', ')}`,
+      exit: 2,
+    });
+  });
+}
+
+/** The binary repositories of a project's inputs for one architecture. */
+export function inputRepositories(repositories: readonly Repository[], variables: Variables): InputRepository[] {
+  return repositories
+    .filter(({ kind, arches }) => kind === 'binary' && (arches.length === 0 || arches.includes(variables.arch)))
+    .map(({ id, address, gpgKey }) => ({
+      id,
+      address:
+        'metalink' in address
+          ? { kind: 'metalink', url: withVariables(address.metalink, variables) }
+          : { kind: 'baseurl', urls: [asUrl(withVariables(address.baseUri, variables))] },
+      keys: gpgKey === undefined ? [] : [asUrl(withVariables(gpgKey, variables))],
+      checksSignatures: gpgKey !== undefined,
+      priority: inputPriority,
+    }));
+}
+
+/**
+ * Repositories of the command line: `[ID=]URL`, where `URL` is a base URL or a folder.
+ * Their packages are not checked for signatures: who names one vouches for it.
+ */
+export function commandLineRepositories(words: readonly string[], variables: Variables): InputRepository[] {
+  return words.map((word, index) => {
+    const [, id = `repo-${index + 1}`, url] = /^(?:([A-Za-z0-9][A-Za-z0-9_.:-]*)=)?(.+)$/.exec(word) ?? [];
+    if (url === undefined) {
+      throw new WeirError('bad-option', '--repo requires a URL or a folder, but is empty', { exit: 2 });
+    }
+    return {
+      id,
+      address: { kind: 'baseurl', urls: [asUrl(withVariables(url, variables))] },
+      keys: [],
+      checksSignatures: false,
+      // It was named on purpose, so it wins over those of the project.
+      priority: inputPriority - 1,
+    };
+  });
+}
+
+/** An address as a URL without a slash at its end; a path becomes a `file:` URL. */
+export function asUrl(address: string): string {
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : pathToFileURL(address).href;
+  return url.replace(/\/+$/, '');
+}
+
+/** What identifies a repository in the lock file: its address. */
+export function addressOf({ address }: Pick<InputRepository, 'address'>): string {
+  return address.kind === 'baseurl' ? `baseurl ${address.urls.join(' ')}` : `${address.kind} ${address.url}`;
+}
+
+/** Local folders and files among the addresses: a sandboxed tool has to see them. */
+export function localPaths({ address, keys }: InputRepository): string[] {
+  const urls = [...(address.kind === 'baseurl' ? address.urls : [address.url]), ...keys];
+  return urls.filter((url) => url.startsWith('file://')).map((url) => fileURLToPath(url));
+}
+
+/** Reads a key that is a local file. */
+export async function readLocalKey(url: string): Promise<{ readonly text: string; readonly digest: string }> {
+  try {
+    const text = await readFile(fileURLToPath(url), 'utf8');
+    return { text, digest: sha256(text) };
+  } catch (cause) {
+    throw new WeirError('no-key', `cannot read the repository key ${url}`, { cause, exit: 2 });
+  }
+}

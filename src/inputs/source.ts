@@ -1,0 +1,255 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { mapLimit } from '../base/files.ts';
+import { isOffline } from '../base/network.ts';
+import { type Engine, perform, readOutput } from '../engine/action.ts';
+import { codeDigest } from '../engine/code-digest.ts';
+import { blobFile, hasBlob, linkNow } from '../engine/store.ts';
+import { cachedFolder } from '../repo/cached-repository.ts';
+import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import { dnfOptions, placeOf, repositoryOptions } from '../repo/resolve.ts';
+import type { RepoSource } from '../repo/source.ts';
+import { fetchVerified } from '../sources/download.ts';
+import { runTool, type Toolbox } from '../toolbox/tool.ts';
+import { addressOf, type InputRepository } from './input-repository.ts';
+import {
+  changeInputsLock,
+  type LockedPackage,
+  type LockedRepository,
+  lockKey,
+  readInputsLock,
+  withPackages,
+} from './inputs-lock.ts';
+import { keyTexts } from './keys.ts';
+import { currentMirrors, fetchMetadata, type Metadata } from './metadata.ts';
+import { type IndexedPackage, PackageIndex, writePackageIndex } from './package-index.ts';
+import { checkSignatures } from './signatures.ts';
+
+/** What opening inputs needs. */
+export interface InputsContext {
+  readonly engine: Engine;
+  readonly toolbox: Toolbox;
+  readonly cache: string;
+  /** Path of the project's `inputs.lock`. */
+  readonly lock: string;
+  readonly arch: string;
+  /** Reports what happens, in a line. */
+  readonly note: (text: string) => void;
+}
+
+/** An input repository that was opened. */
+export interface InputSource extends RepoSource {
+  readonly repository: InputRepository;
+  readonly locked: Omit<LockedRepository, 'packages'>;
+  /** Number of its packages. */
+  readonly size: number;
+}
+
+/**
+ * Opens a repository in the state that `inputs.lock` names; a repository that is not locked yet is locked in its current state.
+ * The network is used only for what the store lacks.
+ * @throws WeirError `inputs-changed` if the repository no longer has the locked state and the store does not have it either;
+ *   `key-changed`; those of `fetchMetadata`
+ */
+export async function openInput(context: InputsContext, repository: InputRepository): Promise<InputSource> {
+  const { engine, toolbox, cache } = context;
+  const key = lockKey(context.arch, repository.id);
+  const before = (await readInputsLock(context.lock)).get(key);
+  const known = before?.address === addressOf(repository) ? before : undefined;
+  if (before !== undefined && known === undefined) {
+    context.note(`${repository.id}: the address has changed from "${before.address}": locked again`);
+  }
+  const keys = await keyTexts(context, repository, known?.keys);
+  const locked = known ?? (await lockRepository(context, repository, keys));
+  await restoreMetadata(context, repository, locked, keys);
+  const primary = locked.metadata.find(({ type }) => type === 'primary')!;
+  const indexed = await perform(engine, {
+    kind: 'index-repository',
+    code: codeDigest(import.meta.url),
+    inputs: { primary: primary.sha256, name: basename(primary.path), toolbox: toolbox.digest },
+    run: async (work) => {
+      const index = join(work, 'index');
+      const file = { path: await blobFile(engine.store, primary.sha256), name: basename(primary.path) };
+      const packages = await writePackageIndex(toolbox, file, repository.id, index);
+      return { files: { index }, value: packages };
+    },
+  });
+  const index = new PackageIndex(await readOutput(engine, indexed, 'index'), repository.id);
+  const identity = valueDigest({ id: repository.id, repomd: locked.repomd, toolbox: toolbox.digest }).slice(0, 16);
+  const dir = join(cache, 'repos', `input-${identity}`);
+  const check = await cachedFolder(engine.store, dir, (made) => prepareFolder(context, repository, locked, made));
+  return {
+    id: repository.id,
+    dir: join(dir, 'repository'),
+    dnfCache: join(dir, 'dnf'),
+    priority: repository.priority,
+    digest: valueDigest({ repomd: locked.repomd, signatures: repository.checksSignatures, keys: locked.keys }),
+    names: index.names,
+    find: (id) => index.find(id),
+    check,
+    obtain: (packages) => obtain(context, repository, keys, index, packages),
+    repository,
+    locked,
+    size: index.size,
+  };
+}
+
+/** Fetches a repository's current state and writes it into the lock file. */
+export async function lockRepository(
+  context: InputsContext,
+  repository: InputRepository,
+  keys: readonly { readonly text: string; readonly digest: string }[],
+): Promise<LockedRepository> {
+  const metadata = await fetched(context, repository, keys);
+  const key = lockKey(context.arch, repository.id);
+  const state = {
+    address: addressOf(repository),
+    repomd: metadata.repomd,
+    revision: metadata.revision,
+    signed: metadata.signed,
+    keys: keys.map(({ digest }) => digest),
+    metadata: metadata.files,
+  };
+  await changeInputsLock(context.lock, context.cache, (lock) => {
+    const same = lock.get(key)?.repomd === metadata.repomd;
+    return new Map(lock).set(key, { ...state, packages: same ? lock.get(key)!.packages : [] });
+  });
+  return { ...state, packages: [] };
+}
+
+function fetched(
+  { engine, toolbox, cache }: InputsContext,
+  repository: InputRepository,
+  keys: readonly { readonly text: string }[],
+): Promise<Metadata> {
+  return fetchMetadata(
+    engine,
+    toolbox,
+    repository,
+    keys.map(({ text }) => text),
+    cache,
+  );
+}
+
+/** Makes sure that the store has the locked metadata. */
+async function restoreMetadata(
+  context: InputsContext,
+  repository: InputRepository,
+  locked: LockedRepository,
+  keys: readonly { readonly text: string }[],
+): Promise<void> {
+  const { store } = context.engine;
+  const digests = [locked.repomd, ...locked.metadata.map(({ sha256 }) => sha256)];
+  const there = await Promise.all(digests.map((digest) => hasBlob(store, digest)));
+  if (there.every((each) => each)) return;
+  const now = await fetched(context, repository, keys);
+  if (locked.signed && !now.signed) {
+    throw new WeirError('bad-signature', `repository ${repository.id}: repomd.xml was signed, and no longer is`, {
+      hint: 'find out why; weir inputs update accepts it',
+    });
+  }
+  if (now.repomd === locked.repomd) return;
+  throw new WeirError('inputs-changed', `repository ${repository.id} no longer has the state that inputs.lock names`, {
+    where: { file: context.lock },
+    details: [
+      `locked revision ${locked.revision}: repomd.xml ${locked.repomd}`,
+      `now revision ${now.revision}: ${now.repomd}`,
+    ],
+    hint: `use a cache that has the locked state, or run: weir inputs update ${repository.id}`,
+  });
+}
+
+/** The folder that dnf5 resolves from, and its parsed form of the metadata. */
+async function prepareFolder(
+  { engine, toolbox, arch }: InputsContext,
+  repository: InputRepository,
+  locked: LockedRepository,
+  made: string,
+): Promise<void> {
+  const folder = join(made, 'repository');
+  const cache = join(made, 'dnf');
+  await mkdir(join(folder, 'repodata'), { recursive: true });
+  await mkdir(cache);
+  linkNow(engine.store, locked.repomd, join(folder, 'repodata/repomd.xml'));
+  for (const { path, sha256 } of locked.metadata) linkNow(engine.store, sha256, join(folder, path));
+  await runTool(toolbox, {
+    argv: [
+      'dnf5',
+      '--installroot=/tmp/root',
+      '--releasever=0',
+      `--forcearch=${arch}`,
+      ...dnfOptions,
+      ...repositoryOptions(repository),
+      'makecache',
+    ],
+    binds: [
+      { from: folder, to: placeOf(repository) },
+      { from: cache, to: '/tmp/cache', writable: true },
+    ],
+  });
+}
+
+/** How many packages are downloaded at the same time. */
+const downloadsAtOnce = 4;
+
+/** Puts packages into the store, checks their signatures once, and locks them. */
+async function obtain(
+  context: InputsContext,
+  repository: InputRepository,
+  keys: readonly { readonly text: string; readonly digest: string }[],
+  index: PackageIndex,
+  packages: readonly RepoPackage[],
+): Promise<void> {
+  const { engine, cache } = context;
+  const wanted = packages.map((pkg) => index.find(nevra(pkg))!);
+  const missing: IndexedPackage[] = [];
+  for (const pkg of wanted) if (!(await hasBlob(engine.store, pkg.rpm))) missing.push(pkg);
+  if (missing.length > 0) {
+    if (isOffline()) throw offline(repository, missing);
+    const mirrors = await currentMirrors(engine, repository, cache);
+    const download = { store: engine.store, cache };
+    await mapLimit(missing, downloadsAtOnce, async ({ location, rpm }) => {
+      const places = /^[a-z]+:\/\//.test(location)
+        ? [location]
+        : mirrors.map((mirror) => `${mirror}/${encoded(location)}`);
+      const filename = basename(location);
+      const digest = await fetchVerified({ filename, hashType: 'SHA256', hash: rpm }, places, download);
+      if (digest !== rpm) throw new TypeError(`${filename}: the store has another digest`);
+    });
+    context.note(`${repository.id}: ${missing.length} packages downloaded`);
+  }
+  if (repository.checksSignatures) await checkSignatures(context, repository, keys, wanted);
+  await lockPackages(context, repository, wanted);
+}
+
+/** A path in a repository, as part of a URL; what is encoded already stays. */
+function encoded(location: string): string {
+  return location
+    .split('/')
+    .map((part) => encodeURIComponent(decodeURIComponent(part.replace(/%(?![0-9A-Fa-f]{2})/g, '%25'))))
+    .join('/');
+}
+
+async function lockPackages(
+  { lock, arch, cache }: InputsContext,
+  repository: InputRepository,
+  packages: readonly IndexedPackage[],
+): Promise<void> {
+  const key = lockKey(arch, repository.id);
+  const before = new Map((await readInputsLock(lock)).get(key)?.packages.map((pkg) => [pkg.nevra, pkg.sha256]));
+  if (packages.every((pkg) => before.get(nevra(pkg)) === pkg.rpm)) return;
+  const entries = packages.map(
+    (pkg): LockedPackage => ({ nevra: nevra(pkg), size: pkg.size, sha256: pkg.rpm, location: pkg.location }),
+  );
+  await changeInputsLock(lock, cache, (now) => withPackages(now, key, entries));
+}
+
+function offline({ id }: InputRepository, missing: readonly IndexedPackage[]): WeirError {
+  return new WeirError(
+    'offline',
+    `${missing.length} packages of repository ${id} are not in the cache, and this run is offline`,
+    { details: missing.slice(0, 10).map((pkg) => nevra(pkg)), hint: 'run once with network access' },
+  );
+}
