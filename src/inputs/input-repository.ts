@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import type { Architecture } from '../project/model.ts';
+import type { Architecture } from '../project/model/release.ts';
 import type { Repository } from '../project/repositories.ts';
 
 /** An RPM repository to take packages from, with its addresses for one architecture. */
