@@ -14,27 +14,9 @@ import {
   regions,
 } from './header.ts';
 import { isPackageWord } from './names.ts';
-import {
-  bitsComparison,
-  bitsUses,
-  dependencyTags,
-  digestAlgorithms,
-  fileTriggerTags,
-  preBits,
-  scriptletTags,
-  signatureTag,
-  tag,
-  triggerBits,
-} from './tags.ts';
-import type {
-  ChangelogEntry,
-  Dependencies,
-  Dependency,
-  FileTrigger,
-  RpmPackage,
-  Scriptlet,
-  ScriptletKind,
-} from './types.ts';
+import { readFileTriggers, readScriptlets, readTriggers } from './scripts.ts';
+import { bitsComparison, bitsUses, dependencyTags, digestAlgorithms, preBits, signatureTag, tag } from './tags.ts';
+import type { ChangelogEntry, Dependencies, Dependency, RpmPackage } from './types.ts';
 
 /** Size in bytes of the lead; only its magic number is still used. */
 export const leadSize = 96;
@@ -251,8 +233,9 @@ function describe({ signature, main, mainBytes, headerOffset, payloadOffset, fil
     ...dependencies(main),
     files: fileList(main),
     fileDigestAlgorithm,
-    scriptlets: scriptlets(main),
-    fileTriggers: [...fileTriggers(main, 'file'), ...fileTriggers(main, 'trans')],
+    scriptlets: readScriptlets(main),
+    triggers: readTriggers(main),
+    fileTriggers: [...readFileTriggers(main, 'file'), ...readFileTriggers(main, 'trans')],
     changelog: changelog(main),
     headerOffset,
     payloadOffset,
@@ -304,50 +287,6 @@ function dependency(name: string, evr: string, bits: number): Dependency {
     ...(uses.length === 0 ? {} : { uses }),
   };
 }
-
-function scriptlets(main: Header): Scriptlet[] {
-  return (Object.keys(scriptletTags) as ScriptletKind[]).flatMap((kind) => {
-    const { body, program } = scriptletTags[kind];
-    if (!main.has(body) && !main.has(program)) return [];
-    const interpreter = headerTexts(main, program);
-    return [
-      { kind, interpreter: interpreter.length === 0 ? ['/bin/sh'] : interpreter, script: headerText(main, body) ?? '' },
-    ];
-  });
-}
-
-function fileTriggers(main: Header, scope: FileTrigger['scope']): FileTrigger[] {
-  const tags = fileTriggerTags[scope];
-  const scripts = headerTexts(main, tags.script);
-  if (scripts.length === 0) return [];
-  const programs = parallel(headerTexts(main, tags.program), scripts.length, 'interpreters of file triggers');
-  const priorities = headerNumbers(main, tags.priority);
-  const names = headerTexts(main, tags.name);
-  const indexes = parallel(headerNumbers(main, tags.index), names.length, 'indexes of file triggers');
-  const flags = parallel(headerNumbers(main, tags.flags), names.length, 'flags of file triggers');
-  const byScript = new Map<number, { readonly prefix: string; readonly bits: number }[]>();
-  for (const [at, prefix] of names.entries()) {
-    const list = byScript.get(indexes[at]!);
-    if (list === undefined) byScript.set(indexes[at]!, [{ prefix, bits: flags[at]! }]);
-    else list.push({ prefix, bits: flags[at]! });
-  }
-  return scripts.map((script, index) => {
-    const own = byScript.get(index) ?? [];
-    const bits = own[0]?.bits ?? 0;
-    const when = bits & triggerBits.in ? 'in' : bits & triggerBits.un ? 'un' : 'postun';
-    return {
-      scope,
-      when,
-      prefixes: own.map((entry) => entry.prefix),
-      interpreter: [programs[index]!],
-      script,
-      priority: priorities[index] ?? defaultTriggerPriority,
-    };
-  });
-}
-
-/** rpm's default priority of a file trigger. */
-export const defaultTriggerPriority = 1_000_000;
 
 function changelog(main: Header): ChangelogEntry[] {
   const times = headerNumbers(main, tag.changelogTime);

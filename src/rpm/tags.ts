@@ -1,4 +1,4 @@
-import type { Comparison, DependencyUse, ScriptletKind } from './types.ts';
+import type { Comparison, DependencyUse, ScriptFlag, ScriptletKind } from './types.ts';
 
 /** Numbers of the header tags that Weir reads or writes; source: rpm's `rpmtag.h`. */
 export const tag = {
@@ -94,27 +94,61 @@ export const dependencyTags = {
   enhances: { name: 5055, version: 5056, flags: 5057 },
 } as const;
 
-/** Body and interpreter tags of each scriptlet, with the use bit of the dependency on its interpreter. */
-export const scriptletTags: Readonly<Record<ScriptletKind, { body: number; program: number; use: DependencyUse }>> = {
-  pre: { body: 1023, program: 1085, use: 'pre' },
-  post: { body: 1024, program: 1086, use: 'post' },
-  preun: { body: 1025, program: 1087, use: 'preun' },
-  postun: { body: 1026, program: 1088, use: 'postun' },
-  pretrans: { body: 1151, program: 1153, use: 'pretrans' },
-  posttrans: { body: 1152, program: 1154, use: 'posttrans' },
-  preuntrans: { body: 5103, program: 5105, use: 'preuntrans' },
-  postuntrans: { body: 5104, program: 5106, use: 'postuntrans' },
-  verify: { body: 1079, program: 1091, use: 'verify' },
+/** Body, interpreter and flags tags of each scriptlet, with the use bit of the dependency on its interpreter. */
+export const scriptletTags: Readonly<
+  Record<ScriptletKind, { body: number; program: number; flags: number; use: DependencyUse }>
+> = {
+  pre: { body: 1023, program: 1085, flags: 5020, use: 'pre' },
+  post: { body: 1024, program: 1086, flags: 5021, use: 'post' },
+  preun: { body: 1025, program: 1087, flags: 5022, use: 'preun' },
+  postun: { body: 1026, program: 1088, flags: 5023, use: 'postun' },
+  pretrans: { body: 1151, program: 1153, flags: 5024, use: 'pretrans' },
+  posttrans: { body: 1152, program: 1154, flags: 5025, use: 'posttrans' },
+  preuntrans: { body: 5103, program: 5105, flags: 5107, use: 'preuntrans' },
+  postuntrans: { body: 5104, program: 5106, flags: 5108, use: 'postuntrans' },
+  verify: { body: 1079, program: 1091, flags: 5026, use: 'verify' },
 };
+
+/** Tags of triggers: one list of scripts, one of conditions, each of which has the index of its script. */
+export const triggerTags = {
+  script: 1065,
+  program: 1092,
+  name: 1066,
+  index: 1069,
+  version: 1067,
+  flags: 1068,
+  scriptFlags: 5027,
+} as const;
 
 /** Tags of file triggers by scope. */
 export const fileTriggerTags = {
-  file: { script: 5066, program: 5067, name: 5069, index: 5070, version: 5071, flags: 5072, priority: 5084 },
-  trans: { script: 5076, program: 5077, name: 5079, index: 5080, version: 5081, flags: 5082, priority: 5085 },
+  file: {
+    script: 5066,
+    program: 5067,
+    scriptFlags: 5068,
+    name: 5069,
+    index: 5070,
+    version: 5071,
+    flags: 5072,
+    priority: 5084,
+  },
+  trans: {
+    script: 5076,
+    program: 5077,
+    scriptFlags: 5078,
+    name: 5079,
+    index: 5080,
+    version: 5081,
+    flags: 5082,
+    priority: 5085,
+  },
 } as const;
 
 /** Flag bits that say when a trigger runs. */
-export const triggerBits = { in: 1 << 16, un: 1 << 17, postun: 1 << 18 } as const;
+export const triggerBits = { in: 1 << 16, un: 1 << 17, postun: 1 << 18, prein: 1 << 25 } as const;
+
+/** Bits of a script's flags (RPMSCRIPT_FLAG_*). */
+export const scriptBits: Readonly<Record<ScriptFlag, number>> = { expand: 1 << 0, qformat: 1 << 1 };
 
 const useBits: Readonly<Record<DependencyUse, number>> = {
   posttrans: 1 << 5,

@@ -103,7 +103,12 @@ export interface Scriptlet {
   readonly interpreter: readonly string[];
   /** May be empty: the interpreter then runs alone, as for `%post -p /sbin/ldconfig`. */
   readonly script: string;
+  /** Absent if there are none. */
+  readonly flags?: readonly ScriptFlag[];
 }
+
+/** What rpm does with a script before it runs: expand its macros (`-e`), or take it as a query format (`-q`). */
+export type ScriptFlag = 'expand' | 'qformat';
 
 export type ScriptletKind =
   | 'pre'
@@ -116,6 +121,16 @@ export type ScriptletKind =
   | 'postuntrans'
   | 'verify';
 
+/** A script that runs when another package is installed or removed. */
+export interface Trigger {
+  readonly when: 'prein' | 'in' | 'un' | 'postun';
+  /** Packages, at least one; any of them sets it off. */
+  readonly conditions: readonly Pick<Dependency, 'name' | 'flags' | 'evr'>[];
+  readonly interpreter: readonly string[];
+  readonly script: string;
+  readonly flags?: readonly ScriptFlag[];
+}
+
 /** A script that runs when files below certain paths are installed or removed. */
 export interface FileTrigger {
   /** `trans`: runs once per transaction, otherwise once per package. */
@@ -127,6 +142,7 @@ export interface FileTrigger {
   readonly script: string;
   /** Higher runs earlier; rpm's default is 1000000. */
   readonly priority: number;
+  readonly flags?: readonly ScriptFlag[];
 }
 
 /** One `%changelog` entry. */
@@ -167,6 +183,7 @@ export interface RpmPackage extends Dependencies {
   readonly files: readonly RpmFile[];
   readonly fileDigestAlgorithm: 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
   readonly scriptlets: readonly Scriptlet[];
+  readonly triggers: readonly Trigger[];
   readonly fileTriggers: readonly FileTrigger[];
   readonly changelog: readonly ChangelogEntry[];
   /** Byte offsets in the file: main header from `headerOffset` to `payloadOffset`, then the payload to the end. */
@@ -230,8 +247,8 @@ export interface RpmSpec extends Partial<Dependencies> {
   /** Seconds since 1970. */
   readonly buildTime: number;
   readonly files?: readonly RpmSpecFile[];
-  readonly scriptlets?: readonly Scriptlet[];
-  readonly fileTriggers?: readonly FileTrigger[];
+  readonly scriptlets?: readonly Omit<Scriptlet, 'flags'>[];
+  readonly fileTriggers?: readonly Omit<FileTrigger, 'flags'>[];
   /** Newest first. */
   readonly changelog?: readonly ChangelogEntry[];
   /** Also require `user(…)` and `group(…)` of files' owners other than root, as rpmbuild does; false by default. */
