@@ -24,7 +24,10 @@ import {
   sources,
   tags,
 } from '../../src/spec/query.ts';
+import { expandScriptMacros } from '../../src/spec/script-macros.ts';
+import { specScripts } from '../../src/spec/scripts.ts';
 import { readLock } from '../../src/toolbox/toolbox-lock.ts';
+import { classifyScript } from '../../src/tree/scriptlets.ts';
 import type { Target } from './target.ts';
 
 const home = join(import.meta.dirname, '../..');
@@ -47,6 +50,36 @@ const spec: Target = {
     }
     const macros = plainMacros(parsed);
     for (const { value } of [...sources(parsed), ...patches(parsed)].slice(0, 200)) expandPlain(value, macros);
+  },
+};
+
+const scriptlet: Target = {
+  name: 'scriptlet',
+  samples: async () => [
+    Buffer.from(
+      'if [ $1 -eq 1 ] && [ -x /usr/bin/a ]; then\n  for x in a "b c" $(list); do case $x in a|b) one;; *) `two`;; esac; done\nfi\n' +
+        'cat > /etc/x <<-EOF\n\ttext\n\tEOF\nf() { ldconfig; }\nX=/sbin/ldconfig\n$X $(y) || :\n%systemd_post a\n',
+    ),
+    Buffer.from(
+      'local f = io.open("/x", "w") -- comment\n--[[ long\n]]\nrpm.spawn({"/sbin/ldconfig", \'-X\'})\nos.execute([[a; b]])\n',
+    ),
+  ],
+  read: (input) => {
+    const script = input.toString();
+    for (const interpreter of ['/bin/sh', '<lua>']) {
+      classifyScript({ interpreter: [interpreter], script });
+      classifyScript({
+        interpreter: [interpreter],
+        script: expandScriptMacros(
+          script,
+          new Map([
+            ['a', '%b'],
+            ['b', '%a'],
+          ]),
+        ),
+      });
+    }
+    specScripts(parseSpec(`Name: a\n%post\n${script}`));
   },
 };
 
@@ -243,4 +276,4 @@ const registry: Target = {
   },
 };
 
-export const textTargets: readonly Target[] = [spec, git, control, toml, lock, records, registry];
+export const textTargets: readonly Target[] = [spec, scriptlet, git, control, toml, lock, records, registry];

@@ -5,7 +5,7 @@ export const commands: Readonly<Record<string, string>> = {
   component: 'list, render, compare and build components',
   overlay: 'list the overlays: what the distribution changes, and why',
   divergence: 'list all differences from upstream by component, category, upstream status and age',
-  package: 'list the packages of a release',
+  package: 'list packages and their scriptlets',
   repo: 'list and query the repositories of a release',
   release: 'build and verify a release: all images from one snapshot, checked',
   image: 'list, inspect, lint, compare and push images',
