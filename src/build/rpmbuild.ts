@@ -9,6 +9,7 @@ import { outputFiles } from '../engine/outputs.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { takeOut } from '../engine/store.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
+import { written } from '../rpm/dependencies.ts';
 import { readRpm } from '../rpm/read.ts';
 import { type BuildContext, type Buildroot, logFolder } from './buildroot.ts';
 import type { BuildInput } from './specquery.ts';
@@ -27,18 +28,41 @@ export interface Built {
 }
 
 /**
- * Builds binary, source and debug packages with rpmbuild in a sandbox without network. The result depends only on the sources,
- * the buildroot's packages, the architecture and the clock.
- * @throws WeirError `build-failed` with the log's last lines
+ * Requirements that `%generate_buildrequires` printed and the buildroot lacks, with all others of the spec: the component builds
+ * in a root that has them, where the section may print more.
  */
-export async function buildComponent(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<Built> {
+export interface MoreRequires {
+  /** In dnf's syntax. */
+  readonly requires: readonly string[];
+}
+
+export interface BuildOptions {
+  /** Skips `%check`. */
+  readonly noCheck?: boolean;
+}
+
+/**
+ * Builds binary, source and debug packages with rpmbuild in a sandbox without network. The result depends only on the sources,
+ * the buildroot's packages, the architecture and the clock. Both outcomes are cached; a failure is not.
+ * @throws WeirError `build-failed` with the log's last lines, `missing-buildrequires` if the root lacks a package that the spec names
+ */
+export async function buildComponent(
+  context: BuildContext,
+  buildroot: Buildroot,
+  input: BuildInput,
+  options: BuildOptions = {},
+): Promise<Built | MoreRequires> {
+  const { noCheck = false } = options;
   const result = await perform(context.engine, {
     kind: 'rpmbuild',
     code: codeDigest(import.meta.url),
-    inputs: { root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
-    run: (work) => rpmbuild(context, buildroot, input, work),
+    inputs: {
+      ...{ root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
+      ...(noCheck ? { noCheck } : {}),
+    },
+    run: (work) => rpmbuild(context, buildroot, input, { noCheck, work }),
   });
-  return described(context, input, result);
+  return Array.isArray(result.value) ? described(context, input, result) : (result.value as MoreRequires);
 }
 
 type Described = Omit<RepoPackage, 'rpm' | 'origin'> & { readonly file: string; readonly isSource: boolean };
@@ -47,8 +71,8 @@ async function rpmbuild(
   context: BuildContext,
   buildroot: Buildroot,
   input: BuildInput,
-  work: string,
-): Promise<{ files: Record<string, string>; value: Described[] }> {
+  { noCheck, work }: { readonly noCheck: boolean; readonly work: string },
+): Promise<{ files: Record<string, string>; value: Described[] | MoreRequires }> {
   const top = join(work, 'builddir');
   for (const folder of ['SOURCES', 'SPECS', 'BUILD', 'RPMS', 'SRPMS'])
     await mkdir(join(top, folder), { recursive: true });
@@ -65,6 +89,7 @@ async function rpmbuild(
     argv: [
       'rpmbuild',
       '-ba',
+      ...(noCheck ? ['--nocheck'] : []),
       '--target',
       context.arch,
       '--define',
@@ -84,6 +109,11 @@ async function rpmbuild(
     cwd: '/builddir',
     log,
   });
+  if (outcome.code === missingRequires) {
+    // rpmbuild writes this package only if %generate_buildrequires ran: it has the spec's own requirements and the printed ones.
+    const [asking] = outputFiles([join(top, 'SRPMS')], '.buildreqs.nosrc.rpm', limits.disk);
+    if (asking !== undefined) return { files: { log }, value: { requires: await requirementsIn(asking) } };
+  }
   if (outcome.code !== 0) throw await buildError(context, input, log, outcome.code);
   const files: Record<string, string> = { log };
   const packages: Described[] = [];
@@ -106,23 +136,36 @@ async function rpmbuild(
   return { files, value: packages };
 }
 
+/** Exit code of rpmbuild if build requirements are missing. */
+const missingRequires = 11;
+
+/** A source package's build requirements as dnf takes them: `name`, `name >= version`. */
+async function requirementsIn(sourcePackage: string): Promise<string[]> {
+  const { requires } = await readRpm(sourcePackage);
+  const needed = requires.filter(({ name }) => !name.startsWith('rpmlib('));
+  return [...new Set(needed.map(written))].sort();
+}
+
 async function buildError(context: BuildContext, input: BuildInput, log: string, code: number): Promise<WeirError> {
   // The scratch folder is removed, but the user needs the log of a failure.
   const kept = join(logFolder(context.cache), `${input.name}.failed.log`);
   await mkdir(logFolder(context.cache), { recursive: true });
   await copyFile(log, kept);
   const text = await tail(log, 65_536);
-  const missing = /Failed build dependencies:\n([\s\S]*?)(?:\n\S|$)/.exec(text)?.[1];
+  const lacking = /Failed build dependencies:\n([\s\S]*?)(?:\n\S|$)/.test(text);
+  const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1];
+  const more = {
+    where: { component: input.name },
+    details: lastLines(text, 15),
+    hint: `see the full log: ${kept}`,
+  };
+  if (lacking) {
+    return new WeirError('missing-buildrequires', 'build dependencies are missing from the buildroot', more);
+  }
   return new WeirError(
     'build-failed',
-    missing === undefined
-      ? `rpmbuild failed with exit code ${code}`
-      : 'build dependencies are missing from the buildroot',
-    {
-      where: { component: input.name },
-      details: lastLines(text, 15),
-      hint: `see the full log: ${kept}`,
-    },
+    `rpmbuild failed with exit code ${code}${section === undefined ? '' : ` in ${section}`}`,
+    more,
   );
 }
 

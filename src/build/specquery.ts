@@ -38,6 +38,8 @@ export interface SpecFacts {
   readonly provides: readonly string[];
   /** Patches in the source package that are never applied, as `Patch7 (x.patch)`; only those that are certain. */
   readonly unapplied: readonly string[];
+  /** Why rpmbuild refuses the architecture (ExclusiveArch, ExcludeArch), in its own words; undefined if it does not. */
+  readonly excluded?: string;
 }
 
 /** Queries rpmspec inside a buildroot, which has the distribution's macros. @throws WeirError `bad-spec` */
@@ -85,6 +87,11 @@ q="rpmspec -q --target $1 --define '_sourcedir /tmp/sources'"
 eval "$q --srpm --qf 'N %{NAME}\\nV %{VERSION}\\nR %{RELEASE}\\n'" "$2"
 eval "$q --buildrequires" "$2" | sed 's/^/B /'
 eval "$q --qf 'P %{NAME}\\n[D %{PROVIDENAME}\\n]'" "$2"
+# rpmspec reads a spec for any architecture; only rpmbuild says whether it builds for this one.
+if test -n "$(eval "$q --srpm --qf '[%{EXCLUSIVEARCH}][%{EXCLUDEARCH}]'" "$2")"; then
+  eval "rpmbuild --nobuild --nodeps -bp --target $1 --define '_topdir /tmp/top' --define '_sourcedir /tmp/sources'" "$2" > /tmp/said 2>&1 ||
+    sed -n '/^error: /s/^error: /A /p' /tmp/said
+fi
 # rpm may fail to print a spec that it can query; its patches are then not reported.
 if (eval "rpmspec -P --target $1 --define '_sourcedir /tmp/sources'" "$2") > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
 `;
@@ -116,7 +123,14 @@ function parseFacts(output: string): SpecFacts {
     packages: unique(of('P')),
     provides: unique([...of('P'), ...of('D')]),
     unapplied: unappliedPatches(printed.join('\n')),
+    ...excludedBy(of('A')),
   };
+}
+
+/** @param errors messages of rpmbuild; others than those on the architecture appear again when it builds */
+function excludedBy(errors: readonly string[]): Pick<SpecFacts, 'excluded'> {
+  const reason = errors.find((line) => /^(Architecture is |No compatible architectures)/.test(line));
+  return reason === undefined ? {} : { excluded: reason };
 }
 
 /** A spec in a folder with the files that its macros can read. */

@@ -2,92 +2,185 @@ import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { mapLimit } from '../base/files.ts';
 import { byName } from '../base/order.ts';
-import { inStage } from '../base/progress.ts';
-import { type BuildContext, planBuildroot } from '../build/buildroot.ts';
+import { inStage, type Stage } from '../base/progress.ts';
+import { type BuildContext, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
-import { querySpec } from '../build/specquery.ts';
+import { querySpec, type SpecFacts } from '../build/specquery.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
 import { type ListedSource, listedSource } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
+import type { SigningKey } from '../trust/gpg.ts';
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { ReadyComponent } from './ready.ts';
-import { type BuildSteps, buildInOrder, neededFor } from './schedule.ts';
+import { openMakers } from './makers.ts';
+import { ComponentsError, type Failure, failureOf, isFailure, type Outcome } from './outcome.ts';
+import { type Prepared, prepareEach, type ReadyComponent, renderStage, writeEach } from './ready.ts';
+import type { BuildSteps, Report, Schedule } from './run.ts';
+import { buildInOrder } from './schedule.ts';
 
 /** All built components, and the folder in the cache with their repository. */
 export interface BuiltComponents {
   readonly components: readonly Built[];
   readonly ready: ReadonlyMap<string, ReadyComponent>;
   readonly source: ListedSource;
+  /** What became of every component that was to be built. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+}
+
+export interface BuildOptions {
+  /** With them just these are built, and what they wait for. */
+  readonly only?: readonly string[];
+  /** How many components are built at the same time; 2 by default. */
+  readonly jobs?: number;
+  /** Goes on after a failure with all that does not wait for the failed component. */
+  readonly keepGoing?: boolean;
+  /** Skips `%check` of every component. */
+  readonly noCheck?: boolean;
 }
 
 /**
- * Builds components, each as soon as what it needs is built, and puts their packages into a repository in the cache.
- * @param only names; if given, only these and what they wait for are built
- * @throws WeirError `build-failed`, `build-cycle`
+ * Renders and builds components, each as soon as what it needs is built, and puts their packages into a repository in the cache.
+ * @throws ComponentsError if one could not be built, after all others that do not wait for it
  */
 export async function buildStage(
   workspace: Workspace,
   toolbox: Toolbox,
   seed: SeedRepository,
-  all: readonly ReadyComponent[],
-  only?: readonly string[],
+  key: SigningKey,
+  options: BuildOptions = {},
 ): Promise<BuiltComponents> {
-  const allByName = new Map(all.map((each) => [each.component.name, each]));
-  const steps = buildSteps(workspace, toolbox, seed, allByName);
-  const needed = only === undefined ? undefined : await neededFor(only, [...allByName.keys()], steps);
-  const ready = all.filter(({ component }) => needed?.has(component.name) !== false);
-  return inStage(workspace.progress, 'packages', async (stage) => {
-    let begun = 0;
-    const names = ready.map(({ component }) => component.name);
-    const { built, facts } = await buildInOrder(names, {
-      ...steps,
-      build: (name, root, visible) => {
-        stage.update(`${begun++} of ${names.length}, building ${name}`);
-        return steps.build(name, root, visible);
-      },
-    });
-    for (const [name, { unapplied }] of facts) {
-      if (unapplied.length > 0) stage.note(`${name}: never applied: ${unapplied.join(', ')}`);
-    }
-    const components = names.map((name) => built.get(name)!);
+  const { project, progress } = workspace;
+  const { only, jobs = 2, keepGoing = false } = options;
+  const names = only ?? [...project.components.keys()];
+  const shelf = await renderStage(workspace, key, only);
+  return inStage(progress, 'packages', async (stage) => {
+    const steps = buildSteps({ workspace, toolbox, seed, key, shelf, options, stage });
+    const stopped = keepGoing ? undefined : stoppedBy(shelf, steps);
+    if (stopped !== undefined) throw new ComponentsError(stopped);
+    const schedule = await buildInOrder(names, steps, { jobs, keepGoing, report: reportTo(stage, names.length) });
+    noteFacts(stage, schedule);
+    const outcomes = inOrderOf(names, schedule.outcomes);
+    const states = [...outcomes.values()];
+    if (states.some(isFailure)) throw new ComponentsError(outcomes);
+    const components = states.flatMap((each) => (each.state === 'built' ? [each.built] : []));
     const source = await builtSource(workspace, toolbox, components);
     const fresh = components.filter((each) => !each.cached).map((each) => each.component);
     const which = fresh.length === 0 || fresh.length > 5 ? '' : ` (${fresh.join(', ')})`;
+    const count = (state: Outcome['state'], word: string): string => {
+      const number = states.filter((each) => each.state === state).length;
+      return number === 0 ? '' : `, ${number} ${word}`;
+    };
+    const others = `${count('skipped', 'skipped')}${count('expected', 'failed as expected')}`;
+    const ready = [...shelf].flatMap(([name, each]) => ('error' in each ? [] : [[name, each] as const]));
     return {
-      result: { components, ready: new Map(ready.map((each) => [each.component.name, each])), source },
-      summary: `${source.packages.length} packages of ${components.length} components, ${fresh.length} built${which}`,
+      result: { components, ready: new Map(ready), source, outcomes },
+      summary: `${source.packages.length} packages of ${components.length} components, ${fresh.length} built${which}${others}`,
       cached: fresh.length === 0,
     };
   });
 }
 
+/** The outcomes if a component that could not be rendered stops the run before anything is built. */
+function stoppedBy(shelf: ReadonlyMap<string, Prepared>, steps: BuildSteps): Map<string, Outcome> | undefined {
+  const isExpected = (name: string, failure: Failure): boolean =>
+    failure.class !== 'source' && steps.hints(name).expected !== undefined;
+  if (![...shelf].some(([name, each]) => 'error' in each && !isExpected(name, each))) return undefined;
+  return new Map(
+    [...shelf].map(([name, each]) => [name, 'error' in each ? { state: 'failed', ...each } : { state: 'stopped' }]),
+  );
+}
+
+/** First the selected components, then those that they waited for. */
+function inOrderOf(names: readonly string[], outcomes: Schedule['outcomes']): Map<string, Outcome> {
+  const others = [...outcomes.keys()].filter((name) => !names.includes(name)).sort();
+  return new Map([...names, ...others].map((name) => [name, outcomes.get(name)!]));
+}
+
+function reportTo(stage: Stage, selected: number): Report {
+  let settled = 0;
+  return {
+    started: (name) => stage.update(`${settled} of ${selected}, building ${name}`),
+    settled: (name, outcome) => {
+      settled++;
+      if (outcome.state === 'failed') stage.note(`${name} failed (${outcome.class}): ${outcome.error.message}`);
+      if (outcome.state === 'skipped') stage.note(`${name} skipped: ${outcome.why}`);
+      if (outcome.state === 'built' && outcome.unexpected !== undefined) {
+        stage.note(`${name} was expected to fail (${outcome.unexpected}), but built: remove build.failure.expected`);
+      }
+    },
+    note: stage.note,
+  };
+}
+
+function noteFacts(stage: Stage, { facts }: Schedule): void {
+  for (const [name, { unapplied }] of facts) {
+    if (unapplied.length > 0) stage.note(`${name}: never applied: ${unapplied.join(', ')}`);
+  }
+}
+
+/** What the steps work with. `shelf` gains the components that selected ones wait for. */
+interface StepContext {
+  readonly workspace: Workspace;
+  readonly toolbox: Toolbox;
+  readonly seed: SeedRepository;
+  readonly key: SigningKey;
+  readonly shelf: Map<string, Prepared>;
+  readonly options: BuildOptions;
+  readonly stage: Stage;
+}
+
 /** The steps with the real tools: dnf5 resolves roots from the seed and from what is built; specs are read and built in them. */
-function buildSteps(
-  workspace: Workspace,
-  toolbox: Toolbox,
-  seed: SeedRepository,
-  ready: ReadonlyMap<string, ReadyComponent>,
-): BuildSteps {
-  const { engine, cache, arch, clock, release } = workspace;
+function buildSteps({ workspace, toolbox, seed, key, shelf, options, stage }: StepContext): BuildSteps {
+  const { engine, cache, arch, clock, release, project } = workspace;
   const context: BuildContext = { engine, toolbox, cache, arch, clock };
   const plan = async (root: readonly string[], visible: readonly Built[], purpose: string) => {
     const built = visible.length === 0 ? [] : [await builtSource(workspace, toolbox, visible)];
     return planBuildroot(context, [seed.source, ...built], root, purpose);
   };
+  const prepare = async (names: readonly string[]): Promise<void> => {
+    const missing = names.filter((name) => !shelf.has(name));
+    if (missing.length === 0) return;
+    const prepared = await prepareEach(workspace, key, missing);
+    for (const warning of writeEach(workspace, prepared).warnings) stage.note(warning);
+    for (const [name, each] of prepared) shelf.set(name, each);
+  };
   return {
     buildRoot: release.buildRoot,
-    inInputs: (name) => seed.source.names.has(name),
+    inInputs: (name) => name.startsWith('@') || seed.source.names.has(name),
+    replacesInputs: true,
+    makersOf: openMakers(workspace),
+    hints: (name) => {
+      const { expensive, failure } = project.components.get(name)!.build;
+      return { expensive, ...(failure.expected ? { expected: failure.expectedReason ?? 'no reason given' } : {}) };
+    },
     query: async (names, root, visible) => {
+      await prepare(names);
       const buildroot = await plan(root, visible, 'the buildroot');
-      const facts = await mapLimit(names, 4, async (name) => {
-        return [name, await querySpec(context, buildroot, ready.get(name)!.input)] as const;
+      const facts = await mapLimit(names, 4, async (name): Promise<readonly [string, SpecFacts | Failure]> => {
+        const ready = shelf.get(name)!;
+        if ('error' in ready) return [name, ready];
+        try {
+          return [name, await querySpec(context, buildroot, ready.input)];
+        } catch (error) {
+          const { error: known } = failureOf('query', error);
+          return [name, { class: known.code === 'bad-spec' ? 'parse' : 'query', error: known }];
+        }
       });
       return new Map(facts);
     },
     build: async (name, root, visible) => {
       const buildroot = await plan(root, visible, `building ${name}`);
-      return buildComponent(context, buildroot, ready.get(name)!.input);
+      try {
+        const { input } = shelf.get(name) as ReadyComponent;
+        return await buildComponent(context, buildroot, input, { noCheck: options.noCheck === true });
+      } catch (error) {
+        const failure = failureOf('build', error);
+        const { code } = failure.error;
+        const log = join(logFolder(cache), `${name}.failed.log`);
+        if (code === 'build-failed') return { ...failure, log };
+        if (code === 'missing-buildrequires') return { ...failure, class: 'buildrequires', log };
+        return code === 'file-conflict' ? { ...failure, class: 'buildrequires' } : failure;
+      }
     },
   };
 }

@@ -1,79 +1,85 @@
-import { WeirError } from '../base/errors.ts';
+/** Which components each component waits for. Names that are no key are not waited for. */
+export type Waits = ReadonlyMap<string, Iterable<string>>;
 
-/** A component in the build graph. */
-export interface GraphNode {
-  readonly name: string;
-  /** What its build needs, in dnf's syntax. */
-  readonly needs: readonly string[];
-  /** Names that its packages provide. */
-  readonly provides: readonly string[];
+/** The start nodes and everything that they wait for, directly or not. */
+export function reachable(waits: Waits, from: Iterable<string>): Set<string> {
+  const found = new Set<string>(from);
+  // A set's iteration reaches what is added while it runs.
+  for (const name of found) for (const next of waits.get(name) ?? []) found.add(next);
+  return found;
+}
+
+/** The shortest way from one component to another, both included; undefined if the first does not wait for the second. */
+export function shortestPath(waits: Waits, from: string, to: string): string[] | undefined {
+  const cameFrom = new Map<string, string>();
+  const queue = [from];
+  for (const name of queue) {
+    for (const next of waits.get(name) ?? []) {
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, name);
+      if (next !== to) {
+        queue.push(next);
+        continue;
+      }
+      const path = [to];
+      do path.unshift(cameFrom.get(path[0]!)!);
+      while (path[0] !== from);
+      return path;
+    }
+  }
+  return undefined;
+}
+
+/** The shortest cycle among some components, its first name again at its end; undefined if there is none. */
+export function shortestCycle(waits: Waits, among: Iterable<string>): string[] | undefined {
+  let best: string[] | undefined;
+  for (const name of among) {
+    const cycle = shortestPath(waits, name, name);
+    if (cycle !== undefined && (best === undefined || cycle.length < best.length)) best = cycle;
+    // A component never waits for itself, so no cycle is shorter.
+    if (best?.length === 3) break;
+  }
+  return best;
 }
 
 /**
- * Which components each component waits for: those that provide, by name alone, something its build needs.
- * @throws WeirError `build-cycle`, with the cycle
+ * Groups of components that all wait for each other, in the order of the graph: its strongly connected components of two or more
+ * (Tarjan's algorithm, with a stack of its own: chains are long).
  */
-export function buildOrder(nodes: readonly GraphNode[]): Map<string, readonly string[]> {
-  const providers = new Map<string, string>();
-  for (const node of nodes) for (const provide of node.provides) providers.set(provide, node.name);
-  const waits = new Map<string, readonly string[]>();
-  for (const node of nodes) {
-    const names = node.needs
-      .map((need) => providers.get(need.split(/[\s<>=]/)[0]!))
-      .filter((name) => name !== undefined && name !== node.name) as string[];
-    waits.set(node.name, [...new Set(names)].sort());
-  }
-  findCycle(waits);
-  return waits;
-}
-
-function findCycle(waits: ReadonlyMap<string, readonly string[]>): void {
-  const done = new Set<string>();
-  const visit = (name: string, path: readonly string[]): void => {
-    if (done.has(name)) return;
-    const at = path.indexOf(name);
-    if (at >= 0) {
-      throw new WeirError('build-cycle', `build dependency cycle: ${[...path.slice(at), name].join(' → ')}`, {
-        where: { component: name },
-        hint: 'remove one of the build requirements with an overlay',
-      });
-    }
-    for (const next of waits.get(name) ?? []) visit(next, [...path, name]);
-    done.add(name);
+export function tangles(waits: Waits): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const isOpen = new Set<string>();
+  const found: string[][] = [];
+  const enter = (name: string): { name: string; rest: Iterator<string> } => {
+    index.set(name, index.size);
+    low.set(name, index.get(name)!);
+    open.push(name);
+    isOpen.add(name);
+    return { name, rest: waits.get(name)![Symbol.iterator]() };
   };
-  for (const name of waits.keys()) visit(name, []);
-}
-
-/** Runs `work` over the graph, each name as soon as all it waits for are done, at most `limit` at a time. Stops at the first failure. */
-export async function inOrder<T>(
-  waits: ReadonlyMap<string, readonly string[]>,
-  limit: number,
-  work: (name: string) => Promise<T>,
-): Promise<Map<string, T>> {
-  const results = new Map<string, T>();
-  const started = new Set<string>();
-  const running = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
-  const ready = (): string[] =>
-    [...waits.keys()].filter(
-      (name) => !started.has(name) && waits.get(name)!.every((other) => results.has(other) || !waits.has(other)),
-    );
-  while (results.size < waits.size && failure === undefined) {
-    for (const name of ready().slice(0, limit - running.size)) {
-      started.add(name);
-      const job: Promise<void> = work(name)
-        .then(
-          (result) => void results.set(name, result),
-          (error: unknown) => {
-            failure ??= { error };
-          },
-        )
-        .finally(() => running.delete(job));
-      running.add(job);
+  const lower = (name: string, value: number): void => void low.set(name, Math.min(low.get(name)!, value));
+  const leave = (name: string): void => {
+    if (low.get(name) !== index.get(name)) return;
+    const group = open.splice(open.lastIndexOf(name));
+    for (const each of group) isOpen.delete(each);
+    if (group.length > 1) found.push(group);
+  };
+  for (const start of waits.keys()) {
+    if (index.has(start)) continue;
+    const stack = [enter(start)];
+    while (stack.length > 0) {
+      const { name, rest } = stack.at(-1)!;
+      const { value: next, done } = rest.next();
+      if (done === true) {
+        leave(name);
+        stack.pop();
+        const above = stack.at(-1);
+        if (above !== undefined) lower(above.name, low.get(name)!);
+      } else if (waits.has(next) && !index.has(next)) stack.push(enter(next));
+      else if (isOpen.has(next)) lower(name, index.get(next)!);
     }
-    await Promise.race(running);
   }
-  await Promise.all(running);
-  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
-  return results;
+  return found;
 }

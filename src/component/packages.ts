@@ -10,41 +10,41 @@ import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { signingKey } from '../workspace/keys.ts';
 import { seedStage } from '../workspace/seed.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
-import { buildStage } from './build.ts';
-import { renderStage } from './ready.ts';
+import { type BuildOptions, buildStage } from './build.ts';
+import { type ComponentResult, resultOf } from './outcome.ts';
 
-/** The packages of one component, as files. */
-export interface BuiltFiles {
+/** What became of a component, with its packages as files. */
+export interface BuiltFiles extends Omit<ComponentResult, 'component'> {
   readonly name: string;
   readonly cached: boolean;
-  /** Seconds that the build took when it last ran. */
-  readonly seconds: number;
   /** Binary and debug packages, unsigned: publishing signs them. */
   readonly packages: readonly string[];
-  readonly log: string;
 }
 
 /**
  * Builds the named components, and before them only what they wait for. Nothing is signed or published; the packages stay
  * in the cache until something else is built.
- * @throws WeirError `unknown-component` and those of the stages
+ * @returns the named components, then those that they waited for
+ * @throws WeirError `unknown-component` and those of the stages; ComponentsError if a component could not be built
  */
-export async function buildSelected(workspace: Workspace, names: readonly string[]): Promise<BuiltFiles[]> {
+export async function buildSelected(
+  workspace: Workspace,
+  names: readonly string[],
+  options: Omit<BuildOptions, 'only'> = {},
+): Promise<BuiltFiles[]> {
   for (const name of names) findComponent(workspace.project, name);
   const toolbox = await toolboxStage(workspace, 'core');
   const key = await signingKey(workspace, toolbox);
   const seed = await seedStage(workspace, toolbox);
-  const ready = await renderStage(workspace, key);
-  const { components, source } = await buildStage(workspace, toolbox, seed, ready, names);
-  return components
-    .filter((each) => names.includes(each.component))
-    .map((each) => ({
-      name: each.component,
-      cached: each.cached,
-      seconds: each.seconds,
-      packages: each.packages.map((pkg: RepoPackage) => join(source.dir, packagePath(pkg))),
-      log: each.log,
-    }));
+  const { outcomes, source } = await buildStage(workspace, toolbox, seed, key, { ...options, only: names });
+  return [...outcomes].map(([name, outcome]) => {
+    const { component: _, ...result } = resultOf(name, outcome);
+    const packages = outcome.state === 'built' ? outcome.built.packages : [];
+    return {
+      ...{ name, ...result, cached: result.state === 'cached' },
+      packages: packages.map((pkg: RepoPackage) => join(source.dir, packagePath(pkg))),
+    };
+  });
 }
 
 /** The log of a component's last build. */

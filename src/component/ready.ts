@@ -20,7 +20,8 @@ import { specBytes } from '../spec/parse.ts';
 import { sources as specSources } from '../spec/query.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';
-import { fetching, openSite, withSources } from './render/site.ts';
+import { type Failure, failureOf } from './outcome.ts';
+import { fetching, openSite, type PrepareSite, withSources } from './render/site.ts';
 
 /** A component with its sources fetched, overlays applied, and every file in the content store. */
 export interface ReadyComponent {
@@ -31,45 +32,114 @@ export interface ReadyComponent {
   readonly listed: readonly LookasideFile[];
 }
 
-/** Fetches sources, applies overlays, and writes the rendered specs that changed. */
-export async function renderStage(workspace: Workspace, key: SigningKey): Promise<ReadyComponent[]> {
+/** A component's sources and spec, or why there are none. */
+export type Prepared = ReadyComponent | Failure;
+
+/**
+ * Fetches sources, applies overlays, and writes the rendered specs that changed. A component that fails does not keep the others from
+ * it.
+ * @param names of all components if left out: then rendered folders without a component are reported
+ */
+export async function renderStage(
+  workspace: Workspace,
+  key: SigningKey,
+  names?: readonly string[],
+): Promise<Map<string, Prepared>> {
   return inStage(workspace.progress, 'specs', async (stage) => {
-    stage.update(`rendering ${workspace.project.components.size} components`);
-    const ready = await prepareComponents(workspace, key);
-    const root = renderedSpecsDir(workspace.project);
-    let written = 0;
-    for (const { rendered } of ready) {
-      if (writeRendered(root, rendered).stale.length > 0) written++;
-      for (const warning of rendered.warnings) stage.note(`${rendered.name}: ${warning}`);
-    }
-    const orphans = orphanedFolders(root, new Set(workspace.project.components.keys()));
+    const all = [...workspace.project.components.keys()];
+    stage.update(`rendering ${(names ?? all).length} components`);
+    const prepared = await prepareEach(workspace, key, names ?? all);
+    const { written, warnings } = writeEach(workspace, prepared);
+    for (const warning of warnings) stage.note(warning);
+    const orphans = names === undefined ? orphanedFolders(renderedSpecsDir(workspace.project), new Set(all)) : [];
     for (const orphan of orphans)
       stage.note(`${orphan} is rendered, but there is no such component; weir component render --clean removes it`);
+    const ready = [...prepared.values()].flatMap((each) => ('error' in each ? [] : [each]));
+    const overlays = ready.reduce((sum, each) => sum + each.component.overlays.length, 0);
+    const failed = prepared.size === ready.length ? '' : `, ${prepared.size - ready.length} failed`;
     return {
-      result: ready,
-      summary: `${ready.length} components, ${ready.reduce((sum, each) => sum + each.component.overlays.length, 0)} overlays, ${written} rendered again`,
+      result: prepared,
+      summary: `${ready.length} components, ${overlays} overlays, ${written} rendered again${failed}`,
       cached: written === 0,
     };
   });
 }
 
-/** Fetches and overlays the named components, or all. @param key its public half is added to the repository package */
+/** Writes the rendered specs that changed. */
+export function writeEach(
+  workspace: ProjectWorkspace,
+  prepared: ReadonlyMap<string, Prepared>,
+): { readonly written: number; readonly warnings: readonly string[] } {
+  const root = renderedSpecsDir(workspace.project);
+  let written = 0;
+  const warnings: string[] = [];
+  for (const each of prepared.values()) {
+    if ('error' in each) continue;
+    if (writeRendered(root, each.rendered).stale.length > 0) written++;
+    for (const warning of each.rendered.warnings) warnings.push(`${each.rendered.name}: ${warning}`);
+  }
+  return { written, warnings };
+}
+
+/**
+ * Fetches and overlays the named components, or all. @param key its public half is added to the repository package
+ * @throws WeirError of the first that fails
+ */
 export async function prepareComponents(
   workspace: ProjectWorkspace,
   key: SigningKey | undefined,
   names: readonly string[] = [...workspace.project.components.keys()],
 ): Promise<ReadyComponent[]> {
-  const components = names.map((name) => findComponent(workspace.project, name));
-  const site = await openSite(workspace, components);
-  return mapLimit(components, 4, (component) => {
-    const prepare = async (fetched: FetchedSources, options: RenderOptions): Promise<ReadyComponent> => {
-      const prepared = await prepareComponent(component, fetched, options);
-      const rendered = await renderPrepared(component, prepared);
-      const input = await buildInput(workspace, component, prepared, key);
-      return { component, rendered, listed: fetched.files, input };
-    };
-    return withSources(site, component, prepare, fetching(site, true));
+  const prepared = await prepareEach(workspace, key, names);
+  return [...prepared.values()].map((each) => {
+    if ('error' in each) throw each.error;
+    return each;
   });
+}
+
+/** Fetches and overlays the named components; one that fails does not keep the others from it. */
+export async function prepareEach(
+  workspace: ProjectWorkspace,
+  key: SigningKey | undefined,
+  names: readonly string[],
+): Promise<Map<string, Prepared>> {
+  const components = names.map((name) => findComponent(workspace.project, name));
+  let site: PrepareSite | Failure;
+  try {
+    site = await openSite(workspace, components);
+  } catch (error) {
+    // The history of one of them is to blame: each is looked at by itself.
+    if (components.length === 1) site = failureOf('source', error);
+    else
+      return new Map(
+        (await mapLimit(names, 1, (name) => prepareEach(workspace, key, [name]))).flatMap((each) => [...each]),
+      );
+  }
+  const prepared = await mapLimit(components, 4, (component) =>
+    'error' in site ? Promise.resolve(site) : prepareOne(workspace, site, component, key),
+  );
+  return new Map(names.map((name, index) => [name, prepared[index]!]));
+}
+
+async function prepareOne(
+  workspace: ProjectWorkspace,
+  site: PrepareSite,
+  component: ResolvedComponent,
+  key: SigningKey | undefined,
+): Promise<Prepared> {
+  let failsAt: 'source' | 'render' = 'source';
+  const prepare = async (fetched: FetchedSources, options: RenderOptions): Promise<ReadyComponent> => {
+    failsAt = 'render';
+    const prepared = await prepareComponent(component, fetched, options);
+    const rendered = await renderPrepared(component, prepared);
+    const input = await buildInput(workspace, component, prepared, key);
+    return { component, rendered, listed: fetched.files, input };
+  };
+  try {
+    return await withSources(site, component, prepare, fetching(site, true));
+  } catch (error) {
+    return failureOf(failsAt, error);
+  }
 }
 
 /** Puts the spec and every file that rpmbuild needs into the store. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { withLock } from '../base/file-lock.ts';
-import { buildStage } from '../component/build.ts';
-import { renderStage } from '../component/ready.ts';
+import { type BuildOptions, buildStage } from '../component/build.ts';
 import { sweep } from '../engine/engine.ts';
 import type { Image } from '../project/model/image.ts';
 import { openImageKey } from '../trust/image-key.ts';
@@ -19,8 +18,13 @@ import { repositoryStage } from './repository.ts';
  * Builds the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence. Each step runs only
  * if its inputs changed. The output folder is locked: one build at a time.
  * @param only names of images to build; all by default
+ * @throws ComponentsError if a component could not be built: there is no release then
  */
-export async function buildRelease(workspace: Workspace, only?: readonly string[]): Promise<Release> {
+export async function buildRelease(
+  workspace: Workspace,
+  only?: readonly string[],
+  options: Pick<BuildOptions, 'jobs' | 'keepGoing'> = {},
+): Promise<Release> {
   // Check first: a misspelt name must not cost a build.
   const chosen = chosenImages(workspace, only);
   const { out } = workspace;
@@ -31,8 +35,7 @@ export async function buildRelease(workspace: Workspace, only?: readonly string[
     const key = await signingKey(workspace, toolbox);
     const imageKey = await openImageKey(imageKeyOptions(workspace));
     const seed = await seedStage(workspace, toolbox);
-    const ready = await renderStage(workspace, key);
-    const built = await buildStage(workspace, toolbox, seed, ready);
+    const built = await buildStage(workspace, toolbox, seed, key, options);
     // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
     const repository = await repositoryStage(workspace, toolbox, key, seed, built);

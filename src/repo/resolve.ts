@@ -1,4 +1,4 @@
-import { didYouMean, WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError, type WeirErrorOptions } from '../base/errors.ts';
 import { byName } from '../base/order.ts';
 import { lastLines } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
@@ -6,6 +6,17 @@ import { codeDigest } from '../engine/code-digest.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
 import type { RepoSource } from './source.ts';
+
+/** A failed resolution, with the requirements that no repository meets: those asked for, or those of packages. */
+export class UnmetError extends WeirError {
+  /** In dnf's syntax; empty if dnf5 has another reason, such as a conflict. */
+  readonly unmet: readonly string[];
+
+  constructor(code: string, unmet: readonly string[], message: string, options: WeirErrorOptions) {
+    super(code, message, options);
+    this.unmet = unmet;
+  }
+}
 
 /**
  * Packages that installing `wanted` on an empty system would install, resolved by dnf5 without weak dependencies.
@@ -138,11 +149,11 @@ function resolveError(
   result: { readonly stdout: string; readonly stderr: string },
   sources: readonly RepoSource[],
   purpose: string,
-): WeirError {
+): UnmetError {
   const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map((match) => match[1]!);
   if (missing.length > 0) {
     const names = sources.flatMap((source) => [...source.names]);
-    return new WeirError('not-found', `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
+    return new UnmetError('not-found', missing, `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
       where: { package: missing[0]! },
       hint: didYouMean(missing[0]!, names) ?? `searched repositories: ${sources.map((source) => source.id).join(', ')}`,
     });
@@ -150,7 +161,8 @@ function resolveError(
   const problems = lastLines(result.stderr, 60).filter(
     (line) => !/^(Updating and loading|Repositories loaded|You can try| {2}--)/.test(line),
   );
-  return new WeirError('unresolvable', `dnf5 cannot resolve the packages for ${purpose}`, {
+  const unmet = problems.flatMap((line) => /nothing provides (.+?) needed by /.exec(line)?.[1] ?? []);
+  return new UnmetError('unresolvable', [...new Set(unmet)], `dnf5 cannot resolve the packages for ${purpose}`, {
     details: problems.slice(0, 20),
   });
 }

@@ -1,61 +1,134 @@
 import { describe, expect, test } from 'vitest';
+import { WeirError } from '../../src/base/errors.ts';
 import type { Built } from '../../src/build/rpmbuild.ts';
 import type { SpecFacts } from '../../src/build/specquery.ts';
-import { type BuildSteps, buildInOrder, neededFor } from '../../src/component/schedule.ts';
+import { ComponentsError, type Failure, type Outcome, resultOf } from '../../src/component/outcome.ts';
+import type { BuildSteps, Schedule } from '../../src/component/run.ts';
+import { buildInOrder } from '../../src/component/schedule.ts';
+import { UnmetError } from '../../src/repo/resolve.ts';
 
 interface Given {
   readonly packages?: readonly string[];
   readonly needs?: readonly string[];
   /** What it needs once the distribution's macros are in the root. */
   readonly needsLater?: readonly string[];
+  /** What its packages need where they are installed. */
+  readonly requires?: readonly string[];
+  /** What `%generate_buildrequires` asks for in each round. */
+  readonly generates?: readonly (readonly string[])[];
+  readonly fails?: 'source' | 'parse' | 'build';
+  readonly excluded?: string;
+  readonly expensive?: boolean;
+  readonly expected?: string;
+  /** Turns of the event loop that its build takes. */
+  readonly turns?: number;
 }
 
-/** Steps over made-up components that note what was asked of them; `broken` fail to build. */
-function stepsOver(
-  components: Readonly<Record<string, Given>>,
-  inputs: readonly string[],
-  buildRoot: readonly string[],
-  broken: readonly string[] = [],
-) {
+interface World {
+  readonly components: Readonly<Record<string, Given>>;
+  readonly selected?: readonly string[];
+  readonly inputs?: readonly string[];
+  readonly buildRoot?: readonly string[];
+  readonly replacesInputs?: boolean;
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+}
+
+const failure = (at: Failure['class'], message: string): Failure => ({
+  class: at,
+  error: new WeirError('made-up', message),
+});
+
+/** Builds made-up components, and notes what was asked of the steps. Roots resolve as by dnf, by names. */
+async function schedule(world: World) {
+  const { components, inputs = [], buildRoot = [], replacesInputs = true, jobs = 2, keepGoing = false } = world;
   const queries: { names: readonly string[]; root: readonly string[]; visible: string[] }[] = [];
   const builds: { name: string; root: readonly string[]; visible: string[] }[] = [];
+  const notes: string[] = [];
   const named = (visible: readonly Built[]): string[] => visible.map((each) => each.component);
   const packagesOf = (name: string): readonly string[] => components[name]!.packages ?? [name];
+  const rounds = new Map<string, number>();
+  let running = 0;
+  let most = 0;
+  const resolve = (root: readonly string[], visible: readonly Built[]): void => {
+    const offered = new Set([...inputs, ...visible.flatMap((each) => each.packages.map((pkg) => pkg.name))]);
+    const unmet = root.filter((need) => !offered.has(need.split(' ')[0]!));
+    for (const { component, packages } of visible) {
+      if (!packages.some((pkg) => root.includes(pkg.name))) continue;
+      for (const need of components[component]!.requires ?? []) if (!offered.has(need)) unmet.push(need);
+    }
+    if (unmet.length > 0) throw new UnmetError('not-found', unmet, `no repository has ${unmet.join(', ')}`, {});
+  };
   const steps: BuildSteps = {
     buildRoot,
     inInputs: (name) => inputs.includes(name),
+    replacesInputs,
+    makersOf: async (name) => Object.keys(components).filter((each) => packagesOf(each).includes(name)),
+    hints: (name) => {
+      const { expensive = false, expected } = components[name]!;
+      return { expensive, ...(expected === undefined ? {} : { expected }) };
+    },
     query: async (names, root, visible) => {
       queries.push({ names, root, visible: named(visible) });
-      const facts = names.map((name): [string, SpecFacts] => {
-        const { needs = [], needsLater = needs } = components[name]!;
-        const buildRequires = visible.length === 0 ? needs : needsLater;
-        const packages = packagesOf(name);
-        return [name, { name, version: '1', release: '1', buildRequires, packages, provides: packages, unapplied: [] }];
-      });
-      return new Map(facts);
+      resolve(root, visible);
+      return new Map(
+        names.map((name): [string, SpecFacts | Failure] => {
+          const { needs = [], needsLater = needs, fails, excluded } = components[name]!;
+          if (fails === 'source' || fails === 'parse') return [name, failure(fails, `${name} has no ${fails}`)];
+          const buildRequires = visible.length === 0 ? needs : needsLater;
+          const packages = packagesOf(name);
+          const facts = {
+            name,
+            version: '1',
+            release: '1',
+            buildRequires,
+            packages,
+            provides: packages,
+            unapplied: [],
+          };
+          return [name, { ...facts, ...(excluded === undefined ? {} : { excluded }) }];
+        }),
+      );
     },
     build: async (name, root, visible) => {
+      resolve(root, visible);
       builds.push({ name, root, visible: named(visible) });
-      await Promise.resolve();
-      if (broken.includes(name)) throw new Error(`${name} does not build`);
+      most = Math.max(most, ++running);
+      for (let turn = components[name]!.turns ?? 1; turn > 0; turn--) await Promise.resolve();
+      running--;
+      const { fails, generates = [] } = components[name]!;
+      const round = rounds.get(name) ?? 0;
+      rounds.set(name, round + 1);
+      if (generates[round] !== undefined) return { requires: generates[round]! };
+      if (fails === 'build') return failure('build', `${name} does not build`);
       const packages = packagesOf(name).map((each) => ({ name: each }));
-      return { component: name, packages, cached: false } as unknown as Built;
+      return { component: name, packages, cached: false, log: `${name}.log`, seconds: 1 } as unknown as Built;
     },
   };
-  return { steps, queries, builds };
+  const report = { started: () => {}, settled: () => {}, note: (text: string) => void notes.push(text) };
+  const selected = world.selected ?? Object.keys(components);
+  const result: Schedule = await buildInOrder(selected, steps, { jobs, keepGoing, report });
+  const states = Object.fromEntries([...result.outcomes].map(([name, { state }]) => [name, state]));
+  const whys = Object.fromEntries([...result.outcomes].map(([name, each]) => [name, resultOf(name, each).why]));
+  return { ...result, states, whys, queries, builds, order: builds.map(({ name }) => name), notes, most };
 }
 
-describe('building in order', () => {
-  test('the distribution’s macros come first, and specs are read again with them', async () => {
-    const components = {
-      app: { needs: ['gcc'], needsLater: ['gcc', 'lib-devel'] },
-      lib: { packages: ['lib', 'lib-devel'] },
-      macros: { packages: ['dist-macros'] },
-    };
-    const { steps, queries, builds } = stepsOver(components, ['gcc', 'rpm-build'], ['rpm-build', 'dist-macros']);
-    const { built } = await buildInOrder(['app', 'lib', 'macros'], steps);
+const classOf = (outcome: Outcome | undefined): string | undefined =>
+  outcome?.state === 'failed' || outcome?.state === 'expected' ? outcome.class : undefined;
+
+describe('the order', () => {
+  test('the distribution’s macros come first, and specs are read with them', async () => {
+    const { queries, builds, outcomes } = await schedule({
+      components: {
+        app: { needs: ['gcc'], needsLater: ['gcc', 'lib-devel'] },
+        lib: { packages: ['lib', 'lib-devel'] },
+        macros: { packages: ['dist-macros'] },
+      },
+      inputs: ['gcc', 'rpm-build'],
+      buildRoot: ['rpm-build', 'dist-macros'],
+    });
     expect(queries).toEqual([
-      { names: ['app', 'lib', 'macros'], root: ['rpm-build'], visible: [] },
+      { names: ['macros'], root: ['rpm-build'], visible: [] },
       { names: ['app', 'lib'], root: ['rpm-build', 'dist-macros'], visible: ['macros'] },
     ]);
     expect(builds).toEqual([
@@ -63,49 +136,310 @@ describe('building in order', () => {
       { name: 'lib', root: ['dist-macros', 'rpm-build'], visible: ['macros'] },
       { name: 'app', root: ['dist-macros', 'gcc', 'lib-devel', 'rpm-build'], visible: ['macros', 'lib'] },
     ]);
-    expect([...built.keys()]).toEqual(['macros', 'lib', 'app']);
+    expect([...outcomes.keys()]).toEqual(['macros', 'lib', 'app']);
+  });
+
+  test('macros that only rpm knows to be in a package are found by reading all specs', async () => {
+    const { queries, order } = await schedule({
+      components: { app: {}, macros: { packages: ['dist-macros'] } },
+      buildRoot: ['dist-macros', 'nowhere'],
+    });
+    expect(queries[0]!.names).toEqual(['app', 'macros']);
+    expect(order).toEqual(['macros', 'app']);
+  });
+
+  test('what a package of the buildroot needs, and only another component makes, is built before the rest', async () => {
+    const { order, builds } = await schedule({
+      components: { app: {}, macros: { requires: ['helper'] }, helper: {}, other: {} },
+      selected: ['app'],
+      buildRoot: ['macros'],
+      replacesInputs: false,
+    });
+    expect(order).toEqual(['macros', 'helper', 'app']);
+    expect(builds[2]).toEqual({ name: 'app', root: ['macros'], visible: ['macros', 'helper'] });
   });
 
   test('a component sees what it waits for, directly or not, and nothing else that is built already', async () => {
-    const components = { a: {}, b: { needs: ['a'] }, c: { needs: ['b >= 1'] }, d: {} };
-    const { steps, builds } = stepsOver(components, [], []);
-    await buildInOrder(['d', 'a', 'b', 'c'], steps);
+    const components = { d: {}, a: {}, b: { needs: ['a'] }, c: { needs: ['b >= 1'] } };
+    const { builds } = await schedule({ components });
     const seen = Object.fromEntries(builds.map(({ name, visible }) => [name, [...visible].sort()]));
     expect(seen).toEqual({ a: [], b: ['a'], c: ['a', 'b'], d: [] });
   });
 
-  test('without anything to bootstrap, all are in one group', async () => {
-    const { steps, queries } = stepsOver({ a: {}, b: {} }, ['rpm-build'], ['rpm-build']);
-    await buildInOrder(['a', 'b'], steps);
-    expect(queries[1]).toEqual({ names: ['a', 'b'], root: ['rpm-build'], visible: [] });
+  test('no more than the given number run at once', async () => {
+    const components = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`c${n}`, { turns: 1 + (n % 3) }]));
+    expect((await schedule({ components, jobs: 3 })).most).toBe(3);
+    expect((await schedule({ components, jobs: 1 })).most).toBe(1);
   });
 
-  test('a failure ends it: what waits for it is not built', async () => {
-    const { steps, builds } = stepsOver({ a: {}, b: { needs: ['a'] }, c: { needs: ['b'] } }, [], [], ['b']);
-    await expect(buildInOrder(['a', 'b', 'c'], steps)).rejects.toThrow('b does not build');
-    expect(builds.map(({ name }) => name)).toEqual(['a', 'b']);
-  });
-
-  test('a failure while bootstrapping ends it before the rest is read', async () => {
-    const { steps, queries } = stepsOver({ a: {}, macros: {} }, [], ['macros'], ['macros']);
-    await expect(buildInOrder(['a', 'macros'], steps)).rejects.toThrow('macros does not build');
-    expect(queries).toHaveLength(1);
-  });
-
-  test('a circle is an error before anything of its group is built', async () => {
-    const { steps, builds } = stepsOver({ a: { needs: ['b'] }, b: { needs: ['a'] } }, [], []);
-    await expect(buildInOrder(['a', 'b'], steps)).rejects.toThrow('a → b → a');
-    expect(builds).toEqual([]);
+  test('an expensive component, and what it waits for, start before others', async () => {
+    const components = { a: {}, b: {}, c: { needs: ['d'], expensive: true }, d: {} };
+    expect((await schedule({ components, jobs: 1 })).order).toEqual(['d', 'c', 'a', 'b']);
   });
 });
 
-describe('what some components need', () => {
+describe('what is built for a selection', () => {
   const components = { app: { needs: ['lib'] }, lib: { needs: ['base'] }, base: {}, other: {}, macros: {} };
 
-  test('is what they wait for, and what every buildroot has', async () => {
-    const { steps, builds } = stepsOver(components, [], ['macros']);
-    const needed = await neededFor(['app'], Object.keys(components), steps);
-    expect([...needed].sort()).toEqual(['app', 'base', 'lib', 'macros']);
-    expect(builds).toEqual([]);
+  test('where the project replaces the inputs: all that a build needs and a component makes', async () => {
+    const { states, queries } = await schedule({
+      components,
+      selected: ['app'],
+      inputs: ['lib', 'base'],
+      buildRoot: ['macros'],
+    });
+    expect(Object.keys(states).sort()).toEqual(['app', 'base', 'lib', 'macros']);
+    expect(queries.flatMap(({ names }) => names)).not.toContain('other');
   });
+
+  test('otherwise only what the inputs lack', async () => {
+    const given = { components, selected: ['app'], replacesInputs: false };
+    expect((await schedule({ ...given, inputs: ['lib', 'base'] })).order).toEqual(['app']);
+    expect((await schedule({ ...given, inputs: ['base'] })).order).toEqual(['lib', 'app']);
+    expect((await schedule({ ...given, inputs: [] })).order).toEqual(['base', 'lib', 'app']);
+  });
+
+  test('of selected components one waits for the other, though the inputs have its package', async () => {
+    const given = { components, selected: ['app', 'lib'], replacesInputs: false, inputs: ['lib', 'base'] };
+    expect((await schedule(given)).order).toEqual(['lib', 'app']);
+  });
+
+  test('what a built package needs where it is installed is built too, if the inputs lack it', async () => {
+    const { order, states } = await schedule({
+      components: { app: { needs: ['lib'] }, lib: { requires: ['late'] }, late: {} },
+      selected: ['app'],
+      replacesInputs: false,
+    });
+    expect(order).toEqual(['lib', 'late', 'app']);
+    expect(states).toEqual({ app: 'built', lib: 'built', late: 'built' });
+  });
+
+  test('a generated name is looked for in the package that Fedora’s rules name', async () => {
+    const { order } = await schedule({
+      components: {
+        app: { needs: ['python3dist(foo.bar) >= 1'] },
+        'python-foo': { packages: ['python3-foo-bar', 'python3dist(foo.bar)'] },
+      },
+      selected: ['app'],
+      replacesInputs: false,
+    });
+    expect(order).toEqual(['python-foo', 'app']);
+  });
+});
+
+describe('a failure', () => {
+  const components = {
+    bad: { fails: 'build' },
+    child: { needs: ['bad'] },
+    grandchild: { needs: ['child'] },
+    good: {},
+    nosource: { fails: 'source' },
+    unparsable: { fails: 'parse' },
+  } as const;
+
+  test('with keepGoing is of that component alone: those that wait for it say so, the rest is built', async () => {
+    const { states, whys, outcomes } = await schedule({ components, keepGoing: true });
+    expect(states).toEqual({
+      ...{ bad: 'failed', child: 'waiting', grandchild: 'waiting' },
+      ...{ good: 'built', nosource: 'failed', unparsable: 'failed' },
+    });
+    expect(whys.grandchild).toBe('waiting for bad');
+    expect(['bad', 'nosource', 'unparsable'].map((name) => classOf(outcomes.get(name)))).toEqual([
+      'build',
+      'source',
+      'parse',
+    ]);
+  });
+
+  test('otherwise ends it, after what was running', async () => {
+    const { states, order } = await schedule({
+      components: { bad: { fails: 'build' }, slow: { turns: 5 }, child: { needs: ['bad'] }, other: {} },
+    });
+    expect(order).toEqual(['bad', 'slow']);
+    expect(states).toEqual({ bad: 'failed', slow: 'built', child: 'waiting', other: 'stopped' });
+  });
+
+  test('of the distribution’s macros concerns all', async () => {
+    const { states, whys, queries } = await schedule({
+      components: { a: {}, macros: { fails: 'build' } },
+      buildRoot: ['macros'],
+      keepGoing: true,
+    });
+    expect(states).toEqual({ a: 'waiting', macros: 'failed' });
+    expect(whys.a).toBe('waiting for macros');
+    expect(queries).toHaveLength(1);
+  });
+
+  test('a requirement that nothing provides is one', async () => {
+    const { outcomes, whys } = await schedule({ components: { a: { needs: ['nowhere'] }, b: {} }, keepGoing: true });
+    expect(classOf(outcomes.get('a'))).toBe('buildrequires');
+    expect(whys.a).toMatch(/nowhere/);
+    expect(outcomes.get('b')!.state).toBe('built');
+  });
+
+  test('a fault of Weir itself ends the run', async () => {
+    const components = { a: {} };
+    const broken = schedule({
+      components: new Proxy(components, {
+        get: (target, name, receiver) => {
+          if (name === 'a' && new Error().stack?.includes('build')) throw new TypeError('a fault');
+          return Reflect.get(target, name, receiver) as Given;
+        },
+      }),
+    });
+    await expect(broken).rejects.toThrow('a fault');
+  });
+});
+
+describe('an expected failure', () => {
+  test('is no failure of the run, and stops nothing', async () => {
+    const { states, outcomes, order } = await schedule({
+      components: { a: { fails: 'build', expected: 'needs a GPU' }, b: {}, c: {} },
+      jobs: 1,
+    });
+    expect(states).toEqual({ a: 'expected', b: 'built', c: 'built' });
+    expect(order).toEqual(['a', 'b', 'c']);
+    expect(resultOf('a', outcomes.get('a')!).why).toBe('needs a GPU: a does not build');
+  });
+
+  test('does not cover sources that cannot be fetched', async () => {
+    const { states } = await schedule({ components: { a: { fails: 'source', expected: 'needs a GPU' } } });
+    expect(states).toEqual({ a: 'failed' });
+  });
+
+  test('that does not come is reported', async () => {
+    const { whys } = await schedule({ components: { a: { expected: 'needs a GPU' } } });
+    expect(whys.a).toBe('expected to fail (needs a GPU), but built: remove build.failure.expected');
+  });
+
+  test('keeps those that wait for it from being built, and that is a failure', async () => {
+    const { outcomes, states } = await schedule({
+      components: { a: { fails: 'build', expected: 'x' }, b: { needs: ['a'] } },
+    });
+    expect(states).toEqual({ a: 'expected', b: 'waiting' });
+    expect(new ComponentsError(outcomes).message).toBe('components wait for others whose failure is expected: a');
+  });
+});
+
+describe('a component for another architecture', () => {
+  test('is skipped with rpm’s reason, and nothing waits for it', async () => {
+    const { states, whys } = await schedule({
+      components: { a: { excluded: 'Architecture is not included: x86_64' }, b: { needs: ['a'] } },
+      inputs: ['a'],
+    });
+    expect(states).toEqual({ a: 'skipped', b: 'built' });
+    expect(whys.a).toBe('Architecture is not included: x86_64');
+  });
+});
+
+describe('a cycle', () => {
+  const ring = { a: { needs: ['b'] }, b: { needs: ['c'] }, c: { needs: ['a'] }, d: { needs: ['a'] }, e: {} };
+
+  test('fails its members, each with the shortest one named; others are built', async () => {
+    const { states, whys, order } = await schedule({
+      components: { ...ring, b: { needs: ['c', 'a'] } },
+      keepGoing: true,
+    });
+    expect(states).toEqual({ a: 'failed', b: 'failed', c: 'failed', d: 'waiting', e: 'built' });
+    expect(whys.c).toMatch(/: (a → b → a|b → a → b)$/);
+    expect(order).toEqual(['e']);
+  });
+
+  test('without keepGoing nothing is built', async () => {
+    const { order, whys } = await schedule({ components: ring });
+    expect(order).toEqual([]);
+    expect(whys.a).toBe('build dependency cycle: a → b → c → a');
+  });
+
+  test('is taken apart where the inputs have a package of it', async () => {
+    const { states, builds, notes } = await schedule({ components: ring, inputs: ['c'], jobs: 1 });
+    expect(new Set(Object.values(states))).toEqual(new Set(['built']));
+    expect(builds.map(({ name, visible }) => [name, [...visible].sort().join(' ')])).toEqual([
+      ['b', ''],
+      ['a', 'b'],
+      ['c', 'a b'],
+      ['d', 'a b'],
+      ['e', ''],
+    ]);
+    expect(notes).toEqual([expect.stringContaining('3 components need each other (a → b → c → a)')]);
+  });
+
+  test('that shows only when roots are resolved is one too', async () => {
+    const { states } = await schedule({
+      components: {
+        a: { needs: ['x'] },
+        b: { packages: ['b', 'x'], needs: ['y'] },
+        c: { packages: ['c', 'y'], needs: ['x'] },
+      },
+      selected: ['a'],
+      replacesInputs: false,
+      keepGoing: true,
+    });
+    expect(states).toEqual({ a: 'waiting', b: 'failed', c: 'failed' });
+  });
+
+  test('a component may need its own package of before', async () => {
+    expect((await schedule({ components: { a: { needs: ['a'] } }, inputs: ['a'] })).states).toEqual({ a: 'built' });
+  });
+});
+
+describe('%generate_buildrequires', () => {
+  test('each round has what the one before asked for', async () => {
+    const { builds, states } = await schedule({
+      components: {
+        a: {
+          needs: ['one'],
+          generates: [
+            ['one', 'two'],
+            ['one', 'two', 'three >= 3'],
+          ],
+        },
+      },
+      inputs: ['one', 'two', 'three'],
+    });
+    expect(builds.map(({ root }) => root)).toEqual([['one'], ['one', 'two'], ['one', 'three >= 3', 'two']]);
+    expect(states).toEqual({ a: 'built' });
+  });
+
+  test('may ask for what another component makes', async () => {
+    const { builds } = await schedule({
+      components: { a: { generates: [['lib']] }, lib: {}, b: { generates: [['other']] }, other: {} },
+      selected: ['a', 'b'],
+      replacesInputs: false,
+    });
+    const last = new Map(builds.map((each) => [each.name, each.visible]));
+    expect(Object.fromEntries(last)).toEqual({ a: ['lib'], lib: [], b: ['other'], other: [] });
+  });
+
+  test('fails if it asks for what it has, and if it never ends', async () => {
+    const endless = Array.from({ length: 20 }, (_, round) => [`need${round}`]);
+    const { outcomes, whys, builds } = await schedule({
+      components: { same: { needs: ['x'], generates: [['x']] }, endless: { generates: endless } },
+      inputs: ['x', ...endless.flat()],
+      keepGoing: true,
+    });
+    expect([classOf(outcomes.get('same')), classOf(outcomes.get('endless'))]).toEqual([
+      'buildrequires',
+      'buildrequires',
+    ]);
+    expect(whys.endless).toMatch(/after 10 rounds: need10/);
+    expect(builds.filter(({ name }) => name === 'endless')).toHaveLength(11);
+  });
+});
+
+test('the error of a run is that of the component if one failed, else it counts them', async () => {
+  const one = await schedule({ components: { a: { fails: 'build' }, b: { needs: ['a'] } } });
+  expect(new ComponentsError(one.outcomes)).toMatchObject({
+    code: 'made-up',
+    message: 'a does not build',
+    where: { component: 'a' },
+  });
+  const two = await schedule({ components: { a: { fails: 'build' }, b: { fails: 'source' }, c: {} }, keepGoing: true });
+  const error = new ComponentsError(two.outcomes);
+  expect(error).toMatchObject({ code: 'components-failed', message: '2 of 3 components failed: b, a' });
+  expect(error.results.map(({ component, state }) => `${component} ${state}`)).toEqual([
+    'b failed',
+    'a failed',
+    'c built',
+  ]);
 });

@@ -1,0 +1,284 @@
+import { totalmem } from 'node:os';
+import { WeirError } from '../base/errors.ts';
+import type { Built, MoreRequires } from '../build/rpmbuild.ts';
+import type { SpecFacts } from '../build/specquery.ts';
+import { UnmetError } from '../repo/resolve.ts';
+import { reachable, shortestCycle, tangles } from './order.ts';
+import { causesOf, type Failure, type Outcome } from './outcome.ts';
+import { requiredNames } from './requirement.ts';
+import type { Run } from './run.ts';
+
+/** Rounds of `%generate_buildrequires` before a component fails, as in mock. */
+const mostRounds = 10;
+
+/** Memory that an expensive build is given: as many as fit run at the same time, one at least. */
+const expensiveBytes = 16 * 2 ** 30;
+const mostExpensive = Math.max(1, Math.floor(totalmem() / expensiveBytes));
+
+interface Node {
+  readonly name: string;
+  readonly facts: SpecFacts;
+  /** What `%generate_buildrequires` printed so far. */
+  readonly generated: string[];
+  rounds: number;
+  running: boolean;
+}
+
+/** What a group builds in, and which requirements it waits for. */
+export interface GroupSettings {
+  /** Packages of the root in which specs are read. */
+  readonly root: readonly string[];
+  /** Built components whose packages every root of the group can have. */
+  readonly base: readonly string[];
+  /** Whether a component that makes something another needs is built before it, though the inputs may have it. */
+  readonly builds: (maker: string) => boolean;
+}
+
+/**
+ * Components that are built together: a graph that grows. A component waits for those of the group that make what its spec needs.
+ * What then is still missing is only known when its root is resolved, or from `%generate_buildrequires`; whatever makes that joins
+ * the group.
+ */
+export class Group {
+  readonly #run: Run;
+  readonly #settings: GroupSettings;
+  readonly #nodes = new Map<string, Node>();
+  readonly #seen = new Set<string>();
+  readonly #waits = new Map<string, Set<string>>();
+  /** The requirements for which one waits for another. */
+  readonly #because = new Map<string, Set<string>>();
+  #early = new Set<string>();
+  #bug: { readonly error: unknown } | undefined;
+
+  constructor(run: Run, settings: GroupSettings) {
+    this.#run = run;
+    this.#settings = settings;
+  }
+
+  /** Names of all components that joined. */
+  get names(): readonly string[] {
+    return [...this.#seen];
+  }
+
+  /** Reads specs and adds the components with all that they wait for. @throws UnmetError if the root cannot be resolved */
+  async add(names: Iterable<string>): Promise<void> {
+    const run = this.#run;
+    const settings = this.#settings;
+    let next = [...names].filter((name) => !this.#seen.has(name));
+    while (next.length > 0) {
+      for (const name of next) this.#seen.add(name);
+      const facts = await run.steps.query(next, settings.root, run.builtOf(settings.base));
+      const fresh: Node[] = [];
+      for (const name of next) {
+        const node = this.#enter(name, facts.get(name)!);
+        if (node !== undefined) fresh.push(node);
+      }
+      const more = new Set<string>();
+      for (const node of fresh) {
+        for (const maker of await this.#link(node, node.facts.buildRequires, false)) {
+          if (!this.#seen.has(maker)) more.add(maker);
+        }
+      }
+      next = [...more];
+    }
+    this.#untangle();
+    const expensive = [...this.#nodes.keys()].filter((name) => run.steps.hints(name).expensive);
+    this.#early = reachable(this.#waits, expensive);
+  }
+
+  #enter(name: string, facts: SpecFacts | Failure): Node | undefined {
+    if ('error' in facts) {
+      this.#run.fail(name, facts);
+      return undefined;
+    }
+    this.#run.learn(name, facts);
+    if (facts.excluded !== undefined) {
+      this.#run.settle(name, { state: 'skipped', why: facts.excluded });
+      return undefined;
+    }
+    const node = { name, facts, generated: [], rounds: 0, running: false };
+    this.#nodes.set(name, node);
+    this.#waits.set(name, new Set());
+    return node;
+  }
+
+  /** Lets a component wait for those that make what it needs. @param lacking the inputs lack it @returns new makers */
+  async #link(node: Node, needs: readonly string[], lacking: boolean): Promise<string[]> {
+    const waits = this.#waits.get(node.name)!;
+    const { base, builds } = this.#settings;
+    const added: string[] = [];
+    for (const need of needs) {
+      const makers = await this.#run.makersOf(need, lacking, builds);
+      for (const maker of makers) {
+        if (maker === node.name || base.includes(maker) || this.#run.outcomes.get(maker)?.state === 'skipped') continue;
+        if (!waits.has(maker)) added.push(maker);
+        waits.add(maker);
+        const edge = `${node.name} ${maker}`;
+        this.#because.set(edge, (this.#because.get(edge) ?? new Set()).add(need));
+      }
+    }
+    return added;
+  }
+
+  /**
+   * Takes apart components that wait for each other: where the inputs have what one needs of another, it is built with that.
+   * Cycles that are left fail, each with the shortest one named.
+   */
+  #untangle(): void {
+    const { steps, report, outcomes } = this.#run;
+    const pending = (): Map<string, Set<string>> => new Map([...this.#waits].filter(([name]) => !outcomes.has(name)));
+    for (const group of tangles(pending())) {
+      const members = new Set(group);
+      const cycle = shortestCycle(this.#waits, group);
+      let cut = 0;
+      for (const name of group) {
+        const waits = this.#waits.get(name)!;
+        for (const other of [...waits].filter((each) => members.has(each))) {
+          const needs = [...this.#because.get(`${name} ${other}`)!];
+          if (!needs.flatMap(requiredNames).every(steps.inInputs)) continue;
+          waits.delete(other);
+          cut++;
+        }
+      }
+      if (cut > 0 && cycle !== undefined) {
+        report.note(
+          `${group.length} components need each other (${cycle.join(' → ')}): they are built with the inputs' packages`,
+        );
+      }
+    }
+    const left = pending();
+    for (const group of tangles(left)) this.#failCycle(shortestCycle(left, group)!, group);
+  }
+
+  #failCycle(cycle: readonly string[], members: readonly string[]): void {
+    for (const name of members) {
+      if (this.#run.outcomes.has(name)) continue;
+      const error = new WeirError('build-cycle', `build dependency cycle: ${cycle.join(' → ')}`, {
+        where: { component: name },
+        hint: 'remove one of the build requirements with an overlay, or add a repository that has one of the packages',
+      });
+      this.#run.fail(name, { class: 'cycle', error });
+    }
+  }
+
+  /** Builds until nothing more can be built. Failures are outcomes; only faults of Weir itself are thrown. */
+  async build(): Promise<void> {
+    const running = new Set<Promise<void>>();
+    for (;;) {
+      this.#settleWaiting();
+      for (const node of this.#startable(running.size)) {
+        node.running = true;
+        const job: Promise<void> = this.#attempt(node)
+          .catch((error: unknown) => {
+            this.#bug ??= { error };
+          })
+          .finally(() => {
+            node.running = false;
+            running.delete(job);
+          });
+        running.add(job);
+      }
+      if (running.size === 0) break;
+      await Promise.race(running);
+    }
+    if (this.#bug !== undefined) throw this.#bug.error;
+    for (const name of this.#nodes.keys()) {
+      if (!this.#run.outcomes.has(name)) this.#run.settle(name, { state: 'stopped' });
+    }
+  }
+
+  /** The next components to start, those that an expensive one waits for first. @param running how many are running */
+  #startable(running: number): Node[] {
+    const run = this.#run;
+    if (run.stopped || this.#bug !== undefined) return [];
+    const ready = [...this.#nodes.values()].filter(
+      ({ name, running: busy }) =>
+        !busy &&
+        !run.outcomes.has(name) &&
+        [...this.#waits.get(name)!].every((other) => run.outcomes.get(other)?.state === 'built'),
+    );
+    ready.sort((a, b) => Number(this.#early.has(b.name)) - Number(this.#early.has(a.name)));
+    const isExpensive = ({ name }: Node): boolean => run.steps.hints(name).expensive;
+    let expensive = [...this.#nodes.values()].filter((node) => node.running && isExpensive(node)).length;
+    const chosen: Node[] = [];
+    for (const node of ready) {
+      if (running + chosen.length >= run.jobs) break;
+      if (isExpensive(node) && expensive++ >= mostExpensive) continue;
+      chosen.push(node);
+    }
+    return chosen;
+  }
+
+  /** Settles components that wait for one that failed, until no more do. */
+  #settleWaiting(): void {
+    const { outcomes } = this.#run;
+    let changed = true;
+    while (changed) {
+      changed = false;
+      for (const { name, running } of this.#nodes.values()) {
+        if (running || outcomes.has(name)) continue;
+        const waits = this.#waits.get(name)!;
+        const causes = new Set<string>();
+        for (const other of waits) {
+          const outcome = outcomes.get(other);
+          if (outcome?.state === 'skipped') waits.delete(other);
+          for (const cause of outcome === undefined ? [] : causesOf(other, outcome)) causes.add(cause);
+        }
+        if (causes.size === 0) continue;
+        this.#run.settle(name, { state: 'waiting', waitsFor: [...causes].sort() });
+        changed = true;
+      }
+    }
+  }
+
+  async #attempt(node: Node): Promise<void> {
+    const run = this.#run;
+    const { name, facts, generated } = node;
+    // It sees the packages that it waits for and no others, even if others are built already. Else its buildroot, and so its
+    // digest, would depend on timing.
+    const visible = [...new Set([...this.#settings.base, ...reachable(this.#waits, this.#waits.get(name)!)])];
+    const built = run.builtOf(visible);
+    const root = [...new Set([...run.availableRoot(built), ...facts.buildRequires, ...generated])].sort();
+    run.report.started(name);
+    let result: Built | MoreRequires | Failure;
+    try {
+      result = await run.steps.build(name, root, built);
+    } catch (error) {
+      if (!(error instanceof UnmetError)) throw error;
+      if (!(await this.#wait(node, error.unmet, true))) run.fail(name, { class: 'buildrequires', error });
+      return;
+    }
+    if ('error' in result) run.fail(name, result);
+    else if ('packages' in result) run.settle(name, builtOutcome(result, run.steps.hints(name).expected));
+    else await this.#nextRound(node, result.requires, root);
+  }
+
+  async #nextRound(node: Node, requires: readonly string[], root: readonly string[]): Promise<void> {
+    const asked = requires.filter((need) => !root.includes(need));
+    node.generated.push(...asked);
+    if (asked.length > 0 && ++node.rounds <= mostRounds) {
+      await this.#wait(node, asked, false);
+      return;
+    }
+    const what =
+      asked.length === 0
+        ? `the buildroot lacks what %generate_buildrequires asks for, though it was installed: ${requires.join(', ')}`
+        : `%generate_buildrequires still asks for more after ${mostRounds} rounds: ${asked.join(', ')}`;
+    const error = new WeirError('missing-buildrequires', what, {
+      where: { component: node.name },
+      hint: 'see %generate_buildrequires in the spec: its output must not grow without end',
+    });
+    this.#run.fail(node.name, { class: 'buildrequires', error });
+  }
+
+  /** Waits for what makes these too. @returns whether there is anything new to wait for */
+  async #wait(node: Node, needs: readonly string[], lacking: boolean): Promise<boolean> {
+    const makers = await this.#link(node, needs, lacking);
+    await this.add(makers);
+    return makers.length > 0;
+  }
+}
+
+function builtOutcome(built: Built, expected: string | undefined): Outcome {
+  return { state: 'built', built, ...(expected === undefined ? {} : { unexpected: expected }) };
+}

@@ -1,0 +1,134 @@
+import { readFileSync, statSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { sha256 } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { writeAtomic } from '../base/files.ts';
+import { codeDigest } from '../engine/code-digest.ts';
+import { renderedDir } from '../overlay/render.ts';
+import type { ResolvedComponent } from '../project/model/component.ts';
+import { renderedSpecsDir } from '../project/paths.ts';
+import { localPath } from '../sources/git.ts';
+import { upstreamAddress } from '../sources/upstream.ts';
+import { parseSpec } from '../spec/parse.ts';
+import { expandPlain, plainMacros, requirements, tags, tagValue } from '../spec/query.ts';
+import type { ProjectWorkspace } from '../workspace/workspace.ts';
+import { requiredNames } from './requirement.ts';
+
+/** Finds components by a name that their packages have or provide, as their specs' text says it: no macro of the distribution is known. */
+export type Makers = (name: string) => Promise<readonly string[]>;
+
+/**
+ * The makers of a project's packages. A component's own name is its default package; other names are in its rendered spec, its local
+ * spec, or the spec in a dist-git folder of this machine. Few specs are read for `NAME` and `NAME-devel`; for any other name all are,
+ * once: the cache keeps the names with the files' stamps.
+ */
+export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' | 'cache'>): Makers {
+  const { components } = project;
+  const specs = renderedSpecsDir(project);
+  const placesOf = (component: ResolvedComponent): string[] => {
+    const { name, spec } = component;
+    const places = [join(specs, renderedDir(name), `${name}.spec`)];
+    if (spec?.type === 'local') places.push(spec.path);
+    if (spec?.type === 'upstream') {
+      for (const address of upstreamAddress(component, project)) {
+        const folder = localPath(address);
+        if (folder !== undefined) places.push(join(folder, `${spec.name}.spec`));
+      }
+    }
+    return places;
+  };
+  let all: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
+  return async (name) => {
+    if (components.has(name)) return [name];
+    for (let stem = name; all === undefined && stem.includes('-'); ) {
+      stem = stem.slice(0, stem.lastIndexOf('-'));
+      const component = components.get(stem);
+      if (component === undefined) continue;
+      const names = placesOf(component).flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path)));
+      if (names.includes(name)) return [stem];
+    }
+    all ??= readAll(components.values(), placesOf, join(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`));
+    return (await all).get(name) ?? [];
+  };
+}
+
+/** What the cache keeps: the code that read the specs, and each file's stamp and names. */
+interface Kept {
+  readonly code: string;
+  readonly specs: Readonly<Record<string, readonly [stamp: string, names: readonly string[]]>>;
+}
+
+async function readAll(
+  components: Iterable<ResolvedComponent>,
+  placesOf: (component: ResolvedComponent) => readonly string[],
+  path: string,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const code = codeDigest(import.meta.url);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const before = parseKept(text, code);
+  const now: Record<string, readonly [string, readonly string[]]> = {};
+  const makers = new Map<string, string[]>();
+  for (const component of components) {
+    for (const place of placesOf(component)) {
+      const stamp = stampOf(place);
+      if (stamp === undefined) continue;
+      const known = before[place];
+      const names = known?.[0] === stamp ? known[1] : namesOfFile(place);
+      now[place] = [stamp, names];
+      for (const name of names) {
+        const those = makers.get(name) ?? [];
+        if (!those.includes(component.name)) makers.set(name, [...those, component.name]);
+      }
+    }
+  }
+  const after = JSON.stringify({ code, specs: now } satisfies Kept);
+  if (after !== text) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeAtomic(path, after);
+  }
+  return makers;
+}
+
+/** A file that is cut off, or another version's, holds nothing. */
+function parseKept(text: string, code: string): Kept['specs'] {
+  try {
+    const kept = JSON.parse(text) as Partial<Kept>;
+    return kept.code === code && kept.specs !== undefined ? kept.specs : {};
+  } catch {
+    return {};
+  }
+}
+
+function stampOf(path: string): string | undefined {
+  const info = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return info?.isFile() === true ? `${info.ino} ${info.size} ${info.mtimeNs}` : undefined;
+}
+
+function namesOfFile(path: string): string[] {
+  try {
+    return namesInSpec(readFileSync(path));
+  } catch (error) {
+    throw new WeirError('unreadable-spec', `cannot read ${path}`, {
+      hint: 'check the permissions of the file and of its parent directories',
+      cause: error,
+    });
+  }
+}
+
+/** Names of a spec's packages and what they provide, sorted; without those that hold macros which the text does not define. */
+export function namesInSpec(text: string | Uint8Array): string[] {
+  const spec = parseSpec(text);
+  const macros = plainMacros(spec);
+  const main = expandPlain(tagValue(spec, 'Name') ?? '', macros);
+  const names = [main];
+  for (const { key, package: own, wholeName } of spec.sections) {
+    if (key !== '%package' || own === '') continue;
+    const expanded = expandPlain(own, macros);
+    names.push(wholeName ? expanded : `${main}-${expanded}`);
+  }
+  for (const { value } of tags(spec, { name: 'Provides' })) {
+    for (const provided of requirements(expandPlain(value, macros))) names.push(...requiredNames(provided));
+  }
+  return [...new Set(names)].filter((name) => name !== '' && !name.includes('%')).sort();
+}

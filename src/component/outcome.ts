@@ -1,0 +1,130 @@
+import { WeirError } from '../base/errors.ts';
+import type { Built } from '../build/rpmbuild.ts';
+
+/**
+ * What a component failed at: fetching its sources, applying its overlays, rpm reading its spec, another fault while rpm read it, a
+ * build requirement that nothing provides, rpmbuild, or components that wait for each other.
+ */
+export type FailureClass = 'source' | 'render' | 'parse' | 'query' | 'buildrequires' | 'build' | 'cycle';
+
+/** A component that failed, and at what. */
+export interface Failure {
+  readonly class: FailureClass;
+  readonly error: WeirError;
+  /** Path of the whole build log, if there is one. */
+  readonly log?: string;
+}
+
+/** Errors that concern the machine or the cache, so that no other component would do better. */
+const concernAll = new Set(['interrupted', 'bad-blob', 'missing-blob', 'no-space', 'too-many-files']);
+
+/** An error as the failure of one component. @throws the error itself if it concerns all, or is a fault of Weir */
+export function failureOf(failsAt: FailureClass, error: unknown): Failure {
+  if (!(error instanceof WeirError) || concernAll.has(error.code)) throw error;
+  return { class: failsAt, error };
+}
+
+/** What became of a component in a run. */
+export type Outcome =
+  /** @param unexpected why its build was expected to fail */
+  | { readonly state: 'built'; readonly built: Built; readonly unexpected?: string }
+  | ({ readonly state: 'failed' } & Failure)
+  /** It failed, as `build.failure.expected` says. */
+  | ({ readonly state: 'expected'; readonly reason: string } & Failure)
+  /** Its spec does not build for this architecture. */
+  | { readonly state: 'skipped'; readonly why: string }
+  /** @param waitsFor the components that failed, or were skipped by a failure */
+  | { readonly state: 'waiting'; readonly waitsFor: readonly string[] }
+  /** Not begun, because another component failed before. */
+  | { readonly state: 'stopped' };
+
+/** One line of the table at the end of a run. */
+export interface ComponentResult {
+  readonly component: string;
+  readonly state: 'built' | 'cached' | 'failed' | 'expected' | 'skipped' | 'waiting' | 'stopped';
+  readonly class?: FailureClass;
+  /** One line. */
+  readonly why?: string;
+  readonly waitsFor?: readonly string[];
+  readonly log?: string;
+  /** Seconds that rpmbuild took, in this run or an earlier one. */
+  readonly seconds?: number;
+}
+
+/** An outcome as the table and `--json` show it. */
+export function resultOf(component: string, outcome: Outcome): ComponentResult {
+  switch (outcome.state) {
+    case 'built': {
+      const { cached, log, seconds } = outcome.built;
+      const why = outcome.unexpected;
+      return {
+        ...{ component, state: cached ? 'cached' : 'built', log, seconds },
+        ...(why === undefined ? {} : { why: `expected to fail (${why}), but built: remove build.failure.expected` }),
+      };
+    }
+    case 'failed':
+      return { component, state: 'failed', class: outcome.class, why: reason(outcome.error), ...logOf(outcome) };
+    case 'expected': {
+      const why = `${outcome.reason}: ${reason(outcome.error)}`;
+      return { component, state: 'expected', class: outcome.class, why, ...logOf(outcome) };
+    }
+    case 'skipped':
+      return { component, state: 'skipped', why: outcome.why };
+    case 'waiting':
+      return {
+        ...{ component, state: 'waiting', waitsFor: outcome.waitsFor },
+        why: `waiting for ${outcome.waitsFor.join(', ')}`,
+      };
+    case 'stopped':
+      return { component, state: 'stopped', why: 'not started, because another component failed' };
+  }
+}
+
+/** Whether an outcome makes the run fail: something that should have been built was not. */
+export function isFailure(outcome: Outcome): boolean {
+  return ['failed', 'waiting', 'stopped'].includes(outcome.state);
+}
+
+/** The components because of which those that wait for this one are not built. */
+export function causesOf(name: string, outcome: Outcome): readonly string[] {
+  if (outcome.state === 'waiting') return outcome.waitsFor;
+  return isFailure(outcome) || outcome.state === 'expected' ? [name] : [];
+}
+
+/** A run in which something that should have been built was not. */
+export class ComponentsError extends WeirError {
+  readonly results: readonly ComponentResult[];
+
+  /** @param outcomes with a failure; the error is that of the component if only one failed */
+  constructor(outcomes: ReadonlyMap<string, Outcome>) {
+    const failed = [...outcomes].flatMap(([name, each]) =>
+      each.state === 'failed' ? [{ name, error: each.error }] : [],
+    );
+    const causes = [...outcomes].flatMap(([name, each]) => (each.state === 'expected' ? [name] : []));
+    const [first] = failed;
+    if (first !== undefined && failed.length === 1) {
+      const { code, message, where, hint, details, others, exit, cause } = first.error;
+      const place = where === undefined ? { component: first.name } : { component: first.name, ...where };
+      super(code, message, { where: place, details, others, exit, cause, ...(hint === undefined ? {} : { hint }) });
+    } else {
+      const names = failed.length === 0 ? causes : failed.map(({ name }) => name);
+      const which = `${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`;
+      const message =
+        failed.length === 0
+          ? `components wait for others whose failure is expected: ${which}`
+          : `${failed.length} of ${outcomes.size} components failed: ${which}`;
+      super('components-failed', message, { hint: 'weir component log NAME shows the log of a failed build' });
+    }
+    this.results = [...outcomes].map(([name, outcome]) => resultOf(name, outcome));
+  }
+}
+
+/** One line: the message, and the first line of the details that names an error. */
+function reason(error: WeirError): string {
+  const said = error.details.map((line) => line.trim()).find((line) => /^error: |\berror:/i.test(line));
+  return said === undefined || error.message.includes(said) ? error.message : `${error.message}: ${said}`;
+}
+
+function logOf({ log }: Failure): { readonly log?: string } {
+  return log === undefined ? {} : { log };
+}

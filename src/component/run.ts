@@ -1,0 +1,142 @@
+import type { Built, MoreRequires } from '../build/rpmbuild.ts';
+import type { SpecFacts } from '../build/specquery.ts';
+import { type Failure, isFailure, type Outcome } from './outcome.ts';
+import { likelyPackages, requiredNames } from './requirement.ts';
+
+/** The steps of a build in order. Components are identified by name; `visible` are those whose packages a root may have. */
+export interface BuildSteps {
+  /** Packages that every buildroot has. */
+  readonly buildRoot: readonly string[];
+  /** Whether the inputs have a package of that name, as far as that is known without resolving. */
+  readonly inInputs: (name: string) => boolean;
+  /** Whether the project's packages stand in for the inputs': then whatever a build needs and a component makes is built first. */
+  readonly replacesInputs: boolean;
+  /** Components, selected or not, whose specs say that they make a package or provide a name, without asking rpm. */
+  readonly makersOf: (name: string) => Promise<readonly string[]>;
+  /** Reads specs with rpm, in a root with these packages. @throws UnmetError if there is no such root */
+  readonly query: (
+    names: readonly string[],
+    root: readonly string[],
+    visible: readonly Built[],
+  ) => Promise<ReadonlyMap<string, SpecFacts | Failure>>;
+  /** Builds one component, in a root with these packages. @throws UnmetError if there is no such root */
+  readonly build: (
+    name: string,
+    root: readonly string[],
+    visible: readonly Built[],
+  ) => Promise<Built | MoreRequires | Failure>;
+  /** @returns `expected`: why the build is known to fail */
+  readonly hints: (name: string) => { readonly expensive: boolean; readonly expected?: string };
+}
+
+export interface ScheduleOptions {
+  /** How many components are built at the same time. */
+  readonly jobs: number;
+  /** Builds what does not wait for a failed component; otherwise nothing is started after the first failure. */
+  readonly keepGoing: boolean;
+  readonly report: Report;
+}
+
+/** Told of what happens, for the progress line. */
+export interface Report {
+  readonly started: (name: string) => void;
+  readonly settled: (name: string, outcome: Outcome) => void;
+  readonly note: (text: string) => void;
+}
+
+/** What became of every component that was selected or that a selected one waits for, and what rpm says of the specs that were read. */
+export interface Schedule {
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly facts: ReadonlyMap<string, SpecFacts>;
+}
+
+/** A run of `buildInOrder`: what its groups share. */
+export class Run implements Schedule {
+  readonly outcomes = new Map<string, Outcome>();
+  readonly facts = new Map<string, SpecFacts>();
+  readonly steps: BuildSteps;
+  readonly report: Report;
+  readonly jobs: number;
+  /** Whether nothing new is to be started. */
+  stopped = false;
+  readonly #keepGoing: boolean;
+  /** By the names of packages, and of what they provide; of two components the one that was read last. */
+  readonly #makers = new Map<string, string>();
+  readonly #providers = new Map<string, string>();
+
+  constructor(steps: BuildSteps, { jobs, keepGoing, report }: ScheduleOptions) {
+    this.steps = steps;
+    this.report = report;
+    this.jobs = jobs;
+    this.#keepGoing = keepGoing;
+  }
+
+  settle(name: string, outcome: Outcome): void {
+    this.outcomes.set(name, outcome);
+    this.report.settled(name, outcome);
+    if (isFailure(outcome) && !this.#keepGoing) this.stopped = true;
+  }
+
+  /** Settles a failure, or an expected one: sources that cannot be fetched are no failure of the build. */
+  fail(name: string, failure: Failure): void {
+    const { expected } = this.steps.hints(name);
+    if (expected === undefined || failure.class === 'source') this.settle(name, { state: 'failed', ...failure });
+    else this.settle(name, { state: 'expected', reason: expected, ...failure });
+  }
+
+  /** Notes what rpm says of a spec. */
+  learn(name: string, facts: SpecFacts): void {
+    this.facts.set(name, facts);
+    for (const each of facts.packages) this.#makers.set(each, name);
+    for (const each of facts.provides) this.#providers.set(each, name);
+  }
+
+  builtOf(names: readonly string[]): Built[] {
+    return names.flatMap((name) => {
+      const outcome = this.outcomes.get(name);
+      return outcome?.state === 'built' ? [outcome.built] : [];
+    });
+  }
+
+  /** What the buildroot can have so far: the first builds add the distribution's own packages. */
+  availableRoot(built: readonly Built[]): string[] {
+    const { buildRoot, inInputs } = this.steps;
+    const packages = new Set(built.flatMap((each) => each.packages.map((pkg) => pkg.name)));
+    return buildRoot.filter((name) => inInputs(name) || packages.has(name));
+  }
+
+  /**
+   * Components that make what provides a requirement.
+   * @param lacking no repository has it: any component will do
+   * @param builds otherwise only these are built for it
+   */
+  async makersOf(requirement: string, lacking: boolean, builds: (name: string) => boolean): Promise<string[]> {
+    const { makersOf, replacesInputs } = this.steps;
+    const found = new Set<string>();
+    for (const name of requiredNames(requirement)) {
+      const makers = await this.#makersOfName(name, makersOf, lacking || replacesInputs);
+      const guessed = makers.length > 0 || (!lacking && replacesInputs) ? [] : likelyPackages(name);
+      for (const guess of guessed) {
+        if (makers.length === 0) makers.push(...(await this.#makersOfName(guess, makersOf, lacking)));
+      }
+      for (const maker of makers) if (lacking || builds(maker)) found.add(maker);
+    }
+    return [...found];
+  }
+
+  /** Components that make what no repository has. */
+  async makersOfAll(requirements: readonly string[]): Promise<string[]> {
+    const found = new Set<string>();
+    for (const requirement of requirements) {
+      for (const maker of await this.makersOf(requirement, true, () => true)) found.add(maker);
+    }
+    return [...found];
+  }
+
+  /** @param others looks at specs that rpm has not read too */
+  async #makersOfName(name: string, makersOf: BuildSteps['makersOf'], others: boolean): Promise<string[]> {
+    const known = this.#makers.get(name) ?? this.#providers.get(name);
+    if (known !== undefined) return [known];
+    return others ? (await makersOf(name)).filter((maker) => !this.facts.has(maker)) : [];
+  }
+}

@@ -1,0 +1,85 @@
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { namesInSpec, openMakers } from '../../src/component/makers.ts';
+import { loadProject } from '../../src/project/load.ts';
+import type { ProjectWorkspace } from '../../src/workspace/workspace.ts';
+
+describe('names in a spec', () => {
+  test('packages and provides, with macros that the text defines', () => {
+    const spec = `%global major 3
+Name: python%{major}-foo
+Provides: foo = %{version}, python%{major}-%{unknown}
+%description
+%package doc
+%package -n foo-tools
+Provides: /usr/bin/foo
+%files
+`;
+    expect(namesInSpec(spec)).toEqual(['/usr/bin/foo', 'foo', 'foo-tools', 'python3-foo', 'python3-foo-doc']);
+  });
+
+  test('the branches of conditionals count all', () => {
+    expect(namesInSpec('Name: a\n%if 0\n%package x\n%else\n%package y\n%endif\n')).toEqual(['a', 'a-x', 'a-y']);
+  });
+});
+
+describe('the makers of a project', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'weir-makers-'));
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  const write = async (path: string, text: string): Promise<void> => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+
+  const open = async () => {
+    const project = await loadProject(root);
+    return openMakers({ project, cache: join(root, 'cache') } as Pick<ProjectWorkspace, 'project' | 'cache'>);
+  };
+
+  test('are found by component name, by rendered spec, and by local spec', async () => {
+    await write(
+      'weir.toml',
+      `[distros.up]
+default-version = "1"
+dist-git-base-uri = "${root}/git/$pkg"
+[distros.up.versions.1]
+release-ver = "1"
+[components.bash]
+spec = { type = "upstream", upstream-distro = { name = "up" } }
+[components.zsh]
+spec = { type = "upstream", upstream-distro = { name = "up" } }
+[components.own]
+spec = { type = "local", path = "own.spec" }
+`,
+    );
+    await write('specs/b/bash/bash.spec', 'Name: bash\n%package devel\n%package -n shells\n');
+    await write('git/zsh/zsh.spec', 'Name: zsh\n%package html\n');
+    await write('own.spec', 'Name: own\nProvides: pkgconfig(own)\n');
+    const makersOf = await open();
+    expect(await makersOf('zsh')).toEqual(['zsh']);
+    expect(await makersOf('bash-devel')).toEqual(['bash']);
+    expect(await readdir(root)).not.toContain('cache');
+    expect(await makersOf('shells')).toEqual(['bash']);
+    expect(await makersOf('pkgconfig(own)')).toEqual(['own']);
+    expect(await makersOf('zsh-html')).toEqual(['zsh']);
+    expect(await makersOf('bash-doc')).toEqual([]);
+  });
+
+  test('a spec that changed is read again, others come from the cache', async () => {
+    await write('weir.toml', '[components.a]\nspec = { type = "local", path = "a.spec" }\n');
+    await write('a.spec', 'Name: a\nProvides: one\n');
+    expect(await (await open())('one')).toEqual(['a']);
+    await write('a.spec', 'Name: a\nProvides: two\n');
+    await utimes(join(root, 'a.spec'), 1, 1);
+    expect(await (await open())('one')).toEqual([]);
+    expect(await (await open())('two')).toEqual(['a']);
+    await writeFile(join(root, 'cache/makers', (await readdir(join(root, 'cache/makers')))[0]!), '{"code": tru');
+    expect(await (await open())('two')).toEqual(['a']);
+  });
+});
