@@ -1,13 +1,20 @@
 import { WeirError } from '../../src/base/errors.ts';
 import { archiveTargets } from './archives.ts';
 import { imageTargets } from './images.ts';
+import { mockTargets } from './mock.ts';
 import { inputOf } from './mutate.ts';
 import { packageTargets } from './packages.ts';
 import { randomOf } from './random.ts';
 import type { Target } from './target.ts';
 import { textTargets } from './texts.ts';
 
-export const targets: readonly Target[] = [...archiveTargets, ...packageTargets, ...textTargets, ...imageTargets];
+export const targets: readonly Target[] = [
+  ...archiveTargets,
+  ...packageTargets,
+  ...textTargets,
+  ...mockTargets,
+  ...imageTargets,
+];
 
 /** Result of one input: read, rejected with a WeirError, or a crash. */
 export type Outcome = 'read' | 'refused' | { readonly crash: unknown };
