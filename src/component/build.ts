@@ -36,6 +36,11 @@ export interface BuildOptions {
   readonly keepGoing?: boolean;
   /** Skips `%check` of every component. */
   readonly noCheck?: boolean;
+  /**
+   * Whether a build that needs what a component makes waits for that component, though the inputs have it: true by default, because
+   * packages of the distribution replace the seed's. Otherwise that holds only among the components in `only`.
+   */
+  readonly replacesInputs?: boolean;
 }
 
 /**
@@ -147,7 +152,7 @@ function buildSteps({ workspace, toolbox, seed, key, shelf, options, stage }: St
   return {
     buildRoot: release.buildRoot,
     inInputs: (name) => name.startsWith('@') || seed.source.names.has(name),
-    replacesInputs: true,
+    replacesInputs: options.replacesInputs ?? true,
     makersOf: openMakers(workspace),
     hints: (name) => {
       const { expensive, failure } = project.components.get(name)!.build;

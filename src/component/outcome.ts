@@ -119,10 +119,13 @@ export class ComponentsError extends WeirError {
   }
 }
 
-/** One line: the message, and the first line of the details that names an error. */
-function reason(error: WeirError): string {
-  const said = error.details.map((line) => line.trim()).find((line) => /^error: |\berror:/i.test(line));
-  return said === undefined || error.message.includes(said) ? error.message : `${error.message}: ${said}`;
+/** One line: the message, and of a log's last lines the one that most likely says why. */
+function reason({ message, details }: WeirError): string {
+  const lines = details.map((line) => line.trim()).filter((line) => line !== '' && !message.includes(line));
+  // rpmbuild ends with this and what follows from it; the command before it failed.
+  const end = lines.findIndex((line) => /^error: Bad exit status from /.test(line));
+  const said = end > 0 ? lines[end - 1] : lines.find((line) => /\berror: /i.test(line));
+  return said === undefined ? message : `${message}: ${said}`;
 }
 
 function logOf({ log }: Failure): { readonly log?: string } {

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { WeirError } from '../../src/base/errors.ts';
+import { failureOf, type Outcome, resultOf } from '../../src/component/outcome.ts';
+
+const why = (message: string, details: readonly string[]): string | undefined =>
+  resultOf('demo', { state: 'failed', class: 'build', error: new WeirError('build-failed', message, { details }) }).why;
+
+describe('the line of why', () => {
+  test('is the command before rpmbuild’s own last lines', () => {
+    const log = ['+ make', 'main.c:1: error: no such thing', 'make: *** [main.o] Error 1'];
+    const end = ['error: Bad exit status from /var/tmp/rpm-tmp.x (%build)', 'RPM build errors:'];
+    expect(why('rpmbuild failed in %build', [...log, ...end])).toBe(
+      'rpmbuild failed in %build: make: *** [main.o] Error 1',
+    );
+  });
+
+  test('is the first error of other tools', () => {
+    expect(why('rpm cannot read x.spec', ['warning: old', 'error: line 3: Unclosed %if'])).toBe(
+      'rpm cannot read x.spec: error: line 3: Unclosed %if',
+    );
+  });
+
+  test('is the message alone if no line says more', () => {
+    expect(why('no repository has x', ['error: no repository has x'])).toBe(
+      'no repository has x: error: no repository has x',
+    );
+    expect(why('error: lost', ['error: lost'])).toBe('error: lost');
+    expect(why('no repository has x', [])).toBe('no repository has x');
+  });
+});
+
+test('a full disk, a broken cache and faults of Weir concern all components', () => {
+  expect(failureOf('build', new WeirError('build-failed', 'x')).class).toBe('build');
+  for (const error of [new WeirError('no-space', 'x'), new WeirError('bad-blob', 'x'), new TypeError('x')]) {
+    expect(() => failureOf('build', error)).toThrow(error);
+  }
+});
+
+test('a result has the log of a failed build', () => {
+  const error = new WeirError('build-failed', 'x');
+  const outcome: Outcome = { state: 'expected', reason: 'known', class: 'build', error, log: '/logs/demo' };
+  expect(resultOf('demo', outcome)).toEqual({
+    component: 'demo',
+    state: 'expected',
+    class: 'build',
+    why: 'known: x',
+    log: '/logs/demo',
+  });
+});
