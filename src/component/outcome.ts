@@ -121,11 +121,12 @@ export class ComponentsError extends WeirError {
 
 /** One line: the message, and of a log's last lines the one that most likely says why. */
 function reason({ message, details }: WeirError): string {
-  const lines = details.map((line) => line.trim()).filter((line) => line !== '' && !message.includes(line));
+  const lines = details.map((line) => line.trim()).filter((line) => line !== '');
   // rpmbuild ends with this and what follows from it; the command before it failed.
   const end = lines.findIndex((line) => /^error: Bad exit status from /.test(line));
   const said = end > 0 ? lines[end - 1] : lines.find((line) => /\berror: /i.test(line));
-  return said === undefined ? message : `${message}: ${said}`;
+  const plain = said?.replace(/^error: /, '');
+  return plain === undefined || message.includes(plain) ? message : `${message}: ${plain}`;
 }
 
 function logOf({ log }: Failure): { readonly log?: string } {
