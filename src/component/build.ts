@@ -97,7 +97,8 @@ function stoppedBy(shelf: ReadonlyMap<string, Prepared>, steps: BuildSteps): Map
 
 /** First the selected components, then those that they waited for. */
 function inOrderOf(names: readonly string[], outcomes: Schedule['outcomes']): Map<string, Outcome> {
-  const others = [...outcomes.keys()].filter((name) => !names.includes(name)).sort();
+  const selected = new Set(names);
+  const others = [...outcomes.keys()].filter((name) => !selected.has(name)).sort();
   return new Map([...names, ...others].map((name) => [name, outcomes.get(name)!]));
 }
 

@@ -104,20 +104,8 @@ export async function prepareEach(
   names: readonly string[],
 ): Promise<Map<string, Prepared>> {
   const components = names.map((name) => findComponent(workspace.project, name));
-  let site: PrepareSite | Failure;
-  try {
-    site = await openSite(workspace, components);
-  } catch (error) {
-    // The history of one of them is to blame: each is looked at by itself.
-    if (components.length === 1) site = failureOf('source', error);
-    else
-      return new Map(
-        (await mapLimit(names, 1, (name) => prepareEach(workspace, key, [name]))).flatMap((each) => [...each]),
-      );
-  }
-  const prepared = await mapLimit(components, 4, (component) =>
-    'error' in site ? Promise.resolve(site) : prepareOne(workspace, site, component, key),
-  );
+  const site = await openSite(workspace, components);
+  const prepared = await mapLimit(components, 4, (component) => prepareOne(workspace, site, component, key));
   return new Map(names.map((name, index) => [name, prepared[index]!]));
 }
 

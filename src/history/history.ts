@@ -400,6 +400,8 @@ function pack(
 export interface ReleaseChanges {
   /** Component → its commits, newest first. */
   readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
+  /** Component → `shallow-history`: the clone is too shallow to count its commits. */
+  readonly failed: ReadonlyMap<string, WeirError>;
   /** What the user should know of them, in one sentence. */
   readonly warning?: string;
 }
@@ -408,7 +410,6 @@ export interface ReleaseChanges {
  * The commits by which release numbers are raised: those that changed a component's inputs since it has a lock, that which
  * brought the lock too. As with azldev, what has no lock keeps the release number of its spec. What is not committed yet
  * counts as one more commit, of the project's `default-author-email`, as old as the newest.
- * @throws WeirError (exit 2) `shallow-history` where the clone is too shallow to count
  */
 export async function releaseChanges(
   project: Project,
@@ -418,25 +419,29 @@ export async function releaseChanges(
     readonly context?: InputContext;
   },
 ): Promise<ReleaseChanges> {
-  const { context = { project, locks: await readLocks(project), files: fileDigests() }, ...how } = options;
+  const all = [...components];
+  // A few components do not need the locks of thousands.
+  const names = all.length > 100 ? undefined : all.map(({ name }) => name);
+  const { context = { project, locks: await readLocks(project, names), files: fileDigests() }, ...how } = options;
   const { locks = new Map() } = context;
-  const counted = [...components].filter(({ name, release }) => release.calculation !== 'manual' && locks.has(name));
-  if (counted.length === 0) return { changes: new Map() };
+  const counted = all.filter(({ name, release }) => release.calculation !== 'manual' && locks.has(name));
+  const failed = new Map<string, WeirError>();
+  if (counted.length === 0) return { changes: new Map(), failed };
   const histories = await componentHistories(project, {
     ...how,
     names: new Set(counted.map(({ name }) => name)),
   });
   if (histories === undefined) {
     const warning = 'the project is in no git repository, so release numbers are those of upstream';
-    return { changes: new Map(), warning };
+    return { changes: new Map(), failed, warning };
   }
   const changes = new Map<string, readonly ProjectChange[]>();
   for (const component of counted) {
     const history = histories.get(component.name);
-    if (history?.cutOff === true) throw shallowHistory(component);
-    changes.set(component.name, await countedChanges(component, history?.states ?? [], context));
+    if (history?.cutOff === true) failed.set(component.name, shallowHistory(component));
+    else changes.set(component.name, await countedChanges(component, history?.states ?? [], context));
   }
-  return { changes };
+  return { changes, failed };
 }
 
 /** What rendering components needs of the project's history. */

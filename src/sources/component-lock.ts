@@ -102,10 +102,14 @@ export async function readLock(project: LockedProject, name: string): Promise<Co
 /**
  * All locks of a project by component, those without a component too. Files that can't be read as locks lock nothing: who
  * works on their component is told by `readLock`.
+ * @param names only of these components
  */
-export async function readLocks(project: LockedProject): Promise<Map<string, ComponentLock>> {
+export async function readLocks(
+  project: LockedProject,
+  names?: readonly string[],
+): Promise<Map<string, ComponentLock>> {
   const locks = new Map<string, ComponentLock>();
-  await mapLimit(await lockNames(project), 32, async (name) => {
+  await mapLimit(names ?? (await lockNames(project)), 32, async (name) => {
     try {
       const lock = await readLock(project, name);
       if (lock !== undefined) locks.set(name, lock);

@@ -138,6 +138,11 @@ async function planRendering(
   const failed: { component: string; error: WeirError }[] = [];
   for (const component of components) {
     const { name } = component;
+    const uncounted = release.failed.get(name);
+    if (uncounted !== undefined) {
+      failed.push({ component: name, error: uncounted });
+      continue;
+    }
     // The release number counts the commits, and a changelog names them.
     const counted = sha256(`${renderer} ${(release.changes.get(name) ?? []).map(({ commit }) => commit).join(' ')}`);
     const lock = locks.get(name);

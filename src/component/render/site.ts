@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { WeirError } from '../../base/errors.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { workspaceChanges } from '../../history/history.ts';
 import { archiveOf } from '../../overlay/apply.ts';
@@ -23,6 +24,8 @@ export interface PrepareSite {
   readonly scratch: string;
   /** Component → the project's commits that its release number counts, newest first. */
   readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
+  /** Component → why its commits cannot be counted. */
+  readonly failed?: ReadonlyMap<string, WeirError>;
   readonly tools?: ArchiveTools;
 }
 
@@ -33,9 +36,10 @@ export async function openSite(
   sources?: SourceContext,
 ): Promise<PrepareSite> {
   const { project, engine } = workspace;
-  const { changes } = await workspaceChanges(workspace, components);
+  const { changes, failed } = await workspaceChanges(workspace, components);
   const tools = archiveTools(workspace);
-  return { project, sources: sources ?? (await sourceContext(workspace)), scratch: engine.scratch, changes, tools };
+  const from = sources ?? (await sourceContext(workspace));
+  return { project, sources: from, scratch: engine.scratch, changes, failed, tools };
 }
 
 /** Whether rendering needs files of the lookaside: archives that overlays change, source files without a known hash. */
@@ -52,7 +56,7 @@ export type Fetch = (component: ResolvedComponent, into: string) => Promise<Fetc
 /**
  * Fetches a component's sources into a scratch folder that is deleted when `use` ends.
  * @param use gets them, and the options that `prepareComponent` and its like take
- * @throws WeirError as `fetchSources`
+ * @throws WeirError as `fetchSources`, `shallow-history`
  */
 export function withSources<T>(
   site: PrepareSite,
@@ -61,6 +65,8 @@ export function withSources<T>(
   fetch: Fetch = fetching(site, needsLookaside(component)),
 ): Promise<T> {
   return withScratch(site.scratch, async (work) => {
+    const uncounted = site.failed?.get(component.name);
+    if (uncounted !== undefined) throw uncounted;
     const fetched = await fetch(component, join(work, 'sources'));
     const history = { commits: site.changes.get(component.name) ?? [] };
     const tools = site.tools === undefined ? {} : { tools: site.tools };
