@@ -45,7 +45,7 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
       stem = stem.slice(0, stem.lastIndexOf('-'));
       const component = components.get(stem);
       if (component === undefined) continue;
-      const names = placesOf(component).flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path)));
+      const names = placesOf(component).flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, stem)));
       if (names.includes(name)) return [stem];
     }
     all ??= readAll(components.values(), placesOf, join(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`));
@@ -74,7 +74,7 @@ async function readAll(
       const stamp = stampOf(place);
       if (stamp === undefined) continue;
       const known = before[place];
-      const names = known?.[0] === stamp ? known[1] : namesOfFile(place);
+      const names = known?.[0] === stamp ? known[1] : namesOfFile(place, component.name);
       now[place] = [stamp, names];
       for (const name of names) {
         const those = makers.get(name) ?? [];
@@ -105,9 +105,9 @@ function stampOf(path: string): string | undefined {
   return info?.isFile() === true ? `${info.ino} ${info.size} ${info.mtimeNs}` : undefined;
 }
 
-function namesOfFile(path: string): string[] {
+function namesOfFile(path: string, component: string): string[] {
   try {
-    return namesInSpec(readFileSync(path));
+    return namesInSpec(readFileSync(path), component);
   } catch (error) {
     throw new WeirError('unreadable-spec', `cannot read ${path}`, {
       hint: 'check the permissions of the file and of its parent directories',
@@ -116,19 +116,26 @@ function namesOfFile(path: string): string[] {
   }
 }
 
-/** Names of a spec's packages and what they provide, sorted; without those that hold macros which the text does not define. */
-export function namesInSpec(text: string | Uint8Array): string[] {
+/** Macros of Fedora in names of packages: without them 250 of its specs have a package that is not found. */
+const fedoraMacros: Readonly<Record<string, string>> = { nil: '', python3_pkgversion: '3' };
+
+/**
+ * Names of a spec's packages and what they provide, sorted; without those that hold macros which the text does not define.
+ * @param component its name: that of a package whose spec computes it from a Go import path
+ */
+export function namesInSpec(text: string | Uint8Array, component: string): string[] {
   const spec = parseSpec(text);
-  const macros = plainMacros(spec);
-  const main = expandPlain(tagValue(spec, 'Name') ?? '', macros);
+  const macros = new Map([['goname', component], ...Object.entries(fedoraMacros), ...plainMacros(spec)]);
+  const expand = (value: string): string => expandPlain(value, macros).replaceAll(/%\{\?\w+\}/g, '');
+  const main = expand(tagValue(spec, 'Name') ?? '');
   const names = [main];
   for (const { key, package: own, wholeName } of spec.sections) {
     if (key !== '%package' || own === '') continue;
-    const expanded = expandPlain(own, macros);
+    const expanded = expand(own);
     names.push(wholeName ? expanded : `${main}-${expanded}`);
   }
   for (const { value } of tags(spec, { name: 'Provides' })) {
-    for (const provided of requirements(expandPlain(value, macros))) names.push(...requiredNames(provided));
+    for (const provided of requirements(expand(value))) names.push(...requiredNames(provided));
   }
   return [...new Set(names)].filter((name) => name !== '' && !name.includes('%')).sort();
 }

@@ -17,12 +17,18 @@ Provides: foo = %{version}, python%{major}-%{unknown}
 Provides: /usr/bin/foo
 %files
 `;
-    expect(namesInSpec(spec)).toEqual(['/usr/bin/foo', 'foo', 'foo-tools', 'python3-foo', 'python3-foo-doc']);
+    expect(namesInSpec(spec, 'foo')).toEqual(['/usr/bin/foo', 'foo', 'foo-tools', 'python3-foo', 'python3-foo-doc']);
   });
 
   test('the branches of conditionals count all', () => {
-    expect(namesInSpec('Name: a\n%if 0\n%package x\n%else\n%package y\n%endif\n')).toEqual(['a', 'a-x', 'a-y']);
+    expect(namesInSpec('Name: a\n%if 0\n%package x\n%else\n%package y\n%endif\n', 'a')).toEqual(['a', 'a-x', 'a-y']);
   });
+});
+
+test('names with macros of Fedora', () => {
+  const spec =
+    'Name: %{goname}%{?suffix}\n%package devel\n%package -n python%{python3_pkgversion}-x\n%package -n a-%{unknown}\n';
+  expect(namesInSpec(spec, 'golang-x')).toEqual(['golang-x', 'golang-x-devel', 'python3-x']);
 });
 
 describe('the makers of a project', () => {
