@@ -64,7 +64,14 @@ export interface ContainedPackage {
   readonly origin: PackageOrigin;
 }
 
-export type PackageOrigin = SeedOrigin | ComponentOrigin;
+export type PackageOrigin = SeedOrigin | RepositoryOrigin | ComponentOrigin;
+
+/** Taken as it is from an RPM repository. */
+export interface RepositoryOrigin {
+  readonly kind: 'repository';
+  /** The repository's id. */
+  readonly repository: string;
+}
 
 /** Made from Debian's binary packages; it has no source RPM. */
 export interface SeedOrigin {

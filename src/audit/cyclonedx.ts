@@ -204,6 +204,13 @@ function pedigreeOf(distribution: Distribution, { header, origin }: ContainedPac
     };
   }
   const source = sourcePackage(header);
+  if (origin.kind === 'repository') {
+    const { name, version } = source;
+    return {
+      ancestors: [{ type: 'library', name, version, purl: sourcePackageUrl(distribution, source) }],
+      notes: `taken as it is from repository ${origin.repository}`,
+    };
+  }
   const ancestor: CyclonedxComponent = {
     type: 'library',
     name: source.name,

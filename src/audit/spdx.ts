@@ -246,6 +246,10 @@ function seedInfo(debian: { readonly source: string; readonly version: string } 
 function sourceOf(draft: Draft, item: ContainedPackage): string | undefined {
   const { header, origin } = item;
   if (origin.kind === 'component') return componentSource(draft, sourcePackage(header), origin);
+  if (origin.kind === 'repository') {
+    const { repository } = origin;
+    return sourcePackageElement(draft, sourcePackage(header), `taken as it is from repository ${repository}`);
+  }
   if (origin.debian === undefined) return undefined;
   const { source, version } = origin.debian;
   return draft.add({
@@ -260,19 +264,10 @@ function sourceOf(draft: Draft, item: ContainedPackage): string | undefined {
 }
 
 function componentSource(draft: Draft, source: SourcePackage, origin: ComponentOrigin): string {
-  const id = draft.add({
-    SPDXID: `SPDXRef-SourcePackage-${idPart(`${source.name}-${source.version}`)}`,
-    name: source.name,
-    versionInfo: source.version,
-    packageFileName: source.fileName,
-    primaryPackagePurpose: 'SOURCE',
-    supplier: draft.supplier,
-    ...undeclared,
+  const id = sourcePackageElement(draft, source, `component ${origin.name}`, {
     ...(origin.srpm === undefined
       ? {}
       : { checksums: [{ algorithm: 'SHA256', checksumValue: origin.srpm.digest } as const] }),
-    sourceInfo: `component ${origin.name}`,
-    externalRefs: [purl(sourcePackageUrl(draft.contents.distribution, source))],
     ...(origin.overlays.length === 0
       ? {}
       : { annotations: origin.overlays.map((overlay) => draft.note(overlayNote(overlay))) }),
@@ -283,6 +278,27 @@ function componentSource(draft: Draft, source: SourcePackage, origin: ComponentO
     if (file.kind === 'patch') draft.relate(part, 'PATCH_APPLIED', id);
   }
   return id;
+}
+
+function sourcePackageElement(
+  draft: Draft,
+  source: SourcePackage,
+  sourceInfo: string,
+  { checksums, annotations }: Partial<Pick<SpdxPackage, 'checksums' | 'annotations'>> = {},
+): string {
+  return draft.add({
+    SPDXID: `SPDXRef-SourcePackage-${idPart(`${source.name}-${source.version}`)}`,
+    name: source.name,
+    versionInfo: source.version,
+    packageFileName: source.fileName,
+    primaryPackagePurpose: 'SOURCE',
+    supplier: draft.supplier,
+    ...undeclared,
+    ...(checksums === undefined ? {} : { checksums }),
+    sourceInfo,
+    externalRefs: [purl(sourcePackageUrl(draft.contents.distribution, source))],
+    ...(annotations === undefined ? {} : { annotations }),
+  });
 }
 
 // A package, because an SPDX file would need a SHA-1.
