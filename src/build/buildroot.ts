@@ -5,7 +5,7 @@ import type { Engine } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import { resolveCached } from '../repo/resolve.ts';
-import { obtainPackages, type RepoSource } from '../repo/source.ts';
+import { obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
@@ -20,6 +20,13 @@ export interface BuildContext {
   readonly arch: string;
   /** Seconds since 1970. */
   readonly clock: number;
+  /** Macros of every build, as mock's configuration sets them; names without `%`. */
+  readonly macros?: Readonly<Record<string, string>>;
+}
+
+/** rpm's options that define the macros of a context. */
+export function macroOptions({ macros = {} }: Pick<BuildContext, 'macros'>): string[] {
+  return Object.entries(macros).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
 }
 
 /** A root to build in: identified by its packages; its folder is created only for an actual build. */
@@ -39,6 +46,7 @@ export async function planBuildroot(
   purpose: string,
 ): Promise<Buildroot> {
   const packages = await resolveCached(context, sources, wanted, purpose);
+  usePackages(sources, packages);
   let opened: Promise<string> | undefined;
   const open = (): Promise<string> => {
     opened ??= obtainPackages(sources, packages).then(() => composeBuildroot(context, packages));

@@ -11,7 +11,7 @@ import { takeOut } from '../engine/store.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import { written } from '../rpm/dependencies.ts';
 import { readRpm } from '../rpm/read.ts';
-import { type BuildContext, type Buildroot, logFolder } from './buildroot.ts';
+import { type BuildContext, type Buildroot, logFolder, macroOptions } from './buildroot.ts';
 import type { BuildInput } from './specquery.ts';
 
 /** The result of building a component. */
@@ -59,6 +59,7 @@ export async function buildComponent(
     inputs: {
       ...{ root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
       ...(noCheck ? { noCheck } : {}),
+      macros: context.macros ?? {},
     },
     run: (work) => rpmbuild(context, buildroot, input, { noCheck, work }),
   });
@@ -92,6 +93,7 @@ async function rpmbuild(
       ...(noCheck ? ['--nocheck'] : []),
       '--target',
       context.arch,
+      ...macroOptions(context),
       '--define',
       '_topdir /builddir',
       '--define',

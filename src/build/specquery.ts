@@ -13,7 +13,7 @@ import { parseSpec, type Spec } from '../spec/parse.ts';
 import { isApplied, namedPatches, patchUses } from '../spec/patch-uses.ts';
 import { patches, sources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import type { BuildContext, Buildroot } from './buildroot.ts';
+import { type BuildContext, type Buildroot, macroOptions } from './buildroot.ts';
 import { type MacroUses, macroUses, unknownMark, withNames } from './unknown-macros.ts';
 
 /** A component that is ready to build: its rendered spec and every source file, in the content store. */
@@ -48,7 +48,10 @@ export async function querySpec(context: BuildContext, buildroot: Buildroot, inp
     kind: 'query-spec',
     code: codeDigest(import.meta.url),
     // Macros in the spec can read small files; archives cannot affect the result.
-    inputs: { root: buildroot.digest, arch: context.arch, spec: input.spec, files: input.files },
+    inputs: {
+      ...{ root: buildroot.digest, arch: context.arch, spec: input.spec, files: input.files },
+      macros: context.macros ?? {},
+    },
     run: async () => ({ value: await query(context, buildroot, input) }),
   });
   return result.value as SpecFacts;
@@ -67,7 +70,7 @@ async function query(context: BuildContext, buildroot: Buildroot, input: BuildIn
       limits: queryLimits,
       root: await buildroot.open(),
       binds: [{ from: folder, to: '/tmp/sources' }],
-      argv: ['sh', '/tmp/sources/.query', context.arch, input.spec],
+      argv: ['sh', '/tmp/sources/.query', context.arch, input.spec, ...macroOptions(context)],
       env: { SOURCE_DATE_EPOCH: String(context.clock) },
     });
     if (result.code !== 0) {
@@ -81,19 +84,22 @@ async function query(context: BuildContext, buildroot: Buildroot, input: BuildIn
   });
 }
 
+/** Arguments: architecture, spec, rpm's options for macros. */
 const script = `set -e
 cd /tmp/sources
-q="rpmspec -q --target $1 --define '_sourcedir /tmp/sources'"
-eval "$q --srpm --qf 'N %{NAME}\\nV %{VERSION}\\nR %{RELEASE}\\n'" "$2"
-eval "$q --buildrequires" "$2" | sed 's/^/B /'
-eval "$q --qf 'P %{NAME}\\n[D %{PROVIDENAME}\\n]'" "$2"
+arch=$1 spec=$2
+shift 2
+set -- --target "$arch" "$@" --define '_sourcedir /tmp/sources'
+rpmspec -q "$@" --srpm --qf 'N %{NAME}\\nV %{VERSION}\\nR %{RELEASE}\\n' "$spec"
+rpmspec -q "$@" --buildrequires "$spec" | sed 's/^/B /'
+rpmspec -q "$@" --qf 'P %{NAME}\\n[D %{PROVIDENAME}\\n]' "$spec"
 # rpmspec reads a spec for any architecture; only rpmbuild says whether it builds for this one.
-if test -n "$(eval "$q --srpm --qf '[%{EXCLUSIVEARCH}][%{EXCLUDEARCH}]'" "$2")"; then
-  eval "rpmbuild --nobuild --nodeps -bp --target $1 --define '_topdir /tmp/top' --define '_sourcedir /tmp/sources'" "$2" > /tmp/said 2>&1 ||
+if test -n "$(rpmspec -q "$@" --srpm --qf '[%{EXCLUSIVEARCH}][%{EXCLUDEARCH}]' "$spec")"; then
+  rpmbuild --nobuild --nodeps -bp "$@" --define '_topdir /tmp/top' "$spec" > /tmp/said 2>&1 ||
     sed -n '/^error: /s/^error: /A /p' /tmp/said
 fi
 # rpm may fail to print a spec that it can query; its patches are then not reported.
-if (eval "rpmspec -P --target $1 --define '_sourcedir /tmp/sources'" "$2") > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
+if rpmspec -P "$@" "$spec" > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
 `;
 
 /** @param text a spec as printed by rpm: conditionals evaluated, macros expanded, source folder `/tmp/sources` */

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { errorJson, formatError } from '../base/errors.ts';
 import { type ComponentResult, ComponentsError } from '../component/outcome.ts';
-import { type GlobalOptions, printResult, table } from './program.ts';
+import { type GlobalOptions, gather, printResult, table } from './program.ts';
 
 /** The values of the options of `addBuildOptions`. */
 export interface BuildCommandOptions {
   readonly jobs?: number;
   readonly keepGoing?: boolean;
+  readonly repo?: readonly string[];
 }
 
 /** Adds the options of every command that builds components. */
@@ -17,11 +18,15 @@ export function addBuildOptions(command: Command): Command {
   };
   return command
     .option('-j, --jobs <number>', 'components to build at the same time (default: 2)', number)
-    .option('-k, --keep-going', 'after a failure, build everything that does not wait for the failed component');
+    .option('-k, --keep-going', 'after a failure, build everything that does not wait for the failed component')
+    .option('--repo <[id=]url>', 'also take packages from this RPM repository (may be repeated)', gather);
 }
 
 /** Only what was given. */
-export function buildOptionsOf({ jobs, keepGoing = false }: BuildCommandOptions): BuildCommandOptions {
+export function buildOptionsOf({
+  jobs,
+  keepGoing = false,
+}: BuildCommandOptions): Pick<BuildCommandOptions, 'jobs' | 'keepGoing'> {
   return { keepGoing, ...(jobs === undefined ? {} : { jobs }) };
 }
 

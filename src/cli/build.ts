@@ -15,7 +15,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText('after', examples(['weir build', 'weir build --image vm-base', 'weir build --no-images --keep-going']))
     .action(async (options: BuildCommandOptions & { image?: string[]; images: boolean; out?: string }) => {
       const settings = globals();
-      const workspace = await workspaceFor(settings, progressFor(settings), options.out);
+      const opened = await workspaceFor(settings, progressFor(settings), options.out);
+      const workspace = { ...opened, repositories: options.repo ?? [] };
       if (options.image !== undefined && !options.images) {
         throw new WeirError('bad-option', '--image and --no-images exclude each other', { exit: 2 });
       }

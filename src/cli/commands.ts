@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, string>> = {
   overlay: 'list the overlays: what the distribution changes, and why',
   divergence: 'list all differences from upstream by component, category, upstream status and age',
   package: 'list packages and their scriptlets',
+  inputs: 'list, update and verify the RPM repositories that the project builds from',
   repo: 'list and query the repositories of a release',
   release: 'build and verify a release: all images from one snapshot, checked',
   image: 'list, inspect, lint, compare and push images',

@@ -137,7 +137,7 @@ function withHelpOption(argv: readonly string[]): string[] {
 /** The global options that take a value. */
 const withValue = ['-C', '--directory', '--config-file', '--color'];
 
-function gather(value: string, before: readonly string[] = []): string[] {
+export function gather(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 

@@ -10,7 +10,7 @@ import { cachedRepository } from '../repo/cached-repository.ts';
 import { type ListedSource, listedSource } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
-import type { SeedRepository } from '../workspace/seed.ts';
+import { hasPackage, type Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { openMakers } from './makers.ts';
 import { ComponentsError, type Failure, failureOf, isFailure, type Outcome } from './outcome.ts';
@@ -37,8 +37,8 @@ export interface BuildOptions {
   /** Skips `%check` of every component. */
   readonly noCheck?: boolean;
   /**
-   * Whether a build that needs what a component makes waits for that component, though the inputs have it: true by default, because
-   * packages of the distribution replace the seed's. Otherwise that holds only among the components in `only`.
+   * Whether a build that needs what a component makes waits for that component, though the inputs have it. By default true for
+   * a seed, whose packages those of the distribution replace, and false for RPM repositories. Otherwise that holds only among the components in `only`.
    */
   readonly replacesInputs?: boolean;
 }
@@ -50,7 +50,7 @@ export interface BuildOptions {
 export async function buildStage(
   workspace: Workspace,
   toolbox: Toolbox,
-  seed: SeedRepository,
+  inputs: Inputs,
   key: SigningKey,
   options: BuildOptions = {},
 ): Promise<BuiltComponents> {
@@ -59,7 +59,7 @@ export async function buildStage(
   const names = only ?? [...project.components.keys()];
   const shelf = await renderStage(workspace, key, only);
   return inStage(progress, 'packages', async (stage) => {
-    const steps = buildSteps({ workspace, toolbox, seed, key, shelf, options, stage });
+    const steps = buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage });
     const stopped = keepGoing ? undefined : stoppedBy(shelf, steps);
     if (stopped !== undefined) throw new ComponentsError(stopped);
     const schedule = await buildInOrder(names, steps, { jobs, keepGoing, report: reportTo(stage, names.length) });
@@ -128,20 +128,20 @@ function noteFacts(stage: Stage, { facts }: Schedule): void {
 interface StepContext {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;
-  readonly seed: SeedRepository;
+  readonly inputs: Inputs;
   readonly key: SigningKey;
   readonly shelf: Map<string, Prepared>;
   readonly options: BuildOptions;
   readonly stage: Stage;
 }
 
-/** The steps with the real tools: dnf5 resolves roots from the seed and from what is built; specs are read and built in them. */
-function buildSteps({ workspace, toolbox, seed, key, shelf, options, stage }: StepContext): BuildSteps {
-  const { engine, cache, arch, clock, release, project } = workspace;
-  const context: BuildContext = { engine, toolbox, cache, arch, clock };
+/** The steps with the real tools: dnf5 resolves roots from the inputs and from what is built; specs are read and built in them. */
+function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: StepContext): BuildSteps {
+  const { engine, cache, arch, clock, project } = workspace;
+  const context: BuildContext = { engine, toolbox, cache, arch, clock, macros: inputs.settings.macros };
   const plan = async (root: readonly string[], visible: readonly Built[], purpose: string) => {
     const built = visible.length === 0 ? [] : [await builtSource(workspace, toolbox, visible)];
-    return planBuildroot(context, [seed.source, ...built], root, purpose);
+    return planBuildroot(context, [...inputs.sources, ...built], root, purpose);
   };
   const prepare = async (names: readonly string[]): Promise<void> => {
     const missing = names.filter((name) => !shelf.has(name));
@@ -151,9 +151,9 @@ function buildSteps({ workspace, toolbox, seed, key, shelf, options, stage }: St
     for (const [name, each] of prepared) shelf.set(name, each);
   };
   return {
-    buildRoot: release.buildRoot,
-    inInputs: (name) => name.startsWith('@') || seed.source.names.has(name),
-    replacesInputs: options.replacesInputs ?? true,
+    buildRoot: inputs.buildRoot,
+    inInputs: (name) => hasPackage(inputs, name),
+    replacesInputs: options.replacesInputs ?? inputs.seed !== undefined,
     makersOf: openMakers(workspace),
     hints: (name) => {
       const { expensive, failure } = project.components.get(name)!.build;

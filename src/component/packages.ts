@@ -8,7 +8,7 @@ import { uncheckedBlobPath } from '../engine/store.ts';
 import { findComponent } from '../project/select.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { signingKey } from '../workspace/keys.ts';
-import { seedStage } from '../workspace/seed.ts';
+import { inputsStage } from '../workspace/inputs.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 import { type BuildOptions, buildStage } from './build.ts';
 import { type ComponentResult, resultOf } from './outcome.ts';
@@ -35,8 +35,9 @@ export async function buildSelected(
   for (const name of names) findComponent(workspace.project, name);
   const toolbox = await toolboxStage(workspace, 'core');
   const key = await signingKey(workspace, toolbox);
-  const seed = await seedStage(workspace, toolbox);
-  const { outcomes, source } = await buildStage(workspace, toolbox, seed, key, { ...options, only: names });
+  const inputs = await inputsStage(workspace, toolbox);
+  const building = buildStage(workspace, toolbox, inputs, key, { ...options, only: names });
+  const { outcomes, source } = await building.finally(() => inputs.lock());
   return [...outcomes].map(([name, outcome]) => {
     const { component: _, ...result } = resultOf(name, outcome);
     const packages = outcome.state === 'built' ? outcome.built.packages : [];
@@ -45,6 +46,18 @@ export async function buildSelected(
       packages: packages.map((pkg: RepoPackage) => join(source.dir, packagePath(pkg))),
     };
   });
+}
+
+/**
+ * Drops packages from `inputs.lock` that building no component uses. Images' packages come back with the next `weir build`.
+ * @returns how many
+ */
+export async function pruneInputs(workspace: Workspace): Promise<number> {
+  const toolbox = await toolboxStage(workspace, 'core');
+  const key = await signingKey(workspace, toolbox);
+  const inputs = await inputsStage(workspace, toolbox);
+  await buildStage(workspace, toolbox, inputs, key);
+  return inputs.lock(true);
 }
 
 /** The log of a component's last build. */

@@ -12,9 +12,10 @@ import { scriptLimits } from '../engine/limits.ts';
 import { runSandboxed } from '../engine/sandbox.ts';
 import { type OpenArchive, packArchive } from '../overlay/archive.ts';
 import type { Compression } from '../overlay/compression.ts';
+import { defaultRelease } from '../project/release-default.ts';
 import type { ScriptRequest } from '../sources/source-files.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { type SeedRepository, seedStage } from '../workspace/seed.ts';
+import { hasPackage, type Inputs, inputsStage } from '../workspace/inputs.ts';
 import { type ProjectWorkspace, toolboxStage, type Workspace } from '../workspace/workspace.ts';
 
 /** Paths of a script, its inputs and its output folder in the sandbox: those that azldev's scripts expect. */
@@ -23,30 +24,28 @@ const inside = { script: '/azldev-gen/script', output: '/azldev-gen/output' } as
 /**
  * Runs the scripts of custom source files, each in a buildroot with the packages that it names, without network. The content
  * of the output folder becomes the archive, packed so that the same files always give the same bytes.
- * @returns undefined for a project without a release, which has no buildroot
  */
-export function scriptRunner(workspace: ProjectWorkspace): ((request: ScriptRequest) => Promise<string>) | undefined {
-  const { release } = workspace.project;
-  if (release === undefined) return undefined;
-  const whole: Workspace = { ...workspace, release, clock: release.epoch };
-  let opened: Promise<readonly [Toolbox, SeedRepository]> | undefined;
-  const open = async (): Promise<readonly [Toolbox, SeedRepository]> => {
+export function scriptRunner(workspace: ProjectWorkspace): (request: ScriptRequest) => Promise<string> {
+  let opened: Promise<readonly [Workspace, Toolbox, Inputs]> | undefined;
+  const open = async (): Promise<readonly [Workspace, Toolbox, Inputs]> => {
+    const release = workspace.project.release ?? defaultRelease(workspace.project);
+    const whole: Workspace = { ...workspace, release, clock: release.epoch };
     const toolbox = await toolboxStage(whole, 'core');
-    return [toolbox, await seedStage(whole, toolbox)];
+    return [whole, toolbox, await inputsStage(whole, toolbox)];
   };
   return async (request) => {
     // Checked before anything is built: an invalid name should not cost a buildroot.
     const compression = compressionOfName(request.filename);
     opened ??= open();
-    const [toolbox, seed] = await opened;
+    const [whole, toolbox, inputs] = await opened;
     return inStage(whole.progress, 'script', async (stage) => {
       stage.update(`${basename(request.script)} makes ${request.filename}`);
       const { engine, cache, arch, clock } = whole;
       const context: BuildContext = { engine, toolbox, cache, arch, clock };
-      const wanted = [...release.buildRoot.filter((name) => seed.source.names.has(name)), ...request.packages];
+      const wanted = [...inputs.buildRoot.filter((name) => hasPackage(inputs, name)), ...request.packages];
       const root = await planBuildroot(
         context,
-        [seed.source],
+        inputs.sources,
         [...new Set(wanted)].sort(),
         `making ${request.filename}`,
       );

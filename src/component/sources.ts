@@ -23,7 +23,7 @@ export async function sourceContext(workspace: ProjectWorkspace): Promise<Source
     offline: isOffline(),
     skipLockValidation: workspace.skipLockValidation === true,
     mirrors: (process.env.WEIR_LOOKASIDE ?? '').split(/\s+/).filter((template) => template !== ''),
-    ...(runScript === undefined ? {} : { runScript }),
+    runScript,
     lookaside: async ({ filename }) => {
       const tarball = tarballs.get(filename);
       if (tarball === undefined || project.seed === undefined) return undefined;

@@ -166,10 +166,15 @@ export function lockKey(arch: string, id: string): string {
   return `${arch}/${id}`;
 }
 
-/** A lock in which a repository uses these packages too. */
-export function withPackages(lock: InputsLock, key: string, packages: readonly LockedPackage[]): InputsLock {
+/** A lock in which a repository uses these packages too, or only these. */
+export function withPackages(
+  lock: InputsLock,
+  key: string,
+  packages: readonly LockedPackage[],
+  exact = false,
+): InputsLock {
   const locked = lock.get(key);
   if (locked === undefined) return lock;
-  const all = new Map([...locked.packages, ...packages].map((pkg) => [pkg.nevra, pkg]));
+  const all = new Map([...(exact ? [] : locked.packages), ...packages].map((pkg) => [pkg.nevra, pkg]));
   return new Map(lock).set(key, { ...locked, packages: [...all.values()] });
 }

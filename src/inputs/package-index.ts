@@ -204,6 +204,13 @@ export class PackageIndex {
     }
   }
 
+  /** All packages of this name, in the order of the repository. Scans the index: for the few that a report needs. */
+  versionsOf(name: string): IndexedPackage[] {
+    const found: IndexedPackage[] = [];
+    for (const [id, line] of this.#lines) if (line.startsWith(`${name}\t`)) found.push(this.find(id)!);
+    return found;
+  }
+
   get size(): number {
     return this.#lines.size;
   }

@@ -16,9 +16,11 @@ import { runTool, type Toolbox } from '../toolbox/tool.ts';
 import { addressOf, type InputRepository } from './input-repository.ts';
 import {
   changeInputsLock,
+  type InputsLock,
   type LockedPackage,
   type LockedRepository,
   lockKey,
+  printInputsLock,
   readInputsLock,
   withPackages,
 } from './inputs-lock.ts';
@@ -45,6 +47,10 @@ export interface InputSource extends RepoSource {
   readonly locked: Omit<LockedRepository, 'packages'>;
   /** Number of its packages. */
   readonly size: number;
+  /** All its packages of this name. */
+  readonly versionsOf: (name: string) => readonly IndexedPackage[];
+  /** The packages that this run used so far. */
+  readonly used: () => readonly IndexedPackage[];
 }
 
 /**
@@ -79,6 +85,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
   const index = new PackageIndex(await readOutput(engine, indexed, 'index'), repository.id);
   const identity = valueDigest({ id: repository.id, repomd: locked.repomd, toolbox: toolbox.digest }).slice(0, 16);
   const dir = join(cache, 'repos', `input-${identity}`);
+  const used = new Map<string, IndexedPackage>();
   const check = await cachedFolder(engine.store, dir, (made) => prepareFolder(context, repository, locked, made));
   return {
     id: repository.id,
@@ -89,6 +96,11 @@ export async function openInput(context: InputsContext, repository: InputReposit
     names: index.names,
     find: (id) => index.find(id),
     check,
+    use: (packages) => {
+      for (const pkg of packages) used.set(nevra(pkg), index.find(nevra(pkg))!);
+    },
+    versionsOf: (name) => index.versionsOf(name),
+    used: () => [...used.values()],
     obtain: (packages) => obtain(context, repository, keys, index, packages),
     repository,
     locked,
@@ -194,7 +206,7 @@ async function prepareFolder(
 /** How many packages are downloaded at the same time. */
 const downloadsAtOnce = 4;
 
-/** Puts packages into the store, checks their signatures once, and locks them. */
+/** Puts packages into the store, and checks their signatures once. */
 async function obtain(
   context: InputsContext,
   repository: InputRepository,
@@ -221,7 +233,6 @@ async function obtain(
     context.note(`${repository.id}: ${missing.length} packages downloaded`);
   }
   if (repository.checksSignatures) await checkSignatures(context, repository, keys, wanted);
-  await lockPackages(context, repository, wanted);
 }
 
 /** A path in a repository, as part of a URL; what is encoded already stays. */
@@ -232,18 +243,34 @@ function encoded(location: string): string {
     .join('/');
 }
 
-async function lockPackages(
-  { lock, arch, cache }: InputsContext,
-  repository: InputRepository,
-  packages: readonly IndexedPackage[],
-): Promise<void> {
-  const key = lockKey(arch, repository.id);
-  const before = new Map((await readInputsLock(lock)).get(key)?.packages.map((pkg) => [pkg.nevra, pkg.sha256]));
-  if (packages.every((pkg) => before.get(nevra(pkg)) === pkg.rpm)) return;
-  const entries = packages.map(
-    (pkg): LockedPackage => ({ nevra: nevra(pkg), size: pkg.size, sha256: pkg.rpm, location: pkg.location }),
-  );
-  await changeInputsLock(lock, cache, (now) => withPackages(now, key, entries));
+/**
+ * Writes the packages that this run used into the lock file, beside those that it has.
+ * @param exact drops those that this run did not use
+ * @returns how many entries were dropped
+ */
+export async function lockUsed(
+  { lock, arch, cache }: Pick<InputsContext, 'lock' | 'arch' | 'cache'>,
+  sources: readonly InputSource[],
+  exact = false,
+): Promise<number> {
+  const before = await readInputsLock(lock);
+  const after = lockWith(before, arch, sources, exact);
+  const count = (each: InputsLock): number =>
+    [...each.values()].reduce((sum, { packages }) => sum + packages.length, 0);
+  if (printInputsLock(before) === printInputsLock(after)) return 0;
+  await changeInputsLock(lock, cache, (now) => lockWith(now, arch, sources, exact));
+  return Math.max(0, count(before) - count(after));
+}
+
+function lockWith(lock: InputsLock, arch: string, sources: readonly InputSource[], exact: boolean): InputsLock {
+  let changed = lock;
+  for (const source of sources) {
+    const entries = source
+      .used()
+      .map((pkg): LockedPackage => ({ nevra: nevra(pkg), size: pkg.size, sha256: pkg.rpm, location: pkg.location }));
+    changed = withPackages(changed, lockKey(arch, source.id), entries, exact);
+  }
+  return changed;
 }
 
 function offline({ id }: InputRepository, missing: readonly IndexedPackage[]): WeirError {

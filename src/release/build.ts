@@ -6,7 +6,7 @@ import type { Image } from '../project/model/image.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
-import { seedStage } from '../workspace/seed.ts';
+import { inputsStage } from '../workspace/inputs.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 import { type BuiltImage, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
@@ -15,7 +15,7 @@ import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
 
 /**
- * Builds the release: toolbox → seed → rendered specs → packages → signed repository → images → evidence. Each step runs only
+ * Builds the release: toolbox → inputs → rendered specs → packages → signed repository → images → evidence. Each step runs only
  * if its inputs changed. The output folder is locked: one build at a time.
  * @param only names of images to build; all by default
  * @throws ComponentsError if a component could not be built: there is no release then
@@ -34,16 +34,17 @@ export async function buildRelease(
     const toolbox = await toolboxStage(workspace, 'core');
     const key = await signingKey(workspace, toolbox);
     const imageKey = await openImageKey(imageKeyOptions(workspace));
-    const seed = await seedStage(workspace, toolbox);
-    const built = await buildStage(workspace, toolbox, seed, key, options);
+    const inputs = await inputsStage(workspace, toolbox);
+    const built = await buildStage(workspace, toolbox, inputs, key, options);
     // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
-    const repository = await repositoryStage(workspace, toolbox, key, seed, built);
+    const repository = await repositoryStage(workspace, toolbox, key, inputs, built);
+    await inputs.lock();
     const images: BuiltImage[] = [];
     for (const image of chosen) {
-      images.push(await imageStage({ workspace, toolbox, repository, seed, built, key: imageKey }, image));
+      images.push(await imageStage({ workspace, toolbox, repository, inputs, built, key: imageKey }, image));
     }
-    const release = { workspace, toolbox, key, imageKey, seed, built, repository, images };
+    const release = { workspace, toolbox, key, imageKey, inputs, built, repository, images };
     const records = await releaseImages(release);
     checkLockstep(records);
     await writeReleaseRecord(release, records);

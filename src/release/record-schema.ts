@@ -74,7 +74,9 @@ export const releaseRecordSchema = z.object({
   imageKey: z.object({ id: z.string(), publicKey: z.string(), development: z.boolean() }),
   inputs: z.object({
     toolbox: z.string(),
-    seed: z.object({ packages: z.number(), demotions: z.number() }),
+    seed: z.object({ packages: z.number(), demotions: z.number() }).optional(),
+    /** RPM repositories that were built from, instead of a seed; the digest covers their metadata and keys. */
+    repositories: z.array(z.object({ id: name, digest: z.string() })).optional(),
   }),
   components: z.array(
     z.object({

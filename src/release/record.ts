@@ -9,6 +9,7 @@ import { nevra, type RepoPackage } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { type ImageKey, isSignatureOf, signText } from '../trust/image-key.ts';
+import type { Inputs } from '../workspace/inputs.ts';
 import { imageKeyFile, releaseSignatureFile, timingsFile } from '../workspace/output.ts';
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -25,7 +26,7 @@ import type { PublishedRepository } from './repository.ts';
  * @param images as `releaseImages` finds them
  */
 export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {
-  const { workspace, repository, built, key, imageKey, toolbox, seed } = release;
+  const { workspace, repository, built, key, imageKey, toolbox, inputs } = release;
   const { project, clock, arch, out, progress, engine } = workspace;
   const record: ReleaseRecord = {
     schema: 'https://weir.invalid/schema/release-1.json',
@@ -38,7 +39,9 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     imageKey: { id: imageKey.id, publicKey: imageKey.publicKey, development: imageKey.development },
     inputs: {
       toolbox: toolbox.digest,
-      seed: { packages: seed.packages.size, demotions: seed.demotions },
+      ...(inputs.seed === undefined
+        ? { repositories: inputs.sources.map(({ id, digest }) => ({ id, digest })) }
+        : { seed: { packages: inputs.seed.packages.size, demotions: inputs.seed.demotions } }),
     },
     components: built.components.map((each) => {
       const ready = built.ready.get(each.component)!;
@@ -61,7 +64,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
         sha256: pkg.rpm,
         unsigned: pkg.unsigned,
         origin: pkg.origin,
-        ...debianOrigin(seed, pkg),
+        ...debianOrigin(inputs.seed, pkg),
       })),
     })),
     images: images.map(({ name, kind, inputs, installedSize, files, packages, details }) => ({
@@ -134,8 +137,8 @@ function unlessBadRecord(error: unknown): undefined {
   if (!(error instanceof WeirError) || error.code !== 'bad-record') throw error;
 }
 
-function debianOrigin(seed: SeedRepository, pkg: RepoPackage): { readonly debian?: string } {
-  const made = pkg.origin === 'seed' ? seed.packages.get(pkg.name) : undefined;
+function debianOrigin(seed: SeedRepository | undefined, pkg: RepoPackage): { readonly debian?: string } {
+  const made = pkg.origin === 'seed' ? seed?.packages.get(pkg.name) : undefined;
   return made === undefined || made.source === '' ? {} : { debian: `${made.source} ${made.sourceVersion}` };
 }
 
@@ -145,7 +148,7 @@ export interface Release {
   readonly toolbox: Toolbox;
   readonly key: SigningKey;
   readonly imageKey: ImageKey;
-  readonly seed: SeedRepository;
+  readonly inputs: Inputs;
   readonly built: BuiltComponents;
   readonly repository: PublishedRepository;
   readonly images: readonly BuiltImage[];

@@ -8,11 +8,11 @@ import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
 import { resolveCached } from '../repo/resolve.ts';
 import { signPackages } from '../repo/sign.ts';
-import { listedSource, type RepoSource } from '../repo/source.ts';
+import { listedSource, obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
-import type { SeedRepository } from '../workspace/seed.ts';
+import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
 
@@ -27,12 +27,12 @@ export async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
   key: SigningKey,
-  seed: SeedRepository,
+  inputs: Inputs,
   built: BuiltComponents,
 ): Promise<PublishedRepository> {
   const { engine, clock, arch, out, progress, release } = workspace;
   return inStage(progress, 'repository', async (stage) => {
-    const channels = await sortIntoChannels(workspace, toolbox, seed, built);
+    const channels = await sortIntoChannels(workspace, toolbox, inputs, built);
     let signedNow = 0;
     const signed: { name: string; packages: RepoPackage[] }[] = [];
     for (const [name, packages] of channels) {
@@ -124,7 +124,7 @@ function isSideChannel(name: string): boolean {
 async function sortIntoChannels(
   workspace: Workspace,
   toolbox: Toolbox,
-  seed: SeedRepository,
+  inputs: Inputs,
   built: BuiltComponents,
 ): Promise<Map<string, RepoPackage[]>> {
   const { project, release } = workspace;
@@ -145,9 +145,18 @@ async function sortIntoChannels(
     }
     put(sourceChannelOf(component) ?? `${first}-source`, each.source);
   }
-  const base = await baseClosure(workspace, toolbox, seed, built.source, channels.get(first) ?? []);
-  for (const pkg of seed.source.packages) {
-    if (!own.has(pkg.name)) put(base.has(pkg.name) ? first : second, pkg);
+  const base = await baseClosure(workspace, toolbox, inputs, built.source, channels.get(first) ?? []);
+  if (inputs.seed === undefined) {
+    // Of repositories only what is needed is published: the rest stays where it is.
+    const taken = base.filter((pkg) => !own.has(pkg.name));
+    usePackages(inputs.sources, taken);
+    await obtainPackages(inputs.sources, taken);
+    for (const pkg of taken) put(first, pkg);
+  } else {
+    const inBase = new Set(base.map((pkg) => pkg.name));
+    for (const pkg of inputs.seed.source.packages) {
+      if (!own.has(pkg.name)) put(inBase.has(pkg.name) ? first : second, pkg);
+    }
   }
   for (const list of channels.values()) list.sort(byName);
   return new Map([...channels].filter(([, packages]) => packages.length > 0));
@@ -157,16 +166,23 @@ function defaultChannel(name: string, first: string): string {
   return /-(debuginfo|debugsource)(-|$)/.test(name) ? `${first}-debuginfo` : first;
 }
 
-/** Packages that the base channel needs to be installable: the seed's base roots and their dependencies. */
+/**
+ * Packages that the base channel needs to be installable: its roots (the seed's, or for repositories those of the images) and the
+ * components' packages, with their dependencies.
+ */
 async function baseClosure(
   workspace: Workspace,
   toolbox: Toolbox,
-  seed: SeedRepository,
+  inputs: Inputs,
   built: RepoSource,
   componentPackages: readonly RepoPackage[],
-): Promise<ReadonlySet<string>> {
-  const { engine, arch } = workspace;
-  const wanted = [...new Set([...seed.baseRoots, ...componentPackages.map((pkg) => pkg.name)])].sort();
-  const packages = await resolveCached({ engine, toolbox, arch }, [seed.source, built], wanted, 'the base channel');
-  return new Set(packages.map((pkg) => pkg.name));
+): Promise<RepoPackage[]> {
+  const { engine, arch, project } = workspace;
+  const ofImages = [...project.images.values()].flatMap(({ definition }) =>
+    definition?.type === 'weir' ? definition.packages : [],
+  );
+  const roots = inputs.seed === undefined ? ofImages : inputs.seed.baseRoots;
+  const wanted = [...new Set([...roots, ...componentPackages.map((pkg) => pkg.name)])].sort();
+  if (wanted.length === 0) return [];
+  return resolveCached({ engine, toolbox, arch }, [...inputs.sources, built], wanted, 'the base channel');
 }

@@ -17,6 +17,8 @@ export interface RepoSource {
   readonly find: (nevra: string) => RepoPackage | undefined;
   /** Verifies the folder, repairing it if necessary; called before it is read. */
   readonly check?: () => Promise<void>;
+  /** Called with the packages of this repository that a root uses, whether it is made or comes from the cache. */
+  readonly use?: (packages: readonly RepoPackage[]) => void;
   /** Makes sure that the store has these packages, which are all of this repository; without it, the store has them. */
   readonly obtain?: (packages: readonly RepoPackage[]) => Promise<void>;
   /** dnf5's parsed form of the metadata, as in its cache folder: a large repository takes seconds to parse. */
@@ -42,11 +44,20 @@ export function listedSource(
   };
 }
 
-/** Makes sure that the store has these packages: each from the first source that has exactly it. */
+/** Makes sure that the store has these packages. */
 export async function obtainPackages(sources: readonly RepoSource[], packages: readonly RepoPackage[]): Promise<void> {
   for (const source of sources) {
     if (source.obtain === undefined) continue;
-    const own = packages.filter((pkg) => source.find(nevra(pkg))?.rpm === pkg.rpm);
+    const own = ownPackages(source, packages);
     if (own.length > 0) await source.obtain(own);
   }
+}
+
+/** Tells the sources which of their packages are used. */
+export function usePackages(sources: readonly RepoSource[], packages: readonly RepoPackage[]): void {
+  for (const source of sources) if (source.use !== undefined) source.use(ownPackages(source, packages));
+}
+
+function ownPackages(source: RepoSource, packages: readonly RepoPackage[]): RepoPackage[] {
+  return packages.filter((pkg) => source.find(nevra(pkg))?.rpm === pkg.rpm);
 }

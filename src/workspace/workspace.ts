@@ -10,6 +10,7 @@ import { openEngine } from '../engine/engine.ts';
 import type { LoadOptions } from '../project/load.ts';
 import type { Project } from '../project/model/project.ts';
 import type { Architecture, ReleaseConfig, Seed } from '../project/model/release.ts';
+import { defaultRelease } from '../project/release-default.ts';
 import { type Apt, debianArch, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
@@ -33,6 +34,8 @@ export interface Workspace extends ProjectWorkspace {
   readonly release: ReleaseConfig;
   /** Seconds since 1970; the single clock of the release. */
   readonly clock: number;
+  /** Further RPM repositories to build from: `[ID=]URL`. */
+  readonly repositories?: readonly string[];
 }
 
 export interface WorkspaceOptions {
@@ -72,17 +75,10 @@ function refuseLineBreak(path: string, what: string, hint: string): void {
   throw new WeirError('bad-path', `${what} has a line break in its path: ${JSON.stringify(path)}`, { hint, exit: 2 });
 }
 
-/** Opens the workspace of a project with a release. @throws WeirError `no-release` */
+/** Opens the workspace with the project's release, or the default one. @throws WeirError `no-release` */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const workspace = await openProjectWorkspace(options);
-  const { release, file } = workspace.project;
-  if (release === undefined) {
-    throw new WeirError('no-release', 'the project has no [release] table', {
-      where: { file },
-      hint: 'add a [release] table with version and snapshot',
-      exit: 2,
-    });
-  }
+  const release = workspace.project.release ?? defaultRelease(workspace.project);
   return { ...workspace, release, clock: release.epoch };
 }
 
@@ -143,11 +139,12 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
 }
 
 /**
- * The lock beside the project's folder. A project without a release, such as one written for azldev, has none and uses the tools
- * of this version of Weir, through a copy of its lock in the cache.
+ * The lock beside the project's folder, if it has one or keeps one because it has a seed. Other projects, such as those written
+ * for azldev, use the tools of this version of Weir, through a copy of its lock in the cache.
  */
 async function toolboxLock({ project, cache }: ProjectWorkspace): Promise<string> {
-  if (project.release !== undefined) return join(project.root, '..', 'toolbox.lock');
+  const beside = join(project.root, '..', 'toolbox.lock');
+  if (project.release !== undefined && (project.seed !== undefined || (await exists(beside)))) return beside;
   const own = await readFile(join(installRoot, 'toolbox.lock'), 'utf8');
   const path = join(cache, `toolbox-${valueDigest(own).slice(0, 16)}.lock`);
   if (!(await exists(path))) await writeAtomic(path, own);

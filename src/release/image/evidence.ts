@@ -8,7 +8,7 @@ import { blobFile, readBlobText } from '../../engine/store.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import { readRpm } from '../../rpm/read.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { SeedRepository } from '../../workspace/seed.ts';
+import type { Inputs } from '../../workspace/inputs.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
 /** The settings of the tree's os-release file; empty if it has none. */
@@ -26,7 +26,7 @@ export async function imageContents(
   image: { readonly name: string; readonly kind: NonNullable<ImageContents['kind']> },
   osRelease: Readonly<Record<string, string>>,
   packages: readonly RepoPackage[],
-  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
+  from: { readonly inputs: Inputs; readonly built: BuiltComponents },
 ): Promise<ImageContents> {
   const { clock, engine, project, release } = workspace;
   const contained = await mapLimit(packages, 8, async (pkg): Promise<ContainedPackage> => {
@@ -59,7 +59,7 @@ export async function imageContents(
 /** Inputs of the evidence beyond the packages' content: their origins, their overlays, the version of Weir. */
 export async function evidenceInputs(
   packages: readonly RepoPackage[],
-  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
+  from: { readonly inputs: Inputs; readonly built: BuiltComponents },
 ): Promise<unknown> {
   return { tool: await toolVersion(), origins: packages.map((pkg) => originOf(pkg, from)) };
 }
@@ -68,12 +68,12 @@ async function toolVersion(): Promise<string> {
   return (JSON.parse(await readFile(join(installRoot, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
-function originOf(
-  pkg: RepoPackage,
-  from: { readonly seed: SeedRepository; readonly built: BuiltComponents },
-): PackageOrigin {
+function originOf(pkg: RepoPackage, from: { readonly inputs: Inputs; readonly built: BuiltComponents }): PackageOrigin {
+  if (from.inputs.seed === undefined && from.inputs.sources.some(({ id }) => id === pkg.origin)) {
+    return { kind: 'repository', repository: pkg.origin };
+  }
   if (pkg.origin === 'seed') {
-    const seed = from.seed.packages.get(pkg.name);
+    const seed = from.inputs.seed?.packages.get(pkg.name);
     if (seed === undefined || seed.source === '') return { kind: 'seed' };
     return { kind: 'seed', debian: { source: seed.source, version: seed.sourceVersion } };
   }

@@ -23,7 +23,7 @@ import { withEntries } from '../../tree/overlayfs.ts';
 import type { FileEntry, Tree } from '../../tree/tree.ts';
 import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
-import type { SeedRepository } from '../../workspace/seed.ts';
+import type { Inputs } from '../../workspace/inputs.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { type ImageRecord, recordText } from '../record-schema.ts';
 import type { PublishedRepository } from '../repository.ts';
@@ -49,7 +49,7 @@ export interface ImageContext {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;
   readonly repository: PublishedRepository;
-  readonly seed: SeedRepository;
+  readonly inputs: Inputs;
   readonly built: BuiltComponents;
   /** Signs the provenance. */
   readonly key: ImageKey;

@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { inStage } from '../base/progress.ts';
+import {
+  asUrl,
+  commandLineRepositories,
+  type InputRepository,
+  inputPriority,
+  inputRepositories,
+  type Variables,
+  withVariables,
+} from '../inputs/input-repository.ts';
+import { type MockConfig, readMockConfig } from '../inputs/mock-config.ts';
+import { type InputSource, type InputsContext, lockUsed, openInput } from '../inputs/source.ts';
+import type { DistroVersion } from '../project/model/distro.ts';
+import type { Architecture } from '../project/model/release.ts';
+import { defaultVersion } from '../project/release-default.ts';
+import { repositoriesOf } from '../project/repositories.ts';
+import type { RepoSource } from '../repo/source.ts';
+import type { Toolbox } from '../toolbox/tool.ts';
+import { type SeedRepository, seedStage } from './seed.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What a buildroot is set up with besides packages. */
+export interface BuildrootSettings {
+  /** Macros of the buildroot, names without `%`. */
+  readonly macros: Readonly<Record<string, string>>;
+}
+
+/** What a project builds from. */
+export interface Inputs {
+  readonly sources: readonly RepoSource[];
+  /** Packages and `@groups` of every buildroot. */
+  readonly buildRoot: readonly string[];
+  readonly settings: BuildrootSettings;
+  /** The seed, if that is what the project builds from. */
+  readonly seed?: SeedRepository;
+  /** Writes what was used of the repositories into `inputs.lock`. @param exact drops the rest */
+  readonly lock: (exact?: boolean) => Promise<number>;
+}
+
+/** Whether the inputs have a package of that name. A group is in the inputs or nowhere: components have none. */
+export function hasPackage({ sources }: Pick<Inputs, 'sources'>, name: string): boolean {
+  return name.startsWith('@') || sources.some(({ names }) => names.has(name));
+}
+
+/** RPM repositories as inputs, before they are opened. */
+export interface RepositoryInputs {
+  readonly repositories: readonly InputRepository[];
+  readonly buildRoot: readonly string[];
+  readonly settings: BuildrootSettings;
+}
+
+/** mock's own default, and what Fedora's and Azure Linux's first stage use. */
+const defaultBuildRoot = ['@buildsys-build'];
+
+/**
+ * Opens what the project builds from: repositories named on the command line and `inputs.rpm-build` of the default distro's
+ * version, else the `[seed]`, else the repositories of the version's mock configuration.
+ * @throws WeirError `no-inputs` (exit 2) and those of the inputs
+ */
+export async function inputsStage(workspace: Workspace, toolbox: Toolbox): Promise<Inputs> {
+  const chosen = repositoryInputs(workspace);
+  if (chosen !== undefined) return repositoryStage(workspace, toolbox, chosen);
+  const seed = await seedStage(workspace, toolbox);
+  return {
+    sources: [seed.source],
+    buildRoot: workspace.release.buildRoot,
+    settings: { macros: {} },
+    seed,
+    lock: async () => 0,
+  };
+}
+
+/** The RPM repositories that the project builds from; undefined if it builds from the seed. */
+export function repositoryInputs(workspace: Workspace): RepositoryInputs | undefined {
+  const { project, release, arch } = workspace;
+  const version = defaultVersion(project);
+  const mock = version === undefined ? undefined : mockFile(version, arch);
+  const named = version?.inputs.rpmBuild ?? [];
+  const words = workspace.repositories ?? [];
+  if (named.length === 0 && words.length === 0 && (project.seed !== undefined || mock === undefined)) {
+    if (project.seed !== undefined) return undefined;
+    throw new WeirError('no-inputs', 'the project names nothing to build from', {
+      where: { file: project.file },
+      hint: 'set inputs.rpm-build or a mock-config in the version of the default distro, or add a [seed] table, or use --repo URL',
+      exit: 2,
+    });
+  }
+  const config = mock === undefined ? undefined : readMockConfig(mock, { arch });
+  const variables: Variables = { releasever: config?.releasever ?? version?.releaseVer ?? release.version, arch };
+  const configured = inputRepositories(repositoriesOf(project, named), variables);
+  const own = configured.length > 0 || config === undefined ? configured : mockRepositories(config, variables);
+  const repositories = [...commandLineRepositories(words, variables), ...own];
+  const buildRoot = [release.buildRoot, config?.setup ?? [], defaultBuildRoot].find((list) => list.length > 0)!;
+  return { repositories, buildRoot, settings: { macros: config?.macros ?? {} } };
+}
+
+function mockFile({ mockConfig, mockConfigX86, mockConfigArm }: DistroVersion, arch: Architecture): string | undefined {
+  return (arch === 'x86_64' ? mockConfigX86 : mockConfigArm) ?? mockConfig;
+}
+
+/** The enabled repositories of a mock configuration. @throws WeirError `bad-repository` (exit 2) */
+function mockRepositories(config: MockConfig, variables: Variables): InputRepository[] {
+  return config.repositories
+    .filter(({ enabled }) => enabled)
+    .map((repo) => {
+      const { id, baseUrls, metalink, mirrorlist, gpgKeys, gpgCheck, priority, excludes, includes, origin } = repo;
+      if (excludes.length > 0 || includes.length > 0) {
+        throw new WeirError('bad-repository', `repository ${id} excludes packages, which Weir does not support`, {
+          where: origin,
+          exit: 2,
+        });
+      }
+      const list = metalink ?? mirrorlist;
+      if (list === undefined && baseUrls.length === 0) {
+        throw new WeirError('bad-repository', `repository ${id} has no baseurl, metalink or mirrorlist`, {
+          where: origin,
+          exit: 2,
+        });
+      }
+      const value = (text: string): string => asUrl(withVariables(text, variables));
+      return {
+        id,
+        address:
+          list === undefined
+            ? { kind: 'baseurl', urls: baseUrls.map(value) }
+            : { kind: metalink === undefined ? 'mirrorlist' : 'metalink', url: withVariables(list, variables) },
+        keys: gpgKeys.map(value),
+        checksSignatures: gpgCheck,
+        priority: priority ?? inputPriority,
+      };
+    });
+}
+
+/** Path of the project's lock of its RPM repositories. */
+export function inputsLock(workspace: Pick<Workspace, 'project'>): string {
+  return join(workspace.project.root, 'inputs.lock');
+}
+
+/** What opening the repositories of a workspace needs. */
+export function inputsContext(workspace: Workspace, toolbox: Toolbox, note: (text: string) => void): InputsContext {
+  const { engine, cache, arch } = workspace;
+  return { engine, toolbox, cache, arch, lock: inputsLock(workspace), note };
+}
+
+async function repositoryStage(
+  workspace: Workspace,
+  toolbox: Toolbox,
+  { repositories, buildRoot, settings }: RepositoryInputs,
+): Promise<Inputs> {
+  return inStage(workspace.progress, 'inputs', async (stage) => {
+    const before = workspace.engine.counts.ran;
+    const context = inputsContext(workspace, toolbox, stage.note);
+    const sources: InputSource[] = [];
+    for (const repository of repositories) {
+      stage.update(`opening ${repository.id}`);
+      sources.push(await openInput(context, repository));
+    }
+    return {
+      result: { sources, buildRoot, settings, lock: (exact) => lockUsed(context, sources, exact) },
+      summary: sources.map(({ id, size, locked }) => `${id} ${locked.revision}: ${size} packages`).join(', '),
+      cached: workspace.engine.counts.ran === before,
+    };
+  });
+}
