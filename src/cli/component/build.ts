@@ -44,7 +44,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       await withResults(settings, async () => {
         const workspace = await workspaceFor(settings, progressFor(settings));
         const selected = selectComponents(workspace.project, selection).map(({ name }) => name);
-        const built = await buildSelected({ ...workspace, skipLockValidation, repositories: options.repo ?? [] }, selected, build);
+        const built = await buildSelected(
+          { ...workspace, skipLockValidation, repositories: options.repo ?? [] },
+          selected,
+          build,
+        );
         printResult(settings, built, () => text(built));
       });
     });
