@@ -150,8 +150,11 @@ const provides: Target = {
     Buffer.from('u nobody 65534 "Nobody" / -\ng users 100\nm nobody users\n'),
   ],
   read: (input) => {
-    for (const path of ['/usr/lib/libx.so.1', '/usr/lib/x.pc', '/x/METADATA', '/usr/lib/sysusers.d/x.conf']) {
-      fileProvides(path, input.length, bytesReader(input));
+    fileProvides('/usr/lib/libx.so.1', input.length, bytesReader(input));
+    // The beginning of a program is enough for readers of text: most of the time would go into decoding it.
+    const text = input.subarray(0, 16384);
+    for (const path of ['/usr/lib/x.pc', '/x/METADATA', '/usr/lib/sysusers.d/x.conf']) {
+      fileProvides(path, text.length, bytesReader(text));
     }
   },
 };

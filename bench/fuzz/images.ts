@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { bytesReader } from '../../src/archive/read-at.ts';
@@ -91,16 +91,23 @@ function layoutSample(): Buffer {
 }
 
 const separator = '\n----\n';
+const sample = layoutSample();
+/** Digests of the sample's manifest, config and layer, which a mutated copy still refers to. */
+const [manifest0, config0, layer0] = partsOf(sample)
+  .slice(1)
+  .map((part) => sha256(Buffer.from(part, 'latin1')));
+
+function partsOf(input: Buffer): string[] {
+  return input.toString('latin1').split(separator);
+}
 
 /** Recomputes the digests by which the files refer to each other, starting from the last one. */
 function repairLayout(input: Buffer): Buffer {
-  const [index = '', manifest = '', config = '', ...rest] = input.toString('latin1').split(separator);
+  const [index = '', manifest = '', config = '', ...rest] = partsOf(input);
   const layer = repairTar(Buffer.from(rest.join(separator), 'latin1'));
   const parts: Layout = { index, manifest, config, layer: layer.toString('latin1') };
   const name = (text: string, before: string, after: string): string =>
     text.replaceAll(`sha256:${before}`, `sha256:${sha256(Buffer.from(after, 'latin1'))}`);
-  const sample = layoutSample().toString('latin1').split(separator);
-  const [manifest0, config0, layer0] = sample.slice(1).map((part) => sha256(Buffer.from(part, 'latin1')));
   const newConfig = name(parts.config, layer0!, parts.layer);
   const newManifest = name(name(parts.manifest, layer0!, parts.layer), config0!, newConfig);
   const newIndex = name(parts.index, manifest0!, newManifest);
@@ -109,20 +116,27 @@ function repairLayout(input: Buffer): Buffer {
 
 const oci: Target = {
   name: 'lint-oci',
-  samples: async () => [layoutSample()],
+  samples: async () => [sample],
   repair: repairLayout,
   read: async (input, work) => {
     const layout = join(work, 'layout');
-    rmSync(layout, { recursive: true, force: true });
-    mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
-    const [index = '', ...blobs] = input.toString('latin1').split(separator);
+    if (!existsSync(layout)) mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
+    const [index = '', ...blobs] = partsOf(input);
     writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     writeFileSync(join(layout, 'index.json'), index, 'latin1');
-    for (const blob of blobs) {
+    const files = blobs.map((blob) => {
       const data = Buffer.from(blob, 'latin1');
-      writeFileSync(join(layout, 'blobs/sha256', sha256(data)), data);
+      const path = join(layout, 'blobs/sha256', sha256(data));
+      writeFileSync(path, data);
+      return path;
+    });
+    try {
+      await withImages(layout, work, (image) =>
+        checkRules(containerRules, containerFacts(image, packages), 'container'),
+      );
+    } finally {
+      for (const path of files) rmSync(path, { force: true });
     }
-    await withImages(layout, work, (image) => checkRules(containerRules, containerFacts(image, packages), 'container'));
   },
 };
 
