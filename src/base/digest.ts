@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { byKey } from './order.ts';
 
 /** SHA-256 as lower-case hex. */
 export type Digest = string;
@@ -26,12 +25,32 @@ export async function fileDigest(path: string, algorithm = 'sha256'): Promise<st
   }
 }
 
-/** JSON with sorted object keys and without `undefined` values. Equal values give equal text. */
+/**
+ * JSON with sorted object keys and without `undefined` values. Equal values give equal text. Keys that are array indexes come
+ * first, in numeric order, as everywhere in JavaScript.
+ */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).sort(byKey));
-  });
+  // `undefined` for what JSON cannot say, as with JSON.stringify.
+  return jsonOf(value) as string;
+}
+
+// By hand: JSON.stringify with a replacer takes three times as long, and a build hashes the inputs of thousands of actions.
+function jsonOf(value: unknown): string | undefined {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    const items: string[] = [];
+    for (const item of value as unknown[]) items.push(jsonOf(item) ?? 'null');
+    return `[${items.join(',')}]`;
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return jsonOf(value.toJSON());
+  let keys = Object.keys(value).sort();
+  if (keys.some((key) => key >= '0' && key < ':')) keys = Object.keys(Object.fromEntries(keys.map((key) => [key, 0])));
+  const fields: string[] = [];
+  for (const key of keys) {
+    const text = jsonOf((value as Readonly<Record<string, unknown>>)[key]);
+    if (text !== undefined) fields.push(`${JSON.stringify(key)}:${text}`);
+  }
+  return `{${fields.join(',')}}`;
 }
 
 /** Digest of a JSON value, independent of key order. */

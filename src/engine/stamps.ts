@@ -16,7 +16,8 @@ import { type Seal, sealed, unsealed } from './seal.ts';
 export class Stamps {
   readonly #dir: string;
   readonly #seal: Seal;
-  #known: Map<bigint, string> | undefined;
+  /** By inode, in decimal: parsing a hundred thousand numbers would take longer than reading the files. */
+  #known: Map<string, string> | undefined;
   #pending: string[] = [];
   /** Index files that were read; `fleeting` ones are invalid after a crash. */
   #segments: { readonly name: string; readonly fleeting: boolean }[] = [];
@@ -29,7 +30,7 @@ export class Stamps {
 
   /** The digest of a file's content; undefined if its stamp does not match. @param info from `lstat`, as bigints */
   digestOf(info: BigIntStats): Digest | undefined {
-    const known = this.#load().get(info.ino);
+    const known = this.#load().get(info.ino.toString());
     if (known === undefined || !known.startsWith(stampOf(info))) return undefined;
     return known.slice(-64);
   }
@@ -38,9 +39,10 @@ export class Stamps {
   add(info: BigIntStats, digest: Digest): void {
     const stamp = `${stampOf(info)}${digest}`;
     const known = this.#load();
-    if (known.get(info.ino) === stamp) return;
-    known.set(info.ino, stamp);
-    this.#pending.push(`${info.ino} ${stamp}`);
+    const ino = info.ino.toString();
+    if (known.get(ino) === stamp) return;
+    known.set(ino, stamp);
+    this.#pending.push(`${ino} ${stamp}`);
     if (this.#pending.length >= mostPending) this.flush(false);
   }
 
@@ -75,9 +77,9 @@ export class Stamps {
     this.#segments = [];
   }
 
-  #load(): Map<bigint, string> {
+  #load(): Map<string, string> {
     if (this.#known !== undefined) return this.#known;
-    const known = new Map<bigint, string>();
+    const known = new Map<string, string>();
     this.#known = known;
     for (const name of readNames(this.#dir)) {
       if (isTemporary(name)) continue;
@@ -92,7 +94,7 @@ export class Stamps {
       for (const line of lines) {
         const space = line.indexOf(' ');
         if (space < 1) continue;
-        const ino = BigInt(line.slice(0, space));
+        const ino = line.slice(0, space);
         const stamp = line.slice(space + 1);
         const other = known.get(ino);
         // An inode has one state at a time: the later one wins.
@@ -125,7 +127,7 @@ function changeTime(stamp: string): bigint {
   return BigInt(stamp.slice(0, stamp.indexOf(' ')));
 }
 
-function newest(known: ReadonlyMap<bigint, string>): string[] {
+function newest(known: ReadonlyMap<string, string>): string[] {
   let stamps = [...known];
   if (stamps.length > mostStamps) {
     stamps = stamps.sort(([, a], [, b]) => (changeTime(a) > changeTime(b) ? -1 : 1)).slice(0, mostStamps / 2);

@@ -17,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { copyFile, lstat, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,12 +76,16 @@ export async function hasBlob(store: Store, digest: Digest): Promise<boolean> {
 
 /** Size of a blob in bytes, undefined if it is missing. The content is not verified. */
 export async function blobSize(store: Store, digest: Digest): Promise<number | undefined> {
+  return blobSizeNow(store, digest);
+}
+
+/** Synchronous `blobSize`, for the hundreds of blobs of a result. */
+export function blobSizeNow(store: Store, digest: Digest): number | undefined {
   try {
-    const info = await lstat(uncheckedBlobPath(store, digest));
-    return info.isFile() ? info.size : undefined;
+    const info = lstatSync(uncheckedBlobPath(store, digest), { throwIfNoEntry: false });
+    return info?.isFile() === true ? info.size : undefined;
   } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (systemCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }

@@ -1,10 +1,10 @@
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
-import { type Engine, recall, record } from '../engine/action.ts';
+import { type Engine, recall, record, recordBlobs } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { withScratch } from '../engine/scratch.ts';
-import { blobFile } from '../engine/store.ts';
+import { type Blob, blobFile } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../trust/gpg.ts';
 import type { RepoPackage } from './metadata.ts';
@@ -24,17 +24,24 @@ export async function signPackages(
   packages: readonly RepoPackage[],
   clock: number,
 ): Promise<{ readonly packages: RepoPackage[]; readonly signedNow: number }> {
+  const code = codeDigest(import.meta.url);
+  const by = { key: key.fingerprint, clock, toolbox: toolbox.digest };
   const action = (pkg: RepoPackage): Parameters<typeof recall>[1] => ({
     kind: 'sign-rpm',
-    code: codeDigest(import.meta.url),
-    inputs: { rpm: pkg.rpm, key: key.fingerprint, clock, toolbox: toolbox.digest },
+    code,
+    inputs: { rpm: pkg.rpm, ...by },
   });
-  const signed = new Map<string, string>();
+  const all = { kind: 'sign-rpms', code, inputs: { rpms: packages.map((pkg) => pkg.rpm), ...by } };
+  const withSigned = (files: Readonly<Record<string, Blob>>): RepoPackage[] =>
+    packages.map((pkg) => ({ ...pkg, rpm: files[pkg.rpm]!.digest, unsigned: pkg.rpm }));
+  const before = await recall(engine, all);
+  if (before !== undefined) return { packages: withSigned(before.files), signedNow: 0 };
+  const signed: Record<string, Blob> = {};
   const todo: RepoPackage[] = [];
   for (const pkg of packages) {
     const known = await recall(engine, action(pkg));
     if (known === undefined) todo.push(pkg);
-    else signed.set(pkg.rpm, known.files.rpm!.digest);
+    else signed[pkg.rpm] = known.files.rpm!;
   }
   const batches: RepoPackage[][] = [];
   for (let at = 0; at < todo.length; at += batchSize) batches.push(todo.slice(at, at + batchSize));
@@ -50,12 +57,10 @@ export async function signPackages(
       await signRpms(toolbox, key, dir, names, clock, work);
       for (const pkg of batch) {
         const result = await record(engine, action(pkg), { rpm: join(dir, `${pkg.rpm}.rpm`) });
-        signed.set(pkg.rpm, result.files.rpm!.digest);
+        signed[pkg.rpm] = result.files.rpm!;
       }
     }),
   );
-  return {
-    packages: packages.map((pkg) => ({ ...pkg, rpm: signed.get(pkg.rpm)!, unsigned: pkg.rpm })),
-    signedNow: todo.length,
-  };
+  await recordBlobs(engine, all, signed);
+  return { packages: withSigned(signed), signedNow: todo.length };
 }

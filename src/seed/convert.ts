@@ -1,9 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../base/files.ts';
-import { type Action, type ActionResult, type Engine, recall, record, uncheckedOutputPath } from '../engine/action.ts';
+import { type Action, type ActionResult, type Engine, recall, record, recordBlobs } from '../engine/action.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import { withScratch } from '../engine/scratch.ts';
-import { blobFile, uncheckedBlobPath } from '../engine/store.ts';
+import { type Blob, blobFile, uncheckedBlobPath } from '../engine/store.ts';
 import type { Zstd } from '../toolbox/zstd.ts';
 import { converterCode, type PackedPackage, packPackage, type SeedPackage } from './convert-package.ts';
 import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } from './deb.ts';
@@ -20,9 +21,16 @@ export interface Seed {
   readonly ignored: readonly string[];
 }
 
+/** What is recorded of a seed: all but the paths, which depend on the cache. */
+interface SeedRecord {
+  readonly packages: readonly SeedPackage[];
+  readonly demotions: readonly Demotion[];
+  readonly ignored: readonly string[];
+}
+
 /**
  * Converts Debian packages to RPMs, one action each, keyed by the debs' digests and everything in the mapping and the rest of the
- * set that affects the package. Works on two batches at a time: dpkg-deb and the compression keep the other cores busy.
+ * set that affects the package. The whole set is recorded too, so that an unchanged seed is one cache hit. Works on two batches at a time: dpkg-deb and the compression keep the other cores busy.
  * @param clock build time of the RPMs and upper limit for file times, in seconds since 1970
  * @throws WeirError `bad-deb`, `seed-path`
  */
@@ -34,6 +42,19 @@ export async function convertSeed(
   zstd: Zstd,
   parallel = 2,
 ): Promise<Seed> {
+  const all = {
+    kind: 'seed-set',
+    code: codeDigest(import.meta.url),
+    inputs: {
+      defaults: mapping.defaults,
+      rules: [...mapping.packages],
+      debs: debs.map(({ path: _path, ...deb }) => deb),
+      clock,
+      zstd: zstd.digest,
+    },
+  };
+  const before = await recall(engine, all);
+  if (before !== undefined) return seedOf(engine, before.value as SeedRecord, before.files);
   const controls = await readControls(engine, debs, parallel);
   const plan = planSeed(
     mapping,
@@ -82,11 +103,18 @@ export async function convertSeed(
       }
     }),
   );
-  const packages = jobs.map(({ plan: { name } }) => {
-    const result = done.get(name)!;
-    return { ...(result.value as SeedPackage), path: uncheckedOutputPath(engine, result, 'rpm') };
-  });
-  return { packages, demotions: plan.demotions, ignored: plan.ignored };
+  const names = jobs.map((job) => job.plan.name);
+  const files = Object.fromEntries(names.map((name) => [name, done.get(name)!.files.rpm!]));
+  const packages = names.map((name) => done.get(name)!.value as SeedPackage);
+  const made: SeedRecord = { packages, demotions: plan.demotions, ignored: plan.ignored };
+  await recordBlobs(engine, all, files, made);
+  return seedOf(engine, made, files);
+}
+
+/** @param files the RPMs by name */
+function seedOf({ store }: Engine, made: SeedRecord, files: Readonly<Record<string, Blob>>): Seed {
+  const packages = made.packages.map((pkg) => ({ ...pkg, path: uncheckedBlobPath(store, files[pkg.name]!.digest) }));
+  return { ...made, packages };
 }
 
 interface Job {

@@ -1,5 +1,4 @@
-import { get as getHttp, type IncomingMessage } from 'node:http';
-import { get as getHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 
 /** A server's answer, its body exactly as it was sent. */
 export interface Answer {
@@ -40,9 +39,19 @@ export async function askFor(
   throw new Error(`more than ${mostRedirections} redirections`);
 }
 
-function once(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
-  const get = { 'http:': getHttp, 'https:': getHttps }[url.protocol];
-  if (get === undefined) return Promise.reject(new Error(`${url.protocol} is not http, https or file`));
+/** Imports the protocol's module only now: with `node:http` Node loads all of fetch, and most runs download nothing. */
+async function clientFor(protocol: string): Promise<typeof import('node:http').get> {
+  if (protocol === 'http:') return (await import('node:http')).get;
+  if (protocol === 'https:') return (await import('node:https')).get;
+  throw new Error(`${protocol} is not http, https or file`);
+}
+
+async function once(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const get = await clientFor(url.protocol);
   return new Promise((resolve, reject) => {
     get(url, { headers, signal }, resolve).on('error', reject);
   });

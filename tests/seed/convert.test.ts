@@ -254,6 +254,17 @@ describe('a seed made from real debs', () => {
     expect(again.counts.ran).toBe(ran);
   });
 
+  it('is one cache hit if nothing changed, and remakes a package that is missing', async () => {
+    const engine = await openEngine(join(dir, 'again'));
+    expect(await convertSeed(engine, mapping, debs, clock, nodeZstd)).toMatchObject({ demotions: seed.demotions });
+    expect(engine.counts).toEqual({ ran: 0, cached: 1, doubted: 0 });
+    const { name, path } = seed.packages[0]!;
+    await rm(path.replace(join(dir, 'cache'), join(dir, 'again')));
+    const again = await convertSeed(engine, mapping, debs, clock, nodeZstd);
+    expect(again.packages.map(({ digest }) => digest)).toEqual(seed.packages.map(({ digest }) => digest));
+    expect([engine.counts.ran, await fileDigest(again.packages[0]!.path)], name).toEqual([1, seed.packages[0]!.digest]);
+  });
+
   it('remakes only packages affected by a change in the mapping', async () => {
     const engine = await openEngine(join(dir, 'cache'));
     const changed = toMapping(rules.replace('"enable tool.service"', '"disable tool.service"'));
