@@ -104,6 +104,7 @@ describe('weir release verify', () => {
         `wrong ${pipe}`,
         `wrong ${filelists}`,
         `wrong ${repomd}`,
+        `wrong ${join(base, 'repodata')}`,
       ].sort(),
     );
     const { stdout } = await weir(['-C', shared.project, 'release', 'verify', '--out', out, '-q']);
