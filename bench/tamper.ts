@@ -79,12 +79,31 @@ async function faultsOf(args: readonly string[]): Promise<Map<string, string>> {
   return new Map(faults.map(({ path, message }) => [path, message]));
 }
 
-const build = ['build', '--offline', ...(values.image === undefined ? [] : ['--image', values.image])];
+// With the network: what the damage cost the cache may have to be downloaded again.
+const build = ['build', ...(values.image === undefined ? [] : ['--image', values.image])];
 const rows: Row[] = [];
 const record = async (out: string): Promise<string> => readFile(join(out, 'release.json'), 'utf8');
 
 await clone();
 const wanted = await record(join(work, 'out'));
+
+// The locks: a modified lock must stop the build. First, while the cache has everything that the right ones name.
+for (const [lock, kind, change] of [
+  ['toolbox.lock', 'content', (text: string) => text.replace(/[0-9a-f]{64}/, '0'.repeat(64))],
+  ['toolbox.lock', 'size', (text: string) => text.slice(0, text.length >> 1)],
+  ['seed/seed.lock', 'content', (text: string) => text.replace(/[0-9a-f]{64}/, '0'.repeat(64))],
+  ['seed/seed.lock', 'size', (text: string) => text.slice(0, text.length >> 1)],
+] as const) {
+  if (values.look) break;
+  const path = join(work, 'project', lock);
+  const before = await readFile(path, 'utf8').catch(() => undefined);
+  if (before === undefined || change(before) === before) continue;
+  await writeFile(path, change(before));
+  const { code, stderr } = await weir([...build, '--offline', '--out', join(work, 'locked')]);
+  const why = /^error: (.*)$/m.exec(stderr)?.[1] ?? '';
+  rows.push({ kind, where: 'lock', paths: [lock], who: code === 0 ? 'UNDETECTED' : `build: ${why.slice(0, 80)}` });
+  await writeFile(path, before);
+}
 
 // The cache: `cache verify` must report each change; a build with it must give the same release or fail.
 const inCache = await tamperCache(join(work, 'cache/weir'), count, random);
@@ -109,24 +128,6 @@ const repaired = values.look ? undefined : await weir([...build, '--out', join(w
 const left = values.look ? undefined : await faultsOf(['release', 'verify', '--out', join(work, 'out')]);
 for (const each of inOutput)
   rows.push({ ...each, who: isNoticed(each, new Set(outFaults.keys())) ? `release verify${byBuild}` : 'UNDETECTED' });
-
-// The locks: a modified lock must stop the build.
-for (const [lock, kind, change] of [
-  ['toolbox.lock', 'content', (text: string) => text.replace(/[0-9a-f]{64}/, '0'.repeat(64))],
-  ['toolbox.lock', 'size', (text: string) => text.slice(0, text.length >> 1)],
-  ['seed/seed.lock', 'content', (text: string) => text.replace(/[0-9a-f]{64}/, '0'.repeat(64))],
-  ['seed/seed.lock', 'size', (text: string) => text.slice(0, text.length >> 1)],
-] as const) {
-  if (values.look) break;
-  const path = join(work, 'project', lock);
-  const before = await readFile(path, 'utf8').catch(() => undefined);
-  if (before === undefined || change(before) === before) continue;
-  await writeFile(path, change(before));
-  const { code, stderr } = await weir([...build, '--out', join(work, 'locked')]);
-  const why = /^error: (.*)$/m.exec(stderr)?.[1] ?? '';
-  rows.push({ kind, where: 'lock', paths: [lock], who: code === 0 ? 'UNDETECTED' : `build: ${why.slice(0, 80)}` });
-  await writeFile(path, before);
-}
 
 const nobody = rows.filter(({ who }) => who === 'UNDETECTED');
 if (values.json) process.stdout.write(`${JSON.stringify({ seed: values.seed, same, rows }, null, 2)}\n`);
