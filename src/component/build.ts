@@ -13,7 +13,7 @@ import type { SigningKey } from '../trust/gpg.ts';
 import { hasPackage, type Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { openMakers } from './makers.ts';
-import { ComponentsError, type Failure, failureOf, isFailure, type Outcome } from './outcome.ts';
+import { ComponentsError, type Failure, failedOutcome, failureOf, isFailure, type Outcome } from './outcome.ts';
 import { type Prepared, prepareEach, type ReadyComponent, renderStage, writeEach } from './ready.ts';
 import type { BuildSteps, Report, Schedule } from './run.ts';
 import { buildInOrder } from './schedule.ts';
@@ -87,12 +87,11 @@ export async function buildStage(
 
 /** The outcomes if a component that could not be rendered stops the run before anything is built. */
 function stoppedBy(shelf: ReadonlyMap<string, Prepared>, steps: BuildSteps): Map<string, Outcome> | undefined {
-  const isExpected = (name: string, failure: Failure): boolean =>
-    failure.class !== 'source' && steps.hints(name).expected !== undefined;
-  if (![...shelf].some(([name, each]) => 'error' in each && !isExpected(name, each))) return undefined;
-  return new Map(
-    [...shelf].map(([name, each]) => [name, 'error' in each ? { state: 'failed', ...each } : { state: 'stopped' }]),
-  );
+  const outcomes = new Map<string, Outcome>();
+  for (const [name, each] of shelf) {
+    outcomes.set(name, 'error' in each ? failedOutcome(each, steps.hints(name).expected) : { state: 'stopped' });
+  }
+  return [...outcomes.values()].some(({ state }) => state === 'failed') ? outcomes : undefined;
 }
 
 /** First the selected components, then those that they waited for. */

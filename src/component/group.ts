@@ -79,7 +79,7 @@ export class Group {
           if (!this.#seen.has(maker)) more.add(maker);
         }
       }
-      next = [...more];
+      next = run.stopped ? [] : [...more];
     }
     this.#untangle();
     const expensive = [...this.#nodes.keys()].filter((name) => run.steps.hints(name).expensive);

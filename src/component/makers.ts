@@ -2,7 +2,6 @@ import { readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../base/digest.ts';
-import { WeirError } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { renderedDir } from '../overlay/render.ts';
@@ -105,15 +104,15 @@ function stampOf(path: string): string | undefined {
   return info?.isFile() === true ? `${info.ino} ${info.size} ${info.mtimeNs}` : undefined;
 }
 
+/** A file that cannot be read has no names: whoever builds its component learns why. */
 function namesOfFile(path: string, component: string): string[] {
+  let bytes: Uint8Array;
   try {
-    return namesInSpec(readFileSync(path), component);
-  } catch (error) {
-    throw new WeirError('unreadable-spec', `cannot read ${path}`, {
-      hint: 'check the permissions of the file and of its parent directories',
-      cause: error,
-    });
+    bytes = readFileSync(path);
+  } catch {
+    return [];
   }
+  return namesInSpec(bytes, component);
 }
 
 /** Macros of Fedora in names of packages: without them 250 of its specs have a package that is not found. */

@@ -80,6 +80,12 @@ export function resultOf(component: string, outcome: Outcome): ComponentResult {
   }
 }
 
+/** A failure, or an expected one: sources that cannot be fetched are no failure of the build. @param expected why, if it is */
+export function failedOutcome(failure: Failure, expected: string | undefined): Outcome {
+  if (expected === undefined || failure.class === 'source') return { state: 'failed', ...failure };
+  return { state: 'expected', reason: expected, ...failure };
+}
+
 /** Whether an outcome makes the run fail: something that should have been built was not. */
 export function isFailure(outcome: Outcome): boolean {
   return ['failed', 'waiting', 'stopped'].includes(outcome.state);

@@ -1,6 +1,6 @@
 import type { Built, MoreRequires } from '../build/rpmbuild.ts';
 import type { SpecFacts } from '../build/specquery.ts';
-import { type Failure, isFailure, type Outcome } from './outcome.ts';
+import { type Failure, failedOutcome, isFailure, type Outcome } from './outcome.ts';
 import { likelyPackages, requiredNames } from './requirement.ts';
 
 /** The steps of a build in order. Components are identified by name; `visible` are those whose packages a root may have. */
@@ -77,11 +77,8 @@ export class Run implements Schedule {
     if (isFailure(outcome) && !this.#keepGoing) this.stopped = true;
   }
 
-  /** Settles a failure, or an expected one: sources that cannot be fetched are no failure of the build. */
   fail(name: string, failure: Failure): void {
-    const { expected } = this.steps.hints(name);
-    if (expected === undefined || failure.class === 'source') this.settle(name, { state: 'failed', ...failure });
-    else this.settle(name, { state: 'expected', reason: expected, ...failure });
+    this.settle(name, failedOutcome(failure, this.steps.hints(name).expected));
   }
 
   /** Notes what rpm says of a spec. */

@@ -85,6 +85,9 @@ spec = { type = "local", path = "own.spec" }
     await utimes(join(root, 'a.spec'), 1, 1);
     expect(await (await open())('one')).toEqual([]);
     expect(await (await open())('two')).toEqual(['a']);
+    await rm(join(root, 'a.spec'));
+    expect(await (await open())('two')).toEqual([]);
+    await write('a.spec', 'Name: a\nProvides: two\n');
     await writeFile(join(root, 'cache/makers', (await readdir(join(root, 'cache/makers')))[0]!), '{"code": tru');
     expect(await (await open())('two')).toEqual(['a']);
   });
