@@ -5,7 +5,7 @@ import type { SpecFacts } from '../build/specquery.ts';
 import { UnmetError } from '../repo/resolve.ts';
 import { reachable, shortestCycle, tangles } from './order.ts';
 import { causesOf, type Failure, type Outcome } from './outcome.ts';
-import { requiredNames } from './requirement.ts';
+import { likelyPackages, requiredNames } from './requirement.ts';
 import type { Run } from './run.ts';
 
 /** Rounds of `%generate_buildrequires` before a component fails, as in mock. */
@@ -47,6 +47,8 @@ export class Group {
   readonly #waits = new Map<string, Set<string>>();
   /** The requirements for which one waits for another. */
   readonly #because = new Map<string, Set<string>>();
+  /** Of these the ones whose requirement no repository meets, as a resolution said. */
+  readonly #firm = new Set<string>();
   #early = new Set<string>();
   #bug: { readonly error: unknown } | undefined;
 
@@ -115,6 +117,7 @@ export class Group {
         waits.add(maker);
         const edge = `${node.name} ${maker}`;
         this.#because.set(edge, (this.#because.get(edge) ?? new Set()).add(need));
+        if (lacking) this.#firm.add(edge);
       }
     }
     return added;
@@ -125,7 +128,7 @@ export class Group {
    * Cycles that are left fail, each with the shortest one named.
    */
   #untangle(): void {
-    const { steps, report, outcomes } = this.#run;
+    const { report, outcomes } = this.#run;
     const pending = (): Map<string, Set<string>> => new Map([...this.#waits].filter(([name]) => !outcomes.has(name)));
     for (const group of tangles(pending())) {
       const members = new Set(group);
@@ -134,8 +137,7 @@ export class Group {
       for (const name of group) {
         const waits = this.#waits.get(name)!;
         for (const other of [...waits].filter((each) => members.has(each))) {
-          const needs = [...this.#because.get(`${name} ${other}`)!];
-          if (!needs.flatMap(requiredNames).every(steps.inInputs)) continue;
+          if (this.#firm.has(`${name} ${other}`) || !this.#mayBeInInputs(name, other)) continue;
           waits.delete(other);
           cut++;
         }
@@ -148,6 +150,13 @@ export class Group {
     }
     const left = pending();
     for (const group of tangles(left)) this.#failCycle(shortestCycle(left, group)!, group);
+  }
+
+  /** Whether the inputs seem to have all that one needs of another. If they do not, the resolution of its root says so. */
+  #mayBeInInputs(name: string, other: string): boolean {
+    const { inInputs } = this.#run.steps;
+    const needed = [...this.#because.get(`${name} ${other}`)!].flatMap(requiredNames);
+    return needed.every((each) => inInputs(each) || likelyPackages(each).some(inInputs));
   }
 
   #failCycle(cycle: readonly string[], members: readonly string[]): void {

@@ -28,6 +28,8 @@ interface World {
   readonly components: Readonly<Record<string, Given>>;
   readonly selected?: readonly string[];
   readonly inputs?: readonly string[];
+  /** What the inputs have, but too old for what the components need. */
+  readonly old?: readonly string[];
   readonly buildRoot?: readonly string[];
   readonly replacesInputs?: boolean;
   readonly jobs?: number;
@@ -41,7 +43,15 @@ const failure = (at: Failure['class'], message: string): Failure => ({
 
 /** Builds made-up components, and notes what was asked of the steps. Roots resolve as by dnf, by names. */
 async function schedule(world: World) {
-  const { components, inputs = [], buildRoot = [], replacesInputs = true, jobs = 2, keepGoing = false } = world;
+  const {
+    components,
+    inputs = [],
+    old = [],
+    buildRoot = [],
+    replacesInputs = true,
+    jobs = 2,
+    keepGoing = false,
+  } = world;
   const queries: { names: readonly string[]; root: readonly string[]; visible: string[] }[] = [];
   const builds: { name: string; root: readonly string[]; visible: string[] }[] = [];
   const notes: string[] = [];
@@ -61,7 +71,7 @@ async function schedule(world: World) {
   };
   const steps: BuildSteps = {
     buildRoot,
-    inInputs: (name) => inputs.includes(name),
+    inInputs: (name) => [...inputs, ...old].includes(name),
     replacesInputs,
     makersOf: async (name) => Object.keys(components).filter((each) => packagesOf(each).includes(name)),
     hints: (name) => {
@@ -362,6 +372,22 @@ describe('a cycle', () => {
       ['e', ''],
     ]);
     expect(notes).toEqual([expect.stringContaining('3 components need each other (a → b → c → a)')]);
+  });
+
+  test('is not taken apart where the inputs only seem to have it', async () => {
+    const { states } = await schedule({ components: ring, old: ['a', 'b', 'c'], keepGoing: true });
+    expect(states).toEqual({ a: 'failed', b: 'failed', c: 'failed', d: 'waiting', e: 'built' });
+    const half = await schedule({ components: ring, inputs: ['c'], old: ['a', 'b'], keepGoing: true });
+    expect(new Set(Object.values(half.states))).toEqual(new Set(['built']));
+  });
+
+  test('of generated names is taken apart by the packages that Fedora’s rules name', async () => {
+    const components = {
+      a: { packages: ['a-devel', 'pkgconfig(a)'], needs: ['pkgconfig(b)'] },
+      b: { packages: ['b-devel', 'pkgconfig(b)'], needs: ['pkgconfig(a)'] },
+    };
+    const inputs = ['a-devel', 'pkgconfig(a)', 'b-devel', 'pkgconfig(b)'];
+    expect((await schedule({ components, inputs })).states).toEqual({ a: 'built', b: 'built' });
   });
 
   test('that shows only when roots are resolved is one too', async () => {
