@@ -118,6 +118,25 @@ const defaults = (arch: string): Readonly<Record<string, Plain>> => ({
   dnf5_avoid_opts: subcommands,
 });
 
+const mocksOwn = [
+  'chroot_name',
+  'chrootgid',
+  'chrootuid',
+  'config_file',
+  'config_path',
+  'config_paths',
+  'hostname',
+  'mock_run_uuid',
+  'plugin_dir',
+  'rpmbuild_arch',
+  'version',
+];
+
+/** Whether mock takes an option from its host or from its run, so that nothing can be said for it. */
+export function isMocksOwn(name: string): boolean {
+  return mocksOwn.includes(name);
+}
+
 /** A fresh copy of what mock sets itself, as far as configurations can meet it. */
 export function defaultOptions(arch: string): Map<string, Value> {
   const position: FilePosition = { file: "mock's defaults", line: 1, column: 1 };

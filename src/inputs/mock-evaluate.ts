@@ -277,7 +277,11 @@ function tested(name: string, value: Value, position: FilePosition): boolean {
 }
 
 function filtered(name: string, value: Value, values: readonly Value[], position: FilePosition): Value {
-  if (name === 'int' && values.length <= 1) return wholeNumber(value) ?? values[0] ?? 0;
+  if (name === 'int' && values.length <= 1) {
+    if (isUnset(value))
+      throw mockError(position, `${value.name} is not set`, 'set it, or give it a |default(...) first');
+    return wholeNumber(value) ?? values[0] ?? 0;
+  }
   if (name === 'default' && values.length === 1) return isUnset(value) ? values[0]! : value;
   if (name === 'lower' && values.length === 0) return textAt(textOf(value, position).text.toLowerCase(), position);
   if (name === 'upper' && values.length === 0) return textAt(textOf(value, position).text.toUpperCase(), position);
@@ -288,7 +292,8 @@ function filtered(name: string, value: Value, values: readonly Value[], position
 export function wholeNumber(value: Value): number | undefined {
   if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
   if (!isText(value)) return undefined;
-  const [, digits] = /^\s*([+-]?\d+(?:_\d+)*)(?:\.\d*)?\s*$/.exec(value.text) ?? [];
-  const number = Number(digits?.replaceAll('_', ''));
+  const digits = value.text.trim();
+  if (digits.length > 100 || !/^[+-]?(?:\d+(?:_\d+)*)(?:\.\d*)?(?:[eE][+-]?\d+)?$/.test(digits)) return undefined;
+  const number = Math.trunc(Number(digits.replaceAll('_', '')));
   return Number.isSafeInteger(number) ? number : undefined;
 }

@@ -91,13 +91,22 @@ function shownToken({ language }: Reader, token: Token): string {
 
 /** An expression; in brackets or not, a comma makes a list of it (`1, 2`). */
 export function readExpressions(reader: Reader): Expression {
+  return readList(reader, readExpression);
+}
+
+/** The same where `if` has another meaning: after `if`, `elif` and `in` of a Jinja statement. */
+export function readConditions(reader: Reader): Expression {
+  return readList(reader, readOr);
+}
+
+function readList(reader: Reader, read: (reader: Reader) => Expression): Expression {
   const position = place(reader);
-  const first = readExpression(reader);
+  const first = read(reader);
   if (!isOperator(peek(reader), ',')) return first;
   const items = [first];
   while (takeOperator(reader, ',')) {
     if (!startsExpression(peek(reader))) break;
-    items.push(readExpression(reader));
+    items.push(read(reader));
   }
   return { type: 'list', items, position };
 }

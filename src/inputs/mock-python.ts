@@ -97,7 +97,7 @@ function setRepoArch(options: Map<string, Value>): void {
 /** Python's `int(…)`. */
 function wholeOf(value: Value | undefined, position: FilePosition): number {
   const number = value === undefined ? undefined : wholeNumber(value);
-  if (number !== undefined && !(isText(value!) && value.text.includes('.'))) return number;
+  if (number !== undefined && !(isText(value!) && /[.eE]/.test(value.text))) return number;
   const what = value !== undefined && isText(value) ? JSON.stringify(value.text.slice(0, 80)) : kindOf(value ?? null);
   throw mockError(position, `int() of ${what}: not a whole number`, 'write the number itself');
 }

@@ -1,9 +1,12 @@
+import { isMocksOwn } from './mock-defaults.ts';
 import { evaluate, isText, isTrue, isUnset, kindOf, type Names, textOf, type Value } from './mock-evaluate.ts';
 import {
   type Expression,
   expectOperator,
   peek,
+  place,
   type Reader,
+  readConditions,
   readExpressions,
   readerOf,
   take,
@@ -204,7 +207,9 @@ function blockOf(parser: Parser, word: string, reader: Reader, position: FilePos
   if (word === 'for') {
     const name = newName(reader);
     if (!takeName(reader, 'in')) throw unexpected(reader, '"in"');
-    const list = readExpressions(reader);
+    const list = readConditions(reader);
+    if (peek(reader).word === 'if')
+      throw mockError(place(reader), 'unsupported: a loop with a condition', 'use {% if %} inside');
     ended(reader);
     let { nodes: body, end } = readNodes(parser, ['else', 'endfor']);
     const loop = body;
@@ -246,7 +251,7 @@ function readParameters(reader: Reader): string[] {
 
 function readIf(parser: Parser, reader: Reader, position: FilePosition): Node {
   const branches: [Expression | undefined, readonly Node[]][] = [];
-  let when: Expression | undefined = readExpressions(reader);
+  let when: Expression | undefined = readConditions(reader);
   ended(reader);
   for (;;) {
     const { nodes, end } = readNodes(parser, when === undefined ? ['endif'] : ['elif', 'else', 'endif']);
@@ -256,7 +261,7 @@ function readIf(parser: Parser, reader: Reader, position: FilePosition): Node {
       return { type: 'if', branches, position };
     }
     if (end.word !== 'else' && end.word !== 'elif') closed(end, 'if', position);
-    when = end.word === 'elif' ? readExpressions(end.reader) : undefined;
+    when = end.word === 'elif' ? readConditions(end.reader) : undefined;
     ended(end.reader);
   }
 }
@@ -282,11 +287,13 @@ function renderNodes(nodes: readonly Node[], frame: Frame, output: Output): void
     budget: output.budget,
     lenient: true,
     keyOf: (_, key) => key,
-    valueOf: (name) => {
+    valueOf: (name, position) => {
       for (let at: Frame | undefined = frame; at !== undefined; at = at.outer) {
         const found = at.own.get(name);
         if (found !== undefined) return found;
       }
+      if (isMocksOwn(name))
+        throw mockError(position, `${name} is known to mock alone`, 'set the option, or leave it out');
       return { kind: 'unset', name };
     },
   };

@@ -34,8 +34,11 @@ export function pythonTokens(source: Source): Token[] {
       else at++;
     } else if (char === ' ' || char === '\t' || char === '\f') at++;
     else if (char === '#') at = lineEnd(text, at);
-    else if (char === '\\' && text[at + 1] === '\n') at += 2;
-    else {
+    else if (char === '\\' && text[at + 1] === '\n') {
+      at += 2;
+      if (at >= text.length)
+        throw mockError(positionIn(source, at - 2), 'the file ends after a backslash', 'remove it');
+    } else {
       const token = tokenAt(source, at, true);
       if (token.type === 'operator') {
         if ('([{'.includes(token.word)) depth++;
@@ -142,10 +145,22 @@ function stringToken(source: Source, start: number, prefix: string, quote: strin
       continue;
     }
     const inside = slice(source, first, found.index);
+    if (python) refuseInclude(source, first, inside.text);
     const decoded = escapes && kind !== 'r' ? unescaped(source, first, found.index) : inside;
     return { type: 'text', word: '', text: decoded, start, end: special.lastIndex };
   }
   return fail('the string has no end');
+}
+
+/** mock replaces such a line by the file, in a string as well: hardly what its author means. */
+function refuseInclude(source: Source, start: number, text: string): void {
+  const line = /\n[ \t]*include\(.*\)/.exec(text);
+  if (line === null) return;
+  throw mockError(
+    positionIn(source, start + line.index + 1),
+    'unsupported: include(...) inside a string',
+    'move it outside',
+  );
 }
 
 const escapeSequence = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([\s\S]))/g;

@@ -126,6 +126,7 @@ describe('values', () => {
     ["'a' + 1", 6, 'unsupported: a string + a number'],
     ["'a' < 1", 6, 'cannot compare a string with a number'],
     ["int('x')", 3, 'int() of "x": not a whole number'],
+    ["int('1e2')", 3, 'int() of "1e2": not a whole number'],
     ["int('1.5')", 3, 'int() of "1.5": not a whole number'],
     ["config_opts['nothing']", 11, '"nothing" is not set'],
     ['[1][2]', 3, 'the list has no item 2'],
@@ -215,6 +216,8 @@ pass
     ["config_opts['files'].setdefault('a')", '1:22 unsupported: setdefault(...) of a dictionary with a string'],
     ["include('x.tpl')", '1:9 the included file x.tpl was not found'],
     ['include(1)', '1:9 a key is a string, found a number'],
+    ["config_opts['a'] = '''\n include('x')\n'''", '2:1 unsupported: include(...) inside a string'],
+    ["config_opts['a'] = 'b' \\\n", '1:24 the file ends after a backslash'],
     ["include('x' % 1)", '1:13 expected ")", found "%"'],
   ])('%j is an error', (statement, message) => {
     expect(problem(statement)).toBe(message);
