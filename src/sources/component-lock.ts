@@ -11,23 +11,23 @@ import { commitPattern, commitRule } from '../project/schema/words.ts';
 import { parseDocument, problem } from '../toml/document.ts';
 
 /**
- * What a component's lock says. The format is azldev's (`internal/lockfile` of microsoft/azure-linux-dev-tools, version
- * 1): one small TOML file a component, kept in git, so that a component comes from the same commit until it is updated.
+ * The content of a component's lock. The format is azldev's (`internal/lockfile` of microsoft/azure-linux-dev-tools, version
+ * 1): one small TOML file per component, kept in git, so that a component comes from the same commit until it is updated.
  */
 export interface ComponentLock {
-  /** The upstream commit that the component was first taken from; written once. */
+  /** The upstream commit that the component was first imported from; never changed afterwards. */
   readonly importCommit?: string;
-  /** The upstream commit that it is taken from now. */
+  /** The upstream commit that the component is imported from now. */
   readonly upstreamCommit?: string;
-  /** How often a rebuild was asked for without any other change. */
+  /** How often a rebuild was requested without any other change. */
   readonly manualBump: number;
-  /** azldev's digest over everything that goes into the component; kept as it is, for azldev. */
+  /** azldev's digest of all of the component's inputs; kept unchanged, for azldev. */
   readonly inputFingerprint?: string;
-  /** Digest of what the commit was found by (`resolutionInputHash`). */
+  /** Digest of what determines the commit (`resolutionInputHash`). */
   readonly resolutionInputHash?: string;
 }
 
-/** What of a project says where its locks are. */
+/** The part of a project that determines where its locks are. */
 export interface LockedProject {
   readonly root: string;
   readonly project: { readonly lockDir?: string };
@@ -47,18 +47,18 @@ const schema = z.strictObject({
   'resolution-input-hash': digest.optional(),
 });
 
-/** The folder of a project's locks: `lock-dir`, or `locks` beside the root file. It need not be there. */
+/** The folder of a project's locks: `lock-dir`, or `locks` beside the root file. It may not exist. */
 export function lockFolder(project: LockedProject): string {
   return project.project.lockDir ?? join(project.root, 'locks');
 }
 
-/** Where a component's lock is kept. */
+/** The path of a component's lock. */
 export function lockPath(project: LockedProject, name: string): string {
   return join(lockFolder(project), `${name}${extension}`);
 }
 
 /**
- * Reads a lock's text. @param file for messages
+ * Parses a lock. @param file for messages
  * @throws WeirError (exit 2) `lock-version`, and those of `parseDocument`: `toml-syntax`, `unknown-key` …
  */
 export function parseLock(text: string, file: string): ComponentLock {
@@ -76,7 +76,7 @@ export function parseLock(text: string, file: string): ComponentLock {
   };
 }
 
-/** A lock as azldev writes it, byte for byte. */
+/** A lock's text, byte for byte as azldev writes it. */
 export function formatLock(lock: ComponentLock): string {
   const lines = [header, 'version = 1'];
   const text = (key: string, value: string | undefined): void => {
@@ -90,7 +90,7 @@ export function formatLock(lock: ComponentLock): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The lock of a component, or undefined where it has none. @throws as `parseLock`, with the component's name */
+/** The lock of a component, or undefined if it has none. @throws as `parseLock`, with the component's name */
 export async function readLock(project: LockedProject, name: string): Promise<ComponentLock | undefined> {
   const file = lockPath(project, name);
   const text = await readIfExists(file).catch((error: unknown) => {
@@ -100,8 +100,8 @@ export async function readLock(project: LockedProject, name: string): Promise<Co
 }
 
 /**
- * All locks of a project by component, those without a component too. Files that can't be read as locks lock nothing: who
- * works on their component is told by `readLock`.
+ * All locks of a project by component, including those without a component. Files that can't be read as locks are skipped:
+ * `readLock` reports them when their component is used.
  * @param names only of these components
  */
 export async function readLocks(
@@ -120,20 +120,20 @@ export async function readLocks(
   return new Map([...locks].sort(byKey));
 }
 
-/** Whether a project uses locks: it has at least one that can be read. */
+/** Whether a project uses locks: it has at least one valid lock. */
 export async function hasLocks(project: LockedProject): Promise<boolean> {
   for (const name of await lockNames(project)) {
     try {
       if ((await readLock(project, name)) !== undefined) return true;
     } catch (error) {
-      // Other programs have files of that ending too.
+      // Other programs use the same file extension.
       if (!(error instanceof WeirError)) throw error;
     }
   }
   return false;
 }
 
-/** Names of the files in the lock folder, without their ending, sorted. */
+/** Names of the files in the lock folder, without extension, sorted. */
 export async function lockNames(project: LockedProject): Promise<string[]> {
   return namesEndingIn(lockFolder(project), extension).catch((error: unknown) => {
     throw folderError(error, project);
@@ -142,15 +142,15 @@ export async function lockNames(project: LockedProject): Promise<string[]> {
 
 function folderError(error: unknown, project: LockedProject): unknown {
   if (!['ENOTDIR', 'not-a-folder'].includes(systemCode(error) ?? '')) return error;
-  return new WeirError('not-a-folder', 'locks should be in a folder, and this is a file', {
+  return new WeirError('not-a-folder', 'the lock folder is a file', {
     where: { file: lockFolder(project) },
-    hint: 'name another one by [project] lock-dir',
+    hint: 'set [project] lock-dir to a folder',
     exit: 2,
     cause: error,
   });
 }
 
-/** Writes a component's lock, where it says something else than before. @returns whether it wrote */
+/** Writes a component's lock if its content changes. @returns whether it wrote */
 export function writeLock(project: LockedProject, name: string, lock: ComponentLock): Promise<boolean> {
   return writeIfChanged(lockPath(project, name), formatLock(lock));
 }
@@ -161,15 +161,15 @@ export async function removeLock(project: LockedProject, name: string): Promise<
 }
 
 /**
- * Holds a lock against the configuration. A project without any lock has none to be held against.
- * @returns why the lock can't be relied on, or undefined
+ * Checks a lock against the configuration. In a project without any lock there is nothing to check.
+ * @returns the problem, or undefined
  */
 export function lockProblem(component: ResolvedComponent, lock: ComponentLock | undefined): WeirError | undefined {
   if (component.spec?.type !== 'upstream') return undefined;
   const where = { file: component.origin.file, line: component.origin.line, component: component.name };
-  const hint = `weir component update ${component.name} writes it`;
+  const hint = `run weir component update ${component.name}`;
   if (lock?.upstreamCommit === undefined) {
-    const what = lock === undefined ? 'has no lock, while others have' : 'has a lock that names no upstream-commit';
+    const what = lock === undefined ? 'has no lock, but other components do' : 'has a lock without upstream-commit';
     return new WeirError('no-lock', `the upstream component ${component.name} ${what}`, { where, hint, exit: 2 });
   }
   const { commit: pin } = component.spec;
@@ -182,16 +182,16 @@ export function lockProblem(component: ResolvedComponent, lock: ComponentLock | 
   });
 }
 
-/** Whether one name of a commit is the beginning of the other, or the same. */
+/** Whether one commit id is a prefix of the other, or equal to it. */
 export function sameCommit(a: string, b: string): boolean {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
   return long.toLowerCase().startsWith(short.toLowerCase());
 }
 
 /**
- * Digest of what decides an upstream component's commit: with the same digest, the locked commit is still the one to
- * take. It is azldev's (`ComputeResolutionHash`), so locks of either tool serve the other.
- * @returns undefined for a component that has no upstream, or one whose distro is not configured
+ * Digest of everything that determines an upstream component's commit: while it is equal, the locked commit is still
+ * right. It equals azldev's (`ComputeResolutionHash`), so each tool can use the other's locks.
+ * @returns undefined for a component without upstream, or one whose distro is not configured
  */
 export function resolutionInputHash(
   component: ResolvedComponent,
@@ -209,7 +209,7 @@ export function resolutionInputHash(
     dist_git_branch: version === undefined ? undefined : distro.versions.get(version)?.distGitBranch,
     dist_git_base_uri: distro.distGitBaseUri,
     upstream_commit_pin: spec.commit,
-    // Only a name that differs is written in the configuration.
+    // The configuration has a name only if it differs.
     upstream_name: spec.name === component.name ? undefined : spec.name,
   };
   const hash = createHash('sha256');

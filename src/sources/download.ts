@@ -14,34 +14,34 @@ import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
-/** Where downloads go and how patient they are. */
+/** Where downloads are stored, and their timeouts and retries. */
 export interface DownloadContext {
   readonly store: Store;
-  /** The cache root: the index from hashes to blobs, and what is half downloaded. */
+  /** The cache root, for the index from hashes to blobs, and for partial downloads. */
   readonly cache: string;
-  /** Nothing is fetched: what the store does not have is an error. */
+  /** No network: a file that is not in the store is an error. */
   readonly offline?: boolean;
-  /** How often a place is asked before the next one is; by default 4. */
+  /** Attempts per place before the next place is tried; by default 4. */
   readonly attempts?: number;
-  /** Seconds in which at least a kilobyte has to arrive, else the connection is given up; by default 60. */
+  /** Seconds in which at least a kilobyte must arrive, else the connection is closed; by default 60. */
   readonly stallSeconds?: number;
-  /** Waits before the next attempt (1, 2, …), at least the seconds that the server asked for; by default 1 s, 2 s, 4 s … */
+  /** Waits before the next attempt (1, 2, …), at least for the seconds that the server asked for; by default 1 s, 2 s, 4 s … */
   readonly wait?: (attempt: number, askedSeconds?: number) => Promise<void>;
   readonly say?: (message: string) => void;
 }
 
-/** More than any source file has; a server that never ends must not fill the disk. */
+/** Larger than any source file; an endless response must not fill the disk. */
 const mostBytes = 64 * 2 ** 30;
 
-/** Files that this process is fetching, so that two components with the same file fetch it once. */
+/** Downloads of this process in progress, so that two components with the same file fetch it once. */
 const running = new Map<string, Promise<Digest>>();
 
 /**
- * A file by its hash: from the store, else from the first place that has it. Failed and cut connections are tried
- * again and go on where they stopped; whatever arrives, only content with the right hash is ever kept.
- * @param places http, https and file URLs, in the order in which they are asked
+ * Fetches a file by its hash: from the store, else from the first place that has it. Failed and interrupted downloads are
+ * retried and resumed. Only content with the right hash is ever kept.
+ * @param places http, https and file URLs, in the order in which they are tried
  * @returns the blob's digest in the store
- * @throws WeirError `wrong-hash`, `not-found`, `download-failed`, `offline`, each with what every place said
+ * @throws WeirError `wrong-hash`, `not-found`, `download-failed`, `offline`, each with the result of every place
  */
 export async function fetchVerified(
   file: LookasideFile,
@@ -54,7 +54,7 @@ export async function fetchVerified(
   const key = indexPath(file, context);
   const other = running.get(key);
   if (other !== undefined) {
-    // Where the other one fails, this one's places may be better.
+    // If the other download fails, this one's places may work.
     const digest = await other.catch(() => undefined);
     if (digest !== undefined) return digest;
   }
@@ -79,8 +79,8 @@ async function fetchFrom(file: LookasideFile, places: readonly string[], context
 }
 
 /**
- * A file whose hash nobody has written down yet: from the first place that gives it, with the hash that it has. For
- * filling in a configuration, never for building.
+ * Fetches a file whose hash is not known yet from the first place that has it, and computes the hash. For completing a
+ * configuration, never for building.
  * @throws WeirError `not-found`, `download-failed`, `offline`
  */
 export async function fetchUnhashed(
@@ -109,7 +109,7 @@ export async function fetchUnhashed(
   throw worst({ filename }, failures);
 }
 
-/** Takes in a file that is on disk already, after checking its hash. @throws WeirError `wrong-hash` */
+/** Adds a file on disk to the store, after checking its hash. @throws WeirError `wrong-hash` */
 export async function takeIn(
   file: LookasideFile,
   path: string,
@@ -123,22 +123,22 @@ export async function takeIn(
   return digest;
 }
 
-/** What a place said in the end. */
+/** The final result of a place. */
 type Failure = {
   readonly kind: 'wrong-hash' | 'not-found' | 'failed';
   readonly place: string;
   readonly message: string;
   readonly got?: string;
-  /** A web page came: most likely a login or an error, not the file. */
+  /** The response was a web page: most likely a login or an error, not the file. */
   readonly page?: boolean;
 };
 type Done = { readonly kind: 'done'; readonly digest: Digest; readonly file: LookasideFile };
 type Outcome = Done | Failure;
 
 const findOut =
-  'the file was changed where it is kept, or the hash in the configuration is wrong: find out which before changing the hash';
+  'either the file was changed at its source or the hash in the configuration is wrong: find out which before changing the hash';
 
-/** The error for content that is not what its hash says. @param more further lines for the user */
+/** The error for content that does not match its hash. @param more further lines for the user */
 export function wrongHash(
   file: LookasideFile,
   got: string,
@@ -160,33 +160,33 @@ function hashLine(file: Named): string[] {
 
 function offline(file: Named, places: readonly string[]): WeirError {
   return new WeirError('offline', `${file.filename} is not in the cache, and this run is offline`, {
-    details: [...hashLine(file), ...places.map((place) => `not asked: ${place}`)],
+    details: [...hashLine(file), ...places.map((place) => `not tried: ${place}`)],
     hint: 'run once with network access',
   });
 }
 
-/** The failure that says most: a wrong hash before all else, "not found" only where every place says so. */
+/** The most informative failure: a wrong hash before all else, "not found" only if every place reports it. */
 function worst(file: Named, failures: readonly Failure[]): WeirError {
   const said = (one: Failure): string => `${one.place}: ${one.message}`;
   const wrong = failures.find((one) => one.kind === 'wrong-hash');
   if (wrong?.got !== undefined) {
-    const from = wrong.page === true ? `${wrong.place} (a web page came instead of the file)` : wrong.place;
+    const from = wrong.page === true ? `${wrong.place} (returned a web page instead of the file)` : wrong.place;
     const others = failures.filter((one) => one !== wrong).map(said);
     return wrongHash(file as LookasideFile, wrong.got, from, others);
   }
   const details = [...hashLine(file), ...failures.map(said)];
   if (failures.every((one) => one.kind === 'not-found')) {
-    return new WeirError('not-found', `${file.filename} is nowhere to be had`, {
-      details: failures.length === 0 ? [...details, 'there is no place to ask'] : details,
+    return new WeirError('not-found', `${file.filename} was not found at any source`, {
+      details: failures.length === 0 ? [...details, 'no source is configured'] : details,
       hint:
         failures.length === 0
           ? 'give the distro a lookaside-base-uri, or the source file an origin'
-          : 'check its name and hash; a place that has the file can be given as its origin',
+          : 'check its name and hash, or set its origin to a place that has it',
     });
   }
   return new WeirError('download-failed', `${file.filename} could not be downloaded`, {
     details,
-    hint: 'run again: what has arrived so far is kept',
+    hint: 'run again: the download resumes where it stopped',
   });
 }
 
@@ -195,8 +195,8 @@ function indexPath(file: LookasideFile, context: Pick<DownloadContext, 'cache'>)
 }
 
 /**
- * The blob of a file that was taken in before. The index says which it is; where this cache did not write that, the blob is held
- * against the file's own hash.
+ * The blob of a file that was stored before. The index maps its hash to the blob; if this cache did not write the entry, the
+ * blob is checked against the file's own hash.
  */
 export async function knownBlob(
   file: LookasideFile,
@@ -210,7 +210,7 @@ export async function knownBlob(
   if (!/^[0-9a-f]{64}$/.test(digest) || !(await hasBlob(store, digest))) return undefined;
   if (noted !== undefined) return digest;
   if ((await hashOf(await blobFile(store, digest), file)) !== file.hash) {
-    store.tell(`${indexPath(file, context)} named a blob that is not ${file.filename}: it is fetched again`);
+    store.tell(`${indexPath(file, context)} refers to a blob that is not ${file.filename}; downloading the file again`);
     return undefined;
   }
   await noteBlob(file, digest, context);
@@ -238,7 +238,7 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   await mkdir(folder, { recursive: true });
   const shared = join(folder, `${file.hashType}-${file.hash}`);
   const unlock = await tryLock(`${shared}.lock`);
-  // Another run that fetches the same file keeps its part; this one then works on a part of its own.
+  // Another run that downloads the same file holds its partial file; this one uses its own.
   const partial = unlock === undefined ? temporaryName(shared) : shared;
   try {
     return await attempts(place, partial, context, async (page) => {
@@ -257,7 +257,7 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   }
 }
 
-/** Asks a place until it gives the file whole, or there is no point any more. @param judge looks at a whole file */
+/** Tries a place until the whole file arrives or further attempts are pointless. @param judge checks a complete file */
 async function attempts(
   place: string,
   partial: string,
@@ -268,26 +268,26 @@ async function attempts(
   const wait = context.wait ?? backOff;
   const budget = newRetryBudget();
   let afresh = false;
-  let message = 'never asked';
+  let message = 'never tried';
   for (let attempt = 1; ; ) {
     const transfer = await once(place, partial, context);
     if (transfer.kind === 'not-found') return { kind: 'not-found', place, message: transfer.message };
     if (transfer.kind === 'complete') {
       const outcome = await judge(transfer.page);
       if (outcome.kind === 'done' || !transfer.resumed) return outcome;
-      // What was put together from two transfers may be of two files; only a whole one is simply wrong. The part may have
-      // been another server's, so this costs no attempt.
+      // A file from two transfers may mix two versions; only one from a single transfer is definitely wrong. The partial file may
+      // have come from another server, so this does not count as an attempt.
       message = outcome.message;
     } else {
       message = transfer.message;
       if (transfer.restart) await discard(partial);
       const { askedSeconds } = transfer;
       if (askedSeconds !== undefined) {
-        // Who comes when he is told to has not failed.
+        // A wait that the server asked for does not count as a failure.
         if (!budget.allows(askedSeconds)) {
-          return { kind: 'failed', place, message: `${message} (come again in ${askedSeconds} s)` };
+          return { kind: 'failed', place, message: `${message} (retry after ${askedSeconds} s)` };
         }
-        context.say?.(`${place}: ${message}, asks to wait ${askedSeconds} s`);
+        context.say?.(`${place}: ${message}, waiting ${askedSeconds} s as requested`);
         await wait(attempt, askedSeconds);
         continue;
       }
@@ -299,15 +299,15 @@ async function attempts(
     }
     afresh = true;
   }
-  return { kind: 'failed', place, message: limit === 1 ? message : `${message} (asked ${limit} times)` };
+  return { kind: 'failed', place, message: limit === 1 ? message : `${message} (tried ${limit} times)` };
 }
 
-/** What is known of a part that has arrived: by it a later transfer tells whether the rest is of the same file. */
+/** What is known of a partial file: shows whether a later transfer continues the same file. */
 interface PartNote {
   readonly place: string;
-  /** A strong validator, where the server gave one. */
+  /** A strong validator, if the server sent one. */
   readonly etag?: string;
-  /** bytes of the whole file */
+  /** Bytes of the whole file. */
   readonly size?: number;
 }
 
@@ -344,7 +344,7 @@ type Transfer =
   | {
       readonly kind: 'failed';
       readonly message: string;
-      /** What has arrived is of no use. */
+      /** Discards the partial file. */
       readonly restart: boolean;
       readonly askedSeconds?: number;
     };
@@ -353,7 +353,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
   if (place.startsWith('file:')) return fromDisk(place, partial);
   const note = await readNote(partial);
   const there = await sizeOf(partial);
-  // A part without a note, or with more bytes than the file has, is of no file that is known.
+  // A partial file without a note, or larger than the file, cannot be resumed.
   if (there > 0 && (note === undefined || there > (note.size ?? there))) await discard(partial);
   else if (there > 0 && there === note?.size) return { kind: 'complete', resumed: true, page: false };
   const start = await sizeOf(partial);
@@ -364,7 +364,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
   }
   const stallSeconds = context.stallSeconds ?? 60;
   const abort = new AbortController();
-  const stalled = (): void => abort.abort(new Error(`nothing arrived for ${stallSeconds} s`));
+  const stalled = (): void => abort.abort(new Error(`no data for ${stallSeconds} s`));
   let timer = setTimeout(stalled, stallSeconds * 1000);
   const alive = (): void => {
     clearTimeout(timer);
@@ -380,14 +380,17 @@ async function once(place: string, partial: string, context: DownloadContext): P
     const resumed = answer.status === 206;
     if (resumed && start === 0) {
       answer.body.destroy();
-      return { kind: 'failed', message: 'the server sent a part although the whole was asked for', restart: false };
+      return { kind: 'failed', message: 'the server sent a partial response to a full request', restart: false };
     }
     const size = wholeSize(answer, start);
     if (resumed && (size === undefined || (note?.size !== undefined && size !== note.size))) {
       answer.body.destroy();
       return {
         kind: 'failed',
-        message: size === undefined ? 'the server sent another part than asked for' : 'the file changed meanwhile',
+        message:
+          size === undefined
+            ? 'the server sent a different range than requested'
+            : 'the file changed during the download',
         restart: true,
       };
     }
@@ -398,7 +401,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
         ...(etag === undefined || etag.startsWith('W/') ? {} : { etag }),
         ...(size === undefined ? {} : { size }),
       };
-      // Emptied first: a note must never stand beside a part that it is not of.
+      // Truncated first: a note must never describe another partial file.
       await rm(partial, { force: true });
       await writeAtomic(notePath(partial), JSON.stringify(fresh));
     }
@@ -417,7 +420,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
     const out = createWriteStream(partial, { flags: resumed ? 'a' : 'w' });
     await pipeline(answer.body, measure, out);
     if (size !== undefined && received !== size) {
-      return { kind: 'failed', message: `${received} of ${size} bytes arrived`, restart: received > size };
+      return { kind: 'failed', message: `received ${received} of ${size} bytes`, restart: received > size };
     }
     return { kind: 'complete', resumed, page: /^text\/html\b/i.test(answer.header('content-type') ?? '') };
   } catch (error) {
@@ -431,7 +434,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
   }
 }
 
-/** The bytes of the whole file, as an answer says; undefined where it does not, or is another part than asked for. */
+/** The size of the whole file by the response; undefined if it is missing, or the response is another range than requested. */
 function wholeSize(answer: Answer, start: number): number | undefined {
   if (answer.status === 206) {
     const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.header('content-range') ?? '') ?? [];
@@ -461,7 +464,7 @@ async function fromDisk(place: string, partial: string): Promise<Transfer> {
   }
 }
 
-/** What a connection failed of. Where a name has several addresses, one error holds those of all. */
+/** Why a connection failed. If a name has several addresses, one error holds those of all. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reason))].join(', ');
   return error instanceof Error ? error.message : String(error);

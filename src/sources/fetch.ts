@@ -21,39 +21,39 @@ import {
 import { ofComponent, openDistGit, type Upstream, upstreamOf } from './upstream.ts';
 
 export interface SourceContext extends SourceFileContext {
-  /** A lock that is missing or names another commit than the configuration stops nothing. */
+  /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;
-  /** False: only what dist-git itself has, as rendering needs it. */
+  /** False: only the files of dist-git itself, as rendering needs. */
   readonly withLookaside?: boolean;
 }
 
-/** A component's sources as they come from upstream, in one folder. */
+/** A component's upstream sources in one folder. */
 export interface FetchedSources {
   readonly dir: string;
-  /** The project's folder, which links of its files must not lead out of. */
+  /** The project's folder; links of its files must not leave it. */
   readonly root: string;
-  /** `<component>.spec` in `dir`, whatever upstream calls it. */
+  /** `<component>.spec` in `dir`, whatever its name upstream. */
   readonly specPath: string;
   readonly origin: {
     readonly kind: 'local' | 'folder' | 'git';
     /** A URL, or an absolute path. */
     readonly from: string;
-    /** For git: the whole commit. */
+    /** For git: the full commit id. */
     readonly commit?: string;
-    /** For git: where its history can be read. */
+    /** For git: the repository with its history. */
     readonly repository?: GitRepository;
   };
-  /** The component's lock, where it has one. */
+  /** The component's lock, if any. */
   readonly lock?: ComponentLock;
-  /** Files from the lookaside, as `sources` lists them after the component's own source files are merged in. */
+  /** Files from the lookaside, as listed in `sources` after merging the component's own source files. */
   readonly files: readonly LookasideFile[];
-  /** Those of `files` whose hash the configuration does not have, with `allowNoHashes`. */
+  /** Those of `files` whose hash the configuration lacks, with `allowNoHashes`. */
   readonly unhashed?: readonly string[];
 }
 
 /**
- * Brings a component's spec, its files and (unless told not to) the files of the lookaside into a folder, every one
- * of those checked against its hash. Files from the store are copies.
+ * Copies a component's spec, its files and (unless disabled) the lookaside's files into a folder; the latter are checked
+ * against their hashes. Files from the store are copies.
  * @param into a folder that does not exist yet, or is empty
  * @throws WeirError `no-spec`, `no-spec-file`, `no-lock`, `stale-lock`, and those of `readLock`, `upstreamOf`,
  * `resolveCommit`, `parseSourcesFile`, `wantedFiles`, `takeFile` and `makeFile`
@@ -82,9 +82,9 @@ async function fetchInto(
   const { spec } = component;
   const where = { file: component.origin.file, line: component.origin.line, component: component.name };
   if (spec === undefined) {
-    throw new WeirError('no-spec', `nothing says where the spec of ${component.name} comes from`, {
+    throw new WeirError('no-spec', `${component.name} has no spec source`, {
       where,
-      hint: 'set spec = { type = "local", path = … }, or an upstream-distro as default',
+      hint: 'set spec = { type = "local", path = … }, or a default upstream-distro',
       exit: 2,
     });
   }
@@ -114,18 +114,18 @@ async function fetchInto(
   } else {
     const path = spec.type === 'local' ? spec.path : '';
     if (!(await exists(path))) {
-      throw new WeirError('no-spec-file', `the spec ${path} is not there`, { where, exit: 2 });
+      throw new WeirError('no-spec-file', `the spec ${path} does not exist`, { where, exit: 2 });
     }
     await copy(dirname(path), basename(path));
     origin = { kind: 'local', from: path };
     upstreamSpec = basename(path);
   }
-  // Of these two comes what else is wanted.
+  // These two determine what else is needed.
   const isRead = (name: string): boolean => name === 'sources' || name.endsWith('.spec');
   const [read, rest] = [true, false].map((first) => [...pointers].filter(([name]) => isRead(name) === first));
   await settlePointers(read!, new Set(), into, home);
   const specPath = await settleSpec(into, upstreamSpec, component.name);
-  // Where it comes from, not where it happens to lie now.
+  // Its origin, not its current path.
   const listing = upstream === undefined ? join(dirname(origin.from), 'sources') : `${origin.from}: sources`;
   const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', listing);
   const wanted = wantedFiles(component, listed, context.allowNoHashes === true);
@@ -142,7 +142,7 @@ async function fetchInto(
       4,
       async (one) => files.set(one.filename, await takeFile(one, lookaside, context, into)),
     );
-    // In their order: one may be made of another.
+    // In order: one may be an input of another.
     for (const one of wanted.filter(isMade)) {
       const { origin: how } = one.source!;
       if (how.type === 'custom')
@@ -160,7 +160,7 @@ async function fetchInto(
   };
 }
 
-/** The commit of a dist-git that lock and configuration mean. */
+/** The commit of a dist-git by lock and configuration. */
 async function wantedCommit(
   component: ResolvedComponent,
   project: Project,
@@ -171,7 +171,7 @@ async function wantedCommit(
 ): Promise<string> {
   if (context.skipLockValidation !== true) {
     const problem = lockProblem(component, lock);
-    // A project that has no lock at all does not use them.
+    // A project without any lock does not use locks.
     if (problem !== undefined && (lock !== undefined || (await hasLocks(project)))) throw problem;
   }
   return resolveCommit(repository, upstream.revision, context).catch((error: unknown) => {
@@ -179,7 +179,7 @@ async function wantedCommit(
   });
 }
 
-/** An error about a commit with the file that names the commit. */
+/** An error about a commit, with the file that names the commit. */
 function placed(
   error: unknown,
   component: ResolvedComponent,
@@ -193,26 +193,26 @@ function placed(
   return withContext(error, {
     where: { ...where, component: component.name },
     hint: locked
-      ? `weir component update ${component.name} --force writes the lock anew`
-      : 'correct its upstream-commit, or take it out',
+      ? `rewrite the lock with weir component update ${component.name} --force`
+      : 'correct or remove its upstream-commit',
   });
 }
 
 interface FolderCopy {
   readonly from: string;
   readonly to: string;
-  /** Name of the spec that is taken; '' below the component's folder, where none is. */
+  /** Name of the spec to copy; '' below the component's folder, where no spec is copied. */
   readonly spec: string;
   /** The project's folder. */
   readonly root: string;
-  /** Gets the files that are Git LFS pointers, by their path relative to the first folder. */
+  /** Collects the files that are Git LFS pointers, by their path relative to the first folder. */
   readonly pointers: Map<string, LfsPointer>;
 }
 
 /**
- * Copies a component's folder; other specs and the project's own TOML beside it stay behind. A link to a file of the project
- * is that file; one to a folder, or to nothing, is left out.
- * @throws WeirError `link-out` for a link that leads out of the project
+ * Copies a component's folder, without other specs and the project's own TOML. A link to a file of the project is copied
+ * as that file; a link to a folder, or a dangling one, is skipped.
+ * @throws WeirError `link-out` for a link that leaves the project
  */
 async function copyFolder({ from, to, spec, root, pointers }: FolderCopy, below = ''): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
@@ -240,8 +240,8 @@ async function copyFolder({ from, to, spec, root, pointers }: FolderCopy, below 
 }
 
 /**
- * Puts the content of Git LFS files where their pointers are.
- * @param elsewhere names that the lookaside or an origin has as well: without content here, their pointers go
+ * Replaces Git LFS pointers by their content.
+ * @param elsewhere names that the lookaside or an origin has too: without content here, their pointers are removed
  * @throws WeirError `lfs-pointer`
  */
 async function settlePointers(
@@ -264,7 +264,7 @@ async function settlePointers(
   }
 }
 
-/** Finds the spec and gives it the component's name. */
+/** Finds the spec and renames it to the component's name. */
 async function settleSpec(dir: string, upstreamSpec: string, name: string): Promise<string> {
   const target = join(dir, `${name}.spec`);
   const specs = (await readdir(dir)).filter((one) => one.endsWith('.spec'));

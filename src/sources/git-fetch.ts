@@ -9,8 +9,8 @@ import type { RunResult } from '../base/process.ts';
 import { type GitRepository, gitFailed, type RetryOptions, runGit, runPatiently } from './git-run.ts';
 
 /**
- * Brings what a refspec names, without the contents of files where the server can leave them out.
- * @returns git's result, and whether the clone was found to have names of another length than upstream and got upstream's
+ * Fetches a refspec, without file contents if the server supports that.
+ * @returns git's result, and whether the clone had to switch to upstream's object format
  */
 export function fetchRefs(
   repository: GitRepository,
@@ -20,7 +20,7 @@ export function fetchRefs(
   return alone(repository, async () => {
     const ask = (): Promise<RunResult> => runPatiently(() => fetch(repository, [refspec], true), retry);
     const first = await ask();
-    // `init` cannot know what names upstream has: only a server that is asked says so.
+    // `init` cannot know upstream's object format: only the server does.
     const otherNames = first.code !== 0 && /mismatched algorithms: client sha1; server sha256/.test(first.stderr);
     if (!otherNames) return { ...first, otherNames };
     await takeLongNames(repository.gitDir);
@@ -28,18 +28,18 @@ export function fetchRefs(
   });
 }
 
-/** Whether a repository's objects have SHA-256 names, 64 digits long. False too where its configuration is not in it. */
+/** Whether a repository uses SHA-256 object ids, 64 digits long. Also false if its configuration is elsewhere. */
 export function hasLongNames(gitDir: string): boolean {
   try {
     return /^\s*objectformat\s*=\s*"?sha256\b/im.test(readFileSync(join(gitDir, 'config'), 'utf8'));
   } catch (error) {
-    // The `.git` of a further work tree is a file.
+    // The `.git` of an additional work tree is a file.
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false;
     throw error;
   }
 }
 
-/** Gives a clone that has no object yet the names of SHA-256 (gitrepository-layout(5), `extensions.objectFormat`). */
+/** Switches a clone without objects to SHA-256 (gitrepository-layout(5), `extensions.objectFormat`). */
 async function takeLongNames(gitDir: string): Promise<void> {
   for (const [key, value] of [
     ['core.repositoryFormatVersion', '1'],
@@ -50,7 +50,7 @@ async function takeLongNames(gitDir: string): Promise<void> {
   }
 }
 
-/** Brings objects that a partial clone lacks, all in one go. @returns git's result */
+/** Fetches objects that a partial clone lacks, in one request. @returns git's result */
 export function fetchMissing(
   repository: GitRepository,
   ids: readonly string[],
@@ -59,7 +59,7 @@ export function fetchMissing(
   return alone(repository, async () => {
     const asked = await runPatiently(() => fetch(repository, ['--stdin'], true, ids), retry);
     if (asked.code === 0) return asked;
-    // A server that gives no object by its name alone has to give everything.
+    // A server that does not serve single objects by id must send everything.
     const whole = ['--refetch', '+refs/*:refs/weir/whole/*'];
     const all = await runPatiently(() => fetch(repository, whole, false), retry);
     return all.code === 0 ? all : asked;
@@ -67,8 +67,8 @@ export function fetchMissing(
 }
 
 /**
- * A fetch by a remote that is configured for this one command: a repository that knows no promisor never asks one behind our back
- * while it is read, one object at a time and even where the run is offline.
+ * A fetch from a remote that is configured for this one command only. A repository without a configured promisor remote never
+ * fetches objects implicitly while it is read, one at a time, even when the run is offline.
  */
 function fetch(
   repository: GitRepository,
@@ -80,7 +80,7 @@ function fetch(
   const settings = [
     `remote.origin.url=${repository.url}`,
     ...(partial ? ['remote.origin.promisor=true', `remote.origin.partialclonefilter=${filter}`] : []),
-    // What is wanted by name has no history to compare.
+    // Objects requested by id have no history to compare.
     ...(ids === undefined ? [] : ['fetch.negotiationAlgorithm=noop']),
   ];
   const fixed = ['--quiet', '--no-tags', '--no-prune', '--no-write-fetch-head', '--recurse-submodules=no'];
@@ -96,23 +96,23 @@ function fetch(
   );
 }
 
-/** Ends a git and what it started, and waits until it is gone. */
+/** Kills a git and its child processes, and waits until they have ended. */
 async function end(owner: Owner, gitDir: string): Promise<void> {
   try {
     process.kill(-owner.pid, 'SIGTERM');
   } catch (error) {
-    // Gone meanwhile, or another user's.
+    // Already ended, or another user's.
     if (!['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) throw error;
   }
   for (let looks = 0; looks < 100 && isAlive(owner) === true; looks++)
     await new Promise((done) => setTimeout(done, 20));
   if (isAlive(owner) !== true) return;
-  throw new WeirError('locked', `a git that an earlier run started (process ${owner.pid}) still fetches`, {
+  throw new WeirError('locked', `a git process of an earlier run is still fetching (process ${owner.pid})`, {
     where: { file: gitDir },
   });
 }
 
-/** One fetch at a time in a repository: another run's, or another component's of the same upstream, waits. */
+/** One fetch at a time per repository: other runs, and other components with the same upstream, wait. */
 async function alone<T>(repository: GitRepository, work: () => Promise<T>): Promise<T> {
   const lock = join(repository.gitDir, 'weir-lock');
   for (let wait = 20; ; wait = Math.min(wait * 2, 1000)) {
@@ -130,16 +130,16 @@ async function alone<T>(repository: GitRepository, work: () => Promise<T>): Prom
   }
 }
 
-/** Says which git fetches into a repository: it can live longer than the weir that started it. */
+/** Records the git that fetches into a repository: it can outlive the weir that started it. */
 const fetching = 'weir-git';
 
-/** Milliseconds after which what a git of another container left is nobody's: it writes to its pack all the time. */
+/** Milliseconds after which the files of a git in another container count as abandoned: a running one keeps writing its pack. */
 const foreignAge = 600_000;
 
 /**
- * Removes what a git that was killed left: lock files, which would stop every later fetch, and half-written packs. One whose
- * weir is gone but that still runs is ended first, as nobody waits for it any more.
- * @throws WeirError `locked` where it goes on nevertheless
+ * Removes what a killed git left: lock files, which would block every later fetch, and half-written packs. A git that still
+ * runs although its weir has ended is killed first, because nobody waits for it.
+ * @throws WeirError `locked` if it cannot be stopped
  */
 async function clearLeftovers(gitDir: string): Promise<void> {
   const owner = parseOwner((await readIfExists(join(gitDir, fetching))) ?? '');

@@ -11,7 +11,7 @@ export interface CommitFile {
   readonly executable: boolean;
 }
 
-/** Objects by name; those that a partial clone lacks come from upstream, all that are asked for together in one go. */
+/** Reads objects by id; those that a partial clone lacks are fetched together, in one request. */
 export type ReadObjects = (ids: readonly string[]) => Promise<GitObject[]>;
 
 interface Listed {
@@ -20,11 +20,11 @@ interface Listed {
 }
 
 /**
- * The files of a commit by their path, `/` between parts, bytes as they are in the repository: no attribute of it changes
- * line ends. A symbolic link is the file that it means; one that means no file of the commit is left out, as is a submodule,
- * whose content is not in the repository.
+ * The files of a commit by path, with `/` between parts. Bytes are as in the repository: attributes do not change line
+ * ends. A symbolic link is read as the file that it points to. Links that point to no file of the commit are left out, and
+ * so are submodules, whose content is not in the repository.
  * @param tree the id of the commit's tree
- * @throws WeirError `bad-file-name` for a name that has no place in a folder, and those of `read`
+ * @throws WeirError `bad-file-name` for a name that is not valid in a folder, and those of `read`
  */
 export async function filesOfTree(read: ReadObjects, tree: string): Promise<Map<string, CommitFile>> {
   const listed = new Map<string, Listed>();
@@ -36,7 +36,7 @@ export async function filesOfTree(read: ReadObjects, tree: string): Promise<Map<
     for (const [index, { path }] of folders.entries()) {
       for (const entry of parseTree(trees[index]!)) {
         const name = path + plainName(entry.name, path);
-        if (seen.has(name)) throw badName(name, 'is there twice');
+        if (seen.has(name)) throw badName(name, 'occurs twice');
         seen.add(name);
         if (entry.mode === 'folder') below.push({ path: `${name}/`, id: entry.id });
         else if (entry.mode !== 'submodule') listed.set(name, { mode: entry.mode, id: entry.id });
@@ -56,7 +56,7 @@ export async function filesOfTree(read: ReadObjects, tree: string): Promise<Map<
   return files;
 }
 
-/** The file that a name means: its own, or the one at the end of its links. */
+/** The file that a name refers to: its own, or the one at the end of its links. */
 function meant(
   listed: ReadonlyMap<string, Listed>,
   content: ReadonlyMap<string, Buffer>,
@@ -79,7 +79,7 @@ function plainName(bytes: Buffer, folder: string): string {
   const reason = !Buffer.from(name).equals(bytes)
     ? 'is not UTF-8'
     : name === '' || name === '.' || name === '..' || name.includes('/') || /^\.git$/i.test(name)
-      ? 'can not stand in a folder'
+      ? 'is not valid in a folder'
       : bytes.length > 255
         ? 'is longer than 255 bytes'
         : undefined;
@@ -89,7 +89,7 @@ function plainName(bytes: Buffer, folder: string): string {
 
 function badName(name: string, reason: string): WeirError {
   return new WeirError('bad-file-name', `the dist-git has a file whose name ${reason}: ${JSON.stringify(name)}`, {
-    hint: 'nothing can be made of such a commit: pin another one by upstream-commit',
+    hint: 'such a commit cannot be used: pin another one with upstream-commit',
   });
 }
 
@@ -97,7 +97,7 @@ function badName(name: string, reason: string): WeirError {
 export async function writeFiles(files: ReadonlyMap<string, CommitFile>, dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
-    // At once: there are few and they are small, and each promise would cost more than its file.
+    // Synchronous: there are few and they are small, and each promise would cost more than its file.
     const made = new Set<string>([dir]);
     for (const [name, { bytes, executable }] of files) {
       const path = join(dir, name);

@@ -5,24 +5,24 @@ import { gitArgv, gitEnvironment, gitFailed } from './git-run.ts';
 
 /** An object of a repository. */
 export interface GitObject {
-  /** 40 hex digits, or 64 where the repository has SHA-256 names. */
+  /** 40 hex digits, or 64 in a repository with SHA-256 ids. */
   readonly id: string;
   readonly type: 'commit' | 'tree' | 'blob' | 'tag';
   readonly bytes: Buffer;
 }
 
-/** Objects by name, from one `git cat-file --batch` that lives as long as it is of use. */
+/** Reads objects by name through one long-lived `git cat-file --batch`. */
 export interface GitReader {
   /**
-   * The object of a name: an id, the beginning of one, a ref, `<id>:<path>`. Undefined where there is none.
+   * Reads an object by name: an id, a prefix of one, a ref, `<id>:<path>`. Undefined if there is none.
    * @throws WeirError `ambiguous-commit`, `git-failed`
    */
   readonly read: (name: string) => Promise<GitObject | undefined>;
-  /** Ends it once what was asked for is answered. */
+  /** Ends the process once pending requests are answered. */
   readonly close: () => void;
 }
 
-/** Objects are read into memory. */
+/** Limit in bytes: objects are read into memory. */
 const largestObject = 2 ** 30;
 
 interface Request {
@@ -32,8 +32,8 @@ interface Request {
 }
 
 /**
- * Starts reading a repository. It does not keep the process alive while nothing is asked of it.
- * @param others `objects` folders of further repositories whose objects it finds as well
+ * Starts reading a repository. The child does not keep our process alive while it is idle.
+ * @param others `objects` folders of further repositories to search
  */
 export function openReader(gitDir: string, others: readonly string[] = []): GitReader {
   const argv = gitArgv(gitDir, ['cat-file', '--batch']);
@@ -48,7 +48,7 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
   let closing = false;
   let unsent = '';
 
-  // Names that are asked for together go together: a write for each costs more than git's answer.
+  // Requests made together are written together: a write for each costs more than git's answer.
   const send = (): void => {
     child.stdin!.write(unsent);
     unsent = '';
@@ -72,18 +72,18 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
         if (/^\d+$/.test(size)) {
           header = { id, type, size: Number(size) };
           if (header.size > largestObject) {
-            fail(new WeirError('too-large', `${id} has ${size} bytes, and ${largestObject} are the most that is read`));
+            fail(new WeirError('too-large', `object ${id} is too large: ${size} bytes, the limit is ${largestObject}`));
             child.stdin!.end();
             return;
           }
         } else if (line.endsWith(' missing')) settle((request) => request.resolve(undefined));
         else if (line.endsWith(' ambiguous')) settle((request) => request.reject(ambiguous(request.name)));
         else {
-          fail(gitFailed(`git cat-file said ${line}`, said));
+          fail(gitFailed(`unexpected output of git cat-file: ${line}`, said));
           return;
         }
       } else {
-        // A line feed stands after each.
+        // Each object is followed by a line feed.
         const bytes = output.take(header.size + 1);
         if (bytes === undefined) return;
         const { id, type, size } = header;
@@ -100,7 +100,7 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
     said += chunk.toString();
   });
   child.stdin!.on('error', () => {});
-  child.on('error', (error) => fail(new WeirError('no-program', 'git is not there', { cause: error })));
+  child.on('error', (error) => fail(new WeirError('no-program', 'git was not found', { cause: error })));
   child.on('close', () => fail(isStopping() ? interrupted(argv) : gitFailed(`git could not read ${gitDir}`, said)));
   hold(child, false);
   return {
@@ -123,13 +123,13 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
 
 function ambiguous(name: string): WeirError {
   const start = name.replace(/\^\{commit\}$/, '');
-  return new WeirError('ambiguous-commit', `${start} is the beginning of more than one commit`, {
-    hint: 'give more of its digits',
+  return new WeirError('ambiguous-commit', `${start} matches more than one commit`, {
+    hint: 'use more digits',
     exit: 2,
   });
 }
 
-/** Whether the child keeps our process alive. */
+/** Sets whether the child keeps our process alive. */
 function hold(child: ChildProcess, held: boolean): void {
   for (const part of [child, child.stdin, child.stdout, child.stderr] as ({ ref(): void; unref(): void } | null)[]) {
     if (held) part?.ref();
@@ -137,7 +137,7 @@ function hold(child: ChildProcess, held: boolean): void {
   }
 }
 
-/** Bytes as they come, taken out in the pieces that they mean. */
+/** A buffer of incoming bytes, which are taken out in units. */
 class Chunks {
   #chunks: Buffer[] = [];
   #length = 0;
@@ -147,7 +147,7 @@ class Chunks {
     this.#length += chunk.length;
   }
 
-  /** The first `size` bytes, once all are there. */
+  /** The first `size` bytes, as soon as all have arrived. */
   take(size: number): Buffer | undefined {
     if (this.#length < size) return undefined;
     const all = this.#joined();
@@ -155,7 +155,7 @@ class Chunks {
     return all.subarray(0, size);
   }
 
-  /** The first line without its end, once it is there. */
+  /** The first line without its end, as soon as it has arrived. */
   line(): string | undefined {
     if (this.#length === 0) return undefined;
     const all = this.#joined();
@@ -176,11 +176,11 @@ class Chunks {
   }
 }
 
-/** What a commit says. */
+/** The fields of a commit. */
 export interface CommitData {
   readonly id: string;
   readonly tree: string;
-  /** The first is the line that a branch went along. */
+  /** The first one is the parent on the branch. */
   readonly parents: readonly string[];
   readonly author: string;
   readonly email: string;
@@ -192,12 +192,12 @@ export interface CommitData {
   readonly message: string;
 }
 
-/** Reads a commit object. @throws WeirError `git-failed` where it is none */
+/** Parses a commit object. @throws WeirError `git-failed` if it is not one */
 export function parseCommit(object: GitObject): CommitData {
   const { data, encoding } = readCommit(object, object.bytes.toString('utf8'));
   const decoded = encoding === undefined || /^utf-?8$/i.test(encoding) ? undefined : textIn(encoding, object.bytes);
   const commit = decoded === undefined ? data : (readCommit(object, decoded).data ?? data);
-  if (commit === undefined) throw new WeirError('git-failed', `${object.id} is no commit`);
+  if (commit === undefined) throw new WeirError('git-failed', `${object.id} is not a commit`);
   return commit;
 }
 
@@ -243,7 +243,7 @@ interface Person {
   readonly time: number;
 }
 
-/** `NAME <EMAIL> SECONDS ZONE`; the first address that a time follows, as names can have brackets. */
+/** `NAME <EMAIL> SECONDS ZONE`; takes the first address that a time follows, because names can contain brackets. */
 function personOf(text: string): Person | undefined {
   let behind = 0;
   for (let close = text.indexOf('>'); close >= 0; close = text.indexOf('>', behind)) {
@@ -262,7 +262,7 @@ function personOf(text: string): Person | undefined {
   return undefined;
 }
 
-/** The text decoded, or undefined where nobody knows that encoding. */
+/** The decoded text, or undefined if the encoding is unknown. */
 function textIn(encoding: string, bytes: Buffer): string | undefined {
   try {
     return new TextDecoder(encoding).decode(bytes);
@@ -274,12 +274,12 @@ function textIn(encoding: string, bytes: Buffer): string | undefined {
 /** An entry of a tree object. */
 export interface TreeEntry {
   readonly mode: 'file' | 'executable' | 'link' | 'folder' | 'submodule';
-  /** As bytes: git does not say what they mean. */
+  /** As bytes: git does not define their encoding. */
   readonly name: Buffer;
   readonly id: string;
 }
 
-/** By the bits of a Unix mode, which old repositories have in several spellings. */
+/** The kind by the bits of a Unix mode, which old repositories write in several ways. */
 function entryMode(octal: string): TreeEntry['mode'] | undefined {
   if (!/^[0-7]+$/.test(octal)) return undefined;
   const bits = Number.parseInt(octal, 8);
@@ -287,14 +287,14 @@ function entryMode(octal: string): TreeEntry['mode'] | undefined {
   return kinds.get(bits & 0o170000);
 }
 
-// No object: the formatter turns octal keys into other numbers.
+// Not an object literal: the formatter turns octal keys into other numbers.
 const kinds = new Map<number, TreeEntry['mode']>([
   [0o040000, 'folder'],
   [0o120000, 'link'],
   [0o160000, 'submodule'],
 ]);
 
-/** Reads a tree object. @throws WeirError `git-failed` where it is none */
+/** Parses a tree object. @throws WeirError `git-failed` if it is not one */
 export function parseTree(object: GitObject): TreeEntry[] {
   const { bytes } = object;
   const idLength = object.id.length / 2;
@@ -305,7 +305,7 @@ export function parseTree(object: GitObject): TreeEntry[] {
     const mode = entryMode(bytes.toString('latin1', at, space));
     const next = zero + 1 + idLength;
     if (object.type !== 'tree' || space < 0 || zero < 0 || next > bytes.length || mode === undefined) {
-      throw new WeirError('git-failed', `${object.id} is no tree that Weir can read`);
+      throw new WeirError('git-failed', `${object.id} is not a valid tree`);
     }
     entries.push({ mode, name: bytes.subarray(space + 1, zero), id: bytes.toString('hex', zero + 1, next) });
     at = next;

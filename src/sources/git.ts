@@ -12,16 +12,16 @@ import { type GitRepository, gitFailed, type RetryOptions, runGit } from './git-
 import { type LfsPointer, lfsPointer } from './lfs.ts';
 
 /**
- * Every upstream repository that was ever asked for, for all projects and runs. Each is a bare partial clone of its own:
- * git asks the promisor remotes of a repository one after the other for what it lacks, keeps them all in one
- * configuration file, and looks through all packs for each object, so that one repository for thousands of upstreams
- * gets slower with each of them.
+ * Every upstream repository that was ever requested, shared by all projects and runs. Each is a bare partial clone of its
+ * own. One repository for thousands of upstreams would get slower with each: git asks the promisor remotes of a repository
+ * one after the other for missing objects, keeps them all in one configuration file, and searches all packs for each
+ * object.
  */
 export interface GitStore {
   readonly dir: string;
 }
 
-/** What of a repository is wanted. Without all three: the head of its default branch. */
+/** The revision to use. Without all three: the head of the default branch. */
 export interface RevisionSpec {
   /** 7 to 40 hex digits, or 64; wins. */
   readonly commit?: string;
@@ -35,9 +35,9 @@ export function openGitStore(cache: string): GitStore {
 }
 
 /**
- * A repository by its address: any URL that git knows, or a path. One on this machine is read where it is and never
+ * Opens a repository by its address: any URL that git knows, or a path. One on this machine is read in place and never
  * written; all others are in the store.
- * @throws WeirError `no-dist-git` for a local path that is no repository
+ * @throws WeirError `no-dist-git` for a local path that is not a repository
  */
 export async function openRepository(store: GitStore, url: string): Promise<GitRepository> {
   const local = localPath(url);
@@ -61,13 +61,13 @@ export function localPath(url: string): string | undefined {
   try {
     return fileURLToPath(url);
   } catch (error) {
-    throw new WeirError('no-dist-git', `${url} is no path on this machine`, { exit: 2, cause: error });
+    throw new WeirError('no-dist-git', `${url} is not a path on this machine`, { exit: 2, cause: error });
   }
 }
 
-/** Where the repository of a folder is, whether bare or with files beside it; undefined where there is none. */
+/** The `.git` of a folder, or the folder itself if it is bare; undefined if it is not a repository. */
 export function localGitDir(folder: string): string | undefined {
-  // A submodule's or a further work tree's `.git` is a file, which git reads as well as a folder.
+  // The `.git` of a submodule or an additional work tree is a file, which git accepts like a folder.
   if (isThere(join(folder, '.git'))) return join(folder, '.git');
   return isThere(join(folder, 'HEAD')) && isThere(join(folder, 'objects')) ? folder : undefined;
 }
@@ -90,18 +90,18 @@ async function createClone(store: GitStore, url: string, gitDir: string): Promis
   const temporary = temporaryName(gitDir);
   try {
     const made = await runGit(temporary, ['init', '--quiet', '--bare', '--template=', temporary]);
-    if (made.code !== 0) throw gitFailed('git could not make a repository in the cache', made.stderr);
+    if (made.code !== 0) throw gitFailed('git could not create a repository in the cache', made.stderr);
     await writeAtomic(join(temporary, 'description'), `${url}\n`);
     await rename(temporary, gitDir);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    // Another run was as quick.
+    // Another run was faster.
     const code = systemCode(error);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }
 }
 
-/** Readers that were of use lately, the last used at the end; each is a process. */
+/** Recently used readers, the last used at the end; each is a process. */
 const readers = new Map<string, GitReader>();
 const mostReaders = 8;
 
@@ -127,10 +127,10 @@ interface SharedReader {
 const shared = new Map<string, SharedReader>();
 
 /**
- * Has one process read the objects of these repositories until `done` is called: with thousands of them, starting one for
- * each takes longer than all else. An object is its name's content wherever it lies, so that it does not matter which
- * repository gives it; names that are no ids are still looked up in their own.
- * @param urls as for `openRepository`; repositories that are not there yet, or in odd places, are left out
+ * Reads the objects of these repositories through one process until `done` is called: with thousands of them, starting one
+ * for each takes longer than all else. An object id identifies the content, so it does not matter which repository it comes
+ * from; names that are not ids are still looked up in their own repository.
+ * @param urls as for `openRepository`; repositories that do not exist yet, or in unusual places, are left out
  */
 export function readTogether(store: GitStore, urls: readonly string[]): { readonly done: () => void } {
   const gitDirs = [...new Set(urls.flatMap((url) => plainGitDir(store, url) ?? []))];
@@ -147,7 +147,7 @@ function part(group: SharedReader): void {
   group.reader.close();
 }
 
-/** Ends what reads a repository by what it was before. */
+/** Closes the readers of a repository that are out of date. */
 function forget({ gitDir }: GitRepository): void {
   readers.get(gitDir)?.close();
   readers.delete(gitDir);
@@ -155,23 +155,23 @@ function forget({ gitDir }: GitRepository): void {
   if (group !== undefined) part(group);
 }
 
-/** Where a repository's objects lie beside its refs, in a folder that can stand in a list. */
+/** The `objects` folder of a repository, if it has the usual layout and a path that is valid in a list. */
 function plainGitDir(store: GitStore, url: string): string | undefined {
   const local = localPath(url);
   const gitDir = local === undefined ? clonePath(store, url) : localGitDir(local);
   if (gitDir === undefined || !isThere(join(gitDir, 'objects')) || /[:"\n]/.test(gitDir)) return undefined;
-  // One process reads names of one length.
+  // One process reads ids of one length.
   return hasLongNames(gitDir) ? undefined : gitDir;
 }
 
 const wholeId = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
-/** Whether a commit's name is a whole one, in a repository with SHA-1 names or one with SHA-256 names. */
+/** Whether a commit id is complete, in a repository with SHA-1 or one with SHA-256 ids. */
 function isWhole(repository: GitRepository, commit: string): boolean {
   return commit.length === (hasLongNames(repository.gitDir) ? 64 : 40);
 }
 
-/** The object from the shared process; undefined where that does not have it, or there is none. */
+/** The object from the shared process; undefined if that process does not have it, or there is none. */
 async function readShared(gitDir: string, name: string): Promise<GitObject | undefined> {
   const group = shared.get(gitDir);
   if (group === undefined) return undefined;
@@ -180,14 +180,14 @@ async function readShared(gitDir: string, name: string): Promise<GitObject | und
   try {
     return await group.reader.read(id);
   } catch (error) {
-    // A damaged repository among them: each is read by itself then, and only that one fails.
+    // One of the repositories is damaged: each is then read separately, and only that one fails.
     part(group);
     if (error instanceof WeirError && error.code === 'git-failed') return undefined;
     throw error;
   }
 }
 
-/** The id that a ref has in its own file, which is where a repository that is not large has it. */
+/** The id in a ref's own file, where small repositories keep it. */
 function idOfRef(gitDir: string, ref: string): string | undefined {
   if (ref !== 'HEAD' && !/^refs\/(?:heads|weir)\//.test(ref)) return undefined;
   const text = textOf(join(gitDir, ref));
@@ -196,7 +196,7 @@ function idOfRef(gitDir: string, ref: string): string | undefined {
   return found !== undefined && wholeId.test(found) ? found : undefined;
 }
 
-/** An object by its id or another name. @throws WeirError `ambiguous-commit`, `git-failed` */
+/** An object by id or another name. @throws WeirError `ambiguous-commit`, `git-failed` */
 export async function readObject(repository: GitRepository, name: string): Promise<GitObject | undefined> {
   return (await readShared(repository.gitDir, name)) ?? (await readOwn(repository, name));
 }
@@ -205,27 +205,27 @@ async function readOwn(repository: GitRepository, name: string): Promise<GitObje
   try {
     return await readerOf(repository).read(name);
   } catch (error) {
-    // One that failed answers nothing more.
+    // A failed reader does not answer any more.
     if (error instanceof WeirError && error.code !== 'ambiguous-commit') readers.delete(repository.gitDir);
     throw error;
   }
 }
 
-/** The commit that a ref, or another commit of the repository, names; undefined where there is none. */
+/** The commit that a ref, or another name, refers to; undefined if there is none. */
 export async function readCommit(repository: GitRepository, name: string): Promise<CommitData | undefined> {
   const object = await readShared(repository.gitDir, name);
   return object?.type === 'commit' ? parseCommit(object) : findCommit(repository, name);
 }
 
-/** A commit by a name that came from outside: it has to be this repository's. */
+/** A commit by a user-supplied name: it must be this repository's. */
 async function findCommit(repository: GitRepository, name: string): Promise<CommitData | undefined> {
   const object = await readOwn(repository, `${name}^{commit}`);
   return object === undefined ? undefined : parseCommit(object);
 }
 
 /**
- * The commit that a revision names, with its history, in the repository. A full commit that is there already, and a snapshot in the
- * past that was asked for before, need no network.
+ * The commit of a revision, with its history, in the repository. A full commit id that is present, and a past snapshot that
+ * was requested before, need no network.
  * @throws WeirError `no-commit`, `no-branch`, `bad-branch`, `ambiguous-commit`, `offline`, `git-failed`
  */
 export async function resolveCommit(
@@ -253,7 +253,7 @@ export async function resolveCommit(
     }
   }
   if (retry.offline === true) {
-    // A snapshot in the past does not move, so an older fetch answers too.
+    // A past snapshot does not change, so an older fetch is sufficient.
     const there = await findRevision(repository, revision, before, [ref]);
     if (there !== undefined) return there;
     throw new WeirError('offline', `${url} is not in the cache, and this run is offline`, {
@@ -263,11 +263,11 @@ export async function resolveCommit(
   const source = revision.branch === undefined ? 'HEAD' : `refs/heads/${revision.branch}`;
   const fetched = await fetchRefs(repository, `+${source}:${ref}`, retry);
   if (fetched.otherNames) forget(repository);
-  // Without an answer, what an earlier run was told of a branch is no answer.
+  // A failed fetch does not make the earlier state of a branch valid.
   const told = fetched.code === 0 || revision.commit !== undefined;
   let found = told ? await findRevision(repository, revision, before, [ref]) : undefined;
   if (found === undefined && revision.commit !== undefined) {
-    // A commit beside the branch: servers give it when it is asked for by its whole name, or with a branch it is on.
+    // A commit that is not on the branch: servers send it by its full id, or with a branch that contains it.
     const id = revision.commit.toLowerCase();
     const beside = (): ReturnType<typeof fetchRefs> =>
       isWhole(repository, id)
@@ -276,7 +276,7 @@ export async function resolveCommit(
     let rest = await beside();
     if (rest.otherNames) {
       forget(repository);
-      // Only now is it known that the name is a whole one.
+      // Only now is it known that the id is complete.
       if (isWhole(repository, id)) rest = await beside();
     }
     if (rest.code === 0) found = await findRevision(repository, revision, before, [ref]);
@@ -295,7 +295,7 @@ function refOf(branch: string | undefined): string {
   return `refs/weir/heads/${sha256(branch ?? 'HEAD').slice(0, 16)}`;
 }
 
-/** A plain clone has a branch of its origin only under `remotes` until somebody works on it. */
+/** A plain clone has its origin's branches only under `remotes` until they are checked out. */
 function localHeads(branch: string | undefined): string[] {
   return branch === undefined ? ['HEAD'] : [`refs/heads/${branch}`, `refs/remotes/origin/${branch}`];
 }
@@ -330,7 +330,7 @@ async function notThere(
   for (const head of heads) {
     if ((await readCommit(repository, head)) === undefined) continue;
     return new WeirError('no-commit', `${url} has no commit as old as the snapshot ${revision.snapshot ?? ''}`, {
-      hint: 'take a later snapshot, or pin this component by upstream-commit',
+      hint: 'use a later snapshot, or pin this component with upstream-commit',
       exit: 2,
     });
   }
@@ -338,18 +338,18 @@ async function notThere(
   return new WeirError('no-branch', `${url} has no ${what}`, { exit: 2 });
 }
 
-/** The rules of git-check-ref-format(1), as far as a wrong name could mean something else than a branch. */
+/** The rules of git-check-ref-format(1) that prevent a wrong name from meaning something other than a branch. */
 function checkBranch(branch: string | undefined): void {
   if (branch === undefined || !/^-|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|^$/.test(branch)) return;
-  throw new WeirError('bad-branch', `${JSON.stringify(branch)} is no name of a branch`, { exit: 2 });
+  throw new WeirError('bad-branch', `invalid branch name ${JSON.stringify(branch)}`, { exit: 2 });
 }
 
 /** Seconds since 1970. */
 function momentOf(snapshot: string): number {
   const time = Date.parse(snapshot);
   if (Number.isNaN(time)) {
-    throw new WeirError('bad-snapshot', `the snapshot ${JSON.stringify(snapshot)} is no date and time`, {
-      hint: 'write it as 2026-02-24T00:00:00Z',
+    throw new WeirError('bad-snapshot', `invalid snapshot ${JSON.stringify(snapshot)}`, {
+      hint: 'use a date and time such as 2026-02-24T00:00:00Z',
       exit: 2,
     });
   }
@@ -357,8 +357,8 @@ function momentOf(snapshot: string): number {
 }
 
 /**
- * Where the commit of a revision is remembered once it can mean no other one: a commit that the repository has, or a snapshot
- * in the past. Then no later run asks upstream.
+ * The file that records the commit of a revision once it can no longer change: a commit that the repository has, or a past
+ * snapshot. Later runs then do not ask upstream.
  */
 function pinPath(repository: GitRepository, revision: RevisionSpec): string | undefined {
   let key: string;
@@ -385,8 +385,8 @@ async function writePin(repository: GitRepository, revision: RevisionSpec, commi
 }
 
 /**
- * What a run knows of a revision before it asks git or upstream, at once: `commit` where it can mean no other one any more, and for a
- * repository on this machine a text that is another one once its refs are (undefined where that can't be told).
+ * What is known of a revision without asking git or upstream: `commit` if it can no longer change, and, for a repository on
+ * this machine, a text that changes whenever its refs do (undefined if unknown).
  */
 export function knownRevision(
   store: GitStore,
@@ -403,7 +403,7 @@ export function knownRevision(
     return commit === undefined ? {} : { commit };
   }
   const gitDir = localGitDir(local);
-  // A further work tree has its refs elsewhere, a reftable has no files to look at.
+  // An additional work tree has its refs elsewhere, and a reftable has no files to compare.
   if (
     revision.commit !== undefined ||
     gitDir === undefined ||
@@ -426,7 +426,7 @@ export function knownRevision(
   return { refs: [gitDir, ...states].join('\n') };
 }
 
-/** Objects by id, in their order; those that a partial clone lacks are fetched together. */
+/** Objects by id, in order; those that a partial clone lacks are fetched together. */
 async function readObjects(
   repository: GitRepository,
   ids: readonly string[],
@@ -448,14 +448,14 @@ async function readObjects(
     if (object !== undefined) return object;
     throw new WeirError('git-failed', `${repository.url} lacks the object ${ids[index]}`, {
       hint: repository.remote
-        ? `remove ${repository.gitDir}: the next run fetches it anew`
-        : 'a shallow or damaged clone? fetch it again',
+        ? `remove ${repository.gitDir}: the next run fetches it again`
+        : 'check for a shallow or damaged clone, and fetch it again',
     });
   });
 }
 
 /**
- * The files of a commit, by their path.
+ * The files of a commit by path.
  * @throws WeirError `bad-file-name`, `offline`, `git-failed`
  */
 export async function commitFiles(
@@ -488,7 +488,7 @@ export async function checkOut(
   return pointers;
 }
 
-/** Contents of files by id, in their order; what a partial clone lacks is fetched in one go. @throws WeirError `offline`, `git-failed` */
+/** Contents of files by id, in order; what a partial clone lacks is fetched in one request. @throws WeirError `offline`, `git-failed` */
 export async function readBlobs(
   repository: GitRepository,
   ids: readonly string[],

@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A server's answer, its body exactly as it was sent. */
+/** A server's response, with the body exactly as sent. */
 export interface Answer {
   readonly status: number;
   /** `HTTP 404 Not Found` */
   readonly line: string;
-  /** A header by its lower-case name; one that is empty is none. */
+  /** A header by its lower-case name; undefined if missing or empty. */
   readonly header: (name: string) => string | undefined;
-  /** To be read, or destroyed. */
+  /** Must be read or destroyed. */
   readonly body: IncomingMessage;
 }
 
 const mostRedirections = 10;
 
 /**
- * Asks for a URL and follows redirections. Unlike `fetch`, it never unpacks a body: there are servers that send a `.tar.gz` as
- * what it is and call that its encoding, whatever was asked for, and hashes are of the packed file.
- * @throws Error with what went wrong with the connection
+ * Requests a URL and follows redirects. Unlike `fetch`, it never decompresses a body: some servers send a `.tar.gz` and
+ * declare the compression as its content encoding, whatever was requested, and hashes are of the compressed file.
+ * @throws Error with the reason of a connection failure
  */
 export async function askFor(
   url: string,
@@ -36,7 +36,7 @@ export async function askFor(
     body.destroy();
     at = new URL(to, at);
   }
-  throw new Error(`more than ${mostRedirections} redirections`);
+  throw new Error(`more than ${mostRedirections} redirects`);
 }
 
 /** Imports the protocol's module only now: with `node:http` Node loads all of fetch, and most runs download nothing. */

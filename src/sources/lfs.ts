@@ -1,4 +1,4 @@
-// Git LFS: what is in git in place of a large file, and where its content is on this machine.
+// Git LFS: the pointers in git in place of large files, and their content on this machine.
 
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -7,24 +7,24 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { run } from '../base/process.ts';
 import { gitEnvironment } from './git-run.ts';
 
-/** A Git LFS pointer: the text that git has in place of a file (docs/spec.md of git-lfs/git-lfs). */
+/** A Git LFS pointer: the text in git in place of a file (docs/spec.md of git-lfs/git-lfs). */
 export interface LfsPointer {
-  /** SHA-256 of the content; undefined where the pointer names none that Weir knows. */
+  /** SHA-256 of the content; undefined if the pointer uses a hash that Weir does not know. */
   readonly oid?: string;
-  /** bytes */
+  /** Bytes. */
   readonly size?: number;
 }
 
 /** A repository on this machine, by its `.git` or by a folder of its working tree. */
 export type LfsHome = { readonly gitDir: string } | { readonly folder: string };
 
-/** A pointer is shorter than this, in bytes. */
+/** Limit of a pointer's length, in bytes. */
 export const pointerLimit = 1024;
 
 const version = Buffer.from('version https://');
 const firstLine = /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\r?\n/;
 
-/** What the bytes of a file say, where they are a pointer and not its content. */
+/** The pointer in a file's bytes, or undefined if they are content. */
 export function lfsPointer(bytes: Uint8Array): LfsPointer | undefined {
   if (bytes.length >= pointerLimit || !version.equals(bytes.subarray(0, version.length))) return undefined;
   const text = Buffer.from(bytes).toString('latin1');
@@ -35,10 +35,10 @@ export function lfsPointer(bytes: Uint8Array): LfsPointer | undefined {
 }
 
 /**
- * The content that a pointer stands for, from the LFS store of a repository on this machine, held against oid and size.
+ * The content of a pointer, from the LFS store of a repository on this machine, checked against oid and size.
  * @param name of the file, for messages
  * @returns the path in the store
- * @throws WeirError `lfs-pointer` where it is not there, or is other content
+ * @throws WeirError `lfs-pointer` if it is missing or differs
  */
 export async function lfsContent(pointer: LfsPointer, name: string, repository: LfsHome | undefined): Promise<string> {
   const { oid, size } = pointer;
@@ -46,23 +46,23 @@ export async function lfsContent(pointer: LfsPointer, name: string, repository: 
   if (oid === undefined || size === undefined || store === undefined) throw notThere(name, pointer, []);
   const path = join(store, oid.slice(0, 2), oid.slice(2, 4), oid);
   const found = await sizeOf(path);
-  if (found === undefined) throw notThere(name, pointer, [`it would be ${path}`]);
+  if (found === undefined) throw notThere(name, pointer, [`looked for ${path}`]);
   if (found !== size) throw notThere(name, pointer, [`${path} has ${found} bytes`]);
   const digest = await fileDigest(path);
   if (digest !== oid) throw notThere(name, pointer, [`${path} has the SHA-256 ${digest}`]);
   return path;
 }
 
-/** The error for a pointer whose content is not to be had. */
+/** The error for a pointer whose content is not available. */
 export function notThere(name: string, { oid, size }: LfsPointer, details: readonly string[]): WeirError {
   const wanted = oid === undefined ? [] : [`SHA-256 ${oid}, ${size ?? '?'} bytes`];
   return new WeirError('lfs-pointer', `${name} is a Git LFS pointer: its content is not in the repository`, {
     details: [...wanted, ...details],
-    hint: 'git lfs fetch in the repository brings it, where that is on this machine; else name the file in source-files, with its hash and where it is',
+    hint: 'if the repository is on this machine, run git lfs fetch in it; else add the file to source-files, with its hash and origin',
   });
 }
 
-/** Where a repository keeps the content of its LFS files; undefined for a folder in no repository. */
+/** Where a repository stores its LFS content; undefined for a folder outside a repository. */
 async function lfsStore(repository: LfsHome): Promise<string | undefined> {
   const git = async (...args: string[]): Promise<string | undefined> => {
     const argv = 'gitDir' in repository ? ['git', '--git-dir', repository.gitDir] : ['git', '-C', repository.folder];
@@ -85,7 +85,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** The pointer that a file on disk is; undefined where it has content. */
+/** The pointer in a file on disk; undefined if the file is content. */
 export async function pointerAt(path: string): Promise<LfsPointer | undefined> {
   const size = await sizeOf(path);
   return size === undefined || size >= pointerLimit ? undefined : lfsPointer(await readFile(path));

@@ -2,19 +2,19 @@ import { WeirError } from '../base/errors.ts';
 
 export type SourceHashType = 'MD5' | 'SHA256' | 'SHA512';
 
-/** A file that dist-git names by its hash only; the lookaside has the content. */
+/** A file that dist-git lists by hash only; the lookaside has the content. */
 export interface LookasideFile {
   readonly filename: string;
   readonly hashType: SourceHashType;
-  /** lower-case hex */
+  /** Lower-case hex. */
   readonly hash: string;
 }
 
 const hexLength: Readonly<Record<SourceHashType, number>> = { MD5: 32, SHA256: 64, SHA512: 128 };
 
 /**
- * Reads a dist-git `sources` file: lines `SHA512 (name) = hash`, as BSD's checksum tools write them, or the old
- * `md5  name` of md5sum. Blank lines and those that begin with `#` are passed over.
+ * Parses a dist-git `sources` file: lines `SHA512 (name) = hash`, as BSD's checksum tools write them, or the old
+ * `md5  name` of md5sum. Blank lines and lines that begin with `#` are skipped.
  * @throws WeirError `bad-sources` (exit 2) with line and column
  */
 export function parseSourcesFile(text: string, file: string): LookasideFile[] {
@@ -63,12 +63,12 @@ function parseLine(line: string, fail: Fail): LookasideFile {
     checkName(filename, hash.length + gap.length, fail);
     return { filename, hashType: 'MD5', hash: hash.toLowerCase() };
   }
-  return fail(0, 'this is no line of a sources file', 'a line is "SHA512 (name) = hash", or "md5  name"');
+  return fail(0, 'invalid line in a sources file', 'a line is "SHA512 (name) = hash", or "md5  name"');
 }
 
 function checkHash(hash: string, type: SourceHashType, at: number, fail: Fail): void {
   const odd = hash.search(/[^0-9a-fA-F]/);
-  if (odd >= 0) fail(at + odd, `${JSON.stringify(hash[odd])} is no hex digit`);
+  if (odd >= 0) fail(at + odd, `${JSON.stringify(hash[odd])} is not a hex digit`);
   if (hash.length !== hexLength[type]) {
     fail(at, `${type} has ${hexLength[type]} hex digits, not ${hash.length}`);
   }

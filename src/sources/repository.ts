@@ -1,4 +1,4 @@
-// Reading the git repository that a project is kept in; nothing is ever written to it. Upstream's repositories are in
+// Reading the git repository that contains a project; it is never written to. Upstream's repositories are in
 // git.ts.
 
 import { createHash } from 'node:crypto';
@@ -12,13 +12,13 @@ export interface Repository {
   readonly gitDir: string;
   /** The working tree's top folder, absolute. */
   readonly top: string;
-  /** Whether its history is cut off. */
+  /** Whether it is a shallow clone. */
   readonly shallow: boolean;
-  /** What object ids are made by. */
+  /** The hash of object ids. */
   readonly objectFormat: 'sha1' | 'sha256';
 }
 
-/** What git knows of a file. */
+/** git's record of a file. */
 export interface TreeFile {
   /** `100644`, `100755`, `120000` for a symbolic link. */
   readonly mode: string;
@@ -29,7 +29,7 @@ export interface TreeFile {
 /** Paths relative to the top → files. */
 export type FileTree = ReadonlyMap<string, TreeFile>;
 
-/** A commit with what it changed against its first parent; without one, against nothing. */
+/** A commit with its changes against its first parent, or against nothing. */
 export interface ChangingCommit {
   readonly commit: string;
   /** When it was committed, in seconds since 1970. */
@@ -38,11 +38,11 @@ export interface ChangingCommit {
   readonly email: string;
   /** Subject and body. */
   readonly message: string;
-  /** Path → what is there now; undefined where it is gone. */
+  /** Path → the file after the commit; undefined if deleted. */
   readonly changes: ReadonlyMap<string, TreeFile | undefined>;
 }
 
-/** Settings of the user's that would change what git says. */
+/** Settings that override user settings which would change git's output. */
 const plain = ['core.quotePath=false', 'log.showSignature=false', 'i18n.logOutputEncoding=UTF-8'];
 
 function git(repository: Repository, args: readonly string[]): Promise<RunResult> {
@@ -50,8 +50,8 @@ function git(repository: Repository, args: readonly string[]): Promise<RunResult
 }
 
 /**
- * The repository whose working tree a folder is in; undefined where there is none, or no git.
- * @throws WeirError `git-failed` where git refuses one that is there
+ * The repository whose working tree contains a folder; undefined if there is none, or no git.
+ * @throws WeirError `git-failed` if git rejects an existing one
  */
 export async function findRepository(dir: string): Promise<Repository | undefined> {
   const asked = ['--absolute-git-dir', '--show-toplevel', '--is-shallow-repository', '--show-object-format'];
@@ -63,27 +63,27 @@ export async function findRepository(dir: string): Promise<Repository | undefine
   );
   if (result === undefined || (result.code !== 0 && /not a git repository/i.test(result.stderr))) return undefined;
   const [gitDir, top, shallow, format] = result.stdout.split('\n');
-  // A bare repository, or a folder inside of .git, has no working tree.
+  // A bare repository, or a folder inside `.git`, has no working tree.
   if (result.code !== 0 && /work tree/i.test(result.stderr)) return undefined;
   if (result.code !== 0 || gitDir === undefined || top === undefined)
-    throw gitFailed(`git does not read the repository of ${dir}`, result.stderr);
+    throw gitFailed(`git cannot read the repository of ${dir}`, result.stderr);
   return { gitDir, top, shallow: shallow === 'true', objectFormat: format === 'sha256' ? 'sha256' : 'sha1' };
 }
 
-/** The commit that a name means. @throws WeirError (exit 2) `unknown-ref` */
+/** The commit that a name refers to. @throws WeirError (exit 2) `unknown-ref` */
 export async function commitOf(repository: Repository, ref: string): Promise<string> {
   const result = await git(repository, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`]);
   const commit = result.stdout.trim();
   if (result.code === 0 && commit !== '') return commit;
   throw new WeirError('unknown-ref', `the project's git has no commit ${ref}`, {
     hint: repository.shallow
-      ? 'its history is cut off here: git fetch --unshallow'
+      ? 'the clone is shallow: run git fetch --unshallow'
       : 'name a branch, a tag or a commit; a branch of a remote is REMOTE/BRANCH',
     exit: 2,
   });
 }
 
-/** The commit that is checked out; undefined where there is none yet. */
+/** The checked-out commit; undefined if there is none yet. */
 export async function headOf(repository: Repository): Promise<string | undefined> {
   const result = await git(repository, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
   return result.code === 0 ? result.stdout.trim() : undefined;
@@ -92,7 +92,7 @@ export async function headOf(repository: Repository): Promise<string | undefined
 /** The files of a commit. Submodules are left out. */
 export async function filesOf(repository: Repository, commit: string): Promise<FileTree> {
   const result = await git(repository, ['ls-tree', '-r', '-z', '--full-tree', commit]);
-  if (result.code !== 0) throw gitFailed(`git can't list ${commit}`, result.stderr);
+  if (result.code !== 0) throw gitFailed(`git cannot list ${commit}`, result.stderr);
   const tree = new Map<string, TreeFile>();
   for (const entry of result.stdout.split('\0')) {
     const tab = entry.indexOf('\t');
@@ -108,7 +108,7 @@ export interface ContentReader {
   readonly close: () => void;
 }
 
-/** @throws WeirError `git-failed` where the repository lacks an object of its own */
+/** @throws WeirError `git-failed` if the repository lacks one of its own objects */
 export function openContents(repository: Repository): ContentReader {
   const reader = openReader(repository.gitDir);
   const known = new Map<string, Promise<Buffer>>();
@@ -130,14 +130,13 @@ export function openContents(repository: Repository): ContentReader {
   };
 }
 
-/** The id that a content has as an object of the repository. */
+/** The object id of a content in the repository. */
 export function objectId(content: Uint8Array, repository: Pick<Repository, 'objectFormat'>): string {
   return createHash(repository.objectFormat).update(`blob ${content.length}\0`).update(content).digest('hex');
 }
 
 /**
- * The first-parent history that leads to a commit, oldest first, without commits that change nothing but what is
- * left out.
+ * The first-parent history up to a commit, oldest first, without commits that only change excluded paths.
  * @param except paths relative to the top
  */
 export async function changesUpTo(
@@ -150,7 +149,7 @@ export async function changesUpTo(
   const paths = [':(top)', ...except.map((path) => `:(top,exclude,literal)${path}`)];
   const args = ['log', '--first-parent', '--reverse', ...shape, format, commit, '--', ...paths];
   const result = await git(repository, args);
-  if (result.code !== 0) throw gitFailed(`git can't give the history of ${commit}`, result.stderr);
+  if (result.code !== 0) throw gitFailed(`git cannot list the history of ${commit}`, result.stderr);
   return result.stdout
     .split('\x01')
     .slice(1)

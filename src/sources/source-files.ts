@@ -12,7 +12,7 @@ import { type DownloadContext, fetchUnhashed, fetchVerified, knownBlob, takeIn, 
 import { notThere, pointerAt } from './lfs.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
-/** What a lookaside that is no server is asked for. */
+/** A request to a local lookaside. */
 export interface LookasideRequest extends LookasideFile {
   /** The component's name upstream. */
   readonly package: string;
@@ -21,41 +21,41 @@ export interface LookasideRequest extends LookasideFile {
 /** An archive that a script of the project makes. */
 export interface ScriptRequest {
   readonly component: string;
-  /** The archive's name; its ending says how it is packed. */
+  /** The archive's name; its extension selects the compression. */
   readonly filename: string;
   /** The script, on disk. */
   readonly script: string;
-  /** Packages that the script needs beside those of every buildroot. */
+  /** Packages that the script needs besides those of every buildroot. */
   readonly packages: readonly string[];
-  /** Name, as the script finds it beside itself → path on disk. */
+  /** Name, as the script finds it in its own folder → path on disk. */
   readonly inputs: ReadonlyMap<string, string>;
-  /** What the project knows of the archive. */
+  /** The archive as the project describes it. */
   readonly expected?: LookasideFile;
 }
 
 export interface SourceFileContext extends DownloadContext {
-  /** Gives the path of a file for `seed:` lookasides, and where a distro names no lookaside; its hash is checked here. */
+  /** Returns the path of a file for `seed:` lookasides, or if a distro has no lookaside; the hash is checked here. */
   readonly lookaside?: (request: LookasideRequest) => Promise<string | undefined>;
-  /** Further lookasides, as templates with `$pkg`, `$filename`, `$hashtype` and `$hash`, asked after the distro's own. */
+  /** Further lookasides, as templates with `$pkg`, `$filename`, `$hashtype` and `$hash`, tried after the distro's own. */
   readonly mirrors?: readonly string[];
-  /** Runs the script of a custom source file; gives the path of the archive. */
+  /** Runs the script of a custom source file; returns the path of the archive. */
   readonly runScript?: (request: ScriptRequest) => Promise<string>;
-  /** A source file without a hash is taken as it comes, and its hash is told: for filling in a configuration. */
+  /** Accepts a source file without a hash, and reports its hash: for completing a configuration. */
   readonly allowNoHashes?: boolean;
 }
 
-/** A file that a component has beside those of dist-git. */
+/** A file of a component in addition to those of dist-git. */
 export interface WantedFile {
   readonly filename: string;
-  /** Undefined only for those that have no hash yet, with `allowNoHashes`. */
+  /** Undefined only if the hash is not known yet, with `allowNoHashes`. */
   readonly file: LookasideFile | undefined;
   /** The component's own entry; undefined for upstream's files. */
   readonly source: SourceFile | undefined;
 }
 
 /**
- * Upstream's list with the component's own source files in it: those that replace one of upstream's in its place, new ones
- * at the end. An archive that overlays change stays upstream's: that is what has to be fetched.
+ * Upstream's list merged with the component's own source files: replacements take the place of upstream's file, new ones go
+ * to the end. An archive that overlays change stays upstream's, because that is what must be fetched.
  * @throws WeirError (exit 2) `source-twice`, `no-such-source`, `no-hash`
  */
 export function wantedFiles(
@@ -70,18 +70,18 @@ export function wantedFiles(
     const { filename } = source;
     const where = placeOf(component);
     if (wanted.has(filename) && !source.replaceUpstream) {
-      throw new WeirError('source-twice', `upstream has the source ${filename} too`, {
+      throw new WeirError('source-twice', `upstream already has the source ${filename}`, {
         where,
-        hint: 'set replace-upstream = true and replace-reason, or take the source file out',
+        hint: 'set replace-upstream = true and replace-reason, or remove the source file',
         exit: 2,
       });
     }
     if (!wanted.has(filename) && source.replaceUpstream) {
       const names = listed.map((file) => file.filename);
-      throw new WeirError('no-such-source', `upstream has no source ${filename} that could be replaced`, {
+      throw new WeirError('no-such-source', `upstream has no source ${filename} to replace`, {
         where,
         details: names.length === 0 ? [] : [`upstream has ${names.join(', ')}`],
-        hint: 'take replace-upstream out, or correct the name',
+        hint: 'remove replace-upstream, or correct the name',
         exit: 2,
       });
     }
@@ -104,24 +104,24 @@ function placeOf(component: ResolvedComponent): Place {
 function noHash(component: ResolvedComponent, filename: string): WeirError {
   return new WeirError('no-hash', `the source ${filename} has no hash`, {
     where: placeOf(component),
-    details: ['without one nobody can tell whether the file is the right one'],
-    hint: `weir component prepare ${component.name} -o DIR --allow-no-hashes shows the one that it has now`,
+    details: ['without a hash the file cannot be verified'],
+    hint: `weir component prepare ${component.name} -o DIR --allow-no-hashes shows its current one`,
     exit: 2,
   });
 }
 
-/** Where the files of a component are asked for. */
+/** Where a component's files are requested. */
 export interface LookasideContext {
-  /** The component's name upstream, which lookasides know it by. */
+  /** The component's name upstream, as used by lookasides. */
   readonly package: string;
   /** Upstream's distro; for a local component the project's own. */
   readonly distro: Distro | undefined;
 }
 
 /**
- * Puts one file into the component's folder, checked: from the cache, the lookaside, its mirrors, its origin.
+ * Copies one file into the component's folder, checked: from the cache, the lookaside, its mirrors, or its origin.
  * @returns what it is, with its hash
- * @throws WeirError as `fetchVerified`; `lfs-pointer` for what is none of the file's content, whatever its hash
+ * @throws WeirError as `fetchVerified`; `lfs-pointer` for a Git LFS pointer instead of the file, whatever its hash
  */
 export async function takeFile(
   wanted: WantedFile,
@@ -132,7 +132,7 @@ export async function takeFile(
   const taken = await takeAny(wanted, lookaside, context, into);
   const pointer = await pointerAt(join(into, wanted.filename));
   if (pointer === undefined) return taken;
-  throw notThere(wanted.filename, pointer, ['this is what the lookaside or its origin gave for it']);
+  throw notThere(wanted.filename, pointer, ['the lookaside or origin returned the pointer']);
 }
 
 async function takeAny(
@@ -156,7 +156,7 @@ async function takeAny(
     await takeOut(context.store, known, target);
     return file;
   }
-  // A local component may carry its archives beside the spec.
+  // A local component may have its archives beside the spec.
   if ((await exists(target)) && (await fileDigest(target, file.hashType.toLowerCase())) === file.hash) {
     await takeIn(file, target, target, context);
     return file;
@@ -181,7 +181,7 @@ function asUrl(uri: string): string {
   return uri.startsWith('/') ? new URL(`file://${encodeURI(uri)}`).href : uri;
 }
 
-/** The address of a file in a lookaside; every part is escaped as a part of a path. */
+/** The URL of a file in a lookaside; every part is escaped as part of a path. */
 export function lookasideUrl(template: string, file: LookasideFile, packageName: string): string {
   const values: Readonly<Record<string, string>> = {
     pkg: packageName,
@@ -197,9 +197,9 @@ export function lookasideUrl(template: string, file: LookasideFile, packageName:
 type Custom = Extract<SourceOrigin, { readonly type: 'custom' }>;
 
 /**
- * Has a script of the project make one file of the component's folder. With the same script, packages and inputs as before it is
- * not run again, as long as what came out then is what the configuration still asks for.
- * @param root the project's folder, which links to the script must not lead out of
+ * Lets a script of the project create one file of the component's folder. It is not run again while script, packages and
+ * inputs are unchanged and the earlier output still matches the configuration.
+ * @param root the project's folder; links to the script must not leave it
  * @returns what it is, with its hash
  * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and those of the script's run
  */
@@ -217,7 +217,7 @@ export async function makeFile(
   for (const name of origin.inputs) {
     const path = join(into, name);
     if (!(await isFile(path))) {
-      throw new WeirError('no-input', `${filename} is made of ${name}, which is not among the sources`, {
+      throw new WeirError('no-input', `${name}, an input of ${filename}, is not among the sources`, {
         where: placeOf(component),
         hint: "an input is one of upstream's files, or a source file that comes before this one",
         exit: 2,
@@ -247,7 +247,7 @@ export async function makeFile(
   if (context.runScript === undefined) {
     throw new WeirError('no-buildroot', `${filename} is made by a script, and there is no buildroot to run it in`, {
       where: placeOf(component),
-      hint: 'a project needs a [release] and package repositories for that',
+      hint: 'the project needs a [release] table and package repositories',
       exit: 2,
     });
   }
@@ -263,7 +263,7 @@ export async function makeFile(
       got,
       `the script ${script}`,
       [],
-      'the script, its inputs or its packages have changed since the hash was written down: if all is as it should be, set the new one',
+      'the script, its inputs or its packages have changed since the hash was set: if that is intended, set the new hash',
     );
   }
   const file: LookasideFile = { filename, hashType, hash: got };
@@ -273,7 +273,7 @@ export async function makeFile(
   return file;
 }
 
-/** A script lies beside the spec of a local component, else beside the configuration file. */
+/** A script is beside the spec of a local component, else beside the configuration file. */
 async function findScript(component: ResolvedComponent, origin: Custom, root: string): Promise<string> {
   const folders = [dirname(component.origin.file)];
   if (component.spec?.type === 'local') folders.unshift(dirname(component.spec.path));
@@ -284,14 +284,14 @@ async function findScript(component: ResolvedComponent, origin: Custom, root: st
     if (pointer !== undefined) throw notThere(origin.script, pointer, []);
     return path;
   }
-  throw new WeirError('no-script', `the script ${origin.script} is not there`, {
+  throw new WeirError('no-script', `the script ${origin.script} does not exist`, {
     where: placeOf(component),
     details: [...new Set(folders)].map((folder) => `looked in ${folder}`),
     exit: 2,
   });
 }
 
-/** A link could lead anywhere, so it is no file. */
+/** A link could lead anywhere, so it does not count as a file. */
 async function isFile(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isFile();

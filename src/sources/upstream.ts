@@ -10,17 +10,17 @@ import type { GitRepository } from './git-run.ts';
 
 /** Where an upstream component comes from. */
 export interface Upstream {
-  /** The component's name there. */
+  /** The component's name upstream. */
   readonly name: string;
   readonly distro: Distro;
   /** The address of its dist-git: a URL, or an absolute path. */
   readonly uri: string;
-  /** What of it is taken: the lock's commit, else the configured one, else the snapshot, else the branch's head. */
+  /** The revision to use: the lock's commit, else the configured one, else the snapshot, else the branch's head. */
   readonly revision: RevisionSpec;
 }
 
 /**
- * What the configuration, and the lock where there is one, say of a component's upstream; nothing is asked of it.
+ * A component's upstream by the configuration and the lock, if any; nothing is fetched.
  * @returns undefined for a component with a local spec, or none
  * @throws WeirError (exit 2) `unknown-distro`, `no-dist-git`
  */
@@ -61,7 +61,7 @@ export function upstreamOf(
   };
 }
 
-/** The address alone; none where there is none, or where the configuration is wrong: who works on the component says how. */
+/** The address alone; undefined if there is none or the configuration is invalid, which is reported when the component is used. */
 export function upstreamAddress(component: ResolvedComponent, project: Pick<Project, 'distros' | 'seed'>): string[] {
   try {
     const upstream = upstreamOf(component, project, undefined);
@@ -72,8 +72,8 @@ export function upstreamAddress(component: ResolvedComponent, project: Pick<Proj
 }
 
 /**
- * An error of a component's sources with what these do not know: the component's name, and where it is written if the
- * configuration is to blame and no other place is named.
+ * Adds to an error about a component's sources the component's name, and its place if the configuration is the cause and
+ * the error has no place.
  */
 export function ofComponent(error: WeirError, { name, origin }: Pick<ResolvedComponent, 'name' | 'origin'>): WeirError {
   const misconfigured = error.exit === 2 && error.where?.file === undefined;
@@ -84,18 +84,18 @@ export function ofComponent(error: WeirError, { name, origin }: Pick<ResolvedCom
 /** The address of a component's dist-git. Parts of a URL are escaped, those of a path or of ssh's `host:path` are not. */
 export function distGitUri(base: string, name: string): string {
   const isUrl = /^(?:[a-z][a-z0-9+.-]*:\/\/|file:)/i.test(base);
-  // `$` in a name has a meaning in replacements, so it is a function.
+  // A function, because `$` in a name has a meaning in replacement strings.
   return base.replaceAll('$pkg', () => (isUrl ? encodeURIComponent(name) : name));
 }
 
-/** A component's dist-git: a git repository, or a plain folder of files that has no history. */
+/** A component's dist-git: a git repository, or a plain folder of files without history. */
 export type DistGit =
   | { readonly kind: 'git'; readonly repository: GitRepository }
   | { readonly kind: 'folder'; readonly folder: string };
 
 /**
- * Opens a dist-git; nothing is fetched yet. A path may also name the folder of all dist-gits.
- * @throws WeirError `no-dist-git` (exit 2) where a path leads to nothing
+ * Opens a dist-git without fetching. A path may also name the folder that contains all dist-gits.
+ * @throws WeirError `no-dist-git` (exit 2) if a path does not exist
  */
 export async function openDistGit(upstream: Pick<Upstream, 'name' | 'uri'>, cache: string): Promise<DistGit> {
   const { name, uri } = upstream;
@@ -109,7 +109,7 @@ export async function openDistGit(upstream: Pick<Upstream, 'name' | 'uri'>, cach
       }
     }
     if (!(await exists(local))) {
-      throw new WeirError('no-dist-git', `the dist-git of ${name} is not there`, { details: [local], exit: 2 });
+      throw new WeirError('no-dist-git', `the dist-git of ${name} does not exist`, { details: [local], exit: 2 });
     }
     if (localGitDir(local) === undefined) from = folders[1]!;
   }

@@ -1,14 +1,14 @@
 import type { Spec } from './parse.ts';
 import { expandPlain, plainMacros, tags } from './query.ts';
 
-/** How many ways a text is expanded at most. */
+/** Limit on the number of ways in which a text is expanded. */
 const mostWays = 64;
 
-/** Macros of a spec with each value that some branch of its conditionals gives them. */
+/** Macros of a spec with every value that some branch of its conditionals gives them. */
 export interface MacroChoices {
-  /** The last value of each, as `plainMacros` has it. */
+  /** The last value of each, as in `plainMacros`. */
   readonly plain: ReadonlyMap<string, string>;
-  /** Those that have several, or none in some branch: `undefined` stands for that. */
+  /** Macros with several values, or with none in some branch, for which `undefined` stands. */
   readonly several: ReadonlyMap<string, readonly (string | undefined)[]>;
 }
 
@@ -40,8 +40,8 @@ export function macroChoices(spec: Spec): MacroChoices {
 }
 
 /**
- * Every text that a value can be, whichever branches are taken. Macros that the spec does not define stay as they are.
- * @returns undefined where there are too many
+ * All texts that a value can expand to, depending on the branches taken. Macros that the spec does not define stay.
+ * @returns undefined if there are too many
  */
 export function expansions(value: string, { plain, several }: MacroChoices): readonly string[] | undefined {
   const used = [...reachable(value, plain, several)].filter((name) => several.has(name));
@@ -50,7 +50,7 @@ export function expansions(value: string, { plain, several }: MacroChoices): rea
     ways = ways.flatMap((macros) => several.get(name)!.map((one) => withValue(macros, name, one)));
     if (ways.length > mostWays) return undefined;
   }
-  // A macro that is not there, asked for politely, is nothing; which ones those are differs between the ways.
+  // `%{?x}` of an undefined macro is empty; which macros are undefined depends on the branches.
   const optional = /%\{\?([A-Za-z_]\w*)\}/g;
   return [
     ...new Set(
@@ -70,7 +70,7 @@ function withValue(macros: ReadonlyMap<string, string>, name: string, value: str
   return changed;
 }
 
-/** Names of the macros that a text has, directly or through others. */
+/** Names of the macros in a text, directly or through other macros. */
 function reachable(
   text: string,
   plain: ReadonlyMap<string, string>,

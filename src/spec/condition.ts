@@ -1,19 +1,19 @@
-// Expressions of `%if`, as rpm's manual has them (https://rpm-software-management.github.io/rpm/manual/spec.html#conditionals):
+// Expressions of `%if`, as in rpm's manual (https://rpm-software-management.github.io/rpm/manual/spec.html#conditionals):
 // numbers, "texts", comparisons, `!`, `&&`, `||`, `+ - * /` and parentheses.
 
-/** Undefined is what can't be told. */
+/** Undefined if the value is unknown. */
 type Value = number | string | undefined;
 
-/** An expression is nested no deeper than this; nobody writes such a one. */
+/** Limit of the nesting of an expression; real ones are far below. */
 const mostDepth = 50;
 
 /**
- * Whether the expression of an `%if` holds, its macros being expanded already.
- * @returns undefined where it can't be told: it hangs on macros that are left, versions are compared, or rpm would refuse it
+ * Whether the expression of an `%if` is true. Its macros must be expanded already.
+ * @returns undefined if unknown: it depends on unexpanded macros, compares versions, or rpm would reject it
  */
 export function holds(expression: string): boolean | undefined {
   if (expression.length > 1000) return undefined;
-  // A macro that is left, with what it hangs together with, is a value of its own.
+  // A macro that is left is a value of its own, together with the text attached to it.
   const tokens = expression.match(/"[^"]*"|\w*%(?:\{[^{}]*\}|\w+)[\w.]*|\d+|&&|\|\||[=!<>]=|[-+*/!<>()]|\S/g) ?? [];
   try {
     const reader = new Reader(tokens);
@@ -25,7 +25,7 @@ export function holds(expression: string): boolean | undefined {
   }
 }
 
-/** Thrown inside where an expression can't be told. */
+/** Thrown internally if the value of an expression is unknown. */
 class Untold extends Error {}
 
 function truth(value: Value): boolean | undefined {

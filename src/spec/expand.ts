@@ -1,6 +1,6 @@
 import { argumentWords } from './header.ts';
 
-/** How a parametric macro is called: its options with their arguments, and the rest. */
+/** A call of a parametric macro: its options with their arguments, and the other words. */
 export interface Call {
   /** By letter; an option without argument has `''`. */
   readonly options: ReadonlyMap<string, string>;
@@ -12,12 +12,12 @@ export interface MacroValues {
   get(name: string): string | undefined;
 }
 
-/** How much text expansions of one spec may still make, in characters: macros can multiply. */
+/** How much text the expansions of one spec may still produce, in characters: macros can multiply. */
 export interface Budget {
   left: number;
 }
 
-/** Reads a call's words by the option letters of the definition, as getopt does: `n:c` is `-n WORD` and `-c`. */
+/** Parses a call's words by the option letters of the definition, as getopt does: `n:c` is `-n WORD` and `-c`. */
 export function parseCall(text: string, letters: string): Call {
   const options = new Map<string, string>();
   const words: string[] = [];
@@ -43,8 +43,8 @@ export function parseCall(text: string, letters: string): Call {
 }
 
 /**
- * Expands what the text alone tells: the parameters of a call, and macros with a plain value. All else stays as it is.
- * It is no expander, that is rpm; it is enough to say which packages a macro of the spec is about.
+ * Expands what is known from the text: the parameters of a call, and macros with a plain value. All else stays.
+ * This is not a macro expander, which is rpm's job; it is enough to find the packages that a macro of the spec is about.
  */
 export function expandCall(
   text: string,
@@ -88,7 +88,7 @@ export function expandCall(
 
 const innerPattern = /^([?!]*)(-[A-Za-z]|\d+|\*\*?|#|[A-Za-z_]\w*)(\*?)(?:(:)(.*))?$/s;
 
-/** What stands between `%{` and `}`; undefined where it cannot be told. */
+/** The value of the text between `%{` and `}`; undefined if unknown. */
 function expandOne(
   inner: string,
   call: Call | undefined,
@@ -108,7 +108,7 @@ function expandOne(
   const parameter = /^[-\d*#]/.test(name!);
   if (parameter && call === undefined) return undefined;
   const value = parameter ? parameterValue(name!, star === '*', call!) : values.get(name!);
-  // A macro that the spec does not set may be one of the system's.
+  // A macro that the spec does not define may be a system macro.
   if (value === undefined && !parameter) return undefined;
   const wanted = (marks!.split('!').length - 1) % 2 === 0;
   if (colon !== undefined) return (value !== undefined) === wanted ? expand(body!) : '';
@@ -126,7 +126,7 @@ function parameterValue(name: string, star: boolean, call: Call): string | undef
   return name === '0' ? '' : call.words[Number(name) - 1];
 }
 
-/** The brace that closes the one at `open`; -1 where there is none. */
+/** Index of the brace that closes the one at `open`; -1 if there is none. */
 export function closingBrace(text: string, open: number): number {
   let depth = 0;
   for (let index = open; index < text.length; index++) {

@@ -1,10 +1,10 @@
-/** What a section's header says. */
+/** The parts of a section's header. */
 export interface SectionHeader {
   /** As written, with its `%`. */
   readonly name: string;
   /** `name` in lower case. */
   readonly key: string;
-  /** What stands behind the name, trimmed and unexpanded. */
+  /** The text after the name, trimmed and unexpanded. */
   readonly arguments: string;
   /** The package as the header names it, unexpanded: the argument of `-n`, else the bare one; `''` is the main one. */
   readonly package: string;
@@ -29,12 +29,12 @@ export const sectionNames: ReadonlySet<string> = new Set([
   ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
 ]);
 
-/** The name with the blanks before it, where it ends at a blank or with the line. */
+/** The name and the blanks before it; it ends at a blank or at the end of the line. */
 const headerPattern = /^\s*(%[A-Za-z_]+)(?!\S)/;
 
-/** The header that a line is, or undefined. It may be indented, and its name be in any case. */
+/** The header on a line, or undefined. It may be indented, in any case. */
 export function parseHeader(text: string): SectionHeader | undefined {
-  // Most lines that begin with a macro have a brace there; this is for speed.
+  // For speed: most lines that begin with a macro have a brace there.
   if (!isLetter(text.charCodeAt(text.indexOf('%') + 1))) return undefined;
   const match = headerPattern.exec(text);
   if (match === null) return undefined;
@@ -66,7 +66,7 @@ function packageArgument(rest: string): { package: string; wholeName: boolean } 
   return { package: bare ?? '', wholeName: false };
 }
 
-/** Words at blanks, but a macro in brackets is never split. */
+/** Words separated by blanks; a macro in brackets is never split. */
 export function argumentWords(text: string): string[] {
   const words: string[] = [];
   let start = -1;
@@ -94,10 +94,10 @@ export function argumentWords(text: string): string[] {
   return words;
 }
 
-/** Codes of opening brackets → of those that close them. */
+/** Character codes of opening brackets → of the closing ones. */
 const closing: Readonly<Record<number, number>> = { 123: 0x7d, 40: 0x29, 91: 0x5d };
 
-/** What `\s` matches. */
+/** The characters that `\s` matches. */
 export function isBlank(code: number): boolean {
   return code <= 0x20
     ? code === 0x20 || (code >= 0x09 && code <= 0x0d)

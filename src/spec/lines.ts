@@ -1,39 +1,39 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 
-/** A physical line: its text without the line end, and the line end as it stands in the file. */
+/** A physical line: its text without the line end, and the line end as in the file. */
 export interface SpecLine {
   readonly text: string;
   readonly end: '\n' | '\r\n' | '';
 }
 
-/** Specs that are not valid UTF-8 are held one byte a character, so that printing gives every byte back. */
+/** Specs that are not valid UTF-8 are held as one character per byte, so that printing returns the same bytes. */
 export type Encoding = 'utf-8' | 'latin1';
 
-/** Decodes a file: as UTF-8 (a byte order mark stays) where it is valid, else byte by byte. */
+/** Decodes a file: as UTF-8 (a byte order mark stays) if it is valid, else byte by byte. */
 export function decodeText(bytes: Uint8Array): { readonly text: string; readonly encoding: Encoding } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const encoding = isUtf8(bytes) ? 'utf-8' : 'latin1';
-  // Of ASCII both give the same, Latin-1 sooner.
+  // ASCII is the same in both, and Latin-1 decodes faster.
   return { text: buffer.toString(isAscii(bytes) ? 'latin1' : encoding), encoding };
 }
 
-/** The bytes of a text that `decodeText` gave. */
+/** The bytes of a text from `decodeText`. */
 export function encodeText(text: string, encoding: Encoding): Uint8Array {
-  // A byte a character: this is twice as fast as UTF-8, and the same.
+  // ASCII is one byte per character: encoding it as Latin-1 gives the same bytes, twice as fast.
   if (encoding === 'utf-8' && Buffer.byteLength(text, 'utf-8') > text.length) return Buffer.from(text, 'utf-8');
   return Buffer.from(text, 'latin1');
 }
 
-/** A text that was held byte by byte, in characters. */
+/** A text held byte by byte, as characters. */
 export interface DecodedText {
   readonly text: string;
-  /** For each UTF-16 unit of `text`, and for its end, the byte that it begins at. */
+  /** For each UTF-16 unit of `text`, and for its end, the index of its first byte. */
   readonly at: Uint32Array;
 }
 
 /**
- * The characters of a text that is held byte by byte, as RE2 and Go see them: what is valid UTF-8, and U+FFFD for each byte
- * that is no part of any. Cutting and pasting goes by `at`, so all other bytes stay as they are.
+ * The characters of a text that is held byte by byte, as RE2 and Go see them: valid UTF-8 sequences, and U+FFFD for each
+ * other byte. Edits use the indexes of `at`, so all other bytes stay as they are.
  */
 export function decodeBytes(bytes: string): DecodedText {
   const at = new Uint32Array(bytes.length + 1);
@@ -64,7 +64,7 @@ export function decodeBytes(bytes: string): DecodedText {
   return { text: parts.join(''), at: at.subarray(0, units + 1) };
 }
 
-/** How many bytes the UTF-8 character at a place has (Unicode 16, table 3-7); 0 where there is none. */
+/** The length in bytes of the UTF-8 character at an index (Unicode 16, table 3-7); 0 if there is none. */
 function sequenceLength(bytes: string, from: number): number {
   const [first, second, ...rest] = [0, 1, 2, 3].map((index) => bytes.charCodeAt(from + index)) as [number, number];
   const follows = (code: number): boolean => code >= 0x80 && code <= 0xbf;
@@ -77,12 +77,12 @@ function sequenceLength(bytes: string, from: number): number {
   return rest.slice(0, length - 2).every(follows) ? length : 0;
 }
 
-/** Text from outside (always Unicode) as it has to stand in a text of that encoding: its UTF-8 bytes. */
+/** Converts text from outside (always Unicode) to that encoding: one character per UTF-8 byte. */
 export function asStored(text: string, encoding: Encoding): string {
   return encoding === 'utf-8' ? text : Buffer.from(text, 'utf-8').toString('latin1');
 }
 
-/** Splits at LF and CRLF; a lone CR is part of the text. `joinLines` gives the same text back. */
+/** Splits at LF and CRLF; a lone CR is part of the text. `joinLines` returns the same text. */
 export function splitLines(text: string): SpecLine[] {
   const lines: SpecLine[] = [];
   let start = 0;
@@ -117,7 +117,7 @@ function joinMixed(lines: readonly SpecLine[]): string {
   return text;
 }
 
-/** The line end that new lines take: CRLF where most lines have it. */
+/** The line end for new lines: CRLF if most lines have it. */
 export function lineEnd(lines: readonly SpecLine[]): '\n' | '\r\n' {
   const carriage = lines.filter((line) => line.end === '\r\n').length;
   return carriage * 2 > lines.length ? '\r\n' : '\n';

@@ -1,17 +1,17 @@
 import { type Budget, type Call, closingBrace, expandCall, parseCall } from './expand.ts';
 import { parseHeader, type SectionHeader, sectionNames } from './header.ts';
 
-/** What makes sections that are not written in the spec as headers. */
+/** A line that generates sections whose headers are not written in the spec. */
 export interface Maker {
-  /** As the spec names it: `%gopkg`, `%{?fedora:…}`, `%{lua:…}`. */
+  /** The macro as the spec names it: `%gopkg`, `%{?fedora:…}`, `%{lua:…}`. */
   readonly macro: string;
-  /** False where it may as well make none: in a condition, or with a macro that some systems have empty. */
+  /** False if it may generate none: in a condition, or with a macro that some systems define as empty. */
   readonly certain: boolean;
-  /** Whether the line is a call that makes these sections and does nothing else, so that it can go with them. */
+  /** Whether the line is a call that only generates these sections, so that it can be removed with them. */
   readonly pure: boolean;
 }
 
-/** The sections that one line makes, in their order; parts of names that cannot be told are macros or `*`. */
+/** The sections that one line generates, in order; unknown parts of names are macros or `*`. */
 export interface MadeSections {
   readonly maker: Maker;
   readonly sections: readonly SectionHeader[];
@@ -72,8 +72,8 @@ const haskellLibrary: KnownMacro = {
 };
 
 /**
- * Macros of Fedora's and openSUSE's macro packages that make sections. A name here says that the call makes sections; how their packages are
- * called is told as far as the call tells it.
+ * Macros of Fedora's and openSUSE's macro packages that generate sections. Package names are known as far as the call
+ * contains them.
  */
 const knownMacros: ReadonlyMap<string, KnownMacro> = new Map(
   Object.entries({
@@ -107,7 +107,7 @@ const knownMacros: ReadonlyMap<string, KnownMacro> = new Map(
     javadoc_package: fixed('', true, headersFor(whole, 'javadoc')),
     // rpm itself
     debug_package: fixed('', true, headersFor(whole, 'debuginfo')),
-    // redhat-rpm-config; nothing where the system's ldconfig has file triggers
+    // redhat-rpm-config; nothing if the system's ldconfig has file triggers
     ldconfig_scriptlets: scriptlets('post', 'postun'),
     ldconfig_post: scriptlets('post'),
     ldconfig_postun: scriptlets('postun'),
@@ -118,32 +118,32 @@ const knownMacros: ReadonlyMap<string, KnownMacro> = new Map(
   }),
 );
 
-/** A macro that the spec itself defines, as far as it makes sections: only the lines that matter for that. */
+/** A macro that the spec itself defines, if it generates sections: only the lines that matter for that. */
 interface OwnMacro {
   readonly options: string | undefined;
   readonly lines: readonly string[];
   readonly certain: boolean;
 }
 
-/** A word that is one macro: its name. */
+/** A word that is a single macro: its name. */
 const onlyMacro = /^%\{?\??([A-Za-z_]\w*)\}?$/;
 const definitionPattern = /^\s*%(?:define|global)\s+([A-Za-z_]\w*)(?:\(([^)]*)\))?(?:\s+|(?=\\)|$)/;
 const anyHeader = new RegExp(`%(?:${[...sectionNames].map((name) => name.slice(1)).join('|')})(?![A-Za-z0-9_])`, 'i');
 const callPattern = /^\s*%(\{?)\s*([?!]*)([A-Za-z_]\w*)(.*)$/s;
 const firstMacro = /^\s*%\{?\s*[?!]*\s*([A-Za-z_]\w*)/;
 const conditionalMacro = /^\s*%\{\s*([?!]+)\s*([A-Za-z_]\w*)\s*:(.*)$/s;
-/** A header in a string of Lua: at the begin of a line or of the string. */
+/** A header in a Lua string: at the start of a line or of the string. */
 const luaHeader = /(?:^[ \t]*|["']|\[\[|\\n)%{1,2}([A-Za-z_]+)(?![A-Za-z0-9_])([^\n]*)/gm;
 
-/** Macros that can make sections, as far as the spec was read; it is fed line by line, in order. */
+/** Macros that can generate sections, as far as the spec was read; lines are fed in order. */
 export class SectionMacros {
   private readonly own = new Map<string, OwnMacro>();
   private readonly values = new Map<string, string>();
-  /** Macros that expand to lines of text, as descriptions that packages share. */
+  /** Macros that expand to lines of text, such as descriptions that packages share. */
   private readonly texts = new Set<string>();
   private readonly budget: Budget = { left: 800_000 };
 
-  /** Takes in a `%define` or `%global`. @param text the logical line @param conditional whether it is inside an `%if` */
+  /** Reads a `%define` or `%global`. @param text the logical line @param conditional whether it is inside an `%if` */
   define(text: string, conditional: boolean): void {
     const match = definitionPattern.exec(text);
     if (match === null) return;
@@ -164,8 +164,8 @@ export class SectionMacros {
   }
 
   /**
-   * The header as rpm sees it where its bare word is a macro that stands for no name: `%description %{text}` with lines
-   * of text, `%files %{?with_x:-f list}`, or `%{?x}` with an `x` that the spec does not set, is of the main package.
+   * The header as rpm sees it if its bare word is a macro that is not a name: `%description %{text}` with lines of
+   * text, `%files %{?with_x:-f list}`, or `%{?x}` with an `x` that the spec does not define, is the main package's.
    */
   settled(header: SectionHeader): SectionHeader {
     if (header.wholeName || header.package[0] !== '%') return header;
@@ -178,19 +178,19 @@ export class SectionMacros {
     return none ? { ...header, package: '' } : header;
   }
 
-  /** False where a line makes none: most lines that begin with a macro are paths. @param first the first of a logical line */
+  /** False if a line generates none: most lines that begin with a macro are paths. @param first the first of a logical line */
   mayMake(first: string): boolean {
     const name = firstMacro.exec(first)?.[1];
     if (name === undefined) return false;
     return this.makes(name) || name === 'lua' || name === 'expand' || conditionalMacro.test(first);
   }
 
-  /** The sections that a line of the spec makes, without being a header itself. @param lines the logical line's */
+  /** The sections that a line of the spec generates without being a header. @param lines the logical line's */
   madeBy(lines: readonly string[]): MadeSections | undefined {
     const first = lines[0]!;
     if (!this.mayMake(first)) return undefined;
     if (/^\s*%\{\s*(?:[?!]*\w+\s*:\s*%\{\s*)?lua\s*:/.test(first)) return fromLua(lines.join('\n'));
-    // What follows in braces is in lines of its own, and those are seen as such.
+    // The text in braces that follows has its own lines, which are read as such.
     const peeled = peel(first);
     const header = parseHeader(peeled.text.replace(/^\s*%%/, '%'));
     if (header !== undefined) {
@@ -214,7 +214,7 @@ export class SectionMacros {
     return this.own.has(name) || knownMacros.has(name);
   }
 
-  /** Lines of a macro's body that are headers, call a macro that makes some, or set what their names are made of. */
+  /** Lines of a macro's body that are headers, call a generating macro, or set a macro that is used in their names. */
   private relevantLines(body: string): string[] {
     const lines: string[] = [];
     let makes = false;
@@ -239,7 +239,7 @@ export class SectionMacros {
     const end = brace === '' ? rest!.length : closingBrace(`{${rest}`, 0) - 1;
     const given = (end < 0 ? rest! : rest!.slice(0, end)).replaceAll('\\\n', ' ').replace(/^\s*--\s/, ' ');
     const own = this.own.get(name!);
-    // Too deep or too much to follow: something is made, and what cannot be told.
+    // Too deep or too long to follow: it generates sections, but which is unknown.
     if (depth === 0 || this.budget.left <= 0) return [parseHeader('%package -n *')!];
     if (own === undefined) {
       const known = knownMacros.get(name!)!;
@@ -279,12 +279,12 @@ export class SectionMacros {
 
 interface Peeled {
   readonly text: string;
-  /** What was taken off, `''` where there was nothing. */
+  /** What was removed, `''` if nothing. */
   readonly macro: string;
   readonly certain: boolean;
 }
 
-/** Takes off `%{expand:…}` and `%{?x:…}` around what a line begins with. */
+/** Removes `%{expand:…}` and `%{?x:…}` around the start of a line. */
 function peel(text: string): Peeled {
   let current = text;
   let macro = '';
@@ -307,7 +307,7 @@ function fromLua(text: string): MadeSections | undefined {
   const sections: SectionHeader[] = [];
   for (const [, name, rest] of code.matchAll(luaHeader)) {
     if (!sectionNames.has(`%${name!.toLowerCase()}`) || sections.length > 100) continue;
-    // What Lua puts in is not to be told; the string goes on behind it at times.
+    // What Lua inserts is unknown; the string can continue after it.
     const said = rest!.replace(/\]\].*?(\[\[|$)|["'].*?(["']|$)|\\n.*$/g, (part) =>
       part.startsWith('\\n') ? '' : '*',
     );

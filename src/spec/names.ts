@@ -2,10 +2,10 @@ import type { SectionHeader } from './header.ts';
 import type { Spec } from './parse.ts';
 import { expandPlain, plainMacros } from './query.ts';
 
-/** How a package's name fits a section's: is it; may be it, as parts of the section's name cannot be told; nothing of it can. */
+/** How a package's name matches a section's: it does; it may, as parts of the section's name are unknown; it cannot. */
 export type Fit = 'exact' | 'like' | 'any';
 
-/** Tells how names of packages, as overlays write them, fit those of sections. */
+/** Matches package names, as overlays write them, against those of sections. */
 export function nameFitter(spec: Spec): (section: SectionHeader, packageName: string) => Fit | undefined {
   const macros = plainMacros(spec);
   const main = expandPlain('%{name}', macros);
@@ -28,7 +28,7 @@ export function nameFitter(spec: Spec): (section: SectionHeader, packageName: st
   };
 }
 
-/** What of a name is certain, between the macros and `*` in it. */
+/** The known parts of a name, between its macros and `*`. */
 function literalParts(name: string): string[] {
   const parts = [''];
   let index = 0;
@@ -45,7 +45,7 @@ function literalParts(name: string): string[] {
   return parts;
 }
 
-/** Behind the macro that begins at `start`. */
+/** Index after the macro that begins at `start`. */
 function macroEnd(text: string, start: number): number {
   const open = text[start + 1];
   const close = open === '{' ? '}' : open === '(' ? ')' : open === '[' ? ']' : undefined;

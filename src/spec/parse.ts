@@ -3,40 +3,40 @@ import { decodeText, type Encoding, encodeText, joinLines, type SpecLine, splitL
 import { type Maker, SectionMacros } from './made.ts';
 
 /**
- * What a line is. `if`, `branch` (%else, %elif…) and `endif` are conditionals. `text` is everything else: the body of
- * a section, a macro, a later part of a tag or macro that goes over several lines.
+ * The role of a line. `if`, `branch` (%else, %elif…) and `endif` are conditionals. `text` is everything else: the body of
+ * a section, a macro, a later line of a tag or macro that spans several lines.
  */
 export type LineRole = 'header' | 'if' | 'branch' | 'endif' | 'comment' | 'dnl' | 'tag' | 'blank' | 'text';
 
 /**
- * A section with its header, or one that a macro makes. The first one is the preamble: no header, name `%package`, main
+ * A section with its header, or one that a macro generates. The first one is the preamble: no header, name `%package`, main
  * package.
  */
 export interface Section extends SectionHeader {
-  /** Index of the header's line, or of the line that makes the section; -1 for the preamble. */
+  /** Index of the header's line, or of the line that generates the section; -1 for the preamble. */
   readonly header: number;
   /** Index of the first line of the body. */
   readonly start: number;
-  /** Index behind the last line of the body: the next header, or the number of lines. */
+  /** Index after the last line of the body: the next header, or the number of lines. */
   readonly end: number;
-  /** The macro that makes it where its header is not written in the spec. Its body is what follows the macro. */
+  /** The macro that generates the section, if its header is not written in the spec. Its body is what follows the macro. */
   readonly maker: Maker | undefined;
 }
 
-/** An `%if` with its `%endif`. Together they are a tree: each knows the one that it is in. */
+/** An `%if` with its `%endif`. They form a tree: each refers to the one around it. */
 export interface Conditional {
   readonly open: number;
   /** Lines of its `%elif`s and its `%else`. */
   readonly branches: readonly number[];
-  /** Undefined where there is no `%endif`. */
+  /** Undefined if there is no `%endif`. */
   readonly close: number | undefined;
-  /** The one around it, as an index in `conditionals`; -1 at the top. */
+  /** Index in `conditionals` of the one around it; -1 at the top level. */
   readonly parent: number;
 }
 
 /**
- * A spec as text with marks. Nothing is expanded and no conditional is decided, so a tag in an `%if` and one in its
- * `%else` are both there. All arrays of lines have the same length.
+ * A spec as text with marks. Nothing is expanded and no conditional is evaluated, so it has both a tag in an `%if` and one
+ * in its `%else`. All arrays of lines have the same length.
  */
 export interface Spec {
   readonly encoding: Encoding;
@@ -44,36 +44,36 @@ export interface Spec {
   readonly roles: readonly LineRole[];
   /** True for a line that continues the one before it: after a backslash, or inside `%{…}`, `%(…)` or `%[…]`. */
   readonly joined: readonly boolean[];
-  /** How many `%if` are open around the line; `%if`, `%else` and `%endif` themselves count as outside of theirs. */
+  /** Number of `%if` open around the line; `%if`, `%else` and `%endif` themselves count as outside of theirs. */
   readonly depths: readonly number[];
   readonly sections: readonly Section[];
   /** In the order of their `%if`. */
   readonly conditionals: readonly Conditional[];
-  /** Lines of `%else`, `%elif` or `%endif` that no `%if` is open for. */
+  /** Lines of `%else`, `%elif` or `%endif` without an open `%if`. */
   readonly strays: readonly number[];
 }
 
-/** A line of a conditional, and which one; the rest of the line is the expression. */
+/** A conditional line and its keyword; the rest of the line is the expression. */
 export const conditionalPattern = /^\s*%(if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif)(?![A-Za-z0-9_])/;
 /** Name and qualifier of a tag. A real one begins with a letter; `%{?x:Name: y}` is a macro. */
 const tagPattern = /^\s*([A-Za-z][^\s:]*(?:\s*\([^():]*\))?)\s*:/;
 const definePattern = /^\s*%(?:define|global)\b/;
 const dnlPattern = /^\s*%dnl(?![A-Za-z0-9_])/;
 
-/** The tag that a line is, unexpanded: name as written, value trimmed; undefined where it is none. */
+/** The tag on a line, unexpanded: name as written, value trimmed; undefined if the line is not a tag. */
 export function parseTag(text: string): { readonly name: string; readonly value: string } | undefined {
   const match = tagPattern.exec(text);
   return match === null ? undefined : { name: match[1]!, value: text.slice(match[0].length).trim() };
 }
 
-/** Parses a spec file. Every input is a spec: what cannot be understood is `text`. */
+/** Parses a spec file. Every input is accepted: what cannot be understood is `text`. */
 export function parseSpec(file: string | Uint8Array): Spec {
   if (typeof file === 'string') return parseLines(splitLines(file), 'utf-8');
   const { text, encoding } = decodeText(file);
   return parseLines(splitLines(text), encoding);
 }
 
-/** The text of a spec: what was parsed, every byte of it (see `specBytes` for the file). */
+/** The text of a spec, byte for byte as it was parsed (see `specBytes` for the file). */
 export function printSpec(spec: Spec): string {
   return joinLines(spec.lines);
 }
@@ -83,7 +83,7 @@ export function specBytes(spec: Spec): Uint8Array {
   return encodeText(printSpec(spec), spec.encoding);
 }
 
-/** Marks lines that were split already; for edits. */
+/** Marks lines that are already split; for edits. */
 export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec {
   const { joined, opaque, afterBackslash } = joinedLines(lines);
   // Most lines are text outside of all conditionals.
@@ -96,7 +96,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   const strays: number[] = [];
   let tagsAllowed = true;
   let inChangelog = false;
-  // Inside of braces that began before, a line goes on behind a backslash only; the whole would be taken over and over.
+  // Inside braces that an earlier line opened, only a backslash continues a line: joining all of it each time would be slow.
   const logicalEnd = (line: number): number => {
     let end = line + 1;
     while (joined[end] === true && (joined[line] !== true || lines[end - 1]!.text.endsWith('\\'))) end++;
@@ -134,7 +134,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       }
       const made = macros.madeBy(logical);
       if (made === undefined) continue;
-      // What is in braces over several lines, and is no hidden text, follows its header line by line.
+      // Text in braces over several lines, unless it is opaque, is read line by line after its header.
       const start = opaque[index + 1] === true || lines[index]!.text.endsWith('\\') ? end : index + 1;
       for (const section of made.sections) marks.push({ line: index, start, section, maker: made.maker });
       const last = made.sections.at(-1)!.key === '%package';
@@ -162,7 +162,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   const all = [{ line: -1, start: 0, section: preamble, maker: undefined }, ...marks];
   for (const [index, { line, start, section, maker }] of all.entries()) {
     const next = all[index + 1]?.line ?? lines.length;
-    // A header may stand on a line that continues a call's.
+    // A header may be on a line that continues a call.
     const end = next === line ? start : next;
     sections.push({ ...section, header: line, start: Math.min(start, end), end, maker });
   }
@@ -173,13 +173,13 @@ const percent = 0x25;
 const hash = 0x23;
 const backslash = 0x5c;
 
-/** Index of the first character that is no white space; the length where there is none. */
+/** Index of the first character that is not white space; the length if there is none. */
 function textStart(text: string): number {
   let index = 0;
   while (index < text.length) {
     const code = text.charCodeAt(index);
     if (code !== 0x20 && code !== 0x09) {
-      // White space that is seldom: form feeds, non-breaking blanks and the like.
+      // Rare white space: form feeds, non-breaking spaces and the like.
       return code > 0x20 && code < 0x80 ? index : text.length - text.trimStart().length;
     }
     index++;
@@ -187,21 +187,21 @@ function textStart(text: string): number {
   return index;
 }
 
-/** The role of a line whose first character that is no white space stands at `begin` and is no percent sign. */
+/** The role of a line whose first non-blank character is at `begin` and is not a percent sign. */
 function plainRole(text: string, begin: number, tagsAllowed: boolean): LineRole {
   if (begin === text.length) return 'blank';
   if (text.charCodeAt(begin) === hash) return 'comment';
   return tagsAllowed && tagPattern.test(text) ? 'tag' : 'text';
 }
 
-/** Counters of what is open at the end of a line, as rpm's line reader counts (copyNextLineFromOFI in build/parseSpec.c). */
+/** Counters of what is open at the end of a line, as in rpm's line reader (copyNextLineFromOFI in build/parseSpec.c). */
 export interface OpenBrackets {
   brace: number;
   paren: number;
   square: number;
 }
 
-/** Goes over one line and updates the counters. @returns whether the line ends with a backslash that joins the next */
+/** Scans one line and updates the counters. @returns whether the line ends with a backslash that joins the next */
 export function countBrackets(text: string, open: OpenBrackets): boolean {
   for (let index = 0; index < text.length; index++) {
     switch (text.charCodeAt(index)) {
@@ -243,8 +243,8 @@ export function countBrackets(text: string, open: OpenBrackets): boolean {
 
 /**
  * Which lines continue the one before. The bodies of macros (`%define`, `%global`) and of `%{lua:…}` and `%(…)` are
- * opaque: what looks like a section there is none. Inside `%{?x:…}` and `%{expand:…}` sections and tags are real ones.
- * A bracket that is never closed joins nothing, so a broken line does not hide the rest of the file.
+ * opaque: text in them that looks like a section is not one. Sections and tags inside `%{?x:…}` and `%{expand:…}` are real.
+ * A bracket that is never closed joins nothing, so that a broken line does not hide the rest of the file.
  */
 function joinedLines(lines: readonly SpecLine[]): {
   joined: boolean[];
@@ -258,7 +258,7 @@ function joinedLines(lines: readonly SpecLine[]): {
   let index = 0;
   while (index < lines.length) {
     const first = lines[index]!.text;
-    // Most lines open nothing; this is for speed.
+    // For speed: most lines open nothing.
     if (first.charCodeAt(first.length - 1) !== backslash && first.indexOf('%') < 0) {
       index++;
       continue;

@@ -3,25 +3,25 @@ import { argumentWords } from './header.ts';
 import type { Spec } from './parse.ts';
 import { expandPlain, fileNameOf, type ListedFile, patches, plainMacros, tags } from './query.ts';
 
-/** A place of a spec that applies patches, or takes one by its number or name. */
+/** A place in a spec that applies patches, or refers to one by number or name. */
 export interface PatchUse {
   /** Index of the line. */
   readonly line: number;
-  /** As written, without what follows. */
+  /** As written, without the text after it. */
   readonly call: string;
-  /** The lowest and the highest number that it takes; the same for a single one. */
+  /** The lowest and the highest patch number that it refers to; equal if there is one. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What the text of a spec tells of how its patches are applied; of every branch of every conditional. */
+/** What the text of a spec reveals about how its patches are applied, in all branches of all conditionals. */
 export interface PatchUses {
   readonly uses: readonly PatchUse[];
-  /** Whether something may apply patches that the text does not name: a number that is a macro, a macro of the system's. */
+  /** Whether patches may be applied that the text does not name: a number that is a macro, or a system macro. */
   readonly unknown: boolean;
 }
 
-/** A patch that a spec lists, with the name of its file as far as the text tells it. */
+/** A patch that a spec lists, with its file name as far as the text has it. */
 export interface NamedPatch extends ListedFile {
   readonly name: string;
 }
@@ -31,7 +31,7 @@ export function namedPatches(spec: Spec): NamedPatch[] {
   return patches(spec).map((patch) => ({ ...patch, name: fileNameOf(expandPlain(patch.value, macros)) }));
 }
 
-/** Whether something applies a patch; undefined where the text does not tell. */
+/** Whether a patch is applied; undefined if unknown. */
 export function isApplied({ uses, unknown }: PatchUses, spec: Spec, patch: NamedPatch): boolean | undefined {
   if (uses.some(({ from, to }) => from <= patch.number && patch.number <= to)) return true;
   if (linesNaming(spec, patch.name).length > 0) return true;
@@ -39,9 +39,9 @@ export function isApplied({ uses, unknown }: PatchUses, spec: Spec, patch: Named
 }
 
 const all = { from: 0, to: Number.POSITIVE_INFINITY } as const;
-/** Sections whose text is no script. */
+/** Sections whose text is not a script. */
 const prose = new Set(['%changelog', '%description', '%files', '%patchlist', '%sourcelist']);
-/** Lines that neither run nor are expanded to something that does. */
+/** Lines that neither run nor expand to something that does. */
 const silent = new Set(['comment', 'dnl', 'tag', 'blank', 'header', 'if', 'branch', 'endif']);
 
 interface LogicalLine {
@@ -50,7 +50,7 @@ interface LogicalLine {
   readonly section: string;
 }
 
-/** The lines of scripts and macros, those that go on joined. */
+/** The lines of scripts and macros, with continuation lines joined. */
 function scriptLines(spec: Spec): LogicalLine[] {
   const found: LogicalLine[] = [];
   for (const { key, start, end } of spec.sections) {
@@ -66,7 +66,7 @@ function scriptLines(spec: Spec): LogicalLine[] {
   return found;
 }
 
-/** Lines of scripts that have a file's name. @param wildcards also those that take what the source folder has by a pattern */
+/** Lines of scripts that contain a file's name. @param wildcards also those that match files of the source folder by a pattern */
 export function linesNaming(spec: Spec, name: string, wildcards = true): number[] {
   const macros = plainMacros(spec);
   return scriptLines(spec)
@@ -78,7 +78,7 @@ export function linesNaming(spec: Spec, name: string, wildcards = true): number[
     .map(({ line }) => line);
 }
 
-/** Whether a text has a file's name as a whole one, not as a part of another's. */
+/** Whether a text contains a file's name as a whole, not as part of another name. */
 function hasWord(text: string, name: string): boolean {
   for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
     const around = `${text[at - 1] ?? ''}${text[at + name.length] ?? ''}`;
@@ -88,14 +88,14 @@ function hasWord(text: string, name: string): boolean {
 }
 
 const calls = /(%+)(\{)?[?!]*(P:\d+|[A-Za-z_]\w*)/g;
-/** What stands at the beginning of a line of `%prep` and applies no patch. */
+/** Macros at the beginning of a line of `%prep` that apply no patch. */
 const harmless = /^(?:setup|gpgverify|cargo_prep|py3_shebang_fix|global|define|undefine|dnl|nil|SOURCE\d+|_\w+)$/;
-/** A file of the source folder that only the shell, or a macro, knows by its name. */
+/** A file of the source folder whose name only the shell, or a macro, knows. */
 const someSource = /(?:_sourcedir|RPM_SOURCE_DIR)\}?"?(?:\/\S*[$%]|[^/\w}"]|$)/m;
 const definition = /^\s*%(?:global|define)\s+([A-Za-z_]\w*)/;
 
 /**
- * Finds what applies patches: `%patch` in all its spellings, `%autopatch`, `%autosetup` and what builds on it, a
+ * Finds what applies patches: `%patch` in all its spellings, `%autopatch`, `%autosetup` and what is built on it, a
  * patch's file by `%{PATCHn}` or `%{P:n}`, all of them by `%{patches}` (rpm's build/parsePrep.c and macros.in).
  */
 export function patchUses(spec: Spec): PatchUses {
@@ -104,10 +104,10 @@ export function patchUses(spec: Spec): PatchUses {
   const lines = scriptLines(spec);
   const own = new Set(lines.flatMap(({ text }) => definition.exec(text)?.[1] ?? []));
   for (const { line, text, section } of lines) {
-    // A file that is included may apply them as well as the spec.
+    // An included file may apply them too.
     if (/^\s*%include\b/.test(text)) unknown = true;
     if (/%\{lua:/.test(text) && /\bpatches\b/.test(text)) uses.push({ line, call: '%{lua:…}', ...all });
-    // What a condition stands around is looked at below.
+    // The text inside a condition is read below.
     const command = /^\s*%(?!\{[?!]+\w+:)\{?[?!]*([A-Za-z_]\w*)/.exec(text)?.[1];
     const told = command === undefined || harmless.test(command) || isCall(command) || own.has(command);
     if (section === '%prep' && (!told || someSource.test(text))) unknown = true;
@@ -115,7 +115,7 @@ export function patchUses(spec: Spec): PatchUses {
       const [whole, percents, brace, name = ''] = match;
       if (!isCall(name)) continue;
       const rest = argumentsAt(text, match.index + whole.length, brace !== undefined, match.index + percents!.length);
-      // Behind a colon is what a condition on it stands around.
+      // After a colon comes the text that the condition guards.
       const given = rest.startsWith(':') ? '' : rest;
       const ranges = percents!.length % 2 === 0 ? undefined : rangesOf(name, given);
       if (ranges === undefined) unknown = true;
@@ -123,19 +123,19 @@ export function patchUses(spec: Spec): PatchUses {
       for (const range of ranges ?? []) uses.push({ line, call, ...range });
     }
   }
-  // Without a %prep of its own, such a spec gets one that is %autosetup.
+  // A spec without %prep gets one that is %autosetup.
   const [system] = tags(spec, { name: 'BuildSystem' });
   const replaced = spec.sections.some(({ key, arguments: given }) => key === '%prep' && !/^-[ap]/.test(given));
   if (system !== undefined && !replaced) uses.push({ line: system.line, call: 'BuildSystem:', ...all });
   return { uses, unknown };
 }
 
-/** Macros that are about patches. */
+/** Macros that deal with patches. */
 function isCall(name: string): boolean {
   return /^(?:patch\d*|autopatch|autosetup|forgeautosetup|goprep|patches|PATCHES|PATCH\d*|P:\d+)$/.test(name);
 }
 
-/** What a macro is called with: up to the brace that closes it, or to the end of the line or of the macro around it. */
+/** The arguments of a macro call: up to its closing brace, or to the end of the line or of the macro around it. */
 function argumentsAt(text: string, at: number, braced: boolean, open: number): string {
   if (braced) {
     const close = closingBrace(text, open);
@@ -153,11 +153,11 @@ function argumentsAt(text: string, at: number, braced: boolean, open: number): s
 
 type Range = Pick<PatchUse, 'from' | 'to'>;
 
-/** The numbers that a call takes; undefined where the text does not tell them. */
+/** The numbers that a call refers to; undefined if unknown. */
 function rangesOf(name: string, rest: string): readonly Range[] | undefined {
   const number = /^(?:patch|PATCH|P:)(\d+)$/.exec(name)?.[1];
   if (/^(?:PATCH|P:)/.test(name) && name !== 'PATCHES') return number === undefined ? undefined : [single(number)];
-  // `%patch%{n}`: what follows is a part of the number.
+  // `%patch%{n}`: the text that follows is part of the number.
   if (/^[^\s}:]/.test(rest)) return undefined;
   switch (name) {
     case 'patches':
@@ -194,8 +194,8 @@ function single(number: string): Range {
 }
 
 /**
- * A call's options with their values, as getopt(3) reads them: each may come again, its value be a part of its word or the next one.
- * Other words are under `''`. @param valued letters of those with a value
+ * A call's options with their values, as getopt(3) reads them: an option may be repeated, its value is part of its word or
+ * the next word. Other words are under `''`. @param valued letters of options with a value
  */
 function options(text: string, valued: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();

@@ -1,22 +1,22 @@
 import { conditionalPattern, parseTag, type Section, type Spec } from './parse.ts';
 
-/** A tag as it stands in the preamble or a `%package` section, unexpanded. */
+/** A tag in the preamble or in a `%package` section, unexpanded. */
 export interface Tag {
   /** As written, with its qualifier: `Requires(post)`. */
   readonly name: string;
   /** `post` of `Requires(post)`, `C` of `Summary(C)`. */
   readonly qualifier: string | undefined;
-  /** One line; where the file has several, they are joined by a blank. */
+  /** One line; if the file has several, they are joined by a blank. */
   readonly value: string;
   /** Index of its first line. */
   readonly line: number;
-  /** Index behind its last line. */
+  /** Index after its last line. */
   readonly end: number;
   /** As its section names it; `''` is the main package. */
   readonly package: string;
 }
 
-/** All tags in the order of the file, of every branch of every conditional. */
+/** All tags in file order, from all branches of all conditionals. */
 export function tags(spec: Spec, select: { readonly name?: string; readonly package?: string } = {}): Tag[] {
   const found: Tag[] = [];
   const name = select.name === undefined ? undefined : tagKey(select.name);
@@ -32,7 +32,7 @@ export function tags(spec: Spec, select: { readonly name?: string; readonly pack
   return found;
 }
 
-/** What two names of the same tag have in common: no case, and no blanks as in `Requires( post )`. */
+/** A key that is equal for two spellings of the same tag: without case, and without blanks as in `Requires( post )`. */
 export function tagKey(name: string): string {
   return name.replaceAll(/\s+/g, '').toLowerCase();
 }
@@ -41,7 +41,7 @@ function tagAt(spec: Spec, section: Section, line: number): Tag {
   const { name, value: first } = parseTag(spec.lines[line]!.text)!;
   let end = line + 1;
   const parts = [first];
-  // Inside %{?x:…} every line is joined, but only a backslash makes the next one a part of this tag.
+  // Inside %{?x:…} all lines are joined, but only a backslash makes the next line part of this tag.
   while (end < section.end && spec.lines[end - 1]!.text.endsWith('\\') && spec.joined[end] === true) {
     parts[parts.length - 1] = parts.at(-1)!.slice(0, -1).trimEnd();
     parts.push(spec.lines[end]!.text.trim());
@@ -51,7 +51,7 @@ function tagAt(spec: Spec, section: Section, line: number): Tag {
   return { name, qualifier, value: parts.join(' '), line, end, package: section.package };
 }
 
-/** What stands in the brackets that a name ends with. */
+/** The text in the brackets at the end of a name. */
 function qualifierOf(name: string): string | undefined {
   const inner = name.endsWith(')') ? name.slice(name.lastIndexOf('(') + 1, -1) : undefined;
   return inner === undefined || inner.includes(')') || !name.includes('(') ? undefined : inner;
@@ -70,7 +70,7 @@ export interface ListedFile {
   readonly value: string;
   readonly line: number;
   readonly end: number;
-  /** Whether it stands in `%patchlist` or `%sourcelist` and not in a tag. */
+  /** Whether it is in `%patchlist` or `%sourcelist` and not in a tag. */
   readonly inList: boolean;
 }
 
@@ -106,8 +106,8 @@ function listedFiles(spec: Spec, tag: 'patch' | 'source', list: string): ListedF
 }
 
 /**
- * Sections of a name (with its `%`, any case), of one package or of all, that the spec writes out. `''` is the main
- * package, also where a header names it whole: `%files -n %{name}`.
+ * Sections of a name (with its `%`, any case), of one package or of all, that are written in the spec. `''` is the main
+ * package, also if a header spells out its name: `%files -n %{name}`.
  */
 export function sectionsOf(spec: Spec, name: string | undefined, packageName: string | undefined): Section[] {
   const key = name?.toLowerCase();
@@ -121,8 +121,8 @@ export function sectionsOf(spec: Spec, name: string | undefined, packageName: st
 }
 
 /**
- * Tells whether a whole name is that of the main package. One with a `%package` of its own is not, even where a branch
- * sets the same name.
+ * Returns a test for whether a full name is that of the main package. A package with its own `%package` is not, even if a
+ * branch sets the same name.
  */
 export function mainNames(spec: Spec, sections: readonly Section[] = spec.sections): (name: string) => boolean {
   if (!sections.some((section) => section.wholeName)) return () => false;
@@ -134,7 +134,7 @@ export function mainNames(spec: Spec, sections: readonly Section[] = spec.sectio
   return (name) => !own.has(name) && (name === main || expandPlain(name, macros) === expanded);
 }
 
-/** One requirement, unexpanded: `name`, or `name op version`, or a rich one in parentheses, blanks made single. */
+/** One requirement, unexpanded: `name`, `name op version`, or a rich one in parentheses, with single blanks. */
 export function requirements(value: string): string[] {
   const found: string[] = [];
   for (const word of topLevelWords(value)) {
@@ -148,7 +148,7 @@ export function requirements(value: string): string[] {
   return found;
 }
 
-/** Words at blanks and commas, but never inside of brackets. */
+/** Words separated by blanks and commas, but never split inside brackets. */
 function topLevelWords(value: string): string[] {
   const words: string[] = [];
   let word = '';
@@ -167,14 +167,14 @@ function topLevelWords(value: string): string[] {
   return words;
 }
 
-/** What the spec says it needs to be built, unexpanded, of every branch of every conditional. */
+/** The spec's build requirements, unexpanded, from all branches of all conditionals. */
 export function buildRequires(spec: Spec): string[] {
   return tags(spec)
     .filter((tag) => /^buildrequires(\(|$)/i.test(tag.name))
     .flatMap((tag) => requirements(tag.value));
 }
 
-/** Macros that the text alone tells: one-line `%global` and `%define` without parameters, and the main tags. */
+/** Macros known from the text alone: one-line `%global` and `%define` without parameters, and the main tags. */
 export function plainMacros(spec: Spec): Map<string, string> {
   const macros = new Map<string, string>();
   for (const [index, { text }] of spec.lines.entries()) {
@@ -190,8 +190,8 @@ export function plainMacros(spec: Spec): Map<string, string> {
 }
 
 /**
- * Expands `%name`, `%{name}` and `%{?name}` as far as the macros are known; all else stays as it is. Bounded: a macro
- * that expands to itself, or to a great deal, is left as it is.
+ * Expands `%name`, `%{name}` and `%{?name}` of known macros; all else stays. Bounded: a macro that expands to itself, or
+ * to very much text, stays as it is.
  */
 export function expandPlain(text: string, macros: ReadonlyMap<string, string>): string {
   let left = 1000;
@@ -208,20 +208,20 @@ export function expandPlain(text: string, macros: ReadonlyMap<string, string>): 
   return expand(text, 8);
 }
 
-/** The file name that rpm looks for in the source folder: behind the last `/` of a URL or its `#/` fragment. */
+/** The file name that rpm looks for in the source folder: after the last `/` of a URL or its `#/` fragment. */
 export function fileNameOf(value: string): string {
   return value.slice(value.lastIndexOf('/') + 1);
 }
 
-/** A conditional that does not match another. */
+/** A conditional without its counterpart. */
 export interface Imbalance {
   /** Index of the line. */
   readonly line: number;
-  /** What is wrong, in few words: `%endif without %if`. */
+  /** The problem in short: `%endif without %if`. */
   readonly problem: string;
 }
 
-/** Conditionals that do not match, in the order of the file: rpm refuses the spec. */
+/** Unbalanced conditionals, in file order: rpm rejects such a spec. */
 export function imbalances(spec: Spec): Imbalance[] {
   const word = (line: number): string => `%${conditionalPattern.exec(spec.lines[line]!.text)![1]}`;
   const found: Imbalance[] = spec.strays.map((line) => ({ line, problem: `${word(line)} without %if` }));
@@ -234,9 +234,9 @@ export function imbalances(spec: Spec): Imbalance[] {
   return found.sort((a, b) => a.line - b.line);
 }
 
-/** A branch of a conditional that a line is in. */
+/** A branch of a conditional, around some line. */
 export interface BranchAround {
-  /** Index of the line that begins it: the `%if`, an `%elif` or the `%else`. */
+  /** Index of its first line: the `%if`, an `%elif` or the `%else`. */
   readonly line: number;
   /** `if`, `ifarch`, `elif`, `else` … */
   readonly word: string;
@@ -247,7 +247,7 @@ export interface BranchAround {
 /** The branches of conditionals around a line, the outermost first. */
 export function branchesAround(spec: Spec, line: number): BranchAround[] {
   const around: BranchAround[] = [];
-  // The last conditional that opens before the line is the innermost one, or one beside it: from there it goes up.
+  // The last conditional opened before the line is the innermost one, or a sibling of it: search upwards from there.
   let low = 0;
   let high = spec.conditionals.length;
   while (low < high) {

@@ -1,7 +1,7 @@
-// The few shell commands that specs cut and change a version with, in `%(…)`. None is run: what they print is plain.
+// The few shell commands with which specs cut and change a version, in `%(…)`. They are evaluated here, never run.
 
 /**
- * What a shell command prints, where it is one of the plain filters: `c=TEXT; echo ${c:0:7}`, and `echo TEXT | …` or
+ * The output of a shell command, if it is one of the simple filters: `c=TEXT; echo ${c:0:7}`, and `echo TEXT | …` or
  * `… <<< TEXT` through `cut -c`, `tr` of one character and `sed 's/…/…/'` without special characters.
  * @returns undefined for any other command
  */

@@ -1,6 +1,6 @@
 import { type Digest, sha256 } from '../base/digest.ts';
 
-/** A glob, and the files that it matched, in the order of `expandGlob`. */
+/** A glob with the files that it matched, in the order of `expandGlob`. */
 export interface GlobInput {
   readonly pattern: string;
   readonly dir: string;
@@ -8,13 +8,13 @@ export interface GlobInput {
 }
 
 /**
- * All that a load looked at on the disk, and what was there. A result that is kept for later holds only while each of these
- * gives the same answer; see `loadCached`.
+ * Everything on disk that a load depends on, with its state. A cached result is valid only while each of these
+ * has the same state; see `loadCached`.
  */
 export interface DiskInputs {
-  /** Absolute path → digest of the bytes; `absent` where no such file was there; `unsteady` where it changed meanwhile. */
+  /** Absolute path → digest of the bytes; `absent` if there was no such file; `unsteady` if it changed during the load. */
   readonly files: Map<string, Digest | 'absent' | 'unsteady'>;
-  /** By all that is in them: a glob that matched other files the second time is there twice, and the two never hold together. */
+  /** Keyed by all fields: a glob that matched other files the second time has two entries, which never hold together. */
   readonly globs: Map<string, GlobInput>;
 }
 
@@ -22,7 +22,7 @@ export function noInputs(): DiskInputs {
   return { files: new Map(), globs: new Map() };
 }
 
-/** Notes a file that was read. @param bytes undefined where there is no file of that name */
+/** Records a file that was read. @param bytes undefined if there is no file of that name */
 export function noteFile(inputs: DiskInputs | undefined, path: string, bytes: Uint8Array | undefined): void {
   if (inputs === undefined) return;
   const state = bytes === undefined ? 'absent' : sha256(bytes);
@@ -30,7 +30,7 @@ export function noteFile(inputs: DiskInputs | undefined, path: string, bytes: Ui
   inputs.files.set(path, before === undefined || before === state ? state : 'unsteady');
 }
 
-/** Notes what a glob matched. @returns `found` */
+/** Records what a glob matched. @returns `found` */
 export function noteGlob<T extends readonly string[]>(
   inputs: DiskInputs | undefined,
   pattern: string,

@@ -8,19 +8,19 @@ import { type DiskInputs, noteFile } from './disk-inputs.ts';
 import { type LineIndex, lineIndex, locate, type Origin, type TomlPath } from './place.ts';
 import { type Problems, together } from './problems.ts';
 
-/** Whether an overlay must have a description. Weir's projects must; azldev's format does not ask for it. */
+/** Whether an overlay must have a description. Weir's projects require one; azldev's format does not. */
 export type Reasons = 'required' | 'optional';
 
-/** How files are read: what is an error in them, and where errors go. */
+/** How files are read: what counts as an error, and where errors go. */
 export interface Reading {
   readonly reasons: Reasons;
-  /** Without it, the first error is thrown. */
+  /** If missing, the first error is thrown. */
   readonly problems?: Problems;
-  /** Gets what is read, for a result that is kept. */
+  /** Collects what is read, for a result that is cached. */
   readonly inputs?: DiskInputs;
 }
 
-/** A TOML file that was read and fits its schema. */
+/** A TOML file that was read and matches its schema. */
 export interface Document<T = unknown> extends Reading {
   /** Absolute. */
   readonly path: string;
@@ -40,7 +40,7 @@ export interface ProblemOptions {
 
 type Source = Pick<Document, 'path' | 'text'>;
 
-/** The error to throw for something in a document that is well-formed but can't be. Exit code 2. */
+/** An error about a well-formed document whose content is invalid. Exit code 2. */
 export function problem(
   document: Source,
   path: TomlPath,
@@ -66,7 +66,7 @@ function placeOf(document: Source, path: TomlPath, options: ProblemOptions): Pla
   };
 }
 
-/** "Did you mean …" for a word that is none of `candidates`, else what there is, if that is short. */
+/** "Did you mean …" for a word that is none of `candidates`; without a similar one, all candidates if they are few. */
 export function suggestion(word: string, candidates: Iterable<string>): string | undefined {
   const known = [...candidates];
   const near = didYouMean(word, known);
@@ -81,19 +81,19 @@ export function originOf(document: Document, path: TomlPath): Origin {
   return { file: document.path, line };
 }
 
-/** Runs a step on a document; where errors are gathered, its error is kept and the result is undefined. */
+/** Runs a step on a document. If errors are collected, its error is recorded and the result is undefined. */
 export function attempt<T>({ problems }: Reading, step: () => T): T | undefined {
   return problems === undefined ? step() : problems.attempt(step);
 }
 
-/** `attempt` for what a permissive load only warns of. */
+/** `attempt`, with errors that a permissive load turns into warnings. */
 export function check<T>({ problems }: Reading, step: () => T): T | undefined {
   return problems === undefined ? step() : problems.check(step);
 }
 
 /**
- * Reads a TOML file and holds it against a schema.
- * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`; where
+ * Reads a TOML file and validates it by a schema.
+ * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`; if
  *   there are several, the others behind the first
  */
 export function readDocument<S extends z.ZodType>(path: string, schema: S, reading: Reading): Document<z.output<S>> {
@@ -105,8 +105,8 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
   } catch (error) {
     if (error instanceof WeirError) throw error;
     const code = systemCode(error);
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'this is a folder' : undefined;
-    throw new WeirError('no-file', why ?? `the file can't be read (${code})`, {
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'this is a folder' : undefined;
+    throw new WeirError('no-file', why ?? `cannot read the file (${code})`, {
       where: { file: path },
       exit: 2,
       cause: error,
@@ -114,7 +114,7 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
   }
   const text = bytes.toString('utf8');
   if (!isUtf8(bytes)) {
-    // Where the first bytes are that became the replacement character.
+    // The place of the first bytes that became the replacement character.
     const before = text.slice(0, Math.max(0, text.indexOf('\uFFFD'))).split('\n');
     throw new WeirError('toml-syntax', 'this is not TOML: the file is not UTF-8 text', {
       where: { file: path, line: before.length, column: before.at(-1)!.length + 1 },
@@ -124,22 +124,22 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
   return parseDocument(path, text, schema, reading);
 }
 
-/** Nobody writes more than this by hand, and a device has no end. */
+/** Far more than a hand-written file has. */
 const mostBytes = 64 << 20;
 
-/** A device or a pipe would be read without end, or for ever. @throws WeirError `no-file` */
+/** Rejects devices and pipes, which could be endless or block. @throws WeirError `no-file` */
 function checkFile(path: string): void {
   const info = statSync(path);
   const why = info.isFile()
-    ? `the file has ${info.size} bytes: that is no configuration`
+    ? `the file is too large for a configuration: ${info.size} bytes`
     : info.isDirectory()
       ? 'this is a folder'
-      : 'this is no ordinary file';
+      : 'this is not a regular file';
   if (info.isFile() && info.size <= mostBytes) return;
   throw new WeirError('no-file', why, { where: { file: path }, exit: 2 });
 }
 
-/** `readDocument` for text that is already at hand; `path` is for messages and relative paths. */
+/** `readDocument` for text in memory; `path` is for messages and relative paths. */
 export function parseDocument<S extends z.ZodType>(
   path: string,
   text: string,
@@ -187,7 +187,7 @@ function valid<S extends z.ZodType>(
       for (const { path, keys } of unknown) removeKeys(data, path as TomlPath, keys);
       if (wrong.length === 0) continue;
     }
-    // A misspelt key is the likely cause of a missing one, so it is told first.
+    // A misspelt key is the likely cause of a missing one, so it is reported first.
     const [first, ...others] = errors(problems?.permissive === true ? wrong : [...unknown, ...wrong]);
     if (problems === undefined) throw together(first!, others);
     for (const error of others) problems.add(error);
@@ -207,7 +207,7 @@ function parseToml(source: Source): Record<string, unknown> {
     if (isDeeper(data, deepest)) throw tooDeep(source);
     return data;
   } catch (error) {
-    // The parser follows the nesting by calling itself.
+    // The parser is recursive, so deep nesting overflows the stack.
     if (error instanceof RangeError) throw tooDeep(source);
     if (!(error instanceof TomlError)) throw error;
     const said = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
@@ -220,7 +220,7 @@ function parseToml(source: Source): Record<string, unknown> {
   }
 }
 
-/** No table of the format is half as deep; what is deeper could end in a stack overflow further on. */
+/** No table of the format is half as deep; deeper ones could overflow the stack later. */
 const deepest = 50;
 
 function isDeeper(value: unknown, levels: number): boolean {
@@ -239,7 +239,7 @@ function tooDeep({ path }: Source): WeirError {
   });
 }
 
-/** A line of a text with a mark below the column. Of a long line, the part around the column. */
+/** A line of a text with a mark below the column. If the line is long, only the part around the column. */
 function excerpt(text: string, line: number, column: number): string[] {
   const whole = (text.split('\n', line)[line - 1] ?? '').replace(/\r$/, '').replaceAll('\t', ' ');
   const from = Math.max(0, Math.min(column - 40, whole.length - 80));
@@ -248,7 +248,7 @@ function excerpt(text: string, line: number, column: number): string[] {
   return [`${number} | ${cut}`, `${' '.repeat(number.length)} | ${' '.repeat(Math.max(0, column - from - 1))}^`];
 }
 
-// Two things that schemas can't refuse: a date is an object to them, and they pass over a key named __proto__.
+// Two things that schemas can't reject: a date is an object to them, and they skip a key named __proto__.
 function rejectOddValues(source: Source, data: unknown): void {
   const path = oddPath(data)?.reverse();
   if (path === undefined) return;
@@ -258,7 +258,7 @@ function rejectOddValues(source: Source, data: unknown): void {
   });
 }
 
-// The path to an odd value, innermost key first: nothing is built on the way to the thousands that are in order.
+// The path to an invalid value, innermost key first: nothing is allocated for the thousands of valid ones.
 function oddPath(value: unknown): (string | number)[] | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (value instanceof Date) return [];
@@ -301,7 +301,7 @@ function typeName(value: unknown): string {
   return { string: 'text', boolean: 'a boolean', object: 'a table' }[typeof value as string] ?? 'a number';
 }
 
-// The message of one issue; the code of the WeirError is told from the same facts by codeOf.
+// The message of one issue; codeOf derives the code of the WeirError from the same facts.
 function describe(issue: z.core.$ZodRawIssue): string | undefined {
   const path = (issue.path ?? []) as TomlPath;
   if (issue.code === 'invalid_type') {
@@ -324,7 +324,7 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
   }
   if (issue.code === 'invalid_key') {
     const said = issue.issues[0]?.message;
-    return `"${String(path.at(-1))}" can't be a name here${said === undefined ? '' : `: ${said}`}`;
+    return `"${String(path.at(-1))}" is not a valid name here${said === undefined ? '' : `: ${said}`}`;
   }
   return undefined;
 }
@@ -363,7 +363,7 @@ function issueErrors(
       });
     });
   }
-  // Messages that a schema gives itself do not name the key.
+  // Messages of the schema itself do not name the key.
   const own = issue.code === 'invalid_format' || issue.code === 'too_small' || issue.code === 'custom';
   const message = own ? `${lastKey(path)}: ${issue.message}` : issue.message;
   return [problem(source, path, codeOf(issue), message)];
@@ -373,7 +373,7 @@ function tableName(path: TomlPath): string {
   return `[${path.filter((part) => typeof part === 'string').join('.')}]`;
 }
 
-/** Whether a value read from TOML or JSON is a table: an object that is no list. */
+/** Whether a value read from TOML or JSON is a table: an object that is not an array. */
 export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

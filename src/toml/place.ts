@@ -17,8 +17,8 @@ export interface Position {
 }
 
 /**
- * Where a path stands in the text, or the nearest table around it that is there. Parses the text a second time, with
- * a parser that keeps positions: for errors only, it is ten times slower than the one that reads projects.
+ * Position of a path in the text, or of the nearest enclosing table that exists. Parses the text a second time with a
+ * parser that keeps positions: for errors only, because it is ten times slower than the one that reads projects.
  */
 export function locate(text: string, path: TomlPath): Position | undefined {
   if (latest?.text !== text) latest = { text, positions: positionsIn(text) };
@@ -29,7 +29,7 @@ export function locate(text: string, path: TomlPath): Position | undefined {
   return undefined;
 }
 
-// The last text that was parsed: one that needs positions mostly needs several.
+// The last parsed text: callers that need one position mostly need several.
 let latest: { readonly text: string; readonly positions: ReadonlyMap<string, Position> } | undefined;
 
 function positionsIn(text: string): Map<string, Position> {
@@ -45,11 +45,11 @@ function positionsIn(text: string): Map<string, Position> {
 
 function parseWithPositions(text: string): AST.TOMLProgram | undefined {
   try {
-    // Required when needed: most runs meet no error and should not pay for loading the parser.
+    // Loaded when needed: most runs have no error and should not pay for loading the parser.
     const parser = createRequire(import.meta.url)('toml-eslint-parser') as typeof import('toml-eslint-parser');
     return parser.parseTOML(text, { tomlVersion: 'next' });
   } catch {
-    // What the reader accepted and this parser does not: an error without a line is better than none at all.
+    // The reader accepted this text and this parser does not: an error without a line is better than none.
     return undefined;
   }
 }
@@ -92,7 +92,7 @@ function* valuePositions(path: TomlPath, value: AST.TOMLContentNode): Generator<
   }
 }
 
-/** The line (from 1) of the table, array element or key at a path, or undefined where it can't be told. */
+/** The line (from 1) of the table, array element or key at a path, or undefined if unknown. */
 export type LineIndex = (path: TomlPath) => number | undefined;
 
 const bareOrQuoted = String.raw`(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')`;
@@ -104,14 +104,14 @@ const arrayOpens = /=\s*\[\s*(\{?)/;
 const keyPart = new RegExp(bareOrQuoted, 'g');
 
 /**
- * Lines of tables and keys, found by looking at how lines begin: quick enough to do for every file of a project. A
- * multi-line string that holds lines like headers can mislead it, by a line number and by nothing else.
+ * Lines of tables and keys, found by the first characters of lines: quick enough for every file of a project. A
+ * multi-line string with lines that look like headers can lead to a wrong line number, but to nothing else.
  */
 export function lineIndex(text: string): LineIndex {
   const lines = new Map<string, number>();
   const counts = new Map<string, number>();
   let table: (string | number)[] = [];
-  // The array that is open, where its elements begin lines of their own, and how many of them were seen.
+  // The array that is open, if its elements begin on their own lines, and the number of elements so far.
   let array: (string | number)[] | undefined;
   let elements = 0;
   const note = (path: readonly (string | number)[], line: number): void => {
@@ -121,7 +121,7 @@ export function lineIndex(text: string): LineIndex {
   let line = 0;
   for (const content of text.split('\n')) {
     line++;
-    // Most lines of a large project are such headers, or nothing.
+    // Most lines of a large project are such headers, or empty.
     const plain = array === undefined ? plainHeader.exec(content) : null;
     if (plain !== null && counts.size === 0) {
       const [, first, second] = plain as unknown as readonly [string, string, string];
@@ -142,7 +142,7 @@ export function lineIndex(text: string): LineIndex {
         const name = table.join('\0');
         if (last && header[1] !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
         note(table, line);
-        // Inside an array of tables, its latest element is meant.
+        // Inside an array of tables, the latest element is meant.
         const count = counts.get(name);
         if (count !== undefined) table.push(count - 1);
       }

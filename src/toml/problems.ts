@@ -1,28 +1,28 @@
 import { WeirError } from '../base/errors.ts';
 
-/** So many errors are shown of one load; more would only push the first ones off the screen. */
+/** How many errors of one load are shown; more would only scroll the first ones off the screen. */
 const shown = 20;
 
 /**
- * What is wrong with a configuration, gathered while it is read, so that one run names all of it. An error that follows
- * from another one is for the callers to avoid: they go on with what does not depend on the part that failed.
+ * Errors of a configuration, collected while it is read, so that one run reports all of them. Callers must avoid
+ * follow-up errors: they continue with what does not depend on the failed part.
  */
 export class Problems {
   readonly #found = new Map<string, WeirError>();
   readonly #warnings = new Map<string, WeirError>();
   readonly permissive: boolean;
 
-  /** @param permissive whether unknown keys, and names that nothing stands behind, are warnings */
+  /** @param permissive whether unknown keys, and references to undefined names, are warnings */
   constructor(permissive = false) {
     this.permissive = permissive;
   }
 
-  /** What a load can do without and the user should still know of. */
+  /** Problems that do not stop the load and that the user should know of. */
   get warnings(): readonly WeirError[] {
     return inOrder([...this.#warnings.values()]);
   }
 
-  /** Runs a step and keeps its error of configuration. @returns undefined where it failed */
+  /** Runs a step and records its configuration error. @returns undefined if it failed */
   attempt<T>(step: () => T): T | undefined {
     try {
       return step();
@@ -32,7 +32,7 @@ export class Problems {
     }
   }
 
-  /** `attempt` for what a permissive load only warns of: names in lists that mean nothing. */
+  /** `attempt` with errors that are only warnings in a permissive load: undefined names in lists. */
   check<T>(step: () => T): T | undefined {
     if (!this.permissive) return this.attempt(step);
     try {
@@ -44,7 +44,7 @@ export class Problems {
     }
   }
 
-  /** Keeps an error of configuration, once; anything else is thrown. */
+  /** Records a configuration error, once; rethrows anything else. */
   add(error: unknown): void {
     if (!isConfiguration(error)) throw error;
     for (const each of flat(error)) put(this.#found, each);
@@ -54,7 +54,7 @@ export class Problems {
     put(this.#warnings, warning);
   }
 
-  /** @throws WeirError the first of the errors, by file and line, with the others behind it */
+  /** @throws WeirError the first error, by file and line, with the others attached */
   throwIfAny(): void {
     const [first, ...others] = inOrder([...this.#found.values()]);
     if (first === undefined) return;
@@ -62,7 +62,7 @@ export class Problems {
   }
 }
 
-/** One error that stands for several. */
+/** One error with others attached. */
 export function together(first: WeirError, others: readonly WeirError[]): WeirError {
   if (others.length === 0) return first;
   const more = others.length + 1 - shown;
@@ -83,7 +83,7 @@ function isConfiguration(error: unknown): error is WeirError {
 }
 
 function flat(error: WeirError): WeirError[] {
-  // `together` keeps the first one, without the others, as the cause.
+  // `together` keeps the first error, without the others, as the cause.
   const first = error.others.length > 0 && error.cause instanceof WeirError ? error.cause : error;
   return [first, ...error.others];
 }

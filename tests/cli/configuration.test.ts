@@ -90,7 +90,7 @@ describe('extra configuration', () => {
     });
     expect(weir(['config', 'show', '--config-file', 'gone.toml'], options)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('there is no such file'),
+      stderr: expect.stringContaining('no such file'),
     });
   });
 

@@ -114,7 +114,7 @@ it.each([
   const stale = weir(argv);
   expect(stale.code).toBe(verb === 'render' ? 1 : 2);
   expect(stale.stderr).toContain('component a: the lock of a names another commit than its upstream-commit\n');
-  expect(stale.stderr).toContain('hint: weir component update a writes it\n');
+  expect(stale.stderr).toContain('hint: run weir component update a\n');
   expect(weir([...argv, '--skip-lock-validation']).code).toBe(0);
 });
 
@@ -131,7 +131,7 @@ describe('weir component prepare', () => {
     const { code, stderr } = weir(['-C', project, '--offline', 'component', 'prepare', 'a', '-o', out]);
     expect(code).toBe(1);
     expect(stderr).toContain('error: component a: a.tgz is not in the cache, and this run is offline\n');
-    expect(stderr).toContain('  not asked: http://127.0.0.1:1/a.tgz\n');
+    expect(stderr).toContain('  not tried: http://127.0.0.1:1/a.tgz\n');
     expect(existsSync(out)).toBe(false);
   });
 

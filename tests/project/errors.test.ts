@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
   { name: 'a bare date', toml: '[release]\nsnapshot = 2026-01-02\n', code: 'wrong-type', at: '2:1', hint: /quotes/ },
   { name: 'a date for a table', toml: 'project = 2026-01-02\n', code: 'wrong-type', at: '1:1' },
   { name: 'number in an array', toml: '[components.a.build]\nwith = ["a", 2]\n', code: 'wrong-type', at: '2:14' },
-  { name: 'a bad name', toml: '[components."../x"]\n', code: 'invalid-value', at: '1:13', says: /can't be a name/ },
+  { name: 'a bad name', toml: '[components."../x"]\n', code: 'invalid-value', at: '1:13', says: /is not a valid name/ },
   {
     name: 'a wrong choice',
     toml: '[components.a.release]\ncalculation = "manul"\n',

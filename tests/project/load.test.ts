@@ -779,7 +779,7 @@ describe('what is no ordinary file', () => {
     await expect(loadProject(device)).rejects.toMatchObject({ exit: 2 });
     const plain = folder({ 'weir.toml': '' });
     await expect(loadProject(plain, { configFiles: ['/dev/zero'] })).rejects.toMatchObject({
-      message: 'this is no ordinary file',
+      message: 'this is not a regular file',
     });
   });
 });

@@ -78,7 +78,7 @@ describe('fetchVerified', () => {
     const server = await serve();
     const error = await failure(fetchVerified(wanted(), [server.place], { ...context, offline: true }));
     expect(error.code).toBe('offline');
-    expect(error.details).toEqual([`SHA512 ${wanted().hash}`, `not asked: ${server.place}`]);
+    expect(error.details).toEqual([`SHA512 ${wanted().hash}`, `not tried: ${server.place}`]);
     expect(server.asked).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe('fetchVerified', () => {
       [1, 37],
       [1, 9],
     ]);
-    expect(said[0]).toBe(`${server.place}: HTTP 503 Service Unavailable, asks to wait 7 s`);
+    expect(said[0]).toBe(`${server.place}: HTTP 503 Service Unavailable, waiting 7 s as requested`);
   });
 
   it('does not wait as long as some servers ask, and asks the next place', async () => {
@@ -115,7 +115,7 @@ describe('fetchVerified', () => {
     const options = { ...context, say: (line: string) => void said.push(line) };
     await fetchVerified(wanted(), [server.place, (await serve()).place], options);
     expect(context.waits).toEqual([]);
-    expect(said).toEqual([`a.tar.gz: ${server.place}: HTTP 429 Too Many Requests (come again in 3600 s)`]);
+    expect(said).toEqual([`a.tar.gz: ${server.place}: HTTP 429 Too Many Requests (retry after 3600 s)`]);
   });
 
   it('takes an empty header for none', async () => {
@@ -149,7 +149,7 @@ describe('fetchVerified', () => {
     expect(error.code).toBe('download-failed');
     expect(error.details).toEqual([
       `SHA512 ${wanted().hash}`,
-      `${first.place}: HTTP 500 Internal Server Error (asked 2 times)`,
+      `${first.place}: HTTP 500 Internal Server Error (tried 2 times)`,
     ]);
     expect(error.hint).toContain('run again');
     const second = await serve();
@@ -198,7 +198,7 @@ describe('fetchVerified', () => {
     const server = await serve();
     server.always(otherRange);
     const error = await failure(fetchVerified(wanted(), [server.place], { ...context, attempts: 2 }));
-    expect(error.details[1]).toContain('the server sent a part although the whole was asked for');
+    expect(error.details[1]).toContain('the server sent a partial response to a full request');
     expect(server.asked.length).toBe(2);
   });
 
@@ -249,7 +249,7 @@ describe('fetchVerified', () => {
     server.always(trickle);
     const options = { ...context, stallSeconds: 0.3, attempts: 1 };
     const error = await failure(fetchVerified(wanted(), [server.place], options));
-    expect(error.details[1]).toBe(`${server.place}: nothing arrived for 0.3 s`);
+    expect(error.details[1]).toBe(`${server.place}: no data for 0.3 s`);
   });
 
   it('takes a file without a length', async () => {
@@ -290,7 +290,7 @@ describe('fetchVerified', () => {
   it('says when a web page came', async () => {
     const page = lie('<html>log in', { 'content-type': 'text/html; charset=utf-8' });
     const error = await failure(fetchVerified(wanted(), [(await serve(page)).place], context));
-    expect(error.details[2]).toContain('a web page came instead of the file');
+    expect(error.details[2]).toContain('returned a web page instead of the file');
   });
 
   it('asks a place once where the file is not', async () => {
@@ -316,13 +316,13 @@ describe('fetchVerified', () => {
     const error = await failure(fetchVerified(wanted(), [down.place, gone.place], options));
     expect(error.code).toBe('download-failed');
     expect(error.details.slice(1)).toEqual([
-      `${down.place}: HTTP 503 Service Unavailable (asked 2 times)`,
+      `${down.place}: HTTP 503 Service Unavailable (tried 2 times)`,
       `${gone.place}: HTTP 404 Not Found`,
     ]);
     const order: string[] = [];
     const say = (line: string): void => void order.push(line);
     await fetchVerified(wanted(), [down.place, (await serve()).place], { ...options, say });
-    expect(order).toEqual([`a.tar.gz: ${down.place}: HTTP 503 Service Unavailable (asked 2 times)`]);
+    expect(order).toEqual([`a.tar.gz: ${down.place}: HTTP 503 Service Unavailable (tried 2 times)`]);
   });
 
   it('follows redirections, to other servers and when it goes on too, but not for ever', async () => {
@@ -336,7 +336,7 @@ describe('fetchVerified', () => {
     server.always(status(302, { location: '/a' }));
     const options = { ...context, attempts: 1 };
     const error = await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [server.place], options));
-    expect(error.details[1]).toBe(`${server.place}: more than 10 redirections`);
+    expect(error.details[1]).toBe(`${server.place}: more than 10 redirects`);
     server.always(status(302, { location: 'file:///etc/passwd' }));
     const away2 = await failure(fetchVerified({ ...wanted(), hash: 'f'.repeat(128) }, [server.place], options));
     expect(away2.details[1]).toBe(`${server.place}: file: is not http, https or file`);

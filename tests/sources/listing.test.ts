@@ -14,14 +14,14 @@ it('reads both formats', () => {
 });
 
 it.each([
-  ['nonsense', 'no line of a sources file', 1],
-  ['SHA512 (a) =', 'no line of a sources file', 1],
+  ['nonsense', 'invalid line in a sources file', 1],
+  ['SHA512 (a) =', 'invalid line in a sources file', 1],
   [`SHA1 (a) = ${'a'.repeat(40)}`, 'SHA1 is not a hash', 1],
   [`sha512 (a) = ${'a'.repeat(128)}`, 'sha512 is not a hash', 1],
   [`SHA256 (a) = ${'a'.repeat(63)}`, '64 hex digits, not 63', 14],
   [`  SHA256 (a) = ${'a'.repeat(63)}`, '64 hex digits, not 63', 16],
-  [`SHA256 (a) = ${'a'.repeat(60)}gaaa`, '"g" is no hex digit', 74],
-  [`SHA256 (a) = ${'a'.repeat(64)} # ours`, '" " is no hex digit', 78],
+  [`SHA256 (a) = ${'a'.repeat(60)}gaaa`, '"g" is not a hex digit', 74],
+  [`SHA256 (a) = ${'a'.repeat(64)} # ours`, '" " is not a hex digit', 78],
   [`SHA256 (../a) = ${'a'.repeat(64)}`, 'not a plain file name', 9],
   [`SHA256 (..) = ${'a'.repeat(64)}`, 'not a plain file name', 9],
   [`SHA256 () = ${'a'.repeat(64)}`, 'not a plain file name', 9],
