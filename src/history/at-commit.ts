@@ -1,5 +1,5 @@
-// The project as it was at a commit: its configuration is laid out in a scratch folder and loaded as any other, the
-// files that go into components are read from git where they are asked for.
+// The project as it was at a commit: its configuration is written to a scratch folder and loaded like any other; the
+// files that components are built from are read from git on demand.
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
@@ -12,25 +12,26 @@ import type { Project } from '../project/model/project.ts';
 import type { Configuration } from '../project/resolve.ts';
 import { parseLock } from '../sources/component-lock.ts';
 import type { ContentReader, FileTree, TreeFile } from '../sources/repository.ts';
-import type { FileDigests, InputContext, LockedInputs } from './inputs.ts';
-import { inputDigest, isTaken } from './inputs.ts';
+import type { FileDigests } from './file-digests.ts';
+import { inputDigest, isTaken } from './file-digests.ts';
+import type { InputContext, LockedInputs } from './input-parts.ts';
 
 /** Where the project is in its repository. */
 export interface ProjectPlace {
   /** Folder of the root file, relative to the repository's top; `''` is the top itself. */
   readonly folder: string;
-  /** Paths relative to the top that are no part of the configuration: rendered specs. */
+  /** Paths relative to the top that are not part of the configuration: rendered specs. */
   readonly except: readonly string[];
 }
 
-/** Where a loaded project is in the repository with this top. @param rendered folder of the rendered specs */
+/** The place of a loaded project in the repository with this top. @param rendered folder of the rendered specs */
 export function placeOf(project: Pick<Project, 'root'>, top: string, rendered: string): ProjectPlace {
   const folder = relative(top, project.root);
   const specs = relative(top, rendered);
   return { folder, except: specs === '' || specs.startsWith('..') ? [] : [specs] };
 }
 
-/** How the names of files end that can hold configuration: those of `.toml`, and of what patterns of the files ask for. */
+/** The endings of files that can hold configuration: `.toml`, and those of the patterns in the files. */
 export type Endings = ReadonlySet<string>;
 
 export const tomlOnly: Endings = new Set(['.toml']);
@@ -42,14 +43,14 @@ export function isDocument(path: string, endings: Endings): boolean {
 }
 
 /**
- * Whether loading looks at a file, beside those with configuration: at specs, which groups find by globs, and at what tells of
- * which azldev the project is, which is that there are locks, or a file that says so.
+ * Non-TOML files that loading needs: specs, which groups find by globs, locks, and `.azldev-version`, which decide the dialect
+ * of an azldev project.
  */
 function isLookedAt(path: string): boolean {
   return /\.(spec|lock)$/.test(path) || basename(path) === '.azldev-version';
 }
 
-/** The endings of the files that a configuration file brings in: what it includes, and overlay files. */
+/** The endings of the files that a configuration file names: its includes, and overlay files. */
 export function endingsIn(text: string): string[] {
   if (!/includes|overlay-files/.test(text)) return [];
   let table: TomlTable;
@@ -73,7 +74,7 @@ export function endingsIn(text: string): string[] {
   return found;
 }
 
-/** What stands behind the last wildcard: all that can be said of a name. */
+/** The text after the last wildcard: all that is certain of a name. */
 function endingOf(pattern: string): string {
   return /[^*?\]})/]*$/.exec(pattern)![0];
 }
@@ -84,14 +85,14 @@ export function withoutExcepted(tree: FileTree, place: ProjectPlace): Map<string
   return new Map([...tree].filter(([path]) => !inside(path)));
 }
 
-/** A folder that the configuration of one commit after the other is laid out in; only what differs is written. */
+/** A folder for the configuration of one commit after the other; only differences are written. */
 export interface Layout {
   readonly top: string;
-  /** Path relative to the top → content as it stands in the folder. */
+  /** Path relative to the top → content in the folder. */
   readonly written: Map<string, string>;
 }
 
-/** Makes the folder hold these files and no others. */
+/** Makes the folder contain exactly these files. */
 export async function layOut(layout: Layout, files: ReadonlyMap<string, string>): Promise<void> {
   const gone = [...layout.written.keys()].filter((path) => !files.has(path));
   for (const path of gone) {
@@ -109,8 +110,8 @@ export async function layOut(layout: Layout, files: ReadonlyMap<string, string>)
 }
 
 /**
- * What the files of a commit's configuration say: specs and locks only by their names, and of locks one a folder.
- * @param known the endings of its files, where they are known already
+ * The text of a commit's configuration files. Specs and locks are listed by name only, and of locks one per folder.
+ * @param known the endings of its files, if already known
  */
 export async function configurationOf(
   tree: FileTree,
@@ -131,19 +132,19 @@ export async function configurationOf(
     const paths = [...tree.keys()].filter((path) => isDocument(path, endings) && !found.has(path));
     const texts = await Promise.all(paths.map((path) => textAt(tree, path, contents)));
     for (const [index, path] of paths.entries()) found.set(path, texts[index]!);
-    // What files of one ending say can bring in those of another.
+    // Files of one ending can include files of another.
     if (known === undefined) for (const text of texts) for (const ending of endingsIn(text)) endings.add(ending);
   }
   return found;
 }
 
-/** The text of a file, behind links; empty where there is none. */
+/** The text of a file, with links resolved; empty if there is none. */
 export async function textAt(tree: FileTree, path: string, contents: ContentReader): Promise<string> {
   const file = await behindLinks(tree, path, contents);
   return file === undefined ? '' : (await contents.read(file.oid)).toString();
 }
 
-/** The file that a path means; undefined where it is none, or a link that leads out of the repository or nowhere. */
+/** The file at a path; undefined if there is none, or the link is dangling or leaves the repository. */
 async function behindLinks(
   tree: FileTree,
   path: string,
@@ -156,7 +157,7 @@ async function behindLinks(
   return depth === 0 ? undefined : behindLinks(tree, target, contents, depth - 1);
 }
 
-/** Digests of a commit's files by the paths that they have in the layout. */
+/** Digests of a commit's files by their paths in the scratch folder. */
 export function treeDigests(
   top: string,
   tree: FileTree,
@@ -189,7 +190,7 @@ export function treeDigests(
   };
 }
 
-/** The locks among a commit's files. Those that can't be read lock nothing: what they hold up is not said here. */
+/** The locks among a commit's files. Invalid ones are skipped: they are not reported here. */
 export async function locksIn(
   dir: string,
   tree: FileTree,
@@ -214,9 +215,9 @@ export async function locksIn(
 }
 
 /**
- * Loads the project that is laid out.
+ * Loads the project in the scratch folder.
  * @param name of the commit, as messages call it
- * @throws WeirError `no-project-at` where the commit has none at that place, `project-at` with what is wrong with it
+ * @throws WeirError `no-project-at` if the commit has none at that place, `project-at` if it does not load
  */
 export async function loadLaidOut(
   layout: Layout,
@@ -227,7 +228,7 @@ export async function loadLaidOut(
   const root = join(layout.top, place.folder);
   const files = ['weir.toml', 'azldev.toml'].map((file) => (place.folder === '' ? file : `${place.folder}/${file}`));
   if (!files.some((file) => layout.written.has(file))) {
-    throw new WeirError('no-project-at', `at ${name} there is no project in ${place.folder || 'the top folder'}`, {
+    throw new WeirError('no-project-at', `no project in ${place.folder || 'the top folder'} at ${name}`, {
       exit: 2,
     });
   }
@@ -237,7 +238,7 @@ export async function loadLaidOut(
     if (!(error instanceof WeirError)) throw error;
     const { file, ...where } = error.where ?? {};
     const at = file === undefined ? {} : { file: `${name}:${relative(layout.top, file)}` };
-    throw new WeirError('project-at', `the project does not load as it is at ${name}: ${error.message}`, {
+    throw new WeirError('project-at', `the project at ${name} does not load: ${error.message}`, {
       where: { ...where, ...at },
       details: error.details.map((line) => line.replaceAll(`${layout.top}/`, '')),
       ...(error.hint === undefined ? {} : { hint: error.hint.replaceAll(`${layout.top}/`, '') }),
@@ -247,7 +248,7 @@ export async function loadLaidOut(
   }
 }
 
-/** Everything that the inputs of a commit's components are told by. */
+/** Everything that determines the inputs of a commit's components. */
 export async function contextAt(
   layout: Layout,
   project: Project,

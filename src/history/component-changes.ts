@@ -1,4 +1,4 @@
-// Which components differ between two commits of the project, and by which part.
+// Which components differ between two commits of the project, and in which part.
 
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -23,20 +23,23 @@ import {
   type Repository,
 } from '../sources/repository.ts';
 import { configurationOf, contextAt, type Layout, layOut, loadLaidOut, placeOf, withoutExcepted } from './at-commit.ts';
+import { compareInputs } from './compare-inputs.ts';
+import { fileDigests } from './file-digests.ts';
+import type { ComponentInputs, InputContext } from './input-parts.ts';
 import { placed } from './input-places.ts';
-import { type ComponentInputs, compareInputs, componentInputs, fileDigests, type InputContext } from './inputs.ts';
+import { componentInputs } from './inputs.ts';
 
-/** The name of the working tree where a commit can be named. */
+/** Stands for the working tree in place of a commit. */
 export const workingTree = '.';
 
-/** One part of a component's inputs that is not the same. */
+/** One part of a component's inputs that differs. */
 export interface PartChange {
   /** `upstream commit`, `overlay 3 (spec-add-tag)`, `define NAME` … */
   readonly part: string;
   readonly change: 'added' | 'removed' | 'changed' | 'reordered';
   readonly before?: string;
   readonly after?: string;
-  /** file:line relative to the project, in the later state, or in the earlier where it is gone. */
+  /** file:line relative to the project, in the later state, or in the earlier one if the part was removed. */
   readonly where?: string;
 }
 
@@ -44,9 +47,9 @@ export interface ComponentChange {
   readonly component: string;
   readonly change: 'added' | 'removed' | 'changed' | 'unchanged';
   readonly parts: readonly PartChange[];
-  /** Whether the rendered `sources`, the list of the files from the lookaside, is another. */
+  /** Whether the rendered `sources`, the list of files from the lookaside, differs. */
   readonly sourcesChanged: boolean;
-  /** Whether it is, although nothing that goes into the component changed. */
+  /** Whether it differs although the component's inputs are the same. */
   readonly drifted: boolean;
   /** Digests of the inputs. */
   readonly before?: string;
@@ -57,7 +60,7 @@ export interface ChangedReport {
   /** The commits; the working tree is `.`. */
   readonly from: string;
   readonly to: string;
-  /** By name; unchanged ones only where they were asked for, or drifted. */
+  /** By name; unchanged ones only if requested, or if they drifted. */
   readonly components: readonly ComponentChange[];
 }
 
@@ -75,7 +78,7 @@ export interface ChangedOptions {
 interface State {
   readonly context: InputContext;
   readonly configuration: Configuration;
-  /** Gives an id of the content of a component's rendered `sources`; undefined where there is none. */
+  /** Returns an id of the content of a component's rendered `sources`; undefined if there is none. */
   readonly renderedSources: (name: string) => Promise<string | undefined>;
 }
 
@@ -91,10 +94,14 @@ export async function changedComponents(
 ): Promise<ChangedReport> {
   const repository = await findRepository(project.root);
   if (repository === undefined) {
-    throw new WeirError('no-git', 'the project is in no git repository, so it has no other state to compare with', {
-      where: { file: project.file },
-      exit: 2,
-    });
+    throw new WeirError(
+      'no-git',
+      'the project is not in a git repository, so there is no other state to compare with',
+      {
+        where: { file: project.file },
+        exit: 2,
+      },
+    );
   }
   const commitIn = (name: string): Promise<string> =>
     name === workingTree ? Promise.resolve(name) : commitOf(repository, name);
@@ -154,7 +161,7 @@ async function workingState(repository: Repository, project: Project, load: Load
     configuration: await loadConfiguration(project.root, load),
     renderedSources: async (component) => {
       const path = join(rendered, renderedDir(component), 'sources');
-      // Most are not there, which costs less to see this way.
+      // Most do not exist, which is faster to find out this way.
       return (await readIfExists(path)) === undefined ? undefined : objectId(await readFile(path), repository);
     },
   };
@@ -208,12 +215,12 @@ function placedChanges(old: ComponentInputs, before: State, now: ComponentInputs
   return partChanges(places(old, before), places(now, after));
 }
 
-/** Whether the inputs say which sources they mean; the newest of a branch is another one every day. */
+/** Whether the inputs determine the sources; the newest commit of a branch can change any day. */
 function isSettled(inputs: ComponentInputs): boolean {
   return !inputs.parts.some(({ name, value }) => name === 'upstream snapshot' && value === 'the newest');
 }
 
-/** The difference of two states of a component, one row a part. */
+/** The difference between two states of a component, one row per part. */
 export function partChanges(before: ComponentInputs, after: ComponentInputs): PartChange[] {
   const { added, removed, changed, reordered } = compareInputs(before, after);
   const value = <K extends string>(key: K, text: string | undefined): { [P in K]?: string } =>
@@ -262,7 +269,7 @@ export function describePart({ part, change, before, after, where }: PartChange)
   return `${change} ${part}${values}${at}`;
 }
 
-/** What changed, components with the very same story under one heading. */
+/** The changes, with components that changed in the same way under one heading. */
 export function changedText(report: ChangedReport): string {
   const stories = new Map<string, { readonly heading: string; readonly lines: string[]; readonly names: string[] }>();
   for (const { component, change, parts, sourcesChanged, drifted } of report.components) {

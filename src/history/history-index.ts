@@ -1,5 +1,5 @@
-// Which components a commit may have changed, told by the files that it touched. The answer may name too many, never too
-// few: whether one did change is told by its inputs. It is what keeps a history of thousands of commits cheap.
+// Which components a commit may have changed, by the files that it touched. The result may contain too many components but
+// never too few: their inputs decide whether they changed. This keeps a history of thousands of commits fast.
 
 import { basename, dirname, join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
@@ -9,24 +9,24 @@ import type { FileTree, TreeFile } from '../sources/repository.ts';
 import { isTable } from '../toml/document.ts';
 import { type Endings, endingsIn, isDocument, tomlOnly } from './at-commit.ts';
 
-/** What of one TOML file components can depend on. */
+/** The parts of one TOML file that components can depend on. */
 interface FileIndex {
   readonly table: TomlTable;
-  /** Component → its table, as comparable text. */
+  /** Component → its table, in a comparable form. */
   readonly components: ReadonlyMap<string, string>;
   readonly groups: ReadonlyMap<string, { readonly members: ReadonlySet<string>; readonly rest: string }>;
-  /** All else that any component may inherit, as comparable text. */
+  /** Everything else that any component may inherit, in a comparable form. */
   readonly shared: string;
   /** An overlay file: components find it by globs. */
   readonly isOverlayFile: boolean;
   /** Components with overlay files of their own. */
   readonly overlayFileUsers: readonly string[];
   readonly inheritsOverlayFiles: boolean;
-  /** Path in the repository → whom it belongs to; a path that ends in `/` is a folder. */
+  /** Path in the repository → the components that own it; a path that ends in `/` is a folder. */
   readonly owned: readonly (readonly [path: string, owner: Owner])[];
-  /** Name upstream → components that are called otherwise. */
+  /** Upstream name → components with another name. */
   readonly upstreamNames: readonly (readonly [name: string, component: string])[];
-  /** Endings of the files that it brings in. */
+  /** Endings of the files that it includes. */
   readonly endings: readonly string[];
 }
 
@@ -35,10 +35,10 @@ type Owner = { readonly component: string } | 'overlay-files' | 'all';
 /** Names of components, or all of them. */
 export type Candidates = ReadonlySet<string> | 'all';
 
-/** A file with more components than this is not loaded whole for the sake of a few. */
+/** A file with more components than this is not loaded whole for only a few of them. */
 const many = 20;
 
-/** Knows the configuration at one commit, and goes on to the next one. */
+/** The configuration at one commit, which can advance to the next one. */
 export class HistoryIndex {
   readonly #files = new Map<string, FileIndex | undefined>();
   /** Folder → names of the specs in it. */
@@ -46,15 +46,15 @@ export class HistoryIndex {
   #owners: ReadonlyMap<string, readonly Owner[]> | undefined;
   #upstreamNames: ReadonlyMap<string, readonly string[]> | undefined;
 
-  /** How the names of configuration files end. */
+  /** Endings of configuration files. */
   endings(): Endings {
     return new Set([...tomlOnly, ...[...this.#files.values()].flatMap((file) => file?.endings ?? [])]);
   }
 
   /**
-   * Takes in what a commit changed.
+   * Advances by the changes of a commit.
    * @param endings those of configuration files
-   * @param text gives the new content of a configuration file
+   * @param text returns the new content of a configuration file
    */
   advance(
     changes: ReadonlyMap<string, TreeFile | undefined>,
@@ -68,7 +68,7 @@ export class HistoryIndex {
       if (candidates === 'all') all = true;
       else for (const name of candidates) found.add(name);
     };
-    // Owners as they were before, and as they are after: a file can come into use by the commit that changes it.
+    // Owners before and after: a file can come into use by the commit that changes it.
     const plain = [...changes.keys()].filter((path) => !holds(path) || path.endsWith('.spec'));
     for (const path of plain) add(this.#ownersOf(path));
     for (const [path, file] of changes) {
@@ -85,8 +85,8 @@ export class HistoryIndex {
   }
 
   /**
-   * The configuration with these components and no others, as far as leaving them out is worth it: they load as they do
-   * in the whole project, since no component depends on another.
+   * The configuration with only these components, if leaving out the others is worth it: components load the same alone as in
+   * the whole project, because none depends on another.
    * @param whole content of each file of the configuration, specs empty
    */
   restricted(whole: ReadonlyMap<string, string>, names: Candidates): Map<string, string> {
@@ -160,7 +160,7 @@ export class HistoryIndex {
     if (path.endsWith('.spec')) specs.add(basename(path, '.spec'));
     for (let dir = dirname(path); ; dir = dirname(dir)) {
       own.push(...(owners.get(`${dir}/`) ?? []));
-      // A group finds specs by globs, and a dist-git can be a folder: what lies beside or below one may be its.
+      // A group finds specs by globs, and a dist-git can be a folder: files beside or below may belong to it.
       for (const name of this.#specs.get(dir) ?? []) specs.add(name);
       if (dir === '.') break;
     }
@@ -213,7 +213,7 @@ const nothing: FileIndex = {
   endings: [],
 };
 
-/** Undefined for what is no TOML. */
+/** Undefined if the text is not TOML. */
 function indexFile(path: string, text: string): FileIndex | undefined {
   let table: TomlTable;
   try {
@@ -267,7 +267,7 @@ function inheritedPart(value: unknown, keys: Keys): unknown {
   return Object.fromEntries(kept.map(([key, inner]) => [key, inheritedPart(inner, keys.at(key))]));
 }
 
-/** The files that a table of component settings, or of a file, names and that go into components. */
+/** The files that a table of component settings, or of a file, names and that are inputs of components. */
 function ownedBy(path: string, settings: unknown, owner: Owner, keys: Keys): (readonly [string, Owner])[] {
   if (typeof settings === 'string') {
     const { takes } = keys.rule;
@@ -292,7 +292,7 @@ function restrict(index: FileIndex, text: string, names: ReadonlySet<string>): s
   const { components, groups, table } = index;
   if (components.size === 0 && groups.size === 0) return text;
   const wanted = [...components.keys()].filter((name) => names.has(name));
-  // Whole where that costs little: then lines are those of the file.
+  // Whole if that is cheap: then line numbers are those of the file.
   if (groups.size === 0 && (components.size <= many ? wanted.length > 0 : wanted.length === components.size)) {
     return text;
   }

@@ -1,4 +1,4 @@
-// The history of components as a report: how much each was changed and by whom, and of one, what each commit changed.
+// The history of components as a report: how often each was changed and by whom, and for one component, what each commit changed.
 
 import { relative } from 'node:path';
 import { WeirError } from '../base/errors.ts';
@@ -8,12 +8,14 @@ import { readLocks } from '../sources/component-lock.ts';
 import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { describePart, type PartChange, partChanges } from './component-changes.ts';
+import { fileDigests } from './file-digests.ts';
 import { type ComponentHistory, type ComponentState, componentHistories } from './history.ts';
-import { type ComponentInputs, componentInputs, fileDigests, type InputContext, type InputPart } from './inputs.ts';
+import type { ComponentInputs, InputContext, InputPart } from './input-parts.ts';
+import { componentInputs } from './inputs.ts';
 
 /** A commit of the project that changed a component. */
 export interface HistoryEntry {
-  /** Undefined: what is not committed yet. */
+  /** Undefined for uncommitted changes. */
   readonly commit?: string;
   /** ISO 8601, in UTC. */
   readonly date?: string;
@@ -26,24 +28,24 @@ export interface HistoryEntry {
 
 export interface HistoryRow {
   readonly component: string;
-  /** Commits that changed what goes into it. */
+  /** Commits that changed its inputs. */
   readonly changes: number;
   /** Commits to the file that defines it. */
   readonly tomlCommits: number;
   /** Whether that file defines other components too. */
   readonly tomlShared: boolean;
-  /** What it has beyond upstream's spec: overlays, build options, source files … */
+  /** Its deviations from upstream's spec: overlays, build options, source files … */
   readonly customizations: readonly { readonly name: string; readonly value?: string; readonly where?: string }[];
-  /** When it was last changed, ISO 8601. */
+  /** Time of the last change, ISO 8601. */
   readonly last?: string;
-  /** Whether a shallow clone begins after the component did, so that more commits changed it than are known. */
+  /** Whether a shallow clone begins after the component was added, so that there are more commits than are known. */
   readonly cutOff: boolean;
-  /** Newest first; only where one component was asked for. */
+  /** Newest first; only if one component was requested. */
   readonly commits?: readonly HistoryEntry[];
 }
 
 /**
- * Reports on components, those with most changes first.
+ * Reports on components, the most changed first.
  * @throws WeirError `no-git` (exit 2), `git-failed`
  */
 export async function historyReport(
@@ -53,7 +55,7 @@ export async function historyReport(
   const { project, engine, cache } = workspace;
   const one = components.length === 1;
   const names = new Set(components.map(({ name }) => name));
-  // All at once is remembered for the next time; for a few, all is not worth it.
+  // All components are computed and cached for the next time; for a few, that is not worth it.
   const all = names.size === project.components.size;
   const histories = await componentHistories(project, {
     scratch: engine.scratch,
@@ -61,7 +63,7 @@ export async function historyReport(
     names: all && !one ? undefined : names,
   });
   if (histories === undefined) {
-    throw new WeirError('no-git', 'the project has no history: it is in no git repository, or nothing is committed', {
+    throw new WeirError('no-git', 'the project has no history: it is not in a git repository, or has no commit', {
       where: { file: project.file },
       exit: 2,
     });
@@ -91,7 +93,7 @@ export async function historyReport(
   return rows.sort((a, b) => b.changes - a.changes || compareText(a.component, b.component));
 }
 
-/** States whose inputs differ from those before; a lock that came without changing anything is none. */
+/** States whose inputs differ from the previous ones; a lock that was added without a change does not count. */
 function digestChanges(history: ComponentHistory | undefined): ComponentState[] {
   const states = history?.states ?? [];
   return states.filter((state, index) => state.digest !== states[index - 1]?.digest);
@@ -124,7 +126,7 @@ function isoDate(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** Parts that every component has, whatever is said of it. */
+/** Parts that every component has, whatever its configuration. */
 const plain =
   /^(name|spec source|spec file|spec folder .*|distro version|dist-git.*|upstream (distro|snapshot|commit))$/;
 
@@ -144,7 +146,7 @@ async function commitsByFile(root: string): Promise<(file: string) => number> {
   return (file) => counts.get(relative(repository.top, file)) ?? 0;
 }
 
-/** What each commit changed, the newest first. */
+/** The changes of each commit, newest first. */
 export function storyText(row: HistoryRow, commits: readonly HistoryEntry[]): string {
   const lines = commits.flatMap(({ commit, date, author, subject, change, parts }) => [
     commit === undefined
@@ -153,7 +155,7 @@ export function storyText(row: HistoryRow, commits: readonly HistoryEntry[]): st
     ...(commit !== undefined && change !== 'changed' ? [`  ${change}`] : []),
     ...parts.map((part) => `  ${describePart(part)}`),
   ]);
-  if (row.cutOff) lines.push('what was before is not known: the clone is shallow (git fetch --unshallow)');
-  if (lines.length === 0) return `${row.component} is in no commit`;
+  if (row.cutOff) lines.push('earlier changes are unknown: the clone is shallow (run git fetch --unshallow)');
+  if (lines.length === 0) return `no commit has ${row.component}`;
   return lines.join('\n');
 }

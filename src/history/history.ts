@@ -1,4 +1,4 @@
-// The history of components: the commits of the project that changed what goes into them. Release numbers count these.
+// The history of components: the project's commits that changed their inputs. Release numbers count these commits.
 
 import { join } from 'node:path';
 import { sha256, valueDigest } from '../base/digest.ts';
@@ -32,11 +32,13 @@ import {
   placeOf,
   textAt,
 } from './at-commit.ts';
+import { fileDigests } from './file-digests.ts';
 import { applyChanges, type Candidates, HistoryIndex } from './history-index.ts';
+import type { ComponentInputs, InputContext } from './input-parts.ts';
 import { placed } from './input-places.ts';
-import { type ComponentInputs, componentInputs, fileDigests, type InputContext, inputsFormat } from './inputs.ts';
+import { componentInputs, inputsFormat } from './inputs.ts';
 
-/** Who made a commit of the project, and when. */
+/** Author and time of a commit of the project. */
 export interface ProjectCommit {
   readonly commit: string;
   /** When it was committed, in seconds since 1970. */
@@ -46,34 +48,34 @@ export interface ProjectCommit {
   readonly message: string;
 }
 
-/** A component's state from one commit on. */
+/** A component's state from a commit on. */
 export interface ComponentState {
-  /** Of the inputs, by their first digits; undefined where the component is not there. */
+  /** Prefix of the inputs' digest; undefined if the component does not exist. */
   readonly digest?: string;
   /** Whether it had a lock. */
   readonly locked: boolean;
-  /** What upstream was taken from: the commit, else the snapshot. */
+  /** The upstream revision: the commit, else the snapshot. */
   readonly upstream?: { readonly commit?: string; readonly snapshot?: string };
   readonly changedBy: ProjectCommit;
-  /** Only where they were asked for. */
+  /** Only if requested. */
   readonly inputs?: ComponentInputs;
 }
 
 export interface ComponentHistory {
-  /** Oldest first; each differs from the one before. */
+  /** Oldest first; each differs from the previous one. */
   readonly states: readonly ComponentState[];
-  /** Whether the component was there already where a shallow clone begins. */
+  /** Whether the component already existed where a shallow clone begins. */
   readonly cutOff: boolean;
 }
 
 export interface HistoryOptions {
   /** Folder for intermediate files. */
   readonly scratch: string;
-  /** Where results are remembered. */
+  /** Folder of cached results. */
   readonly cache?: string;
-  /** Names of components; all that ever were, by default. */
+  /** Names of components; by default all that ever existed. */
   readonly names?: ReadonlySet<string> | undefined;
-  /** Whether states have their inputs; then nothing is remembered. */
+  /** Whether states have their inputs; such results are not cached. */
   readonly withInputs?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -81,9 +83,9 @@ export interface HistoryOptions {
 const digits = 16;
 
 /**
- * The first-parent history of components up to the commit that is checked out. A commit at which the project does not
- * load tells nothing: what it changed counts as changed by the next one that does.
- * @returns undefined where the project is in no git, or nothing is committed
+ * The first-parent history of components up to the checked-out commit. A commit at which the project does not load is
+ * skipped: its changes count as those of the next commit that loads.
+ * @returns undefined if the project is not in git, or has no commit
  */
 export async function componentHistories(
   project: Project,
@@ -105,11 +107,11 @@ export async function componentHistories(
   const contents = openContents(repository);
   try {
     const made = await withScratch(options.scratch, async (top) => {
-      // Who asks for few of many that are remembered goes on with all of them.
+      // A request for few components of a cached history of many continues with all of them.
       const all = known === undefined ? names : namesOf(known);
       const walker = new Walker({ top, written: new Map() }, place, contents, { withInputs, names: all });
       const start = known === undefined ? 0 : commits.findIndex(({ commit }) => commit === known.head) + 1;
-      // Without the remembered commit on this line, it is another line.
+      // If the cached commit is not on this line, the history is another one.
       if (known !== undefined && start > 0) await walker.resume(commits.slice(0, start), known);
       for (const [at, commit] of commits.slice(start).entries()) {
         await walker.step(commit);
@@ -126,11 +128,11 @@ export async function componentHistories(
   }
 }
 
-/** The project at a commit, or the part of it that was wanted. */
+/** The project at a commit, or the part of it that was requested. */
 interface Loaded {
   readonly configuration: Configuration;
   readonly context: InputContext;
-  /** Whether a file, named as the project does, was loaded as it is. */
+  /** Whether a file, named as in the project, was loaded unmodified. */
   readonly isWhole: (file: string) => boolean;
 }
 
@@ -139,7 +141,7 @@ interface WalkOptions {
   readonly withInputs: boolean;
 }
 
-/** Goes from commit to commit, and evaluates the components that each may have changed. */
+/** Walks from commit to commit, and evaluates the components that each may have changed. */
 class Walker {
   readonly #layout: Layout;
   readonly #place: ProjectPlace;
@@ -149,7 +151,7 @@ class Walker {
   readonly #index = new HistoryIndex();
   readonly #known = new Map<string, string>();
   readonly #states = new Map<string, ComponentState[]>();
-  /** Components that may have changed at commits whose project does not load. */
+  /** Components that may have changed in commits whose project does not load. */
   #pending: Candidates = new Set();
 
   constructor(layout: Layout, place: ProjectPlace, contents: ContentReader, options: WalkOptions) {
@@ -163,7 +165,7 @@ class Walker {
     return this.#pending;
   }
 
-  /** Stands at the last of these commits, with what was known there. */
+  /** Starts at the last of these commits, with the states known there. */
   async resume(commits: readonly ChangingCommit[], memory: Memory): Promise<void> {
     for (const { changes } of commits) applyChanges(this.#tree, changes);
     await this.#advance(this.#tree);
@@ -194,7 +196,7 @@ class Walker {
     }
   }
 
-  /** Files of a new ending, which a configuration file asks for since this commit, are looked at for the first time. */
+  /** Reads existing files of an ending that a configuration file includes for the first time in this commit. */
   async #advance(changes: ReadonlyMap<string, TreeFile | undefined>): Promise<Candidates> {
     let touched: Candidates = new Set();
     let rest = changes;
@@ -234,7 +236,7 @@ class Walker {
     const whole = await configurationOf(this.#tree, this.#contents, this.#index.endings());
     await layOut(this.#layout, this.#index.restricted(whole, candidates));
     try {
-      // What a user has at home must not change what the project's history says.
+      // The user's own configuration must not change the project's history.
       const configuration = await loadLaidOut(this.#layout, this.#place, commit, { env: {} });
       const options = { known: this.#known, ...(candidates === 'all' ? {} : { wanted: candidates }) };
       const context = await contextAt(this.#layout, configuration.project, this.#tree, this.#contents, options);
@@ -281,7 +283,7 @@ function union(a: Candidates, b: Candidates): Candidates {
   return a === 'all' || b === 'all' ? 'all' : new Set([...a, ...b]);
 }
 
-/** The part of the inputs that says where upstream stands. */
+/** The parts of the inputs that determine the upstream revision. */
 export function upstreamOf(inputs: ComponentInputs): ComponentState['upstream'] {
   const value = (name: string): string | undefined => inputs.parts.find((part) => part.name === name)?.value;
   const commit = value('upstream commit');
@@ -290,12 +292,12 @@ export function upstreamOf(inputs: ComponentInputs): ComponentState['upstream'] 
   return snapshot === undefined || snapshot === 'the newest' ? undefined : { snapshot };
 }
 
-/** The states of components up to one commit, as they are remembered. */
+/** The cached states of components up to one commit. */
 interface Memory {
   readonly format: number;
   readonly head: string;
   readonly pending: 'all' | readonly string[];
-  /** Null: all that ever were. */
+  /** Null: all that ever existed. */
   readonly names: readonly string[] | null;
   readonly commits: readonly ProjectCommit[];
   readonly upstreams: readonly NonNullable<ComponentState['upstream']>[];
@@ -314,7 +316,7 @@ async function recall(path: string): Promise<Memory | undefined> {
     const memory = JSON.parse(text) as Memory;
     return memory.format === format ? memory : undefined;
   } catch {
-    // Another program's, or damaged: it is made again.
+    // Written by another program, or damaged: computed again.
     return undefined;
   }
 }
@@ -328,7 +330,7 @@ function knows(memory: Memory, names: ReadonlySet<string> | undefined): boolean 
   return known === undefined || (names !== undefined && [...names].every((name) => known.has(name)));
 }
 
-/** Whether one knows of every component that the other knows of. */
+/** Whether one history covers every component that the other covers. */
 function covers(memory: Memory, other: Memory): boolean {
   return knows(memory, namesOf(other));
 }
@@ -396,26 +398,26 @@ function pack(
   };
 }
 
-/** The commits that release numbers count, for the components that want one. */
+/** The commits that release numbers count, for the components that need one. */
 export interface ReleaseChanges {
   /** Component → its commits, newest first. */
   readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
   /** Component → `shallow-history`: the clone is too shallow to count its commits. */
   readonly failed: ReadonlyMap<string, WeirError>;
-  /** What the user should know of them, in one sentence. */
+  /** One sentence for the user. */
   readonly warning?: string;
 }
 
 /**
- * The commits by which release numbers are raised: those that changed a component's inputs since it has a lock, that which
- * brought the lock too. As with azldev, what has no lock keeps the release number of its spec. What is not committed yet
- * counts as one more commit, of the project's `default-author-email`, as old as the newest.
+ * The commits that raise release numbers: those that changed a component's inputs since it has a lock, including the one that
+ * added the lock. As in azldev, a component without a lock keeps the release number of its spec. Uncommitted changes count as
+ * one more commit, by the project's `default-author-email`, at the time of the newest one.
  */
 export async function releaseChanges(
   project: Project,
   components: Iterable<ResolvedComponent>,
   options: Pick<HistoryOptions, 'scratch' | 'cache' | 'onProgress'> & {
-    /** With the project's locks; made where it is not given. */
+    /** With the project's locks; created if missing. */
     readonly context?: InputContext;
   },
 ): Promise<ReleaseChanges> {
@@ -432,7 +434,7 @@ export async function releaseChanges(
     names: new Set(counted.map(({ name }) => name)),
   });
   if (histories === undefined) {
-    const warning = 'the project is in no git repository, so release numbers are those of upstream';
+    const warning = 'the project is not in a git repository, so release numbers are those of upstream';
     return { changes: new Map(), failed, warning };
   }
   const changes = new Map<string, readonly ProjectChange[]>();
@@ -444,7 +446,7 @@ export async function releaseChanges(
   return { changes, failed };
 }
 
-/** What rendering components needs of the project's history. */
+/** The parts of the project's history that rendering needs. */
 export async function workspaceChanges(
   workspace: Pick<ProjectWorkspace, 'project' | 'engine' | 'cache'>,
   components: Iterable<ResolvedComponent>,
@@ -474,7 +476,7 @@ async function countedChanges(
   return found.reverse();
 }
 
-/** What is not committed yet, as a commit. It has no time of its own: that would be another one at each rendering. */
+/** Uncommitted changes as a commit. It has no time of its own, because that would differ in each rendering. */
 function uncommitted(project: Project, states: readonly ComponentState[]): ProjectCommit {
   return {
     commit: '',
@@ -491,7 +493,7 @@ function shallowHistory(component: ResolvedComponent): WeirError {
     `the clone is too shallow to count the commits that changed ${component.name}`,
     {
       where: { file: component.origin.file, line: component.origin.line, component: component.name },
-      hint: 'git fetch --unshallow; or set release.calculation = "manual", and the Release by a spec-set-tag overlay',
+      hint: 'run git fetch --unshallow, or set release.calculation = "manual", and the Release by a spec-set-tag overlay',
       exit: 2,
     },
   );

@@ -1,4 +1,4 @@
-// Where the parts of a component's inputs are written: often not in its own table, but in one that it inherits from.
+// Where the parts of a component's inputs are set: often not in its own table, but in one that it inherits from.
 
 import { relative } from 'node:path';
 import { type InheritedTable, tablesOf, whoSaid } from '../project/inherit.ts';
@@ -8,9 +8,9 @@ import type { Configuration } from '../project/resolve.ts';
 import { type Source, sourceOf } from '../project/trace.ts';
 import { lockPath } from '../sources/component-lock.ts';
 import type { TomlPath } from '../toml/place.ts';
-import type { ComponentInputs, LockedInputs } from './inputs.ts';
+import type { ComponentInputs, LockedInputs } from './input-parts.ts';
 
-/** Part → the keys that say it, in a table of component settings. */
+/** Part → the keys that set it, in a table of component settings. */
 const keyOfPart: ReadonlyMap<string, TomlPath> = new Map(
   Object.entries<KeyRule>(componentRules).flatMap(([key, { part }]) =>
     part === undefined ? [] : [[part, key.split('.')] as const],
@@ -23,9 +23,9 @@ export interface PlacedOptions {
 }
 
 /**
- * The inputs with the places of their parts, as far as they are known: file:line relative to the project.
- * @param wanted names of the parts that it matters of; by default all
- * @param isWhole whether a file was loaded as it is; else its lines are not those that people see, and only it is named
+ * The inputs with the places of their parts, as far as known: file:line relative to the project.
+ * @param wanted names of the parts whose place is needed; by default all
+ * @param isWhole whether a file was loaded unmodified; else its line numbers differ from the user's file, and only the file is named
  */
 export function placed(
   inputs: ComponentInputs,
@@ -98,7 +98,7 @@ function distroSource(configuration: Configuration, component: ResolvedComponent
   };
   const wanted = path[part];
   if (wanted === undefined) return undefined;
-  // The tables of a distro can stand in several files; the last that says it is in force.
+  // Several files can have tables of a distro; the last one that sets the key wins.
   const document = collected.documents.findLast(({ data }) => {
     const table: unknown = data.distros?.[reference.name];
     return wanted.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], table) !== undefined;

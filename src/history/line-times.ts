@@ -3,12 +3,12 @@ import { join, relative } from 'node:path';
 import { run } from '../base/process.ts';
 import { gitEnvironment } from '../sources/git-run.ts';
 
-/** When a line came in, in seconds since 1970; undefined where that can't be told. */
+/** When a line was added, in seconds since 1970; undefined if unknown. */
 export type LineTime = number | 'uncommitted' | undefined;
 
 /**
- * When each line of some files came into the project's git history, along the first parents: one run of `git log` for all of
- * them. Without git, or for a file that git does not have, there are no times.
+ * When each line of some files was added in the project's git history, along the first parents, by one run of `git log` for
+ * all of them. Without git, or for a file that git does not have, there are no times.
  * @param root the project's folder
  * @param files absolute
  */
@@ -16,7 +16,7 @@ export async function lineTimes(
   root: string,
   files: readonly string[],
 ): Promise<ReadonlyMap<string, readonly LineTime[]>> {
-  // The user's own settings must not change what is printed.
+  // User settings must not change the output.
   const settings = ['core.quotePath=false', 'log.follow=false', 'log.showSignature=false'];
   const fixed = settings.flatMap((setting) => ['-c', setting]);
   const git = (args: readonly string[]) =>
@@ -50,7 +50,7 @@ export async function lineTimes(
   return new Map([...times].flatMap(([name, lines]) => (names.has(name) ? [[names.get(name)!, lines]] : [])));
 }
 
-/** Goes through diffs without context, oldest first, and does to the times of a file's lines what they do to the lines. */
+/** Replays diffs without context, oldest first, on the times of a file's lines. */
 function replay(text: string, times: Map<string, LineTime[]>, shallow: boolean): void {
   let time: LineTime = 'uncommitted';
   let name: string | undefined;
@@ -71,13 +71,13 @@ function replay(text: string, times: Map<string, LineTime[]>, shallow: boolean):
     if (line.startsWith('\x01')) {
       close();
       const [seconds, parent] = line.slice(1).split(' ');
-      // The first commit of a shallow clone has all that was before it too.
+      // The first commit of a shallow clone also has all earlier changes.
       time = shallow && (parent ?? '') === '' ? undefined : Number(seconds);
     } else if (line.startsWith('diff --git ')) {
       close();
     } else if (line.startsWith('+++ ')) {
       const path = line.slice(4).replace(/\t$/, '');
-      // A file that goes away comes back, if it does, as a new one.
+      // A file that is deleted and added again is a new one.
       if (path === '/dev/null') times.delete(old);
       else [name, before, after, taken] = [path, times.get(old) ?? [], [], 0];
     } else if (line.startsWith('--- ')) {

@@ -4,8 +4,8 @@ import type { Overlay } from '../project/model/overlay.ts';
 import { type LineTime, lineTimes } from './line-times.ts';
 
 /**
- * When overlays came into the project: for each the time of its oldest line that is not one of those that all overlays have.
- * An overlay without a known time is not in it.
+ * When overlays were added to the project: for each the time of its oldest line, without lines that all overlays have.
+ * Overlays without a known time are left out.
  * @param root the project's folder
  */
 export async function overlayTimes(
@@ -38,12 +38,12 @@ export async function overlayTimes(
   return found;
 }
 
-/** Lines that look the same in many overlays: diffs tell them of one for those of another. */
+/** Lines that look the same in many overlays: diffs confuse those of one overlay with those of another. */
 const common = /^\s*(?:#.*|\[\[.*\]\]|[\][{},]*|type\s*=.*|metadata\s*=\s*\{?)\s*$/;
 
 function oldest(lines: readonly string[], times: readonly LineTime[], start: number, next: number): LineTime {
   let end = start + 1;
-  // Up to the next table that is not one of the overlay's own, such as its metadata.
+  // Up to the next table that is not part of the overlay, such as its metadata.
   while (end < next && !/^\s*\[(?!.*\.metadata(\.\w+)?\]).*\]\s*$/.test(lines[end] ?? '')) end++;
   const all = Array.from({ length: end - start }, (_, offset) => start + offset);
   const telling = all.filter((line) => !common.test(lines[line] ?? ''));
@@ -52,15 +52,15 @@ function oldest(lines: readonly string[], times: readonly LineTime[], start: num
   return committed.length > 0 ? Math.min(...committed) : known[0];
 }
 
-/** What ages are counted from, in seconds since 1970: SOURCE_DATE_EPOCH where it is set, so that a report can be made again. */
+/** The time that ages are counted from, in seconds since 1970: SOURCE_DATE_EPOCH if set, for reproducible reports. */
 export function presentTime(): number {
   const epoch = process.env.SOURCE_DATE_EPOCH ?? '';
   return /^\d+$/.test(epoch) ? Number(epoch) : Math.floor(Date.now() / 1000);
 }
 
-/** What is to say where a limit on ages was asked for and some are not known: of those it says nothing. */
+/** A warning if ages are limited and some are unknown: those overlays are not checked. */
 export function unknownAges(overlays: number): string[] {
   if (overlays === 0) return [];
   const these = overlays === 1 ? 'one overlay' : `${overlays} overlays`;
-  return [`the age of ${these} is not known: the project is in no git repository, or in a shallow clone`];
+  return [`the age of ${these} is unknown: the project is not in a git repository, or in a shallow clone`];
 }

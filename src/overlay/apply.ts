@@ -20,20 +20,10 @@ import {
   type SourceTree,
   searchReplaceFiles,
 } from './files.ts';
-import {
-  addPatch,
-  addTag,
-  appendLines,
-  insertTag,
-  prependLines,
-  removePatches,
-  removeSection,
-  removeSubpackage,
-  removeTag,
-  searchReplace,
-  setTag,
-  updateTag,
-} from './spec-edits.ts';
+import { addPatch, removePatches } from './patch-list-edits.ts';
+import { removeSection, removeSubpackage } from './section-edits.ts';
+import { addTag, insertTag, removeTag, setTag, updateTag } from './tag-edits.ts';
+import { appendLines, prependLines, searchReplace } from './text-edits.ts';
 
 /** A component's spec and its other files, in memory or as references to files that are not changed. */
 export interface ComponentSources {
@@ -42,9 +32,9 @@ export interface ComponentSources {
   readonly files: SourceTree;
 }
 
-/** What an overlay did. */
+/** The result of an overlay. */
 export interface AppliedOverlay {
-  /** Its place in `component.overlays`, from 1. */
+  /** Its position in `component.overlays`, from 1. */
   readonly number: number;
   readonly overlay: Overlay;
   readonly changedSpec: boolean;
@@ -52,9 +42,9 @@ export interface AppliedOverlay {
   readonly files: readonly string[];
 }
 
-/** The sources before an overlay and after it; for one into an archive, what is inside of that. */
+/** The sources before and after an overlay; for one into an archive, the content of the archive. */
 export interface OverlayStep {
-  /** Its place in `component.overlays`, from 1. */
+  /** Its position in `component.overlays`, from 1. */
   readonly number: number;
   readonly overlay: Overlay;
   readonly before: ComponentSources;
@@ -65,11 +55,11 @@ export interface OverlayStep {
 export interface ApplyOptions {
   /** For overlays into `.tar.xz`. */
   readonly tools?: ArchiveTools;
-  /** Told of each overlay that did its work. */
+  /** Called for each overlay that succeeded. */
   readonly observe?: (step: OverlayStep) => void;
-  /** The project's folder, which links to sources of overlays must not lead out of; by default each source's own. */
+  /** The project's folder, which links to sources of overlays must not leave; by default each source's own folder. */
   readonly root?: string;
-  /** Told of each overlay that fails, and then the next one is tried; without it, the first failure is thrown. */
+  /** Called for each overlay that fails; the next one is then tried. Without it, the first failure is thrown. */
   readonly failed?: (number: number, overlay: Overlay, error: WeirError) => void;
 }
 
@@ -79,9 +69,9 @@ export interface OverlaidSources extends ComponentSources {
 
 export interface OverlayInput {
   readonly component: ResolvedComponent;
-  /** Folder with the upstream content: the spec and all files; only read. */
+  /** Folder with the upstream content: the spec and all files. Only read. */
   readonly filesDir: string;
-  /** The spec, inside of `filesDir`. */
+  /** The spec, inside `filesDir`. */
   readonly specPath: string;
 }
 
@@ -93,8 +83,8 @@ export async function readSources(filesDir: string, specPath: string): Promise<C
 }
 
 /**
- * Applies a component's overlays, those into archives first. Nothing on disk changes: the result is written or rendered
- * by others, so an overlay that fails leaves everything as it was.
+ * Applies a component's overlays, those into archives first. Nothing is written to disk: callers write or render the
+ * result, so a failing overlay changes nothing.
  * @throws WeirError (exit 2) with the overlay's number, reason and place: `overlay-no-match`, `overlay-exists`,
  * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `overlay-source`, `bad-regex`, `invalid-glob`, `bad-archive`,
  * `not-supported-yet`
@@ -109,12 +99,12 @@ export async function applyOverlays(input: OverlayInput, options: ApplyOptions =
   };
 }
 
-/** The archive that an overlay changes inside of, if it is such a one. */
+/** The archive whose files an overlay changes, if any. */
 export function archiveOf(overlay: Overlay): string | undefined {
   return overlay.type === 'file-remove' || overlay.type === 'file-search-replace' ? overlay.archive : undefined;
 }
 
-/** The overlays with `archive`, which come before all else. An archive is unpacked and packed once, however many there are. */
+/** The overlays with `archive`, which come first. Each archive is unpacked and packed once, for all of its overlays. */
 export async function applyArchiveOverlays(
   sources: ComponentSources,
   component: ResolvedComponent,
@@ -150,14 +140,14 @@ export async function applyArchiveOverlays(
   return { spec: sources.spec, files, applied };
 }
 
-/** Whether an archive after its overlays is what the project says of it, if it says anything. */
+/** Whether an archive after its overlays has the hash that the project names, if it names one. */
 function hasHash({ sourceFiles }: ResolvedComponent, name: string, bytes: Uint8Array): boolean {
   const source = sourceFiles.find((one) => one.filename === name && one.origin.type === 'overlay');
   if (source?.hash === undefined || source.hashType === undefined) return true;
   return createHash(source.hashType.toLowerCase()).update(bytes).digest('hex') === source.hash.toLowerCase();
 }
 
-/** What is to say where the project names a hash for an archive after its overlays, and that is not the hash it has. */
+/** A message if the project names a hash for an archive after its overlays and the actual one differs. */
 export async function archiveDrift(
   component: ResolvedComponent,
   name: string,
@@ -171,10 +161,10 @@ export async function archiveDrift(
     .update(await readEntry(entry))
     .digest('hex');
   if (hash === source.hash.toLowerCase()) return undefined;
-  return `${name} has the ${source.hashType} ${hash} after its overlays, not the one that its source-files entry names`;
+  return `${name} has the ${source.hashType} ${hash} after its overlays, which differs from its source-files entry`;
 }
 
-/** The overlays without `archive`, in their order. */
+/** The overlays without `archive`, in order. */
 export async function applyPlainOverlays(
   sources: ComponentSources,
   component: ResolvedComponent,
@@ -192,9 +182,9 @@ export async function applyPlainOverlays(
       if (twice !== undefined) {
         throw new WeirError(
           'overlay-invalid',
-          `${twice} is changed inside by another overlay: this one would undo that`,
+          `${twice} has files that another overlay changes: this one would undo that`,
           {
-            hint: 'change the archive either as a whole or inside',
+            hint: 'change either the archive as a whole or files inside it',
             exit: 2,
           },
         );
@@ -225,7 +215,7 @@ async function attempt(
   }
 }
 
-/** The error with the overlay's number, type, reason, and the place in the TOML. */
+/** Adds the overlay's number, type, reason and place in the TOML to an error. */
 export function located(error: WeirError, component: ResolvedComponent, overlay: Overlay, number: number): WeirError {
   const reason = overlay.description === '' ? '' : `: ${overlay.description}`;
   return withContext(error, {
@@ -262,7 +252,7 @@ async function applyOne(sources: ComponentSources, overlay: Overlay, root?: stri
         const listed = removed.names.join(', ');
         throw new WeirError('overlay-no-match', `the spec lists ${listed}, but the sources have no such file`, {
           details: near === undefined ? [] : [`closest: ${near}`],
-          hint: 'take the patch out of the spec with spec-remove-tag or spec-search-replace',
+          hint: 'remove the patch from the spec with spec-remove-tag or spec-search-replace',
           exit: 2,
         });
       }
@@ -285,7 +275,7 @@ async function applyOne(sources: ComponentSources, overlay: Overlay, root?: stri
   }
 }
 
-/** The overlays that change the spec alone. */
+/** The overlays that only change the spec. */
 export function applySpecOverlay(spec: Spec, overlay: Extract<Overlay, { readonly type: `spec-${string}` }>): Spec {
   switch (overlay.type) {
     case 'spec-add-tag':
@@ -330,7 +320,7 @@ async function readSource(
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
-    throw new WeirError('overlay-source', `the overlay's source ${name} is not there`, {
+    throw new WeirError('overlay-source', `the overlay's source ${name} does not exist`, {
       details: [path],
       exit: 2,
       cause: error,

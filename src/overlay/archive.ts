@@ -13,27 +13,27 @@ export type ArchiveEdit =
       readonly replacement: string;
     };
 
-/** An archive of the sources with its files in memory. */
+/** An archive of the sources, with its files in memory. */
 export interface OpenArchive {
   readonly name: string;
   readonly compression: Compression;
   /** Folders, files and links by name, relative to the root. */
   readonly entries: ReadonlyMap<string, TarEntry>;
-  /** The files and links: what overlays see. */
+  /** The files and links, which are what overlays see. */
   readonly tree: SourceTree;
 }
 
 /**
- * Reads a tar archive (plain, gzip, xz or zstd, told by its bytes). Where all is in one top folder, names are relative to
- * that.
- * @throws WeirError `overlay-no-match` where the sources have no such archive, `bad-archive`, `not-supported-yet`
+ * Reads a tar archive (plain, gzip, xz or zstd, detected from its bytes). If everything is in one top folder, names are
+ * relative to it.
+ * @throws WeirError `overlay-no-match` if the sources have no such archive, `bad-archive`, `not-supported-yet`
  */
 export async function openArchive(files: SourceTree, name: string, tools: ArchiveTools): Promise<OpenArchive> {
   checkedName(name);
   const entry = files.get(name);
   if (entry?.kind === 'link') {
-    throw new WeirError('bad-archive', `${name} is a symbolic link among the sources, which is not followed`, {
-      hint: 'put the archive itself there',
+    throw new WeirError('bad-archive', `${name} is a symbolic link among the sources, and links are not followed`, {
+      hint: 'replace the link with the archive',
       exit: 2,
     });
   }
@@ -41,7 +41,7 @@ export async function openArchive(files: SourceTree, name: string, tools: Archiv
     const near = closest(name, files.keys())[0];
     throw new WeirError('overlay-no-match', `the sources have no archive ${name}`, {
       details: near === undefined ? [] : [`closest: ${near}`],
-      hint: near === undefined ? 'it comes from the lookaside: was it fetched?' : 'correct the name of the archive',
+      hint: near === undefined ? 'check whether it was fetched from the lookaside' : 'correct the name of the archive',
       exit: 2,
     });
   }
@@ -58,7 +58,7 @@ export async function openArchive(files: SourceTree, name: string, tools: Archiv
   return { name, compression, entries, tree };
 }
 
-/** @throws WeirError as the same overlay on loose files does */
+/** @throws WeirError like the same overlay on plain files */
 export async function editArchive(
   archive: OpenArchive,
   edit: ArchiveEdit,
@@ -71,11 +71,11 @@ export async function editArchive(
 }
 
 /**
- * Packs an archive as azldev does: sorted, time 0, owner 0, in the compression that it had. The same content gives the same
- * bytes wherever and by whatever version it is packed, so gzip is compressed by Weir itself, and xz and zstd, for which
- * there is no such compressor, hold their content as it is. Folders stay when the last file in them is gone.
- * @param isWanted whether the bytes are those that the project knows; where they are not, and those of the archive as Weir
- *   packed it before are, it is those
+ * Packs an archive as azldev does: sorted, time 0, owner 0, with its original compression. The same content must give the same
+ * bytes on every machine and with every version, so gzip is compressed by Weir itself. For xz and zstd there is no such
+ * compressor: their content is stored uncompressed. Folders are kept when their last file is removed.
+ * @param isWanted whether the bytes have the hash that the project names. If they do not, but those in Weir's earlier format
+ *   do, that format is returned
  */
 export function packArchive(archive: OpenArchive, isWanted: (bytes: Uint8Array) => boolean = () => true): Uint8Array {
   const kept = keptEntries(archive);

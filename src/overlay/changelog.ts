@@ -1,5 +1,5 @@
-// Changelog entries as rpmautospec makes them of commits (https://fedora-infra.github.io/rpmautospec-docs/), so that a
-// spec with %autochangelog says the same whoever renders it. Behaviour after rpmautospec 0.8.
+// Changelog entries as rpmautospec makes them from commits (https://fedora-infra.github.io/rpmautospec-docs/), so that a
+// spec with %autochangelog is rendered the same by everyone. Behaviour after rpmautospec 0.8.
 
 /** One entry of `%changelog`. */
 export interface ChangelogEntry {
@@ -7,13 +7,13 @@ export interface ChangelogEntry {
   readonly time: number;
   /** `Name <address>`. */
   readonly author: string;
-  /** `[epoch:]version[-release]`, where it is known. */
+  /** `[epoch:]version[-release]`, if known. */
   readonly evr?: string;
-  /** Without bullets and line breaks; percent signs are doubled already. */
+  /** Without bullets and line breaks; percent signs are already doubled. */
   readonly items: readonly string[];
 }
 
-/** Text that is not a macro's: percent signs doubled. */
+/** Escapes text that must not expand: percent signs are doubled. */
 export function withoutMacros(text: string): string {
   return text.replaceAll('%', '%%');
 }
@@ -21,15 +21,15 @@ export function withoutMacros(text: string): string {
 const ellipsis = /^(?:\.{3,}|…+)\s*(.*)$/s;
 
 /**
- * What a commit's message says in a changelog: its subject; after that, lines that begin with an ellipsis go on with the
- * subject, a list of `-` bullets gives further items, and any other text ends it.
+ * The changelog items of a commit message: its subject; lines that begin with an ellipsis continue the subject, a list of `-`
+ * bullets gives further items, and any other text ends the list.
  */
 export function changelogItems(message: string): string[] {
   const lines = message.split('\n').map((line) => withoutMacros(line).trim());
   let at = lines.findIndex((line) => line !== '');
   if (at < 0) return [''];
   const items: string[][] = [[]];
-  // A bullet is left out, and where that was all, so is what would go on with it.
+  // A skipped bullet also skips its continuation if it was the only item.
   lines[at] = lines[at]!.replace(/^-\s*/, '');
   for (; at < lines.length && lines[at] !== ''; at++) items[0]!.push(lines[at]!);
   while (at < lines.length && lines[at] === '') at++;
@@ -48,10 +48,10 @@ export function changelogItems(message: string): string[] {
   return items.map((words) => words.join(' '));
 }
 
-/** What a commit's message asks of rpmautospec, in lines such as `[skip changelog]` and `[bump release: 5]`. */
+/** Directives to rpmautospec in a commit message, in lines such as `[skip changelog]` and `[bump release: 5]`. */
 export interface MagicComments {
   readonly skipChangelog: boolean;
-  /** The release number is this one at least. */
+  /** The release number is at least this one. */
   readonly bumpRelease: number;
 }
 
@@ -70,21 +70,21 @@ export function magicComments(message: string): MagicComments {
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** A changelog entry's date, in UTC. */
+/** The date of a changelog entry, in UTC. */
 export function changelogDate(seconds: number): string {
   const date = new Date(seconds * 1000);
   const day = String(date.getUTCDate()).padStart(2, '0');
   return `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${day} ${date.getUTCFullYear()}`;
 }
 
-/** The day that an entry's header names, in seconds since 1970; undefined where it is no such header. */
+/** The day in an entry's header, in seconds since 1970; undefined if the line is not such a header. */
 export function entryTime(header: string): number | undefined {
   const [, month, day, year] = /^\*\s+\w{3}\s+(\w{3})\s+(\d{1,2})\s+(\d{4})\b/.exec(header) ?? [];
   const index = months.indexOf(month ?? '');
   return index < 0 ? undefined : Date.UTC(Number(year), index, Number(day)) / 1000;
 }
 
-/** An entry as it stands in the spec, without a line feed at its end. */
+/** An entry as written in the spec, without a trailing line feed. */
 export function formatEntry({ time, author, evr, items }: ChangelogEntry): string {
   const header = `* ${changelogDate(time)} ${author}${evr === undefined ? '' : ` - ${evr}`}`;
   return [header, ...items.flatMap((item) => wrap(`- ${item}`))].join('\n');
@@ -94,7 +94,7 @@ const width = 75;
 const letter = '[\\p{L}\\p{M}_]';
 const word = '[\\p{L}\\p{M}\\p{N}_]';
 const punctuated = `(?:${word}|[!"'&.,?])`;
-/** Where a line may break: at blanks, behind the hyphen of a word, around a dash of two or more. */
+/** Places where a line may break: at blanks, after a hyphen in a word, around a dash of two or more hyphens. */
 const pieces = new RegExp(
   `([\\t\\n\\v\\f\\r ]+|(?<=${punctuated})-{2,}(?=${word})|[^\\t\\n\\v\\f\\r ]+?(?:` +
     `-(?:(?<=${letter}{2}-)|(?<=${letter}-${letter}-))(?=${letter}-?${letter})` +
@@ -104,8 +104,8 @@ const pieces = new RegExp(
 );
 
 /**
- * Breaks a text into lines of 75 characters at most, those after the first indented by two blanks: as Python's textwrap
- * does, which rpmautospec uses; a word that is longer than a line is cut.
+ * Wraps a text into lines of at most 75 characters, with all but the first indented by two blanks, like Python's textwrap,
+ * which rpmautospec uses; a word longer than a line is cut.
  */
 function wrap(text: string): string[] {
   const chunks = withoutTabs(text)
@@ -137,7 +137,7 @@ function wrap(text: string): string[] {
   return lines;
 }
 
-/** Blanks up to the next column of eight for each tab. */
+/** Expands each tab to blanks up to the next multiple of eight columns. */
 function withoutTabs(text: string): string {
   let column = 0;
   return [...text]
@@ -153,7 +153,7 @@ function isBlank(chunk: readonly string[]): boolean {
   return chunk.every((character) => character.trim() === '');
 }
 
-/** Behind the last hyphen that fits, where there is something but hyphens before it; else wherever the room ends. */
+/** After the last hyphen that fits, if anything but hyphens precedes it; else at the end of the line. */
 function cutAt(chunk: readonly string[], room: number): number {
   if (room < 1) return 0;
   const hyphen = chunk.slice(0, room).lastIndexOf('-');

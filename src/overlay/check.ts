@@ -17,21 +17,21 @@ import { alreadyThere, withoutEffect } from './effect.ts';
 import { patchProblems } from './patch-checks.ts';
 import { dateOf, takenIn, type UpstreamEvidence } from './taken-in.ts';
 
-/** What can be said of an overlay, with what it means. */
+/** All kinds of findings about an overlay, with their meaning. */
 export const findingKinds = {
-  'no-description': 'nothing says why it is there',
+  'no-description': 'it has no description',
   'no-metadata': 'it has no category and no upstream status',
-  'unknown-status': 'whether upstream could take it is not known yet',
+  'unknown-status': 'its upstream status is unknown',
   fails: 'it does not apply to the pinned sources',
-  'no-effect': 'it changes nothing, or what it does is upstream already',
+  'no-effect': 'it changes nothing, or upstream already has the change',
   'taken-in': 'the commit or patch that it brings is in the pinned sources',
-  'moved-since': 'upstream has it, and the component has moved since it was written',
-  'update-due': 'upstream has it, but the component has not moved since it was written',
-  'old-backport': 'it is a backport older than asked for',
-  'archive-hash': 'the changed archive has another hash than the project names',
-  'not-applied': 'the patch that it adds is listed, but nothing applies it',
+  'moved-since': 'upstream has it, and the component was updated since it was written',
+  'update-due': 'upstream has it, but the component was not updated since it was written',
+  'old-backport': 'it is a backport older than the limit',
+  'archive-hash': 'the changed archive has a different hash than the project names',
+  'not-applied': 'the patch that it adds is listed but never applied',
   'left-call': 'the patch that it removes is still applied somewhere',
-  unchecked: 'the sources could not be had',
+  unchecked: 'the sources could not be fetched',
 } as const satisfies Record<string, string>;
 
 export type FindingKind = keyof typeof findingKinds;
@@ -39,34 +39,34 @@ export type FindingKind = keyof typeof findingKinds;
 export interface Finding {
   readonly kind: FindingKind;
   readonly component: string;
-  /** The overlay's place among the component's, from 1; undefined where the whole component is meant. */
+  /** The overlay's position in the component's list, from 1; undefined for a finding about the whole component. */
   readonly overlay?: number;
   readonly type?: Overlay['type'];
   readonly origin: Origin;
-  /** What was found. */
+  /** The finding. */
   readonly message: string;
-  /** What to do about it. */
+  /** The advice. */
   readonly advice: string;
 }
 
-/** What an overlay is held against. What is not there is not looked at. */
+/** What an overlay is checked against. Checks whose input is missing are skipped. */
 export interface CheckEvidence extends UpstreamEvidence {
   readonly fetched?: FetchedSources;
-  /** When the overlay came into the project, in seconds since 1970. */
+  /** When the overlay was added to the project, in seconds since 1970. */
   readonly introduced?: (overlay: Overlay) => number | undefined;
 }
 
 export interface CheckOptions {
   /** Seconds since 1970. */
   readonly now: number;
-  /** Backports older than this many days are findings. */
+  /** Backports older than this number of days are findings. */
   readonly olderThanDays?: number;
   readonly tools?: ArchiveTools;
 }
 
 const day = 86_400;
 
-/** Everything that is to say about a component's overlays, in their order. */
+/** All findings about a component's overlays, in their order. */
 export async function checkComponent(
   component: ResolvedComponent,
   evidence: CheckEvidence,
@@ -93,16 +93,12 @@ export async function checkComponent(
 
 type Report = (kind: FindingKind, message: string, advice: string) => void;
 
-/** What the configuration alone tells. */
+/** Findings from the configuration alone. */
 function checkWords(overlay: Overlay, evidence: CheckEvidence, options: CheckOptions, report: Report): void {
   const { description, metadata } = overlay;
-  if (description === '') report('no-description', 'no reason is given', 'add description = "…"');
+  if (description === '') report('no-description', 'it has no reason', 'add description = "…"');
   if (metadata === undefined) {
-    report(
-      'no-metadata',
-      'no category and no upstream status are given',
-      'add metadata = { category, upstream-status }',
-    );
+    report('no-metadata', 'it has no category and no upstream status', 'add metadata = { category, upstream-status }');
     return;
   }
   if (metadata.upstreamStatus === 'unknown') {
@@ -116,27 +112,27 @@ function checkWords(overlay: Overlay, evidence: CheckEvidence, options: CheckOpt
       report(
         'old-backport',
         `this backport is ${age} days old`,
-        'move to an upstream version that has it, and remove it',
+        'update to an upstream version that has the change, and remove the overlay',
       );
     }
   }
 }
 
-/** What became of an overlay: what it did, or why it failed on the sources as the ones before it left them. */
+/** The result of an overlay: its effect, or why it failed on the sources as the ones before it left them. */
 type Outcome =
   | { readonly step: OverlayStep; readonly error?: undefined }
   | { readonly error: WeirError; readonly on: ComponentSources };
 
 interface Applied {
   readonly upstream: ComponentSources;
-  /** With the archives that overlays changed. */
+  /** After the overlays into archives. */
   readonly files: ComponentSources['files'];
   /** By the overlay's number. */
   readonly outcomes: ReadonlyMap<number, Outcome>;
   readonly patches: ReturnType<typeof patchProblems>;
 }
 
-/** Applies the overlays one after the other, past those that fail. */
+/** Applies the overlays one after the other, skipping those that fail. */
 async function applyAll(
   component: ResolvedComponent,
   fetched: FetchedSources,
@@ -163,7 +159,7 @@ async function applyAll(
   return { upstream, files: archives.files, outcomes, patches };
 }
 
-/** What the sources tell: the first of these that holds. */
+/** Findings from the sources: the first that applies. */
 async function checkEffect(
   overlay: Overlay,
   name: string,
@@ -185,31 +181,31 @@ async function checkEffect(
   if (overlay.metadata?.upstreamStatus === 'upstreamed') checkPin(overlay, evidence, report);
 }
 
-/** How the patches of an overlay are applied once all of them have done their work. */
+/** How the patches of an overlay are applied, once all overlays have been applied. */
 function checkPatch(number: number, { unapplied, left }: Applied['patches'], report: Report): void {
   for (const { error } of unapplied.filter((each) => each.number === number)) {
     report('not-applied', [error.message, ...error.details].join('; '), error.hint ?? 'apply it in %prep');
   }
   for (const { message } of left.filter((each) => each.number === number)) {
-    report('left-call', message, 'take the call out with spec-search-replace, or remove the overlay');
+    report('left-call', message, 'remove the call with spec-search-replace, or remove the overlay');
   }
 }
 
-/** For a change that upstream has but the pinned sources, as far as can be told, do not. */
+/** Findings about a change that upstream has and the pinned sources, as far as known, do not. */
 function checkPin(overlay: Overlay, evidence: CheckEvidence, report: Report): void {
   const since = evidence.introduced?.(overlay);
   const pinned = evidence.history?.[0]?.time;
   if (since !== undefined && pinned !== undefined && pinned > since) {
     report(
       'moved-since',
-      `upstream has it, and the component has moved to ${dateOf(pinned)} since it was written on ${dateOf(since)}`,
-      'see whether the sources have it now, and remove it or correct its upstream status',
+      `upstream has it, and the component was updated to ${dateOf(pinned)} since it was written on ${dateOf(since)}`,
+      'check whether the sources have it now, and remove it or correct its upstream status',
     );
   } else {
     report(
       'update-due',
       `upstream has it, the pinned sources${pinned === undefined ? '' : `, from ${dateOf(pinned)},`} do not`,
-      'move the component to an upstream version that has it, and remove it',
+      'update the component to an upstream version that has the change, and remove the overlay',
     );
   }
 }

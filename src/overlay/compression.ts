@@ -3,19 +3,19 @@ import { crc32, gunzip, zstdDecompress } from 'node:zlib';
 import { gzipAsGo } from '../archive/deflate.ts';
 import { WeirError } from '../base/errors.ts';
 
-/** Programs that Node has no codec for. */
+/** Programs for formats that Node cannot decode. */
 export interface ArchiveTools {
-  /** Unpacks xz; asked only when an overlay changes such an archive. */
+  /** Unpacks xz; called only if an overlay changes such an archive. */
   readonly unxz?: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
 
-/** What an archive may unpack to, in bytes; whatever is larger was made to be. */
+/** Limit of an archive's unpacked size, in bytes; larger ones are decompression bombs. */
 const mostBytes = 4 * 2 ** 30;
 
 /**
- * How bytes are compressed, told by how they begin: names of upstream archives are not always right.
+ * The compression of bytes, detected from the first ones: names of upstream archives are not always right.
  * @throws WeirError `not-supported-yet` for other kinds of archives
  */
 export function compressionOf(bytes: Uint8Array, name: string): Compression {
@@ -30,13 +30,13 @@ export function compressionOf(bytes: Uint8Array, name: string): Compression {
     ['a 7z archive', begins(0x37, 0x7a, 0xbc, 0xaf)],
   ].find(([, is]) => is)?.[0];
   if (other === undefined) return 'none';
-  throw new WeirError('not-supported-yet', `${name} is ${other}: overlays can't change those inside`, {
-    hint: 'tar archives can be changed, plain or compressed by gzip, xz or zstd',
+  throw new WeirError('not-supported-yet', `${name} is ${other}, whose files overlays cannot change`, {
+    hint: 'supported are tar archives, plain or compressed by gzip, xz or zstd',
     exit: 2,
   });
 }
 
-/** @throws WeirError `bad-archive`, `not-supported-yet` where xz is needed and no tool was given */
+/** @throws WeirError `bad-archive`, or `not-supported-yet` if xz is needed and no tool was given */
 export async function decompress(
   bytes: Uint8Array,
   compression: Compression,
@@ -45,7 +45,7 @@ export async function decompress(
 ): Promise<Uint8Array> {
   if (compression === 'none') return bytes;
   if (compression === 'xz' && tools.unxz === undefined) {
-    throw new WeirError('not-supported-yet', `${name} is compressed by xz, and there is no toolbox here to unpack it`, {
+    throw new WeirError('not-supported-yet', `${name} is compressed by xz, and no toolbox is available to unpack it`, {
       exit: 2,
     });
   }
@@ -55,13 +55,13 @@ export async function decompress(
     return await unzstd(bytes);
   } catch (error) {
     const said = error instanceof WeirError ? error.details : [error instanceof Error ? error.message : String(error)];
-    // A toolbox that can't be had says nothing about the archive.
+    // A missing toolbox says nothing about the archive.
     if (error instanceof WeirError && error.code !== 'tool-failed') throw error;
-    throw new WeirError('bad-archive', `${name} can't be unpacked`, { details: said, exit: 2, cause: error });
+    throw new WeirError('bad-archive', `${name} cannot be unpacked`, { details: said, exit: 2, cause: error });
   }
 }
 
-/** Every frame: Node's own function stops behind the first, and parallel compressors write many. */
+/** Decodes every frame: Node's own function stops after the first, and parallel compressors write many. */
 async function unzstd(bytes: Uint8Array): Promise<Uint8Array> {
   const frame = promisify<Uint8Array, object, { buffer: Buffer; engine: { bytesWritten: number } }>(
     zstdDecompress as never,
@@ -77,15 +77,15 @@ async function unzstd(bytes: Uint8Array): Promise<Uint8Array> {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-/** Compressed, as far as the bytes of it can be known for good. */
+/** Compresses bytes in a way that never changes. */
 export function compress(bytes: Uint8Array, compression: Compression): Uint8Array {
   return compression === 'gzip' ? gzipAsGo(bytes) : store(bytes, compression);
 }
 
 /**
- * The bytes in the container of a compression, but stored and not compressed: what a compressor makes differs between its
- * versions, and even between processors, and with it the hash of the archive, which is committed and must stay. A source
- * package compresses all that is in it anyway.
+ * Puts bytes into the container of a compression, stored and not compressed. The output of compressors differs between
+ * versions and even between processors, and with it the hash of the archive, which is committed and must not change. A
+ * source package compresses its content anyway.
  */
 export function store(bytes: Uint8Array, compression: Compression): Uint8Array {
   if (compression === 'gzip') return storedGzip(bytes);
@@ -160,7 +160,7 @@ function storedXz(bytes: Uint8Array): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A number in groups of seven bits, the lowest first. */
+/** A number in groups of seven bits, lowest first. */
 function variable(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;

@@ -9,7 +9,7 @@ import { changesBetween } from './explain.ts';
 import { nameMatcher, readEntry } from './files.ts';
 import { readPatch } from './taken-in.ts';
 
-/** For an overlay that failed: what it wanted to bring about, where that is so already. */
+/** For an overlay that failed: why its intended change is already there, if it is. */
 export async function alreadyThere(
   overlay: Overlay,
   sources: ComponentSources,
@@ -23,7 +23,7 @@ export async function alreadyThere(
     return own.equals(await readEntry(entry)) ? `upstream has the same ${overlay.file}` : undefined;
   }
   if (error.code !== 'overlay-no-match') return undefined;
-  // Without the archive, nothing is known of what is in it.
+  // Without the archive, its content is unknown.
   const archive = archiveOf(overlay);
   if (archive !== undefined && !files.has(archive)) return undefined;
   switch (overlay.type) {
@@ -38,13 +38,13 @@ export async function alreadyThere(
       for (const [name, entry] of files) {
         if (entry.kind === 'link' || !matches(name)) continue;
         const { text } = decodeText(await readEntry(entry));
-        if (text.includes(overlay.replacement)) return `its replacement is in ${name} already`;
+        if (text.includes(overlay.replacement)) return `its replacement is already in ${name}`;
       }
       return undefined;
     }
     case 'file-rename': {
       const name = overlay.replacement;
-      return [...files.keys()].some((one) => basename(one) === name) ? `${name} is there already` : undefined;
+      return [...files.keys()].some((one) => basename(one) === name) ? `${name} already exists` : undefined;
     }
     case 'patch-remove': {
       const matches = nameMatcher(overlay.file);
@@ -55,14 +55,14 @@ export async function alreadyThere(
     case 'spec-remove-section':
     case 'spec-remove-subpackage':
     case 'file-remove':
-      return `what it removes is gone: ${[error.message, ...error.details].join('; ')}`;
+      return `what it removes is already gone: ${[error.message, ...error.details].join('; ')}`;
     default:
       return undefined;
   }
 }
 
-/** Nothing is even like it: had upstream changed what was to be deleted, something would be. */
-const nothingToDelete = 'what it deletes is gone';
+/** If upstream had changed the text to delete, something similar would be there. */
+const nothingToDelete = 'what it deletes is already gone';
 
 function scopeText(spec: Spec, scope: { readonly section?: string; readonly package?: string }): string {
   return sectionsOf(spec, scope.section, scope.package)
@@ -75,7 +75,7 @@ function scopeText(spec: Spec, scope: { readonly section?: string; readonly pack
     .join('\n');
 }
 
-/** For an overlay that applied: why it need not have. */
+/** For an overlay that applied: why it was not needed, if so. */
 export async function withoutEffect(step: OverlayStep, name: string): Promise<string | undefined> {
   const { overlay, before, after, inside } = step;
   if (inside === undefined && (await changesBetween(name, before, after)).length === 0) {
@@ -89,14 +89,14 @@ export async function withoutEffect(step: OverlayStep, name: string): Promise<st
       );
       return same === undefined
         ? undefined
-        : `line ${same.line + 1} of the spec has ${same.name}: ${same.value} already`;
+        : `line ${same.line + 1} of the spec already has ${same.name}: ${same.value}`;
     }
     case 'spec-append-lines':
     case 'spec-prepend-lines': {
       const wanted = overlay.lines.flatMap((line) => line.split('\n')).map((line) => line.trim());
       const text = scopeText(before.spec, { ...overlay, package: overlay.package ?? '' });
       const there = overlay.section === undefined ? printSpec(before.spec) : text;
-      return hasLines(there, wanted) ? 'its lines are there already' : undefined;
+      return hasLines(there, wanted) ? 'its lines already exist' : undefined;
     }
     case 'spec-search-replace':
       return addsNone(overlay.replacement, printSpec(before.spec), printSpec(after.spec));
@@ -117,8 +117,8 @@ export async function withoutEffect(step: OverlayStep, name: string): Promise<st
 }
 
 /**
- * Whether a replacement stood in the text before, as often as it does now: a search for `x` that puts `x and y` in its place
- * matches again where that was done already. Where the text got shorter, what was around the replacement went: an effect.
+ * Whether a replacement was in the text before, as often as it is now: a search for `x` that is replaced by `x and y`
+ * matches again where that was already done. If the text got shorter, something around the replacement was removed: an effect.
  */
 function addsNone(replacement: string, before: string, after: string): string | undefined {
   const count = (text: string): number => text.split(replacement).length - 1;
@@ -127,9 +127,9 @@ function addsNone(replacement: string, before: string, after: string): string | 
   return replacementThere;
 }
 
-const replacementThere = 'its replacement is there already';
+const replacementThere = 'its replacement already exists';
 
-/** Whether a text is long enough that its being there says something. */
+/** Whether a text is long enough for its presence to mean something. */
 function tells(text: string): boolean {
   return text.trim().length > 3;
 }
@@ -138,14 +138,14 @@ function words(value: string): string {
   return value.replace(/\s+/g, ' ').trim();
 }
 
-/** Whether a line of a section does not hang on a condition within it. */
+/** Whether a line of a section is outside all conditionals within it. */
 function isCertain(spec: Spec, line: number): boolean {
   const section = spec.sections.find(({ start, end }) => line >= start && line < end);
   const outside = section === undefined || section.header < 0 ? 0 : spec.depths[section.header]!;
   return spec.depths[line]! <= outside;
 }
 
-/** Whether the lines stand in the text, one after the other; blank ones and comments alone say nothing. */
+/** Whether the lines are in the text, consecutively; blank lines and comments alone do not count. */
 function hasLines(text: string, wanted: readonly string[]): boolean {
   if (!wanted.some((line) => line.length > 3 && !line.startsWith('#'))) return false;
   const lines = text.split('\n').map((line) => line.trim());

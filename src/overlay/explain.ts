@@ -14,47 +14,47 @@ import { inheritedFrom } from './inherited.ts';
 import { macrosFileName, type PrepareStep, prepareComponent, type RenderOptions } from './render.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
-/** What a step does to one file. */
+/** The change of a step to one file. */
 export interface FileChange {
   /** Relative to the sources, or to the root of `archive`. */
   readonly path: string;
-  /** The archive that it is in. */
+  /** The archive that contains it. */
   readonly archive?: string;
   readonly change: 'changed' | 'added' | 'removed' | 'renamed';
-  /** The name before it was renamed. */
+  /** The name before renaming. */
   readonly from?: string;
-  /** Unified; empty for a file that is not text, and for one that was renamed only. */
+  /** Unified diff; empty for a file that is not text, and for one that was only renamed. */
   readonly diff: string;
 }
 
-/** One overlay, or what follows from another setting of the component. */
+/** One overlay, or an effect of another setting of the component. */
 export interface ExplainedStep {
   readonly kind: PrepareStep['kind'];
-  /** The overlay's place among the component's, from 1. */
+  /** The overlay's position in the component's list, from 1. */
   readonly number?: number;
   /** Its type. */
   readonly type?: Overlay['type'];
-  /** The reason; for what is no overlay, what is done. May be empty in projects of azldev's. */
+  /** The reason; for a step that is not an overlay, its effect. May be empty in azldev projects. */
   readonly description: string;
   readonly metadata?: OverlayMetadata;
-  /** Where it is written. */
+  /** Where it is defined. */
   readonly origin: Origin;
-  /** What the component has it from, where it is not its own. */
+  /** Where the component inherits it from, if it is not its own. */
   readonly inheritedFrom?: string;
   readonly changes: readonly FileChange[];
 }
 
 export interface Explanation {
   readonly component: string;
-  /** In the order in which they apply. Where one fails, those before it. */
+  /** In the order in which they apply. If one fails, only those before it. */
   readonly steps: readonly ExplainedStep[];
   readonly warnings: readonly string[];
   readonly error?: WeirError;
 }
 
 /**
- * What each overlay, and each other setting that changes a spec, does to upstream's sources. An overlay that fails is
- * `error`, no exception.
+ * The effect of each overlay, and of each other setting that changes a spec, on upstream's sources. A failing overlay is
+ * returned as `error`, not thrown.
  */
 export async function explainComponent(
   component: ResolvedComponent,
@@ -78,12 +78,12 @@ export async function explainComponent(
   }
   const files = new Map<string, string>();
   const steps: ExplainedStep[] = [];
-  // The header is on every rendered spec and differs from nothing.
+  // Every rendered spec has the header, so it is not a difference.
   for (const step of seen) if (step.kind !== 'header') steps.push(await explained(component, step, files));
   return { component: component.name, steps, warnings, ...(error === undefined ? {} : { error }) };
 }
 
-/** Who writes an overlay into an archive wants to see what it does before its hash is known. */
+/** Authors of an overlay into an archive want to see its effect before they know its hash. */
 function withoutOverlaidHashes(component: ResolvedComponent): ResolvedComponent {
   const sourceFiles = component.sourceFiles.map((file) => {
     const { hash: _hash, hashType: _type, ...rest } = file;
@@ -92,7 +92,7 @@ function withoutOverlaidHashes(component: ResolvedComponent): ResolvedComponent 
   return { ...component, sourceFiles };
 }
 
-/** @param files texts of configuration files that were read already */
+/** @param files texts of configuration files that were already read */
 async function explained(
   component: ResolvedComponent,
   step: PrepareStep,
@@ -107,7 +107,7 @@ async function explained(
   if (inside !== undefined) changes.push(...(await treeChanges(inside.before, inside.after, inside.archive)));
   let text = files.get(origin.file);
   if (text === undefined) {
-    // Without its file the overlay is still explained.
+    // If its file is missing, the overlay is still explained.
     text = await readFile(origin.file, 'utf8').catch(() => '');
     files.set(origin.file, text);
   }
@@ -131,7 +131,7 @@ function settingWords(component: ResolvedComponent, step: Exclude<PrepareStep, {
   return before === after ? 'release number and changelog' : `release ${before ?? 'none'} becomes ${after ?? 'none'}`;
 }
 
-/** What differs between two states of a component's sources, the spec first, then files by name. */
+/** The differences between two states of a component's sources, the spec first, then files by name. */
 export async function changesBetween(
   name: string,
   before: ComponentSources,
@@ -147,7 +147,7 @@ export async function changesBetween(
   return changes;
 }
 
-/** Entries are compared by identity: an edit makes new ones of those that it changes, and of no others. */
+/** Entries are compared by identity: an edit creates new ones for changed files only. */
 async function treeChanges(before: SourceTree, after: SourceTree, archive?: string): Promise<FileChange[]> {
   const changes: FileChange[] = [];
   const add = (change: Omit<FileChange, 'archive'>): void => {
@@ -182,7 +182,7 @@ async function diffOf(
   return old === undefined || fresh === undefined ? '' : unifiedDiff(old, fresh, [from, to]);
 }
 
-/** The text of a file; undefined where it is none. */
+/** The text of a file; undefined if it is not text. */
 async function textOf(entry: SourceEntry | undefined): Promise<string | undefined> {
   if (entry === undefined) return '';
   if (entry.kind === 'link') return undefined;

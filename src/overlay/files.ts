@@ -7,13 +7,13 @@ import { asStored, decodeText, encodeText, lineEnd, splitLines } from '../spec/l
 import { nearestLine } from './nearest.ts';
 import { compileReplacer, patternWords } from './regex.ts';
 
-/** A file of a component: on disk as it came, or bytes that Weir made. Links are listed but never followed. */
+/** A file of a component: an unchanged one on disk, or bytes that Weir made. Links are listed but never followed. */
 export type SourceEntry =
   | { readonly kind: 'disk'; readonly path: string; readonly executable: boolean }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly executable: boolean }
   | { readonly kind: 'link' };
 
-/** The files of a component by their path relative to its folder, `/` between parts. Edits make new maps. */
+/** The files of a component by their path relative to its folder, with `/` between parts. Edits return new maps. */
 export type SourceTree = ReadonlyMap<string, SourceEntry>;
 
 /** Lists a folder without reading contents; `.git` is left out. */
@@ -58,13 +58,13 @@ function noFile(message: string, tree: SourceTree, wanted: string): WeirError {
   });
 }
 
-/** Says which file a glob is like. One can have the glob's own text as its name, and is not matched for that very reason. */
+/** A hint about a similar file. A file may have the glob's own text as its name, and does not match for that very reason. */
 export function nearFile(near: string, glob: string): string {
   if (near !== glob) return `closest: ${near}`;
-  return `a file has this very name, but it is read as a glob: put a backslash before each of * ? [ ] { } to mean the file`;
+  return `a file has this name, but the name is read as a glob: escape each of * ? [ ] { } with a backslash to match the file`;
 }
 
-/** A file that is likely the wanted one in another folder. */
+/** A file that is probably the intended one, in another folder. */
 function nearByBaseName(wanted: string, names: Iterable<string>): string | undefined {
   const base = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
   const all = [...names];
@@ -72,30 +72,30 @@ function nearByBaseName(wanted: string, names: Iterable<string>): string | undef
   return all.find((name) => base(name) === near);
 }
 
-/** A test of names against a glob of an overlay, which may begin with `./`. @throws WeirError `invalid-glob` */
+/** A test of names against an overlay's glob, which may begin with `./`. @throws WeirError `invalid-glob` */
 export function nameMatcher(glob: string): Matcher {
   return compileGlob(glob.replace(/^(\.\/)+/, ''));
 }
 
-/** A name for a new file, made sure to stay inside of the sources and not to be a spec. */
+/** Checks the name of a new file: it must stay inside the sources and not be a spec. */
 export function checkedName(name: string): string {
   const parts = name.split('/');
   if (name === '' || name.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    throw invalid(`${JSON.stringify(name)} is not a file name inside of the sources`);
+    throw invalid(`${JSON.stringify(name)} is not a file name inside the sources`);
   }
-  if (parts.includes('.git')) throw invalid(`${name} is git's own`);
+  if (parts.includes('.git')) throw invalid(`${name} belongs to git`);
   if (name.endsWith('.spec')) throw invalid(`${name} is a spec`);
   return name;
 }
 
 /**
- * Names of files that a glob matches: no spec, nothing of git's.
- * @param holder what the tree is of, for messages
- * @param links whether links are matched too, as what they are
+ * Names of files that a glob matches, without specs and git's own files.
+ * @param holder of the tree, for messages
+ * @param links whether links are matched too
  * @throws WeirError `overlay-no-match`, `overlay-invalid`, `invalid-glob`
  */
 function matchFiles(tree: SourceTree, glob: string, holder = 'the sources', links = false): string[] {
-  if (glob.endsWith('.spec')) throw invalid(`${glob} is about specs`);
+  if (glob.endsWith('.spec')) throw invalid(`${glob} matches specs`);
   const matches = nameMatcher(glob);
   const all = [...tree].filter(([name]) => matches(name));
   const barred = (name: string, entry: SourceEntry): string | undefined =>
@@ -104,7 +104,7 @@ function matchFiles(tree: SourceTree, glob: string, holder = 'the sources', link
   if (found.length > 0) return found;
   const first = all[0];
   if (first === undefined) throw noFile(`no file of ${holder} matches ${glob}`, tree, glob);
-  throw invalid(`${first[0]} is ${barred(...first)}: a file overlay leaves it`);
+  throw invalid(`${first[0]} is ${barred(...first)}, which a file overlay cannot change`);
 }
 
 function barredEntry(name: string, entry: SourceEntry): string | undefined {
@@ -113,15 +113,15 @@ function barredEntry(name: string, entry: SourceEntry): string | undefined {
 
 function barredName(name: string): string | undefined {
   if (name.endsWith('.spec')) return 'a spec';
-  return name.split('/').includes('.git') ? "git's own" : undefined;
+  return name.split('/').includes('.git') ? "one of git's own files" : undefined;
 }
 
-/** Adds a file; a file of that name must not be there. */
+/** Adds a file; no file of that name may exist. */
 export function addFile(tree: SourceTree, name: string, bytes: Uint8Array, executable = false): SourceTree {
   checkedName(name);
   for (const other of tree.keys()) {
     if (other === name || other.startsWith(`${name}/`) || name.startsWith(`${other}/`)) {
-      throw new WeirError('overlay-exists', `the sources have ${other} already`, {
+      throw new WeirError('overlay-exists', `the sources already have ${other}`, {
         hint: 'change it with file-search-replace, or remove it first with file-remove',
         exit: 2,
       });
@@ -130,7 +130,7 @@ export function addFile(tree: SourceTree, name: string, bytes: Uint8Array, execu
   return new Map(tree).set(name, { kind: 'bytes', bytes, executable });
 }
 
-/** @param links whether links go too, as inside of an archive: they are no more than entries there, and never followed */
+/** @param links whether links are removed too, as inside an archive: there they are only entries, and never followed */
 export function removeFiles(
   tree: SourceTree,
   glob: string,
@@ -143,7 +143,7 @@ export function removeFiles(
   return { tree: result, names };
 }
 
-/** Renames the one file that the glob matches, in its folder. */
+/** Renames the one file that the glob matches, within its folder. */
 export function renameFile(
   tree: SourceTree,
   glob: string,
@@ -161,7 +161,7 @@ export function renameFile(
   const target = checkedName(name.slice(0, name.lastIndexOf('/') + 1) + newName);
   const there = [...tree.keys()].find((other) => other === target || other.startsWith(`${target}/`));
   if (there !== undefined) {
-    throw new WeirError('overlay-exists', `the sources have ${there} already`, {
+    throw new WeirError('overlay-exists', `the sources already have ${there}`, {
       hint: 'remove it first with file-remove, or choose another name',
       exit: 2,
     });
@@ -172,7 +172,7 @@ export function renameFile(
   return { tree: result, names: [name, target] };
 }
 
-/** Replaces in each matching file, over its whole text; at least one must change. */
+/** Replaces in the whole text of each matching file; at least one must change. */
 export async function searchReplaceFiles(
   tree: SourceTree,
   glob: string,
@@ -218,7 +218,7 @@ export async function searchReplaceFiles(
   return { tree: result, names };
 }
 
-/** Puts lines at the top of each matching file. */
+/** Inserts lines at the top of each matching file. */
 export async function prependToFiles(
   tree: SourceTree,
   glob: string,

@@ -3,7 +3,7 @@ import type { Origin } from '../toml/place.ts';
 const header = /^\s*\[{1,2}\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*\]{1,2}\s*(?:#.*)?$/;
 
 /**
- * What hands an overlay down to a component, in words; undefined where it is the component's own, or of an overlay file.
+ * Where a component inherits an overlay from, as a phrase; undefined if it is the component's own, or of an overlay file.
  * @param text of the file that the origin is in
  */
 export function inheritedFrom(text: string, origin: Pick<Origin, 'line'>): string | undefined {

@@ -2,17 +2,17 @@ import { expansions, macroChoices } from '../spec/choices.ts';
 import type { Spec } from '../spec/parse.ts';
 import { fileNameOf, patches, sources } from '../spec/query.ts';
 
-/** `Patch 0: x` too, which rpm takes for a tag although it has a blank in it. */
+/** Also `Patch 0: x`, which rpm accepts as a tag although it contains a blank. */
 const written = /^\s*(?:source|patch)\s*\d*\s*:\s*(\S.*)$/i;
-/** What lua, a macro or a shell is to make a tag of: `Patch%u: …`, `Source%{n}:`. */
+/** Tags that Lua, a macro or a shell generates: `Patch%u: …`, `Source%{n}:`. */
 const made = /(?:source|patch)[^\s:;,]{0,20}:(?!\/\/)/i;
 const included = /^\s*%(?:include\s+|\{load:\s*)([^}\s]+(?:\}[^}\s]+)?\}?)/;
 
 /**
- * Names of the files that a spec lists as sources and patches, includes or loads, with those that included files list. Undefined
- * where the text alone does not tell all of them: a name with a macro that the spec does not define, tags that are made,
- * a file to include that is not there.
- * @param textOf the content of a file beside the spec, undefined where there is none
+ * Names of the files that a spec lists as sources and patches, includes or loads, with those that included files list.
+ * Undefined if the text does not determine all of them: a name with a macro that the spec does not define, generated tags, a
+ * missing file to include.
+ * @param textOf the content of a file beside the spec, undefined if there is none
  */
 export async function listedNames(
   spec: Spec,
@@ -20,7 +20,7 @@ export async function listedNames(
 ): Promise<Set<string> | undefined> {
   const macros = macroChoices(spec);
   const names = new Set<string>();
-  // Of every branch: which one is taken, only rpm and the distribution's macros know.
+  // From all branches: only rpm and the distribution's macros know which one is taken.
   const add = (value: string): readonly string[] | undefined => {
     const found = (expansions(value, macros) ?? []).map(fileNameOf).filter((name) => !name.includes('%'));
     if (found.length === 0) return undefined;
@@ -30,7 +30,7 @@ export async function listedNames(
   for (const { value } of [...sources(spec), ...patches(spec)]) if (add(value) === undefined) return undefined;
   const numbered = new Map(sources(spec).map((source) => [source.number, source.value]));
 
-  /** Whether the lines tell all that they list. @param tags whether tags can stand in them */
+  /** Whether the lines name everything that they list. @param tags whether tags can be in them */
   const scan = async (lines: readonly string[], tags: boolean, depth = 0): Promise<boolean> => {
     for (const line of lines) {
       if (/^\s*(?:#|%dnl\b)/.test(line)) continue;
@@ -46,7 +46,7 @@ export async function listedNames(
       }
       const number = /^%\{?(?:SOURCE|S:)(\d+)\}?$/.exec(path)?.[1];
       const plain = number === undefined ? path.replace(/%\{?_sourcedir\}?\//, '').replace(/\}$/, '') : undefined;
-      // A file of the system's lists none of the component's.
+      // A system file lists none of the component's files.
       if (plain?.startsWith('/')) continue;
       const found = add(plain ?? numbered.get(Number(number)) ?? path);
       const texts = await Promise.all((found ?? []).map(textOf));

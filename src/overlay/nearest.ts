@@ -1,13 +1,13 @@
 import { closest } from '../base/errors.ts';
 
-/** A line that is like what was looked for. */
+/** A line similar to the one that was searched. */
 export interface NearLine {
-  /** 1-based */
+  /** 1-based. */
   readonly line: number;
   readonly text: string;
 }
 
-/** The line most like `wanted`, by shared runs of three characters; undefined where none is like it. */
+/** The line most similar to `wanted`, by shared runs of three characters; undefined if none is similar. */
 export function nearestLine(wanted: string, lines: Iterable<readonly [number, string]>): NearLine | undefined {
   const parts = trigrams(wanted);
   if (parts.size === 0) return undefined;
@@ -34,7 +34,7 @@ function trigrams(text: string): Set<string> {
   return found;
 }
 
-/** The name nearest to `wanted`; undefined where none is near. Long ones are left out: comparing takes their product. */
+/** The name nearest to `wanted`; undefined if none is near. Long names are skipped: comparing takes time of their product. */
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
   if (wanted.length > 200) return undefined;
   return closest(

@@ -11,28 +11,28 @@ import {
 } from '../spec/patch-uses.ts';
 import { nameMatcher } from './files.ts';
 
-/** Something that is wrong with how a patch is applied, once all overlays have done their work. */
+/** A problem with how a patch is applied, after all overlays. */
 export interface PatchProblem {
-  /** The overlay's place among the component's, from 1. */
+  /** The overlay's position in the component's list, from 1. */
   readonly number: number;
   readonly overlay: Overlay;
 }
 
-/** An overlay whose patch nothing applies. */
+/** An overlay whose patch is never applied. */
 export interface UnappliedPatch extends PatchProblem {
   readonly error: WeirError;
 }
 
-/** A place that still takes a patch which an overlay removed. */
+/** A place that still applies a patch which an overlay removed. */
 export interface LeftCall extends PatchProblem {
   readonly message: string;
 }
 
 /**
- * Looks at how the spec applies the patches that overlays added, and whether it still applies those that they removed. Only
- * what the text tells for sure is told.
+ * Checks how the spec applies the patches that overlays added, and whether it still applies those that they removed.
+ * Reports only what the text makes certain.
  * @param before the spec without the overlays @param after the spec with all of them
- * @param applied the overlays that did their work
+ * @param applied the overlays that succeeded
  */
 export function patchProblems(
   before: Spec,
@@ -48,7 +48,7 @@ export function patchProblems(
   for (const { number, overlay } of about) {
     if (overlay.type === 'patch-add') {
       const patch = listed.find(({ name }) => name === overlay.file);
-      // `.nopatch` says of a CVE that there is nothing to apply.
+      // `.nopatch` marks a CVE that needs no patch.
       if (patch === undefined || patch.name.endsWith('.nopatch')) continue;
       if (isApplied(uses, after, patch) !== false) continue;
       unapplied.push({ number, overlay, error: unappliedError(patch, uses) });
@@ -67,11 +67,11 @@ function unappliedError({ number, name }: NamedPatch, { uses }: PatchUses): Weir
   const known = [...new Set(uses.map(({ call }) => `it has ${call}`))];
   return new WeirError(
     'patch-not-applied',
-    `the patch is listed as Patch${number} (${name}), but nothing in the spec applies it`,
+    `the patch is listed as Patch${number} (${name}), but the spec never applies it`,
     {
       details: known.slice(0, 8),
-      hint: `a second overlay can: spec-append-lines to %prep with "%patch -P ${number} -p1"${
-        uses.some(({ call }) => call.startsWith('%autopatch')) ? ', or let %autopatch take its number' : ''
+      hint: `add a second overlay: spec-append-lines to %prep with "%patch -P ${number} -p1"${
+        uses.some(({ call }) => call.startsWith('%autopatch')) ? ', or include its number in %autopatch' : ''
       }`,
       exit: 2,
     },
@@ -85,5 +85,5 @@ function leftCalls(gone: NamedPatch, { uses }: PatchUses, spec: Spec, listed: re
   for (const { line, from, to } of uses) if (!taken && from === to && from === gone.number) lines.add(line);
   return [...lines]
     .sort((a, b) => a - b)
-    .map((line) => `line ${line + 1} of the spec still applies patch ${gone.number} (${gone.name}), which is gone`);
+    .map((line) => `line ${line + 1} of the spec still applies patch ${gone.number} (${gone.name}), which was removed`);
 }

@@ -4,12 +4,12 @@ import { run } from '../base/process.ts';
 import { decodeText } from '../spec/lines.ts';
 import { readEntry, type SourceTree } from './files.ts';
 
-/** How many leading parts of the names in patches are left out; as with patch's `-p`. */
+/** How many leading parts of the names in patches are dropped, like patch's `-p`. */
 const strips = [1, 0, 2] as const;
 
 /**
- * Whether files have the change of a patch already: whether it could be taken back from them, its context unchanged.
- * @param scratch an existing folder, for copies of the files that the patch is about
+ * Whether files already contain the change of a patch: whether it can be reversed, its context unchanged.
+ * @param scratch an existing folder, for copies of the files that the patch changes
  */
 export async function isPatched(files: SourceTree, patch: Uint8Array, scratch: string): Promise<boolean> {
   const names = [...decodeText(patch).text.matchAll(/^(?:---|\+\+\+) ([^\t\n\r]+)/gm)].map((match) => match[1]!);
@@ -28,7 +28,7 @@ export async function isPatched(files: SourceTree, patch: Uint8Array, scratch: s
     const { code } = await run(['git', 'apply', '--reverse', '--check', '--whitespace=nowarn', `-p${strip}`, '-'], {
       cwd: dir,
       input: patch,
-      // Else a repository around the folder would have a say.
+      // Otherwise a repository around the folder would affect git.
       env: { PATH: process.env.PATH ?? '', GIT_CEILING_DIRECTORIES: scratch, LC_ALL: 'C' },
     });
     if (code === 0) return true;

@@ -6,10 +6,10 @@ import { asStored, decodeBytes, type Encoding } from '../spec/lines.ts';
 export type Replacer = (text: string) => string;
 
 /**
- * Compiles an RE2 pattern (https://github.com/google/re2/wiki/Syntax): time linear in the text, no look-around and no
- * back-references. `^` and `$` are the ends of the whole text without `(?m)`. `$1` in the replacement is plain text.
- * @param encoding of the texts: in one that is held byte by byte a character is still a character, and a byte that is none
- *   is U+FFFD, as Go's regexp has it
+ * Compiles an RE2 pattern (https://github.com/google/re2/wiki/Syntax): linear time in the text, no lookaround and no
+ * backreferences. `^` and `$` are the ends of the whole text without `(?m)`. `$1` in the replacement is plain text.
+ * @param encoding of the texts: in one that is held byte by byte, UTF-8 sequences are characters, and any other byte is
+ *   U+FFFD, as in Go's regexp
  * @throws WeirError `bad-regex`
  */
 export function compileReplacer(regex: string, replacement: string, encoding: Encoding = 'utf-8'): Replacer {
@@ -34,7 +34,7 @@ export function compileReplacer(regex: string, replacement: string, encoding: En
     let taken = 0;
     while (matcher.find()) {
       const start = matcher.start();
-      // As Go's regexp, which azldev uses: an empty match right behind another one is none.
+      // As in Go's regexp, which azldev uses: an empty match directly after another match does not count.
       if (matcher.end() === start && start === end && start > 0) continue;
       result += text.slice(taken, at(start)) + replaced;
       end = matcher.end();
@@ -46,13 +46,13 @@ export function compileReplacer(regex: string, replacement: string, encoding: En
 
 function whatIsMissing(regex: string): string {
   if (/\(\?<?[=!]/.test(regex))
-    return 'RE2 has no look-around: match what is around too, and put it into the replacement';
-  if (/\\[1-9]|\\k<|\(\?P=/.test(regex)) return 'RE2 has no back-references: write out what the group matches';
-  if (/\(\?>|[*+?}]\+/.test(regex)) return 'RE2 has no atomic groups and no possessive quantifiers, and needs none';
-  return 'the syntax is that of https://github.com/google/re2/wiki/Syntax';
+    return 'RE2 has no lookaround: match the text around too, and repeat it in the replacement';
+  if (/\\[1-9]|\\k<|\(\?P=/.test(regex)) return 'RE2 has no backreferences: write out what the group matches';
+  if (/\(\?>|[*+?}]\+/.test(regex)) return 'RE2 has no atomic groups and no possessive quantifiers: use plain ones';
+  return 'see https://github.com/google/re2/wiki/Syntax';
 }
 
-/** The text of a pattern without its operators, to look for what the author may have meant. */
+/** A pattern's literal text, for finding similar lines. */
 export function patternWords(regex: string): string {
   return regex
     .replace(/\\[pP]\{[^}]*\}|\\[pP].|\[\^?\]?[^\]]*\]|\(\?(?:P?<\w+>|[imsU-]*[:)])/g, ' ')

@@ -13,17 +13,19 @@ import {
   magicComments,
   withoutMacros,
 } from './changelog.ts';
-import { appendLines, prependLines, replaceLines, updateTag } from './spec-edits.ts';
+import { replaceLines } from './line-edits.ts';
 import { type SpecFacts, specFacts } from './spec-facts.ts';
+import { updateTag } from './tag-edits.ts';
+import { appendLines, prependLines } from './text-edits.ts';
 import { evrOf, type ProjectChange, type UpstreamRelease, upstreamRelease } from './upstream-history.ts';
 
-/** What release numbers and changelogs are made of. */
+/** The inputs of release numbers and changelogs. */
 export interface ReleaseHistory {
   /** Commits of the project that changed the component, newest first. */
   readonly commits: readonly ProjectChange[];
-  /** What upstream's git says, with the project's commits among its own; where upstream has one and it is asked for. */
+  /** The release and changelog by upstream's git merged with the project's commits, if upstream has git and the spec needs it. */
   readonly upstream?: UpstreamRelease;
-  /** Changelog entries from before, as dist-git's `changelog` file has them. */
+  /** Earlier changelog entries, from dist-git's `changelog` file. */
   readonly changelog?: string;
 }
 
@@ -36,18 +38,18 @@ export function usesAutorelease(release: string): boolean {
   return autorelease.test(release);
 }
 
-/** Whether a Release is rpmautospec's macro, by itself or through macros of the spec, in any branch. */
+/** Whether a Release is rpmautospec's macro, directly or through macros of the spec, in any branch. */
 function callsAutorelease(release: string, spec: Spec): boolean {
   return usesAutorelease(release) || (expansions(release, macroChoices(spec)) ?? []).some(usesAutorelease);
 }
 
-/** What of rpmautospec a spec uses. One that rpmautospec has been over already, which defines the macro, uses nothing. */
+/** The parts of rpmautospec that a spec uses. A spec that rpmautospec already processed, which defines the macro, uses none. */
 function features(spec: Spec): { readonly autorelease: boolean; readonly autochangelog: boolean } {
   const text = printSpec(spec);
   const uses = autorelease.test(text.replace(/^\s*(#|%dnl).*$/gm, ''));
   const changelogs = sectionsOf(spec, '%changelog', undefined);
   const lines = changelogs.flatMap(({ start, end }) => spec.lines.slice(start, end));
-  // A spec that leaves the number to rpmautospec and has no changelog at all leaves that to it too.
+  // A spec that leaves the number to rpmautospec and has no changelog leaves that to it too.
   const wants = lines.some(({ text: line }) => autochangelog.test(line)) || (uses && changelogs.length === 0);
   return {
     autorelease: uses && !/^\s*%(?:define|global)\s+autorelease\s*\(/m.test(text),
@@ -56,7 +58,7 @@ function features(spec: Spec): { readonly autorelease: boolean; readonly autocha
 }
 
 /**
- * The history that a spec's release number and changelog need; upstream's git is only read where the spec asks for it.
+ * The history needed for a spec's release number and changelog; upstream's git is only read if the spec needs it.
  * @param changelog the `changelog` file after overlays
  * @throws WeirError `git-failed`, `offline`
  */
@@ -85,11 +87,11 @@ export async function releaseHistory(
 }
 
 /**
- * Gives a spec its release number. `static`: the number is raised by the project's commits, and its changelog says by which.
- * `auto`: what the spec's Release asks for. `autorelease` and `manual`: it is raised by nobody. Where the spec uses
+ * Sets a spec's release number. `static`: the project's commits raise the number, and the changelog lists them.
+ * `auto`: as the spec's Release requires. `autorelease` and `manual`: the number is not raised. If the spec uses
  * `%autorelease`, the macro is defined so that it counts upstream's and the project's commits, and `%autochangelog` is
- * written out, as without rpmautospec nobody else does.
- * @throws WeirError `release-form` where the Release can't be raised
+ * expanded, because nothing else does that without rpmautospec.
+ * @throws WeirError `release-form` if the Release cannot be raised
  */
 export function applyRelease(spec: Spec, component: ResolvedComponent, history: ReleaseHistory): Spec {
   const { calculation } = component.release;
@@ -110,7 +112,7 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
   const facts = uses.autorelease || uses.autochangelog ? specFacts(printSpec(spec)) : undefined;
   if (uses.autochangelog) result = writeChangelog(result, facts!, history);
   if (uses.autorelease) {
-    // Where upstream has no git, what it has is one commit.
+    // If upstream has no git, its content counts as one commit.
     const number = history.upstream?.number ?? 1 + history.commits.length;
     result = prependLines(result, [autoreleaseMacro(number)], {});
   }
@@ -121,11 +123,15 @@ function raise(spec: Spec, component: ResolvedComponent, release: string, change
   if (changes.length === 0) return spec;
   const match = staticRelease.exec(release);
   if (match === null || tags(spec, { name: 'Release', package: '' }).length > 1) {
-    throw new WeirError('release-form', `the Release of ${component.name}, ${release}, can't be raised by itself`, {
-      where: { component: component.name, file: component.origin.file, line: component.origin.line },
-      hint: 'set release.calculation = "manual", and the Release by a spec-set-tag overlay',
-      exit: 2,
-    });
+    throw new WeirError(
+      'release-form',
+      `the Release of ${component.name}, ${release}, cannot be raised automatically`,
+      {
+        where: { component: component.name, file: component.origin.file, line: component.origin.line },
+        hint: 'set release.calculation = "manual", and the Release by a spec-set-tag overlay',
+        exit: 2,
+      },
+    );
   }
   const before = BigInt(match[1]!);
   const raised = updateTag(spec, 'Release', `${before + BigInt(changes.length)}${match[2] ?? ''}`);
@@ -140,7 +146,7 @@ function autoreleaseMacro(number: number): string {
   );
 }
 
-/** Entries of the project's commits, newest first; none is older than what is below them. */
+/** Entries of the project's commits, newest first; none is older than those below it. */
 function entriesOf(
   changes: readonly ProjectChange[],
   notBefore: number,
@@ -163,7 +169,7 @@ function entriesOf(
   return entries.reverse();
 }
 
-/** Puts an entry for each raise on top of a changelog that is written by hand; where there is none, none is begun. */
+/** Adds an entry for each raise to the top of a handwritten changelog; without a changelog, none is started. */
 function addEntries(spec: Spec, facts: SpecFacts, before: bigint, changes: readonly ProjectChange[]): Spec {
   const [section] = sectionsOf(spec, '%changelog', undefined);
   if (section === undefined) return spec;
@@ -182,7 +188,7 @@ function toLines(text: string): string[] {
   return text.split('\n');
 }
 
-/** `%autochangelog` as the entries of commits. */
+/** Expands `%autochangelog` to the entries of commits. */
 function writeChangelog(spec: Spec, facts: SpecFacts, history: ReleaseHistory): Spec {
   const text = (history.upstream?.changelog ?? ownChangelog(facts, history)).join('\n\n');
   const lines = text === '' ? [] : toLines(text);
@@ -197,7 +203,7 @@ function writeChangelog(spec: Spec, facts: SpecFacts, history: ReleaseHistory): 
   return result;
 }
 
-/** Where upstream has no git: the project's commits, then the `changelog` file. */
+/** If upstream has no git: the project's commits, then the `changelog` file. */
 function ownChangelog(facts: SpecFacts, { commits, changelog = '' }: ReleaseHistory): string[] {
   const before = changelog.trim();
   const entries = entriesOf(commits, entryTime(before) ?? Number.NEGATIVE_INFINITY, (nth) => evrOf(facts, 1 + nth));

@@ -2,17 +2,17 @@ import { WeirError } from '../base/errors.ts';
 import { countBrackets, type OpenBrackets, parseLines, type Section, type Spec } from '../spec/parse.ts';
 import { imbalances } from '../spec/query.ts';
 
-// Which section a line belongs to can depend on conditions: what follows an %endif is in one section or another. So
-// every line gets the set of owners that it can have, as two bits: one of the sections to remove, or another one.
+// Which section a line belongs to can depend on conditions: the lines after an %endif can be in one section or another. So
+// every line gets the set of its possible owners, as two bits: a section to remove, or another one.
 const removedOwner = 1;
 const otherOwner = 2;
 
 /**
- * Removes sections with all that can be in them only. Conditionals around stay, even empty; those of a section's own go
- * with it; so do macros that only it uses. Branches may hold different sections, and a section may go on behind a
- * branch that holds another: each line is looked at under every condition.
- * @throws WeirError `overlay-interleaved` where a line is in a removed section under one condition and elsewhere under
- * another, or where conditionals have no end
+ * Removes sections with all that only they can contain. Conditionals around them stay, even if empty; those inside a section
+ * are removed with it, and so are macros that only it uses. Branches may hold different sections, and a section may continue
+ * after a branch that holds another: each line is evaluated under every condition.
+ * @throws WeirError `overlay-interleaved` if a line is in a removed section under one condition and elsewhere under
+ * another, or if conditionals are not closed
  */
 export function removeSections(spec: Spec, sections: readonly Section[]): Spec {
   const broken = imbalances(spec)[0];
@@ -20,7 +20,7 @@ export function removeSections(spec: Spec, sections: readonly Section[]): Spec {
     throw interleaved(
       spec,
       broken.line,
-      `sections cannot be removed where conditionals do not match: ${broken.problem}`,
+      `cannot remove sections of a spec with unbalanced conditionals: ${broken.problem}`,
     );
   }
   const wrappers = braceWrappers(spec);
@@ -42,13 +42,13 @@ function interleaved(spec: Spec, line: number, message: string): WeirError {
   });
 }
 
-/** `%{?x:` and `}` on lines of their own: a conditional as well. */
+/** `%{?x:` and `}` on separate lines, which form a conditional too. */
 interface Wrapper {
   readonly open: number;
   readonly close: number;
 }
 
-/** By each of their two lines. */
+/** Keyed by each of their two lines. */
 function braceWrappers(spec: Spec): ReadonlyMap<number, Wrapper> {
   const found = new Map<number, Wrapper>();
   for (let line = 0; line < spec.lines.length; line++) {
@@ -78,8 +78,8 @@ function lineOwners(spec: Spec, removed: ReadonlySet<Section>, wrappers: Readonl
       owner = removed.has(last) ? removedOwner : otherOwner;
       owners[line] = removed.has(first) ? removedOwner : otherOwner;
       if (last.maker !== undefined) {
-        // A macro that may make no section leaves what follows to the one before. So do those for ldconfig, which is
-        // the whole of their scriptlets (-p): in practice they expand to nothing.
+        // After a macro that may generate no section, the lines may belong to the section before it. This includes ldconfig's macros,
+        // whose scriptlets have no body (-p): in practice they expand to nothing.
         if (/(^|\s)-p\s/.test(last.arguments)) owner = before;
         else if (!last.maker.certain) owner |= before;
       }
@@ -97,7 +97,7 @@ function lineOwners(spec: Spec, removed: ReadonlySet<Section>, wrappers: Readonl
       current.wrapper !== wrapper &&
       (role === 'branch' || role === 'endif' || wrapper)
     ) {
-      throw interleaved(spec, line, 'a conditional and a macro in braces cut each other');
+      throw interleaved(spec, line, 'a conditional and a macro in braces overlap');
     } else if (role === 'branch' && current !== undefined) {
       current.ends |= owner;
       current.complete ||= /^\s*%else(?![A-Za-z0-9_])/.test(spec.lines[line]!.text);
@@ -115,7 +115,7 @@ function lineOwners(spec: Spec, removed: ReadonlySet<Section>, wrappers: Readonl
 const definePattern =
   /^\s*%(?:\{[?!]+\w+\s*:\s*%)?(?:global|define|undefine|bcond|bcond_with|bcond_without)(?![A-Za-z0-9_])/;
 
-/** Lines that go, without those of conditionals: 1 where one goes. */
+/** Lines to remove, without those of conditionals: 1 for a line to remove. */
 function plainLines(spec: Spec, owners: Uint8Array, wrappers: ReadonlyMap<number, unknown>): Uint8Array {
   const gone = new Uint8Array(spec.lines.length);
   let inDefine = false;
@@ -126,8 +126,8 @@ function plainLines(spec: Spec, owners: Uint8Array, wrappers: ReadonlyMap<number
     if (owners[line] === removedOwner) {
       gone[line] = 1;
     } else if ((owners[line]! & removedOwner) !== 0 && (role === 'text' || role === 'tag') && !inDefine) {
-      // A macro that is set there may stay there: it expands to nothing, whatever section it then is in.
-      throw interleaved(spec, line, 'whether this line is of the section depends on a conditional before it');
+      // A macro definition may stay: it expands to nothing, whatever section it is in then.
+      throw interleaved(spec, line, 'whether this line belongs to the section depends on a conditional before it');
     }
   }
   return gone;
@@ -142,8 +142,8 @@ const settingPattern = /^\s*%(?:\{[?!]+\w+\s*:\s*%)?(global|define|bcond|bcond_w
 const usePatterns = [/(?:%[{[(]?[?!]*|[?!]|macros\.)([A-Za-z_]\w*)/g, /\bwith(?:out)?[ _]([A-Za-z_]\w*)/g];
 
 /**
- * Keeps what sets a macro that is used in lines that stay, and the macros that such a one uses itself: without them the
- * rest would break. Names that begin with `_` are settings of rpm's own and count as used.
+ * Keeps definitions of macros that remaining lines use, and of the macros that those use: without them the rest would
+ * break. Names that begin with `_` are rpm's own settings and count as used.
  */
 function keepDefines(spec: Spec, gone: Uint8Array): void {
   const sets = new Map<string, number[]>();
@@ -176,14 +176,14 @@ function keepDefines(spec: Spec, gone: Uint8Array): void {
   }
 }
 
-/** A conditional that began in a removed section goes where nothing in it stays. */
+/** Removes a conditional that began in a removed section if nothing in it stays. */
 function removeConditionals(
   spec: Spec,
   owners: Uint8Array,
   wrappers: ReadonlyMap<number, Wrapper>,
   gone: Uint8Array,
 ): void {
-  // stays[i]: lines before i that stay, without those of conditionals.
+  // stays[i]: number of lines before i that stay, without those of conditionals.
   const stays = new Uint32Array(spec.lines.length + 1);
   for (let line = 0; line < spec.lines.length; line++) {
     const counts = gone[line] !== 1 && !isConditional(spec, line) && !wrappers.has(line);
@@ -198,13 +198,13 @@ function removeConditionals(
     if (owners[first] !== removedOwner || stays[last] !== stays[first]) continue;
     for (const part of parts) {
       gone[part] = 1;
-      // An expression may go over several lines.
+      // An expression may span several lines.
       for (let line = part; spec.lines[line]!.text.endsWith('\\') && spec.joined[line + 1] === true; ) gone[++line] = 1;
     }
   }
 }
 
-/** Comments and blank lines between the %if that guards the next section and its header belong to that one. */
+/** Comments and blank lines between a header and the %if that guards it belong to that next section. */
 function keepGuards(spec: Spec, owners: Uint8Array, gone: Uint8Array): void {
   for (const { header } of spec.sections) {
     if (header < 0 || gone[header] === 1) continue;
@@ -218,7 +218,7 @@ function keepGuards(spec: Spec, owners: Uint8Array, gone: Uint8Array): void {
   }
 }
 
-/** What goes must not cut a macro in two that stands in brackets or goes on behind a backslash. */
+/** The removed lines must not cut a macro that is in brackets or continued by a backslash. */
 function checkRuns(spec: Spec, gone: Uint8Array): void {
   const open: OpenBrackets = { brace: 0, paren: 0, square: 0 };
   let before = '';
@@ -236,10 +236,10 @@ function checkRuns(spec: Spec, gone: Uint8Array): void {
       before = state;
       braces = open.brace;
     } else if (gone[line] !== 1 && from >= 0) {
-      if (state !== before) throw interleaved(spec, from, 'the section ends inside of a macro');
+      if (state !== before) throw interleaved(spec, from, 'the section ends inside a macro');
       from = -1;
     }
-    if (from >= 0 && open.brace < braces) throw interleaved(spec, from, 'the section ends inside of a macro');
+    if (from >= 0 && open.brace < braces) throw interleaved(spec, from, 'the section ends inside a macro');
     if (line < spec.lines.length) joins = countBrackets(spec.lines[line]!.text, open);
   }
 }

@@ -27,16 +27,17 @@ import { addFile, readEntry, type SourceTree } from './files.ts';
 import { listedNames } from './listed-names.ts';
 import { patchProblems } from './patch-checks.ts';
 import { applyRelease, type ReleaseHistory, releaseHistory } from './release-number.ts';
-import { insertTag, prependLines } from './spec-edits.ts';
+import { insertTag } from './tag-edits.ts';
+import { prependLines } from './text-edits.ts';
 
-/** Stands at the top of every rendered spec. */
+/** The first lines of every rendered spec. */
 export const renderedHeader: readonly string[] = [
   "# This spec file has been rendered by Weir: upstream's spec with the component's overlays and build options.",
   '# Do not edit it: change the component and render again.',
   '',
 ];
 
-/** A step of preparing: an overlay, or what follows from the component's other settings. */
+/** A step of preparing: an overlay, or an effect of the component's other settings. */
 export type PrepareStep =
   | ({ readonly kind: 'overlay' } & OverlayStep)
   | {
@@ -48,25 +49,25 @@ export type PrepareStep =
 export interface RenderOptions {
   /** The project's commits that changed the component. */
   readonly history?: Pick<ReleaseHistory, 'commits'>;
-  /** How upstream's history is asked for, where what is there is not enough. */
+  /** Network settings for upstream's history, if the local copy is not enough. */
   readonly retry?: RetryOptions;
   readonly tools?: ArchiveTools;
-  /** Told of each step that changed something, in order. */
+  /** Called for each step that changed something, in order. */
   readonly observe?: (step: PrepareStep) => void;
 }
 
-/** A component ready to build: its final spec, all files, and what the lookaside still has to give. */
+/** A component ready to build: its final spec, all files, and the files still to fetch from the lookaside. */
 export interface PreparedComponent extends OverlaidSources {
   readonly name: string;
   /** The merged `sources`, with the new hashes of archives that overlays changed. */
   readonly listed: readonly LookasideFile[];
-  /** Things that are allowed but probably not meant. */
+  /** Settings that are valid but probably not intended. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Upstream's sources → the component's: overlays into archives, macros file, the component's overlays, check.skip,
- * release number, header; in this order.
+ * Turns upstream's sources into the component's: overlays into archives, macros file, the component's overlays,
+ * check.skip, release number, header; in this order.
  * @throws WeirError as `applyOverlays` and `applyRelease`; `no-check`, `patch-not-applied`
  */
 export async function prepareComponent(
@@ -116,8 +117,8 @@ export async function prepareComponent(
 }
 
 /**
- * The list with the hashes that archives have after the overlays: those computed, which must be those that the configuration
- * has; where the archive itself was not fetched, those of the configuration.
+ * The list with the hashes of archives after the overlays: computed ones must match those of the configuration; for an
+ * archive that was not fetched, the configured hash is used.
  */
 async function rehash(
   component: ResolvedComponent,
@@ -141,12 +142,16 @@ async function rehash(
       .update(await readEntry(entry))
       .digest('hex');
     if (expected !== undefined && expected.hash !== hash) {
-      throw new WeirError('wrong-hash', `${filename} has another ${hashType} hash after the overlays than configured`, {
-        where: { component: component.name, file: component.origin.file, line: component.origin.line },
-        details: [`expected ${expected.hash}`, `got      ${hash}`],
-        hint: 'upstream or an overlay has changed, or another tool packed it, by xz or zstd: see what, then set the new hash',
-        exit: 2,
-      });
+      throw new WeirError(
+        'wrong-hash',
+        `${filename} has a different ${hashType} hash after the overlays than configured`,
+        {
+          where: { component: component.name, file: component.origin.file, line: component.origin.line },
+          details: [`expected ${expected.hash}`, `got      ${hash}`],
+          hint: 'upstream or an overlay has changed, or another tool packed it with xz or zstd: find out which, then set the new hash',
+          exit: 2,
+        },
+      );
     }
     result.push({ filename, hashType, hash });
   }
@@ -159,7 +164,7 @@ export function macrosFileName(name: string): string {
 }
 
 /**
- * The macros file of a component's build options, or undefined where it has none: `with` and `without` as
+ * The macros file of a component's build options, or undefined if it has none: `with` and `without` as
  * `%_with_x 1` and `%_without_x 1`, then `defines`; `undefines` drops names.
  */
 export function macrosFile(build: BuildConfig): string | undefined {
@@ -177,7 +182,7 @@ function addMacrosFile(from: ComponentSources, component: ResolvedComponent): Co
   const text = macrosFile(component.build);
   if (text === undefined) return from;
   const name = macrosFileName(component.name);
-  // 9999 is what azldev takes; a spec that has it already gets the next one.
+  // 9999 is azldev's number; a spec that already has it gets the next one.
   const number = Math.max(9998, ...sources(from.spec).map((source) => source.number)) + 1;
   const listed = insertTag(from.spec, `Source${number}`, name);
   return {
@@ -190,7 +195,7 @@ function skipCheck(spec: Spec, component: ResolvedComponent): Spec {
   if (sectionsOf(spec, '%check', '').length === 0) {
     throw new WeirError('no-check', `check.skip is set, but the spec of ${component.name} has no %check`, {
       where: { component: component.name, file: component.origin.file, line: component.origin.line },
-      hint: 'take build.check.skip out',
+      hint: 'remove build.check.skip',
       exit: 2,
     });
   }
@@ -199,8 +204,8 @@ function skipCheck(spec: Spec, component: ResolvedComponent): Spec {
 }
 
 /**
- * Writes all that a build needs into an empty folder: the spec and every file. What no overlay changed is a hard link
- * where the file system allows it, so write into none of them.
+ * Writes everything that a build needs into an empty folder: the spec and every file. Unchanged files are hard links if the
+ * file system allows it, so callers must not write to them.
  */
 export async function writePrepared(prepared: PreparedComponent, dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
@@ -228,7 +233,7 @@ export interface RenderedFile {
   readonly executable: boolean;
 }
 
-/** The folder that is committed: spec, `sources`, and the files that the spec lists and dist-git carries. */
+/** The committed folder: spec, `sources`, and the files that the spec lists and dist-git has. */
 export interface RenderedComponent {
   readonly name: string;
   /** `<first letter>/<name>`, relative to the rendered specs' folder. */
@@ -248,7 +253,7 @@ export async function renderComponent(
   return renderPrepared(component, await prepareComponent(component, fetched, options));
 }
 
-/** The rendered form of a component that was prepared already. */
+/** The rendered form of a component that is already prepared. */
 export async function renderPrepared(
   component: ResolvedComponent,
   prepared: PreparedComponent,
@@ -277,7 +282,7 @@ export async function renderPrepared(
   };
 }
 
-/** Upstream's own file, byte by byte, where it lists what the component has; it may be empty. */
+/** Upstream's own file, byte for byte, if it lists the same files; it may be empty. */
 async function sourcesFile({ files, listed }: PreparedComponent): Promise<Uint8Array | undefined> {
   const entry = files.get('sources');
   if (entry !== undefined && entry.kind !== 'link') {
@@ -288,7 +293,7 @@ async function sourcesFile({ files, listed }: PreparedComponent): Promise<Uint8A
   return listed.length === 0 ? undefined : Buffer.from(formatSourcesFile(listed));
 }
 
-/** Where a component is rendered, relative to the rendered specs' folder. */
+/** The folder of a rendered component, relative to the rendered specs' folder. */
 export function renderedDir(name: string): string {
   return `${name.slice(0, 1).toLowerCase()}/${name}`;
 }

@@ -1,5 +1,5 @@
-// The folder of rendered specs, which the project keeps in git: comparing it with what it should be, and writing it.
-// All at once and not by promises: the files are many and small, and threads of their own do this.
+// The folder of rendered specs, which the project keeps in git: comparing it with its expected content, and writing it.
+// Synchronous and without promises: the files are many and small, and this runs on worker threads.
 
 import {
   type Dirent,
@@ -21,14 +21,14 @@ import { diskError, isAbandoned, isTemporary, temporaryName } from '../base/file
 import { byName, compareText } from '../base/order.ts';
 import { type RenderedComponent, type RenderedFile, renderedHeader } from './render.ts';
 
-/** A file of the rendered folder that is not as it should be. */
+/** A file of the rendered folder that differs from the expected one. */
 export interface StaleFile {
   /** Relative to the rendered specs' folder. */
   readonly path: string;
   readonly state: 'missing' | 'changed' | 'extra';
 }
 
-/** A file as it was when it was known to be right; one that still looks the same need not be read again. */
+/** The stamp of a file from when its content was verified; a match skips reading the file. */
 export interface FileStamp {
   /** Relative to the component's folder. */
   readonly name: string;
@@ -38,22 +38,22 @@ export interface FileStamp {
   readonly look: string;
 }
 
-/** A component's folder as it was when all of it was known to be right. */
+/** The stamps of a component's folder from when its content was verified. */
 export interface FolderStamp {
   /** Sorted by name. */
   readonly files: readonly FileStamp[];
-  /** What the folder itself looked like, which is something else once a file comes or goes; not where it has folders. */
+  /** The stamp of the folder itself, which changes when a file is added or removed; missing if it has subfolders. */
   readonly look?: string;
 }
 
-/** A component's folder beside what it should be. */
+/** A component's folder compared with its expected content. */
 export interface FolderState {
   readonly stale: readonly StaleFile[];
-  /** Of the files that are as they should be. */
+  /** Stamps of the files that are up to date. */
   readonly stamp: FolderStamp;
 }
 
-/** Compares a component's folder with what it should be; nothing is written. @param root the rendered specs' folder */
+/** Compares a component's folder with its expected content; nothing is written. @param root the rendered specs' folder */
 export function checkRendered(root: string, rendered: RenderedComponent): FolderState {
   const stale: StaleFile[] = [];
   const stamps: FileStamp[] = [];
@@ -71,15 +71,15 @@ export function checkRendered(root: string, rendered: RenderedComponent): Folder
     else stale.push({ path, state: 'changed' });
   }
   for (const name of there) stale.push({ path: `${rendered.dir}/${name}`, state: 'extra' });
-  // Extra files first: one may stand where a folder has to be.
+  // Extra files first: one may be at the path of a folder to create.
   const order = { extra: 0, changed: 1, missing: 2 };
   stale.sort((a, b) => order[a.state] - order[b.state] || compareText(a.path, b.path));
   return { stale, stamp: folderStamp(dir, stamps) };
 }
 
 /**
- * Writes what differs and removes what no longer belongs into the component's folder. @param root the rendered specs' folder
- * @returns what was not as it should be
+ * Writes files that differ and removes extra ones in a component's folder. @param root the rendered specs' folder
+ * @returns the files that differed
  * @throws WeirError `not-writable`, `no-space`
  */
 export function writeRendered(root: string, rendered: RenderedComponent): FolderState {
@@ -117,7 +117,7 @@ function replaceFile(target: string, name: string, file: RenderedFile): FileStam
     try {
       renameSync(temporary, target);
     } catch (error) {
-      // Empty folders are no files, so nobody has found this one extra.
+      // Empty folders are not files, so the comparison did not list them.
       if (systemCode(error) !== 'EISDIR') throw error;
       rmSync(target, { recursive: true });
       renameSync(temporary, target);
@@ -130,11 +130,11 @@ function replaceFile(target: string, name: string, file: RenderedFile): FileStam
 }
 
 /**
- * Whether a component's folder has these files and no others, as they were. @param dir the component's folder
- * @returns the stamp as it is now, the same one where nothing is other than it says; undefined where a file differs
+ * Whether a component's folder has exactly these files, unchanged. @param dir the component's folder
+ * @returns the current stamp, the same object if nothing changed; undefined if a file differs
  */
 export function asStamped(dir: string, stamp: FolderStamp): FolderStamp | undefined {
-  // A folder in which nothing came or went need not be listed.
+  // If the folder's own stamp is the same, no entry was added or removed and it need not be listed.
   const folderLook = lookOfFolder(dir);
   if (folderLook === undefined || folderLook !== stamp.look) {
     const there = new Set(filesBelow(dir));
@@ -147,7 +147,7 @@ export function asStamped(dir: string, stamp: FolderStamp): FolderStamp | undefi
     if (info?.isFile() !== true || isExecutable(info) !== file.executable) return undefined;
     const look = lookOf(info);
     if (look === file.look) continue;
-    // Copied, checked out or touched: its content says whether that was all.
+    // Copied, checked out or touched: only the content shows whether it changed.
     if (sha256(readFileSync(path)) !== file.digest) return undefined;
     files = files.with(index, { ...file, look });
   }
@@ -185,7 +185,7 @@ export function orphanedFolders(root: string, names: ReadonlySet<string>): strin
     if (!letter.isDirectory() || letter.name.length !== 1) continue;
     for (const entry of list(join(root, letter.name))) {
       if (!entry.isDirectory() || names.has(entry.name)) continue;
-      // Only what Weir wrote is ever called an orphan.
+      // Only what Weir wrote is reported as an orphan.
       if (isOurs(join(root, letter.name, entry.name, `${entry.name}.spec`))) found.push(`${letter.name}/${entry.name}`);
     }
   }
@@ -202,7 +202,7 @@ function isOurs(spec: string): boolean {
   }
 }
 
-/** Removes an orphan, and the folder of its letter where it was the last in it. */
+/** Removes an orphan, and its letter's folder if that is then empty. */
 export function removeOrphan(root: string, path: string): void {
   rmSync(join(root, path), { recursive: true, force: true });
   removeEmpty(dirname(join(root, path)), root);
@@ -234,7 +234,7 @@ function filesBelow(dir: string, below = '', found: string[] = []): string[] {
   return found;
 }
 
-/** What another run writes just now will have another name in a moment; one that was killed left it for good. */
+/** A temporary file: another run is about to rename it, or a killed run left it. */
 function isOthersTemporary(path: string, name: string): boolean {
   if (!isTemporary(name)) return false;
   const info = lstatSync(path, { throwIfNoEntry: false });

@@ -72,7 +72,7 @@ describe('weir divergence', () => {
     expect(weir(['divergence', '--fail-on', 'older-than=1d'], { cwd: project })).toMatchObject({
       code: 0,
       stderr:
-        'warning: the age of 2 overlays is not known: the project is in no git repository, or in a shallow clone\n',
+        'warning: the age of 2 overlays is unknown: the project is not in a git repository, or in a shallow clone\n',
     });
     expect(weir(['divergence', '--fail-on', 'older=1d'], { cwd: project })).toMatchObject({ code: 2, stdout: '' });
   });

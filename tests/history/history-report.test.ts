@@ -110,7 +110,7 @@ it('says where a shallow clone hides what was before', async () => {
     own: true,
   });
   const [row] = await report(dir, ['own']);
-  expect(storyText(row!, row!.commits!).split('\n').at(-1)).toMatch(/^what was before is not known/);
+  expect(storyText(row!, row!.commits!).split('\n').at(-1)).toMatch(/^earlier changes are unknown/);
 });
 
 it('needs a history', async () => {

@@ -2,16 +2,11 @@ import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  type ComponentInputs,
-  compareInputs,
-  componentDecisions,
-  componentInputs,
-  fileDigests,
-  type LockedInputs,
-  overlayDecisions,
-  projectInputs,
-} from '../../src/history/inputs.ts';
+import { compareInputs } from '../../src/history/compare-inputs.ts';
+import { fileDigests } from '../../src/history/file-digests.ts';
+import type { ComponentInputs, LockedInputs } from '../../src/history/input-parts.ts';
+import { componentDecisions, componentInputs, projectInputs } from '../../src/history/inputs.ts';
+import { overlayDecisions } from '../../src/history/overlay-inputs.ts';
 import { macrosFile } from '../../src/overlay/render.ts';
 import { loadProject } from '../../src/project/load.ts';
 import type { BuildConfig } from '../../src/project/model/component.ts';

@@ -462,7 +462,7 @@ it('a file whose name is a glob of something else is told', async () => {
   const dir = await folder({ 'demo.spec': spec, 'old-[1].patch': '' });
   const error = await failure(apply(dir, { type: 'file-remove', file: 'old-[1].patch' }));
   expect(error.details).toEqual([
-    'a file has this very name, but it is read as a glob: put a backslash before each of * ? [ ] { } to mean the file',
+    'a file has this name, but the name is read as a glob: escape each of * ? [ ] { } with a backslash to match the file',
   ]);
   const { files } = await apply(dir, { type: 'file-remove', file: 'old-\\[1\\].patch' });
   expect([...files.keys()]).toEqual([]);

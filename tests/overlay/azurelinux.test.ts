@@ -2,7 +2,9 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
-import { addTag, appendLines, insertTag, removeSubpackage } from '../../src/overlay/spec-edits.ts';
+import { removeSubpackage } from '../../src/overlay/section-edits.ts';
+import { addTag, insertTag } from '../../src/overlay/tag-edits.ts';
+import { appendLines } from '../../src/overlay/text-edits.ts';
 import { parseSpec, type Spec } from '../../src/spec/parse.ts';
 import { mainNames, tags } from '../../src/spec/query.ts';
 

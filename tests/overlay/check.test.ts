@@ -154,61 +154,69 @@ describe('overlays without effect', () => {
     [
       'lines that are there',
       { type: 'spec-append-lines', section: '%prep', lines: ['%autosetup', '  sed -i s/a/b/ configure'] },
-      'its lines are there already',
+      'its lines already exist',
     ],
     [
       "a sub-package's lines that are there",
       { type: 'spec-prepend-lines', section: '%files', package: 'devel', lines: ['%{_includedir}/demo.h'] },
-      'its lines are there already',
+      'its lines already exist',
     ],
     [
       'lines for the whole spec that are there',
       { type: 'spec-append-lines', lines: ['sed -i s/a/b/ configure\n'] },
-      'its lines are there already',
+      'its lines already exist',
     ],
     [
       'a search whose replacement is there',
       { type: 'spec-search-replace', section: '%prep', regex: '%setup -q', replacement: '%autosetup' },
-      'its replacement is there already',
+      'its replacement already exists',
     ],
     [
       'a search in files whose replacement is there',
       { type: 'file-search-replace', file: 'a.conf', regex: 'zwei', replacement: 'one\ntwo' },
-      'its replacement is in a.conf already',
+      'its replacement is already in a.conf',
     ],
     [
       'a search whose replacement holds what it looks for, and is there',
       { type: 'spec-search-replace', regex: '%autosetup', replacement: '%autosetup\nsed -i s/a/b/ configure' },
-      'its replacement is there already',
+      'its replacement already exists',
     ],
     [
       'such a search in files',
       { type: 'file-search-replace', file: '*.conf', regex: '(?m)^one$', replacement: 'one\ntwo' },
-      'its replacement is there already',
+      'its replacement already exists',
     ],
     [
       'a search for what is to be deleted, and nothing like it is there',
       { type: 'spec-search-replace', regex: '.*girepository.*', replacement: '' },
-      'what it deletes is gone',
+      'what it deletes is already gone',
     ],
     [
       'such a search in files',
       { type: 'file-search-replace', file: '*.conf', regex: 'girepository', replacement: '' },
-      'what it deletes is gone',
+      'what it deletes is already gone',
     ],
-    ['a tag to remove that is gone', { type: 'spec-remove-tag', tag: 'Vendor' }, 'what it removes is gone'],
-    ['a section to remove that is gone', { type: 'spec-remove-section', section: '%check' }, 'what it removes is gone'],
-    ['a package to remove that is gone', { type: 'spec-remove-subpackage', package: 'doc' }, 'what it removes is gone'],
+    ['a tag to remove that is gone', { type: 'spec-remove-tag', tag: 'Vendor' }, 'what it removes is already gone'],
+    [
+      'a section to remove that is gone',
+      { type: 'spec-remove-section', section: '%check' },
+      'what it removes is already gone',
+    ],
+    [
+      'a package to remove that is gone',
+      { type: 'spec-remove-subpackage', package: 'doc' },
+      'what it removes is already gone',
+    ],
     [
       'a patch to remove that is gone',
       { type: 'patch-remove', file: 'old*.patch' },
       'no patch is named old*.patch any more',
     ],
-    ['a file to remove that is gone', { type: 'file-remove', file: 'old.conf' }, 'what it removes is gone'],
+    ['a file to remove that is gone', { type: 'file-remove', file: 'old.conf' }, 'what it removes is already gone'],
     [
       'a file renamed upstream',
       { type: 'file-rename', file: 'alpha.conf', replacement: 'a.conf' },
-      'a.conf is there already',
+      'a.conf already exists',
     ],
   ])('%s', async (_what, data, message) => {
     const found = await check([data], { fetched: await fetched() });
@@ -223,7 +231,7 @@ describe('overlays without effect', () => {
     ]);
     const other = { ...data, source: import.meta.filename };
     expect(await check([other], { fetched: await fetched() })).toEqual([
-      ['fails', 1, expect.stringContaining('the sources have a.conf already')],
+      ['fails', 1, expect.stringContaining('the sources already have a.conf')],
     ]);
   });
 });
@@ -315,7 +323,7 @@ describe('overlays that upstream has taken in', () => {
   });
 
   it.each<[since: number | undefined, pinned: boolean, kind: FindingKind, message: string]>([
-    [40, true, 'moved-since', 'has moved to 2025-12-22 since it was written on 2025-11-22'],
+    [40, true, 'moved-since', 'was updated to 2025-12-22 since it was written on 2025-11-22'],
     [5, true, 'update-due', 'the pinned sources, from 2025-12-22, do not'],
     [undefined, true, 'update-due', 'upstream has it'],
     [40, false, 'update-due', 'upstream has it, the pinned sources do not'],

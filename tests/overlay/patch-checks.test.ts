@@ -44,7 +44,7 @@ describe('a patch that nothing applies', () => {
     expect(error).toMatchObject({
       code: 'patch-not-applied',
       exit: 2,
-      message: 'the patch is listed as Patch1 (cve.patch), but nothing in the spec applies it',
+      message: 'the patch is listed as Patch1 (cve.patch), but the spec never applies it',
       details: ['it has %patch -P 0 -p1'],
       hint: expect.stringContaining('%patch -P 1 -p1'),
       where: { file: '/p/demo.toml', line: 7, component: 'demo', overlay: '1 (patch-add: because)' },
@@ -119,7 +119,7 @@ describe('a patch that is gone', () => {
   ])('and that %s still takes is a warning', async (call) => {
     const text = spec('Patch0: one.patch\nPatch2: two.patch\n', `%setup -q\n%patch -P 0\n${call}`);
     const line = call.startsWith('%if') ? 16 : 15;
-    const message = `line ${line} of the spec still applies patch 2 (two.patch), which is gone`;
+    const message = `line ${line} of the spec still applies patch 2 (two.patch), which was removed`;
     const { warnings } = await prepared(text, [remove]);
     expect(warnings).toEqual([`demo, overlay 1 (patch-remove): ${message}`]);
     expect(await found(text, [remove])).toEqual([`1 left-call ${message}`]);

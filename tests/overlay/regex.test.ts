@@ -114,13 +114,13 @@ describe('in a text that is not UTF-8', () => {
 
 describe('what RE2 does not have', () => {
   it.each<[string, string]>([
-    ['a(?=b)', 'look-around'],
-    ['a(?!b)', 'look-around'],
-    ['(?<=a)b', 'look-around'],
-    ['(?<!a)b', 'look-around'],
-    ['(a)\\1', 'back-references'],
-    ['(?P<n>a)(?P=n)', 'back-references'],
-    ['(?<n>a)\\k<n>', 'back-references'],
+    ['a(?=b)', 'lookaround'],
+    ['a(?!b)', 'lookaround'],
+    ['(?<=a)b', 'lookaround'],
+    ['(?<!a)b', 'lookaround'],
+    ['(a)\\1', 'backreferences'],
+    ['(?P<n>a)(?P=n)', 'backreferences'],
+    ['(?<n>a)\\k<n>', 'backreferences'],
     ['(?>a)', 'atomic'],
     ['a++', 'possessive'],
     ['(', 're2/wiki/Syntax'],

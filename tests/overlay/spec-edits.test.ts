@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { applySpecOverlay } from '../../src/overlay/apply.ts';
-import { addPatch, removePatches } from '../../src/overlay/spec-edits.ts';
+import { addPatch, removePatches } from '../../src/overlay/patch-list-edits.ts';
 import type { Overlay } from '../../src/project/model/overlay.ts';
 import { parseSpec, printSpec, specBytes } from '../../src/spec/parse.ts';
 import { tags, tagValue } from '../../src/spec/query.ts';
