@@ -1,7 +1,7 @@
 /**
- * Gathers what is asked for one by one and answers it together: all that is asked until the event loop comes round goes
- * into one call of `answer`, which costs a process and so should be asked for much at once.
- * @param answer gives the answers in the order of the questions
+ * Collects single requests and answers them together: all requests of one turn of the event loop go into one call of
+ * `answer`, which starts a process and so should handle many at once.
+ * @param answer returns the answers in the order of the requests
  */
 export function batched<Q, A>(answer: (questions: readonly Q[]) => Promise<readonly A[]>): (question: Q) => Promise<A> {
   interface Waiting {

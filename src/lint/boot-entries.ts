@@ -119,8 +119,8 @@ function words(text: string): string[] {
 }
 
 /**
- * Words in which GRUB puts its variables: what its environment block has (grubenv), nothing for what nobody sets.
- * @returns throws `unreadable` where a script of GRUB's sets one
+ * Words that GRUB substitutes for its variables: the value in its environment block (grubenv), or nothing if unset.
+ * @returns a function that throws `unreadable` if a GRUB script sets the variable
  */
 async function withVariables(place: BootPlace, all: readonly string[]): Promise<() => readonly string[]> {
   if (!all.some((word) => word.includes('$'))) return () => all;

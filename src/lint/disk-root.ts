@@ -9,15 +9,15 @@ import { RootBuilder } from './root-builder.ts';
 /** The root as the running system sees it. */
 export interface DiskRoot {
   readonly files: Files;
-  /** What is mounted where, besides the root partition. */
+  /** The mounts besides the root partition. */
   readonly mounted: ReadonlyMap<string, GptPartition>;
 }
 
 /**
- * Puts the file systems of a disk together as the system mounts them: by fstab(5), by systemd's units, and by the types of
- * partitions (Discoverable Partitions Specification). What is mounted and cannot be read is known as unseen.
+ * Assembles the file systems of a disk as the system mounts them: by fstab(5), by systemd's units, and by partition types
+ * (Discoverable Partitions Specification). A mount that cannot be read is marked as unseen.
  * @param own the files of the root's partition
- * @param filesOf the files of a partition; undefined where its file system is not read here @throws WeirError `unreadable`
+ * @param filesOf the files of a partition; undefined if its file system is not supported @throws WeirError `unreadable`
  */
 export async function diskRoot(
   own: Files,

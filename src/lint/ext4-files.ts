@@ -23,8 +23,8 @@ const border = '=== details ===';
 const limits = { seconds: 120, listing: 256 << 20, file: 1 << 30, depth: 512 };
 
 /**
- * Lists the whole tree, folder by folder, then each file's attributes, by debugfs(8) in a script: so the sandbox starts once
- * and not once for each depth of the tree. A folder that was listed is not listed again, wherever else it is.
+ * Lists the whole tree, folder by folder, then each file's attributes, with one script of debugfs(8): the sandbox starts once
+ * and not once per level of the tree. A folder is listed only once, even if it occurs twice.
  */
 const listScript = `set -eu
 device=$1
@@ -65,8 +65,8 @@ function isLikely({ path, node }: Listed): boolean {
 const mostLikely = 1000;
 
 /**
- * The files of an ext2, 3 or 4 file system. @param scratch a folder of its own
- * @throws WeirError `unreadable`, also for what a damaged file system says of itself and cannot be
+ * The files of an ext2, 3 or 4 file system. @param scratch a folder for exclusive use
+ * @throws WeirError `unreadable`, also for impossible values in a damaged file system
  */
 export async function ext4Files(toolbox: Toolbox, target: Target, scratch: string): Promise<Files> {
   await mkdir(scratch, { recursive: true });
@@ -137,10 +137,10 @@ export async function ext4Files(toolbox: Toolbox, target: Target, scratch: strin
 }
 
 /**
- * Output of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`, after the command that names the folder; a folder comes after the one
- * that it is in. @returns all files, the root first
- * @throws WeirError `unreadable` for a line that is none of these, as a name with a line break makes it, and for a folder
- * that is in two places, which only a damaged file system has
+ * Parses output of `ls -p`: `/INODE/MODE/UID/GID/NAME/SIZE/`, after the command that names the folder; parents come first.
+ * @returns all files, the root first
+ * @throws WeirError `unreadable` for any other line, such as one from a name with a line break, and for a folder in two
+ * places, which only a damaged file system has
  */
 export function parseListing(output: string): Listed[] {
   const folders = new Map<number, string>();

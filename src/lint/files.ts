@@ -72,8 +72,8 @@ function walk({ nodes, unseen }: Files, path: string): Walked {
 }
 
 /**
- * The path in `nodes` that a path leads to when all symlinks are followed, or undefined where it leads nowhere.
- * @throws WeirError `unreadable` where it leads to what could not be looked at
+ * The path in `nodes` after following all symlinks, or undefined if it does not exist.
+ * @throws WeirError `unreadable` if it leads into an unreadable place
  */
 export function resolvePath(files: Files, path: string): string | undefined {
   const walked = walk(files, path);
@@ -117,9 +117,9 @@ export async function readText(files: Files, path: string): Promise<string | und
 const madeAtStart = /^\/(run|proc|sys|dev|var\/run)(\/|$)/;
 
 /**
- * A file in which something must not be. Undefined only where the image has nothing of that name: what is there and cannot
- * be read does not count as in order.
- * @throws WeirError `unreadable`, also for a link to what is not there and for what is no regular file
+ * A file that must not contain certain things. Undefined only if the image has no file of that name: an existing file that
+ * cannot be read does not pass.
+ * @throws WeirError `unreadable`, also for a dangling link and for anything but a regular file
  */
 export async function readSuspect(files: Files, path: string): Promise<string | undefined> {
   const walked = walk(files, path);
@@ -147,8 +147,8 @@ export function below(files: Files, folder: string): [string, FileNode][] {
 }
 
 /**
- * What `below` leaves out because it could not be looked at, as a rule that looks for what must not be there says it. A link
- * to a folder that is not in the image counts too.
+ * The unreadable parts that `below` leaves out, as findings for rules about forbidden files. A link to a folder that is not
+ * in the image counts too.
  */
 export function unseenBelow(files: Files, folder: string): Complaint[] {
   const blind = (message: string, where: string): Complaint => ({ message, where, unchecked: true });
@@ -177,7 +177,7 @@ export function canSee(files: Files, folder: string): boolean {
 }
 
 /**
- * A regular file on a file system that does not tell cases apart, by the path in `nodes` that it leads to.
+ * A regular file on a case-insensitive file system, by the path in `nodes` that it leads to.
  * @throws WeirError `unreadable`
  */
 export function findIgnoringCase(files: Files, path: string): string | undefined {

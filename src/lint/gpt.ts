@@ -46,7 +46,7 @@ export interface Gpt {
 
 /**
  * Reads both copies of the table.
- * @param size bytes of the disk @throws WeirError `unreadable` where the disk's sectors are larger than 512 bytes
+ * @param size bytes of the disk @throws WeirError `unreadable` if the disk's sectors are larger than 512 bytes
  */
 export function readGpt(read: ReadAt, size: number): Gpt {
   if (!isHeader(read(sector, sector)) && isHeader(read(4096, sector))) {

@@ -21,7 +21,7 @@ const mostUnpacked = 384 << 20;
 const mostNested = 3;
 
 /**
- * The files of an initramfs: cpio archives ("newc") one after another, each plain or compressed, as the kernel takes them
+ * The files of an initramfs: cpio archives ("newc") one after another, each plain or compressed, as the kernel reads them
  * (kernel documentation, "initramfs buffer format"). @throws WeirError `unreadable`
  */
 export async function initrdFiles(bytes: Buffer, decompress: Decompress): Promise<InitrdFile[]> {

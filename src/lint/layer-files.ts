@@ -23,8 +23,8 @@ export interface LayerSource {
 }
 
 /**
- * Puts a layer over what is there, both its digests checked. The archive stays open until `close` is called, as contents are
- * read when they are asked for. @returns whether the whole layer is there now; if not, `problems` says why
+ * Adds a layer on top of the earlier ones, with both digests checked. The archive stays open until `close` is called, because
+ * contents are read on demand. @returns whether the whole layer was added; if not, `problems` has the reason
  */
 export async function addLayer(
   builder: RootBuilder,
@@ -93,14 +93,17 @@ async function unpack(
       return false;
     }
     if (!/^Z_|^ZSTD_/.test(systemCode(error) ?? '')) throw error;
-    problems.push({ message: 'it does not decompress', where });
+    problems.push({ message: 'it cannot be decompressed', where });
     return false;
   }
   if (`${blob.algorithm}:${packed.digest()}` !== layer.digest) {
-    problems.push({ message: 'its content has another digest', where });
+    problems.push({ message: 'its content does not match its digest', where });
   }
   if (`${plainAlgorithm}:${plain.digest()}` !== diffId) {
-    problems.push({ message: `unpacked it is not what the configuration names (${diffId ?? 'nothing'})`, where });
+    problems.push({
+      message: `its decompressed content does not match the configuration (${diffId ?? 'no digest'})`,
+      where,
+    });
   }
   return true;
 }

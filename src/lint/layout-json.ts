@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { systemCode } from '../base/errors.ts';
 import type { Complaint } from './rule.ts';
 
-// Formats: OCI Image Format Specification 1.1. Files of other tools may lack anything. Go programs write null for empty
+// Formats: OCI Image Format Specification 1.1. Files of other tools may lack any field. Go programs write null for empty
 // values.
 
 const maybe = <T extends z.ZodType>(shape: T) =>
@@ -59,7 +59,7 @@ export function parsedJson(text: string, where: string, problems: Problem[]): un
     return JSON.parse(text) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    problems.push({ message: 'it is no JSON', where });
+    problems.push({ message: 'invalid JSON', where });
     return undefined;
   }
 }
@@ -83,7 +83,7 @@ export async function jsonBlob<T>(
   }
   const data = await readFile(file.path);
   if (`${file.algorithm}:${createHash(file.algorithm).update(data).digest('hex')}` !== descriptor.digest) {
-    problems.push({ message: 'its content has another digest', where });
+    problems.push({ message: 'its content does not match its digest', where });
   }
   const value = parsedJson(data.toString('utf8'), where, problems);
   return value === undefined ? undefined : shapedAs(shape, value, where, problems);
@@ -115,7 +115,7 @@ export async function findBlob(layout: string, descriptor: Descriptor, problems:
     algorithm === undefined ? undefined : join(layout, 'blobs', algorithm, digest!.slice(algorithm.length + 1));
   const size = path === undefined ? undefined : await fileSize(path);
   if (algorithm === undefined || path === undefined || size === undefined) {
-    const message = digest !== undefined && algorithm === undefined ? 'invalid digest' : 'there is no such blob';
+    const message = digest !== undefined && algorithm === undefined ? 'invalid digest' : 'no such blob';
     problems.push({ message, where });
     return undefined;
   }

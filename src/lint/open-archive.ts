@@ -24,9 +24,9 @@ function compression(first: Buffer): OpenArchive['compression'] {
 }
 
 /**
- * Opens a root file system as WSL takes it, for the time of `work`. What is broken in a file that is called .wsl is for the
- * rules to say. @param scratch a folder of its own
- * @throws WeirError `unknown-format` where another file is compressed and no archive
+ * Opens a WSL root file system for the duration of `work`. Faults of a file with the suffix .wsl are left to the
+ * rules. @param scratch a folder for exclusive use
+ * @throws WeirError `unknown-format` if another file is compressed but not an archive
  */
 export async function withArchive<T>(
   path: string,
@@ -42,7 +42,7 @@ export async function withArchive<T>(
     } catch (error) {
       if (isBlindness(error)) return work({ compression: packed, problem: error.message, root: unreadableRoot });
       if (!/^Z_/.test(systemCode(error) ?? '')) throw error;
-      return work({ compression: packed, problem: 'it does not decompress', root: unreadableRoot });
+      return work({ compression: packed, problem: 'it cannot be decompressed', root: unreadableRoot });
     }
   }
   const handle = await open(plain);

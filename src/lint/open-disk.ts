@@ -12,8 +12,8 @@ import { sector } from './gpt.ts';
 import { notCheckable, unreadable } from './rule.ts';
 
 /**
- * The format of a disk by its first and last bytes; without any it is a raw disk, or a VHD where the name says so.
- * @returns `dynamic`: it has to be converted before it can be read
+ * The format of a disk by its first and last bytes; without a signature it is a raw disk, or a VHD by its name.
+ * @returns `dynamic` for a disk that must be converted before it can be read
  * @throws WeirError `unknown-format`
  */
 export function diskFormat(
@@ -37,7 +37,7 @@ export function diskFormat(
 }
 
 /**
- * Checks that there is anything of a disk: a boot sector, or one of the two partition tables, be it damaged.
+ * Checks that the file looks like a disk: it has a boot sector, or one of the two partition tables, even if damaged.
  * @param size bytes of the disk @throws WeirError `unknown-format`
  */
 export function checkIsDisk(path: string, read: ReadAt, size: number): void {

@@ -19,9 +19,9 @@ import { RootBuilder } from './root-builder.ts';
 import { notCheckable, unreadable } from './rule.ts';
 
 /**
- * Opens each image of an OCI layout folder, one a platform, for the time of `work`; what belongs to images, such as SBOMs
- * and attestations, is left out. @param scratch a folder of its own, for the layers unpacked
- * @throws WeirError `unknown-format` where the folder is no layout, or has no image
+ * Opens each image of an OCI layout folder, one per platform, for the duration of `work`. Artefacts about images, such as
+ * SBOMs and attestations, are left out. @param scratch a folder for exclusive use, for unpacked layers
+ * @throws WeirError `unknown-format` if the folder is not a layout, or has no image
  */
 export async function withImages<T>(
   layout: string,
@@ -91,7 +91,7 @@ const mostImages = 256;
 async function findImages(layout: string): Promise<Found[]> {
   const problems: Problem[] = [];
   const text = await readOptional(join(layout, 'index.json'));
-  if (text === undefined) problems.push({ message: 'there is no such file', where: 'index.json' });
+  if (text === undefined) problems.push({ message: 'no such file', where: 'index.json' });
   const value = text === undefined ? undefined : parsedJson(text, 'index.json', problems);
   const index = value === undefined ? undefined : shapedAs(manifestShape, value, 'index.json', problems);
   if (problems.length > 0) return [{ name: 'index.json', manifest: undefined, problems }];
@@ -153,7 +153,7 @@ function nesting({ within }: Waiting, digest: string): string | undefined {
 const layerType =
   /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1|docker\.image\.rootfs\.(foreign\.)?diff)\.tar/;
 
-/** Whether a manifest is of what belongs to an image. What has layers that make a root is one, whatever it says of itself. */
+/** Whether a manifest is an artefact about an image. One with layers that form a root is an image, whatever its type says. */
 function isNoImage(descriptor: Descriptor, { artifactType, subject, layers }: Manifest): boolean {
   const says = artifactType !== undefined || subject !== undefined || isAttestation(descriptor);
   return says && !(layers ?? []).some(({ mediaType }) => layerType.test(mediaType ?? ''));

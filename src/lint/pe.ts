@@ -16,9 +16,9 @@ const machines = new Map([
 ]);
 
 /**
- * Reads the sections of a PE file (Microsoft's "PE Format"), which EFI programs and unified kernel images are; undefined
- * for what is none, and for what ends within a section. A section's content is as long as it says it is in memory: what
- * follows in the file is padding.
+ * Reads the sections of a PE file (Microsoft's "PE Format"), the format of EFI programs and unified kernel images. Undefined
+ * if it is not one, or ends within a section. A section's content has its size in memory: the rest in the file is
+ * padding.
  */
 export function readPe(bytes: Buffer): PeFile | undefined {
   if (bytes.length < 64 || bytes.toString('latin1', 0, 2) !== 'MZ') return undefined;

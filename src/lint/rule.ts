@@ -1,8 +1,8 @@
 import { WeirError } from '../base/errors.ts';
 
 /**
- * What an image is checked for: any hypervisor, one of Azure's two machine generations, a container runtime, WSL, or a
- * Kubernetes node.
+ * Targets of checks: any hypervisor, one of Azure's two machine generations, a container runtime, WSL, or a Kubernetes
+ * node.
  */
 export type Target = 'generic' | 'azure-gen1' | 'azure-gen2' | 'container' | 'wsl' | 'kubernetes';
 

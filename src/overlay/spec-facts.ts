@@ -3,9 +3,9 @@ import { closingBrace } from '../spec/expand.ts';
 import { expandPlain } from '../spec/query.ts';
 import { printedBy } from '../spec/shell-filter.ts';
 
-/** What release numbers need of a spec, told by its text alone. */
+/** The facts about a spec that release numbers need, as far as they are known from its text. */
 export interface SpecFacts {
-  /** `[epoch:]version`, expanded as far as the text tells; undefined where there is none. */
+  /** `[epoch:]version`, expanded as far as possible; undefined if there is none. */
   readonly version: string | undefined;
   readonly autorelease: AutoreleaseOptions;
 }
@@ -22,14 +22,14 @@ export interface AutoreleaseOptions {
 const noOptions: AutoreleaseOptions = { prerelease: false, base: 1, tags: [] };
 
 /**
- * Macros that a distribution sets, not the spec: both branches of a condition on them count. Those of others (rhel, centos)
- * are not set where rpmautospec reads its history: in Fedora.
+ * Macros that a distribution sets, not the spec: both branches of a condition on them count. Macros of other distributions
+ * (rhel, centos) are undefined in Fedora, where rpmautospec reads its history.
  */
 const systemMacro = /^(?:fedora|dist|azl|_arch|_target_cpu|_os|fc\d+|__.*)$/;
 
 /**
- * Reads the facts from a spec's text up to `%prep`. It is read far more often than specs are parsed (once for each commit
- * of a history), so it is only looked over: macros in one line, conditions on what the spec itself says, the first of each
+ * Reads the facts from a spec's text up to `%prep`. This runs far more often than full parsing (once for each commit of a
+ * history), so it only scans: macros in one line, conditions on what the spec itself sets, the first occurrence of each
  * tag.
  */
 export function specFacts(text: string): SpecFacts {
@@ -48,7 +48,7 @@ export function specFacts(text: string): SpecFacts {
     const tag = /^\s*(Name|Version|Epoch|Release)\s*:\s*(.*?)\s*$/i.exec(line);
     if (tag === null || tags.has(tag[1]!.toLowerCase())) continue;
     const key = tag[1]!.toLowerCase();
-    // Here and now: a version may come from a macro of its own name.
+    // Expanded immediately: a version may come from a macro of its own name.
     const value = key === 'release' ? tag[2]! : expand(tag[2]!);
     tags.set(key, value);
     macros.set(key, value);
@@ -61,13 +61,13 @@ export function specFacts(text: string): SpecFacts {
   };
 }
 
-/** Takes a line that sets or unsets a macro. */
+/** Processes a line that defines or undefines a macro. */
 function define(line: string, macros: Map<string, string>): boolean {
   const found = /^\s*%(global|define|undefine)\s+([A-Za-z_]\w*)(?:\s+(.*?))?\s*$/.exec(line);
   if (found !== null) {
     const [, how, name, value = ''] = found;
     if (how === 'undefine') macros.delete(name!);
-    // `%global` is expanded here and now, so that it can go by what it was before.
+    // `%global` expands immediately, so it can refer to its own earlier value.
     else if (value !== '' && !value.endsWith('\\')) {
       macros.set(name!, how === 'global' ? expandFacts(value, macros, 'value') : value);
     }
@@ -76,15 +76,15 @@ function define(line: string, macros: Map<string, string>): boolean {
   const [, kind, name, value] = /^\s*%bcond(_with|_without)?\s+(\w+)(?:\s+(.*?))?\s*$/.exec(line) ?? [];
   if (name === undefined) return false;
   const on = kind === undefined ? holds(expandFacts(value ?? '', macros, 'condition')) : kind === '_without';
-  // Under a name that no macro can have: what `%{with name}` is, `%` where that can't be told.
+  // Stored under a name that no macro can have: the value of `%{with name}`, `%` if unknown.
   macros.set(`with ${name}`, on === undefined ? '%' : on ? '1' : '0');
   return true;
 }
 
-/** Which of the branches that a line is in are taken. */
+/** Which of the branches around a line are taken. */
 class Conditions {
   readonly #expand: (expression: string) => string;
-  /** For each `%if`: whether this branch is taken, whether one before it was; undefined is not known. */
+  /** For each `%if`: whether this branch is taken, and whether an earlier one was; undefined if unknown. */
   readonly #open: { now: boolean | undefined; before: boolean | undefined }[] = [];
 
   constructor(expand: (expression: string) => string) {
@@ -95,7 +95,7 @@ class Conditions {
     return this.#open.every(({ now }) => now !== false);
   }
 
-  /** Takes a line that begins or ends a branch. */
+  /** Processes a line that begins or ends a branch. */
   take(line: string): boolean {
     const found = /^\s*%(if|ifn?arch|ifn?os|elif|elifn?arch|elifn?os|else|endif)\b(.*)$/.exec(line);
     if (found === null) return false;
@@ -116,8 +116,8 @@ class Conditions {
 }
 
 /**
- * Expands what the text tells. A macro that is not set, asked for politely, is nothing; in a condition one of the
- * distribution's stays.
+ * Expands known macros. `%{?x}` of an undefined macro is empty, but in a condition a macro of the distribution is
+ * kept.
  */
 function expandFacts(text: string, macros: ReadonlyMap<string, string>, what: 'value' | 'condition'): string {
   // Macros can multiply.
@@ -182,7 +182,7 @@ function subString(given: string): string | undefined {
   return found === null ? undefined : found[1]!.slice(Number(found[2]) - 1, Number(found[3]));
 }
 
-/** The parenthesis that closes the one at `open`; -1 where there is none. */
+/** Index of the parenthesis that closes the one at `open`; -1 if there is none. */
 function closingBracket(text: string, open: number): number {
   let depth = 0;
   for (let index = open; index < text.length; index++) {
@@ -192,7 +192,7 @@ function closingBracket(text: string, open: number): number {
   return -1;
 }
 
-/** The options that a Release value calls `%autorelease` with. */
+/** The options of the `%autorelease` call in a Release value. */
 export function autoreleaseOptions(release: string): AutoreleaseOptions {
   const call = /%(?:\{\??autorelease(?:\s+([^}]*))?\}|autorelease(?:\s+(.*))?$)/.exec(release);
   const words = (call?.[1] ?? call?.[2] ?? '').split(/\s+/).filter((word) => word !== '');

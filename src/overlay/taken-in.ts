@@ -4,7 +4,7 @@ import { decodeText } from '../spec/lines.ts';
 import type { ComponentSources } from './apply.ts';
 import { readEntry } from './files.ts';
 
-/** A commit of the upstream history that the pinned one ends. */
+/** A commit of the upstream history up to the pinned one. */
 export interface UpstreamCommit {
   readonly id: string;
   /** When it was committed, in seconds since 1970. */
@@ -13,15 +13,15 @@ export interface UpstreamCommit {
   readonly message: string;
 }
 
-/** What tells of upstream that it has a change. */
+/** Evidence that upstream has a change. */
 export interface UpstreamEvidence {
   /** Newest first: the first is the pinned commit. */
   readonly history?: readonly UpstreamCommit[];
-  /** The archive among the unpacked sources that has the change of a patch already. */
+  /** The unpacked source archive that already contains a patch's change. */
   readonly patchedArchive?: (patch: Uint8Array) => Promise<string | undefined>;
 }
 
-/** Whether upstream has the change, and by what that is known. */
+/** Whether upstream has the change, and the evidence. */
 export async function takenIn(
   overlay: Overlay,
   upstream: ComponentSources,
@@ -42,28 +42,28 @@ export async function takenIn(
     const bytes = await readEntry(entry);
     if (patch !== undefined && Buffer.from(bytes).equals(patch)) return `upstream's ${name} is the same patch`;
     const id = [...commits].find((wanted) => commitsOfPatch(bytes).some((one) => sameCommit(one, wanted)));
-    if (id !== undefined) return `upstream's ${name} brings commit ${id.slice(0, 12)}`;
+    if (id !== undefined) return `upstream's ${name} has commit ${id.slice(0, 12)}`;
   }
   if (patch === undefined || evidence.patchedArchive === undefined) return undefined;
   const archive = await evidence.patchedArchive(patch);
-  return archive === undefined ? undefined : `${archive} has what the patch changes already`;
+  return archive === undefined ? undefined : `${archive} already has the patch's changes`;
 }
 
-/** The source of an overlay; undefined where it can't be read. */
+/** The source of an overlay; undefined if it can't be read. */
 export function readPatch(path: string): Promise<Buffer | undefined> {
-  // That it is missing is told by the overlay, which fails.
+  // The overlay itself fails and reports that it is missing.
   return readFile(path).catch(() => undefined);
 }
 
-/** The commit that a URL of a forge is about. */
+/** The commit in a forge's URL. */
 export function commitOfUrl(url: string): string[] {
   const path = url.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/\.(patch|diff)$/, '');
   const words = path.match(/(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])/g) ?? [];
-  // A number of seven digits is one of a bug or a merge request.
+  // A number of seven digits is a bug or a merge request, not a commit.
   return words.filter((word) => word.length >= 12 || /[a-f]/.test(word)).slice(-1);
 }
 
-/** The commits that a patch says it is, or was picked from. */
+/** The commits that a patch says it is, or was cherry-picked from. */
 export function commitsOfPatch(patch: Uint8Array): string[] {
   const { text } = decodeText(patch);
   const found = [
@@ -81,7 +81,7 @@ function mentions(message: string, id: string): boolean {
   return words.some((word) => sameCommit(word, id));
 }
 
-/** The day of a moment, in UTC. */
+/** The day of a time, in UTC. */
 export function dateOf(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }

@@ -3,13 +3,13 @@ import { decoded, readTar, type TarKind, type TarMember } from '../archive/tar.t
 import { WeirError } from '../base/errors.ts';
 import { byName, compareText } from '../base/order.ts';
 
-/** What a tar archive has under a name. */
+/** An entry of a tar archive. */
 export interface TarEntry {
-  /** As the archive has it, a character a byte. */
+  /** Name as in the archive, one character per byte. */
   readonly raw: string;
   readonly kind: 'file' | 'directory' | 'link';
   readonly mode: number;
-  /** Of a link, a character a byte. It is kept and never followed. */
+  /** Target of a link, one character per byte. Kept and never followed. */
   readonly target: string;
   readonly bytes: Uint8Array;
 }
@@ -26,7 +26,7 @@ const kinds: Readonly<Partial<Record<TarKind, TarEntry['kind']>>> = {
   symlink: 'link',
 };
 
-/** What else can be in an archive, and can't be packed again as it was. */
+/** Other kinds of entries, which cannot be packed again unchanged. */
 const refused: Readonly<Record<string, string>> = {
   '1': 'a hard link',
   '3': 'a device',
@@ -39,8 +39,8 @@ const refused: Readonly<Record<string, string>> = {
 
 /**
  * Reads a tar archive in memory.
- * @returns what it has by name, without the one top folder that all may be in
- * @throws WeirError `bad-archive` for damage, names that lead out, and what can't be packed again as it was
+ * @returns the entries by name, without the single top folder if everything is in one
+ * @throws WeirError `bad-archive` for damage, names that leave the archive, and entries that can't be packed again
  */
 export function readArchive(tar: Uint8Array, archive: string): Map<string, TarEntry> {
   const found = new Map<string, TarEntry>();
@@ -55,7 +55,7 @@ export function readArchive(tar: Uint8Array, archive: string): Map<string, TarEn
     if (raw === '' && kind === 'directory') continue;
     const shown = decoded(raw);
     if (raw === '') throw broken(archive, 'a file has no name');
-    if (raw.startsWith('/') || raw.split('/').includes('..')) throw broken(archive, `${shown} points out of it`);
+    if (raw.startsWith('/') || raw.split('/').includes('..')) throw broken(archive, `${shown} is outside of it`);
     if (kind === undefined || extents !== undefined) {
       const what = extents !== undefined ? refused.S : (refused[type] ?? `an entry of type ${JSON.stringify(type)}`);
       throw broken(archive, `${shown} is ${what}, which can't be packed again`);
@@ -63,7 +63,7 @@ export function readArchive(tar: Uint8Array, archive: string): Map<string, TarEn
     // As when unpacking, a later entry replaces an earlier one of the same name.
     const before = found.get(raw);
     if (before !== undefined && (before.kind === 'directory') !== (kind === 'directory')) {
-      throw broken(archive, `${shown} is in it as a folder and as a file`);
+      throw broken(archive, `${shown} is both a folder and a file`);
     }
     found.set(raw, {
       raw,
@@ -73,7 +73,7 @@ export function readArchive(tar: Uint8Array, archive: string): Map<string, TarEn
       bytes: kind === 'file' ? read(member.offset, member.size) : new Uint8Array(),
     });
   }
-  if (found.size === 0) throw broken(archive, 'there is nothing in it');
+  if (found.size === 0) throw broken(archive, 'it is empty');
   return named(found, archive);
 }
 
@@ -86,16 +86,16 @@ function* members(read: ReadAt, archive: string): Generator<TarMember> {
   }
 }
 
-/** Names below a folder, and what an archive says that it is. */
+/** Names below a folder, and the archive's entry for the folder. */
 interface Below {
   readonly entry?: TarEntry;
   readonly names: Map<string, Below>;
 }
 
-/** By the name that overlays know: without the one top folder. */
+/** Keyed by the name that overlays use: without the single top folder. */
 function named(found: ReadonlyMap<string, TarEntry>, archive: string): Map<string, TarEntry> {
   const root: Below = { names: new Map() };
-  // Shorter names first, so that what lies above is known; a step a part, as names can be long.
+  // Shorter names first, so that parents are known; one step per part, because names can be long.
   const byDepth = [...found.values()].map((entry) => ({ entry, parts: entry.raw.split('/') }));
   byDepth.sort((a, b) => a.parts.length - b.parts.length);
   for (const { entry, parts } of byDepth) {
@@ -109,7 +109,7 @@ function named(found: ReadonlyMap<string, TarEntry>, archive: string): Map<strin
       const kind = index === parts.length - 1 ? 'directory' : (next.entry?.kind ?? 'directory');
       if (kind !== 'directory') {
         const what = kind === 'link' ? 'a symbolic link' : 'a file';
-        throw broken(archive, `${decoded(entry.raw)} lies below ${what}`);
+        throw broken(archive, `${decoded(entry.raw)} is below ${what}`);
       }
       at = next;
     }
@@ -120,8 +120,8 @@ function named(found: ReadonlyMap<string, TarEntry>, archive: string): Map<strin
 }
 
 /**
- * Writes a tar archive as azldev packs one, byte for byte: GNU's format, each folder before what is in it and both sorted by
- * name, folders that the archive did not name too, time 0, owner 0.
+ * Writes a tar archive as azldev packs one, byte for byte: GNU format, each folder before its content and both sorted by
+ * name, including folders that the archive did not list, time 0, owner 0.
  */
 export function writeTar(entries: readonly TarEntry[]): Uint8Array {
   const all = new Map(entries.map((one) => [one.raw, one]));
@@ -137,11 +137,11 @@ export function writeTar(entries: readonly TarEntry[]): Uint8Array {
     if (text.length <= 100) return;
     const content = Buffer.from(`${text}\0`, 'latin1');
     const head = header('././@LongLink', type, 0, content.length, '', 'gnu');
-    // Go's archive/tar leaves the numbers of devices out here.
+    // Go's archive/tar leaves out device numbers here.
     head.fill(0, 329, 345);
     parts.push(summed(head), content, padding(content.length));
   };
-  // As folders are walked: what is in one comes before its neighbours.
+  // In the order of a folder walk: a folder's content comes before its siblings.
   const walked = [...all.values()].map((one) => ({ one, key: one.raw.replaceAll('/', '\0') }));
   for (const { one } of walked.sort((a, b) => compareText(a.key, b.key))) {
     const name = one.kind === 'directory' ? `${one.raw}/` : one.raw;
@@ -157,8 +157,8 @@ export function writeTar(entries: readonly TarEntry[]): Uint8Array {
 }
 
 /**
- * Writes a tar archive as Weir did once (ustar, with pax headers for long names): sorted by the whole name, and no folders
- * but those of the archive. Hashes of such archives stand in projects.
+ * Writes a tar archive in Weir's earlier format (ustar, with pax headers for long names): sorted by full name, and only with
+ * the archive's own folders. Projects contain hashes of such archives.
  */
 export function writeTarByName(entries: readonly TarEntry[]): Uint8Array {
   const parts: Uint8Array[] = [];

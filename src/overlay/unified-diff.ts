@@ -1,10 +1,10 @@
 import { splitLines } from '../spec/lines.ts';
 
-/** How many changed lines are looked at line by line; with more, all that lies between the first and the last is one change. */
+/** Limit of changed lines to compare one by one; above it, everything from the first to the last one is one change. */
 const mostChanges = 2000;
 const context = 3;
 
-/** A stretch of lines that differs; ends are exclusive. */
+/** A range of lines that differs; ends are exclusive. */
 interface Change {
   readonly from: number;
   readonly to: number;
@@ -13,8 +13,8 @@ interface Change {
 }
 
 /**
- * What turns one text into another, as `diff -u` writes it, with three lines around each change; empty where nothing
- * differs.
+ * The difference between two texts, as `diff -u` writes it, with three lines around each change; empty if the texts are
+ * equal.
  * @param labels of the `---` and the `+++` line
  */
 export function unifiedDiff(before: string, after: string, labels: readonly [before: string, after: string]): string {
@@ -44,14 +44,14 @@ function linesOf(text: string): string[] {
   return splitLines(text).map((line) => line.text + line.end);
 }
 
-/** An empty range is named by the line before it. */
+/** An empty range is identified by the line before it. */
 function range(from: number, to: number): string {
   const length = to - from;
   if (length === 1) return String(from + 1);
   return `${length === 0 ? from : from + 1},${length}`;
 }
 
-/** Changes whose surroundings meet go into one hunk. */
+/** Changes with overlapping context go into one hunk. */
 function grouped(changes: readonly Change[]): Change[][] {
   const groups: Change[][] = [];
   for (const change of changes) {
@@ -85,7 +85,7 @@ function shortest(a: readonly string[], b: readonly string[]): Change[] {
   const whole = [{ from: 0, to: n, newFrom: 0, newTo: m }];
   const most = Math.min(n + m, mostChanges);
   const size = most + 1;
-  // How far each diagonal has come; index `size` is diagonal 0.
+  // The furthest position on each diagonal; index `size` is diagonal 0.
   const furthest = new Int32Array(2 * size + 1);
   const trace: Int32Array[] = [];
   for (let d = 0; d <= most; d++) {

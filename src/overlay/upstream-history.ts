@@ -1,5 +1,5 @@
-// Release numbers and changelogs that upstream's history gives: counted and written as rpmautospec does
-// (https://fedora-infra.github.io/rpmautospec-docs/), with the project's own commits put in where they belong.
+// Release numbers and changelogs from upstream's history: counted and written as rpmautospec does
+// (https://fedora-infra.github.io/rpmautospec-docs/), with the project's own commits merged in.
 
 import { readBlobs, readCommit, readObject } from '../sources/git.ts';
 import { parseTree } from '../sources/git-objects.ts';
@@ -17,7 +17,7 @@ import { type SpecFacts, specFacts } from './spec-facts.ts';
 
 /** A commit of the project that changed a component. */
 export interface ProjectChange {
-  /** Empty: not committed yet. */
+  /** Empty if not committed yet. */
   readonly commit: string;
   /** When it was committed, in seconds since 1970. */
   readonly time: number;
@@ -25,24 +25,24 @@ export interface ProjectChange {
   readonly email: string;
   /** Subject and body. */
   readonly message: string;
-  /** What upstream was taken from then: the commit, else the snapshot. */
+  /** The upstream revision at that time: the commit, else the snapshot. */
   readonly upstream?: { readonly commit?: string; readonly snapshot?: string };
 }
 
-/** What a history says of the newest state. */
+/** A history's result for its newest state. */
 export interface UpstreamRelease {
   /** rpmautospec's release number, before `-b` is added. */
   readonly number: number;
-  /** Epoch and version as the spec at the newest commit has them; undefined where it says none. */
+  /** Epoch and version of the spec at the newest commit; undefined if it has none. */
   readonly version: string | undefined;
-  /** Entries and pieces of a `changelog` file, newest first, each without a line feed at its end. */
+  /** Entries and pieces of a `changelog` file, newest first, each without a trailing line feed. */
   readonly changelog: readonly string[];
 }
 
 export interface UpstreamOptions extends RetryOptions {
   /** The project's commits, newest first. */
   readonly changes: readonly ProjectChange[];
-  /** Whether the changelog is wanted; it needs more of the history. */
+  /** Whether the changelog is needed; it needs more of the history. */
   readonly changelog: boolean;
   /** The spec after overlays, which can have another version than upstream's. */
   readonly final?: SpecFacts;
@@ -50,7 +50,7 @@ export interface UpstreamOptions extends RetryOptions {
   readonly finalChangelog?: string | null;
 }
 
-/** A commit of dist-git with what counting needs of it. */
+/** A commit of dist-git with the facts needed for counting. */
 interface Node {
   readonly id: string;
   readonly tree: string;
@@ -64,11 +64,11 @@ interface Node {
   readonly changelog: string | undefined;
 }
 
-/** Thrown inside where a commit is needed that is not read yet. */
+/** Thrown internally if a commit is needed that has not been read yet. */
 class MissingNode extends Error {}
 
 /**
- * The release number and changelog of a dist-git's commit. Reads as much of the history as it needs, in batches.
+ * The release number and changelog at a dist-git commit. Reads only as much history as needed, in batches.
  * @param spec its name in the repository
  * @throws WeirError `git-failed`, `offline`
  */
@@ -91,7 +91,7 @@ export async function upstreamRelease(
   }
 }
 
-/** Reads commits from one back to the first, all parents, the newest first. */
+/** Reads commits from the given one back to the first, all parents, newest first. */
 class HistoryReader {
   readonly nodes = new Map<string, Node>();
   readonly #repository: GitRepository;
@@ -116,7 +116,7 @@ class HistoryReader {
       this.#waiting.sort((a, b) => a.time - b.time);
       const { id } = this.#waiting.pop()!;
       const data = await readCommit(this.#repository, id);
-      // The end of a shallow clone: what lies behind is as if it had never been.
+      // The end of a shallow clone: treated as the beginning of the history.
       if (data === undefined) {
         read.push({
           id,
@@ -145,7 +145,7 @@ class HistoryReader {
       for (const parent of parents) {
         if (this.#seen.has(parent)) continue;
         this.#seen.add(parent);
-        // A parent comes after its children, whatever its clock said.
+        // A parent comes after its children, even if its clock was wrong.
         this.#waiting.push({ id: parent, time });
       }
     }
@@ -174,7 +174,7 @@ type Part =
 /** Entries, oldest first. */
 type Parts = readonly Part[];
 
-/** What is known of one commit once it is counted. */
+/** The results for one commit. */
 interface Counted {
   readonly number: number;
   readonly version: string | undefined;
@@ -209,7 +209,7 @@ class Counting {
         nth++;
         const atHead = node.id === this.#head;
         const facts = atHead && final !== undefined ? final : node.facts;
-        // A version that is the project's own has no count of upstream's.
+        // A version that the project itself sets has no upstream count.
         const number = own && atHead ? nth : Math.max(counted.number + 1, bumpRelease);
         counted = { number, version: facts?.version };
         if (skipChangelog || !changelog) continue;
@@ -226,7 +226,7 @@ class Counting {
     return { ...counted, version: own ? final.version : version, changelog: this.#withFinal(parts, head) };
   }
 
-  /** The first-parent line from the head to the oldest commit that a change of the project came after, newest first. */
+  /** The first-parent line from the head to the oldest commit that a project change is based on, newest first. */
   #line(): { readonly line: readonly Node[]; readonly at: ReadonlyMap<string, readonly ProjectChange[]> } {
     const at = new Map<string, ProjectChange[]>();
     const waiting = new Set(this.#options.changes);
@@ -245,7 +245,7 @@ class Counting {
       }
       const parent: string | undefined = node.parents[0];
       const next: Node | undefined = parent === undefined ? undefined : this.#node(parent);
-      // Behind another version, the project's commits no longer count; only a changelog still tells of them.
+      // After a version change the project's earlier commits no longer count; only the changelog lists them.
       if (!this.#options.changelog && next !== undefined && !sameVersion(node.facts?.version, next.facts?.version))
         break;
       node = next;
@@ -259,7 +259,7 @@ class Counting {
     return node;
   }
 
-  /** The number behind another commit on one line. */
+  /** The number after another commit on a line. */
   #next(node: Node, before: Counted): Counted {
     const version = node.facts?.version;
     const number = (sameVersion(version, before.version) ? before.number : 0) + (node.hasSpec ? 1 : 0);
@@ -285,7 +285,7 @@ class Counting {
     return this.#numbers.get(id)!;
   }
 
-  /** For each commit of a line, whether the `changelog` file was removed after it. */
+  /** For each commit of a line, whether the `changelog` file was removed later. */
   #removals(line: readonly Node[]): ReadonlyMap<string, boolean> {
     const found = new Map<string, boolean>();
     let removed = false;
@@ -312,7 +312,7 @@ class Counting {
     return removed || gone;
   }
 
-  /** The entries up to a commit, which rpmautospec's rules for merges hold for. */
+  /** The entries up to a commit, by rpmautospec's rules for merges. */
   #changelogOf(start: Node, removedBefore: boolean): Parts {
     const parts: Part[] = [];
     let removed = removedBefore;
@@ -323,7 +323,7 @@ class Counting {
         if (!removed) parts.push({ kind: 'file', id: node.changelog });
         break;
       }
-      // A merge is followed where one parent has all of its content.
+      // A merge is followed if one parent has all of its content.
       const follow: Node | undefined = parents.length < 2 ? parents[0] : sameTree(node, parents);
       const number = this.#number(node.id);
       if (parents.length > 1 && follow === undefined) {
@@ -352,7 +352,7 @@ class Counting {
     return removed ? [] : [{ kind: 'file', id: node.changelog }];
   }
 
-  /** The `changelog` file as overlays leave it stands for all before, as if a commit had changed it. */
+  /** The `changelog` file left by overlays replaces all earlier entries, as if a commit had changed it. */
   #withFinal(parts: Parts, head: Node): Parts {
     const { finalChangelog, changes } = this.#options;
     if (finalChangelog === undefined || changes.length === 0) return parts;
@@ -367,7 +367,7 @@ function sameTree({ tree }: Node, parents: readonly Node[]): Node | undefined {
 }
 
 function sameVersion(a: string | undefined, b: string | undefined): boolean {
-  // What can't be told is a slip in a spec, or a package that was gone for a while, and no new version.
+  // An unknown version is a mistake in a spec, or a package that was retired for a while, and not a new version.
   return a === undefined || b === undefined || a === b;
 }
 
@@ -391,7 +391,7 @@ function entryOf(
   };
 }
 
-/** `[epoch:]version-release` as an entry's header has it; undefined where macros of the version are not known. */
+/** `[epoch:]version-release` for an entry's header; undefined if macros of the version are unknown. */
 export function evrOf(facts: SpecFacts, number: number): string | undefined {
   if (facts.version === undefined || facts.version.includes('%')) return undefined;
   const { prerelease, base, tags } = facts.autorelease;
@@ -399,8 +399,8 @@ export function evrOf(facts: SpecFacts, number: number): string | undefined {
 }
 
 /**
- * The parts as text, newest first. rpm refuses a changelog whose dates go up, so none is older than what stands below it:
- * upstream's next commit can be older than what the project did meanwhile.
+ * The parts as text, newest first. rpm rejects a changelog whose dates increase, so no entry is older than those below it:
+ * upstream's next commit can be older than the project's changes.
  */
 function written(parts: Parts, texts: ReadonlyMap<string, string>): string[] {
   let newest = Number.NEGATIVE_INFINITY;

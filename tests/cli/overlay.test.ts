@@ -228,7 +228,7 @@ commits = [{ url = "https://src.example/rpms/demo/c/${'e'.repeat(40)}" }]
     const { findings } = JSON.parse(weir(argv).stdout) as Report;
     expect(findings.find(({ overlay }) => overlay === 1)).toMatchObject({
       kind: 'taken-in',
-      message: 'demo-1.tar.gz has what the patch changes already',
+      message: "demo-1.tar.gz already has the patch's changes",
     });
   });
 

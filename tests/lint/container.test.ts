@@ -112,7 +112,7 @@ const damages: readonly Damage[] = [
     change: describeWith((_, ids) => {
       ids[0] = `sha256:${sha256('other')}`;
     }),
-    says: /unpacked it is not/,
+    says: /decompressed content does not match/,
   },
   {
     rule: 'oci-blobs',
@@ -149,7 +149,7 @@ const damages: readonly Damage[] = [
       },
       afterwards((blob) => writeFile(blob(0), 'hello')),
     ),
-    says: /does not decompress/,
+    says: /cannot be decompressed/,
     blinds: true,
   },
   {
@@ -249,7 +249,7 @@ const damages: readonly Damage[] = [
     rule: 'distroless-users',
     how: 'no nonroot',
     change: both(distroless, file('/etc/passwd', base['/etc/passwd'].replace(/nonroot.*\n/, ''))),
-    says: /no nonroot with the number 65532/,
+    says: /no nonroot with uid 65532/,
   },
   {
     rule: 'distroless-users',

@@ -190,7 +190,7 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       parts.size += 512;
     },
-    says: /no whole number of MiB/,
+    says: /not a whole number of MiB/,
   },
   {
     rule: 'protective-mbr',
@@ -299,7 +299,7 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       root(parts).offset += 512;
     },
-    says: /no whole MiB/,
+    says: /not a whole MiB/,
   },
   { rule: 'plain-partitions', how: 'type', change: (parts) => extra(parts, otherTypes.lvm), says: /it is LVM/ },
   {
@@ -378,7 +378,7 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       parts.esp = { '/EFI/BOOT/BOOTX64.EFI': 'hello' };
     },
-    says: /no EFI program/,
+    says: /not an EFI program/,
   },
   {
     rule: 'boot-loader',

@@ -116,7 +116,7 @@ const damages: readonly { rule: string; how: string; change: (parts: WslParts) =
   },
   { rule: 'wsl-appearance', how: 'no icon', change: edit(conf, /icon.*\n/, ''), says: /shortcut.icon is missing/ },
   { rule: 'wsl-appearance', how: 'no ICO', change: file('/usr/share/wsl/weir.ico', 'PNG!'), says: /no icon \(ICO\)/ },
-  { rule: 'wsl-appearance', how: 'no JSON', change: file('/usr/lib/wsl/terminal.json', '{,}'), says: /it is no JSON/ },
+  { rule: 'wsl-appearance', how: 'no JSON', change: file('/usr/lib/wsl/terminal.json', '{,}'), says: /invalid JSON/ },
   { rule: 'wsl-appearance', how: 'no profile', change: remove('/usr/lib/wsl/terminal.json'), says: /no such file/ },
   { rule: 'wsl-systemd', how: 'off', change: edit('/etc/wsl.conf', 'true', 'false'), says: /systemd is not true/ },
   {
@@ -132,12 +132,17 @@ const damages: readonly { rule: string; how: string; change: (parts: WslParts) =
     change: file('/etc/shadow', 'root:*:1::::::\n'),
     says: /mode is 0644, not 0640 or 0600 or 0000/,
   },
-  { rule: 'wsl-accounts', how: 'root', change: edit('/etc/passwd', 'root:x:0', 'toor:x:0'), says: /root is not 0/ },
+  {
+    rule: 'wsl-accounts',
+    how: 'root',
+    change: edit('/etc/passwd', 'root:x:0', 'toor:x:0'),
+    says: /uid of root is not 0/,
+  },
   {
     rule: 'wsl-accounts',
     how: 'two of one number',
     change: edit('/etc/passwd', '65534', '0'),
-    says: /nobody and root are both 0/,
+    says: /nobody and root both have uid 0/,
   },
   {
     rule: 'wsl-programs',
@@ -155,7 +160,7 @@ const damages: readonly { rule: string; how: string; change: (parts: WslParts) =
     rule: 'wsl-programs',
     how: 'no init',
     change: remove('/usr/lib/systemd/systemd'),
-    says: /\/sbin\/init: there is no such file/,
+    says: /\/sbin\/init: no such file/,
   },
   {
     rule: 'wsl-units',
@@ -221,9 +226,9 @@ describe('each fault is reported by its rule and no other', () => {
 });
 
 const broken: readonly [string, WslParts['pack'], RegExp][] = [
-  ['cut off', (archive) => gzipSync(archive).subarray(0, 300), /does not decompress/],
+  ['cut off', (archive) => gzipSync(archive).subarray(0, 300), /cannot be decompressed/],
   ['no tar', () => gzipSync(Buffer.alloc(2000, 'x')), /invalid tar archive/],
-  ['with xz', () => Buffer.from('fd377a585a00aaaa', 'hex'), /compressed by xz/],
+  ['with xz', () => Buffer.from('fd377a585a00aaaa', 'hex'), /compressed with xz/],
   ['in a folder', (archive) => gzipSync(archive), /no \/etc at its top/],
 ];
 

@@ -300,7 +300,7 @@ describe('overlays that upstream has taken in', () => {
     ]);
     const picked = await fetched({ 'other.patch': `Subject: y\n\n(cherry picked from commit ${id('f')})\n` });
     expect(await check([add], { fetched: picked })).toEqual([
-      ['taken-in', 1, "upstream's other.patch brings commit ffffffffffff"],
+      ['taken-in', 1, "upstream's other.patch has commit ffffffffffff"],
     ]);
     expect(await check([add], { fetched: await fetched() })).toEqual([]);
   });
@@ -316,7 +316,7 @@ describe('overlays that upstream has taken in', () => {
     });
     const files = { fetched: await fetched() };
     expect(await check([add], { ...files, ...evidence('demo-1.tar.gz') })).toEqual([
-      ['taken-in', 1, 'demo-1.tar.gz has what the patch changes already'],
+      ['taken-in', 1, "demo-1.tar.gz already has the patch's changes"],
     ]);
     expect(await check([add], { ...files, ...evidence(undefined) })).toEqual([]);
     expect(Buffer.from(asked[0]!).toString()).toContain('by sources that have the change of the patch');

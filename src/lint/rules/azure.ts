@@ -67,7 +67,7 @@ const agent: Rule<DiskFacts> = {
   check: async ({ root }) => {
     const where = '/etc/waagent.conf';
     const text = await readText(await root(), where);
-    if (text === undefined) return [{ message: 'there is no such file', where }];
+    if (text === undefined) return [{ message: 'no such file', where }];
     const settings = shellSettings(text);
     return Object.entries(agentSettings)
       .filter(([key, value]) => settings.get(key)?.toLowerCase() !== value)
@@ -95,7 +95,7 @@ const agentServices: Rule<DiskFacts> = {
     return Object.entries(services).flatMap(([name, units]) => {
       if (units.some((unit) => isEnabled(files, unit))) return [];
       const there = units.find((unit) => hasUnit(files, unit));
-      return [{ message: there === undefined ? `${name} has no unit` : `${there} does not start with the system` }];
+      return [{ message: there === undefined ? `${name} has no unit` : `${there} does not start at boot` }];
     });
   },
 };
@@ -116,7 +116,7 @@ const chrony: Rule<DiskFacts> = {
     const text = ` ${clock.words.join(' ')} `;
     return ['poll 3', 'dpoll -2', 'offset 0']
       .filter((option) => !text.includes(` ${option} `))
-      .map((option) => ({ message: `the host's clock has no ${option}`, where: clock.where, hint: wanted }));
+      .map((option) => ({ message: `the host clock lacks ${option}`, where: clock.where, hint: wanted }));
   },
 };
 

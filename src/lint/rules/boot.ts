@@ -26,7 +26,7 @@ async function efiBootProblems({ esp, architecture }: DiskFacts): Promise<Compla
   if (path === undefined) return [{ message: 'there is no boot loader', where }];
   const machine = readPe(await files.read(path))?.machine;
   if (machine === (await architecture())) return [];
-  return [{ message: machine === undefined ? 'it is no EFI program' : `it is for ${machine}`, where }];
+  return [{ message: machine === undefined ? 'not an EFI program' : `it is for ${machine}`, where }];
 }
 
 const efiBoot: Rule<DiskFacts> = {
@@ -132,7 +132,7 @@ const kernelModules: Rule<DiskFacts> = {
   why: 'A kernel can only load modules of its own release.',
   check: (facts) =>
     eachEntry(facts, async ({ release }) => {
-      if (release === undefined) return ['nothing says which release its kernel has'];
+      if (release === undefined) return ['the release of its kernel is unknown'];
       const index = await facts.modules(release);
       return index === undefined ? [`the root has no modules of ${release} with depmod's indexes`] : [];
     }),
@@ -156,7 +156,7 @@ const hypervDrivers: Rule<DiskFacts> = {
 
 /** The modules of an entry's kernel. @throws WeirError `unreadable` if unknown; kernel-modules reports details */
 export async function kernelParts(facts: DiskFacts, { release }: BootEntry): Promise<ModuleIndex> {
-  if (release === undefined) throw unreadable('nothing says which release its kernel has');
+  if (release === undefined) throw unreadable('the release of its kernel is unknown');
   const index = await facts.modules(release);
   if (index === undefined) throw unreadable(`the root has no modules of ${release} with depmod's indexes`);
   return index;
@@ -176,8 +176,8 @@ const provisioningModules: Rule<DiskFacts> = {
 };
 
 /**
- * What is wrong with each way to start the system; an entry that cannot be judged is told as such.
- * @throws WeirError `unreadable` where there is no way to start it, so nothing that could be judged
+ * Problems of each boot entry; an entry that cannot be checked is reported as such.
+ * @throws WeirError `unreadable` if there is no boot entry, so nothing to check
  */
 export async function eachEntry(
   facts: DiskFacts,

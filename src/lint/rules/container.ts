@@ -67,7 +67,7 @@ const inventory: Rule<ContainerFacts> = {
     }
     if (findFile(files, `${manifests}/container-manifest-2`) !== undefined) return [];
     const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
-    if (other !== undefined) throw unreadable(`${other} is a database that is not read here`);
+    if (other !== undefined) throw unreadable(`${other} is an unsupported database`);
     return [{ message: 'there is neither an RPM database nor a list of packages', where: manifests }];
   },
 };
@@ -165,7 +165,7 @@ const distrolessUsers: Rule<ContainerFacts> = {
     const there = accounts((await readText(await facts.root(), where)) ?? '');
     const missing = distrolessAccounts
       .filter(({ name, uid }) => !there.some((each) => each.name === name && each.uid === uid))
-      .map(({ name, uid }) => ({ message: `there is no ${name} with the number ${uid}`, where }));
+      .map(({ name, uid }) => ({ message: `there is no ${name} with uid ${uid}`, where }));
     if (isDebug(facts)) return missing;
     const open = there.filter(({ shell }) => shell !== '' && !/\/(nologin|false|shutdown|halt|sync)$/.test(shell));
     return [...missing, ...open.map(({ name, shell }) => ({ message: `${name} has the shell ${shell}`, where }))];

@@ -34,7 +34,7 @@ const runtime: Rule<DiskFacts> = {
     const files = await root();
     const unit = 'containerd.service';
     if (isEnabled(files, unit)) return [];
-    return [{ message: hasUnit(files, unit) ? `${unit} does not start with the system` : `there is no ${unit}` }];
+    return [{ message: hasUnit(files, unit) ? `${unit} does not start at boot` : `there is no ${unit}` }];
   },
 };
 
@@ -216,7 +216,7 @@ const groups: Rule<DiskFacts> = {
     eachEntry(facts, ({ commandLine }) =>
       commandLine()
         .filter((word) => oldGroups.test(word))
-        .map((word) => `${word} is on it`),
+        .map((word) => `${word} is on the command line`),
     ),
 };
 

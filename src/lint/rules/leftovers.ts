@@ -124,7 +124,7 @@ const machineId: RootRule = {
     for (const where of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
       const found = await looking(async (): Promise<Complaint[]> => {
         const id = (await readSuspect(files, where))?.trim() ?? '';
-        return id === '' || id === 'uninitialized' ? [] : [{ message: `it is ${id} already`, where }];
+        return id === '' || id === 'uninitialized' ? [] : [{ message: `it is already ${id}`, where }];
       });
       complaints.push(...found);
     }

@@ -60,7 +60,8 @@ const diskSize: Rule<DiskFacts> = {
   why: 'Azure rejects disks that are not a whole number of MiB, and system disks of more than 1023 GiB.',
   check: ({ disk }) => {
     const complaints: Complaint[] = [];
-    if (disk.size % mebibyte !== 0) complaints.push({ message: `${disk.size} bytes are no whole number of MiB` });
+    if (disk.size % mebibyte !== 0)
+      complaints.push({ message: `its size of ${disk.size} bytes is not a whole number of MiB` });
     if (disk.size > 1023 * gibibyte) complaints.push({ message: `${disk.size} bytes are more than 1023 GiB` });
     return complaints;
   },
@@ -116,7 +117,7 @@ const partitionPlaces: Rule<DiskFacts> = {
       const where = partitionName(each);
       if (each.size <= 0) complaints.push({ message: 'it ends before it starts', where });
       if (each.offset < first * sector || each.offset + each.size > (last + 1) * sector) {
-        complaints.push({ message: `it is outside of the usable sectors ${first} to ${last}`, where });
+        complaints.push({ message: `it is outside the usable sectors ${first} to ${last}`, where });
       }
       if (before !== undefined && before.offset + before.size > each.offset) {
         complaints.push({ message: `it overlaps ${partitionName(before)}`, where });
@@ -134,7 +135,10 @@ const partitionAlignment: Rule<DiskFacts> = {
   check: ({ gpt }) =>
     gpt()
       .partitions.filter(({ offset }) => offset % mebibyte !== 0)
-      .map((each) => ({ message: `it starts at byte ${each.offset}, no whole MiB`, where: partitionName(each) })),
+      .map((each) => ({
+        message: `it starts at byte ${each.offset}, which is not a whole MiB`,
+        where: partitionName(each),
+      })),
 };
 
 const volumesByType: Readonly<Record<string, string>> = {

@@ -27,7 +27,7 @@ export const osRelease: Rule<{ readonly root: () => Promise<Files> }> = {
   check: async ({ root }) => {
     const where = '/etc/os-release';
     const text = await readText(await root(), where);
-    if (text === undefined) return [{ message: 'there is no such file', where }];
+    if (text === undefined) return [{ message: 'no such file', where }];
     const keys = new Set(settingLines(text).map((line) => line.replace(/=.*$/, '')));
     return ['ID', 'VERSION_ID', 'NAME', 'PRETTY_NAME']
       .filter((key) => !keys.has(key))
@@ -44,7 +44,7 @@ export const rpmDatabase: Rule<Pick<DiskFacts, 'root' | 'packages'>> = {
     const where = rpmDatabases.find((path) => findFile(files, path) !== undefined);
     const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
     if (where === undefined && other !== undefined) throw unreadable(`${other} is an unsupported database`);
-    if (where === undefined) return [{ message: 'there is none', where: rpmDatabases[0]! }];
+    if (where === undefined) return [{ message: 'no such file', where: rpmDatabases[0]! }];
     return (await packages()).length > 0 ? [] : [{ message: 'it has no packages', where }];
   },
 };

@@ -20,7 +20,7 @@ const archive: Rule<WslFacts> = {
   check: ({ archive: { compression, problem, root } }) => {
     if (problem !== undefined) return [{ message: problem }];
     if (compression !== 'gzip') {
-      return [{ message: compression === undefined ? 'it is not compressed' : `it is compressed by ${compression}` }];
+      return [{ message: compression === undefined ? 'it is not compressed' : `it is compressed with ${compression}` }];
     }
     const files = root();
     return ['/etc', '/usr']
@@ -100,13 +100,13 @@ const appearance: Rule<WslFacts> = {
       complaints.push(...fileProblems(files, icon, options));
       const bytes = await readBytes(files, icon);
       if (bytes !== undefined && bytes.toString('hex', 0, 4) !== iconMagic) {
-        complaints.push({ message: 'it is no icon (ICO)', where: icon });
+        complaints.push({ message: 'not an icon (ICO)', where: icon });
       }
     }
     if (profile !== undefined) {
       complaints.push(...fileProblems(files, profile, options));
       const text = await readText(files, profile);
-      if (text !== undefined && !isJson(text)) complaints.push({ message: 'it is no JSON', where: profile });
+      if (text !== undefined && !isJson(text)) complaints.push({ message: 'invalid JSON', where: profile });
     }
     return complaints;
   },
@@ -135,7 +135,7 @@ interface Wanted {
 
 function fileProblems(files: Files, where: string, { modes, folders, largest, anyGroup }: Wanted): Complaint[] {
   const node = findFile(files, where);
-  if (node === undefined) return [{ message: 'there is no such file', where }];
+  if (node === undefined) return [{ message: 'no such file', where }];
   const complaints: Complaint[] = [];
   if (!modes.includes(node.mode)) {
     const wanted = modes.map((mode) => mode.toString(8).padStart(4, '0')).join(' or ');
@@ -147,7 +147,8 @@ function fileProblems(files: Files, where: string, { modes, folders, largest, an
   if (folders?.some((folder) => where.startsWith(folder)) === false) {
     complaints.push({ message: `it is not in ${folders.join(' or ')}`, where });
   }
-  if (largest !== undefined && node.size > largest) complaints.push({ message: `it has ${node.size} bytes`, where });
+  if (largest !== undefined && node.size > largest)
+    complaints.push({ message: `it is too large: ${node.size} bytes, the limit is ${largest}`, where });
   return complaints;
 }
 
@@ -182,11 +183,11 @@ const wslAccounts: Rule<WslFacts> = {
     const byUid = new Map<number, string>();
     for (const { name, uid } of accounts((await readText(files, where)) ?? '')) {
       const other = byUid.get(uid);
-      if (other !== undefined) complaints.push({ message: `${name} and ${other} are both ${uid}`, where });
+      if (other !== undefined) complaints.push({ message: `${name} and ${other} both have uid ${uid}`, where });
       byUid.set(uid, other ?? name);
     }
-    if (byUid.get(0) !== 'root') complaints.push({ message: 'root is not 0', where });
-    if (byUid.has(1000)) complaints.push({ message: `1000 is ${byUid.get(1000)} already`, where });
+    if (byUid.get(0) !== 'root') complaints.push({ message: 'the uid of root is not 0', where });
+    if (byUid.has(1000)) complaints.push({ message: `uid 1000 already belongs to ${byUid.get(1000)}`, where });
     return complaints;
   },
 };
@@ -204,7 +205,7 @@ const programs: Rule<WslFacts> = {
       complaints.push(...fileProblems(files, where, { modes: [0o755, 0o775] }));
       if (bytes === undefined) continue;
       const machine = elfMachine(bytes);
-      if (machine === undefined) complaints.push({ message: 'it is no 64-bit program for x86_64 or aarch64', where });
+      if (machine === undefined) complaints.push({ message: 'not a 64-bit program for x86_64 or aarch64', where });
       else seen.add(machine);
     }
     if (seen.size > 1) complaints.push({ message: `they are for ${[...seen].join(' and ')}`, where: '/bin/sh' });
