@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../base/errors.ts';
-import { cacheRoot } from '../base/paths.ts';
+import { cachePath, cacheRoot } from '../base/paths.ts';
 import { run } from '../base/process.ts';
 import { sandboxArgv } from '../engine/sandbox.ts';
 import { withScratch } from '../engine/scratch.ts';
@@ -55,7 +55,7 @@ export async function chooseAccelerator(toolbox: Toolbox, arch: MachineArch): Pr
 
 /** Boots the probe's disk. @returns undefined if it ran to its end, else QEMU's error */
 export function probeAccelerator(toolbox: Toolbox, accelerator: Accelerator): Promise<string | undefined> {
-  return withScratch(join(cacheRoot(), 'tmp'), async (scratch) => {
+  return withScratch(cachePath(cacheRoot(), 'tmp'), async (scratch) => {
     const disk = join(scratch, 'probe.img');
     await writeFile(disk, probeDisk());
     const qemu = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'];

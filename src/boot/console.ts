@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { cacheRoot } from '../base/paths.ts';
+import { cachePath, cacheRoot } from '../base/paths.ts';
 import { withScratch } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
@@ -27,7 +26,7 @@ export async function bootInteractive(
   options: ConsoleOptions = {},
 ): Promise<number> {
   const accelerator = options.accelerator ?? (await chooseAccelerator(toolbox, image.arch));
-  return withScratch(join(cacheRoot(), 'tmp'), async (folder) => {
+  return withScratch(cachePath(cacheRoot(), 'tmp'), async (folder) => {
     const { machine, binds } = await prepareMachine(toolbox, image, options, accelerator, folder);
     const sshPort = await freePort();
     const argv = machineCommand(

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { valueDigest } from '../base/digest.ts';
+import { cachePath } from '../base/paths.ts';
 import type { Engine } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
@@ -71,5 +71,5 @@ async function composeBuildroot(context: BuildContext, packages: readonly RepoPa
 
 /** The folder for build logs. */
 export function logFolder(cache: string): string {
-  return join(cache, 'logs');
+  return cachePath(cache, 'logs');
 }

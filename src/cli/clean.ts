@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
-import { cacheParts, clean, usage } from '../workspace/clean.ts';
+import { cacheParts } from '../base/paths.ts';
+import { clean, usage } from '../workspace/clean.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
 import { workspaceFor } from './workspace.ts';
+
+/** By name, because the cache may also have folders that are not Weir's. */
+const descriptions: Readonly<Record<string, string>> = cacheParts;
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
@@ -23,7 +27,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const rows = [...found.cache, found.out].map((part) => [
         part.name,
         String(part.megabytes),
-        cacheParts[part.name] ?? part.path,
+        descriptions[part.name] ?? part.path,
       ]);
       const total = found.cache.reduce((sum, part) => sum + part.megabytes, 0);
       const text = `${table(['PART', 'MB', 'WHAT'], rows, '')}\n\ncache ${workspace.cache}: ${total} MB; nothing removed (see weir clean --help)`;

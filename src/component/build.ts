@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { mapLimit } from '../base/files.ts';
 import { byName } from '../base/order.ts';
+import { cachePath } from '../base/paths.ts';
 import { inStage, type Stage } from '../base/progress.ts';
 import { type BuildContext, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
@@ -194,7 +195,7 @@ function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: 
 async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readonly Built[]): Promise<ListedSource> {
   const packages = built.flatMap((each) => each.packages).sort(byName);
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
-  const dir = join(workspace.cache, 'repos', `built-${digest}`);
+  const dir = cachePath(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);
   // A lower number than the seed's has priority: the distribution's package hides the seed's of the same name.
   return listedSource({ id: 'built', dir, packages, priority: 10, check });

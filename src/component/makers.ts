@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../base/digest.ts';
 import { writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { renderedDir } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
@@ -47,7 +48,11 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
       const names = placesOf(component).flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, stem)));
       if (names.includes(name)) return [stem];
     }
-    all ??= readAll(components.values(), placesOf, join(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`));
+    all ??= readAll(
+      components.values(),
+      placesOf,
+      cachePath(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`),
+    );
     return (await all).get(name) ?? [];
   };
 }

@@ -1,15 +1,10 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { diskError, isAbandoned, isTemporary } from '../base/files.ts';
+import { cacheParts, cachePath } from '../base/paths.ts';
 import type { Engine } from './action.ts';
 import { removeTree } from './scratch.ts';
 import { openStore } from './store.ts';
-
-/** Folders of a cache that may contain temporary files. */
-const tempDirs = [
-  ...['store', 'store/tmp', 'store/stamps', 'actions', 'scratch', 'tmp', 'roots', 'repos', 'toolbox', 'keys'],
-  ...['partial', 'git', 'rendered', 'projects'],
-];
 
 /**
  * Opens the engine under a cache root, after removing what killed runs left behind.
@@ -20,12 +15,13 @@ export async function openEngine(cache: string, tell: (text: string) => void = (
   // Blob modes end up in packages, and tools inherit the umask: outputs must not depend on the user's shell.
   process.umask(0o022);
   try {
-    const store = await openStore(join(cache, 'store'), tell);
-    const results = join(cache, 'actions');
-    const scratch = join(cache, 'scratch');
+    const store = await openStore(cachePath(cache, 'store'), tell);
+    const results = cachePath(cache, 'actions');
+    const scratch = cachePath(cache, 'scratch');
     await mkdir(results, { recursive: true });
     await mkdir(scratch, { recursive: true });
-    await sweep(tempDirs.map((folder) => join(cache, folder)));
+    const folders = [...Object.keys(cacheParts), 'store/tmp', 'store/stamps'];
+    await sweep(folders.map((folder) => join(cache, folder)));
     return { store, results, scratch, counts: { ran: 0, cached: 0, doubted: 0 } };
   } catch (error) {
     throw diskError(error, cache);

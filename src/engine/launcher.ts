@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists, temporaryName } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { removeTree } from './scratch.ts';
 import { type Seal, sealed, unsealed } from './seal.ts';
 import { seccompFilter } from './seccomp.ts';
@@ -62,7 +63,7 @@ export const insideStart = ['/.weir/ld.so', '--library-path', '/.weir/lib', '/.w
 
 /** The folder of a toolbox's launcher. @param id identifies the toolbox */
 export function launcherFolder(cache: string, id: string): string {
-  return join(cache, 'launcher', id.slice(0, 16));
+  return cachePath(cache, 'launcher', id.slice(0, 16));
 }
 
 /**

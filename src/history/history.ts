@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sha256, valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { withScratch } from '../engine/scratch.ts';
 import type { ProjectChange } from '../overlay/upstream-history.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
@@ -99,7 +100,7 @@ export async function componentHistories(
   const memory =
     cache === undefined || withInputs
       ? undefined
-      : join(cache, 'history', `${sha256(`${repository.gitDir}\0${valueDigest(place)}`).slice(0, 32)}.json`);
+      : cachePath(cache, 'history', `${sha256(`${repository.gitDir}\0${valueDigest(place)}`).slice(0, 32)}.json`);
   const remembered = memory === undefined ? undefined : await recall(memory);
   const known = remembered !== undefined && knows(remembered, names) ? remembered : undefined;
   if (known?.head === head) return historiesOf(known, names);

@@ -4,6 +4,7 @@ import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { isOffline } from '../base/network.ts';
+import { cachePath } from '../base/paths.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { blobFile, hasBlob, linkNow } from '../engine/store.ts';
@@ -84,7 +85,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
   });
   const index = new PackageIndex(await readOutput(engine, indexed, 'index'), repository.id);
   const identity = valueDigest({ id: repository.id, repomd: locked.repomd, toolbox: toolbox.digest }).slice(0, 16);
-  const dir = join(cache, 'repos', `input-${identity}`);
+  const dir = cachePath(cache, 'repos', `input-${identity}`);
   const used = new Map<string, IndexedPackage>();
   const check = await cachedFolder(engine.store, dir, (made) => prepareFolder(context, repository, locked, made));
   return {

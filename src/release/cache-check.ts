@@ -2,9 +2,9 @@ import { createReadStream, lstatSync, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import type { Digest } from '../base/digest.ts';
-import { isAbandoned, isTemporary } from '../base/files.ts';
+import { exists, isAbandoned, isTemporary } from '../base/files.ts';
 import { withHashers } from '../base/hashers.ts';
-import { cacheRoot } from '../base/paths.ts';
+import { type CachePart, cachePath, cacheRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import { type Engine, parseResult, type Stored } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
@@ -57,17 +57,17 @@ export async function checkCache(
   await checkSealed(cache, engine, 'custom', (name) => `custom ${name}`, wrong);
   await checkSealed(cache, engine, 'projects', (name) => entrySubject(name), wrong);
   say('buildroots and repositories');
-  const roots = await folders(join(cache, 'roots'));
+  const roots = await folders(cachePath(cache, 'roots'));
   for (const root of roots) {
     if (await isWholeRoot(engine.store, root)) continue;
     await wrong(root, 'wrong', 'its content does not match its listing');
     if (options.repair) await rm(listingFile(root), { force: true });
   }
-  const repositories = await folders(join(cache, 'repos'));
+  const repositories = await folders(cachePath(cache, 'repos'));
   for (const dir of repositories)
     if (!(await isWholeRepository(engine.store, dir)))
       await wrong(dir, 'wrong', 'its content does not match its listing');
-  for (const root of await folders(join(cache, 'toolbox'))) {
+  for (const root of await folders(cachePath(cache, 'toolbox'))) {
     say(`toolbox ${basename(root)}`);
     const manifest = `${root}.manifest`;
     const state = await checkToolbox(root, manifest, engine.store.seal);
@@ -187,11 +187,11 @@ async function jsonText(path: string, size: number): Promise<string> {
 async function checkSealed(
   cache: string,
   engine: Engine,
-  part: string,
+  part: CachePart,
   subject: (name: string, folder: string) => string,
   wrong: Wrong,
 ): Promise<void> {
-  const dir = join(cache, part);
+  const dir = cachePath(cache, part);
   for (const found of await readdir(dir, { recursive: true }).catch(() => [])) {
     const path = join(dir, found);
     const info: Stats | undefined = lstatSync(path, { throwIfNoEntry: false });
@@ -210,8 +210,8 @@ async function folders(dir: string): Promise<string[]> {
 
 async function uncheckedParts(cache: string): Promise<string[]> {
   const parts: string[] = [];
-  const there = await readdir(cache);
-  if (there.includes('git')) parts.push('git: upstream repositories (use git fsck)');
-  if (there.includes('apt')) parts.push("apt: package lists (apt verifies them against the archive's signature)");
+  if (await exists(cachePath(cache, 'git'))) parts.push('git: upstream repositories (use git fsck)');
+  if (await exists(cachePath(cache, 'apt')))
+    parts.push("apt: package lists (apt verifies them against the archive's signature)");
   return parts;
 }

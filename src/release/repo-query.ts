@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { sha256 } from '../base/digest.ts';
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import type { DistroVersion } from '../project/model/distro.ts';
 import type { Project } from '../project/model/project.ts';
 import type { Architecture } from '../project/model/release.ts';
@@ -68,7 +68,7 @@ export async function queryRepositories(
       exit: 2,
     });
   }
-  const cache = join(workspace.cache, 'dnf');
+  const cache = cachePath(workspace.cache, 'dnf');
   await mkdir(cache, { recursive: true });
   const dnf = [
     'dnf5',

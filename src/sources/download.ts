@@ -8,6 +8,7 @@ import { type Digest, fileDigest } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { tryLock } from '../base/file-lock.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { backOff, isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
@@ -90,7 +91,7 @@ export async function fetchUnhashed(
   context: DownloadContext,
 ): Promise<LookasideFile> {
   if (context.offline === true) throw offline({ filename }, places);
-  const folder = join(context.cache, 'partial');
+  const folder = cachePath(context.cache, 'partial');
   await mkdir(folder, { recursive: true });
   const failures: Failure[] = [];
   for (const place of places) {
@@ -191,7 +192,7 @@ function worst(file: Named, failures: readonly Failure[]): WeirError {
 }
 
 function indexPath(file: LookasideFile, context: Pick<DownloadContext, 'cache'>): string {
-  return join(context.cache, 'hashes', file.hashType, file.hash.slice(0, 2), file.hash);
+  return cachePath(context.cache, 'hashes', file.hashType, file.hash.slice(0, 2), file.hash);
 }
 
 /**
@@ -234,7 +235,7 @@ function hashOf(path: string, file: LookasideFile): Promise<string> {
 }
 
 async function fromPlace(file: LookasideFile, place: string, context: DownloadContext): Promise<Outcome> {
-  const folder = join(context.cache, 'partial');
+  const folder = cachePath(context.cache, 'partial');
   await mkdir(folder, { recursive: true });
   const shared = join(folder, `${file.hashType}-${file.hash}`);
   const unlock = await tryLock(`${shared}.lock`);

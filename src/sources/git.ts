@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { exists, temporaryName, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { fetchMissing, fetchRefs, hasLongNames } from './git-fetch.ts';
 import { type CommitFile, filesOfTree, writeFiles } from './git-files.ts';
 import { type CommitData, type GitObject, type GitReader, openReader, parseCommit } from './git-objects.ts';
@@ -31,7 +32,7 @@ export interface RevisionSpec {
 }
 
 export function openGitStore(cache: string): GitStore {
-  return { dir: join(cache, 'git') };
+  return { dir: cachePath(cache, 'git') };
 }
 
 /**

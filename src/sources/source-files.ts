@@ -4,6 +4,7 @@ import { fileDigest, valueDigest } from '../base/digest.ts';
 import { type Place, systemCode, WeirError } from '../base/errors.ts';
 import { exists, readIfExists, writeAtomic } from '../base/files.ts';
 import { behindLinks } from '../base/links.ts';
+import { cachePath } from '../base/paths.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { blobFile, hasBlob, takeOut } from '../engine/store.ts';
 import type { ResolvedComponent, SourceFile, SourceOrigin } from '../project/model/component.ts';
@@ -234,7 +235,7 @@ export async function makeFile(
     inputs: digests,
   });
   const target = join(into, filename);
-  const record = join(context.cache, 'custom', key.slice(0, 2), key);
+  const record = cachePath(context.cache, 'custom', key.slice(0, 2), key);
   const subject = `custom ${key}`;
   const before = unsealed(context.store.seal, subject, (await readIfExists(record)) ?? '')?.trim() ?? '';
   if (wanted.file !== undefined && /^[0-9a-f]{64}$/.test(before) && (await hasBlob(context.store, before))) {

@@ -4,6 +4,7 @@ import { type Folder, openFolder } from '../archive/folder.ts';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, temporaryName } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { runOk } from '../base/process.ts';
 import type { Engine } from '../engine/action.ts';
 import { freeIds, isRoot } from '../engine/builder.ts';
@@ -171,7 +172,7 @@ export function toolboxDigest(packages: readonly DebPackage[]): string {
 
 /** The folder into which the set with these packages is unpacked. */
 export function toolboxFolder(cache: string, set: ToolSet, packages: readonly DebPackage[]): string {
-  return join(cache, 'toolbox', `${set}-${toolboxDigest(packages).slice(0, 16)}`);
+  return cachePath(cache, 'toolbox', `${set}-${toolboxDigest(packages).slice(0, 16)}`);
 }
 
 /** A toolbox in a folder configured by the project: any root with the tools in it. */

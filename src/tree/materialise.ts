@@ -3,6 +3,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sha256, valueDigest } from '../base/digest.ts';
 import { diskError, exists, temporaryName, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import type { Engine } from '../engine/action.ts';
 import { removeTree } from '../engine/scratch.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
@@ -20,7 +21,7 @@ import type { Entry, Tree } from './tree.ts';
  */
 export async function materialise(engine: Engine, tree: Tree, cache: string): Promise<string> {
   const digest = treeDigest(tree);
-  const root = join(cache, 'roots', digest.slice(0, 24));
+  const root = cachePath(cache, 'roots', digest.slice(0, 24));
   if (await exists(root)) {
     if (known.has(root)) return root;
     const fault = rootFault(engine.store, tree.entries, root);
@@ -29,7 +30,7 @@ export async function materialise(engine: Engine, tree: Tree, cache: string): Pr
     engine.store.tell(`${fault}: recreating ${root}`);
     await removeTree(root);
   }
-  await mkdir(join(cache, 'roots'), { recursive: true });
+  await mkdir(cachePath(cache, 'roots'), { recursive: true });
   const temporary = temporaryName(root);
   try {
     lay(engine.store, tree.entries, temporary);

@@ -2,6 +2,7 @@ import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 import { withScratch } from '../engine/scratch.ts';
 import { runTool, type Toolbox, tryTool } from '../toolbox/tool.ts';
 
@@ -35,7 +36,7 @@ export async function openSigningKey(
     const publicKey = await exportKey(toolbox, home, options.fingerprint);
     return { home, fingerprint: options.fingerprint, publicKey, development: false };
   }
-  const home = join(options.cache, 'keys', 'development');
+  const home = cachePath(options.cache, 'keys', 'development');
   if (!(await exists(join(home, 'fingerprint')))) await makeDevelopmentKey(toolbox, home);
   const fingerprint = (await readIfExists(join(home, 'fingerprint')))!.trim();
   const publicKey = (await readIfExists(join(home, 'public.asc')))!;

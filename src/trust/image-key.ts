@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
+import { cachePath } from '../base/paths.ts';
 
 /** A key for signing images and attestations, in a format that cosign, podman and skopeo verify (they do not support OpenPGP). */
 export interface ImageKey {
@@ -134,7 +135,7 @@ async function needed(file: string): Promise<string> {
 }
 
 async function developmentKey(cache: string): Promise<KeyObject> {
-  const home = join(cache, 'keys', 'image-development');
+  const home = cachePath(cache, 'keys', 'image-development');
   const file = join(home, 'key.pem');
   if (!(await exists(file))) {
     const temporary = temporaryName(home);

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../base/file-lock.ts';
 import { exists } from '../base/files.ts';
+import { type CachePart, cacheParts, cachePath } from '../base/paths.ts';
 import { runOk } from '../base/process.ts';
 import { launcherFolder } from '../engine/launcher.ts';
 import { removeTree } from '../engine/scratch.ts';
@@ -18,32 +19,10 @@ export interface Part {
   readonly megabytes: number;
 }
 
-/** Descriptions of the cache's parts, in the order in which shared files are counted. */
-export const cacheParts: Readonly<Record<string, string>> = {
-  store: 'downloads, packages and all other content, by digest',
-  actions: 'cached results, by digest of their inputs',
-  toolbox: 'the tools, unpacked',
-  launcher: 'the programs that create sandboxes',
-  repos: 'repositories for resolving packages',
-  roots: 'buildroots',
-  apt: "apt's lists of packages",
-  dnf: 'metadata of repositories that were queried',
-  git: 'upstream git repositories',
-  rendered: 'digests of the inputs of rendered specs',
-  hashes: 'digests of downloaded files by other algorithms',
-  custom: 'results of scripts that generate source files',
-  projects: 'loaded projects',
-  stamps: 'stamps of image files in output folders',
-  logs: 'logs of failed builds',
-  scratch: 'work in progress',
-  tmp: 'work in progress',
-  keys: 'the development key; --cache keeps it, because installed systems trust it',
-};
-
 /** Disk usage of the cache and the output folder, by part. */
 export async function usage(workspace: Pick<Workspace, 'cache' | 'out'>): Promise<{ cache: Part[]; out: Part }> {
   const there = await readdir(workspace.cache);
-  const order = Object.keys(cacheParts);
+  const order: readonly string[] = Object.keys(cacheParts);
   const names = [
     ...order.filter((name) => there.includes(name)),
     ...there.filter((name) => !order.includes(name)).sort(),
@@ -92,7 +71,8 @@ export async function clean(workspace: Workspace, choice: CleanChoice): Promise<
     if (choice.prune && !choice.cache) for (const path of await stale(workspace)) await remove(path);
     if (choice.cache) {
       // By name, because anything else there is not Weir's.
-      for (const name of Object.keys(cacheParts)) if (name !== 'keys') await remove(join(workspace.cache, name));
+      for (const part of Object.keys(cacheParts) as CachePart[])
+        if (part !== 'keys') await remove(cachePath(workspace.cache, part));
     }
     if (choice.out && (await exists(workspace.out))) removed.push(...(await emptyOutput(workspace.out)));
   });
@@ -107,14 +87,14 @@ const hour = 3_600_000;
  */
 async function stale({ cache, project }: Workspace): Promise<string[]> {
   const found: string[] = [];
-  const older = async (part: string, age: number): Promise<void> => {
-    for (const name of await readdir(join(cache, part)).catch(() => [])) {
-      const path = join(cache, part, name);
+  const older = async (part: CachePart, age: number): Promise<void> => {
+    for (const name of await readdir(cachePath(cache, part)).catch(() => [])) {
+      const path = cachePath(cache, part, name);
       const info = await stat(path).catch(() => undefined);
       if (info !== undefined && !name.startsWith('.') && Date.now() - info.mtimeMs > age) found.push(path);
     }
   };
-  for (const part of ['roots', 'repos']) await older(part, 7 * 24 * hour);
+  for (const part of ['roots', 'repos'] as const) await older(part, 7 * 24 * hour);
   const lock = join(project.root, '..', 'toolbox.lock');
   const used = new Set<string>();
   for (const set of Object.keys(toolSets) as ToolSet[]) {
@@ -125,6 +105,6 @@ async function stale({ cache, project }: Workspace): Promise<string[]> {
       used.add(path);
   }
   // Without a lock it is unknown which ones are in use.
-  if (used.size > 0) for (const part of ['toolbox', 'launcher']) await older(part, hour);
+  if (used.size > 0) for (const part of ['toolbox', 'launcher'] as const) await older(part, hour);
   return found.filter((path) => !used.has(path)).sort();
 }

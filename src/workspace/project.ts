@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { cacheRoot } from '../base/paths.ts';
+import { cachePath, cacheRoot } from '../base/paths.ts';
 import type { LoadOptions } from '../project/load.ts';
 import type { Project } from '../project/model/project.ts';
 import { loadCached } from '../project/project-cache.ts';
@@ -7,5 +6,5 @@ import { loadCached } from '../project/project-cache.ts';
 /** The project that a folder is in, out of the cache where it is as it was there; see `loadCached`. */
 export function openProject(dir: string, options: LoadOptions = {}): Promise<Project> {
   const cache = cacheRoot();
-  return loadCached(dir, options, { dir: join(cache, 'projects'), key: join(cache, 'store', 'key') });
+  return loadCached(dir, options, { dir: cachePath(cache, 'projects'), key: cachePath(cache, 'store', 'key') });
 }

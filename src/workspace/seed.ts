@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
+import { cachePath } from '../base/paths.ts';
 import { inStage } from '../base/progress.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
@@ -65,7 +66,7 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
         origin: 'seed',
       }),
     );
-    const repository = join(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
+    const repository = cachePath(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
     const check = await cachedRepository(workspace, toolbox, repository, packages);
     const fresh = engine.counts.ran - ran;
     const ignored = new Set(converted.ignored);

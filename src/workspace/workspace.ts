@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { exists, writeAtomic } from '../base/files.ts';
-import { cacheRoot, installRoot } from '../base/paths.ts';
+import { cachePath, cacheRoot, installRoot } from '../base/paths.ts';
 import { inStage, type Progress } from '../base/progress.ts';
 import type { Engine } from '../engine/action.ts';
 import { openEngine } from '../engine/engine.ts';
@@ -90,7 +90,7 @@ function privateApt(
 ): Promise<Apt> {
   const { suite, sourceSuite, allowExpired } = from;
   const { mirror } = project.toolbox;
-  return openApt(join(cache, 'apt', `${suite}-${sourceSuite}-${arch}`), {
+  return openApt(cachePath(cache, 'apt', `${suite}-${sourceSuite}-${arch}`), {
     ...{ suite, sourceSuite, allowExpired, arch: debianArch(arch) },
     ...(mirror === undefined ? {} : { mirror }),
   });

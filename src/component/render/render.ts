@@ -6,6 +6,7 @@ import { revivedError, WeirError } from '../../base/errors.ts';
 import { exists } from '../../base/files.ts';
 import { isOffline } from '../../base/network.ts';
 import { byPath, compareText } from '../../base/order.ts';
+import { cachePath } from '../../base/paths.ts';
 import { inStage, type Stage } from '../../base/progress.ts';
 import { fileDigests } from '../../history/file-digests.ts';
 import { type ReleaseChanges, releaseChanges } from '../../history/history.ts';
@@ -68,7 +69,7 @@ export async function renderComponents(
   const { project, cache } = workspace;
   const root = renderedSpecsDir(project);
   return inStage(workspace.progress, 'specs', async (stage) => {
-    const records = new RenderRecords(join(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
+    const records = new RenderRecords(cachePath(cache, 'rendered', `${sha256(root).slice(0, 32)}.jsonl`));
     const plan = await planRendering(workspace, components, records, root, settings);
     if (plan.release.warning !== undefined) stage.note(plan.release.warning);
     const run = new Run(plan, records, stage, components.length, settings.check !== true);

@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256 } from '../../base/digest.ts';
 import { readIfExists, writeAtomic } from '../../base/files.ts';
+import { cachePath } from '../../base/paths.ts';
 import { sealed, unsealed } from '../../engine/seal.ts';
 import type { Store } from '../../engine/store.ts';
 
@@ -105,5 +106,5 @@ export async function stampFile(
   dir: string,
 ): Promise<{ readonly file: string; readonly subject: string }> {
   const folder = sha256(await realpath(dir).catch(() => dir));
-  return { file: join(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
+  return { file: cachePath(cache, 'stamps', `${folder}.json`), subject: `stamps of ${folder}` };
 }
