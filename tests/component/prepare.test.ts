@@ -81,7 +81,7 @@ describe('component prepare', () => {
     expect(await read('sources')).toBe(`SHA512 (a-1.tar.gz) = ${sha512(archive)}\n`);
   });
 
-  it('writes files that may be changed without harm to the cache', async () => {
+  it('writes files that can be changed without changing the cache', async () => {
     await prepare();
     const { mode, nlink } = await stat(join(out(), 'a-1.tar.gz'));
     expect([mode & 0o777, nlink]).toEqual([0o644, 1]);
@@ -90,14 +90,14 @@ describe('component prepare', () => {
     expect((await readFile(join(out(), 'a-1.tar.gz'))).equals(archive)).toBe(true);
   });
 
-  it('writes what upstream has, without overlays', async () => {
+  it('writes the upstream files without overlays', async () => {
     const { files } = await prepare({ skipOverlays: true });
     expect(files).toEqual(['a-1.tar.gz', 'a.patch', 'a.spec', 'sources', 'unlisted.txt']);
     expect(await read('a.spec')).toContain('Summary: theirs\n');
     expect(await read('sources')).toMatch(/^# theirs\n/);
   });
 
-  it('asks no lookaside where only dist-git is wanted, with overlays into archives too', async () => {
+  it('asks no lookaside if only dist-git is requested, even with overlays into archives', async () => {
     const hash = 'd'.repeat(128);
     await at.files('p', { 'weir.toml': project(overlaid(hash)) });
     const { files } = await prepare({ skipSources: true });
@@ -123,8 +123,8 @@ archive = "a-1.tar.gz"
 file = "drop"
 `;
 
-describe('hashes that the configuration does not have', () => {
-  it('are computed where that is asked for, and hold from then on', async () => {
+describe('hashes missing from the configuration', () => {
+  it('are computed on request, and valid from then on', async () => {
     const more = (hash?: string): string => `
 [[components.a.source-files]]
 filename = "more.txt"
@@ -148,14 +148,14 @@ origin = { type = "download", uri = "${server.url}/more.txt" }
     expect(parseSourcesFile(await read('sources'), 'sources')).toEqual([computed[1], computed[0]]);
   });
 
-  it('stop nothing where sources are not wanted', async () => {
+  it('are not needed without sources', async () => {
     await at.files('p', { 'weir.toml': project(overlaid(undefined)) });
     const { files, computed } = await prepare({ skipSources: true }, { allowNoHashes: true });
     expect(files).not.toContain('a-1.tar.gz');
     expect(computed).toEqual([]);
   });
 
-  it('must be those that the archive has after the overlays', async () => {
+  it('must match the archive after the overlays', async () => {
     await at.files('p', { 'weir.toml': project(overlaid('d'.repeat(128))) });
     const error = await failure(prepare());
     expect(error).toMatchObject({ code: 'wrong-hash', exit: 2, where: { component: 'a' } });
@@ -165,7 +165,7 @@ origin = { type = "download", uri = "${server.url}/more.txt" }
 });
 
 describe('the folder', () => {
-  it('is never replaced without force, nor where it was not prepared', async () => {
+  it('is never replaced without force, or if it was not prepared', async () => {
     await mkdir(out());
     await prepare();
     expect(await failure(prepare())).toMatchObject({
@@ -179,19 +179,19 @@ describe('the folder', () => {
     expect(await read('mine/notes.txt')).toBe('mine');
   });
 
-  it.each(['{}', 'x', undefined])('is not taken for prepared by a marker like %s', async (text) => {
+  it.each(['{}', 'x', undefined])('does not count as prepared with a marker like %s', async (text) => {
     await at.files('out', { 'notes.txt': 'mine', ...(text === undefined ? {} : { '.weir-prepared.json': text }) });
     expect(await failure(prepare({ force: true }))).toMatchObject({ code: 'not-empty', exit: 2 });
     expect(await read('notes.txt')).toBe('mine');
   });
 
-  it('has nothing of an earlier run', async () => {
+  it('contains nothing of an earlier run', async () => {
     await prepare();
     await prepare({ force: true, skipOverlays: true });
     expect(await readdir(out())).not.toContain('ours.conf');
   });
 
-  it('appears whole or not at all', async () => {
+  it('is created atomically', async () => {
     server.files.set('/a/a-1.tar.gz', 'other');
     expect((await failure(prepare())).code).toBe('wrong-hash');
     expect(await readdir(at.root)).not.toContain('out');
@@ -206,7 +206,7 @@ describe('the folder', () => {
     expect((await readdir(at.root)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
-  it('may be named by a link, and may not be a file', async () => {
+  it('can be a link, but not a file', async () => {
     await mkdir(join(at.root, 'real'));
     await symlink('real', out());
     expect((await prepare()).folder).toBe(join(at.root, 'real'));

@@ -404,7 +404,7 @@ describe('a cycle', () => {
     expect(states).toEqual({ a: 'waiting', b: 'failed', c: 'failed' });
   });
 
-  test('a component may need its own package of before', async () => {
+  test('a component can need its own earlier package', async () => {
     expect((await schedule({ components: { a: { needs: ['a'] } }, inputs: ['a'] })).states).toEqual({ a: 'built' });
   });
 });

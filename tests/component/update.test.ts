@@ -67,7 +67,7 @@ const states = (report: UpdateReport): Record<string, string> =>
   Object.fromEntries(report.components.map(({ component, state }) => [component, state]));
 
 describe('component update', () => {
-  it('writes the commit of the snapshot, once, and then asks nothing of upstream', async () => {
+  it('writes the commit of the snapshot once, and then does not ask upstream', async () => {
     expect(states(await update([]))).toEqual({ a: 'new', b: 'new', c: 'skipped' });
     const first = await locks();
     expect(Object.keys(first)).toEqual(['a.lock', 'b.lock']);
@@ -85,7 +85,7 @@ describe('component update', () => {
     expect(await locks()).toEqual(first);
   });
 
-  it('moves with the snapshot, keeps where the component came from, what azldev has written, and the bump', async () => {
+  it('follows the snapshot, and keeps the import commit, the fields of azldev and the bump', async () => {
     await update(['a']);
     const before = (await locks())['a.lock']!;
     const theirs = `manual-bump = 2\ninput-fingerprint = 'sha256:${'9'.repeat(64)}'\nresolution`;
@@ -129,7 +129,7 @@ describe('component update', () => {
     expect(commits.b).toContain(report.components[0]!.commit);
   });
 
-  it('only says what it would do, where it is to check', async () => {
+  it('only reports with checkOnly', async () => {
     const fresh = await update([], { checkOnly: true });
     expect(states(fresh)).toEqual({ a: 'new', b: 'new', c: 'skipped' });
     expect(fresh.stale).toBe(true);
@@ -143,7 +143,7 @@ describe('component update', () => {
     expect(await locks()).toEqual({ ...before, 'gone.lock': before['a.lock'] });
   });
 
-  it('removes locks of components that are gone, but nothing that is no lock, and none where something failed', async () => {
+  it('removes locks of deleted components, but no other files, and none after a failure', async () => {
     await update([]);
     const lock = (await locks())['a.lock']!;
     await at.files('p/locks', { 'gone.lock': lock, 'Cargo.lock': '[[package]]\nname = "x"\n' });
@@ -156,7 +156,7 @@ describe('component update', () => {
     expect(Object.keys(await locks())).toEqual(['Cargo.lock', 'a.lock', 'b.lock']);
   });
 
-  it('goes on with the others where one fails, and names it', async () => {
+  it('continues after a failure, and reports it', async () => {
     await rm(join(at.root, 'git/a'), { recursive: true });
     const report = await update([]);
     expect(states(report)).toEqual({ a: 'failed', b: 'new', c: 'skipped' });
@@ -164,14 +164,14 @@ describe('component update', () => {
     expect(Object.keys(await locks())).toEqual(['b.lock']);
   });
 
-  it('refuses a lock that it can not read, and leaves it as it is', async () => {
+  it('rejects an unreadable lock, and leaves it unchanged', async () => {
     await at.files('p', { 'locks/a.lock': 'version = 7\n' });
     const report = await update(['a', 'b']);
     expect(report.components[0]!.error).toMatchObject({ code: 'lock-version', where: { component: 'a', line: 1 } });
     expect((await locks())['a.lock']).toBe('version = 7\n');
   });
 
-  it('takes the upstream out of the lock of a component whose spec is now its own', async () => {
+  it('removes the upstream from the lock of a component whose spec is now local', async () => {
     await mkdir(join(at.root, 'p/locks'));
     await update(['a']);
     const own = config(day(2)).replace(
@@ -184,7 +184,7 @@ describe('component update', () => {
     expect((await update(['a'])).components).toMatchObject([{ state: 'skipped' }]);
   });
 
-  it('leaves a lock that says the same in other words', async () => {
+  it('leaves an equivalent lock unchanged', async () => {
     await update(['a']);
     const other = `${(await locks())['a.lock']!.replaceAll("'", '"')}\n# mine\n`;
     await at.files('p', { 'locks/a.lock': other });
@@ -194,7 +194,7 @@ describe('component update', () => {
 });
 
 describe('component update --bump', () => {
-  it('counts up without asking upstream, for local components too', async () => {
+  it('increments without asking upstream, for local components too', async () => {
     await update(['a']);
     const asked = server.asked.length;
     for (const count of [1, 2]) {
@@ -209,7 +209,7 @@ describe('component update --bump', () => {
     expect((await locks())['c.lock']).toMatch(/version = 1\nmanual-bump = 2\n$/);
   });
 
-  it('needs a lock to count in, for an upstream component', async () => {
+  it('needs a lock for an upstream component', async () => {
     const report = await update(['b'], { bump: true });
     expect(report.components[0]!.error).toMatchObject({ code: 'no-lock', exit: 2 });
   });
@@ -218,7 +218,7 @@ describe('component update --bump', () => {
 describe('component update with pins', () => {
   const pinFolder = 'base/upstream-commits';
 
-  it('is chosen by the folder, moves pins, and removes those that no component has', async () => {
+  it('is chosen by the folder, updates pins, and removes those without a component', async () => {
     await mkdir(join(at.root, 'p', pinFolder), { recursive: true });
     await at.files('p', { 'weir.toml': `includes = ["${pinFolder}/*.toml"]\n${config(day(2))}` });
     const report = await update([]);
@@ -238,7 +238,7 @@ describe('component update with pins', () => {
     expect(await filesIn(pinFolder)).toEqual(later);
   });
 
-  it('can be asked for, and has no counter', async () => {
+  it('can be requested, and has no counter', async () => {
     expect((await update(['a'], { pinFolder: 'pins' })).folder).toBe(join(at.root, 'p/pins'));
     expect(Object.keys(await filesIn('pins'))).toEqual(['a.toml']);
     expect((await failure(update(['a'], { pinFolder: 'pins', bump: true }))).code).toBe('no-lock');

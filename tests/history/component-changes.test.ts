@@ -70,7 +70,7 @@ function told(report: ChangedReport): Record<string, string[]> {
   );
 }
 
-it('says which components changed, and which part of them', async () => {
+it('reports which components changed, and in which part', async () => {
   const repository = projectRepository(start);
   const next = repository.commit('many things', {
     'less/less.comp.toml': `${less.replace('a'.repeat(40), 'b'.repeat(40)).replace('"0"', '"1"')}
@@ -105,7 +105,7 @@ replacement = "y"
   expect(back).toMatchObject({ new: ['removed'], own: ['added'] });
 });
 
-it('knows what a component inherits', async () => {
+it('includes inherited values', async () => {
   const repository = projectRepository(start);
   repository.commit('move on', { 'weir.toml': root.replace('2026-01-02', '2026-02-03') });
   const change = 'changed upstream snapshot: 2026-01-02T00:00:00Z → 2026-02-03T00:00:00Z [weir.toml:11]';
@@ -119,7 +119,7 @@ it('knows what a component inherits', async () => {
   expect(changedText({ ...report, components: [] })).toBe('no component changed');
 });
 
-it('says where what changed is written, in whatever file', async () => {
+it('reports the place of each change, in any file', async () => {
   const repository = projectRepository(start);
   repository.commit('many places', {
     'weir.toml':
@@ -153,7 +153,7 @@ origin = { type = "download", uri = "https://example.org/more.txt" }
   });
 });
 
-it('knows configuration by whatever name it has', async () => {
+it('finds configuration files of any name', async () => {
   const overlay = (tag: string): string => `
 [metadata]
 category = "azl-pruning"
@@ -208,7 +208,7 @@ it('compares with the working tree, untracked files too', async () => {
   expect((await changed(repository, 'HEAD', 'HEAD')).components).toEqual([]);
 });
 
-it('finds sources of every kind as they were: links, executables, other folders', async () => {
+it('reads old sources of every kind: links, executables, other folders', async () => {
   const overlay = (source: string) => `
 [[components.less.overlays]]
 type = "file-add"
@@ -241,7 +241,7 @@ source = "${source}"
   ]);
 });
 
-it('takes the commits that locks name', async () => {
+it('uses the commits of locks', async () => {
   const lock = (commit: string, more = '') => `version = 1\nupstream-commit = '${commit}'\n${more}`;
   const repository = projectRepository({ ...start, 'locks/a.lock': lock('c'.repeat(40)) });
   repository.commit('update', { 'locks/a.lock': lock('d'.repeat(40)) });
@@ -259,7 +259,7 @@ it('takes the commits that locks name', async () => {
   });
 });
 
-it('tells rendered sources that changed with their component from those that drifted', async () => {
+it('distinguishes rendered sources that changed with their component from drifted ones', async () => {
   const repository = projectRepository(start);
   const rendered = { 'rendered/l/less/sources': 'SHA512 (less.tar.gz) = 11\n' };
   repository.commit('a new release', {
@@ -278,7 +278,7 @@ it('tells rendered sources that changed with their component from those that dri
   ]);
 });
 
-it('answers for the components that were asked for', async () => {
+it('reports only the requested components', async () => {
   const repository = projectRepository(start);
   repository.commit('gone', { 'own/own.comp.toml': null, 'own/own.spec': null });
   const names = async (options: Parameters<typeof changed>[3]) =>
@@ -294,7 +294,7 @@ it('answers for the components that were asked for', async () => {
   expect(error).toMatchObject({ code: 'unknown-component', hint: 'did you mean less?', exit: 2 });
 });
 
-it('says what is wrong with a commit', async () => {
+it('reports what is wrong with a commit', async () => {
   const repository = projectRepository({ README: 'nothing yet\n' });
   repository.commit('broken', { ...start, 'less/less.comp.toml': '[components.less]\nbulid = {}\n' });
   repository.commit('whole', start);

@@ -60,7 +60,7 @@ it('ranks components by how often they were changed', async () => {
   expect(rows.every((row) => row.commits === undefined)).toBe(true);
 });
 
-it('tells of one component what each commit changed, and what is not committed yet', async () => {
+it('lists for one component what each commit changed, and uncommitted changes', async () => {
   const repository = projectRepository(files);
   const define = repository.commit('define\n\nand why', { 'own.toml': own('2') });
   repository.commit('away', { 'own.toml': '' });
@@ -93,7 +93,7 @@ it('tells of one component what each commit changed, and what is not committed y
   ]);
 });
 
-it('says where a shallow clone hides what was before', async () => {
+it('reports that a shallow clone hides earlier changes', async () => {
   const repository = projectRepository(files);
   repository.commit('define', { 'own.toml': own('2') });
   repository.commit('new', {

@@ -70,7 +70,7 @@ function subjects(histories: ReadonlyMap<string, ComponentHistory>): Record<stri
 
 const begin = 'the project begins';
 
-it('is the commits that changed what goes into a component', async () => {
+it('is the commits that changed the inputs of a component', async () => {
   const repository = projectRepository(start);
   repository.commit('other patch', { 'less/fix.patch': '2\n' });
   repository.commit('only a reason', { 'less/less.comp.toml': less().replace('"why"', '"because"') });
@@ -109,7 +109,7 @@ it('is the commits that changed what goes into a component', async () => {
   }
 });
 
-it('goes along with overlay files, defaults and names upstream', async () => {
+it('follows overlay files, defaults and upstream names', async () => {
   const overlayFile = (tag: string): string => `
 [metadata]
 category = "azl-pruning"
@@ -161,7 +161,7 @@ spec = { type = "upstream", upstream-name = "upstream-b" }
   });
 });
 
-it('goes on from what it knows', async () => {
+it('continues from the cached history', async () => {
   const repository = projectRepository(start);
   const cache = folder({});
   const file = () => join(cache, 'history', readdirSync(join(cache, 'history'))[0]!);
@@ -182,7 +182,7 @@ it('goes on from what it knows', async () => {
   expect((await told(repository, { cache })).less).toEqual([begin, 'instead']);
 });
 
-it('a commit whose project does not load is told by the next that does', async () => {
+it('a commit whose project does not load counts with the next that does', async () => {
   const repository = projectRepository(start);
   repository.commit('broken', { 'less/fix.patch': '2\n', 'less/less.comp.toml': '[components.less]\nbulid = {}\n' });
   const cache = folder({});
@@ -201,7 +201,7 @@ function checkout(repository: ProjectRepository, ref: string): string {
   return dir;
 }
 
-it('follows the first parent: what a branch brought counts once', async () => {
+it('follows the first parent: a merged branch counts once', async () => {
   const repository = projectRepository(start);
   repository.git('checkout', '-q', '-b', 'side');
   repository.commit('one', { 'less/fix.patch': '2\n' });
@@ -212,7 +212,7 @@ it('follows the first parent: what a branch brought counts once', async () => {
   expect(await told(repository)).toMatchObject({ less: [begin, 'merged'], own: [begin, 'meanwhile'] });
 });
 
-it('and a comparison of two commits tell the same', async () => {
+it('agrees with a comparison of two commits', async () => {
   const change = fc.constantFrom<Readonly<Record<string, string | null>>>(
     { 'less/fix.patch': '2\n' },
     { 'less/fix.patch': '1\n' },
@@ -297,7 +297,7 @@ it('release numbers of manual components are not counted, nor those of removed o
   expect((await counted(repository)).messages).toEqual({ own: ['back', begin] });
 });
 
-it('what is not committed yet is one commit more, without a time of its own', async () => {
+it('uncommitted changes are one more commit, without its own time', async () => {
   const repository = projectRepository({ ...start, 'locks/less.lock': lock('a') });
   repository.write({ 'less/fix.patch': '2\n', 'locks/own.lock': 'version = 1\n' });
   const { messages, changes } = await counted(repository);
@@ -310,7 +310,7 @@ it('what is not committed yet is one commit more, without a time of its own', as
   expect((await counted(repository)).messages).toEqual({ less: ['now it is', begin], own: ['now it is'] });
 });
 
-it('without git, or with too little of it, nothing is counted wrongly', async () => {
+it('without git, or in a shallow clone, nothing is miscounted', async () => {
   const files = { ...start, 'locks/less.lock': lock('a') };
   const plain = await loadProject(folder(files));
   const { changes, warning } = await releaseChanges(plain, plain.components.values(), { scratch: folder({}) });

@@ -33,7 +33,7 @@ function inputsWith(part: Parameters<typeof component>[0]): Promise<ComponentInp
   return componentInputs(component(part), { project: empty, files: fileDigests() });
 }
 
-it('names each thing that goes into a component', async () => {
+it('names each input of a component', async () => {
   const dir = folder({
     'weir.toml': `${distros}
 [components.a]
@@ -82,7 +82,7 @@ source = "files/new.conf"
   expect(inputs.parts.find((part) => part.name.startsWith('overlay 2'))?.where).toBe('weir.toml:31');
 });
 
-it('names upstream by what leads to a commit, or by the commit alone', async () => {
+it('identifies upstream by snapshot and branch, or by the commit alone', async () => {
   const snapshot = await inputsIn('[components.a]');
   expect(named(snapshot)).toEqual({
     name: 'a',
@@ -104,7 +104,7 @@ it('names upstream by what leads to a commit, or by the commit alone', async () 
   expect((await inputsOf(await load(`${mirror}[components.a]`))).digest).not.toBe(snapshot.digest);
 });
 
-it('knows a local folder by its files, wherever the project lies', async () => {
+it('identifies a local folder by its files, wherever the project is', async () => {
   const files = {
     'weir.toml': '[components.a]\nspec = { type = "local", path = "a/demo.spec" }\n',
     'a/demo.spec': 'Name: a\n',
@@ -136,7 +136,7 @@ it('knows a local folder by its files, wherever the project lies', async () => {
   });
 });
 
-it('knows a dist-git that is a plain folder by its files', async () => {
+it('identifies a dist-git that is a plain folder by its files', async () => {
   const dir = folder({
     'weir.toml': `${distros.replace('"https://example.org/rpms/$pkg.git"', '"upstream/$pkg"')}[components.a]\n[components.b]\n`,
     'upstream/a/a.spec': 'Name: a\n',
@@ -156,7 +156,7 @@ it('knows a dist-git that is a plain folder by its files', async () => {
   expect(named(await inputsOf(project, 'b'))).toMatchObject({ 'dist-git': 'local', 'upstream distro': 'fedora 43' });
 });
 
-it('has nothing of what cannot change the result', async () => {
+it('ignores what cannot change the result', async () => {
   const plain = await inputsIn('[components.a]\n');
   const loud = await inputsIn(`
 [components.a]
@@ -184,7 +184,7 @@ metadata = { category = "azl-pruning", upstream-status = "inapplicable" }
   expect((await inputsIn(more)).digest).toBe((await inputsIn(one)).digest);
 });
 
-it('has a source file by its hash, and only without one by how it is made', async () => {
+it('identifies a source file by its hash, or without one by its origin', async () => {
   const file = { filename: 'x', replaceUpstream: false };
   const hash = { hash: 'ab'.repeat(32), hashType: 'SHA256' as const };
   const at = (uri: string, more = {}) =>
@@ -193,7 +193,7 @@ it('has a source file by its hash, and only without one by how it is made', asyn
   expect((await at('https://a.example/')).digest).not.toBe((await at('https://b.example/')).digest);
 });
 
-it('does not depend on the order of build options, but on that of overlays', async () => {
+it('depends on the order of overlays, but not of build options', async () => {
   const build: BuildConfig = {
     ...component().build,
     with: ['a', 'b'],
@@ -212,7 +212,7 @@ function tagged(tag: string, value = '1') {
   return overlay({ type: 'spec-set-tag', tag, value });
 }
 
-it('says which overlay came, went or changed, and not that those behind it have new numbers', async () => {
+it('reports added, removed and changed overlays, but not renumbered ones', async () => {
   const before = await inputsWith({ overlays: [tagged('A'), tagged('B'), tagged('C')] });
   const cases = [
     { overlays: [tagged('N'), tagged('A'), tagged('B'), tagged('C')], added: [1], removed: [], changed: [] },
@@ -234,7 +234,7 @@ it('says which overlay came, went or changed, and not that those behind it have 
   }
 });
 
-it('notices another content of a file that an overlay takes in', async () => {
+it('notices a changed source file of an overlay', async () => {
   const dir = folder({ fix: '1\n' });
   const made = () => inputsWith({ overlays: [overlay({ type: 'patch-add', source: join(dir, 'fix'), file: 'fix' })] });
   const before = await made();
@@ -276,7 +276,7 @@ const buildOptions = fc.record({
   ),
 });
 
-it('has build options with another macros file only where the parts differ', async () => {
+it('has different parts if build options give a different macros file', async () => {
   const both = fc.tuple(buildOptions, buildOptions);
   await fc.assert(
     fc.asyncProperty(both, async ([first, second]) => {
@@ -296,7 +296,7 @@ const overlayData: fc.Arbitrary<OverlayData> = fc.oneof(
   fc.record({ type: fc.constant('file-rename' as const), file: word, replacement: word }),
 );
 
-it('explains a digest that differs, and only such a one', async () => {
+it('explains every digest that differs, and no other', async () => {
   const state = fc.record({
     overlays: fc.array(overlayData.map(overlay), { maxLength: 5 }),
     build: buildOptions.map((options) => ({ ...component().build, ...options })),

@@ -13,7 +13,7 @@ async function timesOf(dir: string, name: string): Promise<readonly unknown[] | 
 }
 
 describe('the times of lines', () => {
-  it('are those of the commits that brought them', async () => {
+  it('are those of the commits that added them', async () => {
     const { dir, commit } = await repository();
     await commit(100, { 'a.toml': 'a\nb\nc\n', 'other.toml': 'x\n' });
     await commit(200, { 'a.toml': 'a\nB\nc\nd\n' });
@@ -23,7 +23,7 @@ describe('the times of lines', () => {
     expect(await timesOf(dir, 'other.toml')).toEqual([300]);
   });
 
-  it('know what is not committed, and of a file that git does not have nothing', async () => {
+  it('cover uncommitted changes, but not a file that git does not have', async () => {
     const { dir, commit, write } = await repository();
     await commit(100, { 'a.toml': 'a\nb' });
     await write({ 'a.toml': 'a\nnew\nb', 'b.toml': 'b\n' });
@@ -51,7 +51,7 @@ describe('the times of lines', () => {
     expect(await timesOf(dir, 'é.toml')).toEqual([200, 100, 100, 200]);
   });
 
-  it('begin anew for a file that was gone', async () => {
+  it('start again for a file that was deleted and added', async () => {
     const { dir, commit } = await repository();
     await commit(100, { 'a.toml': 'a\nb\n' });
     await commit(200, { 'a.toml': undefined });
@@ -59,7 +59,7 @@ describe('the times of lines', () => {
     expect(await timesOf(dir, 'a.toml')).toEqual([300]);
   });
 
-  it('are those of the merge for what a branch brought', async () => {
+  it('are those of the merge for a merged branch', async () => {
     const { dir, commit, git } = await repository();
     await commit(100, { 'a.toml': 'a\n' });
     await git('checkout', '-q', '-b', 'side');
@@ -82,7 +82,7 @@ describe('the times of lines', () => {
     expect(await timesOf(link, 'a [b].toml')).toEqual([100]);
   });
 
-  it('are not fooled by lines that look like parts of a diff', async () => {
+  it('are not confused by lines that look like parts of a diff', async () => {
     const { dir, commit } = await repository();
     const odd = ['--- a', '+++ b', '@@ -1,2 +3,4 @@', 'diff --git a b', '\x01123 4', '\\ No newline at end of file'];
     await commit(100, { 'a.toml': odd.map((line) => `${line}\n`).join('') });
@@ -92,7 +92,7 @@ describe('the times of lines', () => {
     expect(new Set(times)).toEqual(new Set([100, 200]));
   });
 
-  it('are unknown behind the end of a shallow clone, without git, and before the first commit', async () => {
+  it('are unknown beyond a shallow clone, without git, and before the first commit', async () => {
     const { dir, commit } = await repository();
     expect(await timesOf(dir, 'a.toml')).toBeUndefined();
     await commit(100, { 'a.toml': 'a\n' });

@@ -198,7 +198,7 @@ describe('overlays on files', () => {
       { type: 'patch-add', source: 'SOURCE', file: 'my.patch' },
       { 'my.patch': 'source\n' },
     ],
-    ['a patch that is gone', { type: 'patch-remove', file: '*.patch' }, { 'old.patch': undefined }],
+    ['a removed patch', { type: 'patch-remove', file: '*.patch' }, { 'old.patch': undefined }],
   ])('%s', async (_what, data, after) => {
     const dir = await demo({
       empty: '',
@@ -245,7 +245,7 @@ describe('overlays on files', () => {
     },
   );
 
-  it('refuse a source that is a Git LFS pointer, and take its content where it is', async () => {
+  it('reject a source that is a Git LFS pointer, and use its content if available', async () => {
     const dir = await demo();
     const oid = sha256('the patch');
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize 9\n`;
@@ -264,7 +264,7 @@ describe('overlays on files', () => {
     expect(Buffer.from(await readEntry(files.get('n.patch')!)).toString()).toBe('the patch');
   });
 
-  it('keep the mode of files, and take that of sources', async () => {
+  it('keep the mode of files, and copy that of sources', async () => {
     const dir = await demo({ run: '#!/bin/sh\n' });
     await chmod(join(dir, 'run'), 0o755);
     const sources = await folder({ tool: 'x' });
@@ -458,7 +458,7 @@ it.each<[file: string, closest: string | undefined]>([
   expect(error.details).toEqual(closest === undefined ? [] : [`closest: ${closest}`]);
 });
 
-it('a file whose name is a glob of something else is told', async () => {
+it('a file whose name is a glob of something else is reported', async () => {
   const dir = await folder({ 'demo.spec': spec, 'old-[1].patch': '' });
   const error = await failure(apply(dir, { type: 'file-remove', file: 'old-[1].patch' }));
   expect(error.details).toEqual([
@@ -468,7 +468,7 @@ it('a file whose name is a glob of something else is told', async () => {
   expect([...files.keys()]).toEqual([]);
 });
 
-it('an overlay without a reason is told by its number and type', async () => {
+it('an overlay without a reason is identified by its number and type', async () => {
   const dir = await demo();
   const bare = { ...overlay({ type: 'file-remove', file: 'none' }), description: '' };
   const demoComponent = component({ overlays: [bare] });
@@ -478,7 +478,7 @@ it('an overlay without a reason is told by its number and type', async () => {
   expect(error.where).toMatchObject({ overlay: '1 (file-remove)' });
 });
 
-it('with failures told, the overlays behind one that fails are still applied', async () => {
+it('with a failure callback, later overlays are still applied', async () => {
   const dir = await demo();
   const overlays = [overlay({ type: 'file-remove', file: 'none' }), overlay({ type: 'file-remove', file: 'b.conf' })];
   const failed: unknown[] = [];
@@ -490,7 +490,7 @@ it('with failures told, the overlays behind one that fails are still applied', a
   expect([...result.files.keys()]).toEqual(['conf/a.conf', 'old.patch']);
 });
 
-it('a failing overlay says which it is and leaves the sources untouched', async () => {
+it('a failing overlay is named in the error and leaves the sources unchanged', async () => {
   const dir = await demo();
   const before = await Promise.all(
     (await readdir(dir)).map((name) => readFile(join(dir, name), 'utf8').catch(() => name)),
@@ -511,7 +511,7 @@ it('a failing overlay says which it is and leaves the sources untouched', async 
   expect(after).toEqual(before);
 });
 
-it('a pattern that would run away elsewhere takes time in proportion to the text', async () => {
+it('a pattern with catastrophic backtracking elsewhere takes linear time', async () => {
   const dir = await folder({ 'demo.spec': spec, a: 'a'.repeat(20_000) });
   const error = await failure(
     apply(dir, { type: 'file-search-replace', file: 'a', regex: '(a*)*(a|aa)*b', replacement: '' }),
@@ -519,7 +519,7 @@ it('a pattern that would run away elsewhere takes time in proportion to the text
   expect(error.code).toBe('overlay-no-match');
 });
 
-it('no overlay makes anything but a result or a WeirError, and none leaves the sources', {
+it('any overlay gives a result or a WeirError, and stays inside the sources', {
   timeout: 60_000,
 }, async () => {
   const dir = await demo({ 'c d': '\uFFFE', '.x/y': '' });

@@ -112,7 +112,7 @@ const sample = tarOf(
   { name: 'pkg-1.0/configure', content: '#!/bin/sh\n', mode: 0o755 },
 );
 
-describe('which files inside an archive a glob means', () => {
+describe('files that a glob matches inside an archive', () => {
   it.each<[glob: string, gone: readonly string[]]>([
     ['README', ['README']],
     ['vendor/*', ['vendor/v.c']],
@@ -151,7 +151,7 @@ describe('which files inside an archive a glob means', () => {
     expect([error.code, error.exit]).toEqual([code, 2]);
   });
 
-  it('no spec and nothing of git in it is touched, and a link only as what it is', async () => {
+  it('specs and git files in it stay, and links are not followed', async () => {
     const bytes = tarOf(
       { name: 'p/a.spec', content: 'a' },
       { name: 'p/.git/config', content: 'a' },
@@ -172,7 +172,7 @@ describe('which files inside an archive a glob means', () => {
     }
   });
 
-  it('the error names the archive, what was looked for and the closest', async () => {
+  it('the error names the archive, the pattern and the closest name', async () => {
     const archive = await opened(sample, 'pkg.tar');
     const gone = await failure(editArchive(archive, { type: 'file-remove', file: 'vendr/v.c' }));
     expect(gone.message).toBe('no file of pkg.tar matches vendr/v.c');
@@ -245,7 +245,7 @@ describe('packing again', () => {
     expect(hash(packArchive(archive, () => false))).toBe(digest);
   });
 
-  it('does not depend on order, times and owners of what it was made of', async () => {
+  it('does not depend on order, times and owners of the input', async () => {
     const items: Item[] = [{ name: 'p/b', content: 'b' }, { name: 'p/a', content: 'a' }, { name: 'p/c' }];
     const edit: ArchiveEdit = { type: 'file-remove', file: 'c' };
     const dir = await folder({ 'p/a': 'a', 'p/b': 'b', 'p/c': '' });
@@ -256,7 +256,7 @@ describe('packing again', () => {
     expect(await edited(tarOf(...items.toReversed()), edit)).toEqual(bySystem);
   });
 
-  it('is deterministic and idempotent, and what tar reads is what was meant', { timeout: 30_000 }, async () => {
+  it('is deterministic and idempotent, and tar reads the intended files', { timeout: 30_000 }, async () => {
     const name = fc
       .array(
         fc.stringMatching(/^[a-zé.+ -]{1,40}$/).filter((part) => !/^\.{1,2}$/.test(part)),
@@ -305,7 +305,7 @@ describe('packing again', () => {
   });
 });
 
-describe('what archives can hold', () => {
+describe('content of archives', () => {
   const deep = `${'deep/'.repeat(30)}file`;
 
   it('long names and link targets, of tar with pax and with GNU headers', async () => {
@@ -328,7 +328,7 @@ describe('what archives can hold', () => {
     expect([...archive.tree.keys()]).toEqual(['a/b/c', 'd']);
   });
 
-  it('names that are UTF-8 are found by it, others stay as they are', async () => {
+  it('UTF-8 names match, others stay unchanged', async () => {
     const bytes = tarOf(
       { name: Buffer.from('p/é.txt').toString('latin1'), content: 'a' },
       { name: 'p/\xe9.bin', content: 'a' },
@@ -443,7 +443,7 @@ describe('what archives can hold', () => {
     }
   });
 
-  it('make nothing but a WeirError of a damaged archive', async () => {
+  it('a damaged archive throws only a WeirError', async () => {
     const change = fc.tuple(fc.nat(sample.length - 1), fc.nat(255));
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 20 }), fc.nat(sample.length), async (changes, length) => {
@@ -509,9 +509,9 @@ describe('compression', () => {
     expect(bytes.equals(await decompress(store(bytes, 'zstd'), 'zstd', 'x', {}))).toBe(true);
   });
 
-  describe.each(['gzip', 'xz', 'zstd'] as const)('what is stored as %s', (kind) => {
+  describe.each(['gzip', 'xz', 'zstd'] as const)('stored as %s', (kind) => {
     const isHere = spawnSync(kind, ['--version']).status === 0;
-    it.skipIf(!isHere)('is what the tool itself reads', async () => {
+    it.skipIf(!isHere)('can be read by the tool', async () => {
       const bytes = Buffer.alloc(200_001, 'weir');
       const dir = await folder({ packed: store(bytes, kind) });
       const result = await run(['sh', '-c', `${kind} -dc < "$1" > "$2"`, 'sh', join(dir, 'packed'), join(dir, 'out')]);
@@ -520,7 +520,7 @@ describe('compression', () => {
     });
   });
 
-  it('xz is unpacked by the tool that is given, and only then', async () => {
+  it('xz needs the tool to unpack', async () => {
     const packed = store(sample, 'xz');
     let asked = 0;
     const tools = {
@@ -577,7 +577,7 @@ describe('overlays into archives', () => {
     ]);
   });
 
-  it('come before the others, and leave loose files of the same name alone', async () => {
+  it('come first, and leave plain files of the same name alone', async () => {
     const loose: OverlayData = { type: 'file-search-replace', file: 'c.conf', regex: 'bad', replacement: 'ok' };
     const other: OverlayData = { type: 'file-remove', file: 'README', archive: 'b.tar.zst' };
     const result = await apply([loose, replace, other]);
@@ -586,7 +586,7 @@ describe('overlays into archives', () => {
     expect(await fileIn(result, 'README')).toBe('$1\n');
   });
 
-  it('say what was inside before and after', async () => {
+  it('report the content before and after', async () => {
     const seen: unknown[] = [];
     await apply([remove, replace], {
       observe: ({ number, inside }) => seen.push([number, inside?.archive, inside?.before.size, inside?.after.size]),
@@ -623,7 +623,7 @@ describe('overlays into archives', () => {
     expect(error.where).toMatchObject({ component: 'demo', file: '/p/demo.toml', line: 7 });
   });
 
-  it('say where the archive has another hash than the project names', async () => {
+  it('report a hash that differs from that of the project', async () => {
     const source = (hash?: string): SourceFile => ({
       filename: 'a.tar.gz',
       origin: { type: 'overlay' },

@@ -41,7 +41,7 @@ describe('a commit in a changelog', () => {
 - a -- b--c`);
   });
 
-  it('breaks behind the hyphen of a word', () => {
+  it('breaks after the hyphen of a word', () => {
     expect(entry(`${'word '.repeat(13)}hyphenated-word`)).toBe(`* Tue Nov 14 2023 A B <a@b.example>
 - word word word word word word word word word word word word word
   hyphenated-word`);
@@ -50,7 +50,7 @@ describe('a commit in a changelog', () => {
   word`);
   });
 
-  it('never has a line that is too long, and loses no character', () => {
+  it('has no line that is too long, and loses no character', () => {
     const words = fc.array(
       fc.oneof(fc.string({ maxLength: 100 }), fc.constantFrom('a-b', '--', '-', 'e-mail', '\t', 'é…')),
     );

@@ -78,7 +78,7 @@ async function check(
   return findings.map(({ kind, overlay: number, message }) => [kind, number, message]);
 }
 
-describe('what the configuration alone tells', () => {
+describe('findings from the configuration alone', () => {
   it('no description, no metadata, an unknown status', async () => {
     const plain: OverlayData = { type: 'spec-remove-tag', tag: 'URL' };
     const unknown: OverlayMetadata = { ...pruning, upstreamStatus: 'unknown' };
@@ -107,7 +107,7 @@ describe('what the configuration alone tells', () => {
     expect(result).toEqual(found ? [['old-backport', 1, 'this backport is 100 days old']] : []);
   });
 
-  it('the effect is not looked at without sources', async () => {
+  it('the effect is not checked without sources', async () => {
     expect(await check([{ type: 'spec-remove-tag', tag: 'None' }], {})).toEqual([]);
   });
 });
@@ -248,7 +248,7 @@ describe('overlays that fail', () => {
     expect(await check([data], { fetched: await fetched() })).toEqual([['fails', 1, expect.stringContaining(message)]]);
   });
 
-  it('a patch to remove that the spec lists still, without a file', async () => {
+  it('a patch to remove that is still listed, without a file', async () => {
     const sources = await fetched();
     await rm(join(sources.dir, 'upstream.patch'));
     expect(await check([{ type: 'patch-remove', file: 'up*.patch' }], { fetched: sources })).toEqual([
@@ -256,7 +256,7 @@ describe('overlays that fail', () => {
     ]);
   });
 
-  it('keep the ones behind them from nothing', async () => {
+  it('do not stop later ones', async () => {
     const result = await check(
       [
         { type: 'spec-update-tag', tag: 'Vershun', value: '2' },
@@ -291,7 +291,7 @@ describe('overlays that upstream has taken in', () => {
     expect(result).toEqual(found === undefined ? [] : [['taken-in', 1, expect.stringContaining(found)]]);
   });
 
-  it("by a patch of upstream's that is the same, or of the same commit", async () => {
+  it('by an upstream patch that is the same, or of the same commit', async () => {
     const own = await folder({ 'x.patch': `From ${id('f')} Mon Sep 17 00:00:00 2001\nSubject: x\n` });
     const add: Given = { type: 'patch-add', source: join(own, 'x.patch'), file: 'x.patch' };
     const same = await fetched({ 'other.patch': `From ${id('f')} Mon Sep 17 00:00:00 2001\nSubject: x\n` });
@@ -351,7 +351,7 @@ it.each<[url: string, ids: readonly string[]]>([
   expect(commitOfUrl(url)).toEqual(ids);
 });
 
-it('a patch names the commits that it is and comes from', () => {
+it('a patch names its own commit and those that it was picked from', () => {
   const text = `From ${id('a')} Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\n\n(cherry picked from commit ${id('b')})\n`;
   expect(commitsOfPatch(Buffer.from(text))).toEqual([id('a'), id('b')]);
   expect(commitsOfPatch(Buffer.from(`From ${id('0')} Mon Sep 17\nFrom here on\n`))).toEqual([]);

@@ -70,7 +70,7 @@ describe('explaining', () => {
     ]);
   });
 
-  it('shows files changed, added, removed and renamed, and what is no text', async () => {
+  it('shows changed, added, removed and renamed files, and files that are not text', async () => {
     const source = join(await folder({ x: 'new\n' }), 'x');
     const demo = component({
       overlays: [
@@ -144,7 +144,7 @@ describe('explaining', () => {
     ]);
   });
 
-  it('tells of build options, a skipped %check and the release as steps of their own', async () => {
+  it('lists build options, a skipped %check and the release as separate steps', async () => {
     const { build } = component();
     const demo = component({
       build: { ...build, with: ['tls'], check: { skip: true, skipReason: 'needs network' } },
@@ -183,7 +183,7 @@ describe('explaining', () => {
     expect(await changesOf(demo)).toEqual([[]]);
   });
 
-  it('the diffs together, applied to what upstream has, are the spec that is rendered', async () => {
+  it('all diffs together turn the upstream spec into the rendered one', async () => {
     const sources = await fetched();
     const demo = component({
       overlays: [
@@ -206,7 +206,7 @@ describe('explaining', () => {
   });
 });
 
-describe('what an overlay is inherited from', () => {
+describe('the origin of an inherited overlay', () => {
   it.each<[toml: string, line: number, from: string | undefined]>([
     ['[components.a]\noverlays = [\n  { type = "x" },\n]', 3, undefined],
     ['[[components."a b".overlays]]\ntype = "x"', 1, undefined],

@@ -36,10 +36,10 @@ const add = async (name = 'cve.patch'): Promise<OverlayData> => ({
   file: name,
 });
 
-describe('a patch that nothing applies', () => {
+describe('a patch that is never applied', () => {
   const byHand = spec('Patch0: one.patch\n', '%setup -q\n%patch -P 0 -p1');
 
-  it('is an error when rendering, with its overlay, the number and the calls that there are', async () => {
+  it('is a rendering error with the overlay, the number and the existing calls', async () => {
     const error = await failure(prepared(byHand, [await add()]));
     expect(error).toMatchObject({
       code: 'patch-not-applied',
@@ -51,7 +51,7 @@ describe('a patch that nothing applies', () => {
     });
   });
 
-  it('is told once for each, all of them together', async () => {
+  it('is reported once each, all together', async () => {
     const error: WeirError = await failure(prepared(byHand, [await add(), await add('b.patch')]));
     expect([error, ...error.others].map(({ message }) => /\((.*)\)/.exec(message)?.[1])).toEqual([
       'cve.patch',
@@ -67,7 +67,7 @@ describe('a patch that nothing applies', () => {
     ]);
   });
 
-  it('is one beyond the range of %autopatch', async () => {
+  it('includes one outside the range of %autopatch', async () => {
     const ranges = '%autopatch -p1 -M 99\n%if 0%{?rhel}\n%autopatch -p1 -m 100 -M 100\n%endif';
     const text = spec('Patch0: one.patch\nPatch100: two.patch\n', `%setup -q\n${ranges}`);
     const error = await failure(prepared(text, [await add()]));
@@ -97,12 +97,12 @@ describe('a patch that nothing applies', () => {
   });
 });
 
-it('a file that says of a CVE that there is no patch is applied by nothing', async () => {
+it('a .nopatch file of a CVE need not be applied', async () => {
   const text = spec('', '%setup -q');
   expect((await prepared(text, [await add('CVE-2000-0803.nopatch')])).warnings).toEqual([]);
 });
 
-describe('a patch that is gone', () => {
+describe('a removed patch', () => {
   const remove: OverlayData = { type: 'patch-remove', file: 'two.patch' };
 
   it.each([

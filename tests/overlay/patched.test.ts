@@ -36,7 +36,7 @@ describe('a patch is in the sources', () => {
     expect(await isPatched(tree(files), Buffer.from(text), await folder({}))).toBe(is);
   });
 
-  it('leaves the files alone and follows no name out of them', async () => {
+  it('leaves the files unchanged and follows no name out of the folder', async () => {
     const files = tree({ a: after });
     const scratch = await folder({ 'x/keep': after });
     expect(await isPatched(files, Buffer.from(patch('../x/keep')), `${scratch}`)).toBe(false);

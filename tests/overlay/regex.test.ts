@@ -38,7 +38,7 @@ describe('search and replace by RE2', () => {
     expect(compileReplacer(regex, 'X')(text)).toBe(expected);
   });
 
-  it('takes the replacement as it is', () => {
+  it('uses the replacement literally', () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ unit: fc.constantFrom(...'ab$1\\{}&') }), (replacement, text) => {
         expect(compileReplacer('a', replacement)(text)).toBe(text.split('a').join(replacement));
@@ -46,7 +46,7 @@ describe('search and replace by RE2', () => {
     );
   });
 
-  it('finds what JavaScript finds, where both mean the same', () => {
+  it('matches like JavaScript for common syntax', () => {
     const atom = fc.constantFrom('a', 'b', '[ab]', '.', '\\d', '(a|b)', '(?:ab)', '[^a]', '\\w');
     const part = fc.tuple(atom, fc.constantFrom('', '', '*', '+', '?', '{2}', '*?', '+?')).map((both) => both.join(''));
     const pattern = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
@@ -93,7 +93,7 @@ describe('in a text that is not UTF-8', () => {
     expect(replaced(regex, replacement, before)).toBe(after);
   });
 
-  it('the bytes that are not replaced stay as they are', () => {
+  it('other bytes stay unchanged', () => {
     const bytes = fc.uint8Array({ maxLength: 20 });
     fc.assert(
       fc.property(bytes, fc.constantFrom('a', '\\pL', '.', '[^b]', '', '(?s).+', '\\b'), (before, regex) => {
@@ -112,7 +112,7 @@ describe('in a text that is not UTF-8', () => {
   });
 });
 
-describe('what RE2 does not have', () => {
+describe('syntax that RE2 lacks', () => {
   it.each<[string, string]>([
     ['a(?=b)', 'lookaround'],
     ['a(?!b)', 'lookaround'],
@@ -139,6 +139,6 @@ describe('what RE2 does not have', () => {
   });
 });
 
-it('the words of a pattern are what it looks for', () => {
+it('the words of a pattern are its literal text', () => {
   expect(patternWords('^\\s*%configure\\s+(?:--with-(?P<x>foo))[^a]*\\.so\\b$')).toBe('%configure --with- foo so');
 });

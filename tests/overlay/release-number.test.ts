@@ -67,7 +67,7 @@ describe('release', () => {
   const macro = (number: number): string =>
     `%define autorelease(e:s:pb:n) %{?-p:0.}%[${number} + %{?-b*}%{!?-b:1} - 1]%{?-e:.%{-e*}}%{?-s:.%{-s*}}%{!?-n:%{?dist}}\n`;
 
-  it('defines %autorelease with the number that upstream and project count', () => {
+  it('defines %autorelease with the count of upstream and project commits', () => {
     const text = 'Release: %autorelease -b 3\n%changelog\n- by hand\n';
     expect(calculate(text, 'auto', 2, 4)).toBe(macro(4) + text);
     // Upstream without git counts as one commit.
@@ -78,7 +78,7 @@ describe('release', () => {
     expect(calculate(text, 'manual', 0, 4)).toBe(macro(4) + text);
   });
 
-  it('leaves a spec that rpmautospec has been over already', () => {
+  it('leaves a spec that rpmautospec has already processed', () => {
     const text = `## START: Set by rpmautospec\n%define autorelease(e:s:pb:n) 7\nRelease: %autorelease\n%changelog\n* old\n`;
     expect(calculate(text, 'auto', 2)).toBe(text);
   });
@@ -106,13 +106,13 @@ Release: %{autorelease}
 `);
   });
 
-  it('gives a spec without a changelog one where it uses %autorelease', () => {
+  it('adds a changelog to a spec without one that uses %autorelease', () => {
     expect(calculate('Version: 1\nRelease: %autorelease\n%files\n', 'auto', 0, 1)).toBe(
       `${macro(1)}Version: 1\nRelease: %autorelease\n%files\n\n%changelog\n* entries\n`,
     );
   });
 
-  it('says in a changelog by hand which commit raised the release', () => {
+  it('adds the commit that raised the release to a handwritten changelog', () => {
     const text = `%global v 2\nVersion: 1.%{v}\nRelease: 3%{?dist}\n%changelog
 * Fri Nov 17 2023 Up Stream <up@b.example> - 1.2-3
 - newest of upstream
@@ -209,7 +209,7 @@ function distGit() {
 const author = 'Ann Author <ann@example.org>';
 
 describe("upstream's history", () => {
-  it('counts the commits since the version changed, and tells of all of them', async () => {
+  it('counts the commits since the version changed, and lists all of them', async () => {
     const { up, made } = distGit();
     up('Begin', { 'demo.spec': spec('1.0') });
     up('Fix', { 'demo.spec': spec('1.0', '%autorelease', 'URL: x\n') });
@@ -246,7 +246,7 @@ describe("upstream's history", () => {
     ]);
   });
 
-  it('takes what the changelog file says for all before it changed', async () => {
+  it('uses the changelog file for all commits before its last change', async () => {
     const { up, made } = distGit();
     up('Begin', { 'demo.spec': spec('1.0') });
     up('Convert', { changelog: '* Mon Jan 01 2024 Old <old@example.org> - 0.9-1\n- by hand, 100%%\n' });
@@ -289,7 +289,7 @@ describe("upstream's history", () => {
     ]);
   });
 
-  it('paints over a gap in which the spec was missing', async () => {
+  it('bridges a gap in which the spec was missing', async () => {
     const { up, made } = distGit();
     up('Begin', { 'demo.spec': spec('1.0') });
     up('Retire', { 'demo.spec': null, 'dead.package': 'x' });
@@ -330,7 +330,7 @@ it("reads upstream's history from a partial clone in a few fetches, and then off
 });
 
 describe("the project's commits among upstream's", () => {
-  it('count where upstream stood when they were made', async () => {
+  it('count at the upstream commit that they were based on', async () => {
     const { up, made, git } = distGit();
     const old = up('Begin', { 'demo.spec': spec('1.0') });
     const oldTime = Number(git('show', '-s', '--format=%ct', 'HEAD'));
@@ -362,7 +362,7 @@ describe("the project's commits among upstream's", () => {
     expect(await made({ commits, text })).toMatchObject({ number: 3, changelog: [] });
   });
 
-  it('count alone where overlays give the spec another version', async () => {
+  it('count alone if overlays change the version', async () => {
     const { up, made } = distGit();
     for (const word of ['a', 'b', 'c']) up(word, { 'demo.spec': spec('1.0', '%autorelease', `# ${word}\n`) });
     const { number, version, changelog } = await made({ commits: changes(2), text: spec('3.0') });
@@ -376,7 +376,7 @@ describe("the project's commits among upstream's", () => {
     ]);
   });
 
-  it('do not change with the time of day', async () => {
+  it('do not depend on the current time', async () => {
     const { up, made } = distGit();
     up('Begin', { 'demo.spec': spec('1.0') });
     const uncommitted = change(1, { commit: '' });

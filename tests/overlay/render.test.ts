@@ -197,7 +197,7 @@ b
     expect(texts(rendered).sources).not.toContain(tarball.hash);
   });
 
-  it("has upstream's own sources file where it lists the same, and one in our form where not", async () => {
+  it("has upstream's own sources file if it lists the same files, else a generated one", async () => {
     const old = `# by hand\n${'0'.repeat(32)}  d.tgz\n`;
     const listed = { filename: 'd.tgz', hashType: 'MD5', hash: '0'.repeat(32) } as const;
     const rendered = async (sources: string | undefined, files: FetchedSources['files']): Promise<unknown> => {
@@ -213,7 +213,7 @@ b
     );
   });
 
-  it('is an error where check.skip has no %check', async () => {
+  it('is an error if check.skip is set without a %check', async () => {
     const sources = await fetched({ 'Demo.spec': 'Name: Demo\n' });
     const skip = component({ name: 'Demo', build: { ...build, check: { skip: true, skipReason: 'r' } } });
     await expect(renderComponent(skip, sources)).rejects.toMatchObject({ code: 'no-check', exit: 2 });
@@ -221,7 +221,7 @@ b
 });
 
 describe('a prepared component', () => {
-  it('is written whole, with what the lookaside gave', async () => {
+  it('is written completely, with the files of the lookaside', async () => {
     const sources = { ...(await fetched({ ...demoFiles, [tarball.filename]: 'tar', 'sub/x': 'x' })), files: [tarball] };
     const edit = overlay({ type: 'file-search-replace', file: 'sub/x', regex: 'x', replacement: 'y' });
     const prepared = await prepareComponent(component({ name: 'Demo', overlays: [edit] }), sources);

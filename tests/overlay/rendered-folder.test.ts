@@ -32,7 +32,7 @@ function demo(files: Readonly<Record<string, string>> = {}): RenderedComponent {
 }
 
 describe('writing', () => {
-  it('touches only what differs, prunes, and tells what is stale', async () => {
+  it('writes only what differs, prunes, and reports stale files', async () => {
     const rendered = demo();
     const root = await folder({ 'd/Demo/old/x': 'x', 'd/Other/Other.spec': 'Name: x\n', 'd/Demo/fix.patch': 'other' });
     const stale = [
@@ -51,7 +51,7 @@ describe('writing', () => {
     expect({ ino, mtimeMs, ctimeMs }).toEqual({ ino: before.ino, mtimeMs: before.mtimeMs, ctimeMs: before.ctimeMs });
   });
 
-  it('replaces whatever stands where a file has to be', async () => {
+  it('replaces anything in the place of a file', async () => {
     const root = await folder({ 'd/Demo/fix.patch/inner': 'x', 'd/Demo/sub': 'a file', 'elsewhere.spec': spec });
     await symlink(join(root, 'elsewhere.spec'), join(root, 'd/Demo/Demo.spec'));
     await mkdir(join(root, 'd/Demo/empty'));
@@ -61,7 +61,7 @@ describe('writing', () => {
     expect(checkRendered(root, demo({ 'sub/x': 'x', empty: 'no more' })).stale).toEqual([]);
   });
 
-  it('leaves alone what another run is writing, and takes away what a killed one left', async () => {
+  it('leaves the temporary files of other runs, and removes those of killed runs', async () => {
     const root = await folder({ 'd/Demo/x': '' });
     const living = temporaryName(join(root, 'd/Demo/x'));
     await writeFile(living, '');
@@ -78,7 +78,7 @@ describe('writing', () => {
 });
 
 describe('stamps', () => {
-  it('hold while nothing but times changes, and are told anew then', async () => {
+  it('match if only times change, and are then updated', async () => {
     const root = await folder({});
     const dir = join(root, 'd/Demo');
     const { stamp } = writeRendered(root, demo());
@@ -97,7 +97,7 @@ describe('stamps', () => {
     expect(asStamped(dir, later!)).toBe(later);
   });
 
-  it('of folders with folders hold as well', async () => {
+  it('match for nested folders, too', async () => {
     const root = await folder({});
     const { stamp } = writeRendered(root, demo({ 'sub/x': 'x' }));
     expect(stamp.look).toBeUndefined();
@@ -123,7 +123,7 @@ describe('stamps', () => {
 });
 
 describe('orphans', () => {
-  it('are what Weir wrote for components that are no more', async () => {
+  it('are the folders that Weir wrote for deleted components', async () => {
     const root = await folder({ 'd/Other/Other.spec': 'Name: x\n', 'd/Empty/x': '', 'long/Demo/Demo.spec': spec });
     writeRendered(root, demo());
     expect(orphanedFolders(root, new Set())).toEqual(['d/Demo']);

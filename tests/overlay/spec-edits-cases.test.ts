@@ -308,7 +308,7 @@ describe('numbers of patches', () => {
   });
 });
 
-describe('files that are odd', () => {
+describe('unusual files', () => {
   it.each([
     ['empty', ''],
     ['without a line end', 'Name: a'],

@@ -190,8 +190,8 @@ const simpleOverlay: fc.Arbitrary<SpecData> = fc.oneof(
   fc.record({ type: fc.constant('spec-remove-subpackage'), package: fc.constantFrom('a', 'b') }),
 ) as fc.Arbitrary<SpecData>;
 
-describe('an overlay on the model', () => {
-  it('is the same as on the lines', () => {
+describe('an overlay on the parsed spec', () => {
+  it('gives the same as on the lines', () => {
     const outcomes = new Map<string, number>();
     fc.assert(
       fc.property(simpleSpec, simpleOverlay, (lines, data) => {
@@ -289,7 +289,7 @@ describe('laws', () => {
     });
   });
 
-  it('what was put at the top comes off again', () => {
+  it('prepended lines can be removed again', () => {
     check((text) => {
       const after = outcome(text, { type: 'spec-prepend-lines', lines: ['# one', '# two'] });
       expect(after).toMatch(/^# one\r?\n# two\r?\n/);
@@ -332,7 +332,7 @@ function outcomeOf(work: () => unknown): void {
   }
 }
 
-describe('no spec makes an overlay do anything but work or fail with a word', () => {
+describe('an overlay on any spec works or throws a WeirError', () => {
   const seeds = ['c/chrony', 'l/logrotate'].map((one) =>
     readFileSync(join(import.meta.dirname, `../../distro/specs/${one}/${one.slice(2)}.spec`), 'utf8'),
   );
@@ -362,7 +362,7 @@ describe('no spec makes an overlay do anything but work or fail with a word', ()
   });
 });
 
-describe('the work of an overlay is in proportion to the spec', () => {
+describe('the time of an overlay is linear in the spec', () => {
   const looksAt = (text: string): number => {
     const spec = parseSpec(text);
     const { lines, looks } = counted(spec.lines);

@@ -66,7 +66,7 @@ const demo = lines(
   '%changelog',
 );
 
-it('says what differs where the closest section reads like the wanted', () => {
+it('explains the difference if the closest section reads the same', () => {
   const text = '%global _about %{expand:\ntext.}\nName: a\n\n%description %{_about}\n';
   const scope = { section: '%description', package: '%{_about}' };
   expect(failure(text, { type: 'spec-append-lines', lines: ['x'], ...scope }).details).toEqual([
@@ -74,7 +74,7 @@ it('says what differs where the closest section reads like the wanted', () => {
   ]);
 });
 
-describe('what an overlay makes of a spec', () => {
+describe('overlays on a spec', () => {
   const table: { name: string; text: string; data: SpecData; expected: string }[] = [
     {
       name: 'spec-add-tag: at the end of the preamble',
@@ -313,7 +313,7 @@ describe('what an overlay makes of a spec', () => {
   });
 });
 
-describe('what an overlay says when it fails', () => {
+describe('errors of overlays', () => {
   const table: { name: string; text: string; data: SpecData; code: string; says: string[] }[] = [
     {
       name: 'add-tag without the %package',
@@ -466,7 +466,7 @@ describe('patches', () => {
     expect(printSpec(addPatch(parseSpec(text), 'new.patch'))).toBe(expected);
   });
 
-  it('are removed by what they are called when macros are expanded', () => {
+  it('are removed by their expanded names', () => {
     const spec = parseSpec(lines('Name: a', 'Patch0: %{name}-x.patch', 'Patch4: b.patch', '%patchlist', 'a-y.patch'));
     const removed = removePatches(spec, 'a-*.patch', (name) => name.startsWith('a-'));
     expect(printSpec(removed.spec)).toBe(lines('Name: a', 'Patch4: b.patch', '%patchlist'));
@@ -522,7 +522,7 @@ describe('properties', () => {
     );
   });
 
-  it('no spec makes an overlay throw anything but a WeirError, and what stays is balanced', () => {
+  it('an overlay on any spec throws only a WeirError, and leaves a balanced spec', () => {
     const anyOverlay: fc.Arbitrary<SpecData> = fc.oneof(
       fc.constant<SpecData>({ type: 'spec-remove-subpackage', package: 'a' }),
       fc.constant<SpecData>({ type: 'spec-remove-section', section: '%files' }),

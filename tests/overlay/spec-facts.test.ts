@@ -3,7 +3,7 @@ import { specFacts } from '../../src/overlay/spec-facts.ts';
 
 const version = (...lines: string[]): string | undefined => specFacts(`${lines.join('\n')}\n`).version;
 
-describe('the version that a spec says', () => {
+describe('the version of a spec', () => {
   it.each<[what: string, lines: readonly string[], expected: string | undefined]>([
     ['none', ['Name: x'], undefined],
     ['an epoch', ['Epoch: 2', 'Version: 1'], '2:1'],
@@ -47,7 +47,7 @@ describe('the version that a spec says', () => {
     expect(version(...lines)).toBe(expected);
   });
 
-  it('macros that multiply come to an end', () => {
+  it('multiplying macros are limited', () => {
     const grow = 'abcdefghijklmnop'
       .split('')
       .map((name, at, all) => `%define ${name} ${`%{?${all[at + 1] ?? 'none'}}`.repeat(50)}`);

@@ -46,7 +46,7 @@ it.each<[what: string, before: string, after: string, hunks: string]>([
   expect(unifiedDiff(before, after, labels)).toBe(hunks === '' ? '' : `--- a/x\n+++ b/x\n${hunks}`);
 });
 
-it('changes far from each other are hunks of their own, near ones are one', () => {
+it('distant changes are separate hunks, near ones are one', () => {
   const lines = Array.from({ length: 40 }, (_, index) => `${index}\n`);
   const count = (...changed: number[]): number =>
     unifiedDiff(lines.join(''), lines.map((line, index) => (changed.includes(index) ? 'x\n' : line)).join(''), labels)
@@ -59,7 +59,7 @@ const text = fc
   .tuple(fc.array(fc.constantFrom('a', 'b', 'c', '', 'd\r'), { maxLength: 30 }), fc.boolean())
   .map(([lines, ended]) => lines.join('\n') + (ended && lines.length > 0 ? '\n' : ''));
 
-it('turns the one text into the other, and is as short as that of diff', { timeout: 60_000 }, async () => {
+it('turns one text into the other, and is as short as that of diff', { timeout: 60_000 }, async () => {
   const dir = await folder({ a: '', b: '' });
   await fc.assert(
     fc.asyncProperty(text, text, async (before, after) => {
@@ -79,13 +79,13 @@ it('turns the one text into the other, and is as short as that of diff', { timeo
   );
 });
 
-it('is a right one for texts that have nothing in common', () => {
+it('is correct for texts that have nothing in common', () => {
   const before = Array.from({ length: 4000 }, (_, index) => `a${index}\n`).join('');
   const after = Array.from({ length: 4000 }, (_, index) => `b${index}\n`).join('');
   expect(patched(before, unifiedDiff(before, after, labels))).toBe(after);
 });
 
-it('is what patch applies', async () => {
+it('can be applied by patch', async () => {
   const before = await readFile(import.meta.filename, 'utf8');
   const after = before.replaceAll('fc.', 'check.').replace(/^it\(/m, '// here\nit(');
   const dir = await folder({ x: before });

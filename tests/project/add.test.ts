@@ -62,7 +62,7 @@ describe('adding components to a file', () => {
     expect(add(before, ...components)).toBe(after);
   });
 
-  it('says where it can not', () => {
+  it('reports a file in which it cannot add a table', () => {
     expect(() => add('components = { a = {} }\n', 'b')).toThrow(
       expect.objectContaining({ code: 'cant-add', exit: 2, where: expect.objectContaining({ line: 1 }) }),
     );
@@ -114,7 +114,7 @@ describe('the place for new components', () => {
     'user/weir/config.toml': '[components.u1]\n[components.u2]\n[components.u3]\n',
   };
 
-  it('is the file that has most without settings, or the root file', async () => {
+  it('is the file with the most components without settings, or the root file', async () => {
     const dir = folder(files);
     const configuration = await loadConfiguration(dir, { env: { XDG_CONFIG_HOME: join(dir, 'user') } });
     expect(fileForComponents(configuration)).toBe(join(dir, 'comps/list.toml'));
@@ -122,14 +122,14 @@ describe('the place for new components', () => {
     expect(fileForComponents(await loadConfiguration(empty, { env: {} }))).toBe(join(empty, 'weir.toml'));
   });
 
-  it('is a file of its own where the project includes such', async () => {
+  it('is a separate file if the project includes such files', async () => {
     const dir = folder(files);
     const configuration = await loadConfiguration(dir, { env: {} });
     expect(homeOf(configuration, join(dir, 'comps/list.toml'), 'x')).toBe(join(dir, 'comps/x/x.comp.toml'));
     expect(homeOf(configuration, join(dir, 'weir.toml'), 'x')).toBe(join(dir, 'weir.toml'));
   });
 
-  it('is refused for names that are taken, or are none', async () => {
+  it('is rejected for existing and invalid names', async () => {
     const dir = folder(files);
     const configuration = await loadConfiguration(dir, { env: {} });
     const code = (name: string): string => {

@@ -55,7 +55,7 @@ describe.skipIf(checkout === undefined)('Azure Linux (set WEIR_AZURELINUX to a c
     expect(components.every((component) => component.spec !== undefined)).toBe(true);
   });
 
-  it('has components as its files say', async () => {
+  it('has the components of its files', async () => {
     const { project } = await load();
     const component = (name: string): ResolvedComponent => project.components.get(name)!;
     expect(component('7zip')).toMatchObject({
@@ -80,7 +80,7 @@ describe.skipIf(checkout === undefined)('Azure Linux (set WEIR_AZURELINUX to a c
     expect([...project.images.keys()]).toContain('vm-base');
   });
 
-  it('takes its own overrides by --config-file', async () => {
+  it('accepts its own overrides with --config-file', async () => {
     const project = await loadProject(checkout!, {
       env: {},
       configFiles: [`${checkout}/overrides/fedora.distro.azl.sources.toml`],
@@ -99,7 +99,7 @@ describe.skipIf(checkout === undefined)('Azure Linux (set WEIR_AZURELINUX to a c
     expect(project.files.filter((file) => !validate(parse(readFileSync(file, 'utf8'))))).toEqual([]);
   });
 
-  it('resolves to tables that say the same, and are printed as TOML that says it too', async () => {
+  it('resolves to equivalent tables, which print as equivalent TOML', async () => {
     const configuration = await load();
     const tables = resolvedTables(configuration);
     const said = plain(tables) as Record<string, Record<string, object>>;

@@ -18,13 +18,13 @@ async function channel(tables: Readonly<Record<string, string>>, name: string): 
 }
 
 describe('the channel of a package', () => {
-  it.each(Object.entries(levels))('%s wins over what is weaker', async (strongest, word) => {
+  it.each(Object.entries(levels))('%s overrides weaker levels', async (strongest, word) => {
     const upTo = Object.entries(levels).slice(0, Object.keys(levels).indexOf(strongest) + 1);
     const tables = Object.fromEntries(upTo.map(([table, name]) => [table, `rpm-channel = "${name}"`]));
     expect(await channel(tables, 'p')).toBe(word);
   });
 
-  it('a package that no table names has the weaker ones', async () => {
+  it('comes from weaker levels for a package that no table names', async () => {
     const tables = Object.fromEntries(
       Object.entries(levels).map(([table, word]) => [table, `rpm-channel = "${word}"`]),
     );
@@ -43,7 +43,7 @@ describe('the channel of a package', () => {
     expect(await channel(tables, 'q')).toBeUndefined();
   });
 
-  it('the old key stands in for rpm-channel, never for debuginfo', async () => {
+  it('accepts the old key for rpm-channel, but not for debuginfo', async () => {
     const old = { 'default-package-config.publish': 'channel = "old"' };
     expect(await channel(old, 'p')).toBe('old');
     expect(await channel(old, 'p-debuginfo')).toBeUndefined();
@@ -110,7 +110,7 @@ publish = { srpm-channel = "none" }
     expect(sourceChannelOf(project.components.get('zsh')!)).toBeUndefined();
   });
 
-  it('source packages have theirs', async () => {
+  it('source packages have their own channel', async () => {
     const project = await load(
       '[components.a.publish]\nsrpm-channel = "src"\n[components.b.publish]\nsrpm-channel = "none"\n',
     );

@@ -417,7 +417,7 @@ const cases: readonly Case[] = [
     says: /a\.service is both enabled and disabled/,
   },
   {
-    name: 'an image that extends one that is not there',
+    name: 'an image that extends a missing one',
     toml: `${image('kind = "disk"\nextends = "bas"')}[images.base.definition]\ntype = "weir"\nkind = "disk"\npackages = ["b"]\n`,
     code: 'invalid-image',
     at: '5:1',
@@ -580,7 +580,7 @@ function image(fields: string): string {
   return `[images.a.definition]\ntype = "weir"\npackages = ["bash"]\n${fields}\n`;
 }
 
-describe('what is wrong is said with its place', () => {
+describe('errors have a place', () => {
   it.each(cases)('$name: $code at $at', async ({ toml, code, at, says, hint }) => {
     const error = await failure(toml);
     expect([error.code, error.exit]).toEqual([code, 2]);

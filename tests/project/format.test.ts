@@ -117,7 +117,7 @@ function upstream(fields: string): string {
   return `[distros.f]\ndefault-version = "1"\n[distros.f.versions.1]\n[project]\ndefault-distro = { name = "f" }\n[components.c.spec]\ntype = "upstream"\n${fields}\n`;
 }
 
-describe('what the format takes', () => {
+describe('valid files', () => {
   it.each(Object.entries(good))('%s', async (_what, toml) => {
     const project = await load({ 'azldev.toml': toml });
     expect(project.file).toMatch(/azldev\.toml$/);
@@ -328,7 +328,7 @@ const bad: Readonly<Record<string, readonly [toml: string, code: string]>> = {
   'a channel of an image': ['[images.i]\npublish.channels = ["a", ".."]', 'invalid-value'],
 };
 
-describe('what the format refuses', () => {
+describe('invalid files', () => {
   it.each(Object.entries(bad))('%s', async (_what, [toml, code]) => {
     const error = await failure({ 'azldev.toml': toml });
     expect([error.code, error.exit]).toEqual([code, 2]);
@@ -337,7 +337,7 @@ describe('what the format refuses', () => {
   });
 });
 
-it('tells the user which fields of an overlay do nothing, and goes on', async () => {
+it('warns of overlay fields without effect', async () => {
   const toml = good['fields that an overlay does not use']!;
   const project = await load({ 'azldev.toml': toml });
   expect(project.warnings.map(({ code, message, where }) => [code, message, where?.line])).toEqual([
@@ -348,7 +348,7 @@ it('tells the user which fields of an overlay do nothing, and goes on', async ()
   await expect(load({ 'weir.toml': reason })).rejects.toMatchObject({ code: 'overlay-field' });
 });
 
-it('tells the user of a conditional that is both on and off, and takes both', async () => {
+it('warns of a build conditional that is both enabled and disabled', async () => {
   const project = await load({ 'azldev.toml': good['a conditional that is both on and off']! });
   expect(project.warnings.map(({ code, where }) => [code, where?.line])).toEqual([['conflicting-conditional', 3]]);
   expect(project.components.get('c')?.build).toMatchObject({ with: ['x'], without: ['x'] });

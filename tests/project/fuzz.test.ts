@@ -151,7 +151,7 @@ const edit = fc.record({
 });
 
 describe('a damaged project', () => {
-  it('loads, or ends in errors that name a file', async () => {
+  it('loads, or fails with a file name', async () => {
     const dir = folder(files);
     expect(await outcome(dir, false)).toEqual(['loads']);
     const outcomes = new Map<string, number>();
@@ -175,7 +175,7 @@ describe('a damaged project', () => {
     expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['loads', 'toml-syntax', 'unknown-key']));
   }, 600_000);
 
-  it('whose values are exchanged does too', async () => {
+  it('loads or fails with a file name if values are swapped', async () => {
     const dir = folder(files);
     const values: unknown[] = [
       ...['', ' ', 'a', '/a', '../a', 'a/b', '*', '[', '(', 'x.tar.gz', 'bash', 'fedora', '43', 'spec-remove-tag'],
@@ -237,7 +237,7 @@ describe('a damaged project', () => {
     ]);
   }, 600_000);
 
-  it('by bytes that are no text does too', async () => {
+  it('loads or fails with a file name if bytes are not text', async () => {
     const dir = folder(files);
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...names), fc.uint8Array({ maxLength: 200 }), async (name, bytes) => {
@@ -285,7 +285,7 @@ describe('a damaged project', () => {
     30_000,
   );
 
-  it('whose file is gone, or a folder, says so', async () => {
+  it('reports a missing file and a folder in its place', async () => {
     const dir = folder({ ...files, 'azldev.toml': 'includes = ["a.toml"]\n', 'a.toml/x': '' });
     expect(await outcome(dir, false)).toEqual(['include-not-found']);
     const linked = folder(files);

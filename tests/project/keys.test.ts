@@ -54,7 +54,7 @@ describe('the rules of keys', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('know every key whose description says that it is relative to the file', () => {
+  it('cover every key that is described as relative to the file', () => {
     const rules: Readonly<Record<string, KeyRule | object>> = fileRules;
     const settings: Readonly<Record<string, KeyRule>> = componentRules;
     const isPath = (key: string): boolean => {
@@ -152,7 +152,7 @@ describe('a path in a file of a sub-folder', () => {
     expect(plain(partAt(resolvedTables(configuration), key).value)).toBe(path);
   });
 
-  it('is tested for every key that the rules call a path', () => {
+  it('is tested for every path key of the rules', () => {
     const rules = [
       ...Object.entries<KeyRule | object>(fileRules),
       ...Object.entries<KeyRule>(componentRules).map(([key, rule]) => [`components.*.${key}`, rule] as const),
@@ -172,7 +172,7 @@ describe('a path in a file of a sub-folder', () => {
     ]);
   });
 
-  it('of an overlay leads to the file beside the one that has it', async () => {
+  it('of an overlay is relative to the file that has it', async () => {
     const { project } = await loaded;
     expect(project.components.get('curl')?.overlays).toMatchObject([{ source: join(root, 'sub/extra.txt') }]);
   });

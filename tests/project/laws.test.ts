@@ -69,7 +69,7 @@ function seen(one: Layer): unknown {
 }
 
 describe('merging components', () => {
-  it('does not depend on how the levels are bracketed', () => {
+  it('is associative', () => {
     fc.assert(
       fc.property(layer, layer, layer, (a, b, c) => {
         expect(seen(mergeLayers(mergeLayers(a, b), c))).toEqual(seen(mergeLayers(a, mergeLayers(b, c))));
@@ -77,7 +77,7 @@ describe('merging components', () => {
     );
   });
 
-  it('with nothing changes nothing', () => {
+  it('changes nothing when one side is empty', () => {
     fc.assert(
       fc.property(layer, (a) => {
         expect(mergeLayers(a, emptyLayer)).toBe(a);
@@ -86,7 +86,7 @@ describe('merging components', () => {
     );
   });
 
-  it('keeps every element of lists, in order, and every define of the later', () => {
+  it('keeps all list elements in order, and the later defines', () => {
     fc.assert(
       fc.property(layer, layer, (a, b) => {
         const merged = mergeLayers(a, b);
@@ -100,7 +100,7 @@ describe('merging components', () => {
   });
 });
 
-describe('merging tables with where each value comes from', () => {
+describe('merging tables with the source of each value', () => {
   const traced = (raw: RawComponent): Traced => trace('/nowhere', anywhere, ['components', 'x'], raw);
 
   it('gives the same values as merging them alone', () => {
@@ -162,7 +162,7 @@ describe('merging files', () => {
   const parts = fc.array(part, { minLength: 1, maxLength: 4 });
   const collected = (list: readonly Generated<typeof part>[]): Collected => collect(list.map(document));
 
-  it('later wins: a value is that of the last file that sets it', () => {
+  it('takes a value from the last file that sets it', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const { project, distros, repos } = collected(list);
@@ -186,7 +186,7 @@ describe('merging files', () => {
     );
   });
 
-  it('lists of components append, in the order of the files', () => {
+  it('appends the lists of components, in file order', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const { components, defaults } = collected(list);
@@ -204,7 +204,7 @@ describe('merging files', () => {
     );
   });
 
-  it('a file that is read again changes no value that is not a list', () => {
+  it('changes only lists if a file is read twice', () => {
     fc.assert(
       fc.property(parts, (list) => {
         const once = collected(list);
@@ -218,7 +218,7 @@ describe('merging files', () => {
     );
   });
 
-  it('how files are spread over includes does not matter, only the order in which they are read', async () => {
+  it('depends on the order of files, not on which file includes them', async () => {
     const toml = fc.array(fc.tuple(word, fc.constantFrom('', 'x', 'y')), { minLength: 2, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(toml, fc.array(fc.boolean(), { maxLength: 5 }), async (contents, nested) => {
@@ -254,7 +254,7 @@ describe('overriding', () => {
   const value: fc.Arbitrary<unknown> = fc.oneof(fc.boolean(), fc.constantFrom('', 'x', 'y'), words);
   const table = fc.dictionary(word, fc.oneof({ weight: 3, arbitrary: value }, { weight: 1, arbitrary: maybe(word) }));
 
-  it('never makes a set value unset, and takes every set value of the later', () => {
+  it('never unsets a value, and takes every later value that is set', () => {
     fc.assert(
       fc.property(table, table, (base, next) => {
         const merged = override(base, next);
@@ -264,7 +264,7 @@ describe('overriding', () => {
     );
   });
 
-  it('does not depend on bracketing, and twice is once', () => {
+  it('is associative and idempotent', () => {
     const nested = fc.dictionary(word, table);
     fc.assert(
       fc.property(nested, nested, nested, (a, b, c) => {
@@ -327,7 +327,7 @@ describe('lines of tables', () => {
     expect(lines.map((_, index) => originOf(source, ['components', 'x', 'overlays', index]).line)).toEqual(lines);
   });
 
-  it('are those that the parser with positions finds', () => {
+  it('equal those of the parser with positions', () => {
     let compared = 0;
     fc.assert(
       fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
@@ -457,7 +457,7 @@ describe('any text', () => {
     }
   };
 
-  it('loads, or ends in an error that says where', () => {
+  it('loads, or fails with a place', () => {
     const outcomes = new Set<string>();
     fc.assert(
       fc.property(edits, (changes) => {
@@ -470,7 +470,7 @@ describe('any text', () => {
     expect(outcomes.size).toBeGreaterThan(3);
   });
 
-  it('that is a tree of any values does too', () => {
+  it('loads or fails with a place for any tree of values', () => {
     const toml = (value: unknown): string =>
       Array.isArray(value)
         ? `[${value.map(toml).join(', ')}]`
@@ -514,7 +514,7 @@ describe('any text', () => {
     );
   });
 
-  it('nested beyond reason is refused', () => {
+  it('is rejected if nested too deeply', () => {
     expect(attempt(`includes = ${'['.repeat(20_000)}`)).toBe('toml-syntax');
     expect(attempt(`components = ${'{a='.repeat(900)}1${'}'.repeat(900)}`)).not.toBe('loads');
   });

@@ -13,7 +13,7 @@ describe('finding the project', () => {
     expect([inner.file, inner.root]).toEqual([join(dir, 'in/azldev.toml'), join(dir, 'in')]);
   });
 
-  it('says that there is none', async () => {
+  it('reports that there is none', async () => {
     await expect(loadProject(folder({ 'a/b': '' }))).rejects.toMatchObject({ code: 'no-project', exit: 2 });
     await expect(loadProject('/proc/no/such/folder')).rejects.toMatchObject({ code: 'no-project' });
   });
@@ -58,13 +58,13 @@ describe('includes', () => {
     ]);
   });
 
-  it('do not go round through links to folders', async () => {
+  it('do not loop through links to folders', async () => {
     const dir = folder({ 'weir.toml': 'includes = ["**/*.part.toml"]', 'sub/a.part.toml': '' });
     symlinkSync(dir, join(dir, 'sub/up'));
     expect((await loadProject(dir)).files).toHaveLength(2);
   });
 
-  it('pass over folders that a glob matches', async () => {
+  it('skip folders that a glob matches', async () => {
     const dir = folder({ 'weir.toml': 'includes = ["*.toml.d"]' });
     mkdirSync(join(dir, 'x.toml.d'));
     expect((await loadProject(dir)).files).toHaveLength(1);
@@ -78,7 +78,7 @@ describe('includes', () => {
     expect(project.project).toMatchObject({ description: 'included', outputDir: join(project.root, 'out') });
   });
 
-  it('of a name that is not there are an error, of a glob not', async () => {
+  it('of a missing name are an error, of a glob without a match not', async () => {
     expect((await load('includes = ["*.x.toml"]')).files).toHaveLength(1);
     const error = await failure('includes = ["a*.toml", "x.toml"]');
     expect([error.code, error.where?.line, error.where?.column]).toEqual(['include-not-found', 1, 24]);
@@ -111,7 +111,7 @@ describe('includes', () => {
     expect(error.message).toMatch(message);
   });
 
-  it('are followed by files named beside the project', async () => {
+  it('come before files named on the command line', async () => {
     const dir = folder({
       'weir.toml': '[project]\ndescription = "a"\n',
       'extra/x.toml': 'includes = ["y.toml"]',
@@ -289,7 +289,7 @@ describe('what a component inherits', () => {
     expect(project.components.get('local')?.spec).toEqual({ type: 'local', path: join(project.root, 'l.spec') });
   });
 
-  it('what is set can be changed but not taken back', async () => {
+  it('a set value can be changed but not unset', async () => {
     const project = await load(
       '[default-component-config]\nrelease.calculation = "manual"\nrender.skip-file-filter = true\n' +
         '[default-component-config.build]\ncheck = { skip = true, skip_reason = "r" }\nemit-upstream-provenance = true\nhints.expensive = true\ndefines = { a = "1" }\n' +
@@ -371,7 +371,7 @@ describe('overlay files', () => {
     expect(project.components.get('off')?.overlays).toEqual([]);
   });
 
-  it('may be anywhere, and a pattern without a match is no obstacle for the next', async () => {
+  it('can be anywhere, and a pattern without a match does not stop the next', async () => {
     const dir = folder({ 'else/where.toml': file('w') });
     const project = await load({
       'weir.toml': `[components.c]\noverlay-files = ["none/*.toml", "${dir}/**/*.toml", "o/?.toml"]\n`,
@@ -385,7 +385,7 @@ describe('overlay files', () => {
     ]);
   });
 
-  it('of a group may change an archive that the component replaces', async () => {
+  it('of a group can change an archive that the component replaces', async () => {
     const source =
       '[[components.c.source-files]]\nfilename = "a.tar.gz"\norigin = { type = "overlay" }\nreplace-upstream = true\nreplace-reason = "r"\n';
     const group =
@@ -412,7 +412,7 @@ describe('overlay files', () => {
   });
 });
 
-it('test suites have all that their tools are run with', async () => {
+it('test suites have all settings of their tools', async () => {
   const commit = 'ABCDEF0123456789ABCDEF0123456789ABCDEF01';
   const project = await load(`
 [test-suites.p]
@@ -454,7 +454,7 @@ extra-args = ["-v"]
   });
 });
 
-it('azldev asks for no descriptions, so its projects load without', async () => {
+it('azldev projects load without descriptions', async () => {
   const toml = '[[components.c.overlays]]\ntype = "file-remove"\nfile = "x"\n';
   const project = await load({ 'azldev.toml': toml });
   expect(project.components.get('c')?.overlays[0]?.description).toBe('');
@@ -495,7 +495,7 @@ describe("Weir's own tables", () => {
     expect(project.images.get('w')?.definition).toEqual({ ...common, ...wsl });
   });
 
-  it('an image for WSL goes on from another, with where it is published', async () => {
+  it('a WSL image extends another, with its own URL', async () => {
     const project = await load(`
 [images.base.definition]
 type = "weir"
@@ -578,7 +578,7 @@ pytest.working-dir = "tests"
     });
   });
 
-  it('an image goes on from the one that it extends', async () => {
+  it('an image adds to the one that it extends', async () => {
     const project = await load({
       'weir.toml': `
 includes = ["base.toml"]
@@ -638,7 +638,7 @@ kernel.command-line = ["console=tty0", "console=ttyS0"]
     });
   });
 
-  it('an image takes back with an empty value what it has from another', async () => {
+  it('an empty value removes what an image inherits', async () => {
     const project = await load({
       'weir.toml': `
 [images.base.definition]
@@ -767,7 +767,7 @@ debuginfo-channel = "none"
   });
 });
 
-describe('what is no ordinary file', () => {
+describe('a file that is not regular', () => {
   it('is an error, and is not read', async () => {
     const looping = folder({ 'a.toml': '' });
     symlinkSync('weir.toml', join(looping, 'weir.toml'));

@@ -26,7 +26,7 @@ describe('the order of files', () => {
     return [project.project.description ?? '', ...read];
   };
 
-  it("is the project, azldev's user configuration, Weir's, then the files that are named", async () => {
+  it("is the project, azldev's user configuration, Weir's, then the named files", async () => {
     const all = await told((dir) => ({
       env: { XDG_CONFIG_HOME: join(dir, 'xdg') },
       configFiles: [join(dir, '1.toml'), join(dir, '2.toml')],
@@ -64,14 +64,14 @@ describe('the order of files', () => {
     expect(project.files).toEqual([join(dir, 'weir.toml'), join(dir, 'xdg/weir/config.toml')]);
   });
 
-  it('the same file may be read once for the project and once by name', async () => {
+  it('a file can be read once for the project and once by name', async () => {
     const dir = folder(files);
     const project = await loadProject(dir, { env: {}, configFiles: [join(dir, 'in.toml')] });
     expect(project.files).toHaveLength(3);
   });
 });
 
-describe('what is built in', () => {
+describe('built-in values', () => {
   const folders = ({ root, project }: Project): Record<string, string> =>
     Object.fromEntries(
       Object.entries(project)
@@ -79,7 +79,7 @@ describe('what is built in', () => {
         .map(([key, path]) => [key, (path as string).slice(root.length + 1)]),
     );
 
-  it("is where azldev's projects keep what", async () => {
+  it("are azldev's default folders and layouts", async () => {
     const project = await load({ 'azldev.toml': '' });
     expect(folders(project)).toEqual({
       renderedSpecsDir: 'specs',
@@ -92,13 +92,13 @@ describe('what is built in', () => {
     expect(project.tools.imageCustomizer?.containerTag).toMatch(/^mcr\.microsoft\.com\//);
   });
 
-  it("is less in Weir's", async () => {
+  it("are fewer in Weir's projects", async () => {
     const project = await load('');
     expect(folders(project)).toEqual({ renderedSpecsDir: 'specs', lockDir: 'locks' });
     expect([project.project.defaultAuthorEmail, project.tools]).toEqual([undefined, {}]);
   });
 
-  it('gives way to what a file says, relative to that file', async () => {
+  it('are overridden by a file, relative to that file', async () => {
     const project = await load({
       'azldev.toml': 'includes = ["base/project.toml"]\n',
       'base/project.toml': '[project]\nrendered-specs-dir = "../specs-of-ours"\nlock-dir = "pins"\nlog-dir = ""\n',
@@ -148,7 +148,7 @@ describe('dialects', () => {
     });
   });
 
-  it('a component twice is an error for an older azldev', async () => {
+  it('a component in two files is an error for an older azldev', async () => {
     const error = await failure({ 'azldev.toml': root, ...twice, '.azldev-version': 'v0.3.0' });
     expect([error.code, error.where?.line, error.where?.component]).toEqual(['duplicate-name', 1, 'c']);
     expect(error.details[0]).toMatch(/a\.toml:1$/);
@@ -177,7 +177,7 @@ describe('all errors of a load', () => {
   const all = (error: WeirError): string[] =>
     [error, ...error.others].map(({ code, where }) => `${where?.file?.split('/').pop()}:${where?.line} ${code}`);
 
-  it('are told together, by file and line', async () => {
+  it('are reported together, by file and line', async () => {
     const error = await failure({
       'weir.toml':
         'includes = ["b.toml", "gone.toml", "a.toml"]\n[componets]\n[components.x]\nspek = 1\nbuild.with = 3\n',
@@ -205,7 +205,7 @@ describe('all errors of a load', () => {
     ).toHaveLength(10);
   });
 
-  it('of references are told together too', async () => {
+  it('are reported together for references, too', async () => {
     const error = await failure(
       `${distros}[components.a]\n[components.b]\nspec.upstream-distro = { name = "fedra" }\n[components.c]\nspec.upstream-distro = { version = "9" }\n[component-groups.g]\ncomponents = ["x", "a", "y"]\n[images.i.tests]\ntest-suites = [{ name = "s" }]\n[package-groups.p]\npackages = ["p", "p"]\n[resources.rpm-repos.r]\n`,
     );
@@ -220,7 +220,7 @@ describe('all errors of a load', () => {
     ]);
   });
 
-  it('is one, where thousands inherit it', async () => {
+  it('are one if thousands inherit it', async () => {
     const many = Array.from({ length: 2000 }, (_, index) => `[components.c${index}]\n`).join('');
     const error = await failure(`${distros.replace('name = "fedora"', 'name = "fedra"')}${many}`);
     expect([error.code, error.where?.line, error.where?.component, error.others]).toEqual([
@@ -232,14 +232,14 @@ describe('all errors of a load', () => {
     expect(error.hint).toBe('did you mean fedora?');
   });
 
-  it('end after twenty, with the number of the rest', async () => {
+  it('stop after twenty, with the number of the others', async () => {
     const many = Array.from({ length: 50 }, (_, index) => `[components.c${index}]\nspek = 1\n`).join('');
     const error = await failure(many);
     expect(error.others).toHaveLength(20);
     expect(error.others.at(-1)?.message).toBe('and 30 more in the same configuration');
   });
 
-  it('of TOML itself show the line', async () => {
+  it('show the line of a TOML syntax error', async () => {
     const error = await failure(`# ok\n[components.a]\n\tbuild = { with = ["a" "b"] }\n`);
     expect(error.details).toEqual(['3 |  build = { with = ["a" "b"] }', `  | ${' '.repeat(23)}^`]);
     const long = await failure(`x = "${'a'.repeat(500)}" y\n`);
@@ -280,7 +280,7 @@ describe('a permissive load', () => {
     ]);
   });
 
-  it('goes past names that nothing stands behind', async () => {
+  it('ignores undefined names', async () => {
     const toml =
       '[component-groups.g]\ncomponents = ["x", "c"]\n[components.c]\n[images.i.tests]\ntest-suites = [{ name = "s" }]\n[package-groups.p]\npackages = ["a", "a"]\n[resources.rpm-repos.r]\n[distros.d.versions.1.inputs]\nrpm-build = [{ repo = "r" }]\n';
     await expect(load(toml)).rejects.toMatchObject({ exit: 2 });
@@ -297,7 +297,7 @@ describe('a permissive load', () => {
     expect(project.packageGroups.get('p')?.packages).toEqual(['a']);
   });
 
-  it('takes neither wrong types nor broken TOML', async () => {
+  it('rejects wrong types and invalid TOML', async () => {
     const wrong = await failure('x = 1\n[project]\ndescription = 1\n', permissive);
     expect([wrong.code, wrong.others]).toEqual(['wrong-type', []]);
     expect((await failure('x = \n', permissive)).code).toBe('toml-syntax');

@@ -67,8 +67,8 @@ function write(at: Site, name: string, content: string): void {
   writeFileSync(path, content);
 }
 
-describe('a kept project', () => {
-  it('is used while nothing changes, and is the same as the loaded one', async () => {
+describe('a cached project', () => {
+  it('is used while nothing changes, and equals the loaded one', async () => {
     const at = site({ 'comps/a/x.overlay.toml': overlay });
     const loaded = await loadProject(at.dir, options);
     expect(await cached(at)).toStrictEqual(loaded);
@@ -78,7 +78,7 @@ describe('a kept project', () => {
     expect(loaded.components.get('a')!.overlays).toHaveLength(1);
   });
 
-  it('is the same for the whole distribution, what components share included', async () => {
+  it('equals the loaded one for the whole distribution, including shared values', async () => {
     const at = { ...site(), dir: join(installRoot, 'distro') };
     const loaded = await loadProject(at.dir, options);
     await cached(at);
@@ -122,7 +122,7 @@ describe('a kept project', () => {
     expect(await cached(at)).toStrictEqual(now);
   });
 
-  it('does not hide errors, and errors are not kept', async () => {
+  it('does not hide errors, and errors are not cached', async () => {
     const at = site();
     await cached(at);
     write(at, 'more.toml', 'wrong');
@@ -133,14 +133,14 @@ describe('a kept project', () => {
     await expect(cached(at)).rejects.toMatchObject({ code: 'include-not-found' });
   });
 
-  it('notices that what was not there is there in another form', async () => {
+  it('notices a missing file that appears in another form', async () => {
     const at = site();
     await cached(at);
     mkdirSync(join(at.dir, '.azldev-version'));
     await expect(cached(at)).rejects.toMatchObject({ code: 'unreadable' });
   });
 
-  it('is one of its options, user configuration and further files', async () => {
+  it('depends on options, user configuration and further files', async () => {
     const at = site({ 'user/weir/config.toml': '[project]\ndescription = "mine"\n', 'own.toml': '[components.own]\n' });
     await cached(at);
     const env = { XDG_CONFIG_HOME: join(at.dir, 'user') };
@@ -151,13 +151,13 @@ describe('a kept project', () => {
     expect((await cached(at)).components.has('own')).toBe(false);
   });
 
-  it('tells warnings each time', async () => {
+  it('reports warnings each time', async () => {
     const at = site({ 'comps/w.comp.toml': '[components.w]\nunheard-of = 1\n' });
     for (let turn = 0; turn < 2; turn++) expect((await cached(at, { permissive: true })).warnings).toHaveLength(1);
     expect(existsSync(at.cache.dir)).toBe(false);
   });
 
-  it('of sixteen projects at most stays', async () => {
+  it('is kept for at most sixteen projects', async () => {
     const at = site();
     for (let number = 0; number < 18; number++) {
       write(at, `own-${number}.toml`, `[components.own-${number}]\n`);
@@ -179,7 +179,7 @@ describe('an entry of the project cache', () => {
     'changed in its mark': (bytes) => flipped(bytes, 3),
   };
 
-  it.each(Object.entries(damages))('that is %s counts for nothing', async (_, damage) => {
+  it.each(Object.entries(damages))('that is %s is ignored', async (_, damage) => {
     const at = site();
     const right = await cached(at);
     const { path, inode } = entry(at);
@@ -188,7 +188,7 @@ describe('an entry of the project cache', () => {
     expect(entry(at).inode).not.toBe(inode);
   });
 
-  it('of another cache or another project counts for nothing', async () => {
+  it('of another cache or project is ignored', async () => {
     const at = site();
     const right = await cached(at);
     const other = site({ 'comps/o.comp.toml': '[components.other]\n' });
@@ -204,7 +204,7 @@ describe('an entry of the project cache', () => {
     expect(await cached(at)).toStrictEqual(right);
   });
 
-  it('holds no longer when the key is made anew', async () => {
+  it('is ignored after the key is recreated', async () => {
     const at = site();
     const right = await cached(at);
     const { inode } = entry(at);
@@ -214,7 +214,7 @@ describe('an entry of the project cache', () => {
     expect(openSeal(at.cache.key).mark('a', 'b')).toHaveLength(64);
   });
 
-  it('needs no cache that can be written or read', async () => {
+  it('is optional: an unreadable or read-only cache is no error', async () => {
     const at = site();
     const right = await loadProject(at.dir, options);
     const blocked = folder({ file: '' });
@@ -231,7 +231,7 @@ describe('an entry of the project cache', () => {
     expect(await cached(at)).toStrictEqual(right);
   });
 
-  it('is written again where a killed run left half of it, which goes', async () => {
+  it('is rewritten if a killed run left half of it, which is removed', async () => {
     const at = site();
     const right = await cached(at);
     const { path } = entry(at);
@@ -247,7 +247,7 @@ describe('an entry of the project cache', () => {
     expect(existsSync(underWay)).toBe(true);
   });
 
-  it('may be written by several runs at once', async () => {
+  it('can be written by several runs at once', async () => {
     const at = site();
     const script = [
       `import { loadCached } from ${JSON.stringify(join(installRoot, 'src/project/project-cache.ts'))};`,
@@ -278,7 +278,7 @@ describe('loading with and without the cache', () => {
   ];
   const step = fc.record({ name: fc.constantFrom(...names), content: fc.option(fc.constantFrom(...contents)) });
 
-  it('is the same, whatever was done to the files', async () => {
+  it('gives the same result, whatever happens to the files', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
         const at = site();

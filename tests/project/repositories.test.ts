@@ -26,7 +26,7 @@ subrepos = ["sdk", "base-src"]
 `;
 
 describe('the repositories of inputs', () => {
-  it('are those named, and those that a set makes of its template', async () => {
+  it('are the named ones and those that a set expands to', async () => {
     const project = await load(resources);
     expect(repositoriesOf(project, [{ repo: 'fedora' }, { set: 'prod' }])).toEqual([
       {
@@ -53,7 +53,7 @@ describe('the repositories of inputs', () => {
     ]);
   });
 
-  it('have no key where signatures are not checked', async () => {
+  it('have no key if signatures are not checked', async () => {
     expect(repositoriesOf(await load(resources), [{ repo: 'open' }])[0]?.gpgKey).toBeUndefined();
   });
 
@@ -62,7 +62,7 @@ describe('the repositories of inputs', () => {
     expect(found.map(({ id }) => id)).toEqual(['base-src', 'sdk']);
   });
 
-  it('come once', async () => {
+  it('are listed once', async () => {
     expect(repositoriesOf(await load(resources), [{ set: 'prod' }, { set: 'prod' }])).toHaveLength(2);
   });
 });
@@ -77,7 +77,7 @@ describe('the repositories below an address', () => {
     ]);
   });
 
-  it('need a template that is there', async () => {
+  it('need an existing template', async () => {
     const project = await load('');
     expect(() => repositoriesBelow(project, 'azl-standart', 'https://example.org')).toThrow(
       expect.objectContaining({ code: 'unknown-template', exit: 2, hint: 'did you mean azl-standard?' }),

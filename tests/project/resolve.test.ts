@@ -114,14 +114,14 @@ function loadable(tables: Record<string, unknown>): string {
 }
 
 describe('the resolved configuration', () => {
-  it('is the project: loaded again, it is the same', async () => {
+  it('loads to the same project again', async () => {
     const configuration = await load(folder(files));
     const tables = plain(resolvedTables(configuration)) as Record<string, unknown>;
     const again = await loadProject(folder({ 'weir.toml': loadable(tables) }), { env: {} });
     expect(meaning(again)).toEqual(meaning(configuration.project));
   });
 
-  it('is printed as TOML that says the same, with origins and without', async () => {
+  it('prints as equivalent TOML, with and without origins', async () => {
     const configuration = await load(folder(files));
     const tables = resolvedTables(configuration);
     for (const origins of [false, true]) {
@@ -130,7 +130,7 @@ describe('the resolved configuration', () => {
     }
   });
 
-  it('says of each value who set it, and what it is instead of', async () => {
+  it('names the source of each value, and what it overrides', async () => {
     const configuration = await load(folder(files));
     const { project } = configuration;
     const tables = resolvedTables(configuration, [project.components.get('curl')!]);
@@ -191,7 +191,7 @@ describe('the resolved configuration', () => {
     `);
   });
 
-  it('has what is built in and what a default version adds', async () => {
+  it('contains built-in values and those of the default version', async () => {
     const { project, collected } = await load(
       folder({ 'azldev.toml': `${distros}[components.a]\n`, '.azldev-version': 'v0.4.1\n' }),
     );
@@ -207,7 +207,7 @@ describe('the resolved configuration', () => {
     });
   });
 
-  it('has of an image what is built: all that it extends, and who said which of it', async () => {
+  it('contains each image merged with what it extends, with the source of each value', async () => {
     const { project, collected } = await load(folder(files));
     const { value } = partAt(resolvedTables({ project, collected }), 'images.j.definition');
     expect(plain(value)).toEqual({
@@ -230,7 +230,7 @@ describe('the resolved configuration', () => {
     });
   });
 
-  it('names the tables that a component is made of, the strongest last', async () => {
+  it('lists the tables of a component, the strongest last', async () => {
     const configuration = await load(folder(files));
     const tables = componentTables(configuration, configuration.project.components.get('curl')!);
     expect(tables.map(({ table: { level }, source, says }) => [level, source.line, keysOf(says).length])).toEqual([
@@ -266,7 +266,7 @@ describe('a key', () => {
     ['components.crl', 'components has no "crl"', /mean curl\?/],
     ['components.curl.build.wiht', 'components.curl.build has no "wiht"', /mean with\?/],
     ['release.version.x', 'release.version has no "x"', /weir config resolve/],
-  ])('%s is not there', async (key, message, hint) => {
+  ])('%s does not exist', async (key, message, hint) => {
     await expect(at(key)).rejects.toMatchObject({
       code: 'unknown-key',
       exit: 2,
@@ -275,7 +275,7 @@ describe('a key', () => {
     });
   });
 
-  it('says which component it is of', async () => {
+  it('reports its component', async () => {
     const { project } = await load(folder(files));
     const of = (key: string): string | undefined => componentOfKey(project, key)?.name;
     expect(of('components.curl.spec')).toBe('curl');
@@ -300,7 +300,7 @@ describe('the printer', () => {
     table: fc.dictionary(key, tie('any'), { maxKeys: 4 }).map((entries): Traced => table(Object.entries(entries))),
   }));
 
-  it('prints any tables so that they are read the same', () => {
+  it('prints any tables so that they parse to the same', () => {
     // Copied by hand: V8's JSON.parse takes the key `"` for `\\` once an object with that key was there.
     const untouched = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(untouched);
@@ -317,7 +317,7 @@ describe('the printer', () => {
     );
   });
 
-  it('prints a part under its whole key', () => {
+  it('prints a part under its full key', () => {
     const print = { origins: false, root: '/p' };
     expect(printPart(['a', 'b c'], single('x', by), print)).toBe('a."b c" = "x"');
     expect(printPart(['a'], { kind: 'list', items: [table([['k', single(1, by)]])] }, print)).toBe('[[a]]\nk = 1');

@@ -38,7 +38,7 @@ describe('repository sets', () => {
     expect([...project.resources.repositories.keys()]).toEqual(['binary', 'src']);
   });
 
-  it('of the layouts that are built in', async () => {
+  it('expand the built-in layouts', async () => {
     const project = await load(
       '[resources.rpm-repo-sets.a]\ntemplate = "azl-standard"\nbase-uri = "https://x"\ndisable-gpg-check = true\nname-prefix = "a-"\n' +
         '[resources.rpm-repo-sets.k]\ntemplate = "koji-dist-repo"\nbase-uri = "https://y"\ndisable-gpg-check = true\nname-prefix = "k-"\n',
@@ -57,7 +57,7 @@ describe('repository sets', () => {
     ]);
   });
 
-  it('a later file replaces a template, a set and a repository whole', async () => {
+  it('are replaced as a whole by a later file', async () => {
     const project = await load({
       'weir.toml': `includes = ["a.toml"]\n${template}${set('s', 'disable-gpg-check = true\nname-prefix = "s-"')}[resources.rpm-repos.r]\nbase-uri = "https://r/"\ndisable-gpg-check = true\ndescription = "old"\n`,
       'a.toml': `[resources.rpm-repo-set-templates.t]\nsubrepos = [{ name = "all", subpath = "all" }]\n${set('s', 'gpg-key = "https://k/"')}[resources.rpm-repos.r]\nmetalink = "https://m/"\ngpg-key = "https://k/"\n`,
@@ -89,7 +89,7 @@ describe('inputs of a version', () => {
     expect(named(project, 'imageBuild')).toEqual(['s-binary', 's-debug', 's-src']);
   });
 
-  it('may name a repository that a set makes', async () => {
+  it('can name a repository of a set', async () => {
     expect(named(await load(inputs('[{ repo = "s-src" }]')), 'rpmBuild')).toEqual(['s-src']);
   });
 

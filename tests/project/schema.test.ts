@@ -35,7 +35,7 @@ describe('the JSON Schema', () => {
     expect(validate(parse(toml))).toBe(good);
   });
 
-  it('is of a kind that editors know, and holds for what azldev writes too', () => {
+  it('is a draft that editors support, and accepts the files of azldev', () => {
     expect(schema.$schema).toBe('http://json-schema.org/draft-07/schema#');
     expect(validate(parse('"$schema" = "https://example.org/azldev.schema.json"\n'))).toBe(true);
     // Patterns are read by other engines as well: nothing but what ECMAScript with the flag "u" and Rust both know.
@@ -46,7 +46,7 @@ describe('the JSON Schema', () => {
     }
   });
 
-  it('of overlay files judges as the loader does', () => {
+  it('of overlay files agrees with the loader', () => {
     const file = new Ajv({ strict: false }).compile(overlayFileJsonSchema());
     const metadata = '[metadata]\ncategory = "azl-pruning"\nupstream-status = "unknown"\n';
     const overlay = '[[overlays]]\ntype = "file-remove"\nfile = "x"\n';
@@ -55,7 +55,7 @@ describe('the JSON Schema', () => {
     ).toEqual([true, false, false, false]);
   });
 
-  it('says of every key what it is', () => {
+  it('describes every key', () => {
     const silent = [...properties(schema, '')]
       .filter(([path, property]) => property.description === undefined && !/\.(type|kind|url|publish)$/.test(path))
       .map(([path]) => path);

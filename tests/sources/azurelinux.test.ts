@@ -38,7 +38,7 @@ it.skipIf(checkout === undefined)('writes every lock in $WEIR_AZURELINUX byte fo
   console.info(`${names.length} locks`);
 });
 
-it.skipIf(checkout === undefined)('finds commits by what azldev finds them by', async () => {
+it.skipIf(checkout === undefined)('has the same resolution hash as azldev', async () => {
   const project = await loadProject(checkout!);
   const ant = project.components.get('ant')!;
   const moved = { ...ant.spec, distro: { name: 'fedora', version: '43', snapshot: '2026-02-24T00:00:00-08:00' } };

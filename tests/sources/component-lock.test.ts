@@ -45,7 +45,7 @@ async function locksIn(files: Readonly<Record<string, string>>): Promise<LockedP
   return { root, project: {} };
 }
 
-it('reads and writes what azldev writes, byte for byte', () => {
+it('reads and writes the format of azldev, byte for byte', () => {
   const lock = parseLock(full, 'a.lock');
   expect(lock).toEqual({
     importCommit: 'b'.repeat(40),
@@ -81,7 +81,7 @@ it('reads what it writes', () => {
   );
 });
 
-it('ends in a lock or a WeirError, whatever the text', () => {
+it('returns a lock or throws a WeirError for any text', () => {
   const line = fc.oneof(fc.string(), fc.constantFrom(...full.split('\n'), "upstream-commit = 'zz'", 'version = 2'));
   fc.assert(
     fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
@@ -110,7 +110,7 @@ it.each([
   if (line !== undefined) expect(error.where?.line).toBe(line);
 });
 
-it('keeps a folder of locks: reads, writes only what changed, removes', async () => {
+it('manages a folder of locks: reads, writes only changes, removes', async () => {
   const project = await locksIn({ 'b.lock': full, '.hidden.lock': 'x', README: 'x' });
   expect(await lockNames(project)).toEqual(['b']);
   expect(await readLock(project, 'a')).toBeUndefined();
@@ -133,7 +133,7 @@ it('keeps a folder of locks: reads, writes only what changed, removes', async ()
   expect(lockPath({ root: '/p', project: { lockDir: '/l' } }, 'a')).toBe('/l/a.lock');
 });
 
-it('says when there is a file where the folder would be', async () => {
+it('reports a file in place of the folder', async () => {
   const { root } = await locksIn({});
   await writeFile(join(root, 'file'), '');
   const project = { root, project: { lockDir: join(root, 'file') } };
@@ -142,7 +142,7 @@ it('says when there is a file where the folder would be', async () => {
   }
 });
 
-describe('a lock is held against the configuration', () => {
+describe('a lock is checked against the configuration', () => {
   const upstream = (commit?: string): ResolvedComponent =>
     component({
       spec: { type: 'upstream', name: 'demo', distro: { name: 'up' }, ...(commit === undefined ? {} : { commit }) },
@@ -165,14 +165,14 @@ describe('a lock is held against the configuration', () => {
     expect(error?.hint).toContain('weir component update demo');
   });
 
-  it('commits are the same where one begins like the other', () => {
+  it('commits are equal if one is a prefix of the other', () => {
     expect(sameCommit('abcdef0', 'ABCDEF0123')).toBe(true);
     expect(sameCommit('abcdef0123', 'abcdef0')).toBe(true);
     expect(sameCommit('abcdef1', 'abcdef0123')).toBe(false);
   });
 });
 
-describe('the digest of what a commit was found by', () => {
+describe('the resolution hash', () => {
   const distro: Distro = {
     name: 'fedora',
     defaultVersion: '43',
@@ -188,13 +188,13 @@ describe('the digest of what a commit was found by', () => {
       spec: { type: 'upstream', name: 'CGAL', distro: { name: 'fedora', version: '43', snapshot }, ...spec },
     });
 
-  it("is azldev's: this is the one of a real lock", () => {
+  it("equals azldev's in a real lock", () => {
     expect(resolutionInputHash(cgal(), project)).toBe(
       'sha256:2f28ab3acf76be3f204b5af6296868e6365fcd5554d51c959e59c14de0a10e87',
     );
   });
 
-  it('changes with each of its parts, and is none without an upstream', () => {
+  it('changes with each of its inputs, and is undefined without an upstream', () => {
     const others = [
       cgal(),
       cgal({}, '2026-08-29T00:00:00+00:00'),

@@ -74,7 +74,7 @@ describe('fetchVerified', () => {
     },
   );
 
-  it('is offline where the store has nothing, and says what it would have asked', async () => {
+  it('fails offline if the store lacks the file, and lists the places', async () => {
     const server = await serve();
     const error = await failure(fetchVerified(wanted(), [server.place], { ...context, offline: true }));
     expect(error.code).toBe('offline');
@@ -109,7 +109,7 @@ describe('fetchVerified', () => {
     expect(said[0]).toBe(`${server.place}: HTTP 503 Service Unavailable, waiting 7 s as requested`);
   });
 
-  it('does not wait as long as some servers ask, and asks the next place', async () => {
+  it('limits the wait that a server requests, and tries the next place', async () => {
     const server = await serve(status(429, { 'retry-after': '3600' }));
     const said: string[] = [];
     const options = { ...context, say: (line: string) => void said.push(line) };
@@ -118,7 +118,7 @@ describe('fetchVerified', () => {
     expect(said).toEqual([`a.tar.gz: ${server.place}: HTTP 429 Too Many Requests (retry after 3600 s)`]);
   });
 
-  it('takes an empty header for none', async () => {
+  it('treats an empty header as missing', async () => {
     const server = await serve(status(503, { 'retry-after': '' }), (request, response, file) => {
       response.setHeader('etag', '');
       response.setHeader('content-type', '');
@@ -128,7 +128,7 @@ describe('fetchVerified', () => {
     expect(context.waits).toEqual([[1, undefined]]);
   });
 
-  it('goes on where a connection was cut, only if it is still the same file', async () => {
+  it('resumes an interrupted download only if the file is still the same', async () => {
     const server = await serve(cutAt(100_000));
     await fetchVerified(wanted(), [server.place], context);
     expect(server.asked.map((one) => [one.range, one.ifRange])).toEqual([
@@ -137,13 +137,13 @@ describe('fetchVerified', () => {
     ]);
   });
 
-  it('starts over where the server knows no ranges', async () => {
+  it('starts over if the server does not support ranges', async () => {
     const server = await serve(cutAt(100_000), noRanges);
     await fetchVerified(wanted(), [server.place], context);
     expect(ranges(server)).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('goes on in a later run, from another place too', async () => {
+  it('resumes in a later run, even from another place', async () => {
     const first = await serve(cutAt(100_000), status(500));
     const error = await failure(fetchVerified(wanted(), [first.place], { ...context, attempts: 2 }));
     expect(error.code).toBe('download-failed');
@@ -157,7 +157,7 @@ describe('fetchVerified', () => {
     expect(second.asked.map((one) => [one.range, one.ifRange])).toEqual([['bytes=100000-', undefined]]);
   });
 
-  it('takes a file that changed between two requests from its beginning', async () => {
+  it('starts over if the file changed between two requests', async () => {
     const server = await serve(cutAt(100_000, Buffer.alloc(300_000)));
     server.files.set('/a', Buffer.alloc(300_000));
     const work = fetchVerified(wanted(), [server.place], context);
@@ -167,7 +167,7 @@ describe('fetchVerified', () => {
     expect(ranges(server)).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('is not poisoned by the part that another server has left, even with one attempt', async () => {
+  it('is not corrupted by the partial file of another server, even with one attempt', async () => {
     const liar = await serve(cutAt(50_000, Buffer.alloc(300_000)));
     await failure(fetchVerified(wanted(), [liar.place], { ...context, attempts: 1 }));
     const server = await serve();
@@ -185,7 +185,7 @@ describe('fetchVerified', () => {
     expect(ranges(server)).toEqual(['bytes=50000-', undefined]);
   });
 
-  it('starts over when the server sends another part than asked for, or says that there is none', async () => {
+  it('starts over if the server sends a different range, or none', async () => {
     for (const wrong of [otherRange, status(416)]) {
       const server = await serve(cutAt(100_000), wrong);
       await fetchVerified(wanted(), [server.place], { ...context, attempts: 2 });
@@ -194,7 +194,7 @@ describe('fetchVerified', () => {
     }
   });
 
-  it('takes no part for the whole', async () => {
+  it('does not mistake a partial response for the whole file', async () => {
     const server = await serve();
     server.always(otherRange);
     const error = await failure(fetchVerified(wanted(), [server.place], { ...context, attempts: 2 }));
@@ -202,7 +202,7 @@ describe('fetchVerified', () => {
     expect(server.asked.length).toBe(2);
   });
 
-  it('takes a whole part for what it is, without asking again', async () => {
+  it('accepts a complete partial file without another request', async () => {
     await mkdir(join(context.cache, 'partial'), { recursive: true });
     const server = await serve();
     for (const [part, asked] of [
@@ -219,7 +219,7 @@ describe('fetchVerified', () => {
     }
   });
 
-  it.each(['nothing', '{', undefined])('throws a part away that it knows nothing of (note: %s)', async (note) => {
+  it.each(['nothing', '{', undefined])('discards a partial file without a valid note (note: %s)', async (note) => {
     await mkdir(join(context.cache, 'partial'), { recursive: true });
     await writeFile(partial(), content.subarray(0, 1000));
     if (note !== undefined) await writeFile(`${partial()}.json`, note);
@@ -240,7 +240,7 @@ describe('fetchVerified', () => {
     expect(server.asked[0]?.range).toBeUndefined();
   });
 
-  it('gives up a connection on which next to nothing arrives', async () => {
+  it('closes a stalled connection', async () => {
     const trickle: Answer = (_request, response) => {
       const timer = setInterval(() => response.write('x'), 20);
       response.on('close', () => clearInterval(timer));
@@ -252,11 +252,11 @@ describe('fetchVerified', () => {
     expect(error.details[1]).toBe(`${server.place}: no data for 0.3 s`);
   });
 
-  it('takes a file without a length', async () => {
+  it('accepts a response without a length', async () => {
     await fetchVerified(wanted(), [(await serve(noLength)).place], context);
   });
 
-  it('takes a short file for wrong even where the connection ends well', async () => {
+  it('rejects a short file even if the connection ends normally', async () => {
     const error = await failure(fetchVerified(wanted(), [(await serve(truncate(10))).place], context));
     expect(error.code).toBe('wrong-hash');
   });
@@ -270,7 +270,7 @@ describe('fetchVerified', () => {
     expect(server.asked.length).toBe(2);
   });
 
-  it('names file, hashes and every place when the content is another one, after asking the mirrors', async () => {
+  it('tries the mirrors if the content is wrong, then names file, hashes and every place', async () => {
     const server = await serve(lie('something else'), lie('something else'));
     const gone = await serve(status(404), status(404));
     const error = await failure(fetchVerified(wanted('SHA256'), [server.place, gone.place], context));
@@ -287,13 +287,13 @@ describe('fetchVerified', () => {
     await fetchVerified(wanted('SHA256'), [server.place, gone.place, (await serve()).place], context);
   });
 
-  it('says when a web page came', async () => {
+  it('reports a web page instead of a file', async () => {
     const page = lie('<html>log in', { 'content-type': 'text/html; charset=utf-8' });
     const error = await failure(fetchVerified(wanted(), [(await serve(page)).place], context));
     expect(error.details[2]).toContain('returned a web page instead of the file');
   });
 
-  it('asks a place once where the file is not', async () => {
+  it('tries a place once if the file does not exist', async () => {
     const servers = [await serve(status(404)), await serve(status(403)), await serve(status(410))];
     const places = servers.map((one) => one.place);
     const error = await failure(fetchVerified(wanted(), places, context));
@@ -308,7 +308,7 @@ describe('fetchVerified', () => {
     expect(nowhere).toMatchObject({ code: 'not-found', hint: expect.stringContaining('lookaside-base-uri') });
   });
 
-  it('asks the next place when one is down, and is not "not found" then', async () => {
+  it('tries the next place when one is down, and does not report "not found"', async () => {
     const down = await serve();
     down.always(status(503));
     const gone = await serve(status(404));
@@ -325,7 +325,7 @@ describe('fetchVerified', () => {
     expect(order).toEqual([`a.tar.gz: ${down.place}: HTTP 503 Service Unavailable (tried 2 times)`]);
   });
 
-  it('follows redirections, to other servers and when it goes on too, but not for ever', async () => {
+  it('follows redirects, to other servers and when resuming, up to a limit', async () => {
     const [server, other] = [await serve(), await serve(cutAt(100_000))];
     const away = status(302, { location: other.place });
     server.next(status(301, { location: '/b' }), away, away);
@@ -342,7 +342,7 @@ describe('fetchVerified', () => {
     expect(away2.details[1]).toBe(`${server.place}: file: is not http, https or file`);
   });
 
-  it('takes a packed file as it is, whatever the server calls that', async () => {
+  it('keeps a compressed file as it is, whatever its content encoding', async () => {
     const packed = gzipSync(content);
     const server = await serveFiles({ '/a.tar.gz': packed });
     server.always((request, response, file) => {
@@ -355,7 +355,7 @@ describe('fetchVerified', () => {
     expect((await readBlob(context.store, digest)).equals(packed)).toBe(true);
   });
 
-  it('says why a server cannot be reached', async () => {
+  it('reports why a server cannot be reached', async () => {
     const error = await failure(fetchVerified(wanted(), ['http://127.0.0.1:1/a'], { ...context, attempts: 2 }));
     expect(error.code).toBe('download-failed');
     expect(error.details.join()).toMatch(/127\.0\.0\.1:1/);
@@ -376,7 +376,7 @@ describe('fetchVerified', () => {
     });
   });
 
-  it('fetches a file once that is asked for twice at the same time', async () => {
+  it('fetches a file once if it is requested twice at the same time', async () => {
     const server = await serve();
     const both = await Promise.all([1, 2].map(() => fetchVerified(wanted(), [server.place], context)));
     expect(both[0]).toBe(both[1]);
@@ -384,7 +384,7 @@ describe('fetchVerified', () => {
     expect(await readdir(join(context.cache, 'partial'))).toEqual([]);
   });
 
-  it('asks its own places where the other one who wanted the file had no luck', async () => {
+  it('tries its own places if the other download of the file failed', async () => {
     const [gone, server] = [await serve(status(404)), await serve()];
     const both = await Promise.allSettled([
       fetchVerified(wanted(), [gone.place], context),
@@ -393,7 +393,7 @@ describe('fetchVerified', () => {
     expect(both.map((one) => one.status)).toEqual(['rejected', 'fulfilled']);
   });
 
-  it('works on a part of its own while another run fetches the file', async () => {
+  it('uses its own partial file while another run fetches the file', async () => {
     await mkdir(join(context.cache, 'partial'), { recursive: true });
     const parent = formatOwner(ownerOf(process.ppid));
     await writeFile(`${partial()}.lock`, parent);
@@ -407,7 +407,7 @@ describe('fetchVerified', () => {
 });
 
 describe('fetchUnhashed', () => {
-  it('gives the hash of what is there, and keeps the file by it', async () => {
+  it('returns the hash of the file, and stores the file', async () => {
     const server = await serve(status(503));
     const file = await fetchUnhashed('a.tar.gz', 'SHA512', ['http://127.0.0.1:1/a', server.place], context);
     expect(file).toEqual(wanted());
@@ -422,7 +422,7 @@ describe('fetchUnhashed', () => {
   });
 });
 
-it('takeIn refuses a file with another hash', async () => {
+it('takeIn rejects a file with the wrong hash', async () => {
   const path = join(context.cache, 'x');
   await writeFile(path, 'x');
   expect((await failure(takeIn(wanted(), path, path, context))).code).toBe('wrong-hash');

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 describe('a local spec', () => {
-  it('comes with the files beside it, but for TOML, other specs and links to nothing', async () => {
+  it('comes with the files beside it, except TOML, other specs and dangling links', async () => {
     await at.files('c', {
       'demo.spec': 'Name: demo\n',
       'a.patch': 'a',
@@ -57,13 +57,13 @@ describe('a local spec', () => {
     });
   });
 
-  it('that is not there is an error, as is none at all', async () => {
+  it('is an error if missing or not configured', async () => {
     const local = component({ spec: { type: 'local', path: join(at.root, 'x.spec') } });
     expect(await failure(at.fetch(local, at.project({})))).toMatchObject({ code: 'no-spec-file', exit: 2 });
     expect(await failure(at.fetch(component(), at.project({})))).toMatchObject({ code: 'no-spec', exit: 2 });
   });
 
-  it('with a bad sources file is told where that file is', async () => {
+  it('with an invalid sources file reports the place', async () => {
     await at.files('c', { 'demo.spec': 'Name: demo\n', sources: '\nnonsense\n' });
     const local = component({ spec: { type: 'local', path: join(at.root, 'c/demo.spec') } });
     const error = await failure(at.fetch(local, at.project({})));
@@ -71,7 +71,7 @@ describe('a local spec', () => {
     expect(error.where).toEqual({ file: join(at.root, 'c/sources'), line: 2, column: 1, component: 'demo' });
   });
 
-  it('has its lock with it', async () => {
+  it('includes its lock', async () => {
     await at.files('c', { 'demo.spec': 'Name: demo\n' });
     const local = component({ spec: { type: 'local', path: join(at.root, 'c/demo.spec') } });
     const of = at.project({});
@@ -82,7 +82,7 @@ describe('a local spec', () => {
 });
 
 describe('a dist-git that is a plain folder', () => {
-  it.each(['', '/$pkg'])('gives spec and files (base with "%s")', async (tail) => {
+  it.each(['', '/$pkg'])('provides spec and files (base with "%s")', async (tail) => {
     await at.files('dg', { 'demo/demo.spec': 'Name: demo\n', 'demo/a.patch': '' });
     const of = at.project({ distGitBaseUri: pathToFileURL(join(at.root, 'dg')).href + tail });
     const fetched = await at.fetch(upstream(), of);
@@ -93,7 +93,7 @@ describe('a dist-git that is a plain folder', () => {
     await at.fetch(upstream(), of);
   });
 
-  it('says what is missing', async () => {
+  it('reports what is missing', async () => {
     await at.files('dg', { 'demo/x': '', 'demo/a.spec': '', 'demo/b.spec': '' });
     const { origin } = upstream();
     const where = { component: 'demo', file: origin.file, line: origin.line };
@@ -129,7 +129,7 @@ describe('a dist-git that is git', () => {
   const commitOf = async (spec: object, skipLockValidation = false): Promise<string | undefined> =>
     (await at.fetch(upstream({}, spec), of, { withLookaside: false, skipLockValidation })).origin.commit;
 
-  it('is taken at the head, the commit, the beginning of one, or the snapshot', async () => {
+  it('is read at the head, a commit, a commit prefix, or the snapshot', async () => {
     const fetched = await at.fetch(upstream(), of, { withLookaside: false });
     expect(fetched.origin).toMatchObject({ kind: 'git', commit: commits[3] });
     expect(await commitOf({ commit: commits[1] })).toBe(commits[1]);
@@ -138,7 +138,7 @@ describe('a dist-git that is git', () => {
     expect(await commitOf({ ...snapshot, commit: commits[2] }), 'a commit wins over the snapshot').toBe(commits[2]);
   });
 
-  it('is taken at the commit of the lock, for ever', async () => {
+  it('is always read at the commit of the lock', async () => {
     const lock: ComponentLock = { manualBump: 0, upstreamCommit: commits[0]! };
     await writeLock(of, 'demo', lock);
     expect(await commitOf({})).toBe(commits[0]);
@@ -148,7 +148,7 @@ describe('a dist-git that is git', () => {
     expect((await at.fetch(upstream(), of, { withLookaside: false })).lock).toEqual(lock);
   });
 
-  it('is not taken where lock and configuration contradict each other, unless asked for', async () => {
+  it('is rejected if lock and configuration contradict each other, unless disabled', async () => {
     await writeLock(of, 'demo', { manualBump: 0, upstreamCommit: commits[0]! });
     const error = await failure(commitOf({ commit: commits[1] }));
     expect(error).toMatchObject({
@@ -168,7 +168,7 @@ describe('a dist-git that is git', () => {
     expect(await commitOf({}, true)).toBe(commits[3]);
   });
 
-  it('needs nothing of upstream again for a commit or a past snapshot', async () => {
+  it('does not ask upstream again for a commit or a past snapshot', async () => {
     const { url } = await serveGit(join(at.root, 'git'));
     const served = at.project({ distGitBaseUri: `${url}/$pkg`, ...branchF1 });
     const get = (spec: object, offline = false): ReturnType<Bench['fetch']> =>
@@ -182,7 +182,7 @@ describe('a dist-git that is git', () => {
     expect((await failure(get({ commit: 'f'.repeat(40) }, true))).code).toBe('offline');
   });
 
-  it('asks nothing of the network, dist-git and lookaside, where the cache has it all', async () => {
+  it('does not use the network if the cache has everything', async () => {
     const [git, lookaside] = [await serveGit(join(at.root, 'git')), await serveFiles({ '/demo/d.tar.gz': 'tar' })];
     const served = at.project({
       distGitBaseUri: `${git.url}/$pkg`,
@@ -202,14 +202,14 @@ describe('a dist-git that is git', () => {
     expect([git.asked.length, lookaside.asked.length]).toEqual([before, 1]);
   });
 
-  it('says which commit or snapshot is not there', async () => {
+  it('reports which commit or snapshot does not exist', async () => {
     const early = { distro: { name: 'up', snapshot: '2001-01-01T00:00:00Z' } };
     expect(await failure(commitOf(early))).toMatchObject({ code: 'no-commit', exit: 2, where: { component: 'demo' } });
     expect((await failure(commitOf({ commit: 'fffffff' }))).code).toBe('no-commit');
     expect((await failure(commitOf({ commit: 'f'.repeat(40) }))).code).toBe('no-commit');
   });
 
-  it('asks a server that fails again, and one that has nothing once', async () => {
+  it('retries a failing server, but not a missing repository', async () => {
     const server = await serveGit(join(at.root, 'git'));
     server.fail(503, 502, 404);
     const waits: number[] = [];

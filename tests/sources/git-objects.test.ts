@@ -26,7 +26,7 @@ describe('a commit', () => {
   const head = (more = ''): string =>
     `tree ${'a'.repeat(40)}\nparent ${'b'.repeat(40)}\nparent ${'c'.repeat(40)}\nauthor Ann <ann@x> 1600000000 +0200\ncommitter Carl C <> -5 -0700\n${more}\n`;
 
-  it('says who, when and why', () => {
+  it('has author, time and message', () => {
     expect(parseCommit(object('commit', `${head()}Subject\n\nBody: parent x\n`))).toMatchObject({
       tree: 'a'.repeat(40),
       parents: ['b'.repeat(40), 'c'.repeat(40)],
@@ -38,7 +38,7 @@ describe('a commit', () => {
     });
   });
 
-  it('may be signed, without a message, or by nobody', () => {
+  it('can be signed, without a message, or without an author', () => {
     const signed = head('gpgsig -----BEGIN PGP SIGNATURE-----\n \n tree of lies\n -----END PGP SIGNATURE-----\n');
     expect(parseCommit(object('commit', `${signed}x`))).toMatchObject({ tree: 'a'.repeat(40), message: 'x' });
     expect(parseCommit(object('commit', head().trimEnd())).message).toBe('');
@@ -46,13 +46,13 @@ describe('a commit', () => {
     expect(parseCommit(object('commit', nobody))).toMatchObject({ author: '', email: '', parents: [], time: 2 });
   });
 
-  it('is read in the encoding that it names, and as UTF-8 in one that nobody knows', () => {
+  it('is decoded by its encoding, and as UTF-8 if that is unknown', () => {
     const latin = Buffer.from(`${head('encoding ISO-8859-1\n').replace('Ann', 'Andr\xe9')}d\xe9j\xe0\n`, 'latin1');
     expect(parseCommit(object('commit', latin))).toMatchObject({ author: 'André', message: 'déjà\n' });
     expect(parseCommit(object('commit', `${head('encoding klingon\n')}é`)).message).toBe('é');
   });
 
-  it('may end within its head, and its people have odd names', () => {
+  it('can end within its header and have unusual author names', () => {
     const people = `author A < B <a@x> 1 +0000\ncommitter x> <c> y <d> 7 +0000`;
     for (const encoding of ['latin1', 'utf-16le', 'utf-7']) {
       const text = `tree ${'a'.repeat(40)}\n${people}\nencoding ${encoding}`;
@@ -60,14 +60,14 @@ describe('a commit', () => {
     }
   });
 
-  it('with a name of any length is read at once', () => {
+  it('with a very long name is parsed quickly', () => {
     for (const name of ['<'.repeat(300_000), '> 1'.repeat(100_000), '<> '.repeat(100_000), ' <'.repeat(150_000)]) {
       const text = `tree ${'a'.repeat(40)}\nauthor ${name}\ncommitter C <c@x> 1 +0000\n\n`;
       expect(parseCommit(object('commit', text)).time).toBe(1);
     }
   });
 
-  it.each(['', 'nonsense', 'tree x\n\n', `author a <b> 1 +0000\n\n`])('that is none is refused: %j', (text) => {
+  it.each(['', 'nonsense', 'tree x\n\n', `author a <b> 1 +0000\n\n`])('is rejected if invalid: %j', (text) => {
     expect(() => parseCommit(object('commit', text))).toThrow(expect.objectContaining({ code: 'git-failed' }));
     expect(() => parseCommit(object('blob', head()))).toThrow(expect.objectContaining({ code: 'git-failed' }));
   });
@@ -93,7 +93,7 @@ describe('a tree', () => {
     ]);
   });
 
-  it('that is cut off, or of other bytes, ends in a WeirError and nothing else', () => {
+  it('that is truncated or damaged throws only a WeirError', () => {
     const whole = Buffer.concat([entry('100644', 'a'), entry('40000', 'b')]);
     for (let length = 1; length < whole.length; length++) {
       if (length === entry('100644', 'a').length) continue;
@@ -127,7 +127,7 @@ describe('a reader', () => {
     expect(await failure(reader.read('HEAD'))).toMatchObject({ code: 'git-failed' });
   });
 
-  it('answers what was asked before it is closed', async () => {
+  it('answers pending requests before it closes', async () => {
     const made = repository();
     made.commit({ a: 'a' });
     const reader = openReader(join(made.dir, '.git'));
@@ -136,7 +136,7 @@ describe('a reader', () => {
     expect((await Promise.all(asked)).map((one) => one?.type)).toEqual(['blob', undefined]);
   });
 
-  it('says that a short name means two things, and goes on', async () => {
+  it('reports an ambiguous short name, and continues', async () => {
     const made = repository();
     made.commit({ a: 'a' });
     const seen = new Map<string, string>();
@@ -156,7 +156,7 @@ describe('a reader', () => {
     reader.close();
   });
 
-  it('keeps no process alive that has its answers, and is stopped with the other children', () => {
+  it('does not keep an idle process alive, and is stopped with the other children', () => {
     const made = repository();
     made.commit({ a: 'a' });
     const source = join(import.meta.dirname, '../../src');
@@ -180,7 +180,7 @@ describe('a reader', () => {
     expect(run('stop')).toBe('a\ninterrupted\ninterrupted\n');
   });
 
-  it('fails where there is no repository, and lacks a damaged object', async () => {
+  it('fails without a repository, and does not return a damaged object', async () => {
     expect((await failure(openReader(join(tmpdir(), 'no-such-folder')).read('HEAD'))).code).toBe('git-failed');
     const made = repository();
     made.commit({ a: 'a' });

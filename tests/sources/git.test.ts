@@ -58,7 +58,7 @@ async function text(repository: GitRepository, commit: string, name: string): Pr
 }
 
 describe('over HTTP', () => {
-  it('fetches commits and trees, and of the files those of the wanted commit', async () => {
+  it('fetches commits and trees, but only the files of the requested commit', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'));
     const repository = await openRepository(store, `${server.url}/demo`);
@@ -74,7 +74,7 @@ describe('over HTTP', () => {
     expect(server.asked.length).toBe(asked);
   });
 
-  it('fetches everything where the server knows no filter', async () => {
+  it('fetches everything from a server without filters', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'), { settings: { 'uploadpack.allowFilter': 'false' } });
     const repository = await openRepository(store, `${server.url}/demo`);
@@ -85,7 +85,7 @@ describe('over HTTP', () => {
     expect(server.asked.length).toBe(asked);
   });
 
-  it('fetches everything where the server gives no file by its id alone', async () => {
+  it('fetches everything from a server that does not serve objects by id', async () => {
     const commits = fiveCommits();
     const settings = { 'uploadpack.allowAnySHA1InWant': 'false' };
     const server = await serveGit(join(root, 'git'), { settings, old: true });
@@ -96,7 +96,7 @@ describe('over HTTP', () => {
     expect(objects(repository).blob).toBe(10);
   });
 
-  it('takes the snapshot on the first-parent line, and remembers it', async () => {
+  it('finds the snapshot on the first-parent line, and caches it', async () => {
     const commits = fiveCommits();
     // A side line that is younger than the last commit before it was merged.
     upstream.git('checkout', '-q', '-b', 'side', commits[1]!);
@@ -121,7 +121,7 @@ describe('over HTTP', () => {
     expect((await failure(resolveCommit(repository, { branch, snapshot: 'soon' }))).code).toBe('bad-snapshot');
   });
 
-  it('finds short commits, those of other branches and those of none', async () => {
+  it('finds short commits, those of other branches and those on no branch', async () => {
     const commits = fiveCommits();
     upstream.git('checkout', '-q', '-b', 'f2', commits[1]!);
     const beside = upstream.commit({ beside: '' });
@@ -141,7 +141,7 @@ describe('over HTTP', () => {
     expect((await failure(resolveCommit(repository, { branch: 'f1^{tree}' }))).code).toBe('bad-branch');
   });
 
-  it('asks again where an answer fails, and gives up where the repository is none', async () => {
+  it('retries failed responses, and gives up if there is no repository', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'));
     const wait = (): Promise<void> => Promise.resolve();
@@ -175,7 +175,7 @@ describe('over HTTP', () => {
     git.done();
   });
 
-  it('works from the store alone when offline, as far as that goes', async () => {
+  it('works from the store when offline, as far as possible', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'));
     const repository = await openRepository(store, `${server.url}/demo`);
@@ -208,7 +208,7 @@ describe('over HTTP', () => {
     expect((await readdir(join(root, 'cache/git'))).length).toBe(1);
   });
 
-  it('goes on after a run was killed in the middle of a fetch', async () => {
+  it('recovers after a run was killed in the middle of a fetch', async () => {
     const commits = fiveCommits();
     const server = await serveGit(join(root, 'git'));
     const url = `${server.url}/demo`;
@@ -233,7 +233,7 @@ describe('over HTTP', () => {
   });
 });
 
-it('leaves what a git of another container may still be at, for a while', async () => {
+it('leaves files of a git that may still run in another container, for a while', async () => {
   const commits = fiveCommits();
   const server = await serveGit(join(root, 'git'));
   const repository = await openRepository(store, `${server.url}/demo`);
@@ -281,7 +281,7 @@ describe('with SHA-256 names', () => {
     git.done();
   });
 
-  it('gives commits beside its branch', async () => {
+  it('finds commits that are not on its branch', async () => {
     const long = repositoryAt(join(root, 'git/long'), branch, 'sha256');
     const first = long.commit({ 'long.spec': 'a' });
     long.git('checkout', '-q', '--detach');
@@ -294,7 +294,7 @@ describe('with SHA-256 names', () => {
   });
 });
 
-describe('by other ways than HTTP', () => {
+describe('over other protocols than HTTP', () => {
   it.each([
     ['ssh', (dir: string) => `ssh://git@example.org${dir}`],
     ["ssh's short form", (dir: string) => `git@example.org:${dir}`],
@@ -331,7 +331,7 @@ describe('on this machine', () => {
     expect(existsSync(store.dir)).toBe(false);
   });
 
-  it('may be bare, a clone, or a further work tree, in a folder with an odd name', async () => {
+  it('can be bare, a clone, or an additional work tree, in a folder with an unusual name', async () => {
     const commit = upstream.commit({ 'demo.spec': 'a' });
     const at = (name: string): string => join(root, `od:d "na me"`, name);
     upstream.git('clone', '-q', '--bare', upstream.dir, at('bare'));
@@ -346,7 +346,7 @@ describe('on this machine', () => {
     }
   });
 
-  it('is an error where there is none, or nothing in it', async () => {
+  it('is an error if missing or empty', async () => {
     expect((await failure(openRepository(store, join(root, 'nothing')))).code).toBe('no-dist-git');
     expect((await failure(openRepository(store, 'file://elsewhere.example/x'))).code).toBe('no-dist-git');
     const repository = await openRepository(store, upstream.dir);
@@ -356,7 +356,7 @@ describe('on this machine', () => {
     expect((await failure(resolveCommit(repository, { commit: 'abcdef0' }))).code).toBe('no-commit');
   });
 
-  it('is known to be unchanged without asking git, until its refs change', async () => {
+  it('counts as unchanged without running git, until its refs change', async () => {
     upstream.commit({ 'demo.spec': 'a' });
     const look = (revision: object): string | undefined => knownRevision(store, upstream.dir, revision).refs;
     const [named, head] = [look({ branch }), look({})];
@@ -372,7 +372,7 @@ describe('on this machine', () => {
     expect(knownRevision(store, join(root, 'tree'), { branch })).toEqual({});
   });
 
-  it('can be read together with others, but gives only its own commits', async () => {
+  it('can be read together with others, but returns only its own commits', async () => {
     const others = ['a', 'b', 'c'].map((name) => repositoryAt(join(root, 'git', name)));
     const commits = others.map((other, index) => other.commit({ 'demo.spec': `Name: ${index}\n`, 'sub/x': 'x' }));
     const urls = others.map(({ dir }) => dir);
@@ -391,7 +391,7 @@ describe('on this machine', () => {
     expect(await resolveCommit(await openRepository(store, urls[0]!), { branch })).toBe(commits[0]);
   });
 
-  it('that is damaged does not keep those that are read with it from it', async () => {
+  it('that is damaged does not affect others read with it', async () => {
     const others = ['a', 'b'].map((name) => repositoryAt(join(root, 'git', name)));
     const commits = others.map((other, index) => other.commit({ 'demo.spec': `Name: ${index}\n` }));
     const blob = others[0]!.git('rev-parse', 'HEAD:demo.spec');
@@ -410,7 +410,7 @@ describe('on this machine', () => {
 });
 
 describe('files of a commit', () => {
-  it('are what was committed, byte by byte', async () => {
+  it('are as committed, byte for byte', async () => {
     const bytes = Buffer.from([0xff, 0xfe, 0, 10, 13, 10]);
     const commit = upstream.commit({
       'demo.spec': 'Name: demo\r\nVersion: 1\n',
@@ -437,7 +437,7 @@ describe('files of a commit', () => {
     expect(readFileSync(join(root, 'out/deep/er/x y\n?'), 'utf8')).toBe('odd');
   });
 
-  it('stand in for the links that lead to them; links that lead elsewhere, and submodules, are left out', async () => {
+  it('replace links to them; other links and submodules are left out', async () => {
     const dir = upstream.dir;
     upstream.commit({ 'demo.spec': 'a', 'sub/run.sh': 'run' });
     symlinkSync('sub/run.sh', join(dir, 'link'));
@@ -485,7 +485,7 @@ describe('files of a commit', () => {
     expect(error.message).toContain('the dist-git has a file whose name');
   });
 
-  it('are an error where the repository lacks them', async () => {
+  it('are an error if the repository lacks them', async () => {
     const commit = upstream.commit({ 'demo.spec': 'a' });
     const blob = upstream.git('rev-parse', 'HEAD:demo.spec');
     await rm(join(upstream.dir, '.git/objects', blob.slice(0, 2), blob.slice(2)));

@@ -29,7 +29,7 @@ describe('a pointer', () => {
     expect(lfsPointer(Buffer.from(text))).toEqual({ oid, size: content.length });
   });
 
-  it('is one too where it names no content that can be looked for', () => {
+  it('is recognised even if its hash is unsupported', () => {
     expect(lfsPointer(Buffer.from('version https://git-lfs.github.com/spec/v1\noid md5:1\n'))).toEqual({});
   });
 
@@ -59,7 +59,7 @@ const told = { code: 'lfs-pointer', message: expect.stringContaining('demo-1.tar
 describe('in a dist-git', () => {
   const distGit = () => at.project({ ...branchF1, distGitBaseUri: join(at.root, 'dg/$pkg') });
 
-  it('is the content that the LFS store has, held against oid and size, else an error', async () => {
+  it('is replaced by the content of the LFS store, checked by oid and size', async () => {
     await at.commit('dg/demo', files);
     expect(await failure(at.fetch(upstream(), distGit()))).toMatchObject({ ...told, where: { component: 'demo' } });
     // Rendering takes files of dist-git too.
@@ -73,7 +73,7 @@ describe('in a dist-git', () => {
     expect(await readFile(join(dir, 'demo-1.tar.gz'), 'utf8')).toBe(content);
   });
 
-  it('is found from a further work tree, and where lfs.storage says', async () => {
+  it('is found from an additional work tree, and in lfs.storage', async () => {
     await at.commit('dg/other', files);
     await store('dg/other');
     await at.git('dg/other', ['branch', 'f2']);
@@ -107,7 +107,7 @@ describe('in a dist-git', () => {
     await expect(stat(join(rendering.dir, 'demo-1.tar.gz'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('may be the spec, or what lists the sources', async () => {
+  it('can be the spec, or the sources file', async () => {
     await at.commit('dg/demo', { 'demo.spec': pointer() });
     expect(await failure(at.fetch(upstream(), distGit()))).toMatchObject({
       ...told,
@@ -134,7 +134,7 @@ it('in a plain folder or beside a local spec is looked for in the repository aro
   expect(await failure(at.fetch(upstream(), folder))).toMatchObject({ code: 'lfs-pointer' });
 });
 
-it('that a server gives is no source file, with its own hash or without', async () => {
+it('from a server is rejected, with or without a hash', async () => {
   const { url } = await serveFiles({ '/demo-1.tar.gz': pointer() });
   const source = (hash?: string) => ({
     filename: 'demo-1.tar.gz',

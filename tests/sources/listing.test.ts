@@ -34,7 +34,7 @@ it.each([
   expect(error).toMatchObject({ code: 'bad-sources', exit: 2, where: { file: 'sources', line: 2, column } });
 });
 
-it('says where a file was listed before', () => {
+it('reports where a file was listed before', () => {
   const error = thrown(`MD5 (a) = ${'a'.repeat(32)}\n\n${'b'.repeat(32)}  a`);
   expect(error.message).toBe('a is listed twice, first in line 1');
   expect(error.where).toEqual({ file: 'sources', line: 3, column: 35 });
@@ -66,7 +66,7 @@ it('reads what it writes', () => {
   );
 });
 
-it('ends in files or a WeirError, whatever the text', () => {
+it('returns files or throws a WeirError for any text', () => {
   const hex = 'a'.repeat(32);
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),

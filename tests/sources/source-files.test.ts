@@ -43,7 +43,7 @@ const hashed = (filename: string, content: string, part: Partial<SourceFile> = {
 const replaced = { replaceUpstream: true, replaceReason: 'because' };
 
 describe('the lookaside', () => {
-  it('may be the seed', async () => {
+  it('can be the seed', async () => {
     await at.files('seed', { x: tar });
     const asked: string[] = [];
     const lookaside: SourceContext['lookaside'] = (request) => {
@@ -62,7 +62,7 @@ describe('the lookaside', () => {
     expect(error).toMatchObject({ code: 'wrong-hash', where: { component: 'demo' } });
   });
 
-  it('is asked by its template, then the mirrors in their order; the error names component, file and all of them', async () => {
+  it('is tried by its template, then the mirrors in order; the error names component, file and all of them', async () => {
     const [first, second, third] = [await serveFiles(), await serveFiles(), await serveFiles()];
     first.next(status(500));
     second.next(lie('other'));
@@ -89,7 +89,7 @@ describe('the lookaside', () => {
     expect((await readdir(without.dir)).sort()).toEqual(['conf', 'demo.spec', 'sources']);
   });
 
-  it('is that of the default distro for a local component, which may carry its archives itself', async () => {
+  it('is that of the default distro for a local component, which can contain its archives', async () => {
     const server = await serveFiles({ '/local/a.tgz': 'from the lookaside' });
     const ours: Distro = {
       name: 'ours',
@@ -114,7 +114,7 @@ describe('the lookaside', () => {
     expect(alone.code).toBe('wrong-hash');
   });
 
-  it('has addresses in which every part is escaped', () => {
+  it('has URLs with every part escaped', () => {
     const file = { filename: 'a b+c#1.tgz', hashType: 'SHA512', hash: 'ff' } as const;
     expect(lookasideUrl('https://l.example/$pkg/$filename/$hashtype/$hash', file, 'x/y')).toBe(
       'https://l.example/x%2Fy/a%20b%2Bc%231.tgz/sha512/ff',
@@ -123,7 +123,7 @@ describe('the lookaside', () => {
 });
 
 describe("the component's own source files", () => {
-  it("replace upstream's in its place, or come at the end", async () => {
+  it("replace upstream's in place, or come last", async () => {
     await at.files('origin', { 'd.tar.gz': 'ours', 'more.txt': 'more' });
     const both = [hashed('more.txt', 'more'), hashed('d.tar.gz', 'ours', replaced)];
     const fetched = await at.fetch(upstream({ sourceFiles: both }), of);
@@ -137,7 +137,7 @@ describe("the component's own source files", () => {
     expect(listed.files).toEqual(fetched.files);
   });
 
-  it('come from the lookaside, then from their origin, which a distro may forbid', async () => {
+  it('come from the lookaside, then from their origin, which a distro can disable', async () => {
     const server = await serveFiles({ '/origin/x.tgz': 'x' });
     server.next(status(404));
     const x = hashed('x.tgz', 'x', { origin: { type: 'download', uri: `${server.url}/origin/x.tgz` } });
@@ -152,7 +152,7 @@ describe("the component's own source files", () => {
     expect(error.details.slice(1)).toEqual([`${server.url}/look/x.tgz: HTTP 404 Not Found`]);
   });
 
-  it('have to be such files as there are', async () => {
+  it('must match the files of upstream', async () => {
     const cases: [SourceFile, string][] = [
       [hashed('d.tar.gz', 'ours'), 'source-twice'],
       [hashed('d.tgz', 'ours', replaced), 'no-such-source'],
@@ -175,7 +175,7 @@ describe("the component's own source files", () => {
     expect(fetched.files).toEqual([{ filename: 'd.tar.gz', hashType: 'SHA512', hash: sha512(tar) }]);
   });
 
-  it('without a hash tell it, where that is asked for', async () => {
+  it('without a hash report it on request', async () => {
     await at.files('origin', { x: 'ecks', 'd.tar.gz': tar });
     const one = upstream({ sourceFiles: [source('x'), hashed('d.tar.gz', tar, replaced)] });
     const fetched = await at.fetch(one, of, { allowNoHashes: true });
@@ -184,7 +184,7 @@ describe("the component's own source files", () => {
     expect(await readFile(join(fetched.dir, 'x'), 'utf8')).toBe('ecks');
   });
 
-  it('without a hash are left out with the others that are not fetched', async () => {
+  it('without a hash are skipped if sources are not fetched', async () => {
     const one = upstream({ sourceFiles: [source('x'), hashed('d.tar.gz', tar, replaced)] });
     const fetched = await at.fetch(one, of, { allowNoHashes: true, withLookaside: false });
     expect(fetched.files.map(({ filename }) => filename)).toEqual(['d.tar.gz']);
@@ -218,7 +218,7 @@ describe('a source file that a script makes', () => {
     of = at.project({ distGitBaseUri: join(at.root, 'dg/$pkg'), lookasideBaseUri: join(at.root, 'look/$filename') });
   });
 
-  it('is made once from the same script, packages and inputs', async () => {
+  it('is created once for the same script, packages and inputs', async () => {
     const gen = custom(sha512('generated'), ['d.tar.gz', 'conf'], ['cmake']);
     const fetched = await at.fetch(one(gen), of, { runScript });
     expect(asked).toMatchObject([
@@ -238,7 +238,7 @@ describe('a source file that a script makes', () => {
     expect(asked.length).toBe(4);
   });
 
-  it('is held against its hash, also when nothing it is made of has changed', async () => {
+  it('is checked against its hash, even if its inputs have not changed', async () => {
     await at.fetch(one(custom(sha512('generated'))), of, { runScript });
     const other = await failure(at.fetch(one(custom(sha512('another'))), of, { runScript }));
     expect(other).toMatchObject({ code: 'wrong-hash', where: { component: 'demo' } });
@@ -247,7 +247,7 @@ describe('a source file that a script makes', () => {
     expect(asked.length).toBe(2);
   });
 
-  it('may be an input of the next', async () => {
+  it('can be an input of the next', async () => {
     const next = source('next.tar', {
       origin: { type: 'custom', script: 'gen.sh', packages: [], inputs: ['gen.tar.gz'] },
       hash: sha512('generated'),
@@ -269,7 +269,7 @@ describe('a source file that a script makes', () => {
     expect(asked[0]?.script).toBe(join(at.root, 'c/gen.sh'));
   });
 
-  it('tells its hash where it has none and that is asked for', async () => {
+  it('reports a missing hash on request', async () => {
     const fetched = await at.fetch(one(custom(undefined)), of, { runScript, allowNoHashes: true });
     expect(fetched.unhashed).toEqual(['gen.tar.gz']);
     expect(fetched.files.at(-1)?.hash).toBe(sha512('generated'));
@@ -280,7 +280,7 @@ describe('a source file that a script makes', () => {
     expect(fetched.files.at(-1)?.hash).toBe('f'.repeat(128));
   });
 
-  it('says what it lacks', async () => {
+  it('reports what is missing', async () => {
     const hash = sha512('generated');
     expect(await failure(at.fetch(one(custom(hash)), of))).toMatchObject({ code: 'no-buildroot', exit: 2 });
     const input = await failure(at.fetch(one(custom(hash, ['nothing'])), of, { runScript }));

@@ -7,7 +7,7 @@ import { expandPlain } from '../../src/spec/query.ts';
 const of = (text: string, value: string): readonly string[] | undefined =>
   expansions(value, macroChoices(parseSpec(text)));
 
-describe('what a value can be', () => {
+describe('the possible values', () => {
   it.each([
     ['one value', 'Name: a\n%global v 1\n', '%{name}-%{v}', ['a-1']],
     ['the same value twice', '%global v 1\n%define v 1\n', '%v', ['1']],
@@ -32,13 +32,13 @@ describe('what a value can be', () => {
     expect(of(text, value)).toEqual(expected);
   });
 
-  it('ends with macros that name each other, and with too many ways', () => {
+  it('stops at macros that refer to each other, and at too many combinations', () => {
     expect(of('%global a %{b}\n%global b %{a}\n', '%{a}')).toHaveLength(1);
     const many = [0, 1, 2, 3, 4, 5, 6].map((n) => `%if x\n%global m${n} 1\n%endif\n`).join('');
     expect(of(many, '%{?m0}%{?m1}%{?m2}%{?m3}%{?m4}%{?m5}%{?m6}')).toBeUndefined();
   });
 
-  it('holds the one that the last values give', () => {
+  it('contains the expansion by the last values', () => {
     const line = fc.constantFrom(
       '%if x',
       '%else',

@@ -61,7 +61,7 @@ function askAll(spec: Spec): void {
 }
 
 describe('any text is a spec', () => {
-  it('that prints as it was, and answers', () => {
+  it('that prints unchanged and can be queried', () => {
     fc.assert(
       fc.property(nastySpec, (text) => {
         const spec = parseSpec(text);
@@ -72,7 +72,7 @@ describe('any text is a spec', () => {
     );
   });
 
-  it('of real shape with a few things broken too', () => {
+  it('that is realistic with a few defects, too', () => {
     for (const seed of seeds) {
       fc.assert(
         fc.property(mutated(seed), (text) => {
@@ -104,7 +104,7 @@ describe('any text is a spec', () => {
   });
 });
 
-describe('the work is in proportion to the text', () => {
+describe('the time is linear in the text', () => {
   const looksAt = (text: string): number => {
     const { lines, looks } = counted(splitLines(text));
     parseLines(lines, 'utf-8');

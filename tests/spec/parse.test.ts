@@ -39,7 +39,7 @@ describe('sections', () => {
     ]);
   });
 
-  it('are of the main package where a macro stands for no name', () => {
+  it('belong to the main package if a macro is not a name', () => {
     const text = [
       ...['%global text %{expand:', 'A text.}', '%global same %text', '%global more\\', 'More.', '%global name x'],
       ...[
@@ -62,7 +62,7 @@ describe('sections', () => {
     expect(outline(`${name}\nx`)).toEqual(['%package [] 0-0', `${name} [] 1-2`]);
   });
 
-  it('sees none in the body of a macro or a shell command, but in a conditional macro', () => {
+  it('finds none in the body of a macro or a shell command, but in a conditional macro', () => {
     const text = [
       '%define sub() \\',
       '%package %1 \\',
@@ -85,13 +85,13 @@ describe('sections', () => {
     expect(spec.roles[2]).toBe('text');
   });
 
-  it('lets a bracket that is never closed hide nothing', () => {
+  it('is not affected by an unclosed bracket', () => {
     expect(outline('# see %{foo\nName: a\n%build\nmake')).toEqual(['%package [] 0-2', '%build [] 3-4']);
   });
 });
 
 describe('conditionals', () => {
-  it('gives nesting, branches and strays', () => {
+  it('finds nesting, branches and strays', () => {
     const spec = parseSpec(
       ['%if 1', ' %ifarch x86_64', 'A: b', '%else', 'C: d', ' %endif', '%endif', '%endif', '%iffy', '#%if'].join('\n'),
     );
@@ -110,7 +110,7 @@ describe('conditionals', () => {
 });
 
 describe('lines', () => {
-  it('tells comments, %dnl, tags and the rest', () => {
+  it('distinguishes comments, %dnl, tags and the rest', () => {
     const spec = parseSpec(
       [
         '# c',
@@ -173,7 +173,7 @@ describe('the model of conditionals', () => {
     expect(branchesAround(spec, line).map(({ word, expression }) => `${word} ${expression}`.trim())).toEqual(expected);
   });
 
-  it('names what does not match, by line', () => {
+  it('lists unbalanced conditionals by line', () => {
     const broken = parseSpec(
       ['%endif', '%if A', '%else', '%elif B', '%else', '%endif', '%else', '%ifarch x', 'text'].join('\n'),
     );

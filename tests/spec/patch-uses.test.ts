@@ -93,7 +93,7 @@ describe('how patches are applied', () => {
     expect(applied('')).toBe('-----');
   });
 
-  it('in other sections, but not where they are only talked of', () => {
+  it('in other sections, but not where they are only mentioned', () => {
     expect(applied('%prep\n%setup -q\n%conf\n%patch 1')).toBe('-+---');
     expect(applied('%prep\n%setup -q\n%changelog\n* Mon Jan 05 2026 A - 1\n- %patch1 and p2.patch')).toBe('-----');
   });

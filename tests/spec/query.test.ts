@@ -36,7 +36,7 @@ Patch9: x.patch
 three.patch
 `);
 
-it('finds tags by name and package, without regard to case', () => {
+it('finds tags by name and package, ignoring case', () => {
   expect(tags(spec, { name: 'REQUIRES(post)' }).map((tag) => [tag.name, tag.qualifier, tag.value])).toEqual([
     ['Requires(post)', 'post', 'systemd'],
   ]);
@@ -46,7 +46,7 @@ it('finds tags by name and package, without regard to case', () => {
   expect(tagValue(spec, 'Name', 'other')).toBeUndefined();
 });
 
-it('joins a tag that goes over two lines', () => {
+it('joins a tag that spans two lines', () => {
   const tag = tags(spec, { name: 'BuildRequires' })[1]!;
   expect(tag.end - tag.line).toBe(2);
   expect(tag.value).toBe('(foo or (bar and baz)), %{?with_x:one two}, %{name}-libs%{?_isa} = %{version}');
@@ -80,7 +80,7 @@ it('splits requirements and keeps versions, rich ones and macros whole', () => {
   ]);
 });
 
-it('expands what the text alone tells', () => {
+it('expands known macros', () => {
   const macros = plainMacros(spec);
   expect(expandPlain('%{name}-%version%{?release}-%{commit}-%%-%{?x}', macros)).toBe(
     'demo-1.2%{?release}-abc-%%-%{?x}',
@@ -88,7 +88,7 @@ it('expands what the text alone tells', () => {
   expect(fileNameOf('https://example.org/x/y.tgz#/z.tgz')).toBe('z.tgz');
 });
 
-it('does not run away with macros that name each other', () => {
+it('stops at macros that refer to each other', () => {
   const macros = new Map([
     ['a', '%b%b%b%b%b%b%b%b%b%b'],
     ['b', '%a%a%a%a%a%a%a%a%a%a'],

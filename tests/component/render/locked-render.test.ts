@@ -60,7 +60,7 @@ it('a project without locks is rendered from its upstream, one with locks from t
   expect(await version()).toBe('1');
 });
 
-it('a lock that contradicts the configuration is told, although nothing else has changed', async () => {
+it('a lock that contradicts the configuration is reported, although nothing else has changed', async () => {
   const b = await at.git('git/b', ['rev-parse', 'HEAD']);
   await at.files('p/locks', { 'a.lock': lock(commits[0]!), 'b.lock': lock(b) });
   expect(failures(await render())).toEqual([]);

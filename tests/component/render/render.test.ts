@@ -145,7 +145,7 @@ describe('what is rendered', () => {
     expect(await texts()).toEqual(onThreads);
   });
 
-  it('is not rendered again, nor touched, while nothing changes', async () => {
+  it('is neither rendered again nor touched while nothing changes', async () => {
     const first = await render();
     expect(first.changed.length).toBe((await look()).size);
     const before = await look();
@@ -179,7 +179,7 @@ describe('what is rendered', () => {
     expect(await changedBy(() => {})).toEqual([]);
   });
 
-  it('has the hashes of archives that overlays change, which alone are asked of the lookaside', async () => {
+  it('has the hashes of archives that overlays change, and fetches only those', async () => {
     await withThreads();
     await put({ 'tree/a-1/keep': 'keep', 'tree/a-1/drop': 'drop' });
     await runOk(['tar', '-C', join(root, 'tree'), '-czf', join(root, 'a-1.tar.gz'), 'a-1']);
@@ -237,7 +237,7 @@ file = "drop"
 });
 
 describe('the folder', () => {
-  it('is put right again after an edit by hand, a removed file and an added one', async () => {
+  it('is restored after an edit by hand, a removed file and an added one', async () => {
     await render();
     const before = await texts();
     await put({ 'specs/c/c01/c01.patch': 'PATCH of c01\n', 'specs/c/c02/more': 'x' });
@@ -253,7 +253,7 @@ describe('the folder', () => {
     expect(await render()).toMatchObject({ unchanged: 10, changed: [] });
   });
 
-  it('copied or checked out anew is compared by content, not rendered', async () => {
+  it('is compared by content, not rendered, after a copy or checkout', async () => {
     await render();
     const before = await texts();
     for (const path of before.keys()) {
@@ -272,7 +272,7 @@ describe('the folder', () => {
     expect(await texts()).toEqual(before);
   });
 
-  it('loses what no component has any more, only with --clean and only when all are rendered', async () => {
+  it('loses orphans only with --clean, and only when all are rendered', async () => {
     await render();
     await put({ 'p/weir.toml': project(names.slice(0, -1)), 'specs/z/zz/zz.spec': 'Name: not by Weir\n' });
     const path = 'c/c09';
@@ -285,7 +285,7 @@ describe('the folder', () => {
     expect(await readdir(join(root, 'specs/z'))).toEqual(['zz']);
   });
 
-  it('is right after two runs at once, and after one that was killed', async () => {
+  it('is correct after two concurrent runs, and after a killed one', async () => {
     await withThreads();
     const script = `
       import { openProjectWorkspace } from ${JSON.stringify(join(import.meta.dirname, '../../../src/workspace/workspace.ts'))};
@@ -316,7 +316,7 @@ describe('the folder', () => {
 });
 
 describe('a component that fails', () => {
-  it('is named and keeps no other from being rendered', async () => {
+  it('is reported and does not stop the others', async () => {
     await withThreads();
     await rm(join(root, 'git/c07'), { recursive: true });
     await put({
@@ -368,7 +368,7 @@ describe('the records', () => {
     expect(await render()).toMatchObject({ unchanged: 10, changed: [] });
   });
 
-  it('do not grow for ever', async () => {
+  it('do not grow without limit', async () => {
     await render();
     const path = await records();
     const { size } = await stat(path);
