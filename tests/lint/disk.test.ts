@@ -482,7 +482,7 @@ const damages: readonly Damage[] = [
     how: 'gone',
     target: 'generic',
     change: remove('/usr/lib/sysimage/rpm/rpmdb.sqlite'),
-    says: /there is none/,
+    says: /no such file/,
   },
   {
     rule: 'rpm-database',
