@@ -1,4 +1,4 @@
-/** The order of two texts by their UTF-16 code units, as `sort()` has it: no locale, so the same on every machine. */
+/** Compares two texts by their UTF-16 code units, like `sort()`: without a locale, so the same on every machine. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

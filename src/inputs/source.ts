@@ -236,7 +236,7 @@ async function obtain(
   if (repository.checksSignatures) await checkSignatures(context, repository, keys, wanted);
 }
 
-/** A path in a repository, as part of a URL; what is encoded already stays. */
+/** Encodes a path in a repository for a URL; parts that are already encoded stay. */
 function encoded(location: string): string {
   return location
     .split('/')

@@ -1,3 +1,6 @@
+// Not the matcher of base/glob.ts: renaming needs the text that each star matched, and `**` crosses folders anywhere in a
+// pattern, so `lib*/**.so` is one.
+
 /** A path pattern: `*` and `?` match within one path component, `**` across them, `[a-z]` and `{a,b}` as in a shell. */
 export interface Glob {
   readonly pattern: string;

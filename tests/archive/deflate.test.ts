@@ -31,7 +31,7 @@ describe('gzip', () => {
 });
 
 describe('deflate', () => {
-  it('is unpacked to what it was made of', () => {
+  it('decompresses to the original', () => {
     const part = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
       fc.tuple(fc.nat(3), fc.nat(400)).map(([byte, length]) => new Uint8Array(length).fill(byte)),

@@ -32,7 +32,7 @@ describe('a prefix code', () => {
     );
   });
 
-  it('has no code that begins another, and none for what is not there', () => {
+  it('has no code that is a prefix of another, and none for absent symbols', () => {
     fc.assert(
       fc.property(frequencies, (all) => {
         const { bits, lengths } = huffmanCode(all, 7);

@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { cacheParts } from '../../src/base/paths.ts';
 import { folder, weir } from './weir.ts';
 
 describe('clean --out', () => {
@@ -24,6 +26,17 @@ describe('clean --out', () => {
     });
     expect(weir(['clean', '--out', '--out-dir', full]).code).toBe(0);
     expect(readdirSync(full)).toEqual(['mine']);
+  });
+});
+
+describe('clean --cache', () => {
+  it('removes every part but the keys, and nothing else', () => {
+    const parts = Object.keys(cacheParts);
+    const root = folder(Object.fromEntries([...parts, 'mine'].map((part) => [`weir/${part}/x`, ''])));
+    expect(weir(['clean', '--cache'], { env: { XDG_CACHE_HOME: root } }).code).toBe(0);
+    expect(readdirSync(join(root, 'weir', 'keys'))).toEqual(['x']);
+    expect(readdirSync(join(root, 'weir')).filter((name) => name !== 'keys' && parts.includes(name))).toEqual([]);
+    expect(readdirSync(join(root, 'weir'))).toContain('mine');
   });
 });
 

@@ -17,7 +17,7 @@ describe('names in a requirement', () => {
   });
 });
 
-describe('packages that Fedora would call so', () => {
+describe('package names by Fedora conventions', () => {
   test.each([
     ['python3dist(jaraco.text)', 'python3-jaraco-text'],
     ['python3.14dist(build[virtualenv])', 'python3-build'],

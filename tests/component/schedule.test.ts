@@ -214,7 +214,7 @@ describe('what is built for a selection', () => {
     expect((await schedule(given)).order).toEqual(['lib', 'app']);
   });
 
-  test('what a built package needs where it is installed is built too, if the inputs lack it', async () => {
+  test('runtime dependencies of a built package are built too, if the inputs lack them', async () => {
     const { order, states } = await schedule({
       components: { app: { needs: ['lib'] }, lib: { requires: ['late'] }, late: {} },
       selected: ['app'],

@@ -85,7 +85,7 @@ describe.each(pages)('%s', (page) => {
     expect(lost).toEqual([]);
   });
 
-  test('the files that it names are there', () => {
+  test('the files that it names exist', () => {
     const paths = codeOf(page).filter(
       (code) => /^(src|seed|distro|tests|docs)\/[\w./-]+$/.test(code) && !code.includes('…'),
     );
@@ -110,7 +110,7 @@ test('the pages show commands at all', () => {
   expect(weirCommands('README.md').length).toBeGreaterThan(3);
 });
 
-test('error codes that are told of can come', () => {
+test('documented error codes exist', () => {
   const sources = globSync('src/**/*.ts', { cwd: home }).map(read).join('\n');
   const codes = [...read('docs/errors.md').matchAll(/^\| (`.*?) \|/gm)]
     .flatMap((row) => [...row[1]!.matchAll(/`([a-z-]+)`/g)])

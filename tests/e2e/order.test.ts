@@ -163,7 +163,7 @@ describe('with --keep-going each component fails alone', () => {
     expect(log).not.toContain('Failed build dependencies');
   });
 
-  test('the next run goes on where this one ended, and prints a table', async () => {
+  test('the next run continues where this one ended, and prints a table', async () => {
     const again = await build('-p', 'tiny-*', '--keep-going');
     expect(again.code).toBe(1);
     const row = (name: string): string => again.stdout.split('\n').find((line) => line.startsWith(`${name} `)) ?? '';

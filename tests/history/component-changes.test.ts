@@ -304,7 +304,7 @@ it('reports what is wrong with a commit', async () => {
   expect(await failure(changed(repository, 'HEAD~1'))).toMatchObject({
     code: 'project-at',
     exit: 2,
-    message: expect.stringContaining('as it is at HEAD~1: '),
+    message: expect.stringContaining('the project at HEAD~1 does not load: '),
     where: { file: 'HEAD~1:less/less.comp.toml', line: 2 },
   });
   const plain = await loadProject(folder(start));

@@ -305,7 +305,7 @@ describe('other options', () => {
     expect(problem("config_opts['dnf.conf'] = None")).toBe("1:1 config_opts['dnf.conf'] is not set");
   });
 
-  it('a list that holds itself is refused', () => {
+  it('a list that contains itself is rejected', () => {
     const text = "config_opts['module_enable'].append(config_opts['module_enable'])";
     expect(problem(text)).toMatch(/^1:1 nested more than/);
   });

@@ -112,7 +112,7 @@ cost=-5
     expect(problem(`config_opts['dnf.conf'] = """${conf}"""`)).toBe(message);
   });
 
-  it('has its lines in the file that they come from, whatever templates made of it', () => {
+  it('reports lines of the original file, even after templates changed the text', () => {
     const text = `config_opts['conf'] = 'enabled=oops'
 config_opts['dnf.conf'] = """
 {% for n in ['a', 'b', 'c'] %}

@@ -198,7 +198,7 @@ describe('the root of an archive', () => {
 });
 
 describe('packing again', () => {
-  it('is sorted, owned by nobody, without a time; modes and empty folders stay', async () => {
+  it('is sorted, owned by root, with time 0; modes and empty folders stay', async () => {
     const packed = await edited(sample, { type: 'file-remove', file: 'vendor/**' });
     expect((await listed(packed)).trim().split('\n')).toEqual([
       'drwxr-xr-x 0/0               0 1970-01-01 00:00 pkg-1.0/',

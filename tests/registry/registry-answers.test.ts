@@ -124,7 +124,7 @@ describe('a response', () => {
     });
   });
 
-  test('that is an endless refusal is still a refusal', async () => {
+  test('that is a refusal with an endless body is still a refusal', async () => {
     registry.behaviour.odd = (_, response) => endless(response, 403);
     await expect(push()).rejects.toMatchObject({
       code: 'registry-denied',

@@ -125,7 +125,7 @@ async function records(): Promise<string> {
   return join(dir, name!);
 }
 
-describe('what is rendered', () => {
+describe('the result of rendering', () => {
   it('is the same on threads as one by one', async () => {
     await withThreads();
     const report = await render();
@@ -403,7 +403,7 @@ spec = { type = "upstream", upstream-distro = { name = "head", version = "1" } }
   });
 });
 
-it('tells what it changes in a component as a diff', async () => {
+it('reports the changes of a component as a diff', async () => {
   const progress = createProgress('quiet', false, () => {});
   const workspace = await openProjectWorkspace({ directory: join(root, 'p'), progress });
   const [component] = selectComponents(workspace.project, { ...everything, all: false, names: ['c00'] });
