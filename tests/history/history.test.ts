@@ -315,7 +315,7 @@ it('without git, or in a shallow clone, nothing is miscounted', async () => {
   const plain = await loadProject(folder(files));
   const { changes, warning } = await releaseChanges(plain, plain.components.values(), { scratch: folder({}) });
   expect(changes.size).toBe(0);
-  expect(warning).toContain('no git repository');
+  expect(warning).toContain('not in a git repository');
   const repository = projectRepository(files);
   repository.commit('patch', { 'less/fix.patch': '2\n' });
   repository.commit('new', { 'new/new.comp.toml': '[components.new]\n', 'locks/new.lock': lock('c') });

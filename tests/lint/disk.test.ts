@@ -274,7 +274,7 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       root(parts).size = 5 * mebibyte;
     },
-    says: /outside of the usable/,
+    says: /outside the usable/,
   },
   {
     rule: 'partition-places',
@@ -427,7 +427,7 @@ const damages: readonly Damage[] = [
     change: (parts) => {
       delete parts.unifiedKernel['.uname'];
     },
-    says: /nothing says/,
+    says: /release of its kernel is unknown/,
     blinds: ['provisioning-modules'],
   },
   {
@@ -616,9 +616,9 @@ const damages: readonly Damage[] = [
     rule: 'chrony-hyperv-clock',
     how: 'poll',
     change: edit('/etc/chrony.d/azure.conf', 'dpoll -2', 'dpoll 2'),
-    says: /no dpoll -2/,
+    says: /lacks dpoll -2/,
   },
-  { rule: 'chrony-hyperv-clock', how: "a program's", change: helper('poll 3 offset 0'), says: /no dpoll -2/ },
+  { rule: 'chrony-hyperv-clock', how: "a program's", change: helper('poll 3 offset 0'), says: /lacks dpoll -2/ },
   ...nodeDamages(),
   { rule: 'no-ssh-host-keys', how: 'a key', change: file('/etc/ssh/ssh_host_ed25519_key'), says: /host key/ },
   { rule: 'no-authorized-keys', how: "root's", change: file('/root/.ssh/authorized_keys'), says: /\/root\/.ssh/ },

@@ -115,7 +115,12 @@ const damages: readonly { rule: string; how: string; change: (parts: WslParts) =
     says: /1048577 bytes/,
   },
   { rule: 'wsl-appearance', how: 'no icon', change: edit(conf, /icon.*\n/, ''), says: /shortcut.icon is missing/ },
-  { rule: 'wsl-appearance', how: 'no ICO', change: file('/usr/share/wsl/weir.ico', 'PNG!'), says: /no icon \(ICO\)/ },
+  {
+    rule: 'wsl-appearance',
+    how: 'no ICO',
+    change: file('/usr/share/wsl/weir.ico', 'PNG!'),
+    says: /not an icon \(ICO\)/,
+  },
   { rule: 'wsl-appearance', how: 'no JSON', change: file('/usr/lib/wsl/terminal.json', '{,}'), says: /invalid JSON/ },
   { rule: 'wsl-appearance', how: 'no profile', change: remove('/usr/lib/wsl/terminal.json'), says: /no such file/ },
   { rule: 'wsl-systemd', how: 'off', change: edit('/etc/wsl.conf', 'true', 'false'), says: /systemd is not true/ },
@@ -148,7 +153,7 @@ const damages: readonly { rule: string; how: string; change: (parts: WslParts) =
     rule: 'wsl-programs',
     how: 'a script',
     change: file('/usr/bin/bash', { content: '#!/bin/true', mode: 0o755 }),
-    says: /no 64-bit program/,
+    says: /not a 64-bit program/,
   },
   {
     rule: 'wsl-programs',

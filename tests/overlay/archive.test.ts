@@ -603,18 +603,18 @@ describe('overlays into archives', () => {
     ['a file that is none', [{ ...remove, archive: 'c.conf' }], 'bad-archive', 'invalid tar archive'],
     ['an archive elsewhere', [{ ...remove, archive: '../a.tar.gz' }], 'overlay-invalid', 'not a file name'],
     ['a file that an earlier one removed', [remove, remove], 'overlay-no-match', 'no file of a.tar.gz matches'],
-    ['a pattern that is none', [{ ...replace, regex: '(' } as OverlayData], 'bad-regex', 'not valid RE2'],
+    ['an invalid pattern', [{ ...replace, regex: '(' } as OverlayData], 'bad-regex', 'not valid RE2'],
     [
-      'removing the archive as well',
+      'also removing the archive',
       [remove, { type: 'file-remove', file: '*.gz' }],
       'overlay-invalid',
-      'a.tar.gz is changed inside by another overlay',
+      'a.tar.gz has files that another overlay changes',
     ],
     [
-      'renaming the archive as well',
+      'also renaming the archive',
       [{ type: 'file-rename', file: 'a.tar.gz', replacement: 'x.tar.gz' }, remove],
       'overlay-invalid',
-      'a.tar.gz is changed inside by another overlay',
+      'a.tar.gz has files that another overlay changes',
     ],
   ])('fail on %s', async (_what, overlays, code, message) => {
     const error = await failure(apply(overlays));

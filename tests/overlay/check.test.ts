@@ -142,17 +142,17 @@ describe('overlays without effect', () => {
   it.each<[what: string, data: Given, message: string]>([
     ['a tag set to what it is', { type: 'spec-set-tag', tag: 'Version', value: '1' }, 'it changes nothing'],
     [
-      'a tag that is there',
+      'an existing tag',
       { type: 'spec-add-tag', tag: 'buildrequires', value: 'gcc' },
-      'line 4 of the spec has BuildRequires: gcc already',
+      'line 4 of the spec already has BuildRequires: gcc',
     ],
     [
-      'a tag inserted that is there',
+      'an existing tag, inserted',
       { type: 'spec-insert-tag', tag: 'URL', value: 'https://demo.example' },
-      'line 3 of the spec has URL: https://demo.example already',
+      'line 3 of the spec already has URL: https://demo.example',
     ],
     [
-      'lines that are there',
+      'existing lines',
       { type: 'spec-append-lines', section: '%prep', lines: ['%autosetup', '  sed -i s/a/b/ configure'] },
       'its lines already exist',
     ],
@@ -241,7 +241,7 @@ describe('overlays that fail', () => {
     [{ type: 'spec-update-tag', tag: 'Vershun', value: '2' }, 'closest: line 2: Version: 1'],
     [{ type: 'spec-search-replace', regex: 'autosetop', replacement: '' }, 'closest: line 14: %autosetup'],
     [{ type: 'spec-search-replace', regex: 'nothing', replacement: 'fi' }, 'nothing changes'],
-    [{ type: 'patch-add', source: '/nowhere/x.patch', file: 'x.patch' }, 'is not there'],
+    [{ type: 'patch-add', source: '/nowhere/x.patch', file: 'x.patch' }, 'does not exist'],
     [{ type: 'file-rename', file: '*', replacement: 'x' }, 'matches'],
     [{ type: 'file-remove', file: 'x', archive: 'none.tar' }, 'the sources have no archive none.tar'],
   ])('%j', async (data, message) => {

@@ -62,7 +62,7 @@ describe('a patch that is never applied', () => {
   it('is a finding of overlay check', async () => {
     expect(await found(byHand, [await add()])).toEqual([
       expect.stringMatching(
-        /^1 not-applied the patch is listed as Patch1 \(cve\.patch\), but nothing .*%patch -P 0 -p1$/,
+        /^1 not-applied the patch is listed as Patch1 \(cve\.patch\), but the spec never .*%patch -P 0 -p1$/,
       ),
     ]);
   });
