@@ -9,6 +9,8 @@ import { commands } from './commands.ts';
 export interface GlobalOptions {
   /** The project's folder, if given. */
   readonly directory: string | undefined;
+  /** The project's profile, if given. */
+  readonly profile: string | undefined;
   /** Extra configuration files, merged last. */
   readonly configFiles: readonly string[];
   /** Whether unknown configuration keys are only warnings. */
@@ -88,6 +90,7 @@ export async function makeProgram(asked: readonly string[], version: string): Pr
     .usage('[options] <command>')
     .version(version, '-V, --version', 'show the version')
     .option('-C, --directory <dir>', 'folder of the project, or one below it')
+    .option('--profile <name>', 'profile of the project: profiles/NAME.toml, which overrides its other files')
     .option('--config-file <file>', 'extra configuration file, which overrides the others (may be repeated)', gather)
     .option('--permissive-config', 'ignore unknown keys in the configuration with a warning')
     .option('--offline', 'do not use the network; anything missing from the cache is an error')
@@ -135,7 +138,7 @@ function withHelpOption(argv: readonly string[]): string[] {
 }
 
 /** The global options that take a value. */
-const withValue = ['-C', '--directory', '--config-file', '--color'];
+const withValue = ['-C', '--directory', '--profile', '--config-file', '--color'];
 
 export function gather(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
@@ -155,6 +158,7 @@ function globalOptions(options: Record<string, unknown>): GlobalOptions {
   const directory = typeof options.directory === 'string' ? options.directory : undefined;
   return {
     directory,
+    profile: typeof options.profile === 'string' ? options.profile : undefined,
     configFiles: (options.configFile as readonly string[] | undefined) ?? [],
     permissive: options.permissiveConfig === true,
     json: options.json === true,

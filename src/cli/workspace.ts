@@ -5,6 +5,7 @@ import type { Progress } from '../base/progress.ts';
 import type { LoadOptions } from '../project/load.ts';
 import type { Project } from '../project/model/project.ts';
 import type { Configuration } from '../project/resolve.ts';
+import { profileFile } from '../project/root-file.ts';
 import { openProject } from '../workspace/project.ts';
 import type { ProjectWorkspace, Workspace } from '../workspace/workspace.ts';
 import type { GlobalOptions } from './program.ts';
@@ -42,7 +43,8 @@ export async function configurationFor(globals: GlobalOptions): Promise<Configur
 /** For commands that edit the project's files: never falls back to the distribution that comes with Weir. */
 export async function ownConfigurationFor(globals: GlobalOptions): Promise<Configuration> {
   const { loadConfiguration } = await import('../project/load.ts');
-  return warned(globals, await loadConfiguration(globals.directory ?? process.cwd(), loadOptions(globals)));
+  const directory = globals.directory ?? process.cwd();
+  return warned(globals, await loadConfiguration(directory, loadOptions(globals, directory)));
 }
 
 /** Rejects an empty path, as from an unset variable: it would mean the working folder. */
@@ -57,17 +59,19 @@ interface ProjectPlace {
 }
 
 async function inProjectFolder<T>(globals: GlobalOptions, open: (place: ProjectPlace) => Promise<T>): Promise<T> {
-  const load = loadOptions(globals);
+  const at = (directory: string): ProjectPlace => ({ directory, load: loadOptions(globals, directory) });
   try {
-    return await open({ directory: globals.directory ?? process.cwd(), load });
+    return await open(at(globals.directory ?? process.cwd()));
   } catch (error) {
     if (globals.directory !== undefined || !(error instanceof WeirError) || error.code !== 'no-project') throw error;
-    return open({ directory: join(installRoot, 'distro'), load });
+    return open(at(join(installRoot, 'distro')));
   }
 }
 
-function loadOptions({ configFiles, permissive }: GlobalOptions): LoadOptions {
-  return { configFiles, permissive };
+/** How to load the project of a folder. @throws WeirError `no-profile` */
+export function loadOptions({ profile, configFiles, permissive }: GlobalOptions, directory: string): LoadOptions {
+  const own = profile === undefined ? [] : [profileFile(directory, profile)];
+  return { configFiles: [...own, ...configFiles], permissive };
 }
 
 /** Prints the warnings of loading a project. */

@@ -1,6 +1,6 @@
-import { lstatSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import type { ConfigFile } from './model/project.ts';
 
 /** Names of the root file. If a folder has both, the first one is used. */
@@ -42,6 +42,23 @@ function isThere(path: string): boolean {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/**
+ * The configuration file of a project's profile: `profiles/NAME.toml` beside the root file.
+ * @throws WeirError `no-project`, `no-profile` (exit 2)
+ */
+export function profileFile(dir: string, name: string): string {
+  const folder = join(dirname(findRootFile(dir)), 'profiles');
+  const path = join(folder, `${name}.toml`);
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && isFile(path)) return path;
+  const names = existsSync(folder) ? readdirSync(folder).filter((each) => each.endsWith('.toml')) : [];
+  const known = names.map((each) => each.slice(0, -'.toml'.length)).sort();
+  throw new WeirError('no-profile', `the project has no profile ${name}`, {
+    where: { file: path },
+    hint: didYouMean(name, known) ?? (known.length === 0 ? 'it has none' : `it has: ${known.join(', ')}`),
+    exit: 2,
+  });
 }
 
 /** Options that select files of a project besides those below its own folder. */

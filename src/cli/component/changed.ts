@@ -3,7 +3,7 @@ import { formatError, WeirError } from '../../base/errors.ts';
 import { changedComponents, changedText } from '../../history/component-changes.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
-import { projectWorkspaceFor } from '../workspace.ts';
+import { loadOptions, projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
   readonly from: string;
@@ -33,7 +33,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         to: options.to,
         selection: selectionOrAll(names, options),
         unchanged: options.includeUnchanged === true,
-        load: { configFiles: settings.configFiles, permissive: settings.permissive },
+        load: loadOptions(settings, workspace.project.root),
       });
       printResult(settings, report, changedText(report));
       const drifted = report.components.filter((each) => each.drifted).map((each) => each.component);
