@@ -12,6 +12,7 @@ const variables = { releasever: '4.0', arch: 'x86_64' } as const;
 
 describe('addresses of input repositories', () => {
   test('variables are replaced as dnf does', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dnf's syntax
     const text = 'https://example.org/$releasever/${basearch}/$arch/$releasever_major/$releasever_minor';
     expect(withVariables(text, variables)).toBe('https://example.org/4.0/x86_64/x86_64/4/0');
     expect(() => withVariables('https://example.org/$relversion', variables)).toThrow('unknown variable $relversion');
