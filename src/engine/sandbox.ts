@@ -7,10 +7,10 @@ import { type Home, isRoot, layOutHome, stepDown } from './builder.ts';
 import { inChroot, type Traces } from './chroot.ts';
 import { type Bind, builder, type Jail, type Sandboxed, type ToolStep, type UntrustedStep } from './jail.ts';
 import { insideStart, launch, program } from './launcher.ts';
-import { descendants, kernelLimits, limitError, processesOf, watchLimits } from './limits.ts';
+import { descendants, kernelLimits, type Limits, limitError, processesOf, watchLimits } from './limits.ts';
 import { withScratch } from './scratch.ts';
 
-const baseEnvironment = {
+export const baseEnvironment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LANG: 'C.UTF-8',
@@ -43,26 +43,36 @@ async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunRe
   }
   return withScratch(jail.scratch, async (scratch) => {
     const home = await layOutHome(jail, spec, scratch);
+    const written = [
+      home.temporary,
+      ...(spec.binds ?? []).filter((bind) => bind.writable === true).map((bind) => bind.from),
+    ];
     const limited = (argv: readonly string[], traces?: Traces): Promise<RunResult> =>
-      withLimits(spec, home, traces, (more) => runner(argv, { ...options, ...more }));
+      withLimits({ ...spec, written, info: home.info }, traces, (more) => runner(argv, { ...options, ...more }));
     if (jail.kind !== 'chroot') return limited(untrustedArgv(jail, spec, home));
     return inChroot(jail, spec, scratch, home, limited);
   });
 }
 
+/** What is limited and watched of a step. */
+export interface Watched {
+  readonly limits: Limits;
+  /** Folders that it can write. */
+  readonly written: readonly string[];
+  readonly log?: string;
+  /** The file to which bubblewrap writes the PID of the sandbox's first process. */
+  readonly info: string;
+}
+
 /** Runs a step and enforces its limits. @param traces identifies the step if it is more than the child and its descendants */
-async function withLimits(
-  { limits, binds = [], log }: UntrustedStep,
-  home: Home,
+export async function withLimits(
+  { limits, written, log, info }: Watched,
   traces: Traces | undefined,
   work: (options: Pick<RunOptions, 'signal' | 'started' | 'maxOutput'>) => Promise<RunResult>,
 ): Promise<RunResult> {
   const abort = new AbortController();
-  const written = traces?.folders ?? [
-    home.temporary,
-    ...binds.filter((bind) => bind.writable === true).map((bind) => bind.from),
-  ];
-  const folders = log === undefined ? written : [...written, log];
+  const below = traces?.folders ?? written;
+  const folders = log === undefined ? below : [...below, log];
   let exceeded: WeirError | undefined;
   let stop: (() => void) | undefined;
   const tell = (error: WeirError): void => {
@@ -92,7 +102,7 @@ async function withLimits(
   } finally {
     stop?.();
     // Before any output is read: a process still running could replace a file with a link.
-    if (traces === undefined) await endNamespace(home.info);
+    if (traces === undefined) await endNamespace(info);
   }
 }
 
