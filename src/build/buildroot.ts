@@ -7,8 +7,8 @@ import type { RepoPackage } from '../repo/metadata.ts';
 import { resolveCached } from '../repo/resolve.ts';
 import { obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { composeTree } from '../tree/compose.ts';
 import { finaliseTree } from '../tree/finalise.ts';
+import { installTree } from '../tree/install.ts';
 import { materialise } from '../tree/materialise.ts';
 
 /** The environment of a build. */
@@ -58,8 +58,8 @@ export async function planBuildroot(
 }
 
 async function composeBuildroot(context: BuildContext, packages: readonly RepoPackage[]): Promise<string> {
-  const composed = await composeTree(context.engine, packages);
-  const { tree } = await finaliseTree(context.engine, context.toolbox, composed, {
+  const installed = await installTree(context.engine, context.toolbox, packages, { clock: context.clock });
+  const { tree } = await finaliseTree(context.engine, context.toolbox, installed.tree, {
     cache: context.cache,
     clock: context.clock,
     selinux: false,

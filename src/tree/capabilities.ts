@@ -50,6 +50,30 @@ export function encodeCapabilities(text: string): Buffer {
   return bytes;
 }
 
+/**
+ * The text of a file's `security.capability`: version 2, or version 3 as a user namespace stores it, whose owner is left out.
+ * @throws WeirError `bad-capabilities`
+ */
+export function decodeCapabilities(bytes: Buffer): string {
+  const version = bytes.length < 4 ? 0 : bytes.readUInt32LE(0) >>> 24;
+  if ((version !== 2 || bytes.length !== 20) && (version !== 3 || bytes.length !== 24)) {
+    throw new WeirError('bad-capabilities', `unknown form of file capabilities, ${bytes.length} bytes`);
+  }
+  const effective = (bytes.readUInt32LE(0) & 1) === 1;
+  const set = (low: number, high: number): bigint =>
+    BigInt(bytes.readUInt32LE(low)) | (BigInt(bytes.readUInt32LE(high)) << 32n);
+  const permitted = set(4, 12);
+  const inheritable = set(8, 16);
+  const clauses = new Map<string, string[]>();
+  for (const [number, name] of names.entries()) {
+    const bit = 1n << BigInt(number);
+    const flags = `${effective ? 'e' : ''}${inheritable & bit ? 'i' : ''}${permitted & bit ? 'p' : ''}`;
+    if (((permitted | inheritable) & bit) === 0n) continue;
+    clauses.set(flags, [...(clauses.get(flags) ?? []), `cap_${name}`]);
+  }
+  return [...clauses].map(([flags, list]) => `${list.join(',')}=${flags}`).join(' ') || '=';
+}
+
 function maskOf(list: string, bad: (why: string) => WeirError): bigint {
   if (list === '' || list === 'all') return all;
   let mask = 0n;

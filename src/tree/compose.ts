@@ -8,7 +8,11 @@ import { type Unpacked, unpackRpm } from './unpack.ts';
 
 /** The tree of these packages, before finalising. @throws WeirError `file-conflict` */
 export async function composeTree(engine: Engine, packages: readonly RepoPackage[]): Promise<Tree> {
-  const unpacked = await mapLimit(packages, 4, (pkg) => unpackNamed(engine, pkg));
+  const unpacked = await mapLimit(packages, 4, async (pkg) => {
+    const found = await unpackNamed(engine, pkg);
+    // Triggers of the seed are for machines, where dnf5 runs them; for trees the finalisers are made for the seed.
+    return pkg.origin === 'seed' ? { ...found, package: { ...found.package, scriptlets: [] } } : found;
+  });
   return mergePackages(unpacked);
 }
 

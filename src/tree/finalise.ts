@@ -75,9 +75,6 @@ export async function finaliseTree(
 
 async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: FinaliseOptions): Promise<Finalised> {
   const log: string[] = [];
-  const scripted = tree.packages.filter((pkg) => pkg.scriptlets.length > 0);
-  // The work of file triggers and common scriptlets is done below, once for the whole tree.
-  for (const { name, scriptlets } of scripted) log.push(`scriptlets not run: ${name} (${scriptlets.join(', ')})`);
   const has = new Set(tree.entries.map((entry) => entry.path));
   let result = await editTree(engine, toolbox, tree, options, async (runInTree) => {
     const step = async (what: string, argv: readonly string[]): Promise<void> => {

@@ -36,11 +36,16 @@ export function parseIds(text: string): Map<string, number> {
 
 /** The ids of an entry's owner. @throws WeirError `unknown-owner` */
 export function ownerOf(owners: Owners, entry: Entry): { readonly uid: number; readonly gid: number } {
-  const uid = owners.users.get(entry.user);
-  const gid = owners.groups.get(entry.group);
+  const uid = owners.users.get(entry.user) ?? numeric(entry.user);
+  const gid = owners.groups.get(entry.group) ?? numeric(entry.group);
   if (uid === undefined) throw unknown(entry, 'user', entry.user, '/etc/passwd');
   if (gid === undefined) throw unknown(entry, 'group', entry.group, '/etc/group');
   return { uid, gid };
+}
+
+/** An owner that a scriptlet set by number and that has no name. */
+function numeric(name: string): number | undefined {
+  return /^\d{1,10}$/.test(name) ? Number(name) : undefined;
 }
 
 function unknown(entry: Entry, what: string, name: string, file: string): WeirError {

@@ -15,7 +15,7 @@ const finaliser = (by: string): Effect => ({ kind: 'finaliser', by });
 /** Shell built-ins and programs that only look, print or decide. */
 const looking = new Set(
   (
-    ': true false exit return test [ [[ ]] echo printf getent id which type grep egrep fgrep zgrep sleep set shift export ' +
+    ': true false test [ [[ ]] echo printf getent id which type grep egrep fgrep zgrep sleep set shift export ' +
     'local declare typeset readonly unset read umask let break continue cd pushd popd pwd basename dirname readlink realpath ' +
     'cat head tail cut tr awk gawk sort uniq wc uname date hostname stat ls expr seq diff cmp getenforce selinuxenabled ' +
     'selinuxdefcon matchpathcon systemd-detect-virt vmware-checkvm pgrep pidof ps shopt trap wait logger lsmod modinfo ' +
@@ -77,6 +77,10 @@ export function effectOf(words: readonly string[]): Effect {
   if (name in kernel) return { kind: 'kernel', by: kernel[name]! };
   if (network.has(name)) return { kind: 'network', by: name };
   switch (name) {
+    case 'exit':
+    case 'return':
+      // In %pre it stops the package.
+      return /^[1-9]\d*$/.test(verb) ? run(`${name} ${verb}`) : none;
     case 'sed':
       return rest.some((word) => /^(?:-[a-zA-Z]*i|--in-place)/.test(word)) ? run(name) : none;
     case 'find':

@@ -1,5 +1,7 @@
 import type { Digest } from '../base/digest.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
+import type { ScriptName } from '../rpm/scripts.ts';
+import type { ScriptClass } from './scriptlets.ts';
 
 /**
  * A root filesystem as a value: every path with its attributes and content digest, sorted by path (byte order), parents
@@ -13,8 +15,12 @@ export interface Tree {
 }
 
 export interface TreePackage extends Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'rpm'> {
-  /** Kinds of scriptlets that rpm would run when installing the package (`post`, …); composing a tree does not run them. */
-  readonly scriptlets: readonly string[];
+  /** The scripts that rpm would run when installing the package, and what composing a tree does with each. */
+  readonly scriptlets: readonly TreeScript[];
+}
+
+export interface TreeScript extends ScriptClass {
+  readonly name: ScriptName;
 }
 
 interface EntryBase {

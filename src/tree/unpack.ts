@@ -6,7 +6,9 @@ import { codeDigest } from '../engine/code-digest.ts';
 import { blobFile, putBytesNow, putStream } from '../engine/store.ts';
 import { readPayload } from '../rpm/payload.ts';
 import { readRpm } from '../rpm/read.ts';
+import { packageScripts } from '../rpm/scripts.ts';
 import type { RpmFile, RpmPackage } from '../rpm/types.ts';
+import { classifyScript, runsAtInstall } from './scriptlets.ts';
 import type { Entry, TreePackage } from './tree.ts';
 
 /** The content of a package for a tree. File contents are in the content store. */
@@ -64,7 +66,9 @@ async function unpack(engine: Engine, rpm: Digest): Promise<Unpacked> {
     if (entry !== undefined) entries.push(entry);
   }
   const { name, epoch, version, release, arch } = pkg;
-  const scriptlets = pkg.scriptlets.map((scriptlet) => scriptlet.kind);
+  const scriptlets = packageScripts(pkg)
+    .filter((script) => runsAtInstall(script.name))
+    .map((script) => ({ name: script.name, ...classifyScript(script) }));
   return { package: { name, epoch, version, release, arch, rpm, scriptlets }, entries };
 }
 

@@ -35,6 +35,7 @@ describe('the class of a scriptlet', () => {
     ['sed -n p /etc/x; find /x -name y', 'finaliser', 'changes nothing'],
     ['x=$(mktemp)', 'run', 'mktemp'],
     ['systemctl enable a', 'run', 'systemctl enable'],
+    ['[ -e /x ] || exit 1', 'run', 'exit 1'],
     ['%{_own_macro} a', 'run', '%{_own_macro}'],
     ['update-ca-trust', 'run', 'update-ca-trust'],
     // refused

@@ -16,8 +16,8 @@ import type { Image, WeirImage } from '../../project/model/image.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
 import { resolveCached } from '../../repo/resolve.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
-import { composeTree } from '../../tree/compose.ts';
 import { finaliseTree } from '../../tree/finalise.ts';
+import { installTree } from '../../tree/install.ts';
 import { printListing, treeBytes } from '../../tree/listing.ts';
 import { withEntries } from '../../tree/overlayfs.ts';
 import type { FileEntry, Tree } from '../../tree/tree.ts';
@@ -137,15 +137,16 @@ async function imageTree(
   { image, definition, packages }: Wanted,
 ): Promise<{ readonly tree: Tree; readonly log: readonly string[] }> {
   const { engine, cache, clock } = workspace;
-  const composed = await composeTree(engine, packages);
-  const added = await imageEntries(workspace, image.name, definition, composed);
-  const { tree, log } = await finaliseTree(engine, toolbox, withEntries(composed, added), {
+  const installed = await installTree(engine, toolbox, packages, { clock });
+  for (const warning of installed.warnings) workspace.progress.note(image.name, warning);
+  const added = await imageEntries(workspace, image.name, definition, installed.tree);
+  const { tree, log } = await finaliseTree(engine, toolbox, withEntries(installed.tree, added), {
     cache,
     clock,
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
     rpmdb: true,
     // Without rpm in the image, scanners look for the manifest.
-    rpmManifest: !composed.entries.some((entry) => entry.path === '/usr/bin/rpm'),
+    rpmManifest: !installed.tree.entries.some((entry) => entry.path === '/usr/bin/rpm'),
     presets: definition.kind !== 'container',
     enable: definition.enabledServices,
     disable: definition.disabledServices,
@@ -155,7 +156,7 @@ async function imageTree(
     const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);
     await checkContainerUser(image, definition.container.user, tree, text);
   }
-  return { tree, log };
+  return { tree, log: [...installed.log, ...log] };
 }
 
 /** Writes the image's files, evidence and record to a folder. */

@@ -1,0 +1,144 @@
+import { closeSync, openSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { fileReader, type ReadAt } from '../archive/read-at.ts';
+import { memberReader, readMember, readTar, type TarMember } from '../archive/tar.ts';
+import { sha256 } from '../base/digest.ts';
+import { byPath } from '../base/order.ts';
+import type { Engine } from '../engine/action.ts';
+import { putBytesNow, putStream } from '../engine/store.ts';
+import { decodeCapabilities, encodeCapabilities } from './capabilities.ts';
+import { sortEntries } from './compose.ts';
+import { parseIds } from './owners.ts';
+import type { Entry, FileEntry, Tree } from './tree.ts';
+
+/** Files up to this size in bytes are hashed in memory. */
+const smallFile = 1 << 20;
+
+/**
+ * The tree that an archive of a root folder holds. An entry that is as composed stays as it is, with its time and its packages;
+ * what is new or changed has the clock's time.
+ * @param archive a tar file with numeric owners and `security.capability`, hard links as such
+ * @param skipped paths that the archive does not hold, such as mounts; these entries stay as composed
+ */
+export async function readBack(
+  engine: Engine,
+  composed: Tree,
+  archive: string,
+  skipped: (path: string) => boolean,
+  clock: number,
+): Promise<Tree> {
+  const fd = openSync(archive, 'r');
+  try {
+    const source = fileReader(fd);
+    const before = new Map(composed.entries.map((entry) => [entry.path, entry]));
+    const members = [...readTar(source)].filter(({ path }) => !skipped(`/${path}`));
+    const owners = namesOf(source, members);
+    const entries: Entry[] = composed.entries.filter((entry) => skipped(entry.path));
+    const linkSets = new Map<string, TarMember[]>();
+    for (const member of members) {
+      if (member.kind === 'hardlink') linkSets.set(member.target, [...(linkSets.get(member.target) ?? []), member]);
+    }
+    for (const member of members) {
+      if (member.kind === 'hardlink') continue;
+      const links = linkSets.get(member.path);
+      if (links === undefined)
+        entries.push(...(await toEntries(engine, source, [member], member, before, owners, clock)));
+      else entries.push(...(await toEntries(engine, source, [member, ...links], member, before, owners, clock)));
+    }
+    return { ...composed, entries: sortEntries(entries) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+interface Names {
+  readonly user: (uid: number) => string;
+  readonly group: (gid: number) => string;
+}
+
+/** Names of ids by the archive's own account files; an id without a name is its own name. */
+function namesOf(source: ReadAt, members: readonly TarMember[]): Names {
+  const names = (path: string): ((id: number) => string) => {
+    const member = members.find((each) => each.path === path && each.kind === 'file');
+    const text = member === undefined ? '' : readMember(source, member).toString();
+    const byId = new Map<number, string>();
+    for (const [name, id] of parseIds(text)) if (!byId.has(id)) byId.set(id, name);
+    return (id) => byId.get(id) ?? String(id);
+  };
+  return { user: names('etc/passwd'), group: names('etc/group') };
+}
+
+/** Entries for one file of the archive under all its names. */
+async function toEntries(
+  engine: Engine,
+  source: ReadAt,
+  named: readonly TarMember[],
+  member: TarMember,
+  before: ReadonlyMap<string, Entry>,
+  owners: Names,
+  clock: number,
+): Promise<Entry[]> {
+  const attributes = {
+    mode: member.mode,
+    user: owners.user(member.uid),
+    group: owners.group(member.gid),
+    mtime: clock,
+  };
+  const pathOf = (each: TarMember): string => `/${each.path}`;
+  const base = (path: string): Omit<Entry, 'kind'> => ({
+    path,
+    ...attributes,
+    packages: before.get(path)?.packages ?? [],
+  });
+  const kept = (entry: Entry): Entry => {
+    const known = before.get(entry.path);
+    return known !== undefined && isSame(known, entry) ? known : entry;
+  };
+  switch (member.kind) {
+    case 'directory':
+      return [kept({ ...base(pathOf(member)), kind: 'directory' })];
+    case 'symlink':
+      return [kept({ ...base(pathOf(member)), mode: 0o777, kind: 'symlink', target: member.target })];
+    case 'file': {
+      const blob = await content(engine, source, member);
+      const xattr = member.xattrs?.get('security.capability');
+      const [first, ...others] = named.map((each) => ({ path: pathOf(each) })).sort(byPath);
+      const entry = (path: string): FileEntry => {
+        const capabilities = xattr === undefined ? undefined : capabilityText(xattr, before.get(path));
+        return { ...base(path), kind: 'file', ...blob, ...(capabilities === undefined ? {} : { capabilities }) };
+      };
+      return [kept(entry(first!.path)), ...others.map(({ path }) => kept({ ...entry(path), hardlink: first!.path }))];
+    }
+    default:
+      // Devices, pipes and sockets are no part of a tree, as when it is composed.
+      return [];
+  }
+}
+
+async function content(engine: Engine, source: ReadAt, member: TarMember): Promise<{ digest: string; size: number }> {
+  if (member.size <= smallFile) {
+    const bytes = readMember(source, member);
+    return putBytesNow(engine.store, bytes, sha256(bytes));
+  }
+  const read = memberReader(source, member);
+  function* blocks(): Generator<Buffer> {
+    for (let at = 0; at < member.size; at += smallFile) yield read(at, Math.min(smallFile, member.size - at));
+  }
+  return putStream(engine.store, Readable.from(blocks()));
+}
+
+/** The text of the package's header if it says the same, otherwise one made from the attribute. */
+function capabilityText(xattr: Buffer, known: Entry | undefined): string {
+  const text = known?.kind === 'file' ? known.capabilities : undefined;
+  if (text !== undefined && encodeCapabilities(text).equals(xattr)) return text;
+  return decodeCapabilities(xattr);
+}
+
+function isSame(a: Entry, b: Entry): boolean {
+  // The mode of a link says nothing.
+  if (a.kind !== b.kind || a.user !== b.user || a.group !== b.group) return false;
+  if (a.kind === 'symlink' && b.kind === 'symlink') return a.target === b.target;
+  if (a.mode !== b.mode) return false;
+  if (a.kind !== 'file' || b.kind !== 'file') return true;
+  return a.digest === b.digest && a.hardlink === b.hardlink && a.capabilities === b.capabilities;
+}
