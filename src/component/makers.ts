@@ -15,7 +15,7 @@ import { expandPlain, plainMacros, requirements, tags, tagValue } from '../spec/
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { requiredNames } from './requirement.ts';
 
-/** Finds components by a name that their packages have or provide, as their specs' text says it: no macro of the distribution is known. */
+/** Finds components by a name that their packages have or provide, from the text of their specs: the distribution's macros are unknown. */
 export type Makers = (name: string) => Promise<readonly string[]>;
 
 /**
@@ -94,7 +94,7 @@ async function readAll(
   return makers;
 }
 
-/** A file that is cut off, or another version's, holds nothing. */
+/** A truncated file, or one of another version, counts as empty. */
 function parseKept(text: string, code: string): Kept['specs'] {
   try {
     const kept = JSON.parse(text) as Partial<Kept>;
@@ -125,7 +125,7 @@ const fedoraMacros: Readonly<Record<string, string>> = { nil: '', python3_pkgver
 
 /**
  * Names of a spec's packages and what they provide, sorted; without those that hold macros which the text does not define.
- * @param component its name: that of a package whose spec computes it from a Go import path
+ * @param component its name, which stands in for a package name that the spec computes from a Go import path
  */
 export function namesInSpec(text: string | Uint8Array, component: string): string[] {
   const spec = parseSpec(text);

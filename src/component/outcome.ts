@@ -7,7 +7,7 @@ import type { Built } from '../build/rpmbuild.ts';
  */
 export type FailureClass = 'source' | 'render' | 'parse' | 'query' | 'buildrequires' | 'build' | 'cycle';
 
-/** A component that failed, and at what. */
+/** A component that failed, with the reason. */
 export interface Failure {
   readonly class: FailureClass;
   readonly error: WeirError;
