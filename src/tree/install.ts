@@ -22,7 +22,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { composeTree } from './compose.ts';
 import { rpmdbPath } from './finalise.ts';
 import { readBack } from './read-back.ts';
-import { classifyScript, runsAtInstall } from './scriptlets.ts';
+import { classifyScript, isRunByRpm, runsAtInstall } from './scriptlets.ts';
 import type { Tree, TreePackage } from './tree.ts';
 
 export interface InstallOptions {
@@ -50,10 +50,9 @@ export async function installTree(
   options: InstallOptions,
 ): Promise<Installed> {
   const composed = await composeTree(engine, packages);
-  const log = composed.packages.flatMap(scriptletLines);
-  if (!composed.packages.some((pkg) => pkg.scriptlets.some((script) => script.class === 'run'))) {
-    return { tree: composed, log, warnings: [] };
-  }
+  const isRun = composed.packages.some((pkg) => pkg.scriptlets.some((script) => script.class === 'run'));
+  const log = composed.packages.flatMap((pkg) => scriptletLines(pkg, isRun));
+  if (!isRun) return { tree: composed, log, warnings: [] };
   const result = await perform(engine, {
     kind: 'install-tree',
     code: codeDigest(import.meta.url),
@@ -68,11 +67,13 @@ export async function installTree(
   return { tree, log: [...log, ...warnings.map((warning) => `warning: ${warning}`)], warnings };
 }
 
-function scriptletLines(pkg: TreePackage): string[] {
+/** @param isRun whether rpm installs the tree */
+function scriptletLines(pkg: TreePackage, isRun: boolean): string[] {
   const words = { run: 'run', finaliser: 'skipped', refused: 'refused' } as const;
-  return pkg.scriptlets.map(
-    (script) => `scriptlet ${words[script.class]}: ${pkg.name} %${script.name} (${script.reason})`,
-  );
+  return pkg.scriptlets.map((script) => {
+    const done = isRun && isRunByRpm(script) ? 'run' : words[script.class];
+    return `scriptlet ${done}: ${pkg.name} %${script.name} (${script.reason})`;
+  });
 }
 
 /** Files that installing leaves and that say nothing about the packages. */
@@ -148,12 +149,15 @@ async function preparePackages(
   const links = new Map<string, string>();
   for (const pkg of packages) {
     const file = `${nvra(pkg)}.rpm`;
-    // Packages of the seed have triggers, of which the tree does not speak.
-    const isRun = new Set(pkg.scriptlets.filter((script) => script.class === 'run').map((script) => script.name));
-    const stripped = await stripScripts(await blobFile(engine.store, pkg.rpm), join(folder, file), (script) => {
-      if (!runsAtInstall(script.name)) return false;
-      return !isRun.has(script.name) || classifyScript(script).class !== 'run';
-    });
+    // Triggers of the seed's packages are in the file, but not in the list.
+    const known = new Set(pkg.scriptlets.map((script) => script.name));
+    const stripped = await stripScripts(
+      await blobFile(engine.store, pkg.rpm),
+      join(folder, file),
+      (script) =>
+        runsAtInstall(script.name) &&
+        !(known.has(script.name) && isRunByRpm({ name: script.name, ...classifyScript(script) })),
+    );
     if (!stripped) links.set(file, pkg.rpm);
   }
   return links;

@@ -26,9 +26,12 @@ const looking = new Set(
 /** Programs that signal processes, of which a tree has none. */
 const signalling = new Set('kill killall pkill killall5'.split(' '));
 
+/** The finaliser that makes users. */
+export const systemUsers = 'system users';
+
 const finalisers: Readonly<Record<string, string>> = {
   ldconfig: 'library cache',
-  'systemd-sysusers': 'system users',
+  'systemd-sysusers': systemUsers,
   'systemd-tmpfiles': 'temporary files (at boot)',
   'systemd-update-helper': 'presets',
   depmod: 'kernel modules',

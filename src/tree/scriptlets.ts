@@ -1,5 +1,5 @@
 import type { PackageScript, ScriptName } from '../rpm/scripts.ts';
-import { type Effect, effectOf } from './script-commands.ts';
+import { type Effect, effectOf, systemUsers } from './script-commands.ts';
 import { type ShellCommand, shellCommands } from './shell-commands.ts';
 
 /**
@@ -27,6 +27,16 @@ const atInstall: ReadonlySet<ScriptName> = new Set([
 /** Whether composing a tree can run the script; the others belong to removals, upgrades and `rpm -V`. */
 export function runsAtInstall(name: ScriptName): boolean {
   return atInstall.has(name);
+}
+
+/**
+ * Whether rpm runs the script when it installs a tree. A `%pre` that makes system users is run although a finaliser makes them, too:
+ * rpm gives the package's files to root if their owner does not exist yet.
+ */
+export function isRunByRpm({ name, class: kind, reason }: Pick<PackageScript, 'name'> & ScriptClass): boolean {
+  return (
+    runsAtInstall(name) && (kind === 'run' || (name === 'pre' && kind === 'finaliser' && reason.includes(systemUsers)))
+  );
 }
 
 /** Classes a script by the commands in it. Every script has a class; what is not known to be covered is run. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { classifyScript, runsAtInstall } from '../../src/tree/scriptlets.ts';
+import { classifyScript, isRunByRpm, runsAtInstall } from '../../src/tree/scriptlets.ts';
 
 const sh = (script: string) => classifyScript({ interpreter: ['/bin/sh'], script });
 const lua = (script: string) => classifyScript({ interpreter: ['<lua>'], script });
@@ -76,6 +76,15 @@ describe('the class of a scriptlet', () => {
       class: 'run',
       reason: 'a python3 script',
     });
+  });
+
+  test('rpm runs what is run, and a %pre that makes the owners of files', () => {
+    const users = sh('systemd-sysusers a.conf');
+    expect(isRunByRpm({ name: 'pre', ...users })).toBe(true);
+    expect(isRunByRpm({ name: 'post', ...users })).toBe(false);
+    expect(isRunByRpm({ name: 'pre', ...sh('/sbin/ldconfig') })).toBe(false);
+    expect(isRunByRpm({ name: 'post', ...sh('ln a b') })).toBe(true);
+    expect(isRunByRpm({ name: 'postun', ...sh('ln a b') })).toBe(false);
   });
 
   test('runs at installation: neither removals nor verification', () => {
