@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { cyclonedxDocument } from '../../audit/cyclonedx.ts';
 import { provenanceStatement } from '../../audit/provenance.ts';
-import { spdxDocument } from '../../audit/spdx.ts';
 import { type Digest, valueDigest } from '../../base/digest.ts';
 import { WeirError, withContext } from '../../base/errors.ts';
 import { byPath } from '../../base/order.ts';
@@ -172,6 +170,11 @@ async function writeImage(
   const { kind } = definition;
   const osRelease = await osReleaseOf(workspace, tree);
   const contents = await imageContents(workspace, { name, kind }, osRelease, packages, context);
+  // Their libraries are not loaded for images that are reused.
+  const [{ spdxDocument }, { cyclonedxDocument }] = await Promise.all([
+    import('../../audit/spdx.ts'),
+    import('../../audit/cyclonedx.ts'),
+  ]);
   await writeFile(join(folder, 'sbom.spdx.json'), `${JSON.stringify(spdxDocument(contents), null, 1)}\n`);
   await writeFile(join(folder, 'sbom.cdx.json'), `${JSON.stringify(cyclonedxDocument(contents), null, 1)}\n`);
   await gzipBy(toolbox)(Readable.from([Buffer.from(printListing(tree))]), join(folder, treeFile));
