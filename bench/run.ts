@@ -78,7 +78,7 @@ const measurements: Readonly<Record<string, Measure>> = {
   boot: (place) => boots(place),
   seed: async (place) => {
     const before = await build(place, ['--no-images']);
-    await forget(place, ['seed-control']);
+    await forget(place, ['seed-set', 'seed-control']);
     const count = await forget(place, ['seed-convert']);
     const run = await build(place, ['--no-images']);
     const each = (run.ownSeconds + run.childSeconds - before.ownSeconds - before.childSeconds) / count;

@@ -63,7 +63,7 @@ describe('a killed run', () => {
     out = join(await newFolder('killed'), 'out');
     args = ['-C', project, 'build', '--json', '--out', out];
     const some = ['seed-convert', 'sign-rpm', 'unpack-rpm'];
-    const all = ['finalise-tree', 'resolve-packages', 'query-spec'];
+    const all = ['finalise-tree', 'resolve-packages', 'query-spec', 'seed-set', 'sign-rpms'];
     const forgotten = await forget(cache, (action, index) => {
       if (all.includes(action.kind) || buildsAny(['hostname', 'dos2unix', 'weir-hardening'])(action)) return true;
       return some.includes(action.kind) && index % 5 === 0;
