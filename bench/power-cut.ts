@@ -303,6 +303,7 @@ function shutDown({ mount }: Site): Promise<unknown> {
  */
 async function endBoot(site: Site): Promise<void> {
   const store = join(site.mount, 'cache/weir/store');
+  await rm(join(store, 'boot'), { force: true });
   const seal = openSeal(join(store, 'key'));
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   for (const name of await readdir(join(store, 'stamps')).catch(() => [])) {

@@ -138,7 +138,7 @@ function newest(known: ReadonlyMap<string, string>): string[] {
 let boot: string | undefined;
 
 /** Identifies the current boot of the machine. */
-function bootId(): string {
+export function bootId(): string {
   boot ??= readText('/proc/sys/kernel/random/boot_id').trim() || 'unknown';
   return boot;
 }

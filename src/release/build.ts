@@ -8,6 +8,7 @@ import { inputsStage } from '../workspace/inputs.ts';
 import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
+import { checkAfterBoot } from './after-boot.ts';
 import { type BuiltImage, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
 import { checkImageName } from './published.ts';
@@ -29,6 +30,7 @@ export async function buildRelease(
   const chosen = chosenImages(workspace, only);
   const { out } = workspace;
   await claimOutput(out);
+  await checkAfterBoot(workspace.cache, workspace.engine);
   return withLock(join(out, '.lock'), async () => {
     await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');
