@@ -49,6 +49,8 @@ export interface RepositoryInputs {
   readonly repositories: readonly InputRepository[];
   readonly buildRoot: readonly string[];
   readonly settings: BuildrootSettings;
+  /** What a mock configuration asks for and Weir does not do, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** mock's own default, and what Fedora's and Azure Linux's first stage use. */
@@ -93,7 +95,23 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
   const own = configured.length > 0 || config === undefined ? configured : mockRepositories(config, variables);
   const repositories = [...commandLineRepositories(words, variables), ...own];
   const buildRoot = [release.buildRoot, config?.setup ?? [], defaultBuildRoot].find((list) => list.length > 0)!;
-  return { repositories, buildRoot, settings: { macros: config?.macros ?? {} } };
+  const notes = config === undefined ? [] : notFollowed(config);
+  return { repositories, buildRoot, settings: { macros: config?.macros ?? {} }, notes };
+}
+
+/** Options of a mock configuration that would change a build and are not followed. */
+function notFollowed({ ignored, extraChrootDirs, plugins, repositories, file }: MockConfig): string[] {
+  const at = (place: { readonly file: string; readonly line: number }): string => `${place.file}:${place.line}`;
+  return [
+    ...Object.entries(ignored).map(([option, place]) => `${at(place)}: ${option} is not followed`),
+    ...(extraChrootDirs.length === 0 ? [] : [`${file}: extra_chroot_dirs is not followed`]),
+    ...('bind_mount' in plugins ? [`${file}: the plugin bind_mount is not followed`] : []),
+    ...repositories
+      .filter(({ enabled, skipIfUnavailable }) => enabled && skipIfUnavailable)
+      .map(
+        ({ id, origin }) => `${at(origin)}: skip_if_unavailable of ${id} is not followed: every repository is required`,
+      ),
+  ];
 }
 
 function mockFile({ mockConfig, mockConfigX86, mockConfigArm }: DistroVersion, arch: Architecture): string | undefined {
@@ -147,10 +165,11 @@ export function inputsContext(workspace: Workspace, toolbox: Toolbox, note: (tex
 async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
-  { repositories, buildRoot, settings }: RepositoryInputs,
+  { repositories, buildRoot, settings, notes }: RepositoryInputs,
 ): Promise<Inputs> {
   return inStage(workspace.progress, 'inputs', async (stage) => {
     const before = workspace.engine.counts.ran;
+    for (const note of notes) stage.note(note);
     const context = inputsContext(workspace, toolbox, stage.note);
     const sources: InputSource[] = [];
     for (const repository of repositories) {
