@@ -262,7 +262,7 @@ tag = "URL"
     expect(kinds()).toEqual(['no-metadata', 'unchecked']);
     expect(kinds('--no-sources')).toEqual(['no-metadata']);
     expect(weir(['-q', '-C', lonely, 'overlay', 'check', '--no-sources', '--older-than', '1y']).stderr).toMatch(
-      /^warning: the age of one overlay is not known: /,
+      /^warning: the age of one overlay is unknown: /,
     );
   });
 });
