@@ -62,7 +62,7 @@ function wrongWith(words: readonly string[]): string | undefined {
     if (word.startsWith('-')) {
       const name = word.split('=')[0]!;
       if (!options.has(name)) return `weir ${path.join(' ')} has no option ${name}`;
-      if (['-C', '--directory', '--color'].includes(name)) at++;
+      if (['-C', '--directory', '--profile', '--config-file', '--color'].includes(name)) at++;
     } else if (known.length > 0 && !known.includes(word)) {
       return `weir ${path.join(' ')} has no command ${word}`;
     } else if (known.length > 0 && word !== 'help') {
