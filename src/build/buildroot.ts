@@ -1,5 +1,6 @@
 import type { Digest } from '../base/digest.ts';
 import { valueDigest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
 import { cachePath } from '../base/paths.ts';
 import type { Engine } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
@@ -10,6 +11,8 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { finaliseTree } from '../tree/finalise.ts';
 import { installTree } from '../tree/install.ts';
 import { materialise } from '../tree/materialise.ts';
+import { withEntries } from '../tree/overlayfs.ts';
+import type { DirectoryEntry, Tree } from '../tree/tree.ts';
 
 /** The environment of a build. */
 export interface BuildContext {
@@ -22,6 +25,8 @@ export interface BuildContext {
   readonly clock: number;
   /** Macros of every build, as mock's configuration sets them; names without `%`. */
   readonly macros?: Readonly<Record<string, string>>;
+  /** Directories that every buildroot has besides those of its packages: mock's `extra_chroot_dirs`. */
+  readonly extraDirectories?: readonly string[];
 }
 
 /** rpm's options that define the macros of a context. */
@@ -53,7 +58,11 @@ export async function planBuildroot(
     return opened;
   };
   const rpms = packages.map((pkg) => pkg.rpm);
-  const digest = valueDigest({ rpms, toolbox: context.toolbox.digest, code: codeDigest(import.meta.url) });
+  const { extraDirectories = [] } = context;
+  const digest = valueDigest({
+    ...{ rpms, toolbox: context.toolbox.digest, code: codeDigest(import.meta.url) },
+    ...(extraDirectories.length === 0 ? {} : { extraDirectories }),
+  });
   return { digest, packages, open };
 }
 
@@ -66,7 +75,36 @@ async function composeBuildroot(context: BuildContext, packages: readonly RepoPa
     rpmdb: true,
     presets: false,
   });
-  return materialise(context.engine, tree, context.cache);
+  const { extraDirectories = [], clock } = context;
+  return materialise(context.engine, withDirectories(tree, extraDirectories, clock), context.cache);
+}
+
+/**
+ * A tree with further directories, and their parents, owned by root.
+ * @throws WeirError `bad-buildroot` (exit 2) for a path that is not absolute and plain, or leads through something that is no directory
+ */
+export function withDirectories(tree: Tree, paths: readonly string[], clock: number): Tree {
+  const known = new Map(tree.entries.map((entry) => [entry.path, entry.kind]));
+  const added: DirectoryEntry[] = [];
+  for (const path of paths) {
+    const words = path.split('/').slice(1);
+    const isPlain = path.startsWith('/') && words.every((word) => word !== '' && word !== '.' && word !== '..');
+    let at = '';
+    for (const word of isPlain ? words : [path]) {
+      at += `/${word}`;
+      const kind = isPlain ? known.get(at) : 'file';
+      if (kind === 'directory') continue;
+      if (kind !== undefined) {
+        throw new WeirError('bad-buildroot', `cannot add the directory ${path} to the buildroot`, {
+          hint: 'extra_chroot_dirs takes absolute paths, of which no part is a file or a symbolic link',
+          exit: 2,
+        });
+      }
+      known.set(at, 'directory');
+      added.push({ kind: 'directory', path: at, mode: 0o755, user: 'root', group: 'root', mtime: clock, packages: [] });
+    }
+  }
+  return added.length === 0 ? tree : withEntries(tree, added);
 }
 
 /** The folder for build logs. */

@@ -138,7 +138,7 @@ interface StepContext {
 /** The steps with the real tools: dnf5 resolves roots from the inputs and from what is built; specs are read and built in them. */
 function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: StepContext): BuildSteps {
   const { engine, cache, arch, clock, project } = workspace;
-  const context: BuildContext = { engine, toolbox, cache, arch, clock, macros: inputs.settings.macros };
+  const context: BuildContext = { engine, toolbox, cache, arch, clock, ...inputs.settings };
   const plan = async (root: readonly string[], visible: readonly Built[], purpose: string) => {
     const built = visible.length === 0 ? [] : [await builtSource(workspace, toolbox, visible)];
     return planBuildroot(context, [...inputs.sources, ...built], root, purpose);

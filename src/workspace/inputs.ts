@@ -25,6 +25,7 @@ import type { Workspace } from './workspace.ts';
 export interface BuildrootSettings {
   /** Macros of the buildroot, names without `%`. */
   readonly macros: Readonly<Record<string, string>>;
+  readonly extraDirectories: readonly string[];
 }
 
 /** What a project builds from. */
@@ -68,7 +69,7 @@ export async function inputsStage(workspace: Workspace, toolbox: Toolbox): Promi
   return {
     sources: [seed.source],
     buildRoot: workspace.release.buildRoot,
-    settings: { macros: {} },
+    settings: { macros: {}, extraDirectories: [] },
     seed,
     lock: async () => 0,
   };
@@ -96,15 +97,15 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
   const repositories = [...commandLineRepositories(words, variables), ...own];
   const buildRoot = [release.buildRoot, config?.setup ?? [], defaultBuildRoot].find((list) => list.length > 0)!;
   const notes = config === undefined ? [] : notFollowed(config);
-  return { repositories, buildRoot, settings: { macros: config?.macros ?? {} }, notes };
+  const settings = { macros: config?.macros ?? {}, extraDirectories: config?.extraChrootDirs ?? [] };
+  return { repositories, buildRoot, settings, notes };
 }
 
 /** Options of a mock configuration that would change a build and are not followed. */
-function notFollowed({ ignored, extraChrootDirs, plugins, repositories, file }: MockConfig): string[] {
+function notFollowed({ ignored, plugins, repositories, file }: MockConfig): string[] {
   const at = (place: { readonly file: string; readonly line: number }): string => `${place.file}:${place.line}`;
   return [
     ...Object.entries(ignored).map(([option, place]) => `${at(place)}: ${option} is not followed`),
-    ...(extraChrootDirs.length === 0 ? [] : [`${file}: extra_chroot_dirs is not followed`]),
     ...('bind_mount' in plugins ? [`${file}: the plugin bind_mount is not followed`] : []),
     ...repositories
       .filter(({ enabled, skipIfUnavailable }) => enabled && skipIfUnavailable)
