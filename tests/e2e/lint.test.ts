@@ -125,7 +125,7 @@ describe('a damaged copy', () => {
     // What debugfs makes has no context.
     const rules = ['selinux-labels', 'no-ssh-host-keys', 'no-authorized-keys', 'machine-id', 'no-logs'];
     expect(notHolding(reports[0]!.verdicts)).toEqual(rules);
-    expect(findings(reports).find(({ rule }) => rule === 'machine-id')?.message).toBe('it is a secret already');
+    expect(findings(reports).find(({ rule }) => rule === 'machine-id')?.message).toBe('it is already a secret');
     expect(code).toBe(1);
   });
 
