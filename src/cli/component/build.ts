@@ -15,12 +15,14 @@ import { workspaceFor } from '../workspace.ts';
 
 interface ComponentBuildOptions extends SelectionOptions, BuildCommandOptions {
   readonly check: boolean;
+  readonly preferInputs?: boolean;
   readonly skipLockValidation?: boolean;
 }
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   addBuildOptions(addSelection(command))
     .option('--no-check', 'skip %check')
+    .option('--prefer-inputs', 'take packages from a seed too if a component makes them, as from RPM repositories')
     .option('--skip-lock-validation', 'continue if a lock is missing or names another commit than the configuration')
     .addHelpText(
       'after',
@@ -40,7 +42,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
         });
       }
       const { skipLockValidation = false } = options;
-      const build = { ...buildOptionsOf(options), noCheck: !options.check };
+      const build = {
+        ...buildOptionsOf(options),
+        noCheck: !options.check,
+        ...(options.preferInputs === true ? { replacesInputs: false } : {}),
+      };
       await withResults(settings, async () => {
         const workspace = await workspaceFor(settings, progressFor(settings));
         const selected = selectComponents(workspace.project, selection).map(({ name }) => name);
