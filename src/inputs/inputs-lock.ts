@@ -6,6 +6,7 @@ import { tryLock } from '../base/file-lock.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
 import { byKey, compareText } from '../base/order.ts';
 import { isTable } from '../toml/document.ts';
+import { addressOf, type InputRepository } from './input-repository.ts';
 import type { MetadataFile } from './repomd.ts';
 
 /** A package that the project uses. */
@@ -164,6 +165,16 @@ async function waitForLock(path: string): Promise<() => void> {
 /** The key of a repository in the lock file. */
 export function lockKey(arch: string, id: string): string {
   return `${arch}/${id}`;
+}
+
+/** The locked state of a repository; undefined if there is none, or one of another address. */
+export function lockedState(
+  lock: InputsLock,
+  arch: string,
+  repository: Pick<InputRepository, 'id' | 'address'>,
+): LockedRepository | undefined {
+  const locked = lock.get(lockKey(arch, repository.id));
+  return locked?.address === addressOf(repository) ? locked : undefined;
 }
 
 /** A lock in which a repository uses these packages too, or only these. */

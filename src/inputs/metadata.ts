@@ -12,6 +12,7 @@ import { fetchUnhashed } from '../sources/download.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import { verifyDetached } from '../trust/gpg.ts';
 import type { InputRepository } from './input-repository.ts';
+import type { KeyText } from './keys.ts';
 import { badMetadata, isKept, largestRepomd, type MetadataFile, readRepomd } from './repomd.ts';
 
 /** A repository's metadata, in the store. */
@@ -27,27 +28,33 @@ export interface Metadata {
   readonly mirrors: readonly string[];
 }
 
+/** What fetching metadata needs. */
+export interface FetchContext {
+  readonly engine: Engine;
+  readonly toolbox: Toolbox;
+  readonly cache: string;
+}
+
 /** librepo's patience: seconds until a connection counts as dead, and attempts at each file. */
 const patience = ['timeout=30', 'minrate=1000', 'retries=4'];
 
 /**
  * Downloads a repository's metadata with librepo, through the toolbox's dnf5: it tries the mirrors in turn, and checks
  * `repomd.xml` against the metalink and every file against `repomd.xml`.
- * @param keys armored keys; if there are any and the repository offers a signature of `repomd.xml`, that is verified
+ * @param keys if there are any and the repository offers a signature of `repomd.xml`, that is verified
  * @throws WeirError `offline`, `no-metadata` with every address that was tried, `bad-signature`, `bad-metadata`
  */
 export async function fetchMetadata(
-  engine: Engine,
-  toolbox: Toolbox,
+  context: FetchContext,
   repository: InputRepository,
-  keys: readonly string[],
-  cache: string,
+  keys: readonly KeyText[],
 ): Promise<Metadata> {
+  const { engine, toolbox } = context;
   refuseOffline(`the metadata of repository ${repository.id} is not in the cache`);
   return withScratch(engine.scratch, async (work) => {
     const dir = await makecache(toolbox, repository, work);
     const taken = await takeMetadata(engine, repository, dir);
-    const signed = await isSigned(engine, toolbox, repository, keys, { ...taken, path: join(dir, repomdPath) }, cache);
+    const signed = await isSigned(context, repository, keys, { ...taken, path: join(dir, repomdPath) });
     return { ...taken, signed };
   });
 }
@@ -59,12 +66,10 @@ const repomdPath = 'repodata/repomd.xml';
  * packages' own signatures protect them.
  */
 async function isSigned(
-  engine: Engine,
-  toolbox: Toolbox,
+  { engine, toolbox, cache }: FetchContext,
   { id }: InputRepository,
-  keys: readonly string[],
+  keys: readonly KeyText[],
   { mirrors, path }: { readonly mirrors: readonly string[]; readonly path: string },
-  cache: string,
 ): Promise<boolean> {
   if (keys.length === 0) return false;
   const urls = mirrors.slice(0, 3).map((mirror) => `${mirror}/${repomdPath}.asc`);
@@ -76,7 +81,7 @@ async function isSigned(
   });
   if (file === undefined) return false;
   const signature = await readBlobText(engine.store, file.hash);
-  for (const key of keys) if (await verifyDetached(toolbox, engine.scratch, key, path, signature)) return true;
+  for (const { text } of keys) if (await verifyDetached(toolbox, engine.scratch, text, path, signature)) return true;
   throw new WeirError('bad-signature', `repository ${id}: repomd.xml.asc is not a valid signature by its keys`, {
     details: urls,
     hint: 'the mirror was changed, or "gpg-key" names another key: find out which before changing the configuration',

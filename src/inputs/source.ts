@@ -20,13 +20,14 @@ import {
   type InputsLock,
   type LockedPackage,
   type LockedRepository,
+  lockedState,
   lockKey,
   printInputsLock,
   readInputsLock,
   withPackages,
 } from './inputs-lock.ts';
-import { keyTexts } from './keys.ts';
-import { currentMirrors, fetchMetadata, type Metadata } from './metadata.ts';
+import { type KeyText, keyTexts } from './keys.ts';
+import { currentMirrors, fetchMetadata } from './metadata.ts';
 import { type IndexedPackage, PackageIndex, writePackageIndex } from './package-index.ts';
 import { checkSignatures } from './signatures.ts';
 
@@ -62,9 +63,9 @@ export interface InputSource extends RepoSource {
  */
 export async function openInput(context: InputsContext, repository: InputRepository): Promise<InputSource> {
   const { engine, toolbox, cache } = context;
-  const key = lockKey(context.arch, repository.id);
-  const before = (await readInputsLock(context.lock)).get(key);
-  const known = before?.address === addressOf(repository) ? before : undefined;
+  const lock = await readInputsLock(context.lock);
+  const before = lock.get(lockKey(context.arch, repository.id));
+  const known = lockedState(lock, context.arch, repository);
   if (before !== undefined && known === undefined) {
     context.note(`${repository.id}: the address has changed from "${before.address}": locked again`);
   }
@@ -113,9 +114,9 @@ export async function openInput(context: InputsContext, repository: InputReposit
 export async function lockRepository(
   context: InputsContext,
   repository: InputRepository,
-  keys: readonly { readonly text: string; readonly digest: string }[],
+  keys: readonly KeyText[],
 ): Promise<LockedRepository> {
-  const metadata = await fetched(context, repository, keys);
+  const metadata = await fetchMetadata(context, repository, keys);
   const key = lockKey(context.arch, repository.id);
   const state = {
     address: addressOf(repository),
@@ -132,32 +133,18 @@ export async function lockRepository(
   return { ...state, packages: [] };
 }
 
-function fetched(
-  { engine, toolbox, cache }: InputsContext,
-  repository: InputRepository,
-  keys: readonly { readonly text: string }[],
-): Promise<Metadata> {
-  return fetchMetadata(
-    engine,
-    toolbox,
-    repository,
-    keys.map(({ text }) => text),
-    cache,
-  );
-}
-
 /** Makes sure that the store has the locked metadata. */
 async function restoreMetadata(
   context: InputsContext,
   repository: InputRepository,
   locked: LockedRepository,
-  keys: readonly { readonly text: string }[],
+  keys: readonly KeyText[],
 ): Promise<void> {
   const { store } = context.engine;
   const digests = [locked.repomd, ...locked.metadata.map(({ sha256 }) => sha256)];
   const there = await Promise.all(digests.map((digest) => hasBlob(store, digest)));
   if (there.every((each) => each)) return;
-  const now = await fetched(context, repository, keys);
+  const now = await fetchMetadata(context, repository, keys);
   if (locked.signed && !now.signed) {
     throw new WeirError('bad-signature', `repository ${repository.id}: repomd.xml was signed, and no longer is`, {
       hint: 'find out why; weir inputs update accepts it',
@@ -211,7 +198,7 @@ const downloadsAtOnce = 4;
 async function obtain(
   context: InputsContext,
   repository: InputRepository,
-  keys: readonly { readonly text: string; readonly digest: string }[],
+  keys: readonly KeyText[],
   index: PackageIndex,
   packages: readonly RepoPackage[],
 ): Promise<void> {

@@ -2,7 +2,7 @@ import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { blobFile, hasBlob } from '../engine/store.ts';
 import { addressOf, type InputRepository } from '../inputs/input-repository.ts';
-import { type LockedRepository, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
+import { type LockedRepository, lockedState, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
 import { keyTexts } from '../inputs/keys.ts';
 import { type InputSource, lockRepository, openInput } from '../inputs/source.ts';
 import { parseNevra } from '../repo/metadata.ts';
@@ -34,18 +34,13 @@ export async function listInputs(workspace: Workspace): Promise<ListedInput[]> {
   const lock = await readInputsLock(inputsLock(workspace));
   return (repositoryInputs(workspace)?.repositories ?? []).map((repository) => {
     const { id, checksSignatures } = repository;
-    const locked = lockedState(lock.get(lockKey(workspace.arch, id)), repository);
+    const locked = lockedState(lock, workspace.arch, repository);
     const own = { id, address: addressOf(repository), checksSignatures };
     if (locked === undefined) return own;
     const { revision, repomd, signed, packages } = locked;
     const size = packages.reduce((sum, pkg) => sum + pkg.size, 0);
     return { ...own, locked: { revision, repomd, signed, packages: packages.length, size } };
   });
-}
-
-/** The locked state, if it is that of this address. */
-function lockedState(locked: LockedRepository | undefined, repository: InputRepository): LockedRepository | undefined {
-  return locked?.address === addressOf(repository) ? locked : undefined;
 }
 
 /** What an update of a repository changed. */
