@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
 import { type Digest, sha256 } from '../base/digest.ts';
 import { type Place, WeirError } from '../base/errors.ts';
 import { tryLock } from '../base/file-lock.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
 import { byKey, compareText } from '../base/order.ts';
-import { isTable } from '../toml/document.ts';
+import { badLock, isBelow, isTexts, lockTables, placeInLock } from '../toml/lock-file.ts';
 import { addressOf, type InputRepository } from './input-repository.ts';
 import type { MetadataFile } from './repomd.ts';
 
@@ -46,23 +45,9 @@ export async function readInputsLock(path: string): Promise<InputsLock> {
 
 /** Parses the text of a lock file. @throws WeirError `bad-lock` (exit 2) with the place */
 export function parseInputsLock(text: string, file: string): InputsLock {
-  let read: Record<string, unknown>;
-  try {
-    read = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const message = error.message.split('\n')[0]!.replace('Invalid TOML document: ', '');
-    throw badLock(`invalid TOML in the lock file: ${message}`, { file, line: error.line, column: error.column });
-  }
-  const { version, ...tables } = read;
-  if (version !== 1) throw badLock('unsupported version of the lock file', { file });
-  const place = (part: string): Place => {
-    const at = text.indexOf(part);
-    return at < 0 ? { file } : { file, line: text.slice(0, at).split('\n').length };
-  };
+  const place = (part: string): Place => placeInLock(text, part, file);
   return new Map(
-    Object.entries(tables).map(([name, value]) => {
-      const table = isTable(value) ? value : {};
+    [...lockTables(text, file)].map(([name, table]) => {
       const { address, repomd, revision, signed } = table;
       if (
         typeof address !== 'string' ||
@@ -74,7 +59,7 @@ export function parseInputsLock(text: string, file: string): InputsLock {
       }
       const texts = (key: string): string[] => {
         const list = table[key] ?? [];
-        if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list;
+        if (isTexts(list)) return list;
         throw badLock(`[${name}] ${key} must be a list of strings`, place(name));
       };
       const keys = texts('keys');
@@ -87,7 +72,7 @@ export function parseInputsLock(text: string, file: string): InputsLock {
       });
       const packages = texts('packages').map((line): LockedPackage => {
         const [, nevra, size, sha256, location] = /^(\S+) (\d{1,15}) ([0-9a-f]{64}) (\S+)$/.exec(line) ?? [];
-        if (location === undefined || location.startsWith('/') || location.split('/').includes('..')) {
+        if (location === undefined || !isBelow(location)) {
           throw badLock(`invalid package entry: ${line}`, place(line));
         }
         return { nevra: nevra!, size: Number(size), sha256: sha256!, location };
@@ -99,11 +84,6 @@ export function parseInputsLock(text: string, file: string): InputsLock {
 
 function isDigest(value: unknown): value is Digest {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
-}
-
-function badLock(message: string, where: Place): WeirError {
-  const hint = 'restore the file from git, or delete it: the next run writes a new one';
-  return new WeirError('bad-lock', message, { where, hint, exit: 2 });
 }
 
 /** The text of a lock file; equal locks give equal text. */

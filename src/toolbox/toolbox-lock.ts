@@ -1,9 +1,8 @@
-import { parse, TomlError } from 'smol-toml';
-import { type Place, WeirError } from '../base/errors.ts';
+import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
 import { byKey } from '../base/order.ts';
 import type { Engine } from '../engine/action.ts';
-import { isTable } from '../toml/document.ts';
+import { badLock, isBelow, isTexts, lockTables, placeInLock } from '../toml/lock-file.ts';
 import { type Apt, type DebPackage, downloadDebs, listsFresh, missingDebs, resolveDebs, updateApt } from './apt.ts';
 
 /** One set of Debian packages in a lock file, with the package names that were requested. */
@@ -24,11 +23,8 @@ async function readLockFile(path: string): Promise<Map<string, LockedSet>> {
 
 /** Parses the sets of a lock file. @throws WeirError `bad-lock` with the place of the error */
 function parseLockFile(text: string, file: string): Map<string, LockedSet> {
-  const { version, ...tables } = parsed(text, file);
-  if (version !== 1) throw badLock('unsupported version of the lock file', { file });
   const sets = new Map<string, LockedSet>();
-  for (const [name, value] of Object.entries(tables)) {
-    const { roots, packages } = isTable(value) ? value : {};
+  for (const [name, { roots, packages }] of lockTables(text, file)) {
     if (!isTexts(roots) || !isTexts(packages)) {
       throw badLock(`invalid set [${name}]: roots and packages must be lists of strings`, { file });
     }
@@ -37,34 +33,14 @@ function parseLockFile(text: string, file: string): Map<string, LockedSet> {
   return sets;
 }
 
-function parsed(text: string, file: string): Record<string, unknown> {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const said = error.message.split('\n')[0]!.replace('Invalid TOML document: ', '');
-    throw badLock(`invalid TOML in the lock file: ${said}`, { file, line: error.line, column: error.column });
-  }
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
-}
-
 const debLine = /^([a-z0-9][a-z0-9+.-]*) ([A-Za-z0-9.+:~-]+) ([a-z0-9-]+) (\d{1,15}) ([0-9a-f]{64}) (\S+)$/;
 
 function parseLine(line: string, text: string, file: string): DebPackage {
   const [, name, version, arch, size, sha256, path] = debLine.exec(line) ?? [];
-  if (path === undefined || path.startsWith('/') || path.split('/').includes('..')) {
-    const before = text.slice(0, Math.max(0, text.indexOf(line)));
-    throw badLock(`invalid lock entry: ${line}`, { file, line: before.split('\n').length });
+  if (path === undefined || !isBelow(path)) {
+    throw badLock(`invalid lock entry: ${line}`, placeInLock(text, line, file));
   }
   return { name: name!, version: version!, arch: arch!, size: Number(size), sha256: sha256!, path };
-}
-
-function badLock(message: string, where: Place): WeirError {
-  const hint = 'restore the file from git, or delete it: the next run writes a new one';
-  return new WeirError('bad-lock', message, { where, hint, exit: 2 });
 }
 
 async function writeLock(path: string, set: string, locked: LockedSet): Promise<void> {
