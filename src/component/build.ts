@@ -154,7 +154,7 @@ function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: 
     buildRoot: inputs.buildRoot,
     inInputs: (name) => hasPackage(inputs, name),
     replacesInputs: options.replacesInputs ?? inputs.seed !== undefined,
-    makersOf: openMakers(workspace),
+    ...openMakers(workspace),
     hints: (name) => {
       const { expensive, failure } = project.components.get(name)!.build;
       return { expensive, ...(failure.expected ? { expected: failure.expectedReason ?? 'no reason given' } : {}) };

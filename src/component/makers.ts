@@ -15,8 +15,13 @@ import { expandPlain, plainMacros, requirements, tags, tagValue } from '../spec/
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { requiredNames } from './requirement.ts';
 
-/** Finds components by a name that their packages have or provide, from the text of their specs: the distribution's macros are unknown. */
-export type Makers = (name: string) => Promise<readonly string[]>;
+/** Looks up names of packages in the text of specs: the distribution's macros are unknown. */
+export interface Makers {
+  /** Components with a package that has or provides a name. */
+  readonly makersOf: (name: string) => Promise<readonly string[]>;
+  /** What a component's packages have and provide as names. */
+  readonly namesOf: (component: string) => readonly string[];
+}
 
 /**
  * The makers of a project's packages. A component's own name is its default package; other names are in its rendered spec, its local
@@ -38,15 +43,16 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
     }
     return places;
   };
+  const namesOf = (name: string): string[] => {
+    const places = placesOf(components.get(name)!);
+    return places.flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, name)));
+  };
   let all: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
-  return async (name) => {
+  const makersOf = async (name: string): Promise<readonly string[]> => {
     if (components.has(name)) return [name];
     for (let stem = name; all === undefined && stem.includes('-'); ) {
       stem = stem.slice(0, stem.lastIndexOf('-'));
-      const component = components.get(stem);
-      if (component === undefined) continue;
-      const names = placesOf(component).flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, stem)));
-      if (names.includes(name)) return [stem];
+      if (components.has(stem) && namesOf(stem).includes(name)) return [stem];
     }
     all ??= readAll(
       components.values(),
@@ -55,6 +61,7 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
     );
     return (await all).get(name) ?? [];
   };
+  return { makersOf, namesOf };
 }
 
 /** What the cache keeps: the code that read the specs, and each file's stamp and names. */

@@ -5,7 +5,8 @@ import { type BuildSteps, Run, type Schedule, type ScheduleOptions } from './run
 
 /**
  * Builds the selected components, each as soon as what it waits for is built, and no others than they wait for. First those that
- * provide packages of the buildroot that the inputs lack (the distribution's macros): with them, specs can expand differently.
+ * provide packages of the buildroot that the inputs lack, and those that bring macros for every spec: with them, specs can expand
+ * differently.
  * A failed component is an outcome; others are built if they do not wait for it.
  * @throws WeirError only for what concerns all: the inputs, the tools
  */
@@ -17,16 +18,18 @@ export async function buildInOrder(
   const run = new Run(steps, options);
   const isSelected = new Set(selected);
   const base: string[] = [];
-  const bootstrap = async (bringing: readonly string[]): Promise<boolean> => {
-    const group = new Group(run, { root: run.availableRoot([]), base: [], builds: (name) => bringing.includes(name) });
-    await group.add(bringing);
+  const bootstrap = async (bringing: readonly string[], macros: readonly string[]): Promise<boolean> => {
+    const first = [...new Set([...bringing, ...macros])];
+    const group = new Group(run, { root: run.availableRoot([]), base: [], builds: (name) => first.includes(name) });
+    await group.add(first);
     await group.build();
     for (const name of group.names) if (run.outcomes.get(name)?.state === 'built') base.push(name);
     return bringing.every((name) => ['built', 'skipped'].includes(run.outcomes.get(name)?.state ?? ''));
   };
   let bringing = await bringingRoot(run, selected);
+  let macros = selected.filter((name) => steps.namesOf(name).some((made) => isForEverySpec(made, steps.buildRoot)));
   for (;;) {
-    if (bringing.length > 0 && !(await bootstrap(bringing))) {
+    if (bringing.length + macros.length > 0 && !(await bootstrap(bringing, macros))) {
       const causes = bringing.flatMap((name) => causesOf(name, run.outcomes.get(name)!));
       for (const name of selected.filter((each) => !run.outcomes.has(each))) {
         run.settle(name, run.stopped ? { state: 'stopped' } : { state: 'waiting', waitsFor: causes });
@@ -43,11 +46,20 @@ export async function buildInOrder(
       const makers = error instanceof UnmetError ? await run.makersOfAll(error.unmet) : [];
       bringing = makers.filter((name) => !run.outcomes.has(name));
       if (bringing.length === 0) throw error;
+      macros = [];
       continue;
     }
     await group.build();
     return run;
   }
+}
+
+/**
+ * Whether a package has macros that rpm needs to read a spec, by Fedora's names: the packages of the buildroot that have macros, and
+ * what those of Fedora require, the `-srpm-macros` of each language.
+ */
+function isForEverySpec(name: string, buildRoot: readonly string[]): boolean {
+  return name.endsWith('-srpm-macros') || (buildRoot.includes(name) && /-rpm-(config|macros)$/.test(name));
 }
 
 /** Components with a package that the buildroot needs and the inputs lack. */

@@ -45,7 +45,7 @@ describe('the makers of a project', () => {
 
   const open = async () => {
     const project = await loadProject(root);
-    return openMakers({ project, cache: join(root, 'cache') } as Pick<ProjectWorkspace, 'project' | 'cache'>);
+    return openMakers({ project, cache: join(root, 'cache') } as Pick<ProjectWorkspace, 'project' | 'cache'>).makersOf;
   };
 
   test('are found by component name, by rendered spec, and by local spec', async () => {

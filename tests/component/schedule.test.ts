@@ -74,6 +74,7 @@ async function schedule(world: World) {
     inInputs: (name) => [...inputs, ...old].includes(name),
     replacesInputs,
     makersOf: async (name) => Object.keys(components).filter((each) => packagesOf(each).includes(name)),
+    namesOf: packagesOf,
     hints: (name) => {
       const { expensive = false, expected } = components[name]!;
       return { expensive, ...(expected === undefined ? {} : { expected }) };
@@ -167,6 +168,35 @@ describe('the order', () => {
     });
     expect(order).toEqual(['macros', 'helper', 'app']);
     expect(builds[2]).toEqual({ name: 'app', root: ['macros'], visible: ['macros', 'helper'] });
+  });
+
+  test('macros for every spec come before the rest, though the inputs have them', async () => {
+    const { queries, builds } = await schedule({
+      components: {
+        app: { packages: ['app', 'app-rpm-macros'] },
+        lang: { packages: ['lang-rpm-macros', 'lang-srpm-macros'] },
+        'acme-rpm-config': {},
+      },
+      inputs: ['bash', 'acme-rpm-config', 'lang-srpm-macros'],
+      buildRoot: ['bash', 'acme-rpm-config'],
+      replacesInputs: false,
+    });
+    expect(builds.map(({ name }) => name)).toEqual(['lang', 'acme-rpm-config', 'app']);
+    expect(queries.map(({ names, visible }) => ({ names, visible }))).toEqual([
+      { names: ['lang', 'acme-rpm-config'], visible: [] },
+      { names: ['app'], visible: ['lang', 'acme-rpm-config'] },
+    ]);
+    expect(builds[2]?.visible).toEqual(['lang', 'acme-rpm-config']);
+  });
+
+  test('where the inputs have such macros, a failure to build them is that of one component', async () => {
+    const { states } = await schedule({
+      components: { app: {}, 'lang-srpm-macros': { fails: 'build' } },
+      inputs: ['bash', 'lang-srpm-macros'],
+      buildRoot: ['bash'],
+      keepGoing: true,
+    });
+    expect(states).toEqual({ app: 'built', 'lang-srpm-macros': 'failed' });
   });
 
   test('a component sees what it waits for, directly or not, and nothing else that is built already', async () => {
