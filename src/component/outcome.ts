@@ -130,7 +130,10 @@ function reason({ message, details }: WeirError): string {
   const lines = details.map((line) => line.trim()).filter((line) => line !== '');
   // rpmbuild ends with this and what follows from it; the command before it failed.
   const end = lines.findIndex((line) => /^error: Bad exit status from /.test(line));
-  const said = end > 0 ? lines[end - 1] : lines.find((line) => /\berror: /i.test(line));
+  // Of other errors it ends with a list, which repeats those that are further up in the log.
+  const list = lines.lastIndexOf('RPM build errors:');
+  const listed = list < 0 ? undefined : lines[list + 1];
+  const said = end > 0 ? lines[end - 1] : (lines.find((line) => /\berror: /i.test(line)) ?? listed);
   const plain = said?.replace(/^error: /, '');
   return plain === undefined || message.includes(plain) ? message : `${message}: ${plain}`;
 }

@@ -20,7 +20,19 @@ describe('the line of why', () => {
     );
   });
 
+  test('is the first of the errors with which rpmbuild ends, if the errors themselves are further up', () => {
+    const log = [
+      '+ exit 0',
+      '',
+      'RPM build errors:',
+      '    File must begin with "/": %{x}/y',
+      '    Directory not found: /z',
+    ];
+    expect(why('rpmbuild failed', log)).toBe('rpmbuild failed: File must begin with "/": %{x}/y');
+  });
+
   test('is the message alone if no line says more', () => {
+    expect(why('rpmbuild failed', ['+ make', '+ exit 1'])).toBe('rpmbuild failed');
     expect(why('no repository has x', ['error: no repository has x'])).toBe('no repository has x');
     expect(why('no repository has x', [])).toBe('no repository has x');
   });
