@@ -73,7 +73,7 @@ export function upstreamFiles(dir: string, spec: string, upstreamSpec: string): 
  * A rendered spec without what rendering adds: header, macros file, and the values that rpmautospec put in place of its macros.
  * Changes by overlays stay.
  */
-function upstreamSpecText(bytes: Buffer): Buffer {
+export function upstreamSpecText(bytes: Buffer): Buffer {
   // As latin1, which preserves every byte.
   const text = bytes
     .toString('latin1')
