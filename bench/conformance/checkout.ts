@@ -87,11 +87,13 @@ export function parseBatch(output: Buffer): Map<string, Buffer> {
 }
 
 /** Runs git in a directory and returns its output. A partial clone must not fetch what it lacks. */
-async function git(dir: string, args: readonly string[], input = ''): Promise<Buffer> {
+async function git(dir: string, args: readonly string[], input?: string): Promise<Buffer> {
   const child = spawn('git', ['-C', dir, ...args], {
     env: { ...process.env, GIT_NO_LAZY_FETCH: '1' },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  // A command that reads nothing, or fails, may end before its input does: its exit code tells.
+  child.stdin.on('error', () => {});
   child.stdin.end(input);
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
