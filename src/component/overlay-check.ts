@@ -15,7 +15,7 @@ import type { ResolvedComponent } from '../project/model/component.ts';
 import { knownBlob } from '../sources/download.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
 import { readCommit } from '../sources/git.ts';
-import { archiveTools } from '../workspace/archive-tools.ts';
+import { renderTools } from '../workspace/render-tools.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { needsLookaside, type PrepareSite } from './render/site.ts';
 import { sourceContext } from './sources.ts';
@@ -46,7 +46,7 @@ export async function checkOverlays(
   const { project, progress } = workspace;
   const chosen = components.filter((component) => component.overlays.length > 0);
   const times = await overlayTimes(project.root, chosen);
-  const tools = archiveTools(workspace);
+  const tools = renderTools(workspace);
   const site = { project, sources: await sourceContext(workspace) };
   const fixed = {
     now: presentTime(),

@@ -14,7 +14,7 @@ import {
   withoutMacros,
 } from './changelog.ts';
 import { replaceLines } from './line-edits.ts';
-import { type SpecFacts, specFacts } from './spec-facts.ts';
+import { type AskVersions, factsOf, type SpecFacts, specFacts } from './spec-facts.ts';
 import { updateTag } from './tag-edits.ts';
 import { appendLines, prependLines } from './text-edits.ts';
 import { evrOf, type ProjectChange, type UpstreamRelease, upstreamRelease } from './upstream-history.ts';
@@ -27,6 +27,8 @@ export interface ReleaseHistory {
   readonly upstream?: UpstreamRelease;
   /** Earlier changelog entries, from dist-git's `changelog` file. */
   readonly changelog?: string;
+  /** Of the spec after overlays, if rpm was asked. */
+  readonly facts?: SpecFacts;
 }
 
 const autorelease = /%(?:\{\??autorelease(?:[}\s]|$)|autorelease(?:\s|$))/;
@@ -68,22 +70,23 @@ export async function releaseHistory(
   fetched: FetchedSources,
   commits: readonly ProjectChange[],
   changelog: string | undefined,
-  retry: RetryOptions = {},
+  options: RetryOptions & { readonly askVersions?: AskVersions } = {},
 ): Promise<ReleaseHistory> {
-  const text = changelog === undefined ? {} : { changelog };
   const uses = features(spec);
   const { repository, commit } = fetched.origin;
-  if (!(uses.autorelease || uses.autochangelog)) return { commits, ...text };
-  if (repository === undefined || commit === undefined || component.spec?.type !== 'upstream')
-    return { commits, ...text };
+  const needed = uses.autorelease || uses.autochangelog || commits.length > 0;
+  const [facts] = needed ? await factsOf([printSpec(spec)], options.askVersions) : [];
+  const own = { commits, ...(changelog === undefined ? {} : { changelog }), ...(facts === undefined ? {} : { facts }) };
+  if (!(uses.autorelease || uses.autochangelog)) return own;
+  if (repository === undefined || commit === undefined || component.spec?.type !== 'upstream') return own;
   const upstream = await upstreamRelease(repository, commit, `${component.spec.name}.spec`, {
-    ...retry,
+    ...options,
     changes: commits,
     changelog: uses.autochangelog,
-    final: specFacts(printSpec(spec)),
+    final: facts!,
     finalChangelog: changelog ?? null,
   });
-  return { commits, upstream, ...text };
+  return { ...own, upstream };
 }
 
 /**
@@ -101,7 +104,7 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
   let result = spec;
   const raises = calculation === 'auto' || calculation === 'static';
   if (release !== undefined && raises && !called) {
-    result = raise(spec, component, release, history.commits);
+    result = raise(spec, component, release, history);
   } else if (release !== undefined && calculation === 'static') {
     throw new WeirError('release-form', `the Release of ${component.name} is %autorelease, not a number`, {
       where: { component: component.name, file: component.origin.file, line: component.origin.line },
@@ -109,8 +112,7 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
       exit: 2,
     });
   }
-  const facts = uses.autorelease || uses.autochangelog ? specFacts(printSpec(spec)) : undefined;
-  if (uses.autochangelog) result = writeChangelog(result, facts!, history);
+  if (uses.autochangelog) result = writeChangelog(result, history.facts ?? specFacts(printSpec(spec)), history);
   if (uses.autorelease) {
     // If upstream has no git, its content counts as one commit.
     const number = history.upstream?.number ?? 1 + history.commits.length;
@@ -119,7 +121,8 @@ export function applyRelease(spec: Spec, component: ResolvedComponent, history: 
   return result;
 }
 
-function raise(spec: Spec, component: ResolvedComponent, release: string, changes: readonly ProjectChange[]): Spec {
+function raise(spec: Spec, component: ResolvedComponent, release: string, history: ReleaseHistory): Spec {
+  const { commits: changes } = history;
   if (changes.length === 0) return spec;
   const match = staticRelease.exec(release);
   if (match === null || tags(spec, { name: 'Release', package: '' }).length > 1) {
@@ -135,7 +138,7 @@ function raise(spec: Spec, component: ResolvedComponent, release: string, change
   }
   const before = BigInt(match[1]!);
   const raised = updateTag(spec, 'Release', `${before + BigInt(changes.length)}${match[2] ?? ''}`);
-  return addEntries(raised, specFacts(printSpec(spec)), before, changes);
+  return addEntries(raised, history.facts ?? specFacts(printSpec(spec)), before, changes);
 }
 
 /** The macro with rpmautospec's options: `-p` pre-release, `-e` extra version, `-s` snapshot, `-b` base, `-n` no dist. */

@@ -27,6 +27,7 @@ import { addFile, readEntry, type SourceTree } from './files.ts';
 import { listedNames } from './listed-names.ts';
 import { patchProblems } from './patch-checks.ts';
 import { applyRelease, type ReleaseHistory, releaseHistory } from './release-number.ts';
+import type { AskVersions } from './spec-facts.ts';
 import { insertTag } from './tag-edits.ts';
 import { prependLines } from './text-edits.ts';
 
@@ -46,12 +47,17 @@ export type PrepareStep =
       readonly after: ComponentSources;
     };
 
+/** Programs for what Weir does not do itself. */
+export interface RenderTools extends ArchiveTools {
+  readonly versions?: AskVersions;
+}
+
 export interface RenderOptions {
   /** The project's commits that changed the component. */
   readonly history?: Pick<ReleaseHistory, 'commits'>;
   /** Network settings for upstream's history, if the local copy is not enough. */
   readonly retry?: RetryOptions;
-  readonly tools?: ArchiveTools;
+  readonly tools?: RenderTools;
   /** Called for each step that changed something, in order. */
   readonly observe?: (step: PrepareStep) => void;
 }
@@ -101,7 +107,8 @@ export async function prepareComponent(
   const isFile = listing !== undefined && listing.kind !== 'link';
   const changelog = isFile ? decodeText(await readEntry(listing)).text : undefined;
   const commits = options.history?.commits ?? [];
-  const history = await releaseHistory(spec, component, fetched, commits, changelog, options.retry);
+  const ask = tools?.versions === undefined ? {} : { askVersions: tools.versions };
+  const history = await releaseHistory(spec, component, fetched, commits, changelog, { ...options.retry, ...ask });
   changed('release', applyRelease(spec, component, history));
   changed('header', prependLines(spec, renderedHeader, {}));
   return {

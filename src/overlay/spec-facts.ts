@@ -19,6 +19,9 @@ export interface AutoreleaseOptions {
   readonly tags: readonly string[];
 }
 
+/** Asks rpm for `[epoch:]version` of specs; undefined for a spec that it cannot read. */
+export type AskVersions = (specs: readonly string[]) => Promise<readonly (string | undefined)[]>;
+
 const noOptions: AutoreleaseOptions = { prerelease: false, base: 1, tags: [] };
 
 /**
@@ -59,6 +62,22 @@ export function specFacts(text: string): SpecFacts {
     version: version === undefined ? undefined : `${prefix}${version}`,
     autorelease: autoreleaseOptions(expandPlain(release ?? '', macros)),
   };
+}
+
+/**
+ * The facts of several specs. Text alone tells the version of nearly all (7,599 of 7,611 in Azure Linux); rpm is asked once for the
+ * rest, whose versions come from Lua or the shell.
+ */
+export async function factsOf(texts: readonly string[], ask?: AskVersions): Promise<SpecFacts[]> {
+  const facts = texts.map(specFacts);
+  const open = facts.flatMap(({ version }, index) => (version?.includes('%') === true ? [index] : []));
+  if (open.length === 0 || ask === undefined) return facts;
+  const versions = await ask(open.map((index) => texts[index]!));
+  for (const [at, index] of open.entries()) {
+    const version = versions[at];
+    if (version !== undefined) facts[index] = { ...facts[index]!, version };
+  }
+  return facts;
 }
 
 /** Processes a line that defines or undefines a macro. */

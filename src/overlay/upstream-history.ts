@@ -13,7 +13,7 @@ import {
   magicComments,
   withoutMacros,
 } from './changelog.ts';
-import { type SpecFacts, specFacts } from './spec-facts.ts';
+import { type AskVersions, factsOf, type SpecFacts } from './spec-facts.ts';
 
 /** A commit of the project that changed a component. */
 export interface ProjectChange {
@@ -40,6 +40,8 @@ export interface UpstreamRelease {
 }
 
 export interface UpstreamOptions extends RetryOptions {
+  /** For versions that the text of a spec does not tell. */
+  readonly askVersions?: AskVersions;
   /** The project's commits, newest first. */
   readonly changes: readonly ProjectChange[];
   /** Whether the changelog is needed; it needs more of the history. */
@@ -97,15 +99,17 @@ class HistoryReader {
   readonly #repository: GitRepository;
   readonly #spec: string;
   readonly #retry: RetryOptions;
+  readonly #ask: AskVersions | undefined;
   #waiting: { readonly id: string; readonly time: number }[];
   readonly #seen: Set<string>;
   readonly #facts = new Map<string, SpecFacts | undefined>();
   #batch = 8;
 
-  constructor(repository: GitRepository, commit: string, spec: string, retry: RetryOptions) {
+  constructor(repository: GitRepository, commit: string, spec: string, options: UpstreamOptions) {
     this.#repository = repository;
     this.#spec = spec;
-    this.#retry = retry;
+    this.#retry = options;
+    this.#ask = options.askVersions;
     this.#waiting = [{ id: commit, time: 0 }];
     this.#seen = new Set([commit]);
   }
@@ -154,7 +158,11 @@ class HistoryReader {
       ...new Set(read.flatMap(({ spec }) => (spec === undefined || this.#facts.has(spec) ? [] : [spec]))),
     ];
     const blobs = await readBlobs(this.#repository, wanted, this.#retry);
-    for (const [index, id] of wanted.entries()) this.#facts.set(id, specFacts(decodeText(blobs[index]!).text));
+    const facts = await factsOf(
+      blobs.map((blob) => decodeText(blob).text),
+      this.#ask,
+    );
+    for (const [index, id] of wanted.entries()) this.#facts.set(id, facts[index]);
     for (const { spec, ...node } of read) {
       this.nodes.set(node.id, { ...node, facts: spec === undefined ? undefined : this.#facts.get(spec) });
     }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay/release-number.ts';
-import { autoreleaseOptions, specFacts } from '../../src/overlay/spec-facts.ts';
+import { autoreleaseOptions, factsOf, specFacts } from '../../src/overlay/spec-facts.ts';
 import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-history.ts';
 import type { ReleaseCalculation } from '../../src/project/model/component.ts';
 import { openGitStore, openRepository, resolveCommit } from '../../src/sources/git.ts';
@@ -174,6 +174,17 @@ Version: 9
     autorelease: { prerelease: true, base: 1, tags: ['rc2'] },
   });
   expect(specFacts('Name: x\n').version).toBeUndefined();
+});
+
+it('rpm is asked once for the versions that the text does not tell', async () => {
+  const asked: (readonly string[])[] = [];
+  const lua = 'Version: %{lua: print(1 + 1)}\n';
+  const facts = await factsOf(['Version: 1\n', lua, 'Name: x\n', `# unreadable\n${lua}`], async (specs) => {
+    asked.push(specs);
+    return ['2', undefined];
+  });
+  expect(asked).toEqual([[lua, `# unreadable\n${lua}`]]);
+  expect(facts.map(({ version }) => version)).toEqual(['1', '2', undefined, '%{lua: print(1 + 1)}']);
 });
 
 const spec = (version: string, release = '%autorelease', more = ''): string =>

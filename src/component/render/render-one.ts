@@ -25,6 +25,9 @@ export interface RenderedOne extends FolderState {
   readonly failed?: PlainError;
 }
 
+/** Thrown where a component needs a tool that a thread does not have. */
+export class NeedsTools extends Error {}
+
 /** Digest of the code that renders. */
 export function rendererCode(): Digest {
   return codeDigest(import.meta.url);

@@ -10,29 +10,33 @@ export type ToWorker = { readonly components: readonly ResolvedComponent[] } | {
 export type FromWorker = { readonly component: string } & (
   | { readonly rendered: RenderedOne }
   | { readonly failed: PlainError }
+  | { readonly needsTools: true }
   | { readonly bug: unknown }
 );
 
 /** A site in a form that a thread can get: the thread opens the store itself. */
-export type PlainSite = Omit<RenderSite, 'sources'> & {
+export type PlainSite = Omit<RenderSite, 'sources' | 'tools'> & {
   readonly sources: Omit<RenderSite['sources'], 'store'> & { readonly store: string };
 };
 
 function plainSite(site: RenderSite): PlainSite {
-  return { ...site, sources: { ...site.sources, store: site.sources.store.dir } };
+  const { tools: _, ...plain } = site;
+  return { ...plain, sources: { ...site.sources, store: site.sources.store.dir } };
 }
 
 const lotSize = 16;
 
+type Settle = (name: string, outcome: RenderedOne | WeirError | 'needs-tools') => void;
+
 /**
- * Renders components on threads, one per processor.
+ * Renders components on threads, one per processor; threads have no tools.
  * @param settle called for each as it is done, in any order
  * @throws WeirError `interrupted`; and any error of a thread that is not a WeirError
  */
 export async function renderOnThreads(
   site: RenderSite,
   components: readonly ResolvedComponent[],
-  settle: (name: string, outcome: RenderedOne | WeirError) => void,
+  settle: Settle,
 ): Promise<void> {
   let taken = 0;
   let failed = false;
@@ -79,10 +83,7 @@ class Thread {
   }
 
   /** Until there is no next lot. */
-  async work(
-    next: () => readonly ResolvedComponent[],
-    settle: (name: string, outcome: RenderedOne | WeirError) => void,
-  ): Promise<void> {
+  async work(next: () => readonly ResolvedComponent[], settle: Settle): Promise<void> {
     const { worker } = this;
     const send = (): void => {
       const components = next();
@@ -96,7 +97,8 @@ class Thread {
       if (failure !== undefined) return;
       try {
         if ('bug' in message) throw message.bug;
-        settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
+        if ('needsTools' in message) settle(message.component, 'needs-tools');
+        else settle(message.component, 'rendered' in message ? message.rendered : revivedError(message.failed));
       } catch (reason) {
         failure = { reason };
       }

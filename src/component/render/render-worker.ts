@@ -8,11 +8,17 @@ import type { RenderSite } from './render-one.ts';
 import type { FromWorker, PlainSite, ToWorker } from './render-pool.ts';
 
 enableCompileCache();
-const { renderLot } = await import('./render-one.ts');
+const { NeedsTools, renderLot } = await import('./render-one.ts');
 const { openStore } = await import('../../engine/store.ts');
 const plainSite = workerData as PlainSite;
 const { sources } = plainSite;
-const site: RenderSite = { ...plainSite, sources: { ...sources, store: await openStore(sources.store) } };
+const site: RenderSite = {
+  ...plainSite,
+  sources: { ...sources, store: await openStore(sources.store) },
+  tools: {
+    versions: () => Promise.reject(new NeedsTools()),
+  },
+};
 
 parentPort!.on('message', (message: ToWorker) => {
   if ('stop' in message) {
@@ -27,6 +33,9 @@ parentPort!.on('message', (message: ToWorker) => {
 });
 
 /** An error in a form that a message can carry. */
-function plain(error: unknown): { readonly failed: PlainError } | { readonly bug: unknown } {
+function plain(
+  error: unknown,
+): { readonly failed: PlainError } | { readonly needsTools: true } | { readonly bug: unknown } {
+  if (error instanceof NeedsTools) return { needsTools: true };
   return error instanceof WeirError ? { failed: plainError(error) } : { bug: error };
 }

@@ -22,7 +22,7 @@ import { type ComponentLock, lockProblem, readLocks } from '../../sources/compon
 import { knownRevision, localGitDir, localPath, openGitStore } from '../../sources/git.ts';
 import { upstreamOf } from '../../sources/upstream.ts';
 import { decodeText } from '../../spec/lines.ts';
-import { archiveTools } from '../../workspace/archive-tools.ts';
+import { renderTools } from '../../workspace/render-tools.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
 import { type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
@@ -288,10 +288,13 @@ async function renderAll(
   const threaded = due.length < fewestForThreads ? [] : due.filter((component) => !needsLookaside(component));
   const rest = due.filter((component) => threaded.length === 0 || needsLookaside(component));
   const byName = new Map(threaded.map((component) => [component.name, component]));
-  await renderOnThreads(site, threaded, (name, outcome) => run.settle(byName.get(name)!, outcome));
+  await renderOnThreads(site, threaded, (name, outcome) => {
+    if (outcome === 'needs-tools') rest.push(byName.get(name)!);
+    else run.settle(byName.get(name)!, outcome);
+  });
   if (rest.length === 0) return;
   const sources = { ...(await sourceContext(workspace)), ...site.sources };
-  const here = { ...site, sources, tools: archiveTools(workspace) };
+  const here = { ...site, sources, tools: renderTools(workspace) };
   for (const component of rest) {
     let outcome: RenderedOne | WeirError;
     try {

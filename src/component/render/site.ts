@@ -3,13 +3,12 @@ import type { WeirError } from '../../base/errors.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { workspaceChanges } from '../../history/history.ts';
 import { archiveOf } from '../../overlay/apply.ts';
-import type { ArchiveTools } from '../../overlay/compression.ts';
-import type { RenderOptions } from '../../overlay/render.ts';
+import type { RenderOptions, RenderTools } from '../../overlay/render.ts';
 import type { ProjectChange } from '../../overlay/upstream-history.ts';
 import type { ResolvedComponent } from '../../project/model/component.ts';
 import type { Project } from '../../project/model/project.ts';
 import { type FetchedSources, fetchSources, type SourceContext } from '../../sources/fetch.ts';
-import { archiveTools } from '../../workspace/archive-tools.ts';
+import { renderTools } from '../../workspace/render-tools.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
 
@@ -26,7 +25,7 @@ export interface PrepareSite {
   readonly changes: ReadonlyMap<string, readonly ProjectChange[]>;
   /** Component → why its commits cannot be counted. */
   readonly failed?: ReadonlyMap<string, WeirError>;
-  readonly tools?: ArchiveTools;
+  readonly tools?: RenderTools;
 }
 
 /** The site of a workspace for some components. @param sources where sources come from; by default the workspace's own */
@@ -37,7 +36,7 @@ export async function openSite(
 ): Promise<PrepareSite> {
   const { project, engine } = workspace;
   const { changes, failed } = await workspaceChanges(workspace, components);
-  const tools = archiveTools(workspace);
+  const tools = renderTools(workspace);
   const from = sources ?? (await sourceContext(workspace));
   return { project, sources: from, scratch: engine.scratch, changes, failed, tools };
 }
