@@ -13,6 +13,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { hasPackage, type Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { openLazyInputs } from './lazy-inputs.ts';
 import { openMakers } from './makers.ts';
 import { ComponentsError, type Failure, failedOutcome, failureOf, isFailure, type Outcome } from './outcome.ts';
 import { type Prepared, prepareEach, type ReadyComponent, renderStage, writeEach } from './ready.ts';
@@ -139,9 +140,11 @@ interface StepContext {
 function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: StepContext): BuildSteps {
   const { engine, cache, arch, clock, project } = workspace;
   const context: BuildContext = { engine, toolbox, cache, arch, clock, ...inputs.settings };
-  const plan = async (root: readonly string[], visible: readonly Built[], purpose: string) => {
+  const lazy = openLazyInputs(inputs);
+  const plan = async (root: readonly string[], visible: readonly Built[], purpose: string, name?: string) => {
+    const more = await lazy.sources(root, visible, name);
     const built = visible.length === 0 ? [] : [await builtSource(workspace, toolbox, visible)];
-    return planBuildroot(context, [...inputs.sources, ...built], root, purpose);
+    return planBuildroot(context, [...inputs.sources, ...more, ...built], root, purpose);
   };
   const prepare = async (names: readonly string[]): Promise<void> => {
     const missing = names.filter((name) => !shelf.has(name));
@@ -152,7 +155,8 @@ function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: 
   };
   return {
     buildRoot: inputs.buildRoot,
-    inInputs: (name) => hasPackage(inputs, name),
+    inInputs: (name) => hasPackage(inputs, name) || lazy.has(name),
+    ...(lazy.grow === undefined ? {} : { grow: lazy.grow }),
     replacesInputs: options.replacesInputs ?? inputs.seed !== undefined,
     ...openMakers(workspace),
     hints: (name) => {
@@ -175,7 +179,7 @@ function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: 
       return new Map(facts);
     },
     build: async (name, root, visible) => {
-      const buildroot = await plan(root, visible, `building ${name}`);
+      const buildroot = await plan(root, visible, `building ${name}`, name);
       try {
         const { input } = shelf.get(name) as ReadyComponent;
         return await buildComponent(context, buildroot, input, { noCheck: options.noCheck === true });

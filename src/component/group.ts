@@ -75,6 +75,7 @@ export class Group {
         const node = this.#enter(name, facts.get(name)!);
         if (node !== undefined) fresh.push(node);
       }
+      await this.#growFor(fresh);
       const more = new Set<string>();
       for (const node of fresh) {
         for (const maker of await this.#link(node, node.facts.buildRequires, false)) {
@@ -86,6 +87,17 @@ export class Group {
     this.#untangle();
     const expensive = [...this.#nodes.keys()].filter((name) => run.steps.hints(name).expensive);
     this.#early = reachable(this.#waits, expensive);
+  }
+
+  /** Asks the inputs, in one go, for all that these need and no component makes. */
+  async #growFor(nodes: readonly Node[]): Promise<void> {
+    if (this.#run.steps.grow === undefined) return;
+    const needs = new Set(nodes.flatMap(({ facts }) => facts.buildRequires));
+    const open: string[] = [];
+    for (const need of needs) {
+      if ((await this.#run.makersOf(need, false, this.#settings.builds)).length === 0) open.push(need);
+    }
+    await this.#run.grow(open);
   }
 
   #enter(name: string, facts: SpecFacts | Failure): Node | undefined {
@@ -254,7 +266,8 @@ export class Group {
       result = await run.steps.build(name, root, built);
     } catch (error) {
       if (!(error instanceof UnmetError)) throw error;
-      if (!(await this.#wait(node, error.unmet, true))) run.fail(name, { class: 'buildrequires', error });
+      const known = await this.#resolveAgain(node, error);
+      if (known !== undefined) run.fail(name, { class: 'buildrequires', error: known });
       return;
     }
     if ('error' in result) run.fail(name, result);
@@ -262,11 +275,21 @@ export class Group {
     else await this.#nextRound(node, result.requires, root);
   }
 
+  /** Looks for what a root lacks: components and inputs, those first whose packages are preferred. @returns the error if there is nothing */
+  async #resolveAgain(node: Node, error: UnmetError): Promise<UnmetError | undefined> {
+    const run = this.#run;
+    if (run.steps.replacesInputs && (await this.#wait(node, error.unmet, true))) return undefined;
+    const { again, lookedUp } = await run.grow(error.unmet, node.name);
+    if (again || (!run.steps.replacesInputs && (await this.#wait(node, error.unmet, true)))) return undefined;
+    return lookedUp.length === 0 ? error : error.with(lookedUp);
+  }
+
   async #nextRound(node: Node, requires: readonly string[], root: readonly string[]): Promise<void> {
     const asked = requires.filter((need) => !root.includes(need));
     node.generated.push(...asked);
     if (asked.length > 0 && ++node.rounds <= mostRounds) {
       await this.#wait(node, asked, false);
+      await this.#run.grow(asked);
       return;
     }
     const what =

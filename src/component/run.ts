@@ -27,8 +27,21 @@ export interface BuildSteps {
     root: readonly string[],
     visible: readonly Built[],
   ) => Promise<Built | MoreRequires | Failure>;
+  /**
+   * Asks the inputs for what they can have on request: a seed converts Debian packages then.
+   * @param name the component whose resolution failed; without it the requirements are looked up, for roots to come
+   */
+  readonly grow?: (requirements: readonly string[], name?: string) => Promise<Grown>;
   /** @returns `expected`: why the build is known to fail */
   readonly hints: (name: string) => { readonly expensive: boolean; readonly expected?: string };
+}
+
+/** What asking the inputs for more brought. */
+export interface Grown {
+  /** Whether there is something new for the component, so that resolving again is worth it. */
+  readonly again: boolean;
+  /** For each requirement that is not met, what was looked up. */
+  readonly lookedUp: readonly string[];
 }
 
 export interface ScheduleOptions {
@@ -88,6 +101,12 @@ export class Run implements Schedule {
     this.facts.set(name, facts);
     for (const each of facts.packages) this.#makers.set(each, name);
     for (const each of facts.provides) this.#providers.set(each, name);
+  }
+
+  /** Asks the inputs for what they lack. @param name the component whose resolution failed */
+  async grow(requirements: readonly string[], name?: string): Promise<Grown> {
+    if (requirements.length === 0) return { again: false, lookedUp: [] };
+    return (await this.steps.grow?.(requirements, name)) ?? { again: false, lookedUp: [] };
   }
 
   builtOf(names: readonly string[]): Built[] {

@@ -45,7 +45,8 @@ export async function buildInOrder(
       // A package of the buildroot needs what only another component makes.
       const makers = error instanceof UnmetError ? await run.makersOfAll(error.unmet) : [];
       bringing = makers.filter((name) => !run.outcomes.has(name));
-      if (bringing.length === 0) throw error;
+      const isMet = bringing.length > 0 || (error instanceof UnmetError && (await run.grow(error.unmet, '')).again);
+      if (!isMet) throw error;
       macros = [];
       continue;
     }
@@ -62,7 +63,7 @@ function isForEverySpec(name: string, buildRoot: readonly string[]): boolean {
   return name.endsWith('-srpm-macros') || (buildRoot.includes(name) && /-rpm-(config|macros)$/.test(name));
 }
 
-/** Components with a package that the buildroot needs and the inputs lack. */
+/** Components with a package that the buildroot needs and the inputs lack. Asks the inputs for what no component makes. */
 async function bringingRoot(run: Run, selected: readonly string[]): Promise<string[]> {
   const { buildRoot, inInputs, makersOf, query } = run.steps;
   const found = new Set<string>();
@@ -75,8 +76,16 @@ async function bringingRoot(run: Run, selected: readonly string[]): Promise<stri
   if (isCertain) return [...found];
   // A macro may make the package: then only rpm knows.
   const missing = new Set(buildRoot.filter((name) => !inInputs(name)));
+  const made = new Set<string>();
   for (const [name, facts] of await query(selected, run.availableRoot([]), [])) {
-    if (!('error' in facts) && facts.packages.some((pkg) => missing.has(pkg))) found.add(name);
+    const those = 'error' in facts ? [] : facts.packages.filter((pkg) => missing.has(pkg));
+    if (those.length > 0) found.add(name);
+    for (const pkg of those) made.add(pkg);
   }
+  for (const name of missing) if ((await makersOf(name)).length > 0) made.add(name);
+  await run.grow(
+    [...missing].filter((name) => !made.has(name)),
+    '',
+  );
   return [...found];
 }

@@ -8,7 +8,7 @@ import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
 import { resolveCached } from '../repo/resolve.ts';
 import { signPackages } from '../repo/sign.ts';
-import { listedSource, obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
+import { type ListedSource, listedSource, obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
@@ -145,7 +145,12 @@ async function sortIntoChannels(
     }
     put(sourceChannelOf(component) ?? `${first}-source`, each.source);
   }
-  const base = await baseClosure(workspace, toolbox, inputs, built.source, channels.get(first) ?? []);
+  const more = await moreOfSeed(workspace, inputs, own);
+  const sources = [...inputs.sources, ...(more.source === undefined ? [] : [more.source]), built.source];
+  const base = await baseClosure(workspace, toolbox, inputs, sources, [
+    ...(channels.get(first) ?? []).map(({ name }) => name),
+    ...more.wanted,
+  ]);
   if (inputs.seed === undefined) {
     // Of repositories only what is needed is published: the rest stays where it is.
     const taken = base.filter((pkg) => !own.has(pkg.name));
@@ -154,7 +159,7 @@ async function sortIntoChannels(
     for (const pkg of taken) put(first, pkg);
   } else {
     const inBase = new Set(base.map((pkg) => pkg.name));
-    for (const pkg of inputs.seed.source.packages) {
+    for (const pkg of [...inputs.seed.source.packages, ...(more.source?.packages ?? [])]) {
       if (!own.has(pkg.name)) put(inBase.has(pkg.name) ? first : second, pkg);
     }
   }
@@ -162,27 +167,46 @@ async function sortIntoChannels(
   return new Map([...channels].filter(([, packages]) => packages.length > 0));
 }
 
+/**
+ * What the seed has because something asked for it: builds, and the packages of images that neither the fixed seed nor a component
+ * has. @param own names of components' packages
+ */
+async function moreOfSeed(
+  { project }: Workspace,
+  { seed }: Inputs,
+  own: ReadonlySet<string>,
+): Promise<{ readonly source?: ListedSource; readonly wanted: readonly string[] }> {
+  if (seed === undefined) return { wanted: [] };
+  const open = packagesOfImages(project).filter((name) => !own.has(name) && !seed.source.names.has(name));
+  const missing = open.length === 0 ? new Map() : await seed.lazy.grow(open);
+  // An image that asks for what nothing has fails with its own error.
+  const wanted = open.filter((name) => !missing.has(name));
+  const source = await seed.lazy.allWith(wanted);
+  return { wanted, ...(source === undefined ? {} : { source }) };
+}
+
+function packagesOfImages({ images }: Workspace['project']): string[] {
+  return [...images.values()].flatMap(({ definition }) => (definition?.type === 'weir' ? definition.packages : []));
+}
+
 function defaultChannel(name: string, first: string): string {
   return /-(debuginfo|debugsource)(-|$)/.test(name) ? `${first}-debuginfo` : first;
 }
 
 /**
- * Packages that the base channel needs to be installable: its roots (the seed's, or for repositories those of the images) and the
- * components' packages, with their dependencies.
+ * Packages that the base channel needs to be installable: its roots (the seed's, or for repositories those of the images) and what
+ * else is needed, with their dependencies. @param needed components' packages, and what images ask of the seed
  */
 async function baseClosure(
   workspace: Workspace,
   toolbox: Toolbox,
   inputs: Inputs,
-  built: RepoSource,
-  componentPackages: readonly RepoPackage[],
+  sources: readonly RepoSource[],
+  needed: readonly string[],
 ): Promise<RepoPackage[]> {
   const { engine, arch, project } = workspace;
-  const ofImages = [...project.images.values()].flatMap(({ definition }) =>
-    definition?.type === 'weir' ? definition.packages : [],
-  );
-  const roots = inputs.seed === undefined ? ofImages : inputs.seed.baseRoots;
-  const wanted = [...new Set([...roots, ...componentPackages.map((pkg) => pkg.name)])].sort();
+  const roots = inputs.seed === undefined ? packagesOfImages(project) : inputs.seed.baseRoots;
+  const wanted = [...new Set([...roots, ...needed])].sort();
   if (wanted.length === 0) return [];
-  return resolveCached({ engine, toolbox, arch }, [...inputs.sources, built], wanted, 'the base channel');
+  return resolveCached({ engine, toolbox, arch }, sources, wanted, 'the base channel');
 }

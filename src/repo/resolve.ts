@@ -16,6 +16,16 @@ export class UnmetError extends WeirError {
     super(code, message, options);
     this.unmet = unmet;
   }
+
+  /** The same error with more lines of details. */
+  with(lines: readonly string[]): UnmetError {
+    const { code, unmet, message, where, hint, details, others, exit, cause } = this;
+    return new UnmetError(code, unmet, message, {
+      ...{ details: [...details, ...lines], others, exit, cause },
+      ...(where === undefined ? {} : { where }),
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 /**

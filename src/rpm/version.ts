@@ -59,9 +59,16 @@ function sign(value: number): -1 | 0 | 1 {
   return value < 0 ? -1 : value > 0 ? 1 : 0;
 }
 
+const evrPattern = /^(?:(\d*):)?([^\s:-][^\s:]*?)(?<!-)(?:-([^\s:-]+))?$/;
+
+/** Whether a text is `[epoch:]version[-release]` without characters that only macros and brackets have. */
+export function isEvr(text: string): boolean {
+  return evrPattern.test(text) && !/[(){}%]/.test(text);
+}
+
 /** Parses `[epoch:]version[-release]`. @throws WeirError `bad-version` */
 export function parseEvr(text: string): Evr {
-  const match = /^(?:(\d*):)?([^\s:-][^\s:]*?)(?<!-)(?:-([^\s:-]+))?$/.exec(text);
+  const match = evrPattern.exec(text);
   if (match === null) {
     throw new WeirError('bad-version', `'${text}' is not [epoch:]version[-release]`, { exit: 2 });
   }

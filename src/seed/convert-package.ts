@@ -12,7 +12,7 @@ import { isElf } from './elf.ts';
 import { type Bytes, type Item, layOut, type Stretch } from './layout.ts';
 import { licenseExpression } from './license.ts';
 import type { PackagePlan } from './plan.ts';
-import { fileProvides } from './provides.ts';
+import { fileProvides, moreProvides } from './provides.ts';
 
 /** An RPM of the seed. */
 export interface SeedPackage {
@@ -89,7 +89,9 @@ async function pack(
     const size = item.bytes === undefined ? 0 : sizeOf(item.bytes);
     let mode = item.mode;
     if (read !== undefined) {
-      provides.push(...fileProvides(item.path, size, read));
+      const found = fileProvides(item.path, size, read);
+      provides.push(...found);
+      if (plan.python !== undefined) provides.push(...moreProvides(item.path, found, plan.python));
       // rpm's dependency generator, like Fedora, expects shared libraries to be executable; Debian's are not.
       if (/\.so(\.[^/]*)?$/.test(item.path) && isElf(read(0, 4))) mode |= 0o111;
       if (item.license === true && copyright === undefined && size < 8 << 20) copyright = read(0, size).toString();

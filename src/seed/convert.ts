@@ -9,7 +9,7 @@ import type { Zstd } from '../toolbox/zstd.ts';
 import { converterCode, type PackedPackage, packPackage, type SeedPackage } from './convert-package.ts';
 import { controlCode, type DebControl, type DebFile, readControl, unpackDebs } from './deb.ts';
 import type { Mapping } from './mapping.ts';
-import { type Demotion, type PackagePlan, planSeed } from './plan.ts';
+import { type Demotion, type PackagePlan, planSeed, type SeedPlan } from './plan.ts';
 
 /** The RPMs made from a set of Debian packages. */
 export interface Seed {
@@ -60,7 +60,24 @@ export async function convertSeed(
     mapping,
     debs.map((file, i) => ({ file, control: controls[i]! })),
   );
-  const jobs = plan.packages.map(
+  const { files, packages } = await convertPlans(engine, plan.packages, clock, zstd, parallel);
+  const made: SeedRecord = { packages, demotions: plan.demotions, ignored: plan.ignored };
+  await recordBlobs(engine, all, files, made);
+  return seedOf(engine, made, files);
+}
+
+/**
+ * Makes the RPMs of plans, one action each, in the order of the plans.
+ * @throws WeirError `bad-deb`, `seed-path`
+ */
+export async function convertPlans(
+  engine: Engine,
+  plans: SeedPlan['packages'],
+  clock: number,
+  zstd: Zstd,
+  parallel = 2,
+): Promise<{ readonly packages: readonly SeedPackage[]; readonly files: Readonly<Record<string, Blob>> }> {
+  const jobs = plans.map(
     (entry): Job => ({
       ...entry,
       action: {
@@ -105,10 +122,7 @@ export async function convertSeed(
   );
   const names = jobs.map((job) => job.plan.name);
   const files = Object.fromEntries(names.map((name) => [name, done.get(name)!.files.rpm!]));
-  const packages = names.map((name) => done.get(name)!.value as SeedPackage);
-  const made: SeedRecord = { packages, demotions: plan.demotions, ignored: plan.ignored };
-  await recordBlobs(engine, all, files, made);
-  return seedOf(engine, made, files);
+  return { files, packages: names.map((name) => done.get(name)!.value as SeedPackage) };
 }
 
 /** @param files the RPMs by name */
@@ -153,7 +167,8 @@ function checkedDebs(engine: Engine, debs: readonly DebFile[]): Promise<DebFile[
   });
 }
 
-async function readControls(engine: Engine, debs: readonly DebFile[], parallel: number): Promise<DebControl[]> {
+/** The control archives of packages, one action each. @throws WeirError `bad-deb` */
+export async function readControls(engine: Engine, debs: readonly DebFile[], parallel = 2): Promise<DebControl[]> {
   const action = (file: DebFile) => ({ kind: 'seed-control', code: controlCode(), inputs: { deb: file.sha256 } });
   const known = await mapLimit(debs, 4, (file) => recall(engine, action(file)));
   const todo = debs.filter((_file, index) => known[index] === undefined);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { WeirError } from '../base/errors.ts';
@@ -109,6 +110,11 @@ const defaultsFile = z.strictObject({
   rename: z.array(z.strictObject({ from: text, to: text })).readonly(),
 });
 
+const namesFile = z.strictObject({
+  /** Debian packages by the capability that they provide together; a `*` matches any text. */
+  names: z.record(text, z.union([text, names])),
+});
+
 const rootsFile = z.strictObject({
   roots: z.record(text, z.strictObject({ packages: names })),
 });
@@ -124,10 +130,12 @@ export interface Mapping {
   readonly packages: ReadonlyMap<string, PackageRule>;
   /** Debian package names to start from, by name of the root. */
   readonly roots: ReadonlyMap<string, readonly string[]>;
+  /** Debian packages of capabilities that are looked up when a build asks for them. */
+  readonly names: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Reads `defaults.toml`, `packages.toml` (from Debian), `own.toml` (our own packages) and `roots.toml`.
+ * Reads `defaults.toml`, `packages.toml` (from Debian), `own.toml` (our own packages), `roots.toml` and, if it exists, `names.toml`.
  * @throws WeirError those of `readDocument`
  */
 export function loadMapping(dir: string): Mapping {
@@ -135,7 +143,9 @@ export function loadMapping(dir: string): Mapping {
     readDocument(join(dir, name), schema, { reasons: 'required' }).data;
   const packages = read('packages.toml', packagesFile);
   const own = read('own.toml', packagesFile);
+  const known = existsSync(join(dir, 'names.toml')) ? read('names.toml', namesFile).names : {};
   return {
+    names: new Map(Object.entries(known).map(([name, debs]) => [name, typeof debs === 'string' ? [debs] : debs])),
     defaults: read('defaults.toml', defaultsFile),
     packages: new Map([...Object.entries(packages.packages), ...Object.entries(own.packages)]),
     roots: new Map(Object.entries(read('roots.toml', rootsFile).roots).map(([name, root]) => [name, root.packages])),
@@ -164,6 +174,7 @@ export const seedSchemas = {
   'packages.toml': packagesFile,
   'own.toml': packagesFile,
   'roots.toml': rootsFile,
+  'names.toml': namesFile,
 } as const;
 
 /** Parses `NAME`, `NAME OPERATOR VERSION` or a rich dependency. @param self the version that `@` stands for */

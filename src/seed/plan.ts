@@ -47,6 +47,8 @@ export interface PackagePlan {
   readonly commonFolders: readonly string[];
   /** The debs it is made of; the first gives the version. */
   readonly debs: readonly { readonly name: string; readonly version: string; readonly conffiles: readonly string[] }[];
+  /** Python's version: of packages beside the fixed seed, which provide more of what rpm's generators make. */
+  readonly python?: string;
 }
 
 /** A requirement that became a recommendation because nothing in the set meets it. */
@@ -97,7 +99,7 @@ export function planSeed(mapping: Mapping, debs: readonly SeedDeb[]): SeedPlan {
   return { packages, demotions, ignored: ignored.sort(compareText) };
 }
 
-interface Groups {
+export interface Groups {
   /** The debs of each RPM, by RPM name. */
   readonly groups: ReadonlyMap<string, readonly SeedDeb[]>;
   /** Names of all debs. */
@@ -105,14 +107,14 @@ interface Groups {
 }
 
 /** A rule after substituting the architecture, which can make it different for each. */
-interface ArchRule {
+export interface ArchRule {
   readonly rule: PackageRule;
   /** Debian name; `all` if nothing in the rule depends on it. */
   readonly arch: string;
 }
 
 /** Replaces `{multiarch}` (Debian's library folder) and `{loader}` (the program interpreter's file name). */
-function forArch(rule: PackageRule, arch: string): ArchRule {
+export function forArch(rule: PackageRule, arch: string): ArchRule {
   const text = JSON.stringify(rule);
   const known: Readonly<Record<string, readonly [string, string]>> = {
     amd64: ['x86_64-linux-gnu', 'ld-linux-x86-64.so.2'],
@@ -123,13 +125,13 @@ function forArch(rule: PackageRule, arch: string): ArchRule {
   return { rule: JSON.parse(replaced) as PackageRule, arch: replaced === text ? 'all' : arch };
 }
 
-function commonFolders(rules: ReadonlyMap<string, ArchRule>): string[] {
+export function commonFolders(rules: ReadonlyMap<string, ArchRule>): string[] {
   const rule = rules.get('filesystem')?.rule;
   const added = (rule?.add ?? []).filter((add) => add.directory === true || add.link !== undefined);
   return [...Object.keys(rule?.directories ?? {}), ...Object.keys(rule?.links ?? {}), ...added.map((add) => add.path)];
 }
 
-function draft(
+export function draft(
   name: string,
   group: readonly SeedDeb[],
   given: ArchRule | undefined,
@@ -299,12 +301,12 @@ function single(name: string, relation: Relation): Dependency {
   return { name, flags: rpmComparison(relation.operator), evr: constraintEvr(relation.version!) };
 }
 
-function withPre(dependency: Dependency, pre: boolean): Dependency {
+export function withPre(dependency: Dependency, pre: boolean): Dependency {
   return pre ? { ...dependency, pre: true } : dependency;
 }
 
 /** Drops duplicates; of two that differ only in `pre` the stronger stays. */
-function unique(list: readonly Dependency[]): Dependency[] {
+export function unique(list: readonly Dependency[]): Dependency[] {
   const seen = new Map<string, Dependency>();
   for (const dependency of list) {
     const key = written(dependency);
@@ -314,10 +316,10 @@ function unique(list: readonly Dependency[]): Dependency[] {
   return [...seen.values()];
 }
 
-type Providers = ReadonlyMap<string, readonly (string | undefined)[]>;
+export type Providers = ReadonlyMap<string, readonly (string | undefined)[]>;
 
 /** EVRs by provided name; undefined for a provide without a version. */
-function providers(plans: readonly PackagePlan[]): Providers {
+export function providers(plans: readonly PackagePlan[]): Providers {
   const all = new Map<string, (string | undefined)[]>();
   const add = (name: string, evr: string | undefined): void => {
     all.set(name, [...(all.get(name) ?? []), evr]);
@@ -329,7 +331,7 @@ function providers(plans: readonly PackagePlan[]): Providers {
   return all;
 }
 
-function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'missing' | 'version' {
+export function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'missing' | 'version' {
   const evrs = provided.get(needed.name);
   if (evrs === undefined) return 'missing';
   if (needed.flags === '') return 'yes';
@@ -378,13 +380,13 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
 }
 
 /** The alternatives of a dependency written by `translate`; any other dependency is its own only alternative. */
-function alternativesOf(dependency: Dependency): Dependency[] {
+export function alternativesOf(dependency: Dependency): Dependency[] {
   const match = /^\((.+)\)$/.exec(dependency.name);
   if (match === null || !match[1]!.includes(' or ')) return [dependency];
   return match[1]!.split(' or ').map((part) => parseDependency(part, ''));
 }
 
-function joined(options: readonly Dependency[]): Dependency {
+export function joined(options: readonly Dependency[]): Dependency {
   if (options.length === 1) return options[0]!;
   return { name: `(${options.map(written).join(' or ')})`, flags: '' };
 }

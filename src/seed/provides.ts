@@ -23,6 +23,19 @@ export function fileProvides(path: string, size: number, read: ReadAt): Dependen
   return [];
 }
 
+/**
+ * What packages beside the fixed seed provide besides that: CMake packages, and Python distributions by Python's version.
+ * @param python Python's version, such as `3.14`
+ */
+export function moreProvides(path: string, provides: readonly Dependency[], python: string): Dependency[] {
+  const cmake = /^\/usr\/(?:lib|share)\/.*?([^/]+?)(?:Config|-config)\.cmake$/.exec(path)?.[1];
+  if (cmake !== undefined) return [{ name: `cmake(${cmake})`, flags: '' }];
+  return provides.flatMap((provide) => {
+    const name = /^python3dist(\(.+\))$/.exec(provide.name)?.[1];
+    return name === undefined ? [] : [{ ...provide, name: `python${python}dist${name}` }];
+  });
+}
+
 /** `perl(File::Temp)`, for a path in Perl's search path. */
 function perlModule(path: string): Dependency[] {
   const match =

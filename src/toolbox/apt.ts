@@ -25,6 +25,8 @@ export interface AptOptions {
   readonly allowExpired: boolean;
   /** Debian architecture name. */
   readonly arch: string;
+  /** Downloads the lists of packages' files instead of the lists of packages. */
+  readonly contents?: boolean;
 }
 
 /** The host's apt-get with its own state, cache and configuration. */
@@ -66,6 +68,19 @@ async function plainPath(dir: string): Promise<string> {
   return join(folder, 'apt');
 }
 
+/** apt's settings for Contents files alone, as apt-file(1) has them. */
+const contentsTargets = [
+  'Acquire::IndexTargets::deb::Packages::DefaultEnabled "false";',
+  'Acquire::IndexTargets::deb::Contents-deb {',
+  '  MetaKey "$(COMPONENT)/Contents-$(ARCHITECTURE)";',
+  '  ShortDescription "Contents-$(ARCHITECTURE)";',
+  '  Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Contents";',
+  '  Identifier "Contents-deb";',
+  '  KeepCompressed "true";',
+  '  PDiffs "false";',
+  '};',
+];
+
 /** Sets up a private apt under `dir`, without downloading anything. @throws WeirError `no-apt`, `no-mirror`, `no-keyring` */
 export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
   if (!(await exists(keyring))) {
@@ -88,7 +103,9 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
   const signed = `[signed-by=${keyring}]`;
   await writeAtomic(
     join(dir, 'etc/sources.list'),
-    `deb ${signed} ${mirror} ${options.suite} main\ndeb-src ${signed} ${mirror} ${options.sourceSuite} main\n`,
+    options.contents === true
+      ? `deb ${signed} ${mirror} ${options.suite} main\n`
+      : `deb ${signed} ${mirror} ${options.suite} main\ndeb-src ${signed} ${mirror} ${options.sourceSuite} main\n`,
   );
   const seen = await plainPath(dir);
   const settings = [
@@ -109,6 +126,7 @@ export async function openApt(dir: string, options: AptOptions): Promise<Apt> {
     'Acquire::http::Pipeline-Depth "10";',
     'Debug::NoLocking "true";',
     ...(options.allowExpired ? ['Acquire::Check-Valid-Until "false";'] : []),
+    ...(options.contents === true ? contentsTargets : []),
     ...(await hostProxies()),
   ];
   const config = join(dir, 'apt.conf');
@@ -281,7 +299,8 @@ export async function downloadSource(apt: Apt, source: string, dir: string): Pro
   if (result.code !== 0) throw aptError(result, `cannot download the source package ${source}`, dir);
 }
 
-function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunResult> {
+/** Runs a command of apt with the private configuration. @throws WeirError `no-apt` */
+export function aptRun(apt: Apt, argv: readonly string[], cwd?: string): Promise<RunResult> {
   const env = {
     ...proxyVariables(),
     PATH: process.env.PATH ?? '/usr/bin:/bin',

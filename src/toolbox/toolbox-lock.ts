@@ -36,11 +36,21 @@ function parseLockFile(text: string, file: string): Map<string, LockedSet> {
 const debLine = /^([a-z0-9][a-z0-9+.-]*) ([A-Za-z0-9.+:~-]+) ([a-z0-9-]+) (\d{1,15}) ([0-9a-f]{64}) (\S+)$/;
 
 function parseLine(line: string, text: string, file: string): DebPackage {
+  const deb = parseDebLine(line);
+  if (deb === undefined) throw badLock(`invalid lock entry: ${line}`, placeInLock(text, line, file));
+  return deb;
+}
+
+/** A package of a lock file's line; undefined if the line is invalid. */
+export function parseDebLine(line: string): DebPackage | undefined {
   const [, name, version, arch, size, sha256, path] = debLine.exec(line) ?? [];
-  if (path === undefined || !isBelow(path)) {
-    throw badLock(`invalid lock entry: ${line}`, placeInLock(text, line, file));
-  }
+  if (path === undefined || !isBelow(path)) return undefined;
   return { name: name!, version: version!, arch: arch!, size: Number(size), sha256: sha256!, path };
+}
+
+/** The line of a package in a lock file. */
+export function debLineOf(deb: DebPackage): string {
+  return `${deb.name} ${deb.version} ${deb.arch} ${deb.size} ${deb.sha256} ${deb.path}`;
 }
 
 async function writeLock(path: string, set: string, locked: LockedSet): Promise<void> {
@@ -53,7 +63,7 @@ async function writeLock(path: string, set: string, locked: LockedSet): Promise<
   for (const [name, { roots, packages }] of [...sets].sort(byKey)) {
     lines.push('', `[${name}]`, `roots = [${roots.map((root) => `"${root}"`).join(', ')}]`, 'packages = [');
     for (const deb of packages) {
-      lines.push(`  "${deb.name} ${deb.version} ${deb.arch} ${deb.size} ${deb.sha256} ${deb.path}",`);
+      lines.push(`  "${debLineOf(deb)}",`);
     }
     lines.push(']');
   }

@@ -5,7 +5,6 @@ import { cachePath } from '../base/paths.ts';
 import { inStage } from '../base/progress.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
-import type { RepoPackage } from '../repo/metadata.ts';
 import { type ListedSource, listedSource } from '../repo/source.ts';
 import { convertSeed } from '../seed/convert.ts';
 import type { SeedPackage } from '../seed/convert-package.ts';
@@ -14,16 +13,21 @@ import { debianArch } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { lockedDebs } from '../toolbox/toolbox-lock.ts';
 import { zstdOf } from '../toolbox/zstd.ts';
+import { type LazySeed, openLazySeed } from './lazy-seed.ts';
+import { repoPackageOf } from './seed-package.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 
 /** The seed for the rest of the pipeline: an RPM repository and the origin of each package. */
 export interface SeedRepository {
   readonly source: ListedSource;
+  /** By name; grows by what builds ask for. */
   readonly packages: ReadonlyMap<string, SeedPackage>;
   /** Number of requirements that became recommendations. */
   readonly demotions: number;
   /** Roots of the base channel, as names that the seed's packages provide. */
   readonly baseRoots: readonly string[];
+  /** What exists only because something asks for it. */
+  readonly lazy: LazySeed;
 }
 
 /** Downloads the seed's Debian packages, converts them and creates a repository from them in the cache. */
@@ -54,28 +58,24 @@ export async function seedStage(workspace: Workspace, toolbox: Toolbox): Promise
     const ran = engine.counts.ran;
     const debs = locked.packages.map((deb) => ({ ...deb, path: uncheckedBlobPath(engine.store, deb.sha256) }));
     const converted = await convertSeed(engine, mapping, debs, clock, zstdOf(toolbox));
-    const packages = converted.packages.map(
-      (pkg): RepoPackage => ({
-        name: pkg.name,
-        epoch: pkg.epoch,
-        version: pkg.version,
-        release: pkg.release,
-        arch: pkg.arch,
-        rpm: pkg.digest,
-        sourceRpm: pkg.sourceRpm,
-        origin: 'seed',
-      }),
-    );
+    const packages = converted.packages.map(repoPackageOf);
     const repository = cachePath(cache, 'repos', `seed-${valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16)}`);
     const check = await cachedRepository(workspace, toolbox, repository, packages);
     const fresh = engine.counts.ran - ran;
+    const note = (text: string): void => progress.note('seed', text);
+    const all = new Map<string, SeedPackage>(converted.packages.map((pkg) => [pkg.name, pkg]));
+    const onMade = (made: readonly SeedPackage[]): void => {
+      for (const pkg of made) all.set(pkg.name, pkg);
+    };
+    const lazy = openLazySeed({ workspace, toolbox, seed, mapping, debs, rpms: converted.packages, onMade, note });
     const ignored = new Set(converted.ignored);
     return {
       result: {
         source: listedSource({ id: 'seed', dir: repository, packages, priority: 90, check }),
-        packages: new Map(converted.packages.map((pkg) => [pkg.name, pkg])),
+        packages: all,
         demotions: converted.demotions.length,
         baseRoots: rootsOf('base').filter((name) => !ignored.has(name)),
+        lazy,
       },
       summary: `${packages.length} RPMs from ${locked.packages.length} Debian packages, ${locked.downloaded} downloaded`,
       cached: fresh === 0 && locked.downloaded === 0,

@@ -87,11 +87,13 @@ function privateApt(
   { project, cache }: ProjectWorkspace,
   from: Pick<Seed, 'suite' | 'sourceSuite' | 'allowExpired'>,
   arch: Architecture,
+  contents = false,
 ): Promise<Apt> {
   const { suite, sourceSuite, allowExpired } = from;
   const { mirror } = project.toolbox;
-  return openApt(cachePath(cache, 'apt', `${suite}-${sourceSuite}-${arch}`), {
-    ...{ suite, sourceSuite, allowExpired, arch: debianArch(arch) },
+  const name = contents ? `${suite}-contents-${arch}` : `${suite}-${sourceSuite}-${arch}`;
+  return openApt(cachePath(cache, 'apt', name), {
+    ...{ suite, sourceSuite, allowExpired, arch: debianArch(arch), contents },
     ...(mirror === undefined ? {} : { mirror }),
   });
 }
@@ -99,6 +101,11 @@ function privateApt(
 /** The private apt that downloads the seed. */
 export function seedApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
   return privateApt(workspace, seed, workspace.arch);
+}
+
+/** The private apt that downloads the lists of files in the seed's suite. */
+export function contentsApt(workspace: ProjectWorkspace, seed: Seed): Promise<Apt> {
+  return privateApt(workspace, seed, workspace.arch, true);
 }
 
 /** Missing isolation in the sandboxes that must be requested by name. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { exists } from '../../src/base/files.ts';
@@ -75,14 +75,38 @@ ${body}${body.includes('%install') ? '' : install}
 `;
 }
 
+/** What the fixed seed lacks and Debian has, by kind; in `%build`, that it works. */
+const lazy: Tiny = {
+  tags: [
+    ...[
+      'pkgconfig(libevent) >= 2',
+      'perl(Test::Deep)',
+      'python3dist(iniconfig)',
+      '/usr/bin/xmllint',
+      'cmake',
+      'gettext-devel',
+    ],
+    ...['cmake(zstd)', '(no-such-package or jansson-devel)'],
+  ].map((need) => `BuildRequires: ${need}`),
+  body: `%build
+pkg-config --modversion libevent jansson
+perl -MTest::Deep -e1
+python3 -c 'import iniconfig'
+xmllint --version
+cmake --version
+autopoint --version
+`,
+};
+
 let project: string;
 beforeAll(async () => {
-  const tables = Object.entries(components).map(([name, { missing = false, toml = '' }]) =>
+  const all = { ...components, 'lazy-some': lazy, 'lazy-none': { tags: ['BuildRequires: no-such-package'] } };
+  const tables = Object.entries<Tiny>(all).map(([name, { missing = false, toml = '' }]) =>
     missing
       ? `[components.${name}]\n${toml}\n`
       : `[components.${name}]\nspec = { type = "local", path = "${name}.spec" }\n${toml}\n`,
   );
-  const specs = Object.entries(components).filter(([, { missing = false }]) => !missing);
+  const specs = Object.entries<Tiny>(all).filter(([, { missing = false }]) => !missing);
   project = await projectWith({
     'distro/components/tiny/tiny.toml': () => tables.join('\n'),
     ...Object.fromEntries(specs.map(([name, tiny]) => [`distro/components/tiny/${name}.spec`, () => spec(name, tiny)])),
@@ -173,6 +197,46 @@ describe('with --keep-going each component fails alone', () => {
     expect(row('tiny-waiter')).toMatch(/waiting +waiting for tiny-nosource$/);
     expect(row('tiny-broken')).toMatch(/failed \(build\) +rpmbuild failed.*\[.*tiny-broken\.failed\.log\]$/);
     expectError(again, { exit: 1, says: /^error: 9 of 19 components failed: /, hint: /component log/ });
+  });
+});
+
+describe('what the seed lacks is looked up in Debian', () => {
+  const lock = (): Promise<string> => readFile(join(project, 'seed-asked.lock'), 'utf8');
+
+  test('and built with; the lock has it and nothing else', async () => {
+    const result = await build('lazy-some');
+    expect(result.code, result.stderr).toBe(0);
+    const answers = [...(await lock()).matchAll(/^ {2}"(.+): \S.*",$/gm)].map(([, wanted]) => wanted);
+    expect(answers.slice(0, 8)).toEqual([
+      '/usr/bin/xmllint',
+      'cmake',
+      'cmake(zstd)',
+      'gettext-devel',
+      'jansson-devel',
+      'perl(Test::Deep)',
+      'pkgconfig(libevent) >= 2',
+      'python3dist(iniconfig)',
+    ]);
+  });
+
+  test('a second build needs no network and no other package', async () => {
+    const before = await lock();
+    const path = join(project, 'components/tiny/lazy-some.spec');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('Release: 1', 'Release: 2'));
+    const result = await weir(['-C', project, 'component', 'build', 'lazy-some'], { env: { WEIR_OFFLINE: '1' } });
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stdout).toMatch(/lazy-some-1-2\.noarch\.rpm$/m);
+    expect(await lock()).toBe(before);
+  });
+
+  test('what nobody has is an error that says where it was looked for', async () => {
+    const before = await lock();
+    expectError(await build('lazy-none'), {
+      exit: 1,
+      says: /no repository has no-such-package/,
+      details: /no-such-package: no package of Debian has this name/,
+    });
+    expect(await lock()).toBe(before);
   });
 });
 

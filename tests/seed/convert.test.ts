@@ -63,6 +63,7 @@ function toMapping(packages: string): Mapping {
       'requires-pre': ['filesystem'],
       rename: [{ from: 'lib*-dev', to: 'lib*-devel' }],
     },
+    names: new Map(),
     packages: new Map(Object.entries(rules.packages)),
     roots: new Map(),
   };

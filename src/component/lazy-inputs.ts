@@ -1,0 +1,56 @@
+import type { Built } from '../build/rpmbuild.ts';
+import type { RepoSource } from '../repo/source.ts';
+import type { Inputs } from '../workspace/inputs.ts';
+import type { BuildSteps } from './run.ts';
+
+/** Inputs that have more when something asks for it: a seed. */
+export interface LazyInputs {
+  /** Undefined for inputs that have what they have. */
+  readonly grow?: NonNullable<BuildSteps['grow']>;
+  /** Whether a requirement was asked for and is met. */
+  readonly has: (requirement: string) => boolean;
+  /**
+   * Sources with what was asked for by a root and by those of the built components in it, and by nothing else: otherwise a build
+   * would depend on what other components asked for.
+   * @param name the component that the root is for
+   */
+  readonly sources: (root: readonly string[], built: readonly Built[], name?: string) => Promise<readonly RepoSource[]>;
+}
+
+export function openLazyInputs({ seed }: Pick<Inputs, 'seed'>): LazyInputs {
+  if (seed === undefined) return { has: () => false, sources: async () => [] };
+  const { lazy } = seed;
+  const met = new Set<string>();
+  /** By component: what its packages' dependencies turned out to need; of every root under the empty name. */
+  const extra = new Map<string, Set<string>>();
+  /** By component: what its root asked for when it was last resolved. */
+  const roots = new Map<string, readonly string[]>();
+  const extraOf = (name: string): Set<string> => {
+    const known = extra.get(name) ?? new Set();
+    extra.set(name, known);
+    return known;
+  };
+  return {
+    has: (requirement) => met.has(requirement),
+    grow: async (requirements, name) => {
+      const missing = await lazy.grow(requirements);
+      const found = requirements.filter((each) => !missing.has(each));
+      for (const each of found) met.add(each);
+      const lookedUp = [...missing].map(([each, tried]) => `${each}: ${tried}`);
+      if (name === undefined) return { again: false, lookedUp };
+      const before = extraOf(name);
+      const fresh = found.filter((each) => !before.has(each));
+      const useless = found.filter((each) => before.has(each));
+      for (const each of fresh) before.add(each);
+      lookedUp.push(...useless.map((each) => `${each}: what Debian has for it does not provide it`));
+      return { again: fresh.length > 0, lookedUp };
+    },
+    sources: async (root, built, name) => {
+      const own = [...root, ...extraOf(''), ...(name === undefined ? [] : extraOf(name))];
+      if (name !== undefined) roots.set(name, own);
+      const all = new Set([...own, ...built.flatMap(({ component }) => roots.get(component) ?? [])]);
+      const source = await lazy.sourceFor([...all].sort());
+      return source === undefined ? [] : [source];
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import type { Mapping, Naming } from '../mapping.ts';
+import { makeNaming } from '../mapping.ts';
+
+/** Names of the RPMs that packages beside the fixed seed become. */
+export interface MoreNaming extends Naming {
+  /** The Debian packages that one belongs to the same RPM with: those that its rule names, without patterns. */
+  readonly membersOf: (debian: string) => readonly string[];
+}
+
+/**
+ * The seed's rules hold beside the fixed seed too, where they name a package itself and the fixed seed does not have their RPM. A
+ * package that only a pattern matches keeps its name: `gcc-15` must not become part of the seed's `gcc`.
+ * @param fixed names of the RPMs of the fixed seed
+ */
+export function makeMoreNaming(mapping: Mapping, fixed: ReadonlySet<string>): MoreNaming {
+  const naming = makeNaming(mapping);
+  const renaming = makeNaming({ ...mapping, packages: new Map() });
+  const rules = new Map<string, { readonly name: string; readonly from: readonly string[] }>();
+  for (const [name, { from = [] }] of mapping.packages) {
+    if (fixed.has(name)) continue;
+    const exact = from.filter((each) => !/[*?[{]/.test(each));
+    for (const deb of exact) rules.set(deb, { name, from: exact });
+  }
+  return {
+    rpmName: (debian) => {
+      if (naming.rpmName(debian) === undefined) return undefined;
+      const rule = rules.get(debian);
+      if (rule !== undefined) return rule.name;
+      const renamed = renaming.rpmName(debian)!;
+      // A rule of another package may have taken the name.
+      return fixed.has(renamed) || mapping.packages.has(renamed) ? `debian-${debian}` : renamed;
+    },
+    rank: (debian) => Math.max(0, rules.get(debian)?.from.indexOf(debian) ?? 0),
+    membersOf: (debian) => rules.get(debian)?.from ?? [],
+  };
+}

@@ -1,0 +1,182 @@
+import { byKey, compareText } from '../../base/order.ts';
+import { isPackageWord } from '../../rpm/names.ts';
+import type { Dependency } from '../../rpm/types.ts';
+import { formatEvr } from '../../rpm/version.ts';
+import { rpmVersion } from '../control.ts';
+import type { Mapping } from '../mapping.ts';
+import {
+  alternativesOf,
+  commonFolders,
+  type Demotion,
+  draft,
+  forArch,
+  fulfilled,
+  joined,
+  type PackagePlan,
+  providers,
+  type SeedDeb,
+  type SeedPlan,
+  unique,
+  withPre,
+} from '../plan.ts';
+import { makeMoreNaming } from './more-naming.ts';
+
+/** A capability that no RPM provides by itself: an empty RPM provides it and requires those that it stands for. */
+export interface Alias {
+  /** As asked for, without a version. */
+  readonly capability: string;
+  /** Debian packages; the first gives the version. */
+  readonly debs: readonly string[];
+  /** Epoch that a requirement asks for and Debian's version lacks. */
+  readonly epoch?: number;
+}
+
+export interface MoreOptions {
+  readonly mapping: Mapping;
+  /** The fixed seed: its packages as Debian's and as planned. */
+  readonly fixed: { readonly debs: readonly SeedDeb[]; readonly plan: SeedPlan };
+  /** Packages beside it. */
+  readonly debs: readonly SeedDeb[];
+  readonly aliases: readonly Alias[];
+}
+
+/**
+ * Decides the RPMs of packages beside the fixed seed. Each depends only on its own Debian packages, the fixed seed and the
+ * mapping, so its bytes are the same whatever else was asked for.
+ */
+export function planMore({ mapping, fixed, debs, aliases }: MoreOptions): SeedPlan {
+  const naming = makeMoreNaming(mapping, new Set(fixed.plan.packages.map(({ plan }) => plan.name)));
+  const groups = new Map<string, SeedDeb[]>();
+  for (const deb of debs) {
+    const name = naming.rpmName(deb.control.name);
+    if (name !== undefined) groups.set(name, [...(groups.get(name) ?? []), deb]);
+  }
+  for (const group of groups.values()) group.sort((a, b) => naming.rank(a.control.name) - naming.rank(b.control.name));
+  const arch = fixed.debs.find((deb) => deb.control.arch !== 'all')?.control.arch ?? 'all';
+  const rules = new Map([...mapping.packages].map(([name, rule]) => [name, forArch(rule, arch)]));
+  const common = commonFolders(rules);
+  const python = pythonOf(fixed.plan);
+  const all = { groups: fixedGroups(fixed), members: new Set(fixed.debs.map((deb) => deb.control.name)) };
+  const drafts = [...groups].sort(byKey).map(([name, group]) => {
+    const { plan, debs: files } = draft(name, group, rules.get(name), mapping.defaults, naming, all, common);
+    return { plan: { ...plan, python }, debs: files };
+  });
+  const provided = providers(fixed.plan.packages.map(({ plan }) => plan));
+  const more = providers(drafts.map(({ plan }) => plan));
+  const demotions: Demotion[] = [];
+  const packages = drafts.map(({ plan, debs: files }) => ({
+    plan: settle(plan, provided, more, demotions),
+    debs: files,
+  }));
+  const byDeb = rpmOf(fixed, groups);
+  const taken = new Set([...fixed.plan.packages, ...packages].map(({ plan }) => plan.name));
+  for (const alias of aliases) {
+    const plan = aliasPlan(alias, byDeb, taken, mapping.defaults.vendor);
+    if (plan === undefined || packages.some((each) => each.plan.name === plan.name)) continue;
+    packages.push({ plan, debs: [] });
+  }
+  packages.sort((a, b) => compareText(a.plan.name, b.plan.name));
+  return { packages, demotions, ignored: [] };
+}
+
+/** Python's version of the fixed seed, such as `3.14`. */
+function pythonOf({ packages }: SeedPlan): string {
+  const version = packages.find(({ plan }) => plan.name === 'python3')?.plan.evr.version ?? '3';
+  return version.split('.').slice(0, 2).join('.');
+}
+
+type Fixed = MoreOptions['fixed'];
+
+/** The debs of each RPM of the fixed seed. */
+function fixedGroups({ debs, plan }: Fixed): Map<string, SeedDeb[]> {
+  const byName = new Map(debs.map((deb) => [deb.control.name, deb]));
+  return new Map(plan.packages.map(({ plan: { name, debs: own } }) => [name, own.map((deb) => byName.get(deb.name)!)]));
+}
+
+/** RPM name and Debian version of each Debian package. */
+function rpmOf(
+  fixed: Fixed,
+  groups: ReadonlyMap<string, readonly SeedDeb[]>,
+): Map<string, { rpm: string; version: string }> {
+  const found = new Map<string, { rpm: string; version: string }>();
+  for (const group of [fixedGroups(fixed), groups]) {
+    for (const [rpm, members] of group) {
+      for (const { control } of members) found.set(control.name, { rpm, version: control.version });
+    }
+  }
+  return found;
+}
+
+/**
+ * Drops alternatives that the fixed seed lacks if it has another; otherwise all stay, because a repository has at least one of
+ * them. A dependency without any becomes a recommendation.
+ */
+function settle(
+  plan: PackagePlan,
+  fixed: ReturnType<typeof providers>,
+  more: ReturnType<typeof providers>,
+  demotions: Demotion[],
+): PackagePlan {
+  const requires: Dependency[] = [];
+  const demoted: Dependency[] = [];
+  for (const dependency of plan.dependencies.requires) {
+    if (/^\/|^[^(].*\(/.test(dependency.name) || / (if|and|with|unless|without) /.test(dependency.name)) {
+      requires.push(dependency);
+      continue;
+    }
+    const options = alternativesOf(dependency);
+    const left = options.filter((option) => fulfilled(fixed, option) === 'yes');
+    if (left.length > 0) requires.push(withPre(joined(left), dependency.pre === true));
+    else if (options.some((option) => fulfilled(more, option) === 'yes')) requires.push(dependency);
+    else {
+      const isOld = options.some((option) => fulfilled(fixed, option) === 'version');
+      demotions.push({ package: plan.name, requires: dependency.name, why: isOld ? 'version' : 'missing' });
+      demoted.push({
+        name: dependency.name,
+        flags: dependency.flags,
+        ...(dependency.evr === undefined ? {} : { evr: dependency.evr }),
+      });
+    }
+  }
+  const recommends = unique([...plan.dependencies.recommends, ...demoted]);
+  const conflicts = plan.dependencies.conflicts.filter((dependency) => fixed.has(dependency.name));
+  return { ...plan, dependencies: { ...plan.dependencies, requires: unique(requires), recommends, conflicts } };
+}
+
+function aliasPlan(
+  { capability, debs, epoch }: Alias,
+  byDeb: ReadonlyMap<string, { readonly rpm: string; readonly version: string }>,
+  taken: ReadonlySet<string>,
+  vendor: string,
+): PackagePlan | undefined {
+  const targets = debs.flatMap((deb) => byDeb.get(deb) ?? []);
+  const [first] = targets;
+  if (first === undefined) return undefined;
+  const own = rpmVersion(first.version);
+  const evr = epoch === undefined ? own : { ...own, epoch };
+  const isName = isPackageWord(capability) && !taken.has(capability) && epoch === undefined;
+  const word = capability.replaceAll(/[^A-Za-z0-9+._]+/g, '-').replaceAll(/^-+|-+$/g, '');
+  const name = isName ? capability : `seed-provides-${word}${epoch === undefined ? '' : `-epoch-${epoch}`}`;
+  const requires = [...new Set(targets.map(({ rpm }) => rpm))].sort(compareText);
+  return {
+    ...{ name, evr, arch: 'noarch', source: '', sourceVersion: '' },
+    sourceRpm: `${name}-${evr.version}-${evr.release}.src.rpm`,
+    summary: `What provides ${capability} in the seed`,
+    description: `An empty package that provides ${capability}, for which the seed has ${requires.join(', ')}.`,
+    license: 'LicenseRef-Fedora-Public-Domain',
+    vendor,
+    url: undefined,
+    vcs: undefined,
+    dependencies: {
+      provides: isName ? [] : [provideOf(capability, formatEvr(evr))],
+      requires: requires.map((rpm) => ({ name: rpm, flags: '' })),
+      ...{ conflicts: [], obsoletes: [], recommends: [], suggests: [], supplements: [], enhances: [] },
+    },
+    ...{ rule: {}, defaultRemove: [], commonFolders: [], debs: [] },
+  };
+}
+
+/** A path has no version. */
+function provideOf(capability: string, evr: string): Dependency {
+  return capability.startsWith('/') ? { name: capability, flags: '' } : { name: capability, flags: '=', evr };
+}
