@@ -24,7 +24,7 @@ import { type Asked, nothingAsked, readAsked, writeAsked } from '../seed/lazy/as
 import { Capabilities } from '../seed/lazy/capabilities.ts';
 import { grow, takenBy } from '../seed/lazy/grow.ts';
 import { makeMoreNaming } from '../seed/lazy/more-naming.ts';
-import { leavesOf } from '../seed/lazy/obtain.ts';
+import { leavesOf, toObtain, wantedText } from '../seed/lazy/obtain.ts';
 import { type Alias, planMore } from '../seed/lazy/plan-more.ts';
 import type { Mapping } from '../seed/mapping.ts';
 import { planSeed, type SeedDeb, type SeedPlan } from '../seed/plan.ts';
@@ -164,13 +164,16 @@ type Has = (dependency: Dependency) => boolean;
 
 /** Requirements that neither the fixed seed nor the lock meets. */
 async function unanswered(requirements: readonly string[], provided: Has, asked: Asked): Promise<string[]> {
-  return requirements.filter((text) => {
+  const open: string[] = [];
+  for (const text of requirements) {
     const requirement = parseRequirement(text);
-    if (requirement === undefined) return true;
-    const leaves = leavesOf(requirement);
-    // A rich requirement is looked at in detail if none of its names is answered.
-    return !leaves.some((leaf) => asked.answers.has(written(leaf))) && !leaves.every(provided);
-  });
+    const needed =
+      requirement === undefined
+        ? undefined
+        : await toObtain(requirement, provided, async (leaf) => asked.answers.has(wantedText(leaf)));
+    if (needed === undefined) open.push(text);
+  }
+  return open;
 }
 
 /** Runs one at a time, in order. */

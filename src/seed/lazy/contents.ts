@@ -5,7 +5,7 @@ export type Multiarch = string;
 
 /**
  * What a file of a Debian package provides, by its path: the key of the contents index. Programs and libraries' sonames, and the
- * names that rpm's generators give to pkg-config modules, Perl modules, Python distributions and CMake packages.
+ * names that rpm's generators give to pkg-config modules, Perl modules, Python distributions, CMake packages, gems and Go packages.
  * @param path without the first `/`
  * @returns undefined for files that builds do not ask for by name
  */
@@ -27,6 +27,15 @@ export function capabilityOf(path: string, multiarch: Multiarch): { key: string;
       );
     return match === null ? undefined : { key: `perl(${match[1]!.replaceAll('/', '::')})` };
   }
+  if (name.endsWith('.gemspec')) {
+    const match = /^(.+)-(\d[^-]*)\.gemspec$/.exec(name);
+    const isOurs = match !== null && merged.startsWith('usr/share/rubygems-integration/');
+    return isOurs ? { key: `rubygem(${match[1]})`, version: match[2]! } : undefined;
+  }
+  if (merged.startsWith(goSources)) {
+    const folder = merged.slice(goSources.length, -name.length - 1);
+    return name.endsWith('.go') && folder !== '' ? { key: `golang(${folder})` } : undefined;
+  }
   if (merged.startsWith('usr/lib/python3/dist-packages/')) {
     const match = /^usr\/lib\/python3\/dist-packages\/([^/]+?)-(\d[^-/]*)(?:-[^/]*)?\.(?:dist|egg)-info(?:\/|$)/.exec(
       merged,
@@ -43,6 +52,8 @@ export function capabilityOf(path: string, multiarch: Multiarch): { key: string;
   if (soname) return { key: `soname ${name}` };
   return undefined;
 }
+
+const goSources = 'usr/share/gocode/src/';
 
 function isLibraryFolder(folder: string, multiarch: Multiarch): boolean {
   return folder === 'usr/lib' || folder === `usr/lib/${multiarch}`;
@@ -103,6 +114,8 @@ function mayProvide(text: string, start: number, end: number): boolean {
     within(text, '.pc ', start, end) ||
     within(text, '.pm ', start, end) ||
     within(text, '.cmake ', start, end) ||
+    within(text, '.gemspec ', start, end) ||
+    text.startsWith(goSources, start) ||
     within(text, '.so.', start, end)
   );
 }
@@ -111,7 +124,7 @@ function within(text: string, part: string, start: number, end: number): boolean
   return text.slice(start, end).includes(part);
 }
 
-/** A package that has the file of a capability; the version is that of the file's name, for Python distributions. */
+/** A package that has the file of a capability; the version is that of the file's name, for Python distributions and gems. */
 export interface Owner {
   readonly name: string;
   readonly version?: string;

@@ -29,6 +29,22 @@ export function debianNames(fedora: string, index: DebianIndex): string[] {
   return [...new Set(guesses)].filter(exists);
 }
 
+/**
+ * Packages of a crate: `crate(foo/feature)` is in `librust-foo-dev`, or for an older version in `librust-foo-0.3-dev`. Features are
+ * virtual names.
+ */
+export function crateNames(name: string, index: DebianIndex): string[] {
+  const match = /^crate\(([A-Za-z0-9_-]+)(?:\/([A-Za-z0-9_.+-]+))?\)$/.exec(name);
+  if (match === null) return [];
+  const stem = `librust-${match[1]!.toLowerCase().replaceAll('_', '-')}`;
+  const feature = match[2]?.toLowerCase().replaceAll('_', '-');
+  const all = [`${stem}-dev`, ...index.matching(`${stem}-`, /^\d[\d.]*-dev$/).sort(newestFirst)];
+  const split = feature === undefined ? [] : [`${stem}+${feature}-dev`];
+  const hasFeature = (each: string): boolean =>
+    feature === undefined || feature === 'default' || index.get(each)?.provides.includes(`+${feature}-dev`) === true;
+  return [...split, ...all.filter((each) => index.get(each) !== undefined && hasFeature(each))];
+}
+
 /** Fedora's name for packages of a language, and Debian's for what its first group matches. */
 const languages: readonly (readonly [RegExp, (stem: string) => readonly string[]])[] = [
   [/^python3?-(.+)$/, (stem) => [`python3-${stem}`, `python3-${stem.replace(/^python-/, '')}`]],

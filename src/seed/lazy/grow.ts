@@ -1,4 +1,3 @@
-import { written } from '../../rpm/dependencies.ts';
 import { parseRequirement } from '../../rpm/requirement.ts';
 import type { Dependency } from '../../rpm/types.ts';
 import type { DebPackage } from '../../toolbox/apt.ts';
@@ -6,7 +5,7 @@ import type { Answer, Asked } from './asked-lock.ts';
 import { type ClosureContext, closureOf } from './closure.ts';
 import type { DebianIndex } from './debian-index.ts';
 import { type LookupContext, lookUp } from './lookup.ts';
-import { leavesOf, toObtain } from './obtain.ts';
+import { toObtain, type Wanted, wantedText } from './obtain.ts';
 
 /** What looking up requirements brought. */
 export interface Growth {
@@ -26,13 +25,15 @@ export async function grow(
 ): Promise<Growth> {
   const answers = new Map(asked.answers);
   const tried = new Map<string, string>();
-  const find = async (dependency: Dependency): Promise<boolean> => {
-    const text = written(dependency);
+  let said: string[] = [];
+  const find = async (wanted: Wanted): Promise<boolean> => {
+    const text = wantedText(wanted);
     if (answers.has(text)) return true;
-    if (tried.has(text)) return false;
-    const looked = await lookUp(context, dependency);
+    const known = tried.get(text);
+    const looked = known === undefined ? await lookUp(context, wanted) : { tried: known };
     if ('tried' in looked) {
       tried.set(text, looked.tried);
+      said.push(looked.tried);
       return false;
     }
     answers.set(text, { debs: looked.debs, alias: looked.alias } satisfies Answer);
@@ -42,11 +43,11 @@ export async function grow(
   const missing = new Map<string, string>();
   for (const text of requirements) {
     const requirement = parseRequirement(text);
+    said = [];
     if (requirement === undefined) {
       missing.set(text, 'not looked up: invalid requirement');
     } else if ((await toObtain(requirement, has, find)) !== undefined) found.push(text);
     else {
-      const said = leavesOf(requirement).flatMap((leaf) => tried.get(written(leaf)) ?? []);
       missing.set(text, [...new Set(said)].join('; '));
     }
   }
@@ -79,7 +80,7 @@ export interface Taken {
   /** Debian packages, sorted by name. */
   readonly debs: readonly DebPackage[];
   /** Answers that need an alias, by the leaf of the requirement. */
-  readonly aliases: readonly { readonly wanted: Dependency; readonly debs: readonly string[] }[];
+  readonly aliases: readonly { readonly wanted: Wanted; readonly debs: readonly string[] }[];
 }
 
 /** The part of a lock that these requirements need: nobody gets what only others asked for. */
@@ -89,15 +90,15 @@ export async function takenBy(
   has: (dependency: Dependency) => boolean,
 ): Promise<Taken> {
   const names = new Set<string>();
-  const aliases = new Map<string, { readonly wanted: Dependency; readonly debs: readonly string[] }>();
+  const aliases = new Map<string, { readonly wanted: Wanted; readonly debs: readonly string[] }>();
   for (const text of requirements) {
     const requirement = parseRequirement(text);
     if (requirement === undefined) continue;
-    const needed = await toObtain(requirement, has, async (leaf) => asked.answers.has(written(leaf)));
+    const needed = await toObtain(requirement, has, async (leaf) => asked.answers.has(wantedText(leaf)));
     for (const leaf of needed ?? []) {
-      const { debs, alias } = asked.answers.get(written(leaf))!;
+      const { debs, alias } = asked.answers.get(wantedText(leaf))!;
       for (const deb of debs) for (const name of asked.closures.get(deb)!) names.add(name);
-      if (alias) aliases.set(written(leaf), { wanted: leaf, debs });
+      if (alias) aliases.set(wantedText(leaf), { wanted: leaf, debs });
     }
   }
   const debs = [...names].sort().map((name) => asked.packages.get(name)!);

@@ -1,12 +1,12 @@
 import { compareText } from '../../base/order.ts';
-import type { Dependency } from '../../rpm/types.ts';
-import { formatEvr, parseEvr, rangesOverlap } from '../../rpm/version.ts';
+import { parseEvr, rangesOverlap } from '../../rpm/version.ts';
 import { rpmVersion } from '../control.ts';
 import { compileGlob } from '../glob.ts';
 import type { Mapping, Naming } from '../mapping.ts';
 import type { ContentsIndex, Owner } from './contents.ts';
 import type { DebianIndex } from './debian-index.ts';
-import { debianNames } from './fedora-names.ts';
+import { crateNames, debianNames } from './fedora-names.ts';
+import type { Wanted } from './obtain.ts';
 
 /** Where capabilities are looked up. */
 export interface LookupContext {
@@ -32,7 +32,7 @@ export type Lookup = { readonly debs: readonly string[]; readonly alias: boolean
  * the seed's mapping, then Debian's indexes. Of several packages with the same file the one in the fixed seed wins, then the
  * shortest name, then the first in the alphabet.
  */
-export async function lookUp(context: LookupContext, wanted: Dependency): Promise<Lookup> {
+export async function lookUp(context: LookupContext, wanted: Wanted): Promise<Lookup> {
   const named = fromTable(context, wanted.name);
   if (named !== undefined) {
     const alias = named.length > 1 || !providesName(context, named[0]!, wanted.name);
@@ -51,12 +51,12 @@ function fromTable({ mapping, index, base }: LookupContext, name: string): reado
   return said?.every((deb) => base.has(deb) || index.get(deb) !== undefined) === true ? said : undefined;
 }
 
-async function byName(context: LookupContext, wanted: Dependency): Promise<Lookup> {
+async function byName(context: LookupContext, wanted: Wanted): Promise<Lookup> {
   const { index, mapping, naming, base } = context;
   const plain = wanted.name.replace(/\((?:x86-64|aarch-64)\)$/, '');
   const mapped = mappedTo(context, plain);
   let old: string | undefined;
-  for (const name of [...mapped, ...debianNames(plain, index)]) {
+  for (const name of [...mapped, ...crateNames(plain, index), ...debianNames(plain, index)]) {
     const real = index.get(name) ?? realProvider(context, name);
     if (real === undefined || naming.rpmName(real.name) === undefined) continue;
     if (fits(context, real.name, wanted))
@@ -83,7 +83,7 @@ function providesName({ index, naming, base }: LookupContext, deb: string, name:
 /** Whether the file of a key does not make the wanted name by itself. */
 async function needsAlias(context: LookupContext, owner: string, key: string, name: string): Promise<boolean> {
   if (key.startsWith('soname ')) return false;
-  if (context.base.has(owner)) return true;
+  if (context.base.has(owner) || /^(?:rubygem|golang)\(/.test(key)) return true;
   if (key !== name) return !/^python3\.\d+dist/.test(name) || name.includes('[');
   return key.startsWith('cmake(') && (await context.contents()).owners(key).length === 0;
 }
@@ -121,14 +121,14 @@ function fileKeys(name: string): string[] {
 function generatedName(name: string): string | undefined {
   const python = /^python3(?:\.\d+)?dist\(([^()[\]]+)(?:\[[^\]]*\])?\)$/.exec(name);
   if (python !== null) return `python3dist(${python[1]!.toLowerCase().replaceAll(/[-_.]+/g, '-')})`;
-  if (/^(?:pkgconfig|perl|cmake)\([^()]+\)$/.test(name)) return name;
+  if (/^(?:pkgconfig|perl|cmake|rubygem|golang)\([^()]+\)$/.test(name)) return name;
   const soname = /^(lib[^()\s]*\.so\.[^()\s]*)\([^)]*\)(?:\(64bit\))?$/.exec(name);
   return soname === null ? undefined : `soname ${soname[1]}`;
 }
 
-async function byFile(context: LookupContext, key: string, wanted: Dependency): Promise<Lookup> {
+async function byFile(context: LookupContext, key: string, wanted: Wanted): Promise<Lookup> {
   // A package of the fixed seed has what the converter makes of its files; what is missing there, its rule leaves out.
-  const isMade = key === wanted.name && !key.startsWith('cmake(');
+  const isMade = key === wanted.name && !/^(?:cmake|rubygem|golang)\(/.test(key);
   const owner = await bestOwner(context, key, wanted, isMade ? context.base : undefined);
   if (owner !== undefined) return { debs: [owner], alias: await needsAlias(context, owner, key, wanted.name) };
   const all = await ownersOf(context, key);
@@ -148,13 +148,12 @@ async function ownersOf({ contents }: LookupContext, key: string): Promise<Owner
 async function bestOwner(
   context: LookupContext,
   key: string,
-  wanted: Dependency,
+  wanted: Wanted,
   without?: ReadonlySet<string>,
 ): Promise<string | undefined> {
   const owners = (await ownersOf(context, key)).filter(
     ({ name, version }) =>
-      without?.has(name) !== true &&
-      (version === undefined || rangesOverlap(wanted, { flags: '=', evr: plainVersion(version) })),
+      without?.has(name) !== true && (version === undefined || meets(plainVersion(version), wanted)),
   );
   return pick(
     context,
@@ -190,23 +189,20 @@ function pick({ index, naming, base }: LookupContext, names: readonly string[]):
 }
 
 /** Whether a package's version meets a requirement. Epochs are each distribution's own, so they do not count. */
-function fits({ index }: LookupContext, name: string, wanted: Dependency): boolean {
+function fits({ index }: LookupContext, name: string, wanted: Wanted): boolean {
   const version = index.get(name)?.version;
-  if (wanted.flags === '' || wanted.evr === undefined || version === undefined) return true;
-  const needed = parseEvr(wanted.evr);
-  const has = { epoch: 0, version: rpmVersion(version).version };
-  return rangesOverlap(
-    { flags: wanted.flags, evr: formatEvr({ epoch: 0, version: needed.version }) },
-    { flags: '=', evr: formatEvr(has) },
+  return version === undefined || meets(rpmVersion(version).version, wanted);
+}
+
+/** @param version without epoch and release */
+function meets(version: string, { flags, evr, also = [] }: Wanted): boolean {
+  return [{ flags, ...(evr === undefined ? {} : { evr }) }, ...also].every(
+    (range) =>
+      range.evr === undefined ||
+      rangesOverlap({ flags: range.flags, evr: parseEvr(range.evr).version }, { flags: '=', evr: version }),
   );
 }
 
 function tooOld({ index }: LookupContext, name: string): Lookup {
   return { tried: `Debian's ${name} has version ${index.get(name)?.version ?? '?'}` };
-}
-
-/** Whether the requirement asks for an epoch that the Debian version lacks. */
-export function lacksEpoch(wanted: Dependency, debian: string): boolean {
-  if (wanted.evr === undefined || wanted.flags.startsWith('<')) return false;
-  return parseEvr(wanted.evr).epoch > rpmVersion(debian).epoch;
 }

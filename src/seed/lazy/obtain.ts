@@ -1,5 +1,18 @@
+import { written } from '../../rpm/dependencies.ts';
 import { holds, type Requirement } from '../../rpm/requirement.ts';
 import type { Dependency } from '../../rpm/types.ts';
+import type { VersionRange } from '../../rpm/version.ts';
+
+/** A name to obtain. `(a >= 1 with a < 2)` is one name with two ranges, which one package must meet. */
+export interface Wanted extends Dependency {
+  readonly also?: readonly VersionRange[];
+}
+
+/** As it is written in a requirement. */
+export function wantedText({ name, flags, evr, also = [] }: Wanted): string {
+  const all = [{ flags, ...(evr === undefined ? {} : { evr }) }, ...also].map((range) => written({ name, ...range }));
+  return all.length === 1 ? all[0]! : `(${all.join(' with ')})`;
+}
 
 /**
  * The names to obtain so that a requirement holds, of alternatives the first that can be had; undefined if it cannot hold.
@@ -9,12 +22,12 @@ import type { Dependency } from '../../rpm/types.ts';
 export async function toObtain(
   requirement: Requirement,
   has: (dependency: Dependency) => boolean,
-  find: (dependency: Dependency) => Promise<boolean>,
-): Promise<Dependency[] | undefined> {
+  find: (wanted: Wanted) => Promise<boolean>,
+): Promise<Wanted[] | undefined> {
   if (holds(requirement, has)) return [];
   if (!('operator' in requirement)) return (await find(requirement)) ? [requirement] : undefined;
-  const all = async (parts: readonly Requirement[]): Promise<Dependency[] | undefined> => {
-    const needed: Dependency[] = [];
+  const all = async (parts: readonly Requirement[]): Promise<Wanted[] | undefined> => {
+    const needed: Wanted[] = [];
     for (const part of parts) {
       const own = await toObtain(part, has, find);
       if (own === undefined) return undefined;
@@ -24,8 +37,12 @@ export async function toObtain(
   };
   switch (requirement.operator) {
     case 'and':
-    case 'with':
       return all(requirement.parts);
+    case 'with': {
+      const joint = jointly(requirement.parts);
+      if (joint === undefined) return all(requirement.parts);
+      return (await find(joint)) ? [joint] : undefined;
+    }
     case 'without':
       return all(requirement.parts.slice(0, 1));
     case 'or':
@@ -42,6 +59,18 @@ export async function toObtain(
       return branch === undefined ? [] : toObtain(branch, has, find);
     }
   }
+}
+
+/** Ranges of one name as one; undefined if the names differ. */
+function jointly(parts: readonly Requirement[]): Wanted | undefined {
+  const [first, ...rest] = parts;
+  if (first === undefined || 'operator' in first) return undefined;
+  const also: VersionRange[] = [];
+  for (const part of rest) {
+    if ('operator' in part || part.name !== first.name) return undefined;
+    also.push({ flags: part.flags, ...(part.evr === undefined ? {} : { evr: part.evr }) });
+  }
+  return { ...first, also };
 }
 
 /** The names in a requirement, with their versions. */

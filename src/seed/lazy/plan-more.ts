@@ -155,7 +155,8 @@ function aliasPlan(
   const own = rpmVersion(first.version);
   const evr = epoch === undefined ? own : { ...own, epoch };
   const isName = isPackageWord(capability) && !taken.has(capability) && epoch === undefined;
-  const word = capability.replaceAll(/[^A-Za-z0-9+._]+/g, '-').replaceAll(/^-+|-+$/g, '');
+  // With the package, because two versions of it can provide the same.
+  const word = `${capability}-${debs[0]}`.replaceAll(/[^A-Za-z0-9+._]+/g, '-').replaceAll(/^-+|-+$/g, '');
   const name = isName ? capability : `seed-provides-${word}${epoch === undefined ? '' : `-epoch-${epoch}`}`;
   const requires = [...new Set(targets.map(({ rpm }) => rpm))].sort(compareText);
   return {

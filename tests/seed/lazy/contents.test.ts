@@ -14,6 +14,9 @@ test.each([
   ['usr/lib/aarch64-linux-gnu/cmake/Foo/FooConfig.cmake', undefined],
   ['usr/lib/x86_64-linux-gnu/libz.so.1', 'soname libz.so.1'],
   ['usr/lib/x86_64-linux-gnu/plugin/libz.so.1', undefined],
+  ['usr/share/rubygems-integration/all/specifications/a-b-1.2.gemspec', 'rubygem(a-b)'],
+  ['usr/share/gocode/src/github.com/a/b/c.go', 'golang(github.com/a/b)'],
+  ['usr/share/gocode/src/github.com/a/b/LICENSE', undefined],
   ['usr/bin/folder/x', undefined],
 ])('%s provides %s', (path, key) => {
   expect(capabilityOf(path, 'x86_64-linux-gnu')?.key).toBe(key);

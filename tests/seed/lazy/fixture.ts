@@ -28,6 +28,8 @@ const suite: readonly (readonly [string, string, Readonly<Record<string, string>
   ['mail-a', '1', { Provides: 'mta' }],
   ['mail-bb', '1', { Provides: 'mta' }],
   ['needs-mail', '1', { Depends: 'mta, nothing-has-this' }],
+  ['librust-foo-bar-dev', '2.1.0-1', { Provides: 'librust-foo-bar+std-dev (= 2.1.0-1), librust-foo-bar-2-dev' }],
+  ['librust-foo-bar-0.3-dev', '0.3.2-1', { Provides: 'librust-foo-bar-0.3+std-dev (= 0.3.2-1)' }],
   ['wdictionary', '1', { Architecture: 'all' }],
 ];
 
