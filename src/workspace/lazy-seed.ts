@@ -20,6 +20,7 @@ import { parseRelations, rpmVersion } from '../seed/control.ts';
 import { convertPlans, readControls } from '../seed/convert.ts';
 import type { SeedPackage } from '../seed/convert-package.ts';
 import type { DebFile } from '../seed/deb.ts';
+import { type Links, readAlternatives } from '../seed/lazy/alternatives.ts';
 import { type Asked, nothingAsked, readAsked, writeAsked } from '../seed/lazy/asked-lock.ts';
 import { Capabilities } from '../seed/lazy/capabilities.ts';
 import { grow, takenBy } from '../seed/lazy/grow.ts';
@@ -118,7 +119,7 @@ export function openLazySeed(options: LazySeedOptions): LazySeed {
     const key = valueDigest([taken.debs.map(({ sha256 }) => sha256), aliases]);
     const made =
       sources.get(key) ??
-      convertMore(options, taken.debs, aliases).then((all) => {
+      convertMore(options, taken.debs, aliases, has).then((all) => {
         keep(all);
         return repositoryOf(options, all);
       });
@@ -252,6 +253,7 @@ async function convertMore(
   { workspace, toolbox, seed, mapping, debs }: LazySeedOptions,
   wanted: readonly DebPackage[],
   aliases: readonly Alias[],
+  has: (requirements: readonly string[]) => Promise<Has>,
 ): Promise<readonly SeedPackage[]> {
   const { engine, clock } = workspace;
   const zstd = zstdOf(toolbox);
@@ -274,10 +276,24 @@ async function convertMore(
   const own = await withControls(workspace, more);
   const fixedDebs = await withControls(workspace, debs);
   const fixed: { debs: readonly SeedDeb[]; plan: SeedPlan } = { debs: fixedDebs, plan: planSeed(mapping, fixedDebs) };
-  const { packages: plans } = planMore({ mapping, fixed, debs: own, aliases });
+  const links = await freeLinks(await readAlternatives(engine, more), has);
+  const { packages: plans } = planMore({ mapping, fixed, debs: own, aliases, links });
   const { packages, files } = await convertPlans(engine, plans, clock, zstd);
   await recordBlobs(engine, all, files, packages);
   return packages;
+}
+
+/** The links that no package of the fixed seed has. */
+async function freeLinks(
+  all: ReadonlyMap<string, Links>,
+  has: (requirements: readonly string[]) => Promise<Has>,
+): Promise<Map<string, Links>> {
+  const paths = [...all.values()].flatMap((links) => Object.keys(links));
+  if (paths.length === 0) return new Map(all);
+  const isTaken = await has(paths);
+  const free = (links: Links): Links =>
+    Object.fromEntries(Object.entries(links).filter(([name]) => !isTaken({ name, flags: '' })));
+  return new Map([...all].map(([deb, links]) => [deb, free(links)]));
 }
 
 async function repositoryOf(

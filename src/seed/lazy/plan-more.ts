@@ -5,6 +5,7 @@ import { formatEvr } from '../../rpm/version.ts';
 import { rpmVersion } from '../control.ts';
 import type { Mapping } from '../mapping.ts';
 import {
+  type ArchRule,
   alternativesOf,
   commonFolders,
   type Demotion,
@@ -19,6 +20,7 @@ import {
   unique,
   withPre,
 } from '../plan.ts';
+import type { Links } from './alternatives.ts';
 import { makeMoreNaming } from './more-naming.ts';
 
 /** A capability that no RPM provides by itself: an empty RPM provides it and requires those that it stands for. */
@@ -38,13 +40,15 @@ export interface MoreOptions {
   /** Packages beside it. */
   readonly debs: readonly SeedDeb[];
   readonly aliases: readonly Alias[];
+  /** Symlinks that maintainer scripts would make, by Debian package. */
+  readonly links: ReadonlyMap<string, Links>;
 }
 
 /**
  * Decides the RPMs of packages beside the fixed seed. Each depends only on its own Debian packages, the fixed seed and the
  * mapping, so its bytes are the same whatever else was asked for.
  */
-export function planMore({ mapping, fixed, debs, aliases }: MoreOptions): SeedPlan {
+export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions): SeedPlan {
   const naming = makeMoreNaming(mapping, new Set(fixed.plan.packages.map(({ plan }) => plan.name)));
   const groups = new Map<string, SeedDeb[]>();
   for (const deb of debs) {
@@ -58,7 +62,15 @@ export function planMore({ mapping, fixed, debs, aliases }: MoreOptions): SeedPl
   const python = pythonOf(fixed.plan);
   const all = { groups: fixedGroups(fixed), members: new Set(fixed.debs.map((deb) => deb.control.name)) };
   const drafts = [...groups].sort(byKey).map(([name, group]) => {
-    const { plan, debs: files } = draft(name, group, rules.get(name), mapping.defaults, naming, all, common);
+    const { plan, debs: files } = draft(
+      name,
+      group,
+      withLinks(group, links, rules.get(name)),
+      mapping.defaults,
+      naming,
+      all,
+      common,
+    );
     return { plan: { ...plan, python }, debs: files };
   });
   const provided = providers(fixed.plan.packages.map(({ plan }) => plan));
@@ -83,6 +95,18 @@ export function planMore({ mapping, fixed, debs, aliases }: MoreOptions): SeedPl
 function pythonOf({ packages }: SeedPlan): string {
   const version = packages.find(({ plan }) => plan.name === 'python3')?.plan.evr.version ?? '3';
   return version.split('.').slice(0, 2).join('.');
+}
+
+/** A rule with the links of maintainer scripts; those that it has itself win. */
+function withLinks(
+  group: readonly SeedDeb[],
+  links: MoreOptions['links'],
+  given: ArchRule | undefined,
+): ArchRule | undefined {
+  const found = Object.assign({}, ...group.map(({ control }) => links.get(control.name) ?? {})) as Links;
+  if (Object.keys(found).length === 0) return given;
+  const { rule = {}, arch = 'all' } = given ?? {};
+  return { rule: { ...rule, links: { ...found, ...rule.links } }, arch };
 }
 
 type Fixed = MoreOptions['fixed'];
