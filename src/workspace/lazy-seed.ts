@@ -92,9 +92,9 @@ export function openLazySeed(options: LazySeedOptions): LazySeed {
   };
   const lookUpAll = async (from: Asked, requirements: readonly string[], provided: Has) => {
     const lists = await open();
-    const naming = makeMoreNaming(mapping, new Set(rpms.map(({ name }) => name)));
-    const fixed = await fixedNames(options);
     const base = new Set(debs.map(({ name }) => name));
+    const naming = makeMoreNaming(mapping, { rpms: new Set(rpms.map(({ name }) => name)), debs: base });
+    const fixed = await fixedNames(options);
     const result = await grow({ ...lists, mapping, naming, base, fixed }, from, requirements, provided);
     if (result.asked.answers.size > from.answers.size) {
       asked = result.asked;

@@ -7,12 +7,17 @@ export interface MoreNaming extends Naming {
   readonly membersOf: (debian: string) => readonly string[];
 }
 
+/** Names of the fixed seed: of its RPMs, and of the Debian packages in them. */
+export interface FixedNames {
+  readonly rpms: ReadonlySet<string>;
+  readonly debs: ReadonlySet<string>;
+}
+
 /**
  * The seed's rules hold beside the fixed seed too, where they name a package itself and the fixed seed does not have their RPM. A
  * package that only a pattern matches keeps its name: `gcc-15` must not become part of the seed's `gcc`.
- * @param fixed names of the RPMs of the fixed seed
  */
-export function makeMoreNaming(mapping: Mapping, fixed: ReadonlySet<string>): MoreNaming {
+export function makeMoreNaming(mapping: Mapping, { rpms: fixed, debs }: FixedNames): MoreNaming {
   const naming = makeNaming(mapping);
   const renaming = makeNaming({ ...mapping, packages: new Map() });
   const rules = new Map<string, { readonly name: string; readonly from: readonly string[] }>();
@@ -23,7 +28,8 @@ export function makeMoreNaming(mapping: Mapping, fixed: ReadonlySet<string>): Mo
   }
   return {
     rpmName: (debian) => {
-      if (naming.rpmName(debian) === undefined) return undefined;
+      const own = naming.rpmName(debian);
+      if (own === undefined || debs.has(debian)) return own;
       const rule = rules.get(debian);
       if (rule !== undefined) return rule.name;
       const renamed = renaming.rpmName(debian)!;

@@ -49,7 +49,9 @@ export interface MoreOptions {
  * mapping, so its bytes are the same whatever else was asked for.
  */
 export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions): SeedPlan {
-  const naming = makeMoreNaming(mapping, new Set(fixed.plan.packages.map(({ plan }) => plan.name)));
+  const members = new Set(fixed.debs.map((deb) => deb.control.name));
+  const rpms = new Set(fixed.plan.packages.map(({ plan }) => plan.name));
+  const naming = makeMoreNaming(mapping, { rpms, debs: members });
   const groups = new Map<string, SeedDeb[]>();
   for (const deb of debs) {
     const name = naming.rpmName(deb.control.name);
@@ -60,7 +62,7 @@ export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions):
   const rules = new Map([...mapping.packages].map(([name, rule]) => [name, forArch(rule, arch)]));
   const common = commonFolders(rules);
   const python = pythonOf(fixed.plan);
-  const all = { groups: fixedGroups(fixed), members: new Set(fixed.debs.map((deb) => deb.control.name)) };
+  const all = { groups: fixedGroups(fixed), members };
   const drafts = [...groups].sort(byKey).map(([name, group]) => {
     const { plan, debs: files } = draft(
       name,

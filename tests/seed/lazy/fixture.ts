@@ -110,7 +110,7 @@ export function context(): LookupContext & { readonly naming: ReturnType<typeof 
     contents: async () => contents,
     ownersOfPath: async (path) => (path === '/usr/share/dict/words' ? ['wdictionary'] : []),
     mapping,
-    naming: makeMoreNaming(mapping, new Set(['glibc', 'gettext'])),
+    naming: makeMoreNaming(mapping, { rpms: new Set(['glibc', 'gettext']), debs: fixed }),
     base: fixed,
   };
 }
