@@ -148,13 +148,26 @@ export async function verifyDetached(
     await writeAtomic(join(work, 'key.asc'), publicKey);
     await writeAtomic(join(work, 'file.asc'), signature);
     const script =
-      'gpg --homedir /tmp --batch --quiet --dearmor <"$1/key.asc" >"/tmp/key.gpg" && gpgv --keyring /tmp/key.gpg "$1/file.asc" "$2"';
+      'gpg --homedir /tmp --batch --quiet --dearmor <"$1/key.asc" >"/tmp/key.gpg" && gpgv --status-fd 1 --keyring /tmp/key.gpg "$1/file.asc" "$2"';
     const result = await tryTool(toolbox, {
       argv: ['sh', '-c', script, 'sh', work, file],
       binds: [{ from: work }, { from: file }],
     });
-    return result.code === 0;
+    return result.code === 0 && isValidSignature(result.stdout);
   });
+}
+
+/**
+ * Whether gpgv found a signature valid. Its exit code is 0 too if the key has expired or was revoked. As for rpm, a key that has
+ * expired since the signature was made is no fault: what it signed stays verifiable.
+ * @param status lines of `--status-fd` (doc/DETAILS of GnuPG)
+ */
+export function isValidSignature(status: string): boolean {
+  const made = /^\[GNUPG:\] VALIDSIG \S+ \S+ (\d+) /m.exec(status)?.[1];
+  if (made === undefined || /^\[GNUPG:\] (?:REVKEYSIG|BADSIG|ERRSIG|EXPSIG) /m.test(status)) return false;
+  if (!/^\[GNUPG:\] EXPKEYSIG /m.test(status)) return true;
+  const expired = [...status.matchAll(/^\[GNUPG:\] KEYEXPIRED (\d+)/gm)].map(([, time]) => Number(time));
+  return expired.length > 0 && expired.every((time) => Number(made) < time);
 }
 
 /**
@@ -185,14 +198,39 @@ export async function unsignedRpms(
   names: readonly string[],
 ): Promise<string[]> {
   const script =
-    'cat >/tmp/key && rpmkeys --dbpath /tmp/db --import /tmp/key && exec rpmkeys --dbpath /tmp/db -K -- "$@"';
+    'cat >/tmp/key && rpmkeys --dbpath /tmp/db --import /tmp/key && exec rpmkeys --dbpath /tmp/db -Kv -- "$@"';
   const signed = new Set<string>();
   for (let at = 0; at < names.length; at += checkedAtOnce) {
     const argv = ['sh', '-c', script, 'sh', ...names.slice(at, at + checkedAtOnce)];
     const { stdout } = await tryTool(toolbox, { argv, cwd: dir, binds: [{ from: dir }], input: publicKey });
-    for (const [, name] of stdout.matchAll(/^(.+): digests signatures OK$/gm)) signed.add(name!);
+    for (const name of validRpms(stdout)) signed.add(name);
   }
   return names.filter((name) => !signed.has(name));
+}
+
+/**
+ * Names of the files that `rpmkeys -Kv` finds whole, with a valid signature. Without -v rpm 6 prints "signatures OK" for one that it
+ * does not trust too: made by a key after it had expired or was revoked.
+ * @param output for each file its name and a colon, then an indented line for each digest and signature
+ */
+export function validRpms(output: string): string[] {
+  const valid: string[] = [];
+  for (const block of output.split(/\n(?=\S)/)) {
+    const [head = '', ...checks] = block.trimEnd().split('\n');
+    const results = checks.map((line) => ({
+      isSignature: / signature, /i.test(line),
+      ok: line.endsWith(': OK'),
+      line,
+    }));
+    // A further signature by a key that the project does not have is no fault.
+    const bad = results.some(
+      ({ isSignature, ok, line }) => !ok && !(isSignature && /: (NOKEY|NOTTRUSTED)$/.test(line)),
+    );
+    if (head.endsWith(':') && !bad && results.some(({ isSignature, ok }) => isSignature && ok)) {
+      valid.push(head.slice(0, -1));
+    }
+  }
+  return valid;
 }
 
 /** What rpm reports of the digests and signatures of one RPM file, a line each. */
