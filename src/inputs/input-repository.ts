@@ -5,14 +5,16 @@ import { WeirError } from '../base/errors.ts';
 import type { Architecture } from '../project/model/release.ts';
 import type { Repository } from '../project/repositories.ts';
 
+/** URLs; variables are replaced. */
+export type RepositoryAddress =
+  | { readonly kind: 'baseurl'; readonly urls: readonly string[] }
+  | { readonly kind: 'metalink' | 'mirrorlist'; readonly url: string };
+
 /** An RPM repository to take packages from, with its addresses for one architecture. */
 export interface InputRepository {
   /** dnf's id of it. */
   readonly id: string;
-  /** Exactly one of the three. URLs; variables are replaced. */
-  readonly address:
-    | { readonly kind: 'baseurl'; readonly urls: readonly string[] }
-    | { readonly kind: 'metalink' | 'mirrorlist'; readonly url: string };
+  readonly address: RepositoryAddress;
   /** URLs of the keys that may sign its packages. */
   readonly keys: readonly string[];
   /** False if the project accepts unsigned packages from it. */

@@ -1,11 +1,13 @@
 import { WeirError } from '../base/errors.ts';
-import { mapLimit } from '../base/files.ts';
+import { mapLimit, readIfExists } from '../base/files.ts';
 import { blobFile, hasBlob } from '../engine/store.ts';
 import { addressOf, type InputRepository } from '../inputs/input-repository.ts';
 import { type LockedRepository, lockedState, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
 import { keyTexts } from '../inputs/keys.ts';
-import { type InputSource, lockRepository, openInput } from '../inputs/source.ts';
-import { parseNevra } from '../repo/metadata.ts';
+import { parsePackageManifest, printPackageManifest, type WrittenPackage } from '../inputs/package-manifest.ts';
+import { type InputSource, lockRepository, lockUsed, openInput } from '../inputs/source.ts';
+import { parseNevra, type RepoPackage } from '../repo/metadata.ts';
+import { obtainPackages, usePackages } from '../repo/source.ts';
 import { compareEvr } from '../rpm/version.ts';
 import { inputsContext, inputsLock, repositoryInputs } from './inputs.ts';
 import { toolboxStage, type Workspace } from './workspace.ts';
@@ -107,6 +109,99 @@ function chosen(workspace: Workspace, names: readonly string[]): readonly InputR
     });
   }
   return names.length === 0 ? repositories : repositories.filter(({ id }) => names.includes(id));
+}
+
+/**
+ * The packages that `inputs.lock` names, as a package manifest of dnf5.
+ * @throws WeirError `not-locked` (exit 2) if it names none
+ */
+export async function manifestOfInputs(workspace: Workspace): Promise<string> {
+  const path = inputsLock(workspace);
+  const lock = await readInputsLock(path);
+  const repositories = chosen(workspace, []);
+  const toolbox = await toolboxStage(workspace, 'core');
+  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const packages: WrittenPackage[] = [];
+  for (const repository of repositories) {
+    const locked = lockedState(lock, workspace.arch, repository);
+    if (locked === undefined || locked.packages.length === 0) continue;
+    const source = await openInput(context, repository);
+    for (const { nevra: id, size, sha256, location } of locked.packages) {
+      const { name, arch } = parseNevra(id)!;
+      const sourceRpm = source.find(id)?.sourceRpm ?? '';
+      packages.push({
+        ...{ name, arch, size, sha256, location, repository: repository.id },
+        evr: id.slice(name.length + 1, -arch.length - 1),
+        ...(sourceRpm === '' ? {} : { source: sourceRpm.replace(/\.rpm$/, '') }),
+      });
+    }
+  }
+  if (packages.length === 0) {
+    throw new WeirError('not-locked', 'inputs.lock names no packages', {
+      where: { file: path },
+      hint: 'build something first: a build locks the packages that it uses',
+      exit: 2,
+    });
+  }
+  return printPackageManifest(workspace.arch, repositories, packages);
+}
+
+/** What locking a manifest's packages did. */
+export interface LockedManifest {
+  readonly packages: number;
+  /** Packages that were not locked before. */
+  readonly added: number;
+}
+
+/**
+ * Locks the packages that a package manifest of dnf5 lists, and puts them into the store.
+ * @throws WeirError `bad-manifest`, `unknown-repository` (exit 2); `manifest-mismatch` naming the packages that a repository does not
+ *   have in its locked state, or has with other bytes; those of downloading
+ */
+export async function lockManifest(workspace: Workspace, file: string): Promise<LockedManifest> {
+  const listed = parsePackageManifest(await readText(file), file);
+  const byRepository = Map.groupBy(listed, ({ repository }) => repository);
+  const repositories = chosen(workspace, [...byRepository.keys()]);
+  const toolbox = await toolboxStage(workspace, 'core');
+  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const sources: InputSource[] = [];
+  const wrong: string[] = [];
+  for (const repository of repositories) {
+    const source = await openInput(context, repository);
+    sources.push(source);
+    const found: RepoPackage[] = [];
+    for (const pkg of byRepository.get(repository.id) ?? []) {
+      const id = `${pkg.name}-${pkg.evr}.${pkg.arch}`;
+      const here = source.find(id);
+      const { type, value } = pkg.checksum;
+      if (here === undefined) wrong.push(`${id}: repository ${repository.id} does not have it`);
+      else if (type !== 'sha256') wrong.push(`${id}: its checksum is ${type}, but must be sha256`);
+      else if (here.rpm !== value) wrong.push(`${id}: repository ${repository.id} has other bytes (${here.rpm})`);
+      else found.push(here);
+    }
+    if (wrong.length === 0) {
+      await obtainPackages([source], found);
+      usePackages([source], found);
+    }
+  }
+  if (wrong.length > 0) {
+    throw new WeirError('manifest-mismatch', `${wrong.length} of ${listed.length} packages cannot be locked`, {
+      where: { file },
+      details: wrong.slice(0, 20),
+      hint: 'weir inputs update locks the current state of the repositories',
+    });
+  }
+  const count = async (): Promise<number> =>
+    [...(await readInputsLock(context.lock)).values()].reduce((sum, { packages }) => sum + packages.length, 0);
+  const before = await count();
+  await lockUsed(context, sources);
+  return { packages: listed.length, added: (await count()) - before };
+}
+
+async function readText(file: string): Promise<string> {
+  const text = await readIfExists(file);
+  if (text !== undefined) return text;
+  throw new WeirError('no-file', `${file} does not exist`, { exit: 2 });
 }
 
 /** What is wrong with the kept inputs of a project. */
