@@ -18,7 +18,7 @@ export async function checkAfterBoot(cache: string, { store }: Engine): Promise<
   const boot = `${bootId()}\n`;
   if ((await readFile(note, 'utf8').catch(() => '')) === boot) return;
   const removed = async (path: string): Promise<void> => {
-    store.tell(`${path} is not as it was made (perhaps since a power cut): removed, to be made again when needed`);
+    store.tell(`${path} is damaged, perhaps by a power cut: removed; the next build that needs it makes it again`);
     await removeTree(path);
   };
   for (const dir of await folders(cachePath(cache, 'repos')))
