@@ -117,6 +117,9 @@ export async function lockRepository(
   keys: readonly KeyText[],
 ): Promise<LockedRepository> {
   const metadata = await fetchMetadata(context, repository, keys);
+  if (metadata.files.some(({ type }) => type === 'modules')) {
+    context.note(`${repository.id} has modules: packages of streams that are not the default are not used`);
+  }
   const key = lockKey(context.arch, repository.id);
   const state = {
     address: addressOf(repository),

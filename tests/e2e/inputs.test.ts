@@ -14,7 +14,18 @@ import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../../src/trust/gpg.ts';
 import { signingKey } from '../../src/workspace/keys.ts';
 import { writeRpm } from '../rpm/write-rpm.ts';
-import { imageRecord, newFolder, releaseRecord, shared, sharedWorkspace, tools, weir, weirOk } from './weir.ts';
+import {
+  exitOf,
+  imageRecord,
+  newFolder,
+  releaseRecord,
+  shared,
+  sharedWorkspace,
+  startWeir,
+  tools,
+  weir,
+  weirOk,
+} from './weir.ts';
 
 // Mirrors are servers on loopback that speak HTTP, with metadata by createrepo_c and signatures by rpmsign, as Fedora's.
 
@@ -189,6 +200,68 @@ describe('a repository over the network', () => {
     await expect(taken([source], ['top'])).rejects.toThrow('has no valid signature');
   });
 
+  test('what was signed after its key had expired is refused; what was signed before is not', async () => {
+    const created = 1_760_000_000;
+    const day = 86_400;
+    const answer = async (signed: number, repomdSigned = signed): Promise<unknown> => {
+      const home = await newFolder('gnupg');
+      const dir = await smallRepository([{ name: 'top' }], false);
+      // gpg does not sign with a key that has expired, so the key gets its date afterwards.
+      const script = `set -e
+at() { time=$1; shift; gpg --homedir "$home" --batch --passphrase '' --faked-system-time "$time!" "$@"; }
+home=$1
+at ${created} --quick-generate-key old@example.org ed25519 sign never
+rpmsign --define "_gpg_path $1" --define '__gpg /usr/bin/gpg' --define '_openpgp_sign_id old@example.org' \\
+  --define '_gpg_sign_cmd_extra_args --batch --faked-system-time ${signed}!' --addsign "$2"/*.rpm
+createrepo_c --quiet "$2"
+at ${repomdSigned} --armor --detach-sign "$2/repodata/repomd.xml"
+key=$(gpg --homedir "$1" --with-colons --list-keys | sed -n '/^fpr/{s/^fpr:*//;s/:$//;p;q}')
+at ${created + 10} --quick-set-expire "$key" 1d
+gpg --homedir "$1" --armor --export >"$2/key.asc"`;
+      const binds = [home, dir].map((from) => ({ from, writable: true }));
+      await runTool(toolbox, { argv: ['sh', '-c', script, 'sh', home, dir], binds });
+      served.set('/expired/', dir);
+      const repository = await repositoryAt('/expired', { keys: [`file://${dir}/key.asc`] });
+      const opened = openInput(await emptyCache(), repository);
+      return opened.then((source) => taken([source], ['top'])).catch((thrown: unknown) => thrown);
+    };
+    expect(await answer(created + day / 2)).toHaveLength(1);
+    const metadata = await answer(created + day / 2, created + 7 * day);
+    expect(metadata).toMatchObject({ code: 'bad-signature', message: expect.stringContaining('repomd.xml') });
+    const error = await answer(created + 7 * day, created + day / 2);
+    expect(error).toMatchObject({ code: 'bad-signature' });
+    expect(JSON.stringify((error as { details: unknown }).details)).toContain('NOTTRUSTED');
+  });
+
+  test('a modular repository is reported, and only default streams are used', async () => {
+    const dir = await smallRepository([{ name: 'app' }, { name: 'app', version: '2' }]);
+    const modules = `---
+document: modulemd
+version: 2
+data:
+  name: app
+  stream: "2"
+  version: 1
+  context: c0ffee42
+  arch: x86_64
+  summary: App
+  description: App
+  license: { module: [MIT] }
+  artifacts:
+    rpms: ["app-0:2-1.noarch"]
+...
+`;
+    await writeFile(join(dir, 'modules.yaml'), modules);
+    const argv = ['modifyrepo_c', '--mdtype=modules', join(dir, 'modules.yaml'), join(dir, 'repodata')];
+    await runTool(toolbox, { argv, binds: [{ from: dir, writable: true }] });
+    served.set('/modular/', dir);
+    const notes: string[] = [];
+    const context = { ...(await emptyCache()), note: (text: string) => void notes.push(text) };
+    const source = await openInput(context, await repositoryAt('/modular'));
+    expect(notes).toEqual(['test has modules: packages of streams that are not the default are not used']);
+    expect(await taken([source], ['app'])).toEqual(['app-1-1.noarch of test']);
+  });
+
   test('damaged metadata is refused, and the error names what was tried', async () => {
     const dir = await smallRepository([{ name: 'top' }]);
     const repomd = await readFile(join(dir, 'repodata/repomd.xml'), 'utf8');
@@ -333,6 +406,51 @@ definition = { type = "weir", kind = "container", packages = ["hello", "weir-rel
     expect(again.code, again.stderr).toBe(0);
     expect(again.stdout).toContain('hello-1-2.x86_64.rpm');
     expect(await readFile(join(project, 'inputs.lock'), 'utf8')).toBe(lock);
+  });
+
+  test('the lock is written and read as a package manifest of dnf5', async () => {
+    served.set('/published/', join(shared.out, 'repo/4.0/latest'));
+    const written = await weir(['-C', project, 'inputs', 'manifest']);
+    expect(written.code, written.stderr).toBe(0);
+    expect(written.stdout).toMatch(/^document: rpm-package-manifest\nversion: 0\.2\.2\n/);
+    const file = join(project, 'packages.manifest.yaml');
+    await writeFile(file, written.stdout);
+    const lock = join(project, 'inputs.lock');
+    const whole = await readFile(lock, 'utf8');
+    await rm(lock);
+    const read = await weir(['-C', project, 'inputs', 'update', '--manifest', file]);
+    expect(read.code, read.stderr).toBe(0);
+    expect(await readFile(lock, 'utf8')).toBe(whole);
+    await writeFile(
+      file,
+      written.stdout.replace(/(name: bash\n(?: .*\n){2} *checksum: sha256:)[0-9a-f]{64}/, `$1${'0'.repeat(64)}`),
+    );
+    const refused = await weir(['-C', project, 'inputs', 'update', '--manifest', file]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/bash-\S+: repository base has other bytes/);
+    expect(await readFile(lock, 'utf8')).toBe(whole);
+    served.clear();
+  });
+
+  test('update goes on after kill -9 at any time', async () => {
+    served.set('/published/', join(shared.out, 'repo/4.0/latest'));
+    const lock = join(project, 'inputs.lock');
+    const whole = await readFile(lock, 'utf8');
+    for (const delay of [100, 300, 500, 700, 900, 1100]) {
+      await rm(lock, { force: true });
+      const child = startWeir(['-C', project, 'inputs', 'update'], {});
+      const timer = setTimeout(() => child.kill('SIGKILL'), delay);
+      await exitOf(child);
+      clearTimeout(timer);
+      const left = await readFile(lock, 'utf8').catch(() => '');
+      expect(left === '' || left.includes('version = 1')).toBe(true);
+    }
+    const updated = await weir(['-C', project, 'inputs', 'update']);
+    expect(updated.code, updated.stderr).toBe(0);
+    const verified = await weir(['-C', project, 'inputs', 'verify']);
+    expect(verified.code, verified.stdout).toBe(0);
+    await writeFile(lock, whole);
+    served.clear();
   });
 
   test('the lock is listed, and verify tells what is missing', async () => {
