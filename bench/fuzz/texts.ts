@@ -7,7 +7,14 @@ import { parseChallenges } from '../../src/registry/challenges.ts';
 import { parseReference } from '../../src/registry/reference.ts';
 import { checkedManifest, errorTextOf, fieldsOf, webAddress } from '../../src/registry/registry-answers.ts';
 import { imageRecordSchema, recordProblem, releaseRecordSchema, shaped } from '../../src/release/record-schema.ts';
+import { parseRequirement } from '../../src/rpm/requirement.ts';
 import { constraintEvr, parseRelations, parseStanzas, rpmVersion } from '../../src/seed/control.ts';
+import { alternativesIn } from '../../src/seed/lazy/alternatives.ts';
+import { parseAsked, printAsked } from '../../src/seed/lazy/asked-lock.ts';
+import { ContentsIndex, ContentsReader } from '../../src/seed/lazy/contents.ts';
+import { PackagesReader } from '../../src/seed/lazy/debian-index.ts';
+import { debianNames } from '../../src/seed/lazy/fedora-names.ts';
+import { leavesOf } from '../../src/seed/lazy/obtain.ts';
 import { licenseExpression } from '../../src/seed/license.ts';
 import { type GitObject, parseCommit, parseTree } from '../../src/sources/git-objects.ts';
 import { lfsPointer } from '../../src/sources/lfs.ts';
@@ -196,6 +203,46 @@ const lock: Target = {
   },
 };
 
+/** What a lazy seed reads: its lock, Debian's lists, requirements of specs, maintainer scripts. */
+const lazySeed: Target = {
+  name: 'lazy-seed',
+  samples: async () => [
+    Buffer.from(
+      `version = 1\n[s]\nseed = "x"\nanswers = ["a >= 1: b (alias)"]\nclosures = ["b: b"]\npackages = ["b 1 all 1 ${'a'.repeat(64)} b.deb"]\n`,
+    ),
+    Buffer.from(
+      `Package: libb-dev\nVersion: 1:2-3\nArchitecture: all\nSize: 1\nSHA256: ${'a'.repeat(64)}\nFilename: b\nProvides: c (= 1), d\n\n`,
+    ),
+    Buffer.from('usr/lib/x86_64-linux-gnu/pkgconfig/b.pc  libdevel/libb-dev,x/c\nusr/bin/x y  a/b\n'),
+    Buffer.from('(pkgconfig(b) >= 1:2-3 with b-devel < 4~) \n((a and b) if c else d)\n'),
+    Buffer.from('update-alternatives --install /usr/bin/a a \\\n /usr/bin/b 20 --slave /usr/bin/c c /usr/bin/d\n'),
+  ],
+  read: (input) => {
+    const text = input.toString('latin1');
+    const packages = new PackagesReader();
+    packages.add(text.slice(0, text.length >> 1));
+    packages.add(text.slice(text.length >> 1));
+    const index = packages.done();
+    const contents = new ContentsReader('x86_64-linux-gnu');
+    contents.add(text);
+    const lines = contents.text();
+    const known = new ContentsIndex(lines);
+    for (const line of lines.split('\n').slice(0, -1)) {
+      if (known.owners(line.split('\t')[0]!).length === 0) throw new Error('the index loses a line');
+    }
+    alternativesIn(text);
+    for (const line of text.split('\n').slice(0, 100)) {
+      const requirement = parseRequirement(line);
+      for (const { name } of requirement === undefined ? [] : leavesOf(requirement)) debianNames(name, index);
+    }
+    try {
+      printAsked(parseAsked(text, 'seed-asked.lock'));
+    } catch (error) {
+      if (!(error instanceof WeirError)) throw error;
+    }
+  },
+};
+
 const file = { path: 'a/b.raw', size: 5, sha256: 'a'.repeat(64) };
 const image = {
   ...{ name: 'demo', kind: 'disk', inputs: 'x', installedSize: 5, files: [file], details: { a: 1 } },
@@ -276,4 +323,4 @@ const registry: Target = {
   },
 };
 
-export const textTargets: readonly Target[] = [spec, scriptlet, git, control, toml, lock, records, registry];
+export const textTargets: readonly Target[] = [spec, scriptlet, git, control, toml, lock, lazySeed, records, registry];
