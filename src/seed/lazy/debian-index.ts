@@ -23,15 +23,21 @@ export interface VirtualProvider {
   readonly version?: string;
 }
 
-/** The packages of a suite, and who provides which virtual name. */
+/**
+ * The packages of a suite, and who provides which virtual name. Entries stay text until they are asked for: a suite has 70,000, a
+ * build asks for hundreds.
+ */
 export class DebianIndex {
-  readonly packages: ReadonlyMap<string, DebianPackage>;
+  readonly #entries: ReadonlyMap<string, string>;
+  readonly #parsed = new Map<string, DebianPackage | undefined>();
   readonly #virtual = new Map<string, VirtualProvider[]>();
   #names: readonly string[] | undefined;
 
-  constructor(packages: Iterable<DebianPackage>) {
-    this.packages = new Map([...packages].map((pkg) => [pkg.name, pkg]));
-    for (const { name, provides } of this.packages.values()) {
+  /** @param entries of a Packages list, by package name */
+  constructor(entries: ReadonlyMap<string, string>) {
+    this.#entries = entries;
+    for (const [name, entry] of entries) {
+      const provides = field(entry, 'Provides');
       if (provides === '') continue;
       for (const [relation] of parseRelations(provides)) this.#addVirtual(name, relation!);
     }
@@ -43,8 +49,13 @@ export class DebianIndex {
     this.#virtual.set(name, list);
   }
 
+  /** The package of this name; undefined if there is none, or its entry lacks what a download needs. */
   get(name: string): DebianPackage | undefined {
-    return this.packages.get(name);
+    if (this.#parsed.has(name)) return this.#parsed.get(name);
+    const entry = this.#entries.get(name);
+    const parsed = entry === undefined ? undefined : packageOf(entry);
+    if (entry !== undefined) this.#parsed.set(name, parsed);
+    return parsed;
   }
 
   /** Packages that provide a virtual name. */
@@ -54,7 +65,7 @@ export class DebianIndex {
 
   /** Names of packages with this start, of which the rest matches; sorted. */
   matching(start: string, rest: RegExp): string[] {
-    this.#names ??= [...this.packages.keys()].sort(compareText);
+    this.#names ??= [...this.#entries.keys()].sort(compareText);
     const names = this.#names;
     let [low, high] = [0, names.length];
     while (low < high) {
@@ -75,7 +86,7 @@ export class DebianIndex {
  * there is one for each version and mirrors list the newest last.
  */
 export class PackagesReader {
-  readonly #packages: DebianPackage[] = [];
+  readonly #entries = new Map<string, string>();
   #rest = '';
 
   /** @param lines whole lines */
@@ -92,22 +103,32 @@ export class PackagesReader {
   done(): DebianIndex {
     if (this.#rest.trim() !== '') this.#take(this.#rest.trimEnd());
     this.#rest = '';
-    return new DebianIndex(this.#packages);
+    return new DebianIndex(this.#entries);
   }
 
-  #take(stanza: string): void {
-    const field = (name: string): string => {
-      const at = stanza.startsWith(`${name}: `) ? 0 : stanza.indexOf(`\n${name}: `) + 1;
-      if (at === 0 && !stanza.startsWith(`${name}: `)) return '';
-      const end = stanza.indexOf('\n', at);
-      return stanza.slice(at + name.length + 2, end < 0 ? undefined : end).trim();
-    };
-    const name = field('Package');
-    const [version, sha256, path] = [field('Version'), field('SHA256'), field('Filename')];
-    if (name === '' || version === '' || !/^[0-9a-f]{64}$/.test(sha256) || path === '') return;
-    this.#packages.push({
-      ...{ name, version, sha256, path, size: Number(field('Size')), arch: field('Architecture') },
-      ...{ preDepends: field('Pre-Depends'), depends: field('Depends'), provides: field('Provides') },
-    });
+  #take(entry: string): void {
+    const name = field(entry, 'Package');
+    if (name !== '') this.#entries.set(name, entry);
   }
+}
+
+/** A field of one line; empty if absent. */
+function field(entry: string, name: string): string {
+  const start = `${name}: `;
+  const at = entry.startsWith(start) ? 0 : entry.indexOf(`\n${start}`) + 1;
+  if (at === 0 && !entry.startsWith(start)) return '';
+  const end = entry.indexOf('\n', at);
+  return entry.slice(at + start.length, end < 0 ? undefined : end).trim();
+}
+
+function packageOf(entry: string): DebianPackage | undefined {
+  const [name, version, sha256, path] = ['Package', 'Version', 'SHA256', 'Filename'].map((each) => field(entry, each));
+  if (version === '' || path === '' || !/^[0-9a-f]{64}$/.test(sha256!)) return undefined;
+  return {
+    ...{ name: name!, version: version!, sha256: sha256!, path: path! },
+    ...{ size: Number(field(entry, 'Size')), arch: field(entry, 'Architecture') },
+    preDepends: field(entry, 'Pre-Depends'),
+    depends: field(entry, 'Depends'),
+    provides: field(entry, 'Provides'),
+  };
 }
