@@ -75,7 +75,7 @@ export class Group {
         const node = this.#enter(name, facts.get(name)!);
         if (node !== undefined) fresh.push(node);
       }
-      await this.#growFor(fresh);
+      await this.#growFor(fresh.flatMap(({ facts }) => facts.buildRequires));
       const more = new Set<string>();
       for (const node of fresh) {
         for (const maker of await this.#link(node, node.facts.buildRequires, false)) {
@@ -89,12 +89,11 @@ export class Group {
     this.#early = reachable(this.#waits, expensive);
   }
 
-  /** Asks the inputs, in one go, for all that these need and no component makes. */
-  async #growFor(nodes: readonly Node[]): Promise<void> {
+  /** Asks the inputs, in one go, for what no component makes. */
+  async #growFor(needs: readonly string[]): Promise<void> {
     if (this.#run.steps.grow === undefined) return;
-    const needs = new Set(nodes.flatMap(({ facts }) => facts.buildRequires));
     const open: string[] = [];
-    for (const need of needs) {
+    for (const need of new Set(needs)) {
       if ((await this.#run.makersOf(need, false, this.#settings.builds)).length === 0) open.push(need);
     }
     await this.#run.grow(open);
@@ -289,7 +288,7 @@ export class Group {
     node.generated.push(...asked);
     if (asked.length > 0 && ++node.rounds <= mostRounds) {
       await this.#wait(node, asked, false);
-      await this.#run.grow(asked);
+      await this.#growFor(asked);
       return;
     }
     const what =

@@ -30,6 +30,8 @@ interface World {
   readonly inputs?: readonly string[];
   /** What the inputs have, but too old for what the components need. */
   readonly old?: readonly string[];
+  /** What the inputs can have on request. */
+  readonly onRequest?: readonly string[];
   readonly buildRoot?: readonly string[];
   readonly replacesInputs?: boolean;
   readonly jobs?: number;
@@ -47,6 +49,7 @@ async function schedule(world: World) {
     components,
     inputs = [],
     old = [],
+    onRequest,
     buildRoot = [],
     replacesInputs = true,
     jobs = 2,
@@ -55,13 +58,19 @@ async function schedule(world: World) {
   const queries: { names: readonly string[]; root: readonly string[]; visible: string[] }[] = [];
   const builds: { name: string; root: readonly string[]; visible: string[] }[] = [];
   const notes: string[] = [];
+  const requests: { needs: readonly string[]; for?: string }[] = [];
+  const granted = new Set<string>();
   const named = (visible: readonly Built[]): string[] => visible.map((each) => each.component);
   const packagesOf = (name: string): readonly string[] => components[name]!.packages ?? [name];
   const rounds = new Map<string, number>();
   let running = 0;
   let most = 0;
   const resolve = (root: readonly string[], visible: readonly Built[]): void => {
-    const offered = new Set([...inputs, ...visible.flatMap((each) => each.packages.map((pkg) => pkg.name))]);
+    const offered = new Set([
+      ...inputs,
+      ...granted,
+      ...visible.flatMap((each) => each.packages.map((pkg) => pkg.name)),
+    ]);
     const unmet = root.filter((need) => !offered.has(need.split(' ')[0]!));
     for (const { component, packages } of visible) {
       if (!packages.some((pkg) => root.includes(pkg.name))) continue;
@@ -71,7 +80,18 @@ async function schedule(world: World) {
   };
   const steps: BuildSteps = {
     buildRoot,
-    inInputs: (name) => [...inputs, ...old].includes(name),
+    inInputs: (name) => [...inputs, ...old, ...granted].includes(name),
+    ...(onRequest === undefined
+      ? {}
+      : {
+          grow: async (needs: readonly string[], name?: string) => {
+            requests.push({ needs, ...(name === undefined ? {} : { for: name }) });
+            const fresh = needs.filter((need) => onRequest.includes(need) && !granted.has(need));
+            for (const need of fresh) granted.add(need);
+            const missing = needs.filter((need) => ![...inputs, ...granted].includes(need));
+            return { again: fresh.length > 0, lookedUp: missing.map((need) => `${need}: nobody has it`) };
+          },
+        }),
     replacesInputs,
     makersOf: async (name) => Object.keys(components).filter((each) => packagesOf(each).includes(name)),
     namesOf: packagesOf,
@@ -121,11 +141,64 @@ async function schedule(world: World) {
   const result: Schedule = await buildInOrder(selected, steps, { jobs, keepGoing, report });
   const states = Object.fromEntries([...result.outcomes].map(([name, { state }]) => [name, state]));
   const whys = Object.fromEntries([...result.outcomes].map(([name, each]) => [name, resultOf(name, each).why]));
-  return { ...result, states, whys, queries, builds, order: builds.map(({ name }) => name), notes, most };
+  return { ...result, states, whys, queries, builds, requests, order: builds.map(({ name }) => name), notes, most };
 }
 
 const classOf = (outcome: Outcome | undefined): string | undefined =>
   outcome?.state === 'failed' || outcome?.state === 'expected' ? outcome.class : undefined;
+
+describe('inputs that have more on request', () => {
+  test('are asked once for all that the specs need and no component makes', async () => {
+    const { requests, states } = await schedule({
+      components: { app: { needs: ['gcc', 'lib', 'git'] }, lib: { needs: ['git', 'cmake'] } },
+      inputs: ['gcc'],
+      onRequest: ['git', 'cmake'],
+    });
+    expect(requests).toEqual([{ needs: ['gcc', 'git', 'cmake'] }]);
+    expect(states).toEqual({ app: 'built', lib: 'built' });
+  });
+
+  test('are asked for the build root, and for what packages of a root need', async () => {
+    const { requests, states, builds } = await schedule({
+      components: { app: { needs: ['lib'] }, lib: { requires: ['libz'] } },
+      onRequest: ['make', 'libz'],
+      buildRoot: ['make'],
+    });
+    expect(requests).toEqual([
+      { needs: ['make'], for: '' },
+      { needs: ['libz'], for: 'app' },
+    ]);
+    expect(states).toEqual({ app: 'built', lib: 'built' });
+    expect(builds.map(({ root }) => root)).toEqual([['make'], ['lib', 'make']]);
+  });
+
+  test('are asked for what %generate_buildrequires prints', async () => {
+    const { requests, states } = await schedule({
+      components: { app: { generates: [['lib', 'setuptools']] }, lib: {} },
+      onRequest: ['setuptools', 'lib'],
+    });
+    expect(requests).toEqual([{ needs: ['setuptools'] }]);
+    expect(states).toEqual({ app: 'built', lib: 'built' });
+  });
+
+  test('come before components that are not selected where their packages are preferred, and after them elsewhere', async () => {
+    const world: World = {
+      components: { app: { needs: ['lib'] }, lib: {} },
+      selected: ['app'],
+      onRequest: ['lib'],
+    };
+    expect((await schedule({ ...world, replacesInputs: false })).states).toEqual({ app: 'built' });
+    expect((await schedule({ ...world, replacesInputs: true })).states).toEqual({ app: 'built', lib: 'built' });
+  });
+
+  test('what nobody has fails, with what was looked up', async () => {
+    const { outcomes, requests } = await schedule({ components: { app: { needs: ['nope'] } }, onRequest: [] });
+    expect(classOf(outcomes.get('app'))).toBe('buildrequires');
+    const outcome = outcomes.get('app')!;
+    expect(outcome.state === 'failed' && outcome.error.details).toEqual(['nope: nobody has it']);
+    expect(requests).toEqual([{ needs: ['nope'] }, { needs: ['nope'], for: 'app' }]);
+  });
+});
 
 describe('the order', () => {
   test('the distribution’s macros come first, and specs are read with them', async () => {
