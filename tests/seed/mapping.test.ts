@@ -76,6 +76,13 @@ describe('dependencies in the seed’s TOML', () => {
 });
 
 describe('the seed itself', () => {
+  it('has the versions of Perl and of the macros that specs ask for', () => {
+    const { packages } = loadMapping(join(installRoot, 'seed'));
+    expect(packages.get('perl-libs')!.provides).toContain('perl(:VERSION) = @');
+    expect(Number(packages.get('redhat-rpm-config')!.version)).toBeGreaterThanOrEqual(266);
+    expect(packages.get('redhat-rpm-config')!['requires-add']).toContain('forge-srpm-macros');
+  });
+
   it('loads, and names Debian packages as Fedora does', () => {
     const mapping = loadMapping(join(installRoot, 'seed'));
     const { rpmName, rank } = makeNaming(mapping);
