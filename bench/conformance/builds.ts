@@ -65,13 +65,22 @@ async function weirBuild(site: BuildSite, names: readonly string[]): Promise<Ans
   return JSON.parse(text) as Answer;
 }
 
-/** Removes the results of all builds, so that they run again; sources, seed and buildroots are kept. @returns how many */
-export async function forgetBuilds(cache: string): Promise<number> {
+/**
+ * Removes the results of the builds of these components, and of every `%generate_buildrequires`, so that they run again; sources,
+ * seed and buildroots are kept. @returns how many
+ */
+export async function forgetBuilds(cache: string, names: readonly string[]): Promise<number> {
   const folder = join(cache, 'weir', 'actions');
+  const forgotten = new Set(names);
   let count = 0;
   for (const name of await readdir(folder, { recursive: true })) {
     if (!name.endsWith('.json')) continue;
-    if (!(await readFile(join(folder, name), 'utf8')).startsWith('{"kind":"rpmbuild"')) continue;
+    const text = await readFile(join(folder, name), 'utf8');
+    if (!text.startsWith('{"kind":"rpmbuild"')) continue;
+    const { value } = JSON.parse(text) as { readonly value: unknown };
+    const packages = Array.isArray(value) ? (value as { readonly name: string; readonly isSource: boolean }[]) : [];
+    const source = packages.find(({ isSource }) => isSource)?.name;
+    if (source !== undefined && !forgotten.has(source)) continue;
     await rm(join(folder, name));
     count++;
   }

@@ -16,14 +16,6 @@ export interface Candidate {
   readonly cost: number;
 }
 
-/** Components whose tarballs are known to have Fedora's bytes in Debian. */
-const firstOnes = new Set(
-  (
-    'bzip2 file findutils man-db tmux flex iptables parted jansson jo xxhash irqbalance kexec-tools iw keyutils jose tini hiredis ' +
-    'plocate vsftpd watchdog sed grep diffutils patch python-tomli-w python-tabulate python-distro'
-  ).split(' '),
-);
-
 const signatureName = /\.(?:asc|sig|sign|minisig)$/;
 
 /** All candidates of a checkout, the cheapest first. */
@@ -43,17 +35,23 @@ export async function findCandidates(checkout: Checkout, debian: Pick<Debian, 'f
   const candidates = maybe.flatMap(({ name, files, signatures, bytes }, index) => {
     const spec = specs[index]?.bytes.toString();
     if (spec === undefined || (files.length === 0 && !(name in macroPackages))) return [];
-    return [{ name, files, signatures, cost: costOf(name, spec, bytes) }];
+    return [{ name, files, signatures, cost: costOf(name, spec, files, bytes) }];
   });
   return candidates.sort((a, b) => a.cost - b.cost || (a.name < b.name ? -1 : 1));
 }
 
-/** A guess: a larger tarball, compiled code and more build requirements take longer. */
-function costOf(name: string, spec: string, bytes: number): number {
+/**
+ * A guess: a larger tarball, compiled code and more build requirements take longer. Crates come last: what builds them,
+ * rust-packaging, has a tarball that Debian lacks.
+ */
+function costOf(name: string, spec: string, files: readonly LookasideFile[], bytes: number): number {
   if (name in macroPackages) return 0;
   const compiled = /^BuildArch:\s*noarch/m.test(spec) ? 0 : 3;
   const requires = (spec.match(/^BuildRequires:/gm) ?? []).length;
-  return 1 + (firstOnes.has(name) ? 0 : 10) + compiled + bytes / (1 << 20) + requires / 10;
+  const isCrate = files.some(({ filename }) => filename.endsWith('.crate'));
+  // Debian's Perl tarballs are upstream's; of Python's, most come from another place than the sdist.
+  const otherBytes = name.startsWith('perl-') ? 0 : 2;
+  return 1 + compiled + otherBytes + bytes / (1 << 20) + requires / 40 + (isCrate ? 100 : 0);
 }
 
 /** The candidates in another order, the same for the same seed. The macros stay first. */

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileDigest } from '../../src/base/digest.ts';
 import type { LookasideFile } from '../../src/sources/listing.ts';
@@ -51,7 +51,8 @@ export async function openLookaside({ dir, debian, mostBytes }: LookasideOptions
       if (same === false) lack = 'other-bytes';
     }
     lacking[file.hash] = lack;
-    await writeFile(known, `${JSON.stringify(lacking, null, 1)}\n`);
+    // Synchronously, because several files are looked for at the same time.
+    writeFileSync(known, `${JSON.stringify(lacking, null, 1)}\n`);
     return lack;
   };
   return { dir: folder, template: 'lookaside/$hash/$filename', obtain };
