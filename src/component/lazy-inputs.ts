@@ -42,8 +42,10 @@ export function openLazyInputs({ seed }: Pick<Inputs, 'seed'>): LazyInputs {
       const fresh = found.filter((each) => !before.has(each));
       const useless = found.filter((each) => before.has(each));
       for (const each of fresh) before.add(each);
-      lookedUp.push(...useless.map((each) => `${each}: what Debian has for it does not provide it`));
-      return { again: fresh.length > 0, lookedUp };
+      const provided = await lazy.provide(useless);
+      const open = useless.filter((each) => !provided.includes(each));
+      lookedUp.push(...open.map((each) => `${each}: what Debian has for it does not provide it`));
+      return { again: fresh.length + provided.length > 0, lookedUp };
     },
     sources: async (root, built, name) => {
       const own = [...root, ...extraOf(''), ...(name === undefined ? [] : extraOf(name))];

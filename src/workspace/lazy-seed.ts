@@ -44,6 +44,12 @@ export interface LazySeed {
    * @returns for each requirement that cannot be met, what was looked up
    */
   readonly grow: (requirements: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /**
+   * Makes RPMs that provide these names, where the converted packages turn out not to: a `.pc` file that is a symlink, for example.
+   * Only names without a version: what a file says of its version is not known.
+   * @returns those that are provided now
+   */
+  readonly provide: (requirements: readonly string[]) => Promise<readonly string[]>;
   /** A repository with what these requirements take of it; undefined if that is nothing. Downloads and converts what is missing. */
   readonly sourceFor: (requirements: readonly string[]) => Promise<ListedSource | undefined>;
   /** A repository with all that was made in this run, and with what these requirements take; undefined if that is nothing. */
@@ -139,6 +145,23 @@ export function openLazySeed(options: LazySeedOptions): LazySeed {
     });
   return {
     sourceFor,
+    provide: (requirements) =>
+      locked(async () => {
+        const now = await known();
+        const answers = new Map(now.answers);
+        const fresh: string[] = [];
+        for (const text of requirements) {
+          const answer = answers.get(text);
+          if (answer === undefined || answer.alias || /[\s/]/.test(text)) continue;
+          answers.set(text, { ...answer, alias: true });
+          fresh.push(text);
+        }
+        if (fresh.length > 0) {
+          asked = { ...now, answers };
+          await writeAsked(lock, set, asked);
+        }
+        return fresh;
+      }),
     allWith: async (requirements) => {
       await sourceFor(requirements);
       if (packages.size === 0) return undefined;

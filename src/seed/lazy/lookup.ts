@@ -127,8 +127,9 @@ function generatedName(name: string): string | undefined {
 }
 
 async function byFile(context: LookupContext, key: string, wanted: Wanted): Promise<Lookup> {
-  // A package of the fixed seed has what the converter makes of its files; what is missing there, its rule leaves out.
-  const isMade = key === wanted.name && !/^(?:cmake|rubygem|golang)\(/.test(key);
+  // A package of the fixed seed has what the converter makes of its files; what is missing there, its rule leaves out. Of `.pc`
+  // files that are symlinks nothing is made.
+  const isMade = key === wanted.name && !/^(?:cmake|rubygem|golang|pkgconfig)\(/.test(key);
   const owner = await bestOwner(context, key, wanted, isMade ? context.base : undefined);
   if (owner !== undefined) return { debs: [owner], alias: await needsAlias(context, owner, key, wanted.name) };
   const all = await ownersOf(context, key);

@@ -54,6 +54,7 @@ usr/bin/xmllint                                   text/libxml2-utils
 bin/git                                           vcs/git
 usr/games/never                                   games/git
 usr/lib/x86_64-linux-gnu/pkgconfig/foo.pc         libdevel/libfoo-dev
+usr/share/pkgconfig/in-seed.pc                    devel/gettext
 usr/lib/aarch64-linux-gnu/pkgconfig/arm.pc        libdevel/libfoo-dev
 usr/lib/x86_64-linux-gnu/pkgconfig/libcurl.pc     libdevel/libcurl4-gnutls-dev,libdevel/libcurl4-openssl-dev
 usr/share/perl5/Test/Deep.pm                      perl/libtest-deep-perl

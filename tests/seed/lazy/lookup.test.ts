@@ -41,6 +41,7 @@ describe('lookUp', () => {
     ['pkgconfig(libcurl)', 'libcurl4-openssl-dev (alias)'],
     // files
     ['pkgconfig(foo) >= 1', 'libfoo-dev'],
+    ['pkgconfig(in-seed)', 'gettext (alias)'],
     ['perl(Test::Deep)', 'libtest-deep-perl'],
     ['python3dist(attrs) >= 26', 'python3-attr'],
     ['python3.14dist(attrs)', 'python3-attr'],
