@@ -25,7 +25,7 @@ export function debianNames(fedora: string, index: DebianIndex): string[] {
     if (part === 'libs') guesses.push(...libraryNames(stem!, index));
   }
   if (plain.endsWith('-fonts')) guesses.push(`fonts-${plain.slice(0, -6)}`);
-  if (development === undefined) guesses.push(...libraryNames(plain, index));
+  if (plain.startsWith('lib') && development === undefined) guesses.push(...libraryNames(plain, index));
   return [...new Set(guesses)].filter(exists);
 }
 
@@ -84,7 +84,7 @@ function developmentNames(stem: string, index: DebianIndex): string[] {
 }
 
 /** A library's own package carries its soname's version: `libfoo1`, `libfoo2t64`. */
-function libraryNames(stem: string, index: DebianIndex): string[] {
+export function libraryNames(stem: string, index: DebianIndex): string[] {
   const bare = stem.replace(/^lib/, '');
   return index.matching(`lib${bare}`, /^-?[0-9][0-9.-]*(?:t64)?$/).sort(newestFirst);
 }

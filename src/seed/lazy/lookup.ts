@@ -5,7 +5,7 @@ import { compileGlob } from '../glob.ts';
 import type { Mapping, Naming } from '../mapping.ts';
 import type { ContentsIndex, Owner } from './contents.ts';
 import type { DebianIndex } from './debian-index.ts';
-import { crateNames, debianNames } from './fedora-names.ts';
+import { crateNames, debianNames, libraryNames } from './fedora-names.ts';
 import type { Wanted } from './obtain.ts';
 
 /** Where capabilities are looked up. */
@@ -68,6 +68,8 @@ async function byName(context: LookupContext, wanted: Wanted): Promise<Lookup> {
     const owner = await bestOwner(context, key, { name: key, flags: '' });
     if (owner !== undefined && fits(context, owner, wanted)) return { debs: [owner], alias: true };
   }
+  const library = /-(?:devel|static)$/.test(plain) ? undefined : libraryNames(plain, index)[0];
+  if (library !== undefined && fits(context, library, wanted)) return { debs: [library], alias: true };
   const known = base.has(plain) || mapping.packages.has(plain) ? ' (a name of the seed itself)' : '';
   return { tried: `no package of Debian has this name, or the one that its rules give it${known}` };
 }

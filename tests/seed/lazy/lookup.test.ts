@@ -32,6 +32,8 @@ describe('lookUp', () => {
     ['perl-Test-Deep', 'libtest-deep-perl (alias)'],
     ['python3-attrs', 'python3-attr (alias)'],
     ['xmllint', 'libxml2-utils (alias)'],
+    ['libfoo', 'libfoo1 (alias)'],
+    ['foo', 'libfoo1 (alias)'],
     ['crate(foo_bar) >= 2', 'librust-foo-bar-dev (alias)'],
     ['(crate(foo_bar/std) >= 2.0.0 with crate(foo_bar/std) < 3.0.0~)', 'librust-foo-bar-dev (alias)'],
     ['(crate(foo_bar/default) >= 0.3 with crate(foo_bar/default) < 0.4.0~)', 'librust-foo-bar-0.3-dev (alias)'],
