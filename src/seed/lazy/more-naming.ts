@@ -33,8 +33,9 @@ export function makeMoreNaming(mapping: Mapping, { rpms: fixed, debs }: FixedNam
       const rule = rules.get(debian);
       if (rule !== undefined) return rule.name;
       const renamed = renaming.rpmName(debian)!;
-      // A rule of another package may have taken the name.
-      return fixed.has(renamed) || mapping.packages.has(renamed) ? `debian-${debian}` : renamed;
+      // A rule of another package may have taken the name, or `names.toml` may give it to more than this package.
+      if (fixed.has(renamed) || mapping.packages.has(renamed)) return `debian-${debian}`;
+      return mapping.names.has(renamed) && `${mapping.names.get(renamed)}` !== debian ? debian : renamed;
     },
     rank: (debian) => Math.max(0, rules.get(debian)?.from.indexOf(debian) ?? 0),
     membersOf: (debian) => rules.get(debian)?.from ?? [],

@@ -62,6 +62,7 @@ export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions):
   const rules = new Map([...mapping.packages].map(([name, rule]) => [name, forArch(rule, arch)]));
   const common = commonFolders(rules);
   const python = pythonOf(fixed.plan);
+  const reserved = reservedPaths(fixed.plan);
   const all = { groups: fixedGroups(fixed), members };
   const drafts = [...groups].sort(byKey).map(([name, group]) => {
     const { plan, debs: files } = draft(
@@ -73,7 +74,7 @@ export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions):
       all,
       common,
     );
-    return { plan: { ...plan, python }, debs: files };
+    return { plan: { ...plan, python, defaultRemove: [...plan.defaultRemove, ...reserved] }, debs: files };
   });
   const provided = providers(fixed.plan.packages.map(({ plan }) => plan));
   const more = providers(drafts.map(({ plan }) => plan));
@@ -91,6 +92,15 @@ export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions):
   }
   packages.sort((a, b) => compareText(a.plan.name, b.plan.name));
   return { packages, demotions, ignored: [] };
+}
+
+/** Files and links that rules of the fixed seed add: another package's files there would be a conflict. */
+function reservedPaths({ packages }: SeedPlan): string[] {
+  const all = packages.flatMap(({ plan: { rule } }) => [
+    ...(rule.add ?? []).filter((add) => add.directory !== true).map(({ path }) => path),
+    ...Object.keys(rule.links ?? {}),
+  ]);
+  return [...new Set(all)].sort(compareText);
 }
 
 /** Python's version of the fixed seed, such as `3.14`. */

@@ -15,11 +15,14 @@ const mapping: Mapping = {
   packages: new Map([
     ['filesystem', { version: '1', release: '1' }],
     ['glibc', { from: ['libc6', 'libc-bin'] }],
-    ['gcc', { from: ['gcc-[0-9]*', 'gcc'] }],
+    ['gcc', { from: ['gcc-[0-9]*', 'gcc'], links: { '/usr/bin/cc': 'gcc' } }],
     ['tool', { from: ['tool', 'tool-data'], provides: ['tool-macros = @'], links: { '/usr/bin/t': 'tool' } }],
   ]),
   roots: new Map(),
-  names: new Map(),
+  names: new Map([
+    ['libz-devel', ['libz-dev', 'libz-tools']],
+    ['liby-devel', ['liby-dev']],
+  ]),
 };
 
 function deb(name: string, fields: Readonly<Record<string, string>> = {}, version = '1.0-1', arch = 'amd64'): SeedDeb {
@@ -44,6 +47,17 @@ describe('planMore', () => {
     expect([...made.keys()]).toEqual(['gcc-15', 'libx-devel', 'tool']);
     expect(made.get('tool')).toMatchObject({ evr: { version: '1.0', release: '1' } });
     expect(made.get('tool')!.dependencies.provides.map(written)).toEqual(['tool-data = 9-1', 'tool-macros = 1.0-1']);
+  });
+
+  test('a name that the table gives to several packages is none of one alone', () => {
+    const aliases = [{ capability: 'libz-devel', debs: ['libz-dev', 'libz-tools'] }];
+    const made = plan([deb('libz-dev'), deb('libz-tools'), deb('liby-dev')], { aliases });
+    expect([...made.keys()]).toEqual(['liby-devel', 'libz-dev', 'libz-devel', 'libz-tools']);
+    expect(requires(made, 'libz-devel')).toEqual(['libz-dev', 'libz-tools']);
+  });
+
+  test('a path that a rule of the fixed seed adds stays its own', () => {
+    expect(plan([deb('app')]).get('app')!.defaultRemove).toEqual(['/usr/bin/cc']);
   });
 
   test("dependencies on the fixed seed have its names, others Debian's; ignored ones are dropped", () => {
