@@ -84,7 +84,7 @@ export class Group {
       }
       next = run.stopped ? [] : [...more];
     }
-    this.#untangle();
+    await this.#untangle();
     const expensive = [...this.#nodes.keys()].filter((name) => run.steps.hints(name).expensive);
     this.#early = reachable(this.#waits, expensive);
   }
@@ -138,10 +138,13 @@ export class Group {
    * Takes apart components that wait for each other: where the inputs have what one needs of another, it is built with that.
    * Cycles that are left fail, each with the shortest one named.
    */
-  #untangle(): void {
+  async #untangle(): Promise<void> {
     const { report, outcomes } = this.#run;
     const pending = (): Map<string, Set<string>> => new Map([...this.#waits].filter(([name]) => !outcomes.has(name)));
-    for (const group of tangles(pending())) {
+    const groups = tangles(pending());
+    // Inputs that have more on request were not asked for what components make.
+    await this.#run.grow(groups.flatMap((group) => this.#needsWithin(group)));
+    for (const group of groups) {
       const members = new Set(group);
       const cycle = shortestCycle(this.#waits, group);
       let cut = 0;
@@ -163,11 +166,19 @@ export class Group {
     for (const group of tangles(left)) this.#failCycle(shortestCycle(left, group)!, group);
   }
 
+  /** What members of a cycle need of each other and the inputs may have. */
+  #needsWithin(group: readonly string[]): string[] {
+    const edges = group.flatMap((name) => group.map((other) => `${name} ${other}`));
+    const needs = edges.flatMap((edge) => (this.#firm.has(edge) ? [] : [...(this.#because.get(edge) ?? [])]));
+    return [...new Set(needs)];
+  }
+
   /** Whether the inputs seem to have all that one needs of another. If they do not, the resolution of its root says so. */
   #mayBeInInputs(name: string, other: string): boolean {
     const { inInputs } = this.#run.steps;
-    const needed = [...this.#because.get(`${name} ${other}`)!].flatMap(requiredNames);
-    return needed.every((each) => inInputs(each) || likelyPackages(each).some(inInputs));
+    const has = (each: string): boolean => inInputs(each) || likelyPackages(each).some(inInputs);
+    const needs = [...this.#because.get(`${name} ${other}`)!];
+    return needs.every((need) => inInputs(need) || requiredNames(need).every(has));
   }
 
   #failCycle(cycle: readonly string[], members: readonly string[]): void {

@@ -191,6 +191,17 @@ describe('inputs that have more on request', () => {
     expect((await schedule({ ...world, replacesInputs: true })).states).toEqual({ app: 'built', lib: 'built' });
   });
 
+  test('are asked for what components in a cycle need of each other', async () => {
+    const components = { a: { needs: ['b', 'gcc'] }, b: { needs: ['a'] } };
+    const { requests, states, builds } = await schedule({ components, onRequest: ['gcc', 'a', 'b'] });
+    expect(requests).toEqual([{ needs: ['gcc'] }, { needs: ['b', 'a'] }]);
+    expect(states).toEqual({ a: 'built', b: 'built' });
+    expect(builds.map(({ visible }) => visible)).toEqual([[], []]);
+    const { states: failed, whys } = await schedule({ components, onRequest: ['gcc'], keepGoing: true });
+    expect(failed).toEqual({ a: 'failed', b: 'failed' });
+    expect(whys.a).toBe('build dependency cycle: a → b → a');
+  });
+
   test('what nobody has fails, with what was looked up', async () => {
     const { outcomes, requests } = await schedule({ components: { app: { needs: ['nope'] } }, onRequest: [] });
     expect(classOf(outcomes.get('app'))).toBe('buildrequires');
