@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
+import { isOffline } from '../base/network.ts';
 import { stream } from '../base/process.ts';
 import { type Apt, aptRun, listsFresh, updateApt } from './apt.ts';
 
-/** Makes sure that apt has lists, not older than 6 hours unless there is no network. @throws WeirError those of `updateApt` */
+/** Makes sure that apt has lists, not older than 6 hours unless Weir is offline. @throws WeirError those of `updateApt` */
 export async function freshLists(apt: Apt): Promise<void> {
-  if (!(await listsFresh(apt, 6 * 3600))) await updateApt(apt);
+  if (!(await listsFresh(apt, isOffline() ? Number.POSITIVE_INFINITY : 6 * 3600))) await updateApt(apt);
 }
 
 /**
