@@ -11,10 +11,10 @@ export function sha256(data: string | Uint8Array): Digest {
 /** Digest of a file, streamed. @param algorithm a name that Node's crypto accepts: `sha256`, `sha512`, `md5` */
 export async function fileDigest(path: string, algorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
-  // One buffer for the whole file: a stream allocates one per chunk, and collecting those costs more than hashing.
-  const buffer = Buffer.allocUnsafeSlow(1 << 20);
   const handle = await open(path);
   try {
+    // One buffer for the whole file, and no larger: allocating costs more than hashing a small file.
+    const buffer = Buffer.allocUnsafeSlow(Math.min(1 << 20, Math.max(4096, (await handle.stat()).size)));
     for (;;) {
       const { bytesRead } = await handle.read(buffer);
       if (bytesRead === 0) return hash.digest('hex');

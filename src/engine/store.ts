@@ -406,10 +406,14 @@ function statNow(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
+/** Shared by all calls, which cannot overlap: for a small file, allocating it took as long as hashing. */
+let chunk: Buffer | undefined;
+
 function digestNow(path: string): Digest {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(1 << 20);
+  chunk ??= Buffer.allocUnsafeSlow(1 << 20);
+  const buffer = chunk;
   try {
     for (;;) {
       const count = readSync(fd, buffer);
