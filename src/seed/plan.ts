@@ -345,13 +345,18 @@ export function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'mis
   return holds ? 'yes' : 'version';
 }
 
+/** Whether only the files tell if a dependency is met: paths and sonames; or only dnf: rich ones that are more than alternatives. */
+export function isMetByFiles({ name }: Dependency): boolean {
+  return /^\/|^[^(].*\(/.test(name) || / (if|and|with|unless|without) /.test(name);
+}
+
 /** Drops alternatives that the set lacks, and demotes a dependency without any left. */
 function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): PackagePlan {
   const requires: Dependency[] = [];
   const demoted: Dependency[] = [];
   for (const dependency of plan.dependencies.requires) {
-    // Paths and sonames are unknown until the files are. They come from the mapping, which is tested with dnf.
-    if (/^\/|^[^(].*\(/.test(dependency.name) || / (if|and|with|unless|without) /.test(dependency.name)) {
+    // They come from the mapping, which is tested with dnf.
+    if (isMetByFiles(dependency)) {
       requires.push(dependency);
       continue;
     }

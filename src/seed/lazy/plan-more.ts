@@ -12,6 +12,7 @@ import {
   draft,
   forArch,
   fulfilled,
+  isMetByFiles,
   joined,
   type PackagePlan,
   providers,
@@ -156,7 +157,7 @@ function settle(
   const requires: Dependency[] = [];
   const demoted: Dependency[] = [];
   for (const dependency of plan.dependencies.requires) {
-    if (/^\/|^[^(].*\(/.test(dependency.name) || / (if|and|with|unless|without) /.test(dependency.name)) {
+    if (isMetByFiles(dependency)) {
       requires.push(dependency);
       continue;
     }
