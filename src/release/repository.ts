@@ -182,7 +182,8 @@ async function moreOfSeed(
   // An image that asks for what nothing has fails with its own error.
   const wanted = open.filter((name) => !missing.has(name));
   const source = await seed.lazy.allWith(wanted);
-  return { wanted, ...(source === undefined ? {} : { source }) };
+  // Without more packages, what is not a package's name is one that the fixed seed provides: its channel stays as it is.
+  return source === undefined ? { wanted: [] } : { wanted, source };
 }
 
 function packagesOfImages({ images }: Workspace['project']): string[] {
