@@ -305,6 +305,11 @@ export function withPre(dependency: Dependency, pre: boolean): Dependency {
   return pre ? { ...dependency, pre: true } : dependency;
 }
 
+/** A dependency as a recommendation, which has no `pre`. */
+export function withoutPre({ name, flags, evr }: Dependency): Dependency {
+  return { name, flags, ...(evr === undefined ? {} : { evr }) };
+}
+
 /** Drops duplicates; of two that differ only in `pre` the stronger stays. */
 export function unique(list: readonly Dependency[]): Dependency[] {
   const seen = new Map<string, Dependency>();
@@ -345,7 +350,7 @@ export function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'mis
   return holds ? 'yes' : 'version';
 }
 
-/** Whether only the files tell if a dependency is met: paths and sonames; or only dnf: rich ones that are more than alternatives. */
+/** Whether package names do not tell if a dependency is met: paths and sonames, which files provide, and rich dependencies other than `or`. */
 export function isMetByFiles({ name }: Dependency): boolean {
   return /^\/|^[^(].*\(/.test(name) || / (if|and|with|unless|without) /.test(name);
 }
@@ -371,11 +376,7 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
         requires: written(dependency),
         why: answers.includes('version') ? 'version' : 'missing',
       });
-      demoted.push({
-        name: dependency.name,
-        flags: dependency.flags,
-        ...(dependency.evr ? { evr: dependency.evr } : {}),
-      });
+      demoted.push(withoutPre(dependency));
     }
   }
   const recommends = unique([...plan.dependencies.recommends, ...demoted]);

@@ -19,6 +19,7 @@ import {
   type SeedDeb,
   type SeedPlan,
   unique,
+  withoutPre,
   withPre,
 } from '../plan.ts';
 import type { Links } from './alternatives.ts';
@@ -168,11 +169,7 @@ function settle(
     else {
       const isOld = options.some((option) => fulfilled(fixed, option) === 'version');
       demotions.push({ package: plan.name, requires: dependency.name, why: isOld ? 'version' : 'missing' });
-      demoted.push({
-        name: dependency.name,
-        flags: dependency.flags,
-        ...(dependency.evr === undefined ? {} : { evr: dependency.evr }),
-      });
+      demoted.push(withoutPre(dependency));
     }
   }
   const recommends = unique([...plan.dependencies.recommends, ...demoted]);
