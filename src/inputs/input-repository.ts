@@ -4,6 +4,7 @@ import { sha256 } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import type { Architecture } from '../project/model/release.ts';
 import type { Repository } from '../project/repositories.ts';
+import type { PackageFilter } from '../repo/source.ts';
 
 /** URLs; variables are replaced. */
 export type RepositoryAddress =
@@ -21,6 +22,7 @@ export interface InputRepository {
   readonly checksSignatures: boolean;
   /** dnf's priority; a lower number wins. */
   readonly priority: number;
+  readonly filter?: PackageFilter;
 }
 
 /** Values of dnf's variables. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
+import { noSpace } from '../base/files.ts';
 import { refuseOffline } from '../base/network.ts';
 import type { Engine } from '../engine/action.ts';
 import type { Bind } from '../engine/jail.ts';
@@ -129,7 +130,10 @@ async function makecache(toolbox: Toolbox, repository: InputRepository, work: st
   });
   const folder = (await readdir(cache)).find((name) => name.startsWith(`${id}-`));
   if (result.code === 0 && folder !== undefined) return join(cache, folder);
-  throw noMetadata(repository, `${result.stderr}\n${result.stdout}`);
+  const output = `${result.stderr}\n${result.stdout}`;
+  // "Write error" and "Failed writing" are librepo's and curl's words for it.
+  if (/No space left on device|Disk quota exceeded|Failed writing|Write error/i.test(output)) throw noSpace(cache);
+  throw noMetadata(repository, output);
 }
 
 /** The proxy variables of the environment: librepo honours them. */

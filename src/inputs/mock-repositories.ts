@@ -174,7 +174,8 @@ function repositoryOf(section: IniSection, main: IniSection | undefined): MockRe
     enabled: booleanOf(section, 'enabled') ?? true,
     ...(priority === undefined ? {} : { priority }),
     ...(cost === undefined ? {} : { cost }),
-    excludes: listOf(section, 'excludepkgs', 'exclude'),
+    // Those of [main] exclude packages of every repository.
+    excludes: [main, section].flatMap((each) => (each === undefined ? [] : listOf(each, 'excludepkgs', 'exclude'))),
     includes: listOf(section, 'includepkgs'),
     skipIfUnavailable: inherited('skip_if_unavailable', false),
     moduleHotfixes: booleanOf(section, 'module_hotfixes') ?? false,

@@ -94,6 +94,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
     dir: join(dir, 'repository'),
     dnfCache: join(dir, 'dnf'),
     priority: repository.priority,
+    ...(repository.filter === undefined ? {} : { filter: repository.filter }),
     digest: valueDigest({ repomd: locked.repomd, signatures: repository.checksSignatures, keys: locked.keys }),
     names: index.names,
     find: (id) => index.find(id),

@@ -85,7 +85,10 @@ export async function resolveCached(
       arch: context.arch,
       wanted,
       exclude,
-      sources: sources.map(({ id, priority, digest }) => ({ id, priority, digest })),
+      sources: sources.map(({ id, priority, digest, filter }) => ({
+        ...{ id, priority, digest },
+        ...(filter === undefined ? {} : { filter: { ...filter } }),
+      })),
     },
     run: async () => {
       const packages = await resolvePackages(context.toolbox, sources, wanted, {
@@ -120,12 +123,16 @@ export const dnfOptions: readonly string[] = [
  * Options that define a source's repository. dnf5 turns its folder into a URL and splits it at commas, so it must not see the
  * host's path; and the name of its cache folder comes from that URL, so it must be the same in every run.
  */
-export function repositoryOptions({ id, priority }: Pick<RepoSource, 'id' | 'priority'>): string[] {
+export function repositoryOptions({ id, priority, filter }: Pick<RepoSource, 'id' | 'priority' | 'filter'>): string[] {
+  const { excludes = [], includes = [], moduleHotfixes = false } = filter ?? {};
   return [
     `--repofrompath=${id},file://${placeOf({ id })}`,
     `--setopt=${id}.gpgcheck=0`,
     `--setopt=${id}.priority=${priority}`,
     `--setopt=${id}.metadata_expire=never`,
+    ...(excludes.length === 0 ? [] : [`--setopt=${id}.excludepkgs=${excludes.join(',')}`]),
+    ...(includes.length === 0 ? [] : [`--setopt=${id}.includepkgs=${includes.join(',')}`]),
+    ...(moduleHotfixes ? [`--setopt=${id}.module_hotfixes=1`] : []),
   ];
 }
 

@@ -1,6 +1,15 @@
 import { valueDigest } from '../base/digest.ts';
 import { nevra, type RepoPackage } from './metadata.ts';
 
+/** Which packages of a repository dnf5 may choose, as patterns of names or NEVRAs with shell wildcards (dnf5.conf(5)). */
+export interface PackageFilter {
+  readonly excludes: readonly string[];
+  /** If there are any, only these. */
+  readonly includes: readonly string[];
+  /** Whether packages outside of modules may replace those of modules. */
+  readonly moduleHotfixes: boolean;
+}
+
 /** A repository folder that dnf5 resolves from. */
 export interface RepoSource {
   /** dnf's id of it. */
@@ -9,6 +18,8 @@ export interface RepoSource {
   readonly dir: string;
   /** dnf's priority: a package in a repository with a lower number hides packages of the same name in others. */
   readonly priority: number;
+  /** Without it, all packages. */
+  readonly filter?: PackageFilter;
   /** Digest of what it offers. */
   readonly digest: string;
   /** Names of its packages. */

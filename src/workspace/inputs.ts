@@ -102,10 +102,11 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
 }
 
 /** Options of a mock configuration that would change a build and are not followed. */
-function notFollowed({ ignored, plugins, repositories, file }: MockConfig): string[] {
+function notFollowed({ ignored, plugins, repositories, moduleEnable, file }: MockConfig): string[] {
   const at = (place: { readonly file: string; readonly line: number }): string => `${place.file}:${place.line}`;
   return [
     ...Object.entries(ignored).map(([option, place]) => `${at(place)}: ${option} is not followed`),
+    ...(moduleEnable.length > 0 ? [`${file}: module_enable is not followed: ${moduleEnable.join(', ')}`] : []),
     ...('bind_mount' in plugins ? [`${file}: the plugin bind_mount is not followed`] : []),
     ...repositories
       .filter(({ enabled, skipIfUnavailable }) => enabled && skipIfUnavailable)
@@ -124,13 +125,8 @@ function mockRepositories(config: MockConfig, variables: Variables): InputReposi
   return config.repositories
     .filter(({ enabled }) => enabled)
     .map((repo) => {
-      const { id, baseUrls, metalink, mirrorlist, gpgKeys, gpgCheck, priority, excludes, includes, origin } = repo;
-      if (excludes.length > 0 || includes.length > 0) {
-        throw new WeirError('bad-repository', `repository ${id} excludes packages, which Weir does not support`, {
-          where: origin,
-          exit: 2,
-        });
-      }
+      const { id, baseUrls, metalink, mirrorlist, gpgKeys, gpgCheck, priority, origin } = repo;
+      const { excludes, includes, moduleHotfixes } = repo;
       const list = metalink ?? mirrorlist;
       if (list === undefined && baseUrls.length === 0) {
         throw new WeirError('bad-repository', `repository ${id} has no baseurl, metalink or mirrorlist`, {
@@ -148,6 +144,9 @@ function mockRepositories(config: MockConfig, variables: Variables): InputReposi
         keys: gpgKeys.map(value),
         checksSignatures: gpgCheck,
         priority: priority ?? inputPriority,
+        ...(excludes.length + includes.length > 0 || moduleHotfixes
+          ? { filter: { excludes, includes, moduleHotfixes } }
+          : {}),
       };
     });
 }

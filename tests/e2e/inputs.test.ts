@@ -15,8 +15,11 @@ import { type SigningKey, signRpms } from '../../src/trust/gpg.ts';
 import { signingKey } from '../../src/workspace/keys.ts';
 import { writeRpm } from '../rpm/write-rpm.ts';
 import {
+  cloneCache,
   exitOf,
+  expectError,
   imageRecord,
+  isRoot,
   newFolder,
   releaseRecord,
   shared,
@@ -325,6 +328,18 @@ data:
     const [chosen] = await resolvePackages(toolbox, [first, low], ['both'], { arch: 'x86_64', purpose: 'a test' });
     expect(chosen!.rpm).toBe(second.find('both-1-1.noarch')!.rpm);
     expect(chosen!.rpm).not.toBe(first.find('both-1-1.noarch')!.rpm);
+
+    // excludepkgs and includepkgs.
+    const filter = { excludes: [], includes: [], moduleHotfixes: false };
+    const without = { ...second, filter: { ...filter, excludes: ['tild*', 'epoch-1:1-1'] } };
+    expect(await taken([first, without], ['tilde', 'caret', 'epoch'])).toEqual([
+      'caret-1^20260101-1.noarch of second',
+      'epoch-9-1.noarch of first',
+      'tilde-1~rc1-1.noarch of first',
+    ]);
+    const only = { ...second, filter: { ...filter, includes: ['car*', 'both'] } };
+    expect(await taken([only], ['caret'])).toEqual(['caret-1^20260101-1.noarch of second']);
+    await expect(taken([only], ['tilde'])).rejects.toMatchObject({ code: 'not-found' });
   });
 });
 
@@ -406,6 +421,13 @@ definition = { type = "weir", kind = "container", packages = ["hello", "weir-rel
     expect(again.code, again.stderr).toBe(0);
     expect(again.stdout).toContain('hello-1-2.x86_64.rpm');
     expect(await readFile(join(project, 'inputs.lock'), 'utf8')).toBe(lock);
+
+    // weir-release is only in the image.
+    expect(lock).toContain('"weir-release-');
+    const pruned = await weir(['-C', project, '--offline', 'inputs', 'prune']);
+    expect(pruned.code, pruned.stderr).toBe(0);
+    expect(pruned.stdout).toBe('0 packages dropped from inputs.lock\n');
+    expect(await readFile(join(project, 'inputs.lock'), 'utf8')).toBe(lock);
   });
 
   test('the lock is written and read as a package manifest of dnf5', async () => {
@@ -450,6 +472,21 @@ definition = { type = "weir", kind = "container", packages = ["hello", "weir-rel
     const verified = await weir(['-C', project, 'inputs', 'verify']);
     expect(verified.code, verified.stdout).toBe(0);
     await writeFile(lock, whole);
+    served.clear();
+  });
+
+  test('a full disk is said, and leaves the lock as it is', async () => {
+    served.set('/published/', join(shared.out, 'repo/4.0/latest'));
+    const cache = await cloneCache();
+    const scratch = join(cache, 'weir/scratch');
+    await mkdir(scratch, { recursive: true });
+    const lock = join(project, 'inputs.lock');
+    const whole = await readFile(lock, 'utf8');
+    const script = 'mount -t tmpfs -o size=64k tmpfs "$1" || exit 99; shift; exec "$@"';
+    const within = ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', script, 'sh', scratch];
+    const result = await weir(['-C', project, 'inputs', 'update'], { within, env: { XDG_CACHE_HOME: cache } });
+    expectError(result, { exit: 1, says: /no space left/, hint: /XDG_CACHE_HOME/ });
+    expect(await readFile(lock, 'utf8')).toBe(whole);
     served.clear();
   });
 

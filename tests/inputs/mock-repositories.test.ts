@@ -81,6 +81,11 @@ cost=-5
     });
   });
 
+  it('excludes what [main] excludes', () => {
+    const text = '[main]\nexcludepkgs=x\n[a]\nexcludepkgs=y\n[b]\nbaseurl=z';
+    expect(repositories(text).map(({ excludes }) => excludes)).toEqual([['x', 'y'], ['x']]);
+  });
+
   it('joins sections of one name', () => {
     expect(repositories('[a]\nenabled=0\n[b]\n[a]\nbaseurl=x\nenabled=True')).toMatchObject([
       { id: 'a', enabled: true, baseUrls: ['x'] },
