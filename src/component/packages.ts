@@ -48,18 +48,6 @@ export async function buildSelected(
   });
 }
 
-/**
- * Drops packages from `inputs.lock` that building no component uses. Images' packages come back with the next `weir build`.
- * @returns how many
- */
-export async function pruneInputs(workspace: Workspace): Promise<number> {
-  const toolbox = await toolboxStage(workspace, 'core');
-  const key = await signingKey(workspace, toolbox);
-  const inputs = await inputsStage(workspace, toolbox);
-  await buildStage(workspace, toolbox, inputs, key);
-  return inputs.lock(true);
-}
-
 /** The log of a component's last build. */
 export interface BuildLog {
   readonly path: string;

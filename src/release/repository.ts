@@ -121,7 +121,7 @@ function isSideChannel(name: string): boolean {
  * Channel → packages. Components' packages go to the channel that the project sets. Of the seed, everything that the base
  * channel's packages need goes to base and the rest to sdk. Seed packages that a component also builds are left out.
  */
-async function sortIntoChannels(
+export async function sortIntoChannels(
   workspace: Workspace,
   toolbox: Toolbox,
   inputs: Inputs,

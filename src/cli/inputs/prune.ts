@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { pruneInputs } from '../../component/packages.ts';
+import { pruneInputs } from '../../release/prune-inputs.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { workspaceFor } from '../workspace.ts';
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .description('drop packages from inputs.lock that no component needs; builds what is not built yet')
+    .description('drop packages from inputs.lock that neither components nor images need; builds what is not built yet')
     .addHelpText('after', examples(['weir inputs prune']))
     .action(async () => {
       const settings = globals();
