@@ -14,6 +14,8 @@ export interface Engine {
   readonly results: string;
   readonly scratch: string;
   readonly counts: { ran: number; cached: number; doubted: number };
+  /** Actions that are being run: who needs the same one waits for it. */
+  readonly running: Map<Digest, Promise<ActionResult>>;
 }
 
 /** A slow step as a function of digests: equal `kind`, `code` and `inputs` give equal outputs. */
@@ -47,6 +49,15 @@ export function actionDigest(action: Pick<Action, 'kind' | 'code' | 'inputs'>): 
 export async function perform(engine: Engine, action: Action): Promise<ActionResult> {
   const known = await recall(engine, action);
   if (known !== undefined) return known;
+  const digest = actionDigest(action);
+  const same = engine.running.get(digest);
+  if (same !== undefined) return same;
+  const running = run(engine, action).finally(() => engine.running.delete(digest));
+  engine.running.set(digest, running);
+  return running;
+}
+
+async function run(engine: Engine, action: Action): Promise<ActionResult> {
   const started = performance.now();
   return withScratch(engine.scratch, async (work) => {
     const outcome = await action.run(work);

@@ -22,7 +22,7 @@ export async function openEngine(cache: string, tell: (text: string) => void = (
     await mkdir(scratch, { recursive: true });
     const folders = [...Object.keys(cacheParts), 'store/tmp', 'store/stamps'];
     await sweep(folders.map((folder) => join(cache, folder)));
-    return { store, results, scratch, counts: { ran: 0, cached: 0, doubted: 0 } };
+    return { store, results, scratch, counts: { ran: 0, cached: 0, doubted: 0 }, running: new Map() };
   } catch (error) {
     throw diskError(error, cache);
   }

@@ -75,6 +75,26 @@ describe('actions', () => {
     expect(await readdir(join(dir, 'scratch'))).toEqual([]);
   });
 
+  test('runs once for all who need it at the same time, and they share its failure', async () => {
+    const counter = { runs: 0 };
+    const [first, second] = await Promise.all([0, 1].map(() => perform(engine, action({ a: 1 }, counter))));
+    expect(counter.runs).toBe(1);
+    expect(second).toEqual(first);
+    const fails = {
+      ...action({ a: 2 }, counter),
+      run: async (): Promise<never> => {
+        counter.runs++;
+        throw new Error('no');
+      },
+    };
+    const both = await Promise.allSettled([perform(engine, fails), perform(engine, fails)]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(counter.runs).toBe(2);
+    // A failure is not kept.
+    expect((await perform(engine, action({ a: 2 }, counter))).cached).toBe(false);
+    expect(counter.runs).toBe(3);
+  });
+
   test('runs again if its output is missing', async () => {
     const counter = { runs: 0 };
     const first = await perform(engine, action({}, counter));
