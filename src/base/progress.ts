@@ -40,24 +40,38 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
     else if (mode !== 'quiet') write(`${erase}  ${name}: ${line}\n`);
   };
 
+  /** Stages that have begun; all share one line. */
+  const active = new Set<{ readonly name: string; text: string }>();
+  let frame = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    frame = (frame + 1) % frames.length;
+    const texts = [...active].map(({ name, text }) => `${name.padEnd(12)} ${text}`);
+    write(`${erase}${paint(36, frames[frame]!)} ${texts.join('  ')}`);
+  };
+
   const stage = (name: string): Stage => {
     const started = performance.now();
-    let text = '';
-    let frame = 0;
-    const draw = (): void => {
-      frame = (frame + 1) % frames.length;
-      write(`${erase}${paint(36, frames[frame]!)} ${name.padEnd(12)} ${text}`);
+    const own = { name, text: '' };
+    active.add(own);
+    if (mode === 'spinner' && timer === undefined) {
+      timer = setInterval(draw, 100);
+      timer.unref();
+    }
+    const end = (): void => {
+      active.delete(own);
+      if (active.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
     };
-    const timer = mode === 'spinner' ? setInterval(draw, 100) : undefined;
-    timer?.unref();
     if (mode === 'json') write(`${JSON.stringify({ stage: name, state: 'started' })}\n`);
     return {
       update: (latest) => {
-        text = latest;
+        own.text = latest;
       },
       note: (line) => note(name, line),
       done: (summary, cached) => {
-        clearInterval(timer);
+        end();
         const seconds = Math.round((performance.now() - started) / 10) / 100;
         finished.push({ name, summary, seconds, cached });
         if (mode === 'json') write(`${JSON.stringify({ stage: name, state: 'done', summary, seconds, cached })}\n`);
@@ -67,7 +81,7 @@ export function createProgress(mode: ProgressMode, color: boolean, write: (text:
         }
       },
       failed: () => {
-        clearInterval(timer);
+        end();
         if (mode === 'json') write(`${JSON.stringify({ stage: name, state: 'failed' })}\n`);
         else if (mode !== 'quiet') write(`${erase}${paint(31, '✗')} ${name}\n`);
       },
