@@ -20,6 +20,7 @@ export type Lines = ReadonlyMap<string, string>;
 /**
  * Installs packages with `dnf5 --installroot` as the tools' root, scriptlets and all.
  * @param folder an empty folder, which keeps the root
+ * @param cache a folder in which dnf5 keeps metadata for the next run; by default it keeps none
  * @returns what dnf5 said; its exit code is not 0 where any scriptlet failed
  */
 export async function dnfRoot(
@@ -28,7 +29,9 @@ export async function dnfRoot(
   names: readonly string[],
   folder: string,
   clock: number,
+  cache?: string,
 ): Promise<RunResult> {
+  if (cache !== undefined) await mkdir(cache, { recursive: true });
   const home = join(folder, 'home');
   for (const dir of [home, join(folder, 'root')]) await mkdir(dir, { recursive: true });
   // Fedora's settings, where Debian's differ; and the sandbox lets no plugin make namespaces.
@@ -52,6 +55,7 @@ export async function dnfRoot(
     env: { HOME: '/tmp/made/home', SOURCE_DATE_EPOCH: String(clock) },
     binds: [
       { from: folder, to: '/tmp/made', writable: true },
+      ...(cache === undefined ? [] : [{ from: cache, to: '/tmp/cache', writable: true }]),
       ...sources.map((source) => ({ from: source.dir, to: placeOf(source) })),
     ],
   });
