@@ -29,22 +29,24 @@ export const sectionNames: ReadonlySet<string> = new Set([
   ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
 ]);
 
-/** The name and the blanks before it; it ends at a blank or at the end of the line. */
-const headerPattern = /^\s*(%[A-Za-z_]+)(?!\S)/;
-
-/** The header on a line, or undefined. It may be indented, in any case. */
-export function parseHeader(text: string): SectionHeader | undefined {
-  // For speed: most lines that begin with a macro have a brace there.
-  if (!isLetter(text.charCodeAt(text.indexOf('%') + 1))) return undefined;
-  const match = headerPattern.exec(text);
-  if (match === null) return undefined;
-  const name = match[1]!;
+/** The header on a line, or undefined. It may be indented, in any case. @param begin index of its first character that is no blank */
+export function parseHeader(text: string, begin: number = text.search(/\S/)): SectionHeader | undefined {
+  if (text.charCodeAt(begin) !== 0x25) return undefined;
+  let end = begin + 1;
+  for (let code = text.charCodeAt(end); isLetter(code) || code === 0x5f; code = text.charCodeAt(end)) end++;
+  // The name ends at a blank or at the end of the line.
+  if (end === begin + 1 || end - begin > longestName || (end < text.length && !isBlank(text.charCodeAt(end)))) {
+    return undefined;
+  }
+  const name = text.slice(begin, end);
   const key = name.toLowerCase();
   if (!sectionNames.has(key)) return undefined;
-  const rest = text.slice(match[0].length).trim();
+  const rest = text.slice(end).trim();
   const named = packageSections.has(key) ? packageArgument(rest) : { package: '', wholeName: false };
   return { name, key, arguments: rest, ...named };
 }
+
+const longestName = Math.max(...[...sectionNames].map((name) => name.length));
 
 function isLetter(code: number): boolean {
   const lower = code | 0x20;

@@ -130,7 +130,7 @@ const onlyMacro = /^%\{?\??([A-Za-z_]\w*)\}?$/;
 const definitionPattern = /^\s*%(?:define|global)\s+([A-Za-z_]\w*)(?:\(([^)]*)\))?(?:\s+|(?=\\)|$)/;
 const anyHeader = new RegExp(`%(?:${[...sectionNames].map((name) => name.slice(1)).join('|')})(?![A-Za-z0-9_])`, 'i');
 const callPattern = /^\s*%(\{?)\s*([?!]*)([A-Za-z_]\w*)(.*)$/s;
-const firstMacro = /^\s*%\{?\s*[?!]*\s*([A-Za-z_]\w*)/;
+const firstMacro = /^\s*%\{?\s*([?!]*)\s*([A-Za-z_]\w*)/;
 const conditionalMacro = /^\s*%\{\s*([?!]+)\s*([A-Za-z_]\w*)\s*:(.*)$/s;
 /** A header in a Lua string: at the start of a line or of the string. */
 const luaHeader = /(?:^[ \t]*|["']|\[\[|\\n)%{1,2}([A-Za-z_]+)(?![A-Za-z0-9_])([^\n]*)/gm;
@@ -180,9 +180,10 @@ export class SectionMacros {
 
   /** False if a line generates none: most lines that begin with a macro are paths. @param first the first of a logical line */
   mayMake(first: string): boolean {
-    const name = firstMacro.exec(first)?.[1];
-    if (name === undefined) return false;
-    return this.makes(name) || name === 'lua' || name === 'expand' || conditionalMacro.test(first);
+    const match = firstMacro.exec(first);
+    if (match === null) return false;
+    const name = match[2]!;
+    return this.makes(name) || name === 'lua' || name === 'expand' || (match[1] !== '' && conditionalMacro.test(first));
   }
 
   /** The sections that a line of the spec generates without being a header. @param lines the logical line's */

@@ -85,7 +85,7 @@ export function specBytes(spec: Spec): Uint8Array {
 
 /** Marks lines that are already split; for edits. */
 export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec {
-  const { joined, opaque, afterBackslash } = joinedLines(lines);
+  const { joined, flags } = joinedLines(lines);
   // Most lines are text outside of all conditionals.
   const roles = new Array<LineRole>(lines.length).fill('text');
   const depths = new Array<number>(lines.length).fill(0);
@@ -105,13 +105,16 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   for (let index = 0; index < lines.length; index++) {
     const { text } = lines[index]!;
     if (open.length > 0) depths[index] = open.length;
-    if (opaque[index] === true) continue;
+    if (flags !== undefined && (flags[index]! & opaque) !== 0) continue;
+    const continues = flags !== undefined && (flags[index]! & afterBackslash) !== 0;
     const begin = textStart(text);
     if (text.charCodeAt(begin) !== percent) {
-      roles[index] = plainRole(text, begin, tagsAllowed && afterBackslash[index] !== true);
+      const role = plainRole(text, begin, tagsAllowed && !continues);
+      if (role !== 'text') roles[index] = role;
       continue;
     }
-    const header = parseHeader(text);
+    const letter = text.charCodeAt(begin + 1) | 0x20;
+    const header = parseHeader(text, begin);
     if (header !== undefined) {
       roles[index] = 'header';
       marks.push({ line: index, start: index + 1, section: macros.settled(header), maker: undefined });
@@ -119,12 +122,13 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       inChangelog = header.key === '%changelog';
       continue;
     }
-    const word = conditionalPattern.exec(text)?.[1];
+    // For speed: the patterns are only tried where their first letter is there.
+    const word = letter === letterI || letter === letterE ? conditionalPattern.exec(text)?.[1] : undefined;
     if (word === undefined) {
-      const isDnl = dnlPattern.test(text);
+      const isDnl = letter === letterD && dnlPattern.test(text);
       if (isDnl) roles[index] = 'dnl';
-      if (inChangelog || afterBackslash[index] === true || isDnl) continue;
-      const isDefine = definePattern.test(text);
+      if (inChangelog || continues || isDnl) continue;
+      const isDefine = (letter === letterD || letter === letterG) && definePattern.test(text);
       if (!isDefine && !macros.mayMake(text)) continue;
       const end = logicalEnd(index);
       const logical = lines.slice(index, end).map((line) => line.text);
@@ -135,7 +139,8 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       const made = macros.madeBy(logical);
       if (made === undefined) continue;
       // Text in braces over several lines, unless it is opaque, is read line by line after its header.
-      const start = opaque[index + 1] === true || lines[index]!.text.endsWith('\\') ? end : index + 1;
+      const hidden = flags !== undefined && index + 1 < lines.length && (flags[index + 1]! & opaque) !== 0;
+      const start = hidden || lines[index]!.text.endsWith('\\') ? end : index + 1;
       for (const section of made.sections) marks.push({ line: index, start, section, maker: made.maker });
       const last = made.sections.at(-1)!.key === '%package';
       tagsAllowed = made.maker.certain ? last : tagsAllowed || last;
@@ -172,6 +177,11 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
 const percent = 0x25;
 const hash = 0x23;
 const backslash = 0x5c;
+const [letterD, letterE, letterG, letterI] = [0x64, 0x65, 0x67, 0x69];
+
+/** Flags of a line: inside text that is not read as lines of a spec, and after a line that ends with a backslash. */
+const opaque = 1;
+const afterBackslash = 2;
 
 /** Index of the first character that is not white space; the length if there is none. */
 function textStart(text: string): number {
@@ -248,12 +258,11 @@ export function countBrackets(text: string, open: OpenBrackets): boolean {
  */
 function joinedLines(lines: readonly SpecLine[]): {
   joined: boolean[];
-  opaque: boolean[];
-  afterBackslash: boolean[];
+  /** Undefined if no line continues another. */
+  flags: Uint8Array | undefined;
 } {
   const joined = new Array<boolean>(lines.length).fill(false);
-  const opaque = new Array<boolean>(lines.length).fill(false);
-  const afterBackslash = new Array<boolean>(lines.length).fill(false);
+  let flags: Uint8Array | undefined;
   let bracketsCount = true;
   let index = 0;
   while (index < lines.length) {
@@ -281,12 +290,12 @@ function joinedLines(lines: readonly SpecLine[]): {
       bracketsCount = false;
       continue;
     }
+    flags ??= new Uint8Array(lines.length);
     for (let line = index + 1; line < next; line++) {
       joined[line] = true;
-      opaque[line] = hidden;
-      afterBackslash[line] = backslashes[line - index - 1] === true;
+      flags[line] = (hidden ? opaque : 0) | (backslashes[line - index - 1] === true ? afterBackslash : 0);
     }
     index = next;
   }
-  return { joined, opaque, afterBackslash };
+  return { joined, flags };
 }
