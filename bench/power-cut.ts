@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installRoot } from '../src/base/paths.ts';
@@ -257,7 +257,7 @@ async function forgetSome(site: Site, percent: number, random: ReturnType<typeof
   for (const name of (await readdir(join(cache, 'actions'), { recursive: true })).sort()) {
     if (!name.endsWith('.json') || random.below(100) >= percent) continue;
     const path = join(cache, 'actions', name);
-    const { files } = JSON.parse(await readFile(path, 'utf8')) as { files: Record<string, { digest: string }> };
+    const files = filesOf(await readFile(path, 'utf8'));
     await rm(path);
     count++;
     if (random.below(2) === 0) continue;
@@ -267,6 +267,15 @@ async function forgetSome(site: Site, percent: number, random: ReturnType<typeof
   for (const part of ['repos', 'roots', 'launcher', 'projects', 'stamps', 'store/stamps'])
     if (random.below(3) === 0) await rm(join(cache, part), { recursive: true, force: true });
   return count;
+}
+
+/** The files that a result names; none if it was damaged by the cut before. */
+function filesOf(result: string): Record<string, { digest: string }> {
+  try {
+    return (JSON.parse(result) as { files: Record<string, { digest: string }> }).files;
+  } catch {
+    return {};
+  }
 }
 
 /** Temporary files and locks, which no finished run leaves. */
@@ -311,6 +320,13 @@ async function endBoot(site: Site): Promise<void> {
     const text = unsealed(seal, 'stamps', await readFile(path, 'utf8'));
     if (text?.startsWith(`${boot}\n`) === true)
       await writeFile(path, sealed(seal, 'stamps', `earlier${text.slice(boot.length)}`));
+  }
+  const published = join(site.mount, 'cache/weir/stamps');
+  for (const name of await readdir(published).catch(() => [])) {
+    const path = join(published, name);
+    const subject = `stamps of ${basename(name, '.json')}`;
+    const text = unsealed(seal, subject, await readFile(path, 'utf8'));
+    if (text !== undefined) await writeFile(path, sealed(seal, subject, text.replace(boot, 'earlier')));
   }
 }
 

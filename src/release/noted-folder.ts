@@ -4,11 +4,18 @@ import { join } from 'node:path';
 import { type Digest, fileDigest } from '../base/digest.ts';
 import { writeAtomic } from '../base/files.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
+import { bootId } from '../engine/stamps.ts';
 import { fileMode, folderMode, modeText } from '../repo/fault.ts';
 import { type StampPlace, stampFile, stampOf } from './image/file-stamps.ts';
 
 /** Path → stamp and SHA-256 of the file. Folders end in a slash and have neither. */
 type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;
+
+/** The file in the cache. Stamps of an earlier boot are no proof: after a power cut a file may have its size and times, but not its content. */
+interface NotedFile {
+  readonly boot: string;
+  readonly files: Noted;
+}
 
 /**
  * Records in the cache what a published folder contains.
@@ -68,10 +75,14 @@ function* entriesBelow(dir: string, below = ''): Generator<readonly [path: strin
 async function read({ cache, engine }: StampPlace, dir: string): Promise<Noted | undefined> {
   const { file, subject } = await stampFile(cache, dir);
   const text = unsealed(engine.store.seal, subject, await readFile(file, 'utf8').catch(() => ''));
-  return text === undefined ? undefined : (JSON.parse(text) as Noted);
+  if (text === undefined) return undefined;
+  const { boot, files } = JSON.parse(text) as Partial<NotedFile>;
+  if (files === undefined || boot === bootId()) return files;
+  return Object.fromEntries(Object.entries(files).map(([path, [, digest]]) => [path, ['', digest]]));
 }
 
-async function write({ cache, engine }: StampPlace, dir: string, noted: Noted): Promise<void> {
+async function write({ cache, engine }: StampPlace, dir: string, files: Noted): Promise<void> {
   const { file, subject } = await stampFile(cache, dir);
+  const noted: NotedFile = { boot: bootId(), files };
   await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify(noted)));
 }

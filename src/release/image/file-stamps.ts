@@ -5,6 +5,7 @@ import { type Digest, sha256 } from '../../base/digest.ts';
 import { readIfExists, writeAtomic } from '../../base/files.ts';
 import { cachePath } from '../../base/paths.ts';
 import { sealed, unsealed } from '../../engine/seal.ts';
+import { bootId } from '../../engine/stamps.ts';
 import type { Store } from '../../engine/store.ts';
 
 /** A file as it was built, with its path relative to its folder. */
@@ -21,6 +22,8 @@ export interface RecordedFile {
  * Stamps are kept in the cache, because published files contain no times.
  */
 interface Known {
+  /** The boot in which the files were written or read. After a power cut a file may have its size and times, but not its content. */
+  readonly boot?: string;
   readonly stamps?: Readonly<Record<string, string>>;
   /**
    * Digest of the record, which is not signed but is what the files are checked against. If it is unknown, as in a moved
@@ -81,12 +84,14 @@ export async function changedFile(
 async function remembered({ cache, engine }: StampPlace, dir: string): Promise<Known> {
   const { file, subject } = await stampFile(cache, dir);
   const text = unsealed(engine.store.seal, subject, (await readIfExists(file)) ?? '');
-  return text === undefined ? {} : (JSON.parse(text) as Known);
+  if (text === undefined) return {};
+  const { stamps, ...known } = JSON.parse(text) as Known;
+  return known.boot === bootId() && stamps !== undefined ? { ...known, stamps } : known;
 }
 
-async function write({ cache, engine }: StampPlace, dir: string, known: Known): Promise<void> {
+async function write({ cache, engine }: StampPlace, dir: string, known: Omit<Known, 'boot'>): Promise<void> {
   const { file, subject } = await stampFile(cache, dir);
-  await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify(known)));
+  await writeAtomic(file, sealed(engine.store.seal, subject, JSON.stringify({ boot: bootId(), ...known })));
 }
 
 async function stamped(path: string): Promise<{ readonly size: number; readonly stamp: string } | undefined> {

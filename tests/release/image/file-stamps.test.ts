@@ -6,6 +6,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   rename,
   rm,
   utimes,
@@ -16,11 +17,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileDigest, sha256 } from '../../../src/base/digest.ts';
 import { openEngine } from '../../../src/engine/engine.ts';
+import { sealed, unsealed } from '../../../src/engine/seal.ts';
+import { bootId } from '../../../src/engine/stamps.ts';
 import {
   changedFile,
   type RecordedFile,
   rememberFiles,
   type StampPlace,
+  stampFile,
 } from '../../../src/release/image/file-stamps.ts';
 
 let root: string;
@@ -57,6 +61,14 @@ const changed = (from = dir, within = cache) =>
     return fileDigest(path);
   });
 
+/** Makes the stamps of a folder those of an earlier boot. */
+async function endBoot(place: StampPlace, folder: string): Promise<void> {
+  const { file, subject } = await stampFile(place.cache, folder);
+  const { seal } = place.engine.store;
+  const known = unsealed(seal, subject, await readFile(file, 'utf8'))!;
+  await writeFile(file, sealed(seal, subject, known.replace(bootId(), 'earlier')));
+}
+
 /** An old time in whole seconds, as an archiver restores it. */
 const past = new Date('2020-01-01');
 
@@ -64,6 +76,14 @@ describe('files of an image', () => {
   test('are not read if unchanged', async () => {
     expect(await changed()).toBeUndefined();
     expect(read).toEqual([]);
+  });
+
+  test('are read again once the machine was started anew: a power cut may have taken their content', async () => {
+    await endBoot(cache, dir);
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
+    expect(await changed()).toBeUndefined();
+    expect(read).toEqual(['a', 'b']);
   });
 
   test('with other bytes of the same size are detected', async () => {
