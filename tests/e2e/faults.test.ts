@@ -41,10 +41,11 @@ describe('invalid configuration is reported with file and line, exit 2, and noth
   });
 
   test('an overlay that matches nothing', async () => {
-    const result = await buildWith({ [less]: (text) => text.replace("'--with-regex=pcre2'", "'--with-regex=pcre3'") });
-    const line = lineOf(await readFile(join(result.project, '..', less), 'utf8'), "'--with-regex=pcre3'");
-    expectError(result, { exit: 2, says: /less\.toml:\d+.*component less/ });
-    const said = Number(/less\.toml:(\d+)/.exec(result.stderr)?.[1]);
+    const file = 'distro/components/logrotate/logrotate.toml';
+    const result = await buildWith({ [file]: (text) => text.replace("'--with-state-file-path='", "'--with-state='") });
+    const line = lineOf(await readFile(join(result.project, '..', file), 'utf8'), "'--with-state='");
+    expectError(result, { exit: 2, says: /logrotate\.toml:\d+.*component logrotate/ });
+    const said = Number(/logrotate\.toml:(\d+)/.exec(result.stderr)?.[1]);
     expect(Math.abs(said - line), 'the line is one of the overlay').toBeLessThan(6);
     expect(await filesBelow(result.out)).toEqual([]);
   });
