@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
+import { checkAfterBoot } from '../build/after-boot.ts';
 import { logFolder } from '../build/buildroot.ts';
 import type { ActionResult, Engine } from '../engine/action.ts';
 import { uncheckedBlobPath } from '../engine/store.ts';
@@ -33,6 +34,7 @@ export async function buildSelected(
   options: Omit<BuildOptions, 'only'> = {},
 ): Promise<BuiltFiles[]> {
   for (const name of names) findComponent(workspace.project, name);
+  await checkAfterBoot(workspace.cache, workspace.engine);
   const toolbox = await toolboxStage(workspace, 'core');
   const key = await signingKey(workspace, toolbox);
   const inputs = await inputsStage(workspace, toolbox);

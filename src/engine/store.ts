@@ -336,6 +336,30 @@ export function dropBlob(store: Store, digest: Digest): void {
   for (const each of [path, `${path}.x`]) rmSync(each, { recursive: true, force: true });
 }
 
+/**
+ * Removes blobs that do not have the content they are named by. Those that are known by their stamp are not read: after the machine was
+ * started anew these are only the ones that had been synced.
+ * @returns how many were removed
+ */
+export function dropDamaged(store: Store): number {
+  let dropped = 0;
+  for (const folder of readdirSync(store.dir)) {
+    if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+    for (const name of readdirSync(join(store.dir, folder))) {
+      const [, digest] = /^([0-9a-f]{64})(?:\.x)?$/.exec(name) ?? [];
+      const path = join(store.dir, folder, name);
+      const info = statNow(path);
+      if (digest === undefined || info?.isFile() !== true || store.stamps.digestOf(info) === digest) continue;
+      if (digestNow(path) === digest) store.stamps.add(info, digest);
+      else {
+        rmSync(path, { force: true });
+        dropped++;
+      }
+    }
+  }
+  return dropped;
+}
+
 /** Moves a temporary file into place as a blob, unless the right one already exists. */
 function keep(store: Store, temporary: string, path: string, digest: Digest): void {
   const there = statNow(path);

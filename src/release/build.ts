@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { withLock } from '../base/file-lock.ts';
 import { mapLimit } from '../base/files.ts';
+import { checkAfterBoot } from '../build/after-boot.ts';
 import { type BuildOptions, buildStage } from '../component/build.ts';
 import { sweep } from '../engine/engine.ts';
 import type { Image } from '../project/model/image.ts';
@@ -9,7 +10,7 @@ import { inputsStage } from '../workspace/inputs.ts';
 import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
-import { checkAfterBoot } from './after-boot.ts';
+
 import { imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
 import { checkImageName } from './published.ts';

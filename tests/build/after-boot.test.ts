@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkAfterBoot } from '../../src/build/after-boot.ts';
 import type { Engine } from '../../src/engine/action.ts';
 import { openEngine } from '../../src/engine/engine.ts';
-import { putBytes } from '../../src/engine/store.ts';
-import { checkAfterBoot } from '../../src/release/after-boot.ts';
+import { hasBlob, putBytes, runnableTwin, uncheckedBlobPath } from '../../src/engine/store.ts';
 import { materialise } from '../../src/tree/materialise.ts';
 
 let cache: string;
@@ -45,6 +45,19 @@ test('after a boot, buildroots and repositories that lost content are removed', 
   expect(await readdir(join(cache, 'repos'))).toEqual([]);
   expect(told).toHaveLength(2);
   expect(await readFile(join(whole, 'file'), 'utf8')).toBe('one');
+});
+
+test('after a boot, blobs that lost content are removed, and with them their executable twins', async () => {
+  const { store } = engine;
+  const [whole, damaged] = [(await putBytes(store, 'one')).digest, (await putBytes(store, 'other')).digest];
+  const paths = [uncheckedBlobPath(store, damaged), runnableTwin(store, damaged)];
+  for (const path of paths) {
+    await chmod(path, 0o644);
+    await writeFile(path, '\0'.repeat('other'.length));
+  }
+  await checkAfterBoot(cache, engine);
+  expect([await hasBlob(store, whole), await hasBlob(store, damaged)]).toEqual([true, false]);
+  expect(told).toEqual([expect.stringMatching(/^2 files of .*store are damaged/)]);
 });
 
 test('within one boot they are checked once, and again after another boot', async () => {
