@@ -20,8 +20,19 @@ export interface Makers {
   /** Components with a package that has or provides a name. */
   readonly makersOf: (name: string) => Promise<readonly string[]>;
   /** What a component's packages have and provide as names. */
-  readonly namesOf: (component: string) => readonly string[];
+  readonly namesOf: (component: string) => Promise<readonly string[]>;
 }
+
+/** What the specs of all components say. */
+interface Known {
+  /** Name of a package → components that make it. */
+  readonly makers: ReadonlyMap<string, readonly string[]>;
+  /** Component → names. */
+  readonly names: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Up to so many components are read one by one; for more, all are. */
+const fewComponents = 50;
 
 /**
  * The makers of a project's packages. A component's own name is its default package; other names are in its rendered spec, its local
@@ -43,23 +54,28 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
     }
     return places;
   };
-  const namesOf = (name: string): string[] => {
+  const readNames = (name: string): string[] => {
     const places = placesOf(components.get(name)!);
     return places.flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, name)));
   };
-  let all: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
+  let all: Promise<Known> | undefined;
+  const known = (): Promise<Known> => {
+    const path = cachePath(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`);
+    all ??= readAll(components.values(), placesOf, path);
+    return all;
+  };
+  let asked = 0;
+  const namesOf = async (name: string): Promise<readonly string[]> => {
+    if (all === undefined && ++asked <= fewComponents) return readNames(name);
+    return (await known()).names.get(name) ?? [];
+  };
   const makersOf = async (name: string): Promise<readonly string[]> => {
     if (components.has(name)) return [name];
     for (let stem = name; all === undefined && stem.includes('-'); ) {
       stem = stem.slice(0, stem.lastIndexOf('-'));
-      if (components.has(stem) && namesOf(stem).includes(name)) return [stem];
+      if (components.has(stem) && readNames(stem).includes(name)) return [stem];
     }
-    all ??= readAll(
-      components.values(),
-      placesOf,
-      cachePath(cache, 'makers', `${sha256(project.root).slice(0, 32)}.json`),
-    );
-    return (await all).get(name) ?? [];
+    return (await known()).makers.get(name) ?? [];
   };
   return { makersOf, namesOf };
 }
@@ -74,19 +90,23 @@ async function readAll(
   components: Iterable<ResolvedComponent>,
   placesOf: (component: ResolvedComponent) => readonly string[],
   path: string,
-): Promise<ReadonlyMap<string, readonly string[]>> {
+): Promise<Known> {
   const code = codeDigest(import.meta.url);
   const text = await readFile(path, 'utf8').catch(() => '');
   const before = parseKept(text, code);
   const now: Record<string, readonly [string, readonly string[]]> = {};
   const makers = new Map<string, string[]>();
+  const namesOf = new Map<string, string[]>();
   for (const component of components) {
+    const own: string[] = [];
+    namesOf.set(component.name, own);
     for (const place of placesOf(component)) {
       const stamp = stampOf(place);
       if (stamp === undefined) continue;
       const known = before[place];
       const names = known?.[0] === stamp ? known[1] : namesOfFile(place, component.name);
       now[place] = [stamp, names];
+      own.push(...names);
       for (const name of names) {
         const those = makers.get(name) ?? [];
         if (!those.includes(component.name)) makers.set(name, [...those, component.name]);
@@ -98,7 +118,7 @@ async function readAll(
     await mkdir(dirname(path), { recursive: true });
     await writeAtomic(path, after);
   }
-  return makers;
+  return { makers, names: namesOf };
 }
 
 /** A truncated file, or one of another version, counts as empty. */

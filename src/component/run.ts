@@ -14,7 +14,7 @@ export interface BuildSteps {
   /** Components, selected or not, whose specs say that they make a package or provide a name, without asking rpm. */
   readonly makersOf: (name: string) => Promise<readonly string[]>;
   /** Names of what a component's packages have and provide, from the text of its spec. */
-  readonly namesOf: (component: string) => readonly string[];
+  readonly namesOf: (component: string) => Promise<readonly string[]>;
   /** Reads specs with rpm, in a root with these packages. @throws UnmetError if there is no such root */
   readonly query: (
     names: readonly string[],

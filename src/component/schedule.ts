@@ -27,7 +27,11 @@ export async function buildInOrder(
     return bringing.every((name) => ['built', 'skipped'].includes(run.outcomes.get(name)?.state ?? ''));
   };
   let bringing = await bringingRoot(run, selected);
-  let macros = selected.filter((name) => steps.namesOf(name).some((made) => isForEverySpec(made, steps.buildRoot)));
+  let macros: string[] = [];
+  for (const name of selected) {
+    const made = await steps.namesOf(name);
+    if (made.some((each) => isForEverySpec(each, steps.buildRoot))) macros.push(name);
+  }
   for (;;) {
     if (bringing.length + macros.length > 0 && !(await bootstrap(bringing, macros))) {
       const causes = bringing.flatMap((name) => causesOf(name, run.outcomes.get(name)!));

@@ -94,7 +94,7 @@ async function schedule(world: World) {
         }),
     replacesInputs,
     makersOf: async (name) => Object.keys(components).filter((each) => packagesOf(each).includes(name)),
-    namesOf: packagesOf,
+    namesOf: async (name) => packagesOf(name),
     hints: (name) => {
       const { expensive = false, expected } = components[name]!;
       return { expensive, ...(expected === undefined ? {} : { expected }) };
