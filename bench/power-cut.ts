@@ -286,8 +286,20 @@ async function leftovers(site: Site): Promise<string[]> {
   return found;
 }
 
-function mountDisk({ disk, mount }: Site): Promise<unknown> {
-  return runOk(['mount', '-o', 'loop', disk, mount]);
+async function mountDisk(site: Site): Promise<void> {
+  const { disk, mount } = site;
+  for (let turn = 0; ; turn++) {
+    await runOk(['mount', '-o', 'loop', disk, mount]);
+    // A sandbox that is just ending can keep the file system in its namespace: it is mounted again as it is, without power.
+    const probe = join(mount, 'probe');
+    const error = await writeFile(probe, '')
+      .then(() => rm(probe))
+      .catch((cause: unknown) => cause);
+    if (error === undefined) return;
+    if (turn === 100) throw error;
+    await unmountDisk(site);
+    await sleep(100);
+  }
 }
 
 async function unmountDisk({ mount }: Site): Promise<void> {
