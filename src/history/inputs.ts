@@ -48,6 +48,7 @@ export const componentDecisions: Decisions<ResolvedComponent> = {
   },
   packages: { not: 'where packages are published' },
   publish: { not: 'where packages are published' },
+  tests: { not: 'how it is tested' },
   groups: { not: 'what a group sets is already in the other fields' },
   origin: { not: 'where it is written' },
   alsoIn: { not: 'where it is written' },

@@ -11,6 +11,7 @@ import type { RawDistro, RawDistroVersion, RawProject, RawResources } from './sc
 import type { RawFile } from './schema/file.ts';
 import type { RawImage, RawTestSuite, RawTools } from './schema/image.ts';
 import type { RawLifecycle, RawRelease, RawSeed, RawSigning, RawToolbox } from './schema/release.ts';
+import type { RawSkuGroup, RawTest, RawTestGroup, RawVmSku } from './schema/test.ts';
 
 /** A table of a file, with its path in the document. */
 export interface Entry<T> {
@@ -56,6 +57,10 @@ export interface Collected {
   readonly packageGroups: Map<string, Entry<RawPackageGroup>>;
   readonly images: Map<string, Entry<RawImage>>;
   readonly testSuites: Map<string, Entry<RawTestSuite>>;
+  readonly tests: Map<string, Entry<RawTest>>;
+  readonly testGroups: Map<string, Entry<RawTestGroup>>;
+  readonly skuGroups: Map<string, Entry<RawSkuGroup>>;
+  readonly vmSkus: Map<string, Entry<RawVmSku>>;
   readonly repos: Map<string, Entry<RawRepos[string]>>;
   readonly templates: Map<string, Entry<RawTemplates[string]>>;
   readonly sets: Map<string, Entry<RawSets[string]>>;
@@ -84,6 +89,10 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     packageGroups: new Map<string, Entry<RawPackageGroup>>(),
     images: new Map<string, Entry<RawImage>>(),
     testSuites: new Map<string, Entry<RawTestSuite>>(),
+    tests: new Map<string, Entry<RawTest>>(),
+    testGroups: new Map<string, Entry<RawTestGroup>>(),
+    skuGroups: new Map<string, Entry<RawSkuGroup>>(),
+    vmSkus: new Map<string, Entry<RawVmSku>>(),
     repos: new Map<string, Entry<RawRepos[string]>>(),
     templates: new Map<string, Entry<RawTemplates[string]>>(),
     sets: new Map<string, Entry<RawSets[string]>>(),
@@ -105,6 +114,10 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     addEntries(collected.packageGroups, document, ['package-groups'], data['package-groups']);
     addEntries(collected.images, document, ['images'], data.images);
     addEntries(collected.testSuites, document, ['test-suites'], data['test-suites']);
+    addEntries(collected.tests, document, ['tests'], data.tests);
+    addEntries(collected.testGroups, document, ['test-groups'], data['test-groups']);
+    addEntries(collected.skuGroups, document, ['sku-groups'], data['sku-groups']);
+    addEntries(collected.vmSkus, document, ['vm-skus'], data['vm-skus']);
     const { resources = {} } = data;
     addEntries(collected.repos, document, ['resources', 'rpm-repos'], resources['rpm-repos']);
     addEntries(

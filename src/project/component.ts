@@ -21,6 +21,7 @@ import type {
 } from './model/component.ts';
 import type { Overlay } from './model/overlay.ts';
 import { archiveConflict, readOverlayFile } from './overlay.ts';
+import { testReferenceOf } from './tests.ts';
 
 /** A component to resolve: its entry under `[components]`, and what groups set for it. */
 interface Subject {
@@ -33,7 +34,7 @@ interface Subject {
  * Every component with what it inherits, in this order: the version of the project's default distro, the project's
  * default-component-config, its groups by name, itself.
  * Problems are `conflicting-conditional`, `unknown-component`, `invalid-spec-source`, `unknown-distro`, `unknown-version`,
- * `overlay-files-not-found`, `overlay-archive`, and those of overlay files.
+ * `overlay-files-not-found`, `overlay-archive`, and those of overlay files and of references to tests.
  */
 export function componentsOf(collected: Collected, problems: Problems): Map<string, ResolvedComponent> {
   const members = membersOf(collected, problems);
@@ -51,7 +52,7 @@ export function componentsOf(collected: Collected, problems: Problems): Map<stri
   return components;
 }
 
-type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin'>;
+type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin' | 'tests'>;
 
 /** A function that resolves one component. What components share is computed once: thousands set nothing themselves. */
 function makeResolver(collected: Collected, problems: Problems): (subject: Subject) => ResolvedComponent {
@@ -95,7 +96,10 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
     const spec = specOf(collected, subject, layer, (reference) => upstream(subject, reference));
     const plain = layer === below ? shared : sharedOf(layer, member.groups);
     const others = (entry?.documents ?? []).map((document) => document.path).filter((path) => path !== origin.file);
-    const component = { ...plain, name, spec, origin, ...(others.length === 0 ? {} : { alsoIn: others }) };
+    const tests = layer.tests.flatMap(({ document, path, raw }) => {
+      return problems.check(() => testReferenceOf(collected, document, path, raw)) ?? [];
+    });
+    const component = { ...plain, tests, name, spec, origin, ...(others.length === 0 ? {} : { alsoIn: others }) };
     const added = filesOf(collected, overlayFiles, subject, layer.overlayFiles ?? [], problems);
     if (added.length > 0) component.overlays = [...plain.overlays, ...added];
     checkArchives(component, subject);

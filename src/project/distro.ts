@@ -133,6 +133,7 @@ function distroVersionOf(
     description: filled(raw.description),
     releaseVer: filled(raw['release-ver']),
     distGitBranch: filled(raw['dist-git-branch']),
+    kiwiConfigOverride: filled(raw['kiwi-config-override']),
     mockConfig: filled(raw['mock-config']),
     mockConfigX86: filled(raw['mock-config-x86_64']),
     mockConfigArm: filled(raw['mock-config-aarch64']),

@@ -3,17 +3,11 @@ import type { Problems } from '../toml/problems.ts';
 import type { Collected, Entry } from './collect.ts';
 import { extendedDefinition } from './image-extends.ts';
 import { defined, filled } from './merge.ts';
-import type {
-  Image,
-  ImageCapabilities,
-  KiwiImage,
-  LisaSuite,
-  PytestSuite,
-  TestSuite,
-  WeirImage,
-} from './model/image.ts';
+import type { Image, ImageCapabilities, KiwiImage, WeirImage } from './model/image.ts';
 import type { Tools } from './model/project.ts';
+import type { LisaSuite, TestSuite } from './model/test.ts';
 import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
+import { pytestOf, testReferencesOf } from './tests.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
@@ -50,6 +44,12 @@ function imageOf(collected: Collected, problems: Problems, name: string, entry: 
     definition: raw.definition === undefined ? undefined : definitionOf(collected, entry, raw.definition),
     capabilities: capabilitiesOf(raw),
     testSuites,
+    tests:
+      problems.attempt(() =>
+        testReferencesOf(collected, document, [...path, 'tests', 'tests'], raw.tests?.tests ?? []),
+      ) ?? [],
+    architectures: raw.architectures ?? [],
+    properties: raw.properties ?? {},
     channels: raw.publish?.channels ?? [],
     origin: originOf(document, path),
   }) as Image;
@@ -64,6 +64,10 @@ function capabilitiesOf(raw: RawImage): ImageCapabilities {
     container: said.container ?? (kind === undefined ? undefined : kind === 'container'),
     systemd: said.systemd ?? (kind === 'disk' || kind === 'wsl' ? true : undefined),
     runtimePackageManagement: said['runtime-package-management'],
+    wsl: said.wsl ?? (kind === 'wsl' ? true : undefined),
+    installerMedia: said['installer-media'],
+    fipsEnabled: said['fips-enabled'],
+    cvm: said.cvm,
   });
 }
 
@@ -194,15 +198,6 @@ function testSuiteOf(name: string, { raw, document, path }: Entry<RawTestSuite>)
     pytest: raw.pytest && pytestOf(raw.pytest, install),
     lisa: raw.lisa && lisaOf(raw.lisa),
     origin: originOf(document, path),
-  });
-}
-
-function pytestOf(raw: NonNullable<RawTestSuite['pytest']>, install: PytestSuite['install']): PytestSuite {
-  return defined({
-    workingDir: filled(raw['working-dir']),
-    testPaths: raw['test-paths'] ?? [],
-    extraArgs: raw['extra-args'] ?? [],
-    install,
   });
 }
 

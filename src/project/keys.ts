@@ -120,6 +120,7 @@ export const componentRules = {
   'build.emit-upstream-provenance': { part: 'build.emit-upstream-provenance' },
   'source-files': { merge: 'append' },
   'packages.*': { merge: 'replace' },
+  'tests.tests': { merge: 'append' },
 } as const satisfies Rules;
 
 export const componentKeys = keyTable(componentRules);
@@ -143,6 +144,7 @@ export const fileRules = {
   'distros.*.versions': { merge: 'keep' },
   'distros.*.versions.*': { merge: 'replace' },
   'distros.*.versions.*.description': { affects: 'none' },
+  'distros.*.versions.*.kiwi-config-override': { path: 'path', affects: 'none' },
   'distros.*.versions.*.mock-config': { path: 'path', affects: 'none' },
   'distros.*.versions.*.mock-config-x86_64': { path: 'path', affects: 'none' },
   'distros.*.versions.*.mock-config-aarch64': { path: 'path', affects: 'none' },
@@ -173,6 +175,15 @@ export const fileRules = {
   'test-suites': { affects: 'none' },
   'test-suites.*': { merge: 'once' },
   'test-suites.*.pytest.working-dir': { path: 'path' },
+  tests: { affects: 'none' },
+  'tests.*': { merge: 'once' },
+  'tests.*.pytest.working-dir': { path: 'path' },
+  'test-groups': { affects: 'none' },
+  'test-groups.*': { merge: 'once' },
+  'sku-groups': { affects: 'none' },
+  'sku-groups.*': { merge: 'once' },
+  'vm-skus': { affects: 'none' },
+  'vm-skus.*': { merge: 'once' },
   tools: { affects: 'none' },
   release: { affects: 'none' },
   lifecycle: { affects: 'none' },

@@ -7,6 +7,7 @@ import type { Overlay } from './model/overlay.ts';
 import { overlaysOf } from './overlay.ts';
 import { withAbsolutePaths } from './paths.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
+import type { RawTestReference } from './schema/test.ts';
 import { isFileName } from './schema/words.ts';
 
 /** A pattern of `overlay-files`. An inherited one has no folder: it starts in the component's folder. */
@@ -27,6 +28,14 @@ export interface Layer {
   readonly sourceFiles: readonly SourceFile[];
   readonly packages: Readonly<Record<string, PackagePublish>>;
   readonly publish: ComponentPublish;
+  readonly tests: readonly LayerTest[];
+}
+
+/** A reference to a test, with its place: the tests may be defined in a later file. */
+export interface LayerTest {
+  readonly document: Document;
+  readonly path: TomlPath;
+  readonly raw: RawTestReference;
 }
 
 export const emptyLayer: Layer = {
@@ -39,6 +48,7 @@ export const emptyLayer: Layer = {
   sourceFiles: [],
   packages: {},
   publish: {},
+  tests: [],
 };
 
 /**
@@ -71,6 +81,11 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
       srpmChannel: filled(publish['srpm-channel']),
       debuginfoChannel: filled(publish['debuginfo-channel']),
     }),
+    tests: (raw.tests?.tests ?? []).map((each, index) => ({
+      document,
+      path: [...path, 'tests', 'tests', index],
+      raw: each,
+    })),
   };
 }
 
@@ -85,6 +100,7 @@ const keysOfField: { readonly [F in keyof Layer]: Keys } = {
   sourceFiles: componentKeys.at('source-files'),
   packages: componentKeys.at('packages'),
   publish: componentKeys.at('publish'),
+  tests: keysAt(componentKeys, ['tests', 'tests']),
 };
 
 /** Merges `next` over `base`, each key by its rule in `keys.ts`. */

@@ -17,6 +17,7 @@ import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.
 import type { Configuration } from './resolve.ts';
 import { resourcesOf } from './resources.ts';
 import { isAzldev, rootFiles } from './root-file.ts';
+import { skuGroupsOf, testGroupsOf, testsOf } from './tests.ts';
 
 export interface LoadOptions {
   /** Further configuration files, merged last, in this order; relative to the working folder. */
@@ -82,6 +83,9 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
     defaultPublish: packagePublishOf(collected.defaultPackage),
     images: imagesOf(collected, problems),
     testSuites: testSuitesOf(collected, problems),
+    tests: testsOf(collected, problems),
+    testGroups: testGroupsOf(collected, problems),
+    skuGroups: skuGroupsOf(collected, problems),
     resources,
     tools: toolsOf(collected),
     seed: seedOf(collected),

@@ -35,6 +35,7 @@ export function component(part: Partial<ResolvedComponent> = {}): ResolvedCompon
     sourceFiles: [],
     packages: {},
     publish: {},
+    tests: [],
     groups: [],
     origin: { file: '/p/demo.toml', line: 1 },
     ...part,

@@ -84,6 +84,7 @@ lookaside-base-uri = "../files/$filename"
 mock-config = "mock:1.cfg"
 mock-config-x86_64 = "x.cfg"
 mock-config-aarch64 = "a.cfg"
+kiwi-config-override = "kiwi.yml"
 [resources.rpm-repos.one]
 base-uri = "https://example.org/"
 gpg-key = "key.asc"
@@ -92,6 +93,9 @@ definition = { type = "kiwi", path = "vm.kiwi" }
 [test-suites.smoke]
 type = "pytest"
 pytest = { working-dir = "suite" }
+[tests.smoke]
+type = "pytest"
+pytest = { working-dir = "tests" }
 [seed]
 dist-git = "dist-git"
 mappings = ["map/*.toml"]
@@ -117,6 +121,8 @@ const places: readonly (readonly [key: string, path: string, of: (project: Proje
   ['distros.ours.versions.1.mock-config', 'sub/mock:1.cfg', (project) => version(project)?.mockConfig],
   ['distros.ours.versions.1.mock-config-x86_64', 'sub/x.cfg', (project) => version(project)?.mockConfigX86],
   ['distros.ours.versions.1.mock-config-aarch64', 'sub/a.cfg', (project) => version(project)?.mockConfigArm],
+  ['distros.ours.versions.1.kiwi-config-override', 'sub/kiwi.yml', (project) => version(project)?.kiwiConfigOverride],
+  ['tests.smoke.pytest.working-dir', 'sub/tests', ({ tests }) => tests.get('smoke')?.pytest?.workingDir],
   ['resources.rpm-repos.one.gpg-key', 'sub/key.asc', ({ resources }) => resources.rpmRepos.get('one')?.gpgKey],
   ['images.vm.definition.path', 'sub/vm.kiwi', ({ images }) => kiwi(images.get('vm'))],
   [

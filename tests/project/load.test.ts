@@ -490,7 +490,9 @@ describe("Weir's own tables", () => {
       disk: { size: 2 ** 31, espSize: 200 * 2 ** 20, rootFs: 'ext4', rootLabel: 'root' },
       kernel: { commandLine: [] },
     });
-    expect(project.images.get('w')?.capabilities).toEqual({ container: false, machineBootable: false, systemd: true });
+    expect(project.images.get('w')?.capabilities).toEqual({
+      ...{ container: false, machineBootable: false, systemd: true, wsl: true },
+    });
     const wsl = { kind: 'wsl', formats: ['wsl'], selinux: 'disabled', wsl: {} };
     expect(project.images.get('w')?.definition).toEqual({ ...common, ...wsl });
   });

@@ -2,6 +2,7 @@
 
 import type { Origin } from '../../toml/place.ts';
 import type { Overlay, OverlayMetadata } from './overlay.ts';
+import type { TestReference } from './test.ts';
 
 export interface DistroReference {
   readonly name: string;
@@ -81,6 +82,7 @@ export interface ResolvedComponent {
   /** Per binary package. */
   readonly packages: Readonly<Record<string, PackagePublish>>;
   readonly publish: ComponentPublish;
+  readonly tests: readonly TestReference[];
   /** Names of the component groups it is in, sorted. */
   readonly groups: readonly string[];
   /** Its last table, which is the strongest. */

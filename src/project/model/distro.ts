@@ -8,6 +8,8 @@ export interface DistroVersion {
   readonly description?: string;
   readonly releaseVer?: string;
   readonly distGitBranch?: string;
+  /** Configuration file of kiwi. */
+  readonly kiwiConfigOverride?: string;
   readonly mockConfig?: string;
   readonly mockConfigX86?: string;
   readonly mockConfigArm?: string;

@@ -1,6 +1,8 @@
 // Images and their test suites as readonly data. Paths are absolute unless noted.
 
 import type { Origin } from '../../toml/place.ts';
+import type { Architecture } from './release.ts';
+import type { TestReference } from './test.ts';
 
 export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd' | 'wsl';
 
@@ -72,6 +74,10 @@ export interface ImageCapabilities {
   readonly container?: boolean;
   readonly systemd?: boolean;
   readonly runtimePackageManagement?: boolean;
+  readonly wsl?: boolean;
+  readonly installerMedia?: boolean;
+  readonly fipsEnabled?: boolean;
+  readonly cvm?: boolean;
 }
 
 export interface Image {
@@ -80,32 +86,10 @@ export interface Image {
   readonly definition: WeirImage | KiwiImage | undefined;
   readonly capabilities: ImageCapabilities;
   readonly testSuites: readonly string[];
+  readonly tests: readonly TestReference[];
+  /** Empty: all. */
+  readonly architectures: readonly Architecture[];
+  readonly properties: Readonly<Record<string, string>>;
   readonly channels: readonly string[];
-  readonly origin: Origin;
-}
-
-export interface PytestSuite {
-  readonly workingDir?: string;
-  readonly testPaths: readonly string[];
-  readonly extraArgs: readonly string[];
-  readonly install: 'pyproject' | 'requirements' | 'none';
-}
-
-export interface LisaSuite {
-  readonly gitUrl: string;
-  /** 40 hex digits, or 64. */
-  readonly ref: string;
-  readonly testCases: readonly string[];
-  readonly pipPreInstall: readonly string[];
-  readonly pipExtras: readonly string[];
-  readonly extraArgs: readonly string[];
-}
-
-export interface TestSuite {
-  readonly name: string;
-  readonly description?: string;
-  readonly type: 'pytest' | 'lisa';
-  readonly pytest?: PytestSuite;
-  readonly lisa?: LisaSuite;
   readonly origin: Origin;
 }

@@ -4,8 +4,9 @@
 import type { WeirError } from '../../base/errors.ts';
 import type { ComponentGroup, DistroReference, PackageGroup, PackagePublish, ResolvedComponent } from './component.ts';
 import type { Distro, Resources } from './distro.ts';
-import type { Image, TestSuite } from './image.ts';
+import type { Image } from './image.ts';
 import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './release.ts';
+import type { SkuGroup, Test, TestGroup, TestSuite } from './test.ts';
 
 export interface ProjectInfo {
   readonly description?: string;
@@ -66,6 +67,9 @@ export interface Project {
   readonly defaultPublish: PackagePublish;
   readonly images: ReadonlyMap<string, Image>;
   readonly testSuites: ReadonlyMap<string, TestSuite>;
+  readonly tests: ReadonlyMap<string, Test>;
+  readonly testGroups: ReadonlyMap<string, TestGroup>;
+  readonly skuGroups: ReadonlyMap<string, SkuGroup>;
   readonly resources: Resources;
   readonly tools: Tools;
   readonly seed: Seed | undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { overlayTypes } from '../model/overlay.ts';
+import { componentTestsSchema } from './test.ts';
 import {
   channel,
   channelSchema,
@@ -181,6 +182,7 @@ export const componentSchema = z
       })
       .optional()
       .describe("Where the component's packages are published"),
+    tests: componentTestsSchema.optional(),
   })
   .describe('A component: a spec with its sources and overlays');
 

@@ -28,6 +28,7 @@ const versionSchema = z
     'release-ver': text("Value of dnf's $releasever"),
     'dist-git-branch': text('Branch in dist-git'),
     'default-component-config': componentSchema.optional().describe('What every component inherits first'),
+    'kiwi-config-override': text('Configuration file for kiwi, which replaces whole sections of its own'),
     'mock-config': text('mock configuration file'),
     'mock-config-x86_64': text('mock configuration file on x86_64'),
     'mock-config-aarch64': text('mock configuration file on aarch64'),

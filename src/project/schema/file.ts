@@ -9,6 +9,7 @@ import {
 import { distroSchema, projectSchema, resourcesSchema } from './distro.ts';
 import { imageSchema, testSuiteSchema, toolsSchema } from './image.ts';
 import { lifecycleSchema, releaseSchema, seedSchema, signingSchema, toolboxSchema } from './release.ts';
+import { testTables } from './test.ts';
 import { filledTexts, labelSchema, nameSchema, text } from './words.ts';
 
 /** One configuration file: azldev's tables, then those that Weir adds. Every file may have every table. */
@@ -27,6 +28,7 @@ export const fileSchema = z
     'default-package-config': packageConfigSchema.optional().describe('What every binary package inherits'),
     'package-groups': z.record(labelSchema, packageGroupSchema).optional().describe('Package groups by name'),
     'test-suites': z.record(nameSchema, testSuiteSchema).optional().describe('Test suites by name'),
+    ...testTables,
     release: releaseSchema.optional(),
     lifecycle: lifecycleSchema.optional(),
     signing: signingSchema.optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gitSourceSchema, imageTestReferencesSchema } from './test.ts';
 import { channelSchema, filledTexts, flag, sizeSchema, text, texts, textTable } from './words.ts';
 
 const kiwiSchema = z
@@ -147,12 +148,20 @@ export const imageSchema = z
   .strictObject({
     description: text('What the image is for'),
     definition: definitionSchema.optional(),
+    architectures: z
+      .array(z.enum(['x86_64', 'aarch64']))
+      .optional()
+      .describe('Architectures that it is built for; empty: all'),
     capabilities: z
       .strictObject({
         'machine-bootable': flag('Boots on a machine, real or virtual'),
         container: flag('Runs on a container host'),
         systemd: flag('Runs systemd as init'),
         'runtime-package-management': flag('Packages can be installed and removed in it'),
+        wsl: flag('Runs in the Windows Subsystem for Linux'),
+        'installer-media': flag('Installs a system'),
+        'fips-enabled': flag('Has FIPS mode on'),
+        cvm: flag('Runs as a confidential virtual machine'),
       })
       .optional()
       .describe('What the image can do'),
@@ -162,9 +171,11 @@ export const imageSchema = z
           .array(z.strictObject({ name: z.string().describe('Name under [test-suites]') }))
           .optional()
           .describe('The test suites that it must pass'),
+        tests: imageTestReferencesSchema,
       })
       .optional()
       .describe('How the image is tested'),
+    properties: textTable('Further facts about the image, such as openssl-fips-provider = "upstream"'),
     publish: z
       .strictObject({ channels: z.array(channelSchema.min(1)).optional().describe('Channels that it is published to') })
       .optional()
@@ -190,15 +201,7 @@ export const testSuiteSchema = z
       .describe('Settings for pytest'),
     lisa: z
       .strictObject({
-        framework: z
-          .strictObject({
-            'git-url': z.string().min(1, 'must not be empty').describe('Repository of the framework'),
-            ref: z
-              .string()
-              .regex(/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/, 'a commit in full, 40 or 64 hex digits')
-              .describe('Commit of it, in full'),
-          })
-          .describe('Where the framework comes from'),
+        framework: gitSourceSchema.describe('Where the framework comes from'),
         'test-cases': z.array(z.string()).min(1, 'at least one test case is needed').describe('Names of test cases'),
         'pip-pre-install': texts('Packages to install before the framework'),
         'pip-extras': texts("The framework's extras"),
