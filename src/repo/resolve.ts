@@ -4,7 +4,7 @@ import { lastLines } from '../base/process.ts';
 import { type Engine, perform } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { type Toolbox, tryTool } from '../toolbox/tool.ts';
-import { nevra, type RepoPackage } from './metadata.ts';
+import type { RepoPackage } from './metadata.ts';
 import type { RepoSource } from './source.ts';
 
 /** A failed resolution, with the requirements that no repository meets: those asked for, or those of packages. */
@@ -37,8 +37,27 @@ export async function resolvePackages(
   toolbox: Toolbox,
   sources: readonly RepoSource[],
   wanted: readonly string[],
-  options: { readonly arch: string; readonly exclude?: readonly string[]; readonly purpose: string },
+  options: ResolveOptions,
 ): Promise<RepoPackage[]> {
+  const chosen = await choosePackages(toolbox, sources, wanted, options);
+  return packagesOf(sources, chosen);
+}
+
+interface ResolveOptions {
+  readonly arch: string;
+  readonly exclude?: readonly string[];
+  readonly purpose: string;
+}
+
+/** A package as dnf5's table names it: several repositories may have one with this NEVRA, and other bytes. */
+type Chosen = readonly [repository: string, nevra: string];
+
+async function choosePackages(
+  toolbox: Toolbox,
+  sources: readonly RepoSource[],
+  wanted: readonly string[],
+  options: ResolveOptions,
+): Promise<Chosen[]> {
   for (const source of sources) await source.check?.();
   const argv = ['dnf5', '--assumeno', '--installroot=/tmp/root', '--releasever=4.0', `--forcearch=${options.arch}`];
   argv.push(...dnfOptions);
@@ -58,12 +77,18 @@ export async function resolvePackages(
   });
   const rows = tableRows(result.stdout);
   const announced = /^ Installing: +(\d+) packages?$/m.exec(result.stdout);
-  if (announced === null || Number(announced[1]) !== rows.length) throw resolveError(result, sources, options.purpose);
+  if (announced === null || Number(announced[1]) !== rows.length) {
+    throw resolveError(result, sources, wanted, options.purpose);
+  }
+  return rows.map(({ repo, nevra: id }) => [repo, id]);
+}
+
+function packagesOf(sources: readonly RepoSource[], chosen: readonly Chosen[]): RepoPackage[] {
   const byId = new Map(sources.map((source) => [source.id, source]));
-  return rows
-    .map((row) => {
-      const pkg = byId.get(row.repo)?.find(row.nevra);
-      if (pkg === undefined) throw new TypeError(`dnf5 chose ${row.nevra} from ${row.repo}, which does not have it`);
+  return chosen
+    .map(([repository, id]) => {
+      const pkg = byId.get(repository)?.find(id);
+      if (pkg === undefined) throw new TypeError(`dnf5 chose ${id} from ${repository}, which does not have it`);
       return pkg;
     })
     .sort(byName);
@@ -90,25 +115,11 @@ export async function resolveCached(
         ...(filter === undefined ? {} : { filter: { ...filter } }),
       })),
     },
-    run: async () => {
-      const packages = await resolvePackages(context.toolbox, sources, wanted, {
-        arch: context.arch,
-        exclude,
-        purpose,
-      });
-      return { value: packages.map(nevra) };
-    },
+    run: async () => ({
+      value: await choosePackages(context.toolbox, sources, wanted, { arch: context.arch, exclude, purpose }),
+    }),
   });
-  const byPriority = [...sources].sort((a, b) => a.priority - b.priority);
-  return (result.value as string[])
-    .flatMap((id) => {
-      for (const source of byPriority) {
-        const pkg = source.find(id);
-        if (pkg !== undefined) return [pkg];
-      }
-      return [];
-    })
-    .sort(byName);
+  return packagesOf(sources, result.value as Chosen[]);
 }
 
 /** Options of every run of dnf5: only the repositories that are named, only metadata that resolving needs. */
@@ -165,9 +176,25 @@ function tableRows(output: string): { readonly nevra: string; readonly repo: str
 function resolveError(
   result: { readonly stdout: string; readonly stderr: string },
   sources: readonly RepoSource[],
+  wanted: readonly string[],
   purpose: string,
 ): UnmetError {
-  const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map((match) => match[1]!);
+  const missing = [...result.stderr.matchAll(/^No match for argument: (.+)$/gm)].map(([, name]) =>
+    // dnf5 names a group without its sign.
+    wanted.includes(`@${name}`) ? `@${name}` : name!,
+  );
+  const group = missing.find((name) => name.startsWith('@'));
+  if (group !== undefined) {
+    return new UnmetError(
+      'not-found',
+      missing,
+      `no repository has the group ${group.slice(1)} (needed for ${purpose})`,
+      {
+        where: { package: group },
+        hint: `groups are in a repository's comps.xml; set [release] build-root to packages instead. Searched repositories: ${sources.map((source) => source.id).join(', ')}`,
+      },
+    );
+  }
   if (missing.length > 0) {
     const names = sources.flatMap((source) => [...source.names]);
     return new UnmetError('not-found', missing, `no repository has ${missing.join(', ')} (needed for ${purpose})`, {
