@@ -5,6 +5,7 @@ import { WeirError } from '../base/errors.ts';
 import type { Architecture } from '../project/model/release.ts';
 import type { Repository } from '../project/repositories.ts';
 import type { PackageFilter } from '../repo/source.ts';
+import type { Origin } from '../toml/place.ts';
 
 /** URLs; variables are replaced. */
 export type RepositoryAddress =
@@ -23,23 +24,46 @@ export interface InputRepository {
   /** dnf's priority; a lower number wins. */
   readonly priority: number;
   readonly filter?: PackageFilter;
+  /** Named on the command line: its current state is used, and `inputs.lock` does not name it. */
+  readonly isPassing?: boolean;
+  /** Whether `repomd.xml` must be signed. */
+  readonly requiresSignedMetadata?: boolean;
 }
 
 /** Values of dnf's variables. */
 export interface Variables {
   readonly releasever: string;
   readonly arch: Architecture;
+  /** Further ones, by name. */
+  readonly others?: Readonly<Record<string, string>>;
 }
 
-/** The priority of input repositories: above that of what the project builds, which hides their packages of the same name. */
+/** The priority of input repositories. What the project builds has 0, and repositories of the command line 1. */
 export const inputPriority = 99;
+/** The least number that a repository of the project can have. */
+export const leastPriority = 2;
+const commandLinePriority = 1;
+
+/** The repository of what the project builds. */
+export const builtId = 'built';
+
+/** @throws WeirError `bad-repository` (exit 2) for an id that dnf or Weir uses for something else */
+export function checkId(id: string, where?: Origin): void {
+  if (id !== 'main' && id !== builtId) return;
+  throw new WeirError('bad-repository', `a repository cannot have the id "${id}": it is used for something else`, {
+    ...(where === undefined ? {} : { where }),
+    hint: 'give it another id',
+    exit: 2,
+  });
+}
 
 /**
  * Replaces dnf's variables in an address.
  * @throws WeirError `bad-repository` (exit 2) if the address uses an unknown variable
  */
-export function withVariables(text: string, { releasever, arch }: Variables): string {
+export function withVariables(text: string, { releasever, arch, others }: Variables, where?: Origin): string {
   const known: Readonly<Record<string, string>> = {
+    ...others,
     releasever,
     releasever_major: releasever.split('.')[0]!,
     releasever_minor: releasever.split('.')[1] ?? '',
@@ -53,6 +77,7 @@ export function withVariables(text: string, { releasever, arch }: Variables): st
       hint: `known variables: ${Object.keys(known)
         .map((name) => `$${name}`)
         .join(', ')}`,
+      ...(where === undefined ? {} : { where }),
       exit: 2,
     });
   });
@@ -60,6 +85,7 @@ export function withVariables(text: string, { releasever, arch }: Variables): st
 
 /** The binary repositories of a project's inputs for one architecture. */
 export function inputRepositories(repositories: readonly Repository[], variables: Variables): InputRepository[] {
+  for (const { id } of repositories) checkId(id);
   return repositories
     .filter(({ kind, arches }) => kind === 'binary' && (arches.length === 0 || arches.includes(variables.arch)))
     .map(({ id, address, gpgKey }) => ({
@@ -77,20 +103,26 @@ export function inputRepositories(repositories: readonly Repository[], variables
 /**
  * Repositories of the command line: `[ID=]URL`, where `URL` is a base URL or a folder.
  * Their packages are not checked for signatures: who names one vouches for it.
+ * @throws WeirError `bad-option` (exit 2) for an empty one, or two with one id; `bad-repository`
  */
 export function commandLineRepositories(words: readonly string[], variables: Variables): InputRepository[] {
+  const ids = new Set<string>();
   return words.map((word, index) => {
     const [, id = `repo-${index + 1}`, url] = /^(?:([A-Za-z0-9][A-Za-z0-9_.:-]*)=)?(.+)$/.exec(word) ?? [];
     if (url === undefined) {
       throw new WeirError('bad-option', '--repo requires a URL or a folder, but is empty', { exit: 2 });
     }
+    if (ids.has(id)) throw new WeirError('bad-option', `--repo names two repositories "${id}"`, { exit: 2 });
+    ids.add(id);
+    checkId(id);
     return {
       id,
       address: { kind: 'baseurl', urls: [asUrl(withVariables(url, variables))] },
       keys: [],
       checksSignatures: false,
       // It was named on purpose, so it wins over those of the project.
-      priority: inputPriority - 1,
+      priority: commandLinePriority,
+      isPassing: true,
     };
   });
 }
@@ -118,6 +150,10 @@ export async function readLocalKey(url: string): Promise<{ readonly text: string
     const text = await readFile(fileURLToPath(url), 'utf8');
     return { text, digest: sha256(text) };
   } catch (cause) {
-    throw new WeirError('no-key', `cannot read the repository key ${url}`, { cause, exit: 2 });
+    throw new WeirError('no-key', `cannot read the repository key ${url}`, {
+      hint: 'put the key there: the package distribution-gpg-keys has those of Fedora and others; or name another file or an https URL',
+      cause,
+      exit: 2,
+    });
   }
 }

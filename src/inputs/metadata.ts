@@ -51,11 +51,20 @@ export async function fetchMetadata(
   keys: readonly KeyText[],
 ): Promise<Metadata> {
   const { engine, toolbox } = context;
-  refuseOffline(`the metadata of repository ${repository.id} is not in the cache`);
+  const { address } = repository;
+  // A folder of this machine needs no network.
+  const isLocal = address.kind === 'baseurl' && address.urls.every((url) => url.startsWith('file://'));
+  if (!isLocal) refuseOffline(`the metadata of repository ${repository.id} is not in the cache`);
   return withScratch(engine.scratch, async (work) => {
     const dir = await makecache(toolbox, repository, work);
     const taken = await takeMetadata(engine, repository, dir);
     const signed = await isSigned(context, repository, keys, { ...taken, path: join(dir, repomdPath) });
+    if (repository.requiresSignedMetadata === true && !signed) {
+      throw new WeirError('bad-signature', `repository ${repository.id}: repomd.xml is not signed`, {
+        details: taken.mirrors.slice(0, 3).map((mirror) => `${mirror}/${repomdPath}.asc`),
+        hint: 'its configuration sets repo_gpgcheck=1: the repository must offer a signature, and "gpgkey" its key',
+      });
+    }
     return { ...taken, signed };
   });
 }

@@ -14,6 +14,7 @@ import { dnfOptions, placeOf, repositoryOptions } from '../repo/resolve.ts';
 import type { RepoSource } from '../repo/source.ts';
 import { fetchVerified } from '../sources/download.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
+import { inputError } from './input-error.ts';
 import { addressOf, type InputRepository } from './input-repository.ts';
 import {
   changeInputsLock,
@@ -56,14 +57,15 @@ export interface InputSource extends RepoSource {
 }
 
 /**
- * Opens a repository in the state that `inputs.lock` names; a repository that is not locked yet is locked in its current state.
+ * Opens a repository in the state that `inputs.lock` names; a repository that is not locked yet is locked in its current state. One of
+ * the command line is always used in its current state.
  * The network is used only for what the store lacks.
  * @throws WeirError `inputs-changed` if the repository no longer has the locked state and the store does not have it either;
  *   `key-changed`; those of `fetchMetadata`
  */
 export async function openInput(context: InputsContext, repository: InputRepository): Promise<InputSource> {
   const { engine, toolbox, cache } = context;
-  const lock = await readInputsLock(context.lock);
+  const lock = repository.isPassing === true ? new Map() : await readInputsLock(context.lock);
   const before = lock.get(lockKey(context.arch, repository.id));
   const known = lockedState(lock, context.arch, repository);
   if (before !== undefined && known === undefined) {
@@ -71,7 +73,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
   }
   const keys = await keyTexts(context, repository, known?.keys);
   const locked = known ?? (await lockRepository(context, repository, keys));
-  await restoreMetadata(context, repository, locked, keys);
+  if (known !== undefined) await restoreMetadata(context, repository, locked, keys);
   const primary = locked.metadata.find(({ type }) => type === 'primary')!;
   const indexed = await perform(engine, {
     kind: 'index-repository',
@@ -111,7 +113,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
   };
 }
 
-/** Fetches a repository's current state and writes it into the lock file. */
+/** Fetches a repository's current state and writes it into the lock file, unless it is one of the command line. */
 export async function lockRepository(
   context: InputsContext,
   repository: InputRepository,
@@ -130,6 +132,7 @@ export async function lockRepository(
     keys: keys.map(({ digest }) => digest),
     metadata: metadata.files,
   };
+  if (repository.isPassing === true) return { ...state, packages: [] };
   await changeInputsLock(context.lock, context.cache, (lock) => {
     const same = lock.get(key)?.repomd === metadata.repomd;
     return new Map(lock).set(key, { ...state, packages: same ? lock.get(key)!.packages : [] });
@@ -198,8 +201,22 @@ async function prepareFolder(
 /** How many packages are downloaded at the same time. */
 const downloadsAtOnce = 4;
 
-/** Puts packages into the store, and checks their signatures once. */
+/** Puts packages into the store, and checks their signatures once. @throws InputError */
 async function obtain(
+  context: InputsContext,
+  repository: InputRepository,
+  keys: readonly KeyText[],
+  index: PackageIndex,
+  packages: readonly RepoPackage[],
+): Promise<void> {
+  try {
+    await download(context, repository, keys, index, packages);
+  } catch (error) {
+    throw inputError(repository.id, error);
+  }
+}
+
+async function download(
   context: InputsContext,
   repository: InputRepository,
   keys: readonly KeyText[],
@@ -213,7 +230,9 @@ async function obtain(
   if (missing.length > 0) {
     if (isOffline()) throw offline(repository, missing);
     const mirrors = await currentMirrors(engine, repository, cache);
-    const download = { store: engine.store, cache };
+    // Another mirror is asked before the same one again.
+    const attempts = mirrors.length > 1 ? { attempts: 1, stallSeconds: 20 } : {};
+    const download = { store: engine.store, cache, say: context.note, ...attempts };
     await mapLimit(missing, downloadsAtOnce, async ({ location, rpm }) => {
       const places = /^[a-z]+:\/\//.test(location)
         ? [location]
@@ -257,6 +276,7 @@ export async function lockUsed(
 function lockWith(lock: InputsLock, arch: string, sources: readonly InputSource[], exact: boolean): InputsLock {
   let changed = lock;
   for (const source of sources) {
+    if (source.repository.isPassing === true) continue;
     const entries = source
       .used()
       .map((pkg): LockedPackage => ({ nevra: nevra(pkg), size: pkg.size, sha256: pkg.rpm, location: pkg.location }));
