@@ -25,6 +25,8 @@ export interface BuildContext {
   readonly clock: number;
   /** Macros of every build, as mock's configuration sets them; names without `%`. */
   readonly macros?: Readonly<Record<string, string>>;
+  /** Environment of rpmbuild besides its own, as mock's configuration sets it. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Directories that every buildroot has besides those of its packages: mock's `extra_chroot_dirs`. */
   readonly extraDirectories?: readonly string[];
 }

@@ -53,6 +53,7 @@ export async function buildComponent(
   options: BuildOptions = {},
 ): Promise<Built | MoreRequires> {
   const { noCheck = false } = options;
+  const { environment = {} } = context;
   const result = await perform(context.engine, {
     kind: 'rpmbuild',
     code: codeDigest(import.meta.url),
@@ -60,6 +61,7 @@ export async function buildComponent(
       ...{ root: buildroot.digest, arch: context.arch, clock: context.clock, spec: input.spec, files: input.files },
       ...(noCheck ? { noCheck } : {}),
       macros: context.macros ?? {},
+      ...(Object.keys(environment).length === 0 ? {} : { environment }),
     },
     run: (work) => rpmbuild(context, buildroot, input, { noCheck, work }),
   });
@@ -107,7 +109,7 @@ async function rpmbuild(
       '_buildhost weir',
       `/builddir/SPECS/${input.spec}`,
     ],
-    env: { SOURCE_DATE_EPOCH: String(context.clock), HOME: '/builddir' },
+    env: { ...context.environment, SOURCE_DATE_EPOCH: String(context.clock), HOME: '/builddir' },
     cwd: '/builddir',
     log,
   });

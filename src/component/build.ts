@@ -7,6 +7,7 @@ import { inStage, type Stage } from '../base/progress.ts';
 import { type BuildContext, logFolder, planBuildroot } from '../build/buildroot.ts';
 import { type Built, buildComponent } from '../build/rpmbuild.ts';
 import { querySpec, type SpecFacts } from '../build/specquery.ts';
+import { builtId } from '../inputs/input-repository.ts';
 import { cachedRepository } from '../repo/cached-repository.ts';
 import { type ListedSource, listedSource } from '../repo/source.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -182,7 +183,9 @@ function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: 
       const buildroot = await plan(root, visible, `building ${name}`, name);
       try {
         const { input } = shelf.get(name) as ReadyComponent;
-        return await buildComponent(context, buildroot, input, { noCheck: options.noCheck === true });
+        return await buildComponent(context, buildroot, input, {
+          noCheck: options.noCheck === true || inputs.settings.noCheck,
+        });
       } catch (error) {
         const failure = failureOf('build', error);
         const { code } = failure.error;
@@ -201,6 +204,6 @@ async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readon
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
   const dir = cachePath(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);
-  // A lower number than the seed's has priority: the distribution's package hides the seed's of the same name.
-  return listedSource({ id: 'built', dir, packages, priority: 10, check });
+  // The distribution's package hides that of the same name in every input.
+  return listedSource({ id: builtId, dir, packages, priority: 0, check });
 }

@@ -354,7 +354,11 @@ function readOnlyRoot(root: string, binds: readonly Bind[]): string[] {
     });
   }
   const own = ['dev', 'proc', 'sys', 'tmp', 'run', 'root', '.weir'];
-  return ['--tmpfs', '/', ...entriesOf(root, '/', own), ...own.slice(2, 6).flatMap((name) => ['--dir', `/${name}`])];
+  const folders = own.slice(2, 6).flatMap((name) => ['--dir', `/${name}`]);
+  const run = join(root, 'run');
+  // Folders that a buildroot has below /run, such as /run/lock.
+  const below = lstatSync(run, { throwIfNoEntry: false })?.isDirectory() === true ? entriesOf(run, '/run', []) : [];
+  return ['--tmpfs', '/', ...entriesOf(root, '/', own), ...folders, ...below];
 }
 
 /** Each entry of a folder bound separately below `at`, read-only; others can then be added beside them. */

@@ -26,6 +26,8 @@ export interface MockConfig {
   /** `config_opts['macros']`, names without `%`; values as rpm reads them. */
   readonly macros: Readonly<Record<string, string>>;
   readonly extraChrootDirs: readonly string[];
+  /** `config_opts['check']`: whether `%check` runs. */
+  readonly check: boolean;
   /** What the configuration adds to mock's own environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** For example `dnf5`. */
@@ -155,6 +157,7 @@ export function mockConfigOf(
     setup: setupWords(taken),
     macros: macrosOf(taken),
     extraChrootDirs: taken.list('extra_chroot_dirs'),
+    check: taken.value('check') !== false,
     environment: Object.fromEntries(
       Object.entries(taken.texts('environment')).filter(([key, value]) => defaultEnvironment[key] !== value),
     ),
@@ -245,6 +248,7 @@ const notFollowed = [
   'rpmbuild_arch',
   'rpmbuild_command',
   'rpmbuild_networking',
+  'rpmbuild_opts',
   'rpmbuild_timeout',
   'ssl_ca_bundle_path',
   'ssl_extra_certs',

@@ -3,10 +3,12 @@ import { WeirError } from '../base/errors.ts';
 import { inStage } from '../base/progress.ts';
 import {
   asUrl,
+  checkId,
   commandLineRepositories,
   type InputRepository,
   inputPriority,
   inputRepositories,
+  leastPriority,
   type Variables,
   withVariables,
 } from '../inputs/input-repository.ts';
@@ -26,11 +28,20 @@ export interface BuildrootSettings {
   /** Macros of the buildroot, names without `%`. */
   readonly macros: Readonly<Record<string, string>>;
   readonly extraDirectories: readonly string[];
+  /** Environment of rpmbuild. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether `%check` is skipped. */
+  readonly noCheck: boolean;
 }
+
+const noSettings: BuildrootSettings = { macros: {}, extraDirectories: [], environment: {}, noCheck: false };
 
 /** What a project builds from. */
 export interface Inputs {
+  /** What buildroots are made from. */
   readonly sources: readonly RepoSource[];
+  /** What images take packages from, besides those that the project builds. */
+  readonly imageSources: readonly RepoSource[];
   /** Packages and `@groups` of every buildroot. */
   readonly buildRoot: readonly string[];
   readonly settings: BuildrootSettings;
@@ -48,6 +59,10 @@ export function hasPackage({ sources }: Pick<Inputs, 'sources'>, name: string): 
 /** RPM repositories as inputs, before they are opened. */
 export interface RepositoryInputs {
   readonly repositories: readonly InputRepository[];
+  /** Ids of those that buildroots are made from. */
+  readonly forBuilds: ReadonlySet<string>;
+  /** Ids of those that images take packages from. */
+  readonly forImages: ReadonlySet<string>;
   readonly buildRoot: readonly string[];
   readonly settings: BuildrootSettings;
   /** What a mock configuration asks for and Weir does not do, a line each. */
@@ -68,8 +83,9 @@ export async function inputsStage(workspace: Workspace, toolbox: Toolbox): Promi
   const seed = await seedStage(workspace, toolbox);
   return {
     sources: [seed.source],
+    imageSources: [seed.source],
     buildRoot: workspace.release.buildRoot,
-    settings: { macros: {}, extraDirectories: [] },
+    settings: noSettings,
     seed,
     lock: async () => 0,
   };
@@ -91,30 +107,71 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
     });
   }
   const config = mock === undefined ? undefined : readMockConfig(mock, { arch });
-  const variables: Variables = { releasever: config?.releasever ?? version?.releaseVer ?? release.version, arch };
+  const variables: Variables = {
+    ...{ releasever: config?.releasever ?? version?.releaseVer ?? release.version, arch },
+    ...(config === undefined ? {} : { others: config.dnfVars }),
+  };
   const configured = inputRepositories(repositoriesOf(project, named), variables);
   const own = configured.length > 0 || config === undefined ? configured : mockRepositories(config, variables);
-  const repositories = [...commandLineRepositories(words, variables), ...own];
+  const passing = commandLineRepositories(words, variables);
+  const replaced = new Set(passing.map(({ id }) => id));
+  const ofImages = inputRepositories(repositoriesOf(project, version?.inputs.imageBuild ?? []), variables);
+  const onlyImages = ofImages.filter(({ id }) => !own.some((each) => each.id === id));
+  const repositories = [...passing, ...[...own, ...onlyImages].filter(({ id }) => !replaced.has(id))];
+  const ids = (list: readonly InputRepository[]): Set<string> => new Set([...passing, ...list].map(({ id }) => id));
+  const forImages = ids(ofImages.length === 0 ? own : ofImages);
   const buildRoot = [release.buildRoot, config?.setup ?? [], defaultBuildRoot].find((list) => list.length > 0)!;
   const notes = config === undefined ? [] : notFollowed(config);
-  const settings = { macros: config?.macros ?? {}, extraDirectories: config?.extraChrootDirs ?? [] };
-  return { repositories, buildRoot, settings, notes };
+  const settings: BuildrootSettings =
+    config === undefined
+      ? noSettings
+      : {
+          macros: config.macros,
+          extraDirectories: config.extraChrootDirs,
+          environment: config.environment,
+          noCheck: !config.check,
+        };
+  return { repositories, forBuilds: ids(own), forImages, buildRoot, settings, notes };
 }
 
 /** Options of a mock configuration that would change a build and are not followed. */
-function notFollowed({ ignored, plugins, repositories, moduleEnable, file }: MockConfig): string[] {
+function notFollowed({ ignored, plugins, repositories, moduleEnable, main, file }: MockConfig): string[] {
   const at = (place: { readonly file: string; readonly line: number }): string => `${place.file}:${place.line}`;
   return [
     ...Object.entries(ignored).map(([option, place]) => `${at(place)}: ${option} is not followed`),
     ...(moduleEnable.length > 0 ? [`${file}: module_enable is not followed: ${moduleEnable.join(', ')}`] : []),
     ...('bind_mount' in plugins ? [`${file}: the plugin bind_mount is not followed`] : []),
+    ...(main.includepkgs === undefined ? [] : [`${file}: includepkgs of [main] is not followed`]),
     ...repositories
-      .filter(({ enabled, skipIfUnavailable }) => enabled && skipIfUnavailable)
-      .map(
-        ({ id, origin }) => `${at(origin)}: skip_if_unavailable of ${id} is not followed: every repository is required`,
+      .filter(({ enabled }) => enabled)
+      .flatMap(({ id, origin, skipIfUnavailable, options, baseUrls, metalink, mirrorlist }) =>
+        [
+          ...(skipIfUnavailable ? [`skip_if_unavailable of ${id} is not followed: every repository is required`] : []),
+          ...ignoredOptions
+            .filter((key) => key in options || key in main)
+            .map((key) => `${key} of ${id} is not followed`),
+          ...(baseUrls.length > 0 && (metalink ?? mirrorlist) !== undefined
+            ? [`baseurl of ${id} is not used beside its metalink or mirrorlist`]
+            : []),
+        ].map((text) => `${at(origin)}: ${text}`),
       ),
   ];
 }
+
+/** Options of a repository in dnf.conf that change what is downloaded, or from where. */
+const ignoredOptions = [
+  ...[
+    'cost',
+    'proxy',
+    'proxy_username',
+    'username',
+    'password',
+    'sslverify',
+    'sslcacert',
+    'sslclientcert',
+    'sslclientkey',
+  ],
+];
 
 function mockFile({ mockConfig, mockConfigX86, mockConfigArm }: DistroVersion, arch: Architecture): string | undefined {
   return (arch === 'x86_64' ? mockConfigX86 : mockConfigArm) ?? mockConfig;
@@ -126,7 +183,15 @@ function mockRepositories(config: MockConfig, variables: Variables): InputReposi
     .filter(({ enabled }) => enabled)
     .map((repo) => {
       const { id, baseUrls, metalink, mirrorlist, gpgKeys, gpgCheck, priority, origin } = repo;
-      const { excludes, includes, moduleHotfixes } = repo;
+      const { excludes, includes, moduleHotfixes, repoGpgCheck } = repo;
+      checkId(id, origin);
+      if (gpgCheck && gpgKeys.length === 0) {
+        throw new WeirError('bad-repository', `repository ${id} has gpgcheck=1, but no gpgkey`, {
+          where: origin,
+          hint: 'set gpgkey, or gpgcheck=0 to accept unsigned packages',
+          exit: 2,
+        });
+      }
       const list = metalink ?? mirrorlist;
       if (list === undefined && baseUrls.length === 0) {
         throw new WeirError('bad-repository', `repository ${id} has no baseurl, metalink or mirrorlist`, {
@@ -134,16 +199,18 @@ function mockRepositories(config: MockConfig, variables: Variables): InputReposi
           exit: 2,
         });
       }
-      const value = (text: string): string => asUrl(withVariables(text, variables));
+      const replaced = (text: string): string => withVariables(text, variables, origin);
+      const value = (text: string): string => asUrl(replaced(text));
       return {
         id,
         address:
           list === undefined
             ? { kind: 'baseurl', urls: baseUrls.map(value) }
-            : { kind: metalink === undefined ? 'mirrorlist' : 'metalink', url: withVariables(list, variables) },
+            : { kind: metalink === undefined ? 'mirrorlist' : 'metalink', url: replaced(list) },
         keys: gpgKeys.map(value),
         checksSignatures: gpgCheck,
-        priority: priority ?? inputPriority,
+        priority: priority === undefined ? inputPriority : Math.max(priority, leastPriority),
+        ...(repoGpgCheck ? { requiresSignedMetadata: true } : {}),
         ...(excludes.length + includes.length > 0 || moduleHotfixes
           ? { filter: { excludes, includes, moduleHotfixes } }
           : {}),
@@ -165,7 +232,7 @@ export function inputsContext(workspace: Workspace, toolbox: Toolbox, note: (tex
 async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
-  { repositories, buildRoot, settings, notes }: RepositoryInputs,
+  { repositories, forBuilds, forImages, buildRoot, settings, notes }: RepositoryInputs,
 ): Promise<Inputs> {
   return inStage(workspace.progress, 'inputs', async (stage) => {
     const before = workspace.engine.counts.ran;
@@ -177,7 +244,12 @@ async function repositoryStage(
       sources.push(await openInput(context, repository));
     }
     return {
-      result: { sources, buildRoot, settings, lock: (exact) => lockUsed(context, sources, exact) },
+      result: {
+        sources: sources.filter(({ id }) => forBuilds.has(id)),
+        imageSources: sources.filter(({ id }) => forImages.has(id)),
+        ...{ buildRoot, settings },
+        lock: (exact) => lockUsed(context, sources, exact),
+      },
       summary: sources.map(({ id, size, locked }) => `${id} ${locked.revision}: ${size} packages`).join(', '),
       cached: workspace.engine.counts.ran === before,
     };

@@ -86,6 +86,7 @@ describe('a mock configuration with a template', () => {
       repoArch: 'x86_64',
       setup: ['@buildsys-build', 'bash', 'example-release'],
       macros: { dist: '.ex9', vendor: 'Example "Inc"' },
+      check: true,
       extraChrootDirs: ['/run/lock'],
       environment: { BUILD_FLAVOR: 'small' },
       packageManager: 'dnf5',
