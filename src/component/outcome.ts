@@ -1,11 +1,12 @@
 import { WeirError } from '../base/errors.ts';
 import type { Built } from '../build/rpmbuild.ts';
+import { InputError } from '../inputs/input-error.ts';
 
 /**
- * What a component failed at: fetching its sources, applying its overlays, rpm reading its spec, another fault while rpm read it, a
+ * What a component failed at: packages of the inputs that cannot be downloaded or are not signed, fetching its sources, applying its overlays, rpm reading its spec, another fault while rpm read it, a
  * build requirement that nothing provides, rpmbuild, or components that wait for each other.
  */
-export type FailureClass = 'source' | 'render' | 'parse' | 'query' | 'buildrequires' | 'build' | 'cycle';
+export type FailureClass = 'inputs' | 'source' | 'render' | 'parse' | 'query' | 'buildrequires' | 'build' | 'cycle';
 
 /** A component that failed, with the reason. */
 export interface Failure {
@@ -21,7 +22,7 @@ const concernAll = new Set(['interrupted', 'bad-blob', 'missing-blob', 'no-space
 /** An error as the failure of one component. @throws the error itself if it concerns all, or is a fault of Weir */
 export function failureOf(failsAt: FailureClass, error: unknown): Failure {
   if (!(error instanceof WeirError) || concernAll.has(error.code)) throw error;
-  return { class: failsAt, error };
+  return { class: error instanceof InputError ? 'inputs' : failsAt, error };
 }
 
 /** What became of a component in a run. */
@@ -119,14 +120,21 @@ export class ComponentsError extends WeirError {
         failed.length === 0
           ? `components wait for others whose failure is expected: ${which}`
           : `${failed.length} of ${outcomes.size} components failed: ${which}`;
-      super('components-failed', message, { hint: 'weir component log NAME shows the log of a failed build' });
+      const hasLog = [...outcomes.values()].some((each) => each.state === 'failed' && each.log !== undefined);
+      const hint = hasLog ? 'weir component log NAME shows the log of a failed build' : first?.error.hint;
+      super('components-failed', message, hint === undefined ? {} : { hint });
     }
     this.results = [...outcomes].map(([name, outcome]) => resultOf(name, outcome));
   }
 }
 
-/** One line: the message, and of a log's last lines the one that most likely says why. */
-function reason({ message, details }: WeirError): string {
+/** One line: the message, and of a log's last lines the one that most likely says why; of a failed download what the last mirror said. */
+function reason(error: WeirError): string {
+  const { message, details } = error;
+  if (error instanceof InputError) {
+    const tried = details.findLast((line) => /^(?:https?|file):/.test(line));
+    return tried === undefined ? message : `${message}: ${tried}`;
+  }
   const lines = details.map((line) => line.trim()).filter((line) => line !== '');
   // rpmbuild ends with this and what follows from it; the command before it failed.
   const end = lines.findIndex((line) => /^error: Bad exit status from /.test(line));

@@ -4,6 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import type { Engine } from '../engine/action.ts';
 import { hasBlob, putBytes, readBlobText } from '../engine/store.ts';
 import { fetchUnhashed, fetchVerified } from '../sources/download.ts';
+import { inputError } from './input-error.ts';
 import { type InputRepository, readLocalKey } from './input-repository.ts';
 
 /** The text of a key file and its SHA-256. */
@@ -26,7 +27,17 @@ export async function keyTexts(
   const keys: KeyText[] = [];
   for (const [index, url] of repository.keys.entries()) {
     const expected = locked?.[index];
-    const key = url.startsWith('file://') ? await readLocalKey(url) : await remoteKey(engine, cache, url, expected);
+    const key = await (url.startsWith('file://') ? readLocalKey(url) : remoteKey(engine, cache, url, expected)).catch(
+      (error: unknown) => {
+        throw inputError(repository.id, error);
+      },
+    );
+    if (!key.text.includes('BEGIN PGP PUBLIC KEY')) {
+      throw new WeirError('no-key', `repository ${repository.id}: ${url} is not an armored OpenPGP key`, {
+        hint: 'it begins with "-----BEGIN PGP PUBLIC KEY BLOCK-----"',
+        exit: 2,
+      });
+    }
     if (locked !== undefined && key.digest !== expected) {
       throw new WeirError(
         'key-changed',
@@ -54,8 +65,5 @@ async function remoteKey(engine: Engine, cache: string, url: string, expected: s
       ? (await fetchUnhashed(filename, 'SHA256', [url], context)).hash
       : await fetchVerified({ filename, hashType: 'SHA256', hash: expected }, [url], context);
   const text = await readBlobText(engine.store, digest);
-  if (!text.includes('BEGIN PGP PUBLIC KEY')) {
-    throw new WeirError('no-key', `${url} is not an armored OpenPGP key`, { exit: 2 });
-  }
   return { text, digest: sha256(text) };
 }

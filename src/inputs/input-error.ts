@@ -1,0 +1,16 @@
+import { WeirError } from '../base/errors.ts';
+
+/** A package of an input repository cannot be had: who needs it cannot be built, and is not to blame. */
+export class InputError extends WeirError {}
+
+/** An error while packages of a repository are downloaded or checked, with the repository's name. */
+export function inputError(repository: string, error: unknown): unknown {
+  if (!(error instanceof WeirError) || error instanceof InputError) return error;
+  const { code, message, where, hint, details, others, exit, cause } = error;
+  const named = message.startsWith('repository ') ? message : `repository ${repository}: ${message}`;
+  return new InputError(code, named, {
+    ...{ details, others, exit, cause },
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
