@@ -5,6 +5,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   list: 'list the RPM repositories that the project builds from, and their locked state',
   update: 'lock repositories in their current state',
+  fetch: 'download everything that inputs.lock names, to build offline',
   manifest: 'print the packages that inputs.lock names as a package manifest of dnf5',
   verify: 'check that the cache has everything that inputs.lock names',
   prune: 'drop packages from inputs.lock that nothing uses any more',

@@ -2,7 +2,7 @@ import { WeirError } from '../base/errors.ts';
 import { mapLimit, readIfExists } from '../base/files.ts';
 import { blobFile, hasBlob } from '../engine/store.ts';
 import { addressOf, type InputRepository } from '../inputs/input-repository.ts';
-import { type LockedRepository, lockedState, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
+import { type InputsLock, type LockedRepository, lockedState, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
 import { keyTexts } from '../inputs/keys.ts';
 import { parsePackageManifest, printPackageManifest, type WrittenPackage } from '../inputs/package-manifest.ts';
 import { type InputSource, lockRepository, lockUsed, openInput } from '../inputs/source.ts';
@@ -97,7 +97,9 @@ function changedPackages(before: LockedRepository, now: InputSource): UpdatedInp
 }
 
 function chosen(workspace: Workspace, names: readonly string[]): readonly InputRepository[] {
-  const repositories = repositoryInputs(workspace)?.repositories ?? [];
+  const all = repositoryInputs(workspace)?.repositories ?? [];
+  // The lock does not name those of the command line.
+  const repositories = all.filter(({ isPassing }) => isPassing !== true);
   for (const name of names) {
     if (repositories.some(({ id }) => id === name)) continue;
     throw new WeirError('unknown-repository', `the project has no input repository ${name}`, {
@@ -204,6 +206,46 @@ async function readText(file: string): Promise<string> {
   throw new WeirError('no-file', `${file} does not exist`, { exit: 2 });
 }
 
+/** @throws WeirError `not-locked` (exit 2) if no repository is locked: then nothing can be checked */
+async function lockedInputs(workspace: Workspace): Promise<InputsLock> {
+  const path = inputsLock(workspace);
+  const lock = await readInputsLock(path);
+  if (lock.size > 0) return lock;
+  throw new WeirError('not-locked', 'inputs.lock names no repository', {
+    where: { file: path },
+    hint: repositoryInputs(workspace) === undefined ? 'the project builds from the seed' : 'run: weir inputs update',
+    exit: 2,
+  });
+}
+
+/**
+ * Downloads what `inputs.lock` names and the cache lacks: then the project builds offline.
+ * @throws WeirError `not-locked`; `inputs-changed`, and those of downloading
+ */
+export async function fetchInputs(workspace: Workspace): Promise<{ readonly packages: number; readonly size: number }> {
+  const lock = await lockedInputs(workspace);
+  const toolbox = await toolboxStage(workspace, 'core');
+  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  let [packages, size] = [0, 0];
+  for (const repository of chosen(workspace, [])) {
+    const locked = lockedState(lock, workspace.arch, repository);
+    if (locked === undefined) continue;
+    const source = await openInput(context, repository);
+    const wanted = locked.packages.map(({ nevra, sha256 }) => {
+      const pkg = source.find(nevra);
+      if (pkg?.rpm === sha256) return pkg;
+      throw new WeirError('bad-lock', `repository ${repository.id} has no package ${nevra} with the locked SHA-256`, {
+        where: { file: context.lock },
+        hint: `run: weir inputs update ${repository.id}`,
+      });
+    });
+    await obtainPackages([source], wanted);
+    packages += wanted.length;
+    size += locked.packages.reduce((sum, pkg) => sum + pkg.size, 0);
+  }
+  return { packages, size };
+}
+
 /** What is wrong with the kept inputs of a project. */
 export interface InputFault {
   readonly repository: string;
@@ -220,7 +262,7 @@ export async function verifyInputs(
   workspace: Workspace,
 ): Promise<{ readonly files: number; readonly faults: readonly InputFault[] }> {
   const { store } = workspace.engine;
-  const lock = await readInputsLock(inputsLock(workspace));
+  const lock = await lockedInputs(workspace);
   const wanted = [...lock].flatMap(([repository, { repomd, metadata, packages, keys }]) => [
     { repository, what: 'repodata/repomd.xml', digest: repomd },
     ...keys.map((digest) => ({ repository, what: 'key', digest })),
