@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
 import type { FinishedStage } from '../base/progress.ts';
 import type { BuiltComponents } from '../component/build.ts';
 import { syncFileSystem, writeDurably } from '../engine/durable.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
+import { pointLatest } from '../repo/publish.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
 import { type ImageKey, isSignatureOf, signText } from '../trust/image-key.ts';
@@ -91,6 +92,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     return there === data;
   };
   const written = await Promise.all(files.map(isWritten));
+  await pointLatest(dirname(repository.snapshot.dir), repository.snapshot.name);
   if (written.includes(false) || engine.counts.ran > 0) await settle(workspace);
   for (const [index, [name, data]] of files.entries()) if (!written[index]) writeDurably(join(out, name), data);
   await writeIfChanged(join(out, timingsFile), timings(built, progress.finished));

@@ -146,7 +146,7 @@ export async function sortIntoChannels(
     put(sourceChannelOf(component) ?? `${first}-source`, each.source);
   }
   const more = await moreOfSeed(workspace, inputs, own);
-  const sources = [...inputs.sources, ...(more.source === undefined ? [] : [more.source]), built.source];
+  const sources = [...inputs.imageSources, ...(more.source === undefined ? [] : [more.source]), built.source];
   const base = await baseClosure(workspace, toolbox, inputs, sources, [
     ...(channels.get(first) ?? []).map(({ name }) => name),
     ...more.wanted,
@@ -154,8 +154,8 @@ export async function sortIntoChannels(
   if (inputs.seed === undefined) {
     // Of repositories only what is needed is published: the rest stays where it is.
     const taken = base.filter((pkg) => !own.has(pkg.name));
-    usePackages(inputs.sources, taken);
-    await obtainPackages(inputs.sources, taken);
+    usePackages(inputs.imageSources, taken);
+    await obtainPackages(inputs.imageSources, taken);
     for (const pkg of taken) put(first, pkg);
   } else {
     const inBase = new Set(base.map((pkg) => pkg.name));

@@ -26,7 +26,7 @@ export interface Channel {
 }
 
 /**
- * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed, and points `root/latest` to it. Everything
+ * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed. Everything
  * is created under a temporary name and renamed: readers see the whole snapshot or none of it.
  */
 export async function publishSnapshot(
@@ -79,7 +79,6 @@ export async function publishSnapshot(
       throw error;
     }
   }
-  await pointLatest(root, name);
   return { snapshot, published };
 }
 
@@ -92,7 +91,8 @@ async function put(temporary: string, dir: string, there: boolean): Promise<void
   await removeTree(damaged);
 }
 
-async function pointLatest(root: string, name: string): Promise<void> {
+/** Points `root/latest` to a snapshot: when its release is whole. */
+export async function pointLatest(root: string, name: string): Promise<void> {
   const latest = join(root, 'latest');
   if ((await readlink(latest).catch(() => '')) === name) return;
   const temporary = temporaryName(latest);
