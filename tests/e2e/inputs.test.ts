@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { openEngine } from '../../src/engine/engine.ts';
 import type { InputRepository } from '../../src/inputs/input-repository.ts';
 import { type InputSource, type InputsContext, openInput } from '../../src/inputs/source.ts';
 import { nevra } from '../../src/repo/metadata.ts';
-import { resolvePackages } from '../../src/repo/resolve.ts';
+import { resolveCached, resolvePackages } from '../../src/repo/resolve.ts';
 import { obtainPackages } from '../../src/repo/source.ts';
 import { runTool, type Toolbox } from '../../src/toolbox/tool.ts';
 import { type SigningKey, signRpms } from '../../src/trust/gpg.ts';
@@ -339,7 +339,24 @@ data:
     ]);
     const only = { ...second, filter: { ...filter, includes: ['car*', 'both'] } };
     expect(await taken([only], ['caret'])).toEqual(['caret-1^20260101-1.noarch of second']);
-    await expect(taken([only], ['tilde'])).rejects.toMatchObject({ code: 'not-found' });
+    await expect(taken([only], ['tilde'])).rejects.toMatchObject({
+      code: 'unresolvable',
+      details: [expect.stringMatching(/exclude/)],
+    });
+    // Both have this NEVRA: what dnf5 chose is taken, from the cache of resolutions too.
+    const excluded = { ...low, filter: { ...filter, excludes: ['both'] } };
+    for (const sources of [
+      [first, excluded],
+      [first, excluded],
+    ]) {
+      const [pkg] = await resolveCached(
+        { engine: context.engine, toolbox, arch: 'x86_64' },
+        sources,
+        ['both'],
+        'a test',
+      );
+      expect(pkg!.rpm).toBe(first.find('both-1-1.noarch')!.rpm);
+    }
   });
 });
 
@@ -353,6 +370,8 @@ BuildRequires: gcc
 %description
 Says hello.
 %build
+test "$FLAVOUR" = sweet
+test -d /run/lock -a -d /var/extra
 echo 'int main(void) { return 0; }' > hello.c
 gcc -O2 -g -o hello hello.c
 %install
@@ -378,6 +397,7 @@ gpg-key = "${published}/RPM-GPG-KEY"
 default-distro = { name = "derived", version = "1" }
 [distros.derived.versions.1]
 release-ver = "4.0"
+mock-config = "mock.cfg"
 inputs.rpm-build = [{ repo = "base" }, { repo = "sdk" }]
 [release]
 version = "1"
@@ -394,6 +414,17 @@ definition = { type = "weir", kind = "container", packages = ["hello", "weir-rel
 `,
     );
     await writeFile(join(project, 'hello.spec'), spec);
+    await writeFile(
+      join(project, 'mock.cfg'),
+      `config_opts['target_arch'] = 'x86_64'
+config_opts['root'] = 'derived'
+config_opts['chroot_setup_cmd'] = 'install bash'
+config_opts['environment']['FLAVOUR'] = 'sweet'
+config_opts['extra_chroot_dirs'] = ['/run/lock', '/var/extra']
+config_opts['rpmbuild_opts'] = '--nodeps'
+config_opts['dnf.conf'] = '[main]\\n'
+`,
+    );
   });
 
   test('is built from them, with its images, and again with the mirror gone', async () => {
@@ -452,6 +483,61 @@ definition = { type = "weir", kind = "container", packages = ["hello", "weir-rel
     expect(refused.stderr).toMatch(/bash-\S+: repository base has other bytes/);
     expect(await readFile(lock, 'utf8')).toBe(whole);
     served.clear();
+  });
+
+  test('a repository of the command line is used as it is now, and is not locked', async () => {
+    served.set('/published/', join(shared.out, 'repo/4.0/latest'));
+    const lock = join(project, 'inputs.lock');
+    const whole = await readFile(lock, 'utf8');
+    await writeFile(
+      join(project, 'hello.spec'),
+      spec
+        .replace('BuildRequires: gcc', 'BuildRequires: gcc, passing')
+        .replace('test -d', 'cat /usr/share/passing; test -d'),
+    );
+    const folder = await smallRepository([{ name: 'passing', content: 'one' }], false);
+    const build = ['-C', project, 'component', 'build', 'hello', '--repo', `here=${folder}`];
+    for (const content of ['one', 'two']) {
+      const next = await smallRepository([{ name: 'passing', content }], false);
+      await rm(folder, { recursive: true });
+      await rename(next, folder);
+      const built = await weir(build);
+      expect(built.code, built.stderr).toBe(0);
+      expect(built.stderr).toContain('rpmbuild_opts is not followed');
+      const { stdout } = await weir(['-C', project, 'component', 'log', 'hello']);
+      expect(stdout).toContain(`\n${content}`);
+    }
+    expect(await readFile(lock, 'utf8')).toBe(whole);
+    // One with the id of a repository of the project stands in for it.
+    const alone = await weir(['-C', project, 'component', 'build', 'hello', '--repo', `sdk=${folder}`]);
+    expect(alone.code).toBe(1);
+    expect(alone.stderr).toMatch(/ sdk \d+: 1 packages/);
+    expect(await readFile(lock, 'utf8')).toBe(whole);
+    for (const [words, message] of [
+      [['--repo', `a=${folder}`, '--repo', `a=${folder}`], /two repositories "a"/],
+      [['--repo', `built=${folder}`], /cannot have the id "built"/],
+    ] as const) {
+      const refused = await weir(['-C', project, 'component', 'build', 'hello', ...words]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(message);
+    }
+    await writeFile(join(project, 'hello.spec'), spec);
+    served.clear();
+  });
+
+  test('fetch downloads what the lock names', async () => {
+    served.set('/published/', join(shared.out, 'repo/4.0/latest'));
+    const env = { XDG_CACHE_HOME: await newFolder('cache') };
+    await mkdir(join(env.XDG_CACHE_HOME, 'weir'));
+    await symlink(join(shared.cacheHome, 'weir/toolbox'), join(env.XDG_CACHE_HOME, 'weir/toolbox'));
+    expect((await weir(['-C', project, 'inputs', 'verify'], { env })).code).toBe(1);
+    const fetched = await weir(['-C', project, 'inputs', 'fetch'], { env });
+    expect(fetched.code, fetched.stderr).toBe(0);
+    served.clear();
+    const verified = await weir(['-C', project, '--offline', 'inputs', 'verify'], { env });
+    expect(verified.code, verified.stdout).toBe(0);
+    const seed = await weir(['-C', shared.project, 'inputs', 'verify']);
+    expectError(seed, { exit: 2, says: /inputs\.lock names no repository/, hint: /builds from the seed/ });
   });
 
   test('update goes on after kill -9 at any time', async () => {
