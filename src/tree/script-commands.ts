@@ -1,3 +1,5 @@
+import { awkOnlyPrints, findOnlyPrints, sedOnlyPrints, sortOnlyPrints, uniqOnlyPrints } from './script-languages.ts';
+
 /** What a command of a scriptlet means for a tree that is composed. */
 export interface Effect {
   /**
@@ -12,14 +14,14 @@ export interface Effect {
 const none: Effect = { kind: 'none', by: '' };
 const finaliser = (by: string): Effect => ({ kind: 'finaliser', by });
 
-/** Shell built-ins and programs that only look, print or decide. */
+/** Shell built-ins and programs that only look, print or decide, whatever their options. */
 const looking = new Set(
   (
     ': true false test [ [[ ]] echo printf getent id which type grep egrep fgrep zgrep sleep set shift export ' +
     'local declare typeset readonly unset read umask let break continue cd pushd popd pwd basename dirname readlink realpath ' +
-    'cat head tail cut tr awk gawk sort uniq wc uname date hostname stat ls expr seq diff cmp getenforce selinuxenabled ' +
-    'selinuxdefcon matchpathcon systemd-detect-virt vmware-checkvm pgrep pidof ps shopt trap wait logger lsmod modinfo ' +
-    'arch nproc file getopt printenv lsinitrd compgen getopts hash alias rpmquery sync ldd'
+    'cat head tail cut tr wc uname stat ls expr seq diff cmp getenforce selinuxenabled ' +
+    'selinuxdefcon matchpathcon systemd-detect-virt vmware-checkvm pgrep pidof ps shopt wait logger lsmod modinfo ' +
+    'arch nproc getopt printenv getopts sync ldd'
   ).split(' '),
 );
 
@@ -66,14 +68,30 @@ const kernel: Readonly<Record<string, string>> = {
 
 const network = new Set('curl wget dnf dnf5 yum microdnf ping nslookup dig rsync scp ssh'.split(' '));
 
-/** Verbs of systemctl that change unit files; others act on a running system. */
-const unitFileVerbs = new Set(
-  'enable disable reenable mask unmask link revert set-default add-wants add-requires edit'.split(' '),
+/** Verbs of systemctl that act on a running system, or look. */
+const runtimeVerbs = new Set(
+  (
+    'start stop restart try-restart reload reload-or-restart reload-or-try-restart try-reload-or-restart force-reload condrestart ' +
+    'kill isolate clean freeze thaw reset-failed set-property daemon-reload daemon-reexec status show cat list-units list-unit-files ' +
+    'list-timers list-sockets list-jobs list-dependencies is-active is-enabled is-failed is-system-running get-default ' +
+    'show-environment set-environment unset-environment import-environment cancel help'
+  ).split(' '),
 );
 
-/** The effect of a command. @param words its name, without folders, and its arguments */
-export function effectOf(words: readonly string[]): Effect {
+const udevVerbs = new Set('control trigger settle info monitor test test-builtin wait verify'.split(' '));
+
+/**
+ * The effect of a command. It is `none` only if the command certainly changes nothing: no option and no text in a language of
+ * its own may write.
+ * @param words its name, without folders, and its arguments
+ * @param expanded indexes of the words that the shell expands
+ */
+export function effectOf(words: readonly string[], expanded: ReadonlySet<number> = new Set()): Effect {
   const [name = '', ...rest] = words;
+  const isExpanded = (index: number): boolean => expanded.has(index + 1);
+  // A variable or a list of files may hold an option that writes.
+  const mayBeOption = rest.some((word, index) => isExpanded(index) && /^[$`]/.test(word));
+  const only = (looks: boolean): Effect => (looks ? none : run(name));
   const verb = rest.find((word) => !word.startsWith('-')) ?? '';
   if (looking.has(name) || signalling.has(name)) return none;
   if (name in finalisers) return finaliser(finalisers[name]!);
@@ -85,20 +103,48 @@ export function effectOf(words: readonly string[]): Effect {
       // In %pre it stops the package.
       return /^[1-9]\d*$/.test(verb) ? run(`${name} ${verb}`) : none;
     case 'sed':
-      return rest.some((word) => /^(?:-[a-zA-Z]*i|--in-place)/.test(word)) ? run(name) : none;
+      return only(!mayBeOption && sedOnlyPrints(rest, isExpanded));
+    case 'awk':
+    case 'gawk':
+      return only(awkOnlyPrints(rest, isExpanded));
+    case 'sort':
+      return only(!mayBeOption && sortOnlyPrints(rest));
+    case 'uniq':
+      return only(!mayBeOption && uniqOnlyPrints(rest));
     case 'find':
-      return rest.some((word) => /^-(?:delete|exec|execdir|ok|fprint)/.test(word)) ? run(name) : none;
+      return only(!mayBeOption && findOnlyPrints(rest));
+    case 'date':
+      return rest.some((word) => /^(?:-[a-zA-Z]*s|--s|\d)/.test(word)) ? { kind: 'kernel', by: kernel.hwclock! } : none;
+    case 'hostname':
+      return rest.every((word) => /^-[^Fb]+$/.test(word)) ? none : { kind: 'kernel', by: kernel.hwclock! };
+    case 'file':
+      return only(!rest.some((word) => /^-(?:[^-]*C|-c)/.test(word)));
+    case 'lsinitrd':
+      return only(!rest.some((word) => word.startsWith('--u')));
+    case 'compgen':
+      return only(!rest.some((word) => /^-.*[CF]/.test(word)));
+    case 'hash':
+      return only(!rest.some((word) => /^-.*p/.test(word)));
+    case 'alias':
+      return only(!rest.some((word) => word.includes('=')));
+    case 'trap':
+      return only(/^-?$/.test(rest[0] ?? ''));
     case 'command':
-      return rest[0] === '-v' || rest[0] === '-V' ? none : effectOf(rest);
-    case 'exec':
+      return rest[0] === '-v' || rest[0] === '-V' ? none : shifted(words, expanded, 1);
     case 'eval':
+      return only(rest.length === 0);
+    case 'exec':
     case 'nice':
     case 'nohup':
-    case 'env':
-      return rest.length === 0 ? none : effectOf(rest.filter((word) => !/^[A-Za-z_]\w*=/.test(word)));
+    case 'env': {
+      const first = rest.findIndex((word) => !/^[A-Za-z_]\w*=/.test(word));
+      return first < 0 ? none : shifted(words, expanded, first + 1);
+    }
     case 'systemctl':
       if (/^preset/.test(verb)) return finaliser('presets');
-      return unitFileVerbs.has(verb) ? run(`systemctl ${verb}`) : finaliser('no running system');
+      // Of what is not known, nobody can say that it needs a running system.
+      if (!runtimeVerbs.has(verb)) return run(`systemctl ${verb}`.trim());
+      return finaliser('no running system');
     case 'service':
     case 'invoke-rc.d':
     case 'initctl':
@@ -106,12 +152,18 @@ export function effectOf(words: readonly string[]): Effect {
     case 'busctl':
       return finaliser('no running system');
     case 'firewall-cmd':
-      return rest.includes('--reload') ? finaliser('no running system') : run(name);
+      return rest.length > 0 && rest.every((word) => /^(?:--reload|--quiet|-q)$/.test(word))
+        ? finaliser('no running system')
+        : run(name);
     case 'udevadm':
-      return verb === 'hwdb' ? run('udevadm hwdb') : finaliser('no running system');
+      return udevVerbs.has(verb) ? finaliser('no running system') : run(`udevadm ${verb}`.trim());
     case 'git':
       return /^(?:clone|fetch|pull|push|ls-remote|submodule)$/.test(verb) ? { kind: 'network', by: name } : run(name);
     case 'rpm':
+    case 'rpmquery':
+      // Macros and options that start programs.
+      if (rest.some((word) => /%\(|%\{[^}]*lua:|^--(?:pipe|load|rcfile)/.test(word))) return run(name);
+      if (name === 'rpmquery') return none;
       return rest.some((word) => /^(?:-q|--query|-E|--eval)/.test(word))
         ? none
         : { kind: 'kernel', by: 'an rpm database that no transaction uses' };
@@ -120,6 +172,11 @@ export function effectOf(words: readonly string[]): Effect {
   }
 }
 
-function run(what: string): Effect {
+/** The command of a command: `nice sort x`. */
+function shifted(words: readonly string[], expanded: ReadonlySet<number>, by: number): Effect {
+  return effectOf(words.slice(by), new Set([...expanded].map((index) => index - by)));
+}
+
+export function run(what: string): Effect {
   return { kind: 'run', by: what };
 }

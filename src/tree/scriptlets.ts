@@ -1,4 +1,5 @@
 import type { PackageScript, ScriptName } from '../rpm/scripts.ts';
+import { luaEffects } from './lua-effects.ts';
 import { type Effect, effectOf, systemUsers } from './script-commands.ts';
 import { type ShellCommand, shellCommands } from './shell-commands.ts';
 
@@ -43,7 +44,8 @@ export function isRunByRpm({ name, class: kind, reason }: Pick<PackageScript, 'n
 export function classifyScript({ interpreter, script }: Pick<PackageScript, 'interpreter' | 'script'>): ScriptClass {
   const [program = '/bin/sh', ...options] = interpreter;
   const name = program.slice(program.lastIndexOf('/') + 1);
-  if (program === '<lua>') return judge(luaEffects(script));
+  if (program === '<lua>')
+    return judge(luaEffects(script, shellEffects, ([name = '', ...rest]) => effectOf([baseName(name), ...rest])));
   if (['sh', 'bash', 'dash', 'ksh'].includes(name)) return judge(shellEffects(script));
   if (script.trim() === '') return judge([effectOf([name, ...options])]);
   return { class: 'run', reason: `a ${name} script` };
@@ -73,17 +75,26 @@ function shellEffects(script: string): Effect[] {
   const functions = new Set(
     [...script.matchAll(/^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)/gm)].map(([, name]) => name!),
   );
-  const variables = new Map(
-    [...script.matchAll(/^[ \t]*([A-Za-z_]\w*)=(\S+)[ \t]*$/gm)].map(([, name, value]) => [name!, value!]),
-  );
+  const variables = fixedVariables(script);
   return shellCommands(script).flatMap((command) => commandEffects(command, functions, variables));
 }
 
+/** Variables that are set once, on a line of their own: their value is known. */
+function fixedVariables(script: string): ReadonlyMap<string, string> {
+  const mentions = new Map<string, number>();
+  for (const [name] of script.matchAll(/(?<![\w$]|\$\{)[A-Za-z_]\w*/g)) {
+    mentions.set(name, (mentions.get(name) ?? 0) + 1);
+  }
+  const set = [...script.matchAll(/^[ \t]*([A-Za-z_]\w*)=([^\s`$]+)[ \t]*$/gm)];
+  return new Map(set.flatMap(([, name, value]) => (mentions.get(name!) === 1 ? [[name!, value!] as const] : [])));
+}
+
 function commandEffects(
-  { words, writes }: ShellCommand,
+  { words, writes, expanded, unread }: ShellCommand,
   functions: ReadonlySet<string>,
   variables: ReadonlyMap<string, string>,
 ): Effect[] {
+  if (unread !== undefined) return [{ kind: 'run', by: unread }];
   const effects: Effect[] = writes
     .filter((file) => !/^\/dev\/(?:null|stdout|stderr|tty|console)$/.test(file))
     .map((file) => ({ kind: 'run', by: `writes ${file}` }));
@@ -93,53 +104,19 @@ function commandEffects(
   if (/^[`(]|^\$\(/.test(first)) return [...effects, { kind: 'run', by: 'a command made by another' }];
   const variable = /^\$\{?([A-Za-z_]\w*)\}?$/.exec(first)?.[1];
   const program = variable === undefined ? first : (variables.get(variable) ?? first);
-  return [...effects, effectOf([baseName(program), ...rest])];
+  if (program === 'trap') return [...effects, ...trapEffects(rest, expanded)];
+  return [...effects, effectOf([baseName(program), ...rest], expanded)];
+}
+
+/** A trap runs its first argument: `trap 'rm -f x' EXIT`. */
+function trapEffects(args: readonly string[], expanded: ReadonlySet<number> | undefined): Effect[] {
+  const at = args[0] === '--' ? 1 : 0;
+  const action = args[at] ?? '';
+  if (expanded?.has(at + 1)) return [{ kind: 'run', by: 'trap' }];
+  return action === '-' || args.length === at + 1 || /^-[lp]+$/.test(action) ? [] : shellEffects(action);
 }
 
 /** `%{_sbindir}/ldconfig` and `/sbin/ldconfig` are `ldconfig`. */
 function baseName(program: string): string {
   return program.slice(program.lastIndexOf('/') + 1);
-}
-
-/** Functions of rpm's Lua that start a program (rpm-lua(7)), with the text of their arguments. */
-const luaCall = /\b(?:rpm\.(?:spawn|execute)|os\.execute|posix\.exec[ep]*)[ \t]*\(([^)]{0,4000})\)/g;
-const luaText = /"([^"]*)"|'([^']*)'|\[\[([\s\S]*?)\]\]/g;
-
-const luaString = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|--/g;
-
-/** Lua without its comments; what looks like one in a string stays. */
-function withoutComments(script: string): string {
-  let code = '';
-  let from = 0;
-  for (luaString.lastIndex = 0; ; ) {
-    const match = luaString.exec(script);
-    if (match === null) return code + script.slice(from);
-    if (match[0] !== '--') continue;
-    code += script.slice(from, match.index);
-    const mark = script.startsWith('[[', match.index + 2) ? ']]' : '\n';
-    const end = script.indexOf(mark, match.index);
-    if (end < 0) return code;
-    from = end + (mark === ']]' ? 2 : 0);
-    luaString.lastIndex = from;
-  }
-}
-
-/** Functions of rpm's Lua that change files. */
-const luaChange =
-  /\b(?:posix\.(?:mkdir|symlink|link|chmod|chown|unlink|rmdir|mkfifo|utime|mkstemp)|os\.(?:remove|rename|tmpname)|io\.(?:popen|output)|require|dofile|loadstring|load|macros\.\w+)\b/g;
-const luaWriting = /\bio\.open[ \t]*\([^),]{0,4000},\s*["'](?:w|a|r\+)[^"']*["']\s*\)/;
-
-function luaEffects(script: string): Effect[] {
-  const code = withoutComments(script);
-  const effects: Effect[] = [];
-  for (const [, text = ''] of code.matchAll(luaCall)) {
-    const words = [...text.matchAll(luaText)].map(([, double, single, long]) => double ?? single ?? long ?? '');
-    if (words.length === 0) effects.push({ kind: 'run', by: 'a program named by a variable' });
-    // os.execute has one text for a shell.
-    else if (words.length === 1 && /\s/.test(words[0]!)) effects.push(...shellEffects(words[0]!));
-    else effects.push(effectOf([baseName(words[0]!), ...words.slice(1)]));
-  }
-  for (const [name] of code.matchAll(luaChange)) effects.push({ kind: 'run', by: name });
-  if (luaWriting.test(code)) effects.push({ kind: 'run', by: 'io.open for writing' });
-  return effects;
 }

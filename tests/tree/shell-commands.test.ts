@@ -65,6 +65,7 @@ describe('the commands of a shell script', () => {
   test('deeply nested substitutions are linear', () => {
     const depth = 50_000;
     expect(shellCommands(`${'$('.repeat(depth)}a${')'.repeat(depth)}`).length).toBeLessThan(100);
+    expect(shellCommands(`a ${'$(('.repeat(depth)}1${'))'.repeat(depth)}`)).toHaveLength(1);
     expect(shellCommands('a "'.repeat(depth)).length).toBeGreaterThan(0);
   });
 });
