@@ -213,6 +213,16 @@ class Taken {
     return Object.fromEntries([...value].map(([name, item]: [string, Value]) => [name, textOf(item, place).text]));
   }
 
+  /** The first variable in the template of a dictionary's item that nothing sets. */
+  unsetIn(key: string, item: string): string | undefined {
+    const { options } = this.#read;
+    const of = options.get(key);
+    const text = of instanceof Map ? of.get(item) : undefined;
+    if (text === undefined || !isText(text)) return undefined;
+    const names = [...text.text.matchAll(/\{\{[-+]?\s*([A-Za-z_]\w*)/g)].map(([, name]) => name!);
+    return names.find((name) => !options.has(name));
+  }
+
   ignored(): Record<string, Origin> {
     const others = [...this.#read.setAt].filter(([key]) => notFollowed.includes(key));
     return Object.fromEntries(others.map(([key, { file, line }]) => [key, { file, line }]));
@@ -284,6 +294,11 @@ function macrosOf(taken: Taken): Record<string, string> {
   const macros = new Map<string, string>();
   for (const [name, value] of Object.entries(taken.texts('macros'))) {
     const bare = name.replace(/^%/, '');
+    const unset = value === '' ? taken.unsetIn('macros', name) : undefined;
+    if (unset !== undefined) {
+      const hint = `set config_opts['${unset}'], or give it a |default(...)`;
+      throw mockError(taken.place('macros'), `macro ${JSON.stringify(name)} is empty: ${unset} is not set`, hint);
+    }
     if (bare === '' || /\s/.test(bare) || value === '') {
       const hint = 'a macro has a name without white space and a value: %{nil} for an empty one';
       throw mockError(taken.place('macros'), `invalid macro ${JSON.stringify(name)}`, hint);

@@ -264,6 +264,13 @@ describe('macros', () => {
     expect(problem(`config_opts['macros']${text}`)).toMatch(/^1:1 invalid macro/);
   });
 
+  it('that are empty because a variable is not set name it', () => {
+    expect(problem("config_opts['macros']['%a'] = '{{ nosuch }}'")).toBe('1:1 macro "%a" is empty: nosuch is not set');
+    expect(problem("config_opts['empty'] = ''\nconfig_opts['macros']['%a'] = '{{ empty }}{{- nosuch|lower }}'")).toBe(
+      '2:1 macro "%a" is empty: nosuch is not set',
+    );
+  });
+
   it('are strings', () => {
     expect(problem("config_opts['macros']['%a'] = ['b']")).toBe('1:1 expected a string, found a list');
   });
