@@ -141,6 +141,16 @@ function distroVersionOf(
   });
 }
 
+/** Whether an input names a repository that is left out because its table, or one that it is made from, is invalid. */
+function mayBeInvalid(collected: Collected, resources: Resources, input: RepositoryInput): boolean {
+  if (!('repo' in input)) return false;
+  if (collected.repos.has(input.repo)) return true;
+  return [...collected.sets].some(([name, { raw }]) => {
+    const expanded = resources.rpmRepoSets.has(name) && resources.rpmRepoSetTemplates.has(raw.template);
+    return !expanded && input.repo.startsWith(raw['name-prefix'] ?? '');
+  });
+}
+
 function inputOf(
   collected: Collected,
   resources: Resources,
@@ -148,7 +158,7 @@ function inputOf(
   at: TomlPath,
   raw: { readonly repo?: string | undefined; readonly set?: string | undefined },
   seen: Set<string>,
-): RepositoryInput {
+): RepositoryInput | undefined {
   const repo = filled(raw.repo);
   const set = filled(raw.set);
   if ((repo === undefined) === (set === undefined)) {
@@ -160,6 +170,8 @@ function inputOf(
       ? ['set', input.set, 'rpm-repo-sets', collected.sets]
       : ['repo', input.repo, 'rpm-repos', resources.repositories];
   if (!known.has(name)) {
+    // What is invalid itself is reported there; the input is left out, too.
+    if (mayBeInvalid(collected, resources, input)) return undefined;
     const hint = suggestion(name, known.keys()) ?? `add a table [resources.${table}.${name}]`;
     throw problem(document, [...at, key], 'unknown-repository', `there is no "${name}" in [resources.${table}]`, {
       hint,

@@ -290,7 +290,6 @@ describe('a permissive load', () => {
       'weir.toml:5 unknown-test-suite',
       'weir.toml:7 duplicate-package',
       'weir.toml:8 invalid-repository',
-      'weir.toml:10 unknown-repository',
     ]);
     expect([...project.components.keys()]).toEqual(['c']);
     expect(project.groups.get('g')?.components).toEqual(['c']);

@@ -93,6 +93,19 @@ describe('inputs of a version', () => {
     expect(named(await load(inputs('[{ repo = "s-src" }]')), 'rpmBuild')).toEqual(['s-src']);
   });
 
+  it('are no errors if the repository itself is invalid, which is the only error', async () => {
+    const repo = '[resources.rpm-repos.base]\nbase-uri = "https://r/"\n';
+    const version = (name: string) => `[distros.d.versions.1]\ninputs.rpm-build = [{ repo = "${name}" }]\n`;
+    const codes = async (text: string) => {
+      const { code, others } = await failure(text);
+      return [code, ...others.map((other) => other.code)];
+    };
+    expect(await codes(repo + version('base'))).toEqual(['invalid-repository']);
+    const ofSet = template + set('s', 'name-prefix = "s-"');
+    expect(await codes(ofSet + version('s-src'))).toEqual(['invalid-repository']);
+    expect(await codes(ofSet + version('t-src'))).toEqual(['invalid-repository', 'unknown-repository']);
+  });
+
   it.each([
     ['[{ repo = "x" }]', 'unknown-repository'],
     ['[{ set = "r" }]', 'unknown-repository'],
