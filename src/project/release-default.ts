@@ -38,7 +38,7 @@ export function defaultRelease(project: Project): ReleaseConfig {
   if (newest === undefined) {
     throw missing(
       'no component names a snapshot of its upstream, so there is no date to build with',
-      'add a [release] table with "version" and "snapshot"',
+      'add snapshot = "…" to default-distro in [project], or a [release] table with "version" and "snapshot"',
     );
   }
   return {
