@@ -10,6 +10,7 @@ import type { ResolvedComponent } from '../project/model/component.ts';
 import { renderedSpecsDir } from '../project/paths.ts';
 import { localPath } from '../sources/git.ts';
 import { upstreamAddress } from '../sources/upstream.ts';
+import { folderMacros, packagedPaths } from '../spec/packaged.ts';
 import { parseSpec } from '../spec/parse.ts';
 import { expandPlain, plainMacros, requirements, tags, tagValue } from '../spec/query.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
@@ -17,7 +18,10 @@ import { requiredNames } from './requirement.ts';
 
 /** Looks up names of packages in the text of specs: the distribution's macros are unknown. */
 export interface Makers {
-  /** Components with a package that has or provides a name. */
+  /**
+   * Components with a package that has or provides a name; else, the one component that lists a file of this absolute path. Of a path
+   * that several list, only rpm knows whose it is.
+   */
   readonly makersOf: (name: string) => Promise<readonly string[]>;
   /** What a component's packages have and provide as names. */
   readonly namesOf: (component: string) => Promise<readonly string[]>;
@@ -27,6 +31,8 @@ export interface Makers {
 interface Known {
   /** Name of a package → components that make it. */
   readonly makers: ReadonlyMap<string, readonly string[]>;
+  /** Path of a packaged file → the component that lists it; undefined if several do. */
+  readonly owners: ReadonlyMap<string, string | undefined>;
   /** Component → names. */
   readonly names: ReadonlyMap<string, readonly string[]>;
 }
@@ -56,7 +62,7 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
   };
   const readNames = (name: string): string[] => {
     const places = placesOf(components.get(name)!);
-    return places.flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, name)));
+    return places.flatMap((path) => (stampOf(path) === undefined ? [] : namesOfFile(path, name).names));
   };
   let all: Promise<Known> | undefined;
   const known = (): Promise<Known> => {
@@ -75,15 +81,19 @@ export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' 
       stem = stem.slice(0, stem.lastIndexOf('-'));
       if (components.has(stem) && readNames(stem).includes(name)) return [stem];
     }
-    return (await known()).makers.get(name) ?? [];
+    const { makers, owners } = await known();
+    const owner = owners.get(name);
+    return makers.get(name) ?? (owner === undefined ? [] : [owner]);
   };
   return { makersOf, namesOf };
 }
 
-/** What the cache keeps: the code that read the specs, and each file's stamp and names. */
+/** What the cache keeps: the code that read the specs, and each file's stamp, names, and paths of packaged files. */
 interface Kept {
   readonly code: string;
-  readonly specs: Readonly<Record<string, readonly [stamp: string, names: readonly string[]]>>;
+  readonly specs: Readonly<
+    Record<string, readonly [stamp: string, names: readonly string[], paths: readonly string[]]>
+  >;
 }
 
 async function readAll(
@@ -94,8 +104,9 @@ async function readAll(
   const code = codeDigest(import.meta.url);
   const text = await readFile(path, 'utf8').catch(() => '');
   const before = parseKept(text, code);
-  const now: Record<string, readonly [string, readonly string[]]> = {};
+  const now: Record<string, Kept['specs'][string]> = {};
   const makers = new Map<string, string[]>();
+  const owners = new Map<string, string | undefined>();
   const namesOf = new Map<string, string[]>();
   for (const component of components) {
     const own: string[] = [];
@@ -104,12 +115,17 @@ async function readAll(
       const stamp = stampOf(place);
       if (stamp === undefined) continue;
       const known = before[place];
-      const names = known?.[0] === stamp ? known[1] : namesOfFile(place, component.name);
-      now[place] = [stamp, names];
+      const read = known?.[0] === stamp ? { names: known[1], paths: known[2] } : namesOfFile(place, component.name);
+      const { names, paths } = read;
+      now[place] = [stamp, names, paths];
       own.push(...names);
       for (const name of names) {
         const those = makers.get(name) ?? [];
         if (!those.includes(component.name)) makers.set(name, [...those, component.name]);
+      }
+      for (const path of paths) {
+        const isShared = owners.has(path) && owners.get(path) !== component.name;
+        owners.set(path, isShared ? undefined : component.name);
       }
     }
   }
@@ -118,7 +134,7 @@ async function readAll(
     await mkdir(dirname(path), { recursive: true });
     await writeAtomic(path, after);
   }
-  return { makers, names: namesOf };
+  return { makers, owners, names: namesOf };
 }
 
 /** A truncated file, or one of another version, counts as empty. */
@@ -137,12 +153,12 @@ function stampOf(path: string): string | undefined {
 }
 
 /** A file that cannot be read has no names: whoever builds its component learns why. */
-function namesOfFile(path: string, component: string): string[] {
+function namesOfFile(path: string, component: string): SpecNames {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch {
-    return [];
+    return { names: [], paths: [] };
   }
   return namesInSpec(bytes, component);
 }
@@ -150,13 +166,26 @@ function namesOfFile(path: string, component: string): string[] {
 /** Macros of Fedora in names of packages: without them 250 of its specs have a package that is not found. */
 const fedoraMacros: Readonly<Record<string, string>> = { nil: '', python3_pkgversion: '3' };
 
+/** What a spec's text says about its packages. */
+export interface SpecNames {
+  /** Names of its packages and what they provide, sorted. */
+  readonly names: readonly string[];
+  /** Absolute paths of their files, in the order of the text. */
+  readonly paths: readonly string[];
+}
+
 /**
- * Names of a spec's packages and what they provide, sorted; without those that hold macros which the text does not define.
+ * Names of a spec's packages, what they provide, and the paths of their files; without those that hold macros which the text does not define.
  * @param component its name, which stands in for a package name that the spec computes from a Go import path
  */
-export function namesInSpec(text: string | Uint8Array, component: string): string[] {
+export function namesInSpec(text: string | Uint8Array, component: string): SpecNames {
   const spec = parseSpec(text);
-  const macros = new Map([['goname', component], ...Object.entries(fedoraMacros), ...plainMacros(spec)]);
+  const macros = new Map([
+    ['goname', component],
+    ...Object.entries(fedoraMacros),
+    ...Object.entries(folderMacros),
+    ...plainMacros(spec),
+  ]);
   const expand = (value: string): string => expandPlain(value, macros).replaceAll(/%\{\?\w+\}/g, '');
   const main = expand(tagValue(spec, 'Name') ?? '');
   const names = [main];
@@ -168,5 +197,6 @@ export function namesInSpec(text: string | Uint8Array, component: string): strin
   for (const { value } of tags(spec, { name: 'Provides' })) {
     for (const provided of requirements(expand(value))) names.push(...requiredNames(provided));
   }
-  return [...new Set(names)].filter((name) => name !== '' && !name.includes('%')).sort();
+  const known = [...new Set(names)].filter((name) => name !== '' && !name.includes('%'));
+  return { names: known.sort(), paths: packagedPaths(spec, expand) };
 }

@@ -17,18 +17,61 @@ Provides: foo = %{version}, python%{major}-%{unknown}
 Provides: /usr/bin/foo
 %files
 `;
-    expect(namesInSpec(spec, 'foo')).toEqual(['/usr/bin/foo', 'foo', 'foo-tools', 'python3-foo', 'python3-foo-doc']);
+    expect(namesInSpec(spec, 'foo').names).toEqual([
+      '/usr/bin/foo',
+      'foo',
+      'foo-tools',
+      'python3-foo',
+      'python3-foo-doc',
+    ]);
   });
 
   test('the branches of conditionals count all', () => {
-    expect(namesInSpec('Name: a\n%if 0\n%package x\n%else\n%package y\n%endif\n', 'a')).toEqual(['a', 'a-x', 'a-y']);
+    expect(namesInSpec('Name: a\n%if 0\n%package x\n%else\n%package y\n%endif\n', 'a').names).toEqual([
+      'a',
+      'a-x',
+      'a-y',
+    ]);
   });
 });
 
 test('names with macros of Fedora', () => {
   const spec =
     'Name: %{goname}%{?suffix}\n%package devel\n%package -n python%{python3_pkgversion}-x\n%package -n a-%{unknown}\n';
-  expect(namesInSpec(spec, 'golang-x')).toEqual(['golang-x', 'golang-x-devel', 'python3-x']);
+  expect(namesInSpec(spec, 'golang-x').names).toEqual(['golang-x', 'golang-x-devel', 'python3-x']);
+});
+
+test('paths of files, without wildcards and unknown macros', () => {
+  const spec = `%global own %{_datadir}/own
+Name: isa
+%files
+# /usr/share/comment
+%license COPYING
+%doc %{_docdir}/isa/README
+%{_datadir}/isa/
+%attr(0755, root, root) %config(noreplace) %{_sysconfdir}/isa.conf
+%if 0
+%dir "%{own}"
+%else
+%exclude %{_bindir}/excluded
+%{_bindir}/{a,b}
+%{_libdir}/*.so.1
+%endif
+%files tools
+%{_bindir}/%{name}-tool
+%{_sbindir}/%{unknown}
+%{_bindir}/one %{_bindir}/two
+%changelog
+/usr/bin/three
+`;
+  expect(namesInSpec(spec, 'isa').paths).toEqual([
+    '/usr/share/isa',
+    '/etc/isa.conf',
+    '/usr/share/own',
+    '/usr/bin/isa-tool',
+    '/usr/bin/one',
+    '/usr/bin/two',
+  ]);
 });
 
 describe('the makers of a project', () => {
@@ -65,14 +108,17 @@ spec = { type = "local", path = "own.spec" }
 `,
     );
     await write('specs/b/bash/bash.spec', 'Name: bash\n%package devel\n%package -n shells\n');
-    await write('git/zsh/zsh.spec', 'Name: zsh\n%package html\n');
-    await write('own.spec', 'Name: own\nProvides: pkgconfig(own)\n');
+    await write('git/zsh/zsh.spec', 'Name: zsh\n%package html\n%files\n/usr/share/shared\n');
+    await write('own.spec', 'Name: own\nProvides: pkgconfig(own)\n%files\n%{_datadir}/own\n%{_datadir}/shared\n');
     const makersOf = await open();
     expect(await makersOf('zsh')).toEqual(['zsh']);
     expect(await makersOf('bash-devel')).toEqual(['bash']);
     expect(await readdir(root)).not.toContain('cache');
     expect(await makersOf('shells')).toEqual(['bash']);
     expect(await makersOf('pkgconfig(own)')).toEqual(['own']);
+    expect(await makersOf('/usr/share/own')).toEqual(['own']);
+    // Who knows which of the two is meant.
+    expect(await makersOf('/usr/share/shared')).toEqual([]);
     expect(await makersOf('zsh-html')).toEqual(['zsh']);
     expect(await makersOf('bash-doc')).toEqual([]);
   });
