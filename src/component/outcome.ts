@@ -142,7 +142,9 @@ function reason(error: WeirError): string {
   const list = lines.lastIndexOf('RPM build errors:');
   const listed = list < 0 ? undefined : lines[list + 1];
   const said = end > 0 ? lines[end - 1] : (lines.find((line) => /\berror: /i.test(line)) ?? listed);
-  const plain = said?.replace(/^error: /, '');
+  // Such as "Failed build dependencies:": what follows is the reason.
+  const next = said?.endsWith(':') === true ? lines[lines.indexOf(said) + 1] : undefined;
+  const plain = (next === undefined ? said : `${said} ${next}`)?.replace(/^error: /, '');
   return plain === undefined || message.includes(plain) ? message : `${message}: ${plain}`;
 }
 

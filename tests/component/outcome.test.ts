@@ -1,9 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { WeirError } from '../../src/base/errors.ts';
 import { failureOf, type Outcome, resultOf } from '../../src/component/outcome.ts';
+import { inputError } from '../../src/inputs/input-error.ts';
 
 const why = (message: string, details: readonly string[]): string | undefined =>
   resultOf('demo', { state: 'failed', class: 'build', error: new WeirError('build-failed', message, { details }) }).why;
+
+test('a package that cannot be had is a fault of the inputs, with the address that was tried last', () => {
+  const cause = new WeirError('download-failed', 'a.rpm could not be downloaded', {
+    details: ['SHA256 00', 'https://one.example.org/a.rpm: refused', 'https://two.example.org/a.rpm: reset'],
+  });
+  const failure = failureOf('query', inputError('updates', cause));
+  expect(failure.class).toBe('inputs');
+  expect(resultOf('demo', { state: 'failed', ...failure }).why).toBe(
+    'repository updates: a.rpm could not be downloaded: https://two.example.org/a.rpm: reset',
+  );
+  expect(failureOf('query', cause).class).toBe('query');
+});
 
 describe('the line of why', () => {
   test('is the command before rpmbuild’s own last lines', () => {
@@ -35,6 +48,9 @@ describe('the line of why', () => {
     expect(why('rpmbuild failed', ['+ make', '+ exit 1'])).toBe('rpmbuild failed');
     expect(why('no repository has x', ['error: no repository has x'])).toBe('no repository has x');
     expect(why('no repository has x', [])).toBe('no repository has x');
+    expect(
+      why('build dependencies are missing', ['error: Failed build dependencies:', '\tgcc conflicts with x-1']),
+    ).toBe('build dependencies are missing: Failed build dependencies: gcc conflicts with x-1');
   });
 });
 
