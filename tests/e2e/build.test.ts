@@ -38,14 +38,10 @@ const images = [
 
 describe('the output of a build', () => {
   test('has a line for every stage', () => {
-    expect(first.stages.map((stage) => stage.name)).toEqual([
-      'toolbox',
-      'seed',
-      'specs',
-      'packages',
-      'repository',
-      ...images,
-    ]);
+    const names = first.stages.map((stage) => stage.name);
+    expect(names.slice(0, 5)).toEqual(['toolbox', 'seed', 'specs', 'packages', 'repository']);
+    // Images are made several at a time, and listed as they end.
+    expect(names.slice(5).sort()).toEqual([...images].sort());
     for (const stage of first.stages) expect(stage.summary).toMatch(/\d/);
   });
 
