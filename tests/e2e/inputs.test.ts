@@ -528,7 +528,10 @@ config_opts['dnf.conf'] = '[main]\\n'
   test('fetch downloads what the lock names', async () => {
     served.set('/published/', join(shared.out, 'repo/4.0/latest'));
     const env = { XDG_CACHE_HOME: await newFolder('cache') };
-    await mkdir(join(env.XDG_CACHE_HOME, 'weir'));
+    await mkdir(join(env.XDG_CACHE_HOME, 'weir/store'), { recursive: true });
+    // With another key, the shared toolbox would be unpacked again under the other tests.
+    const cacheKey = 'weir/store/key';
+    await copyFile(join(shared.cacheHome, cacheKey), join(env.XDG_CACHE_HOME, cacheKey));
     await symlink(join(shared.cacheHome, 'weir/toolbox'), join(env.XDG_CACHE_HOME, 'weir/toolbox'));
     expect((await weir(['-C', project, 'inputs', 'verify'], { env })).code).toBe(1);
     const fetched = await weir(['-C', project, 'inputs', 'fetch'], { env });
