@@ -290,7 +290,7 @@ async function mountDisk(site: Site): Promise<void> {
   const { disk, mount } = site;
   for (let turn = 0; ; turn++) {
     await runOk(['mount', '-o', 'loop', disk, mount]);
-    // A sandbox that is just ending can keep the file system in its namespace: it is mounted again as it is, without power.
+    // While a sandbox that is ending still holds the mount, mounting again gives the same file system, shut down.
     const probe = join(mount, 'probe');
     const error = await writeFile(probe, '')
       .then(() => rm(probe))

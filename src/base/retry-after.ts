@@ -4,7 +4,7 @@
 export const longestWait = 300;
 
 /** Whether a status is temporary: the same request may succeed a little later. */
-export function isPassingStatus(status: number): boolean {
+export function isFromCommandLineStatus(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
@@ -18,7 +18,7 @@ export function retryAfterSeconds(
   header: (name: string) => string | null | undefined,
   now = Date.now(),
 ): number | undefined {
-  if (!isPassingStatus(status)) return undefined;
+  if (!isFromCommandLineStatus(status)) return undefined;
   const text = header('retry-after')?.trim() ?? '';
   if (/^\d+$/.test(text)) return Number(text);
   const at = httpDate(text, now);

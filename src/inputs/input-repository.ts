@@ -25,7 +25,7 @@ export interface InputRepository {
   readonly priority: number;
   readonly filter?: PackageFilter;
   /** Named on the command line: its current state is used, and `inputs.lock` does not name it. */
-  readonly isPassing?: boolean;
+  readonly isFromCommandLine?: boolean;
   /** Whether `repomd.xml` must be signed. */
   readonly requiresSignedMetadata?: boolean;
 }
@@ -122,7 +122,7 @@ export function commandLineRepositories(words: readonly string[], variables: Var
       checksSignatures: false,
       // It was named on purpose, so it wins over those of the project.
       priority: commandLinePriority,
-      isPassing: true,
+      isFromCommandLine: true,
     };
   });
 }

@@ -65,7 +65,7 @@ export interface InputSource extends RepoSource {
  */
 export async function openInput(context: InputsContext, repository: InputRepository): Promise<InputSource> {
   const { engine, toolbox, cache } = context;
-  const lock = repository.isPassing === true ? new Map() : await readInputsLock(context.lock);
+  const lock = repository.isFromCommandLine === true ? new Map() : await readInputsLock(context.lock);
   const before = lock.get(lockKey(context.arch, repository.id));
   const known = lockedState(lock, context.arch, repository);
   if (before !== undefined && known === undefined) {
@@ -132,7 +132,7 @@ export async function lockRepository(
     keys: keys.map(({ digest }) => digest),
     metadata: metadata.files,
   };
-  if (repository.isPassing === true) return { ...state, packages: [] };
+  if (repository.isFromCommandLine === true) return { ...state, packages: [] };
   await changeInputsLock(context.lock, context.cache, (lock) => {
     const same = lock.get(key)?.repomd === metadata.repomd;
     return new Map(lock).set(key, { ...state, packages: same ? lock.get(key)!.packages : [] });
@@ -276,7 +276,7 @@ export async function lockUsed(
 function lockWith(lock: InputsLock, arch: string, sources: readonly InputSource[], exact: boolean): InputsLock {
   let changed = lock;
   for (const source of sources) {
-    if (source.repository.isPassing === true) continue;
+    if (source.repository.isFromCommandLine === true) continue;
     const entries = source
       .used()
       .map((pkg): LockedPackage => ({ nevra: nevra(pkg), size: pkg.size, sha256: pkg.rpm, location: pkg.location }));

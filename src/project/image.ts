@@ -7,7 +7,7 @@ import type { Image, ImageCapabilities, KiwiImage, WeirImage } from './model/ima
 import type { Tools } from './model/project.ts';
 import type { LisaSuite, TestSuite } from './model/test.ts';
 import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
-import { pytestOf, testReferencesOf } from './tests.ts';
+import { checkTables, loaded, pytestOf, testReferencesOf } from './tests.ts';
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
@@ -19,12 +19,7 @@ export function sizeInBytes(size: string): number {
 
 /** The images. Problems are `invalid-image` and `unknown-test-suite`. */
 export function imagesOf(collected: Collected, problems: Problems): Map<string, Image> {
-  const images = new Map<string, Image>();
-  for (const [name, entry] of collected.images) {
-    const image = problems.attempt(() => imageOf(collected, problems, name, entry));
-    if (image !== undefined) images.set(name, image);
-  }
-  return images;
+  return loaded(collected.images, problems, (name, entry) => imageOf(collected, problems, name, entry));
 }
 
 function imageOf(collected: Collected, problems: Problems, name: string, entry: Entry<RawImage>): Image {
@@ -169,33 +164,16 @@ function checkServices(entry: Entry<RawImage>, enabled: readonly string[], disab
 
 /** The test suites. Problems are `invalid-test-suite`. */
 export function testSuitesOf(collected: Collected, problems: Problems): Map<string, TestSuite> {
-  const suites = new Map<string, TestSuite>();
-  for (const [name, entry] of collected.testSuites) {
-    const suite = problems.attempt(() => testSuiteOf(name, entry));
-    if (suite !== undefined) suites.set(name, suite);
-  }
-  return suites;
+  return loaded(collected.testSuites, problems, testSuiteOf);
 }
 
 function testSuiteOf(name: string, { raw, document, path }: Entry<RawTestSuite>): TestSuite {
-  const other = raw.type === 'pytest' ? 'lisa' : 'pytest';
-  if (raw[other] !== undefined) {
-    const message = `a suite of type "${raw.type}" cannot have a table "${other}"`;
-    throw problem(document, [...path, other], 'invalid-test-suite', message);
-  }
-  if (raw.type === 'pytest' && raw.pytest === undefined) {
-    throw problem(document, path, 'invalid-test-suite', 'a suite of type "pytest" needs a table "pytest"');
-  }
-  const install = raw.pytest?.install || 'none';
-  if (install !== 'none' && filled(raw.pytest?.['working-dir']) === undefined) {
-    const at = [...path, 'pytest', 'install'];
-    throw problem(document, at, 'invalid-test-suite', `install = "${install}" needs "working-dir"`);
-  }
+  checkTables({ raw, document, path }, 'suite', 'invalid-test-suite', raw.type === 'pytest');
   return defined({
     name,
     description: filled(raw.description),
     type: raw.type,
-    pytest: raw.pytest && pytestOf(raw.pytest, install),
+    pytest: raw.pytest && pytestOf(raw.pytest),
     lisa: raw.lisa && lisaOf(raw.lisa),
     origin: originOf(document, path),
   });

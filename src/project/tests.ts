@@ -79,7 +79,8 @@ export function testReferenceOf(
   return defined({ name, group, skuGroups: skuGroups.length === 0 ? undefined : skuGroups }) as TestReference;
 }
 
-function loaded<R, T>(
+/** Loads each table; one with an error is left out. */
+export function loaded<R, T>(
   entries: ReadonlyMap<string, Entry<R>>,
   problems: Problems,
   load: (name: string, entry: Entry<R>) => T,
@@ -109,21 +110,38 @@ function checkKnown(
 
 const frameworks = ['pytest', 'lisa', 'tmt'] as const;
 
-function testOf(name: string, { raw, document, path }: Entry<RawTest>): Test {
-  const { type } = raw;
+/**
+ * Checks the tables of a test or of a suite: no other than that of its type, and a folder to install from.
+ * @param isNeeded whether it must have the table of its type
+ * @throws WeirError (exit 2) with the code
+ */
+export function checkTables(
+  {
+    raw,
+    document,
+    path,
+  }: Entry<Pick<RawTest, 'type' | 'pytest'> & { readonly lisa?: unknown; readonly tmt?: unknown }>,
+  what: 'test' | 'suite',
+  code: string,
+  isNeeded: boolean,
+): void {
+  const { type, pytest } = raw;
   const other = frameworks.find((each) => each !== type && raw[each] !== undefined);
   if (other !== undefined) {
-    const message = `a test of type "${type}" cannot have a table "${other}"`;
-    throw problem(document, [...path, other], 'invalid-test', message);
+    throw problem(document, [...path, other], code, `a ${what} of type "${type}" cannot have a table "${other}"`);
   }
-  if (raw[type] === undefined) {
-    throw problem(document, path, 'invalid-test', `a test of type "${type}" needs a table "${type}"`);
+  if (isNeeded && raw[type] === undefined) {
+    throw problem(document, path, code, `a ${what} of type "${type}" needs a table "${type}"`);
   }
-  const install = raw.pytest?.install || 'none';
-  if (install !== 'none' && filled(raw.pytest?.['working-dir']) === undefined) {
-    const at = [...path, 'pytest', 'install'];
-    throw problem(document, at, 'invalid-test', `install = "${install}" needs "working-dir"`);
+  const install = pytest?.install || 'none';
+  if (install !== 'none' && filled(pytest?.['working-dir']) === undefined) {
+    throw problem(document, [...path, 'pytest', 'install'], code, `install = "${install}" needs "working-dir"`);
   }
+}
+
+function testOf(name: string, { raw, document, path }: Entry<RawTest>): Test {
+  const { type } = raw;
+  checkTables({ raw, document, path }, 'test', 'invalid-test', true);
   return defined({
     name,
     description: filled(raw.description),
@@ -132,7 +150,7 @@ function testOf(name: string, { raw, document, path }: Entry<RawTest>): Test {
     longRunning: raw['long-running'] ?? false,
     metricsEnabled: raw['metrics-enabled'] ?? false,
     requiredCapabilities: raw['required-capabilities'] ?? [],
-    pytest: raw.pytest && pytestOf(raw.pytest, install),
+    pytest: raw.pytest && pytestOf(raw.pytest),
     lisa: raw.lisa && lisaOf(document, [...path, 'lisa'], raw.lisa),
     tmt: raw.tmt && { source: gitOf(raw.tmt.source), plan: raw.tmt.plan },
     origin: originOf(document, path),
@@ -140,12 +158,12 @@ function testOf(name: string, { raw, document, path }: Entry<RawTest>): Test {
 }
 
 /** The settings of pytest, of a test or of a suite. */
-export function pytestOf(raw: NonNullable<RawTest['pytest']>, install: PytestSuite['install']): PytestSuite {
+export function pytestOf(raw: NonNullable<RawTest['pytest']>): PytestSuite {
   return defined({
     workingDir: filled(raw['working-dir']),
     testPaths: raw['test-paths'] ?? [],
     extraArgs: raw['extra-args'] ?? [],
-    install,
+    install: raw.install || 'none',
   });
 }
 

@@ -1,5 +1,5 @@
 import { WeirError } from '../base/errors.ts';
-import { isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
+import { isFromCommandLineStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { isTable } from '../toml/document.ts';
 
 // Requests to a registry: timeouts, retries, and the checks of its responses.
@@ -58,11 +58,11 @@ export async function askPatiently(
     try {
       response = await send();
     } catch (error) {
-      if (attempt >= attempts || !isPassing(error)) throw unanswered(host, error, protocol === 'http:');
+      if (attempt >= attempts || !isFromCommandLine(error)) throw unanswered(host, error, protocol === 'http:');
       await wait(attempt++);
       continue;
     }
-    if (!isPassingStatus(response.status)) return response;
+    if (!isFromCommandLineStatus(response.status)) return response;
     const asked = askedSeconds(response);
     if (asked === undefined ? attempt >= attempts : !budget.allows(asked)) return response;
     await response.body?.cancel();
@@ -98,7 +98,7 @@ const badPort = 'bad port';
 const redirectedToNothing = /redirect count exceeded|URL scheme must be|Invalid URL/i;
 
 /** Whether a retry may help. Unknown hosts, blocked ports and bad redirects stay broken. */
-export function isPassing(error: unknown): boolean {
+export function isFromCommandLine(error: unknown): boolean {
   const { code, message } = reasonOf(error);
   return code !== 'ENOTFOUND' && message !== badPort && !redirectedToNothing.test(message);
 }

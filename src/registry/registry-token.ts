@@ -1,5 +1,5 @@
 import { WeirError } from '../base/errors.ts';
-import { isPassingStatus } from '../base/retry-after.ts';
+import { isFromCommandLineStatus } from '../base/retry-after.ts';
 import { type Challenge, parseChallenges } from './challenges.ts';
 import { type Login, loginFor } from './logins.ts';
 import { type ImageReference, isLoopback } from './reference.ts';
@@ -80,7 +80,7 @@ async function token(
   const answer = await askForToken(realm, asked, login, asking);
   if (!answer.ok) {
     await answer.body?.cancel();
-    if (isPassingStatus(answer.status)) {
+    if (isFromCommandLineStatus(answer.status)) {
       throw wrongAnswer(realm.host, `${statusWords(answer)} to the token request`);
     }
     const why = login === undefined ? 'no login found' : `the login found in ${login.file} was refused`;

@@ -17,7 +17,7 @@ import { checkImageName } from './published.ts';
 import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
 import { repositoryStage } from './repository.ts';
 
-/** Much of making an image is one program that waits for nothing but its own single thread, such as mke2fs or the SELinux compiler. */
+/** Most of the time an image keeps one processor busy: mke2fs, the SELinux compiler and others have a single thread. */
 const imagesAtOnce = 3;
 
 /**

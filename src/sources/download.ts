@@ -9,7 +9,7 @@ import { systemCode, WeirError } from '../base/errors.ts';
 import { tryLock } from '../base/file-lock.ts';
 import { diskError, readIfExists, temporaryName, writeAtomic } from '../base/files.ts';
 import { cachePath } from '../base/paths.ts';
-import { backOff, isPassingStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
+import { backOff, isFromCommandLineStatus, newRetryBudget, retryAfterSeconds } from '../base/retry-after.ts';
 import { sealed, unsealed } from '../engine/seal.ts';
 import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
@@ -448,7 +448,7 @@ function wholeSize(answer: Answer, start: number): number | undefined {
 function refused(answer: Answer): Transfer {
   const { status, line: message } = answer;
   if (status === 416) return { kind: 'failed', message, restart: true };
-  if (!isPassingStatus(status)) return { kind: 'not-found', message };
+  if (!isFromCommandLineStatus(status)) return { kind: 'not-found', message };
   const askedSeconds = retryAfterSeconds(status, answer.header);
   return { kind: 'failed', message, restart: false, ...(askedSeconds === undefined ? {} : { askedSeconds }) };
 }

@@ -5,7 +5,7 @@ import { addressOf, type InputRepository } from '../inputs/input-repository.ts';
 import { type InputsLock, type LockedRepository, lockedState, lockKey, readInputsLock } from '../inputs/inputs-lock.ts';
 import { keyTexts } from '../inputs/keys.ts';
 import { parsePackageManifest, printPackageManifest, type WrittenPackage } from '../inputs/package-manifest.ts';
-import { type InputSource, lockRepository, lockUsed, openInput } from '../inputs/source.ts';
+import { type InputSource, type InputsContext, lockRepository, lockUsed, openInput } from '../inputs/source.ts';
 import { parseNevra, type RepoPackage } from '../repo/metadata.ts';
 import { obtainPackages, usePackages } from '../repo/source.ts';
 import { compareEvr } from '../rpm/version.ts';
@@ -62,8 +62,7 @@ export interface UpdatedInput {
  */
 export async function updateInputs(workspace: Workspace, names: readonly string[]): Promise<UpdatedInput[]> {
   const repositories = chosen(workspace, names);
-  const toolbox = await toolboxStage(workspace, 'core');
-  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const context = await commandContext(workspace);
   const updated: UpdatedInput[] = [];
   for (const repository of repositories) {
     const before = (await readInputsLock(context.lock)).get(lockKey(workspace.arch, repository.id));
@@ -96,10 +95,15 @@ function changedPackages(before: LockedRepository, now: InputSource): UpdatedInp
   });
 }
 
+async function commandContext(workspace: Workspace): Promise<InputsContext> {
+  const toolbox = await toolboxStage(workspace, 'core');
+  return inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+}
+
 function chosen(workspace: Workspace, names: readonly string[]): readonly InputRepository[] {
   const all = repositoryInputs(workspace)?.repositories ?? [];
   // The lock does not name those of the command line.
-  const repositories = all.filter(({ isPassing }) => isPassing !== true);
+  const repositories = all.filter(({ isFromCommandLine }) => isFromCommandLine !== true);
   for (const name of names) {
     if (repositories.some(({ id }) => id === name)) continue;
     throw new WeirError('unknown-repository', `the project has no input repository ${name}`, {
@@ -121,8 +125,7 @@ export async function manifestOfInputs(workspace: Workspace): Promise<string> {
   const path = inputsLock(workspace);
   const lock = await readInputsLock(path);
   const repositories = chosen(workspace, []);
-  const toolbox = await toolboxStage(workspace, 'core');
-  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const context = await commandContext(workspace);
   const packages: WrittenPackage[] = [];
   for (const repository of repositories) {
     const locked = lockedState(lock, workspace.arch, repository);
@@ -164,8 +167,7 @@ export async function lockManifest(workspace: Workspace, file: string): Promise<
   const listed = parsePackageManifest(await readText(file), file);
   const byRepository = Map.groupBy(listed, ({ repository }) => repository);
   const repositories = chosen(workspace, [...byRepository.keys()]);
-  const toolbox = await toolboxStage(workspace, 'core');
-  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const context = await commandContext(workspace);
   const sources: InputSource[] = [];
   const wrong: string[] = [];
   for (const repository of repositories) {
@@ -224,8 +226,7 @@ async function lockedInputs(workspace: Workspace): Promise<InputsLock> {
  */
 export async function fetchInputs(workspace: Workspace): Promise<{ readonly packages: number; readonly size: number }> {
   const lock = await lockedInputs(workspace);
-  const toolbox = await toolboxStage(workspace, 'core');
-  const context = inputsContext(workspace, toolbox, (text) => workspace.progress.note('inputs', text));
+  const context = await commandContext(workspace);
   let [packages, size] = [0, 0];
   for (const repository of chosen(workspace, [])) {
     const locked = lockedState(lock, workspace.arch, repository);

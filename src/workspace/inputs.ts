@@ -113,12 +113,13 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
   };
   const configured = inputRepositories(repositoriesOf(project, named), variables);
   const own = configured.length > 0 || config === undefined ? configured : mockRepositories(config, variables);
-  const passing = commandLineRepositories(words, variables);
-  const replaced = new Set(passing.map(({ id }) => id));
+  const fromCommandLine = commandLineRepositories(words, variables);
+  const replaced = new Set(fromCommandLine.map(({ id }) => id));
   const ofImages = inputRepositories(repositoriesOf(project, version?.inputs.imageBuild ?? []), variables);
   const onlyImages = ofImages.filter(({ id }) => !own.some((each) => each.id === id));
-  const repositories = [...passing, ...[...own, ...onlyImages].filter(({ id }) => !replaced.has(id))];
-  const ids = (list: readonly InputRepository[]): Set<string> => new Set([...passing, ...list].map(({ id }) => id));
+  const repositories = [...fromCommandLine, ...[...own, ...onlyImages].filter(({ id }) => !replaced.has(id))];
+  const ids = (list: readonly InputRepository[]): Set<string> =>
+    new Set([...fromCommandLine, ...list].map(({ id }) => id));
   const forImages = ids(ofImages.length === 0 ? own : ofImages);
   const buildRoot = [release.buildRoot, config?.setup ?? [], defaultBuildRoot].find((list) => list.length > 0)!;
   const notes = config === undefined ? [] : notFollowed(config);
@@ -159,19 +160,8 @@ function notFollowed({ ignored, plugins, repositories, moduleEnable, main, file 
 }
 
 /** Options of a repository in dnf.conf that change what is downloaded, or from where. */
-const ignoredOptions = [
-  ...[
-    'cost',
-    'proxy',
-    'proxy_username',
-    'username',
-    'password',
-    'sslverify',
-    'sslcacert',
-    'sslclientcert',
-    'sslclientkey',
-  ],
-];
+const ignoredOptions =
+  'cost proxy proxy_username username password sslverify sslcacert sslclientcert sslclientkey'.split(' ');
 
 function mockFile({ mockConfig, mockConfigX86, mockConfigArm }: DistroVersion, arch: Architecture): string | undefined {
   return (arch === 'x86_64' ? mockConfigX86 : mockConfigArm) ?? mockConfig;

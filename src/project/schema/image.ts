@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { gitSourceSchema, imageTestReferencesSchema } from './test.ts';
-import { channelSchema, filledTexts, flag, sizeSchema, text, texts, textTable } from './words.ts';
+import { capabilitiesSchema, gitSourceSchema, imageTestReferencesSchema, pytestSchema } from './test.ts';
+import { channelSchema, filledTexts, sizeSchema, text, texts, textTable } from './words.ts';
 
 const kiwiSchema = z
   .strictObject({
@@ -152,19 +152,7 @@ export const imageSchema = z
       .array(z.enum(['x86_64', 'aarch64']))
       .optional()
       .describe('Architectures that it is built for; empty: all'),
-    capabilities: z
-      .strictObject({
-        'machine-bootable': flag('Boots on a machine, real or virtual'),
-        container: flag('Runs on a container host'),
-        systemd: flag('Runs systemd as init'),
-        'runtime-package-management': flag('Packages can be installed and removed in it'),
-        wsl: flag('Runs in the Windows Subsystem for Linux'),
-        'installer-media': flag('Installs a system'),
-        'fips-enabled': flag('Has FIPS mode on'),
-        cvm: flag('Runs as a confidential virtual machine'),
-      })
-      .optional()
-      .describe('What the image can do'),
+    capabilities: capabilitiesSchema.optional(),
     tests: z
       .strictObject({
         'test-suites': z
@@ -187,18 +175,7 @@ export const testSuiteSchema = z
   .strictObject({
     description: text('What it tests'),
     type: z.enum(['pytest', 'lisa']).describe('Test framework'),
-    pytest: z
-      .strictObject({
-        'working-dir': text('Folder to run in'),
-        'test-paths': texts('Files and folders with tests'),
-        'extra-args': texts('Further arguments'),
-        install: z
-          .enum(['', 'pyproject', 'requirements', 'none'])
-          .optional()
-          .describe('How dependencies are installed'),
-      })
-      .optional()
-      .describe('Settings for pytest'),
+    pytest: pytestSchema.optional(),
     lisa: z
       .strictObject({
         framework: gitSourceSchema.describe('Where the framework comes from'),

@@ -3,17 +3,18 @@ import { filledTexts, flag, labelSchema, nameSchema, text, texts } from './words
 
 // Tests and test groups as of azldev 0.4; `[test-suites]` before that is in image.ts.
 
-/** What an image can say that it can do. */
-export const capabilityNames = [
-  'machine-bootable',
-  'container',
-  'systemd',
-  'runtime-package-management',
-  'wsl',
-  'installer-media',
-  'fips-enabled',
-  'cvm',
-] as const;
+export const capabilitiesSchema = z
+  .strictObject({
+    'machine-bootable': flag('Boots on a machine, real or virtual'),
+    container: flag('Runs on a container host'),
+    systemd: flag('Runs systemd as init'),
+    'runtime-package-management': flag('Packages can be installed and removed in it'),
+    wsl: flag('Runs in the Windows Subsystem for Linux'),
+    'installer-media': flag('Installs a system'),
+    'fips-enabled': flag('Has FIPS mode on'),
+    cvm: flag('Runs as a confidential virtual machine'),
+  })
+  .describe('What the image can do');
 
 const commitSchema = z
   .string()
@@ -25,7 +26,7 @@ export const gitSourceSchema = z.strictObject({
   ref: commitSchema,
 });
 
-const pytestSchema = z
+export const pytestSchema = z
   .strictObject({
     'working-dir': text('Folder to run in, relative to this file'),
     'test-paths': texts('Files and folders with tests; globs'),
@@ -54,7 +55,7 @@ const lisaSchema = z
     criteria: z
       .union([criteriaSchema, z.array(criteriaSchema).min(1, 'must not be empty')])
       .optional()
-      .describe('Test cases by what they say of themselves'),
+      .describe('Selects test cases by their metadata'),
     name: text('Pattern of names of test cases'),
     'testcase-name': text('Name of a test case'),
     'testcase-names': filledTexts('Names of test cases'),
@@ -80,7 +81,7 @@ export const testSchema = z
     'long-running': flag('Takes long'),
     'metrics-enabled': flag('Collects metrics'),
     'required-capabilities': z
-      .array(z.enum(capabilityNames))
+      .array(capabilitiesSchema.keyof())
       .optional()
       .describe('Capabilities that an image must have to be tested'),
     pytest: pytestSchema.optional(),
