@@ -1,7 +1,8 @@
 // Where new lines go in a spec, so that they are not inside a macro, a conditional or another section.
 
 import { WeirError } from '../base/errors.ts';
-import { countBrackets, type Section, type Spec } from '../spec/parse.ts';
+import { countBrackets } from '../spec/logical-lines.ts';
+import type { Section, Spec } from '../spec/parse.ts';
 import { lineLabel } from './edit-errors.ts';
 
 /**

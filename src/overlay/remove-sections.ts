@@ -1,5 +1,6 @@
 import { WeirError } from '../base/errors.ts';
-import { countBrackets, type OpenBrackets, parseLines, type Section, type Spec } from '../spec/parse.ts';
+import { countBrackets, type OpenBrackets } from '../spec/logical-lines.ts';
+import { parseLines, type Section, type Spec } from '../spec/parse.ts';
 import { imbalances } from '../spec/query.ts';
 
 // Which section a line belongs to can depend on conditions: the lines after an %endif can be in one section or another. So

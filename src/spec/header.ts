@@ -35,7 +35,7 @@ export function parseHeader(text: string, begin: number = text.search(/\S/)): Se
   let end = begin + 1;
   for (let code = text.charCodeAt(end); isLetter(code) || code === 0x5f; code = text.charCodeAt(end)) end++;
   // The name ends at a blank or at the end of the line.
-  if (end === begin + 1 || end - begin > longestName || (end < text.length && !isBlank(text.charCodeAt(end)))) {
+  if (!fitsName(text.charCodeAt(begin + 1), end - begin) || (end < text.length && !isBlank(text.charCodeAt(end)))) {
     return undefined;
   }
   const name = text.slice(begin, end);
@@ -46,7 +46,14 @@ export function parseHeader(text: string, begin: number = text.search(/\S/)): Se
   return { name, key, arguments: rest, ...named };
 }
 
-const longestName = Math.max(...[...sectionNames].map((name) => name.length));
+/** First letter of a section's name in lower case → a bit for each length that a name with it has, with its `%`. */
+const nameLengths = new Uint32Array(128);
+for (const name of sectionNames) nameLengths[name.charCodeAt(1)]! |= 1 << name.length;
+
+/** For speed: most lines that begin with a percent sign are no header, and few have the letter and the length of one. */
+function fitsName(first: number, length: number): boolean {
+  return length < 32 && first < 128 && ((nameLengths[first | 0x20]! >>> length) & 1) === 1;
+}
 
 function isLetter(code: number): boolean {
   const lower = code | 0x20;

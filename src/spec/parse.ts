@@ -1,5 +1,6 @@
 import { parseHeader, type SectionHeader } from './header.ts';
 import { decodeText, type Encoding, encodeText, joinLines, type SpecLine, splitLines } from './lines.ts';
+import { afterBackslash, definePattern, joinedFlags, type LineTable, lineTable, opaque } from './logical-lines.ts';
 import { type Maker, SectionMacros } from './made.ts';
 
 /**
@@ -40,6 +41,8 @@ export interface Conditional {
  */
 export interface Spec {
   readonly encoding: Encoding;
+  /** The whole text, as it was parsed. */
+  readonly text: string;
   readonly lines: readonly SpecLine[];
   readonly roles: readonly LineRole[];
   /** True for a line that continues the one before it: after a backslash, or inside `%{…}`, `%(…)` or `%[…]`. */
@@ -57,7 +60,6 @@ export interface Spec {
 export const conditionalPattern = /^\s*%(if|ifarch|ifnarch|ifos|ifnos|elif|elifarch|elifos|else|endif)(?![A-Za-z0-9_])/;
 /** Name and qualifier of a tag. A real one begins with a letter; `%{?x:Name: y}` is a macro. */
 const tagPattern = /^\s*([A-Za-z][^\s:]*(?:\s*\([^():]*\))?)\s*:/;
-const definePattern = /^\s*%(?:define|global)\b/;
 const dnlPattern = /^\s*%dnl(?![A-Za-z0-9_])/;
 
 /** The tag on a line, unexpanded: name as written, value trimmed; undefined if the line is not a tag. */
@@ -68,70 +70,169 @@ export function parseTag(text: string): { readonly name: string; readonly value:
 
 /** Parses a spec file. Every input is accepted: what cannot be understood is `text`. */
 export function parseSpec(file: string | Uint8Array): Spec {
-  if (typeof file === 'string') return parseLines(splitLines(file), 'utf-8');
+  if (typeof file === 'string') return parseText(file, 'utf-8');
   const { text, encoding } = decodeText(file);
-  return parseLines(splitLines(text), encoding);
+  return parseText(text, encoding);
 }
 
 /** The text of a spec, byte for byte as it was parsed (see `specBytes` for the file). */
 export function printSpec(spec: Spec): string {
-  return joinLines(spec.lines);
+  return spec.text;
 }
 
 /** The file of a spec. */
 export function specBytes(spec: Spec): Uint8Array {
-  return encodeText(printSpec(spec), spec.encoding);
+  return encodeText(spec.text, spec.encoding);
 }
 
-/** Marks lines that are already split; for edits. */
+/** Parses lines that are already split; for edits. */
 export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec {
-  const { joined, flags } = joinedLines(lines);
-  // Most lines are text outside of all conditionals.
-  const roles = new Array<LineRole>(lines.length).fill('text');
-  const depths = new Array<number>(lines.length).fill(0);
-  const marks: { line: number; start: number; section: SectionHeader; maker: Maker | undefined }[] = [];
+  return parseText(joinLines(lines), encoding);
+}
+
+/** A parsed spec. What is needed line by line is made from the text when it is first asked for: few callers need all of it. */
+class ParsedSpec implements Spec {
+  readonly text: string;
+  readonly encoding: Encoding;
+  readonly sections: readonly Section[];
+  readonly conditionals: readonly Conditional[];
+  readonly strays: readonly number[];
+  readonly #marks: LineMarks;
+  #lines: readonly SpecLine[] | undefined;
+  #roles: readonly LineRole[] | undefined;
+  #joined: readonly boolean[] | undefined;
+  #depths: readonly number[] | undefined;
+
+  constructor(
+    file: { readonly text: string; readonly encoding: Encoding },
+    structure: Pick<Spec, 'sections' | 'conditionals' | 'strays'>,
+    marks: LineMarks,
+  ) {
+    this.text = file.text;
+    this.encoding = file.encoding;
+    this.sections = structure.sections;
+    this.conditionals = structure.conditionals;
+    this.strays = structure.strays;
+    this.#marks = marks;
+  }
+
+  get lines(): readonly SpecLine[] {
+    this.#lines ??= splitLines(this.text);
+    return this.#lines;
+  }
+
+  get roles(): readonly LineRole[] {
+    this.#roles ??= rolesOf(this.lines, this.#marks);
+    return this.#roles;
+  }
+
+  get joined(): readonly boolean[] {
+    this.#joined ??= Array.from(this.lines, (_line, index) => isJoined(this.#marks, index));
+    return this.#joined;
+  }
+
+  get depths(): readonly number[] {
+    this.#depths ??= depthsOf(this.roles);
+    return this.#depths;
+  }
+}
+
+/** What parsing notes of lines; the rest of their marks follows from the text. */
+interface LineMarks {
+  /** Roles of lines that begin with a percent sign, if it is not `text`. */
+  readonly roles: ReadonlyMap<number, LineRole>;
+  /** From which line on tags are read, or no longer. */
+  readonly tagsFrom: readonly { readonly line: number; readonly allowed: boolean }[];
+  /** See `joinedFlags`. */
+  readonly flags: Uint8Array | undefined;
+}
+
+function isJoined({ flags }: LineMarks, line: number): boolean {
+  return flags !== undefined && flags[line] !== 0;
+}
+
+function rolesOf(lines: readonly SpecLine[], marks: LineMarks): LineRole[] {
+  const { flags, tagsFrom } = marks;
+  let at = 0;
+  let tagsAllowed = true;
+  return lines.map(({ text }, index) => {
+    while (at < tagsFrom.length && tagsFrom[at]!.line < index) tagsAllowed = tagsFrom[at++]!.allowed;
+    const flag = flags === undefined ? 0 : flags[index]!;
+    if ((flag & opaque) !== 0) return 'text';
+    const begin = textStart(text, 0, text.length);
+    if (begin === text.length) return 'blank';
+    const first = text.charCodeAt(begin);
+    if (first === percent) return marks.roles.get(index) ?? 'text';
+    if (first === hash) return 'comment';
+    return tagsAllowed && (flag & afterBackslash) === 0 && tagPattern.test(text) ? 'tag' : 'text';
+  });
+}
+
+function depthsOf(roles: readonly LineRole[]): number[] {
+  let depth = 0;
+  return roles.map((role) => {
+    if (role === 'if') return depth++;
+    if (role !== 'branch' && role !== 'endif') return depth;
+    const around = Math.max(0, depth - 1);
+    if (role === 'endif') depth = around;
+    return around;
+  });
+}
+
+/** Where a section begins: the line of its header or of the macro that makes it, and the first line of its body. */
+interface SectionMark {
+  readonly line: number;
+  readonly start: number;
+  readonly section: SectionHeader;
+  readonly maker: Maker | undefined;
+}
+
+function parseText(text: string, encoding: Encoding): Spec {
+  const table = lineTable(text);
+  const { starts, count } = table;
+  const flags = joinedFlags(text, table);
+  const roles = new Map<number, LineRole>();
+  const tagsFrom: { line: number; allowed: boolean }[] = [];
+  const marks: SectionMark[] = [];
   const macros = new SectionMacros();
   const conditionals: { open: number; branches: number[]; close: number | undefined; parent: number }[] = [];
   const open: number[] = [];
   const strays: number[] = [];
   let tagsAllowed = true;
   let inChangelog = false;
-  // Inside braces that an earlier line opened, only a backslash continues a line: joining all of it each time would be slow.
-  const logicalEnd = (line: number): number => {
-    let end = line + 1;
-    while (joined[end] === true && (joined[line] !== true || lines[end - 1]!.text.endsWith('\\'))) end++;
-    return end;
+  const allowTags = (line: number, allowed: boolean): void => {
+    if (allowed !== tagsAllowed) tagsFrom.push({ line, allowed });
+    tagsAllowed = allowed;
   };
-  for (let index = 0; index < lines.length; index++) {
-    const { text } = lines[index]!;
-    if (open.length > 0) depths[index] = open.length;
-    if (flags !== undefined && (flags[index]! & opaque) !== 0) continue;
-    const continues = flags !== undefined && (flags[index]! & afterBackslash) !== 0;
-    const begin = textStart(text);
-    if (text.charCodeAt(begin) !== percent) {
-      const role = plainRole(text, begin, tagsAllowed && !continues);
-      if (role !== 'text') roles[index] = role;
-      continue;
-    }
+  let index = 0;
+  // For speed: only lines that begin with a percent sign have to be looked at.
+  for (let at = text.indexOf('%'); at >= 0; at = text.indexOf('%', starts[index + 1])) {
+    while (starts[index + 1]! <= at) index++;
+    const flag = flags === undefined ? 0 : flags[index]!;
+    if ((flag & opaque) !== 0) continue;
+    const continues = (flag & afterBackslash) !== 0;
+    const begin = textStart(text, starts[index]!, at);
+    if (begin !== at) continue;
+    const line = table.line(index);
     const letter = text.charCodeAt(begin + 1) | 0x20;
-    const header = parseHeader(text, begin);
+    const header = parseHeader(line, begin - starts[index]!);
     if (header !== undefined) {
-      roles[index] = 'header';
+      roles.set(index, 'header');
       marks.push({ line: index, start: index + 1, section: macros.settled(header), maker: undefined });
-      tagsAllowed = header.key === '%package';
+      allowTags(index, header.key === '%package');
       inChangelog = header.key === '%changelog';
       continue;
     }
     // For speed: the patterns are only tried where their first letter is there.
-    const word = letter === letterI || letter === letterE ? conditionalPattern.exec(text)?.[1] : undefined;
+    const word = letter === letterI || letter === letterE ? conditionalPattern.exec(line)?.[1] : undefined;
     if (word === undefined) {
-      const isDnl = letter === letterD && dnlPattern.test(text);
-      if (isDnl) roles[index] = 'dnl';
+      const isDnl = letter === letterD && dnlPattern.test(line);
+      if (isDnl) roles.set(index, 'dnl');
       if (inChangelog || continues || isDnl) continue;
-      const isDefine = (letter === letterD || letter === letterG) && definePattern.test(text);
-      if (!isDefine && !macros.mayMake(text)) continue;
-      const end = logicalEnd(index);
-      const logical = lines.slice(index, end).map((line) => line.text);
+      const isDefine = (letter === letterD || letter === letterG) && definePattern.test(line);
+      if (!isDefine && !macros.mayMake(line)) continue;
+      const end = logicalEnd(table, flags, index);
+      const logical = Array.from({ length: end - index }, (_, more) => table.line(index + more));
       if (isDefine) {
         macros.define(logical.join('\n'), open.length > 0);
         continue;
@@ -139,163 +240,65 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
       const made = macros.madeBy(logical);
       if (made === undefined) continue;
       // Text in braces over several lines, unless it is opaque, is read line by line after its header.
-      const hidden = flags !== undefined && index + 1 < lines.length && (flags[index + 1]! & opaque) !== 0;
-      const start = hidden || lines[index]!.text.endsWith('\\') ? end : index + 1;
+      const hidden = flags !== undefined && index + 1 < count && (flags[index + 1]! & opaque) !== 0;
+      const start = hidden || line.endsWith('\\') ? end : index + 1;
       for (const section of made.sections) marks.push({ line: index, start, section, maker: made.maker });
       const last = made.sections.at(-1)!.key === '%package';
-      tagsAllowed = made.maker.certain ? last : tagsAllowed || last;
+      allowTags(index, made.maker.certain ? last : tagsAllowed || last);
     } else if (word.startsWith('if')) {
-      roles[index] = 'if';
+      roles.set(index, 'if');
       conditionals.push({ open: index, branches: [], close: undefined, parent: open.at(-1) ?? -1 });
       open.push(conditionals.length - 1);
     } else {
       const current = open.at(-1);
       if (current === undefined) strays.push(index);
-      else depths[index] = open.length - 1;
+      roles.set(index, word === 'endif' ? 'endif' : 'branch');
+      if (current === undefined) continue;
       if (word === 'endif') {
-        roles[index] = 'endif';
-        if (current !== undefined) conditionals[current]!.close = index;
+        conditionals[current]!.close = index;
         open.pop();
       } else {
-        roles[index] = 'branch';
-        if (current !== undefined) conditionals[current]!.branches.push(index);
+        conditionals[current]!.branches.push(index);
       }
     }
   }
+  const sections = sectionsFrom(marks, count);
+  return new ParsedSpec({ text, encoding }, { sections, conditionals, strays }, { roles, tagsFrom, flags });
+}
+
+/**
+ * Index after the last line of the logical line. Inside braces that an earlier line opened, only a backslash continues a
+ * line: joining all of it each time would be slow.
+ */
+function logicalEnd(table: LineTable, flags: Uint8Array | undefined, line: number): number {
+  if (flags === undefined) return line + 1;
+  let end = line + 1;
+  while (end < table.count && flags[end] !== 0 && (flags[line] === 0 || table.line(end - 1).endsWith('\\'))) end++;
+  return end;
+}
+
+function sectionsFrom(marks: readonly SectionMark[], count: number): Section[] {
   const preamble = { name: '%package', key: '%package', arguments: '', package: '', wholeName: false };
-  const sections: Section[] = [];
   const all = [{ line: -1, start: 0, section: preamble, maker: undefined }, ...marks];
-  for (const [index, { line, start, section, maker }] of all.entries()) {
-    const next = all[index + 1]?.line ?? lines.length;
+  return all.map(({ line, start, section, maker }, index) => {
+    const next = all[index + 1]?.line ?? count;
     // A header may be on a line that continues a call.
     const end = next === line ? start : next;
-    sections.push({ ...section, header: line, start: Math.min(start, end), end, maker });
-  }
-  return { encoding, lines, roles, joined, depths, sections, conditionals, strays };
+    return { ...section, header: line, start: Math.min(start, end), end, maker };
+  });
 }
 
 const percent = 0x25;
 const hash = 0x23;
-const backslash = 0x5c;
 const [letterD, letterE, letterG, letterI] = [0x64, 0x65, 0x67, 0x69];
 
-/** Flags of a line: inside text that is not read as lines of a spec, and after a line that ends with a backslash. */
-const opaque = 1;
-const afterBackslash = 2;
-
-/** Index of the first character that is not white space; the length if there is none. */
-function textStart(text: string): number {
-  let index = 0;
-  while (index < text.length) {
+/** Index of the first character of a line that is not white space; the index after the line if there is none. */
+function textStart(text: string, start: number, end: number): number {
+  for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
-    if (code !== 0x20 && code !== 0x09) {
-      // Rare white space: form feeds, non-breaking spaces and the like.
-      return code > 0x20 && code < 0x80 ? index : text.length - text.trimStart().length;
-    }
-    index++;
+    if (code === 0x20 || code === 0x09) continue;
+    // Rare white space: form feeds, non-breaking spaces and the like.
+    return code > 0x20 && code < 0x80 ? index : end - text.slice(index, end).trimStart().length;
   }
-  return index;
-}
-
-/** The role of a line whose first non-blank character is at `begin` and is not a percent sign. */
-function plainRole(text: string, begin: number, tagsAllowed: boolean): LineRole {
-  if (begin === text.length) return 'blank';
-  if (text.charCodeAt(begin) === hash) return 'comment';
-  return tagsAllowed && tagPattern.test(text) ? 'tag' : 'text';
-}
-
-/** Counters of what is open at the end of a line, as in rpm's line reader (copyNextLineFromOFI in build/parseSpec.c). */
-export interface OpenBrackets {
-  brace: number;
-  paren: number;
-  square: number;
-}
-
-/** Scans one line and updates the counters. @returns whether the line ends with a backslash that joins the next */
-export function countBrackets(text: string, open: OpenBrackets): boolean {
-  for (let index = 0; index < text.length; index++) {
-    switch (text.charCodeAt(index)) {
-      case backslash:
-        if (index === text.length - 1) return true;
-        index++;
-        break;
-      case percent: {
-        const next = text[index + 1];
-        if (next === '{') open.brace++;
-        else if (next === '(') open.paren++;
-        else if (next === '[') open.square++;
-        else if (next !== '%') break;
-        index++;
-        break;
-      }
-      case 0x7b: // {
-        if (open.brace > 0) open.brace++;
-        break;
-      case 0x7d: // }
-        if (open.brace > 0) open.brace--;
-        break;
-      case 0x28: // (
-        if (open.paren > 0) open.paren++;
-        break;
-      case 0x29: // )
-        if (open.paren > 0) open.paren--;
-        break;
-      case 0x5b: // [
-        if (open.square > 0) open.square++;
-        break;
-      case 0x5d: // ]
-        if (open.square > 0) open.square--;
-        break;
-    }
-  }
-  return false;
-}
-
-/**
- * Which lines continue the one before. The bodies of macros (`%define`, `%global`) and of `%{lua:…}` and `%(…)` are
- * opaque: text in them that looks like a section is not one. Sections and tags inside `%{?x:…}` and `%{expand:…}` are real.
- * A bracket that is never closed joins nothing, so that a broken line does not hide the rest of the file.
- */
-function joinedLines(lines: readonly SpecLine[]): {
-  joined: boolean[];
-  /** Undefined if no line continues another. */
-  flags: Uint8Array | undefined;
-} {
-  const joined = new Array<boolean>(lines.length).fill(false);
-  let flags: Uint8Array | undefined;
-  let bracketsCount = true;
-  let index = 0;
-  while (index < lines.length) {
-    const first = lines[index]!.text;
-    // For speed: most lines open nothing.
-    if (first.charCodeAt(first.length - 1) !== backslash && first.indexOf('%') < 0) {
-      index++;
-      continue;
-    }
-    const open: OpenBrackets = { brace: 0, paren: 0, square: 0 };
-    const isOpen = (): boolean => bracketsCount && open.brace + open.paren + open.square > 0;
-    const goesOn = countBrackets(first, open);
-    if (!goesOn && !isOpen()) {
-      index++;
-      continue;
-    }
-    const backslashes: boolean[] = [goesOn];
-    const hidden = definePattern.test(first) || (isOpen() && (/%\{lua\s*:/.test(first) || open.paren > 0));
-    let next = index + 1;
-    while (next < lines.length && (backslashes.at(-1) === true || isOpen())) {
-      backslashes.push(countBrackets(lines[next]!.text, open));
-      next++;
-    }
-    if (next === lines.length && isOpen()) {
-      bracketsCount = false;
-      continue;
-    }
-    flags ??= new Uint8Array(lines.length);
-    for (let line = index + 1; line < next; line++) {
-      joined[line] = true;
-      flags[line] = (hidden ? opaque : 0) | (backslashes[line - index - 1] === true ? afterBackslash : 0);
-    }
-    index = next;
-  }
-  return { joined, flags };
+  return end;
 }

@@ -8,7 +8,7 @@ import { addPatch, removePatches } from '../../src/overlay/patch-list-edits.ts';
 import type { Overlay } from '../../src/project/model/overlay.ts';
 import { parseSpec, printSpec, type Spec } from '../../src/spec/parse.ts';
 import { tagValue } from '../../src/spec/query.ts';
-import { counted, mutated, nastySpec, worstCases } from '../spec/arbitrary.ts';
+import { countLooks, mutated, nastySpec, worstCases } from '../spec/arbitrary.ts';
 import { type OverlayData, overlay } from './fixture.ts';
 
 type SpecOverlay = Extract<Overlay, { readonly type: `spec-${string}` }>;
@@ -365,9 +365,9 @@ describe('an overlay on any spec works or throws a WeirError', () => {
 describe('the time of an overlay is linear in the spec', () => {
   const looksAt = (text: string): number => {
     const spec = parseSpec(text);
-    const { lines, looks } = counted(spec.lines);
-    for (const data of largeOverlays) outcomeOf(() => applied({ ...spec, lines }, data));
-    return looks();
+    return countLooks(() => {
+      for (const data of largeOverlays) outcomeOf(() => applied(spec, data));
+    });
   };
   it.each(Object.keys(worstCases))('%s', (which) => {
     const [small, large] = [looksAt(worstCases[which]!(400)), looksAt(worstCases[which]!(4000))];

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { SpecLine } from '../../src/spec/lines.ts';
 
 /** Words that a spec's structure is made of, and things that look like it. */
 const words = [
@@ -153,17 +152,38 @@ export const worstCases: Readonly<Record<string, (size: number) => string>> = {
   'bare percent signs': (size) => `${'%'.repeat(size)}\n`,
 };
 
-/** Lines that count how often one is looked at. */
-export function counted(lines: readonly SpecLine[]): {
-  readonly lines: readonly SpecLine[];
-  readonly looks: () => number;
-} {
+/** Runs a function and counts the characters that it looks at: one by one, by a search, or by a pattern. */
+export function countLooks(run: () => unknown): number {
   let looks = 0;
-  const proxy = new Proxy(lines as SpecLine[], {
-    get: (target, key, receiver) => {
-      if (typeof key === 'string' && /^\d+$/.test(key)) looks++;
-      return Reflect.get(target, key, receiver) as unknown;
-    },
-  });
-  return { lines: proxy, looks: () => looks };
+  const { charCodeAt, indexOf } = String.prototype;
+  const { exec, test } = RegExp.prototype;
+  const matched = <Result>(pattern: RegExp, text: string, match: (text: string) => Result): Result => {
+    const from = pattern.lastIndex;
+    const result = match.call(pattern, text);
+    // Only patterns with a lastIndex say how far they looked.
+    looks += Math.max(0, (pattern.lastIndex > from ? pattern.lastIndex : text.length) - from) + 1;
+    return result;
+  };
+  String.prototype.charCodeAt = function (this: string, index) {
+    looks++;
+    return charCodeAt.call(this, index);
+  };
+  String.prototype.indexOf = function (this: string, word, from = 0) {
+    const found = indexOf.call(this, word, from);
+    looks += Math.max(0, (found < 0 ? this.length : found) - from) + 1;
+    return found;
+  };
+  RegExp.prototype.exec = function (text) {
+    return matched(this, text, exec);
+  };
+  RegExp.prototype.test = function (text) {
+    return matched(this, text, test);
+  };
+  try {
+    run();
+  } finally {
+    Object.assign(String.prototype, { charCodeAt, indexOf });
+    Object.assign(RegExp.prototype, { exec, test });
+  }
+  return looks;
 }

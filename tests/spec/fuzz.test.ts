@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { macroUses } from '../../src/build/unknown-macros.ts';
-import { splitLines } from '../../src/spec/lines.ts';
-import { parseLines, parseSpec, printSpec, type Spec, specBytes } from '../../src/spec/parse.ts';
+import { parseSpec, printSpec, type Spec, specBytes } from '../../src/spec/parse.ts';
 import {
   branchesAround,
   buildRequires,
@@ -15,7 +14,7 @@ import {
   sources,
   tags,
 } from '../../src/spec/query.ts';
-import { counted, mutated, nastySpec, worstCases } from './arbitrary.ts';
+import { countLooks, mutated, nastySpec, worstCases } from './arbitrary.ts';
 
 const seeds = ['b/bzip2', 'c/chrony', 'l/logrotate'].map((name) =>
   readFileSync(join(import.meta.dirname, `../../distro/specs/${name}/${name.slice(2)}.spec`), 'utf8'),
@@ -105,11 +104,7 @@ describe('any text is a spec', () => {
 });
 
 describe('the time is linear in the text', () => {
-  const looksAt = (text: string): number => {
-    const { lines, looks } = counted(splitLines(text));
-    parseLines(lines, 'utf-8');
-    return looks();
-  };
+  const looksAt = (text: string): number => countLooks(() => parseSpec(text));
   it.each(Object.keys(worstCases))('%s', (name) => {
     const [small, large] = [looksAt(worstCases[name]!(400)), looksAt(worstCases[name]!(4000))];
     // Ten times the text; quadratic work would be a hundred times as much.
