@@ -29,16 +29,16 @@ export const sectionNames: ReadonlySet<string> = new Set([
   ...'%changelog %sepolicy %end %patchlist %sourcelist'.split(' '),
 ]);
 
-/** The header on a line, or undefined. It may be indented, in any case. @param begin index of its first character that is no blank */
-export function parseHeader(text: string, begin: number = text.search(/\S/)): SectionHeader | undefined {
-  if (text.charCodeAt(begin) !== 0x25) return undefined;
-  let end = begin + 1;
+/** The header on a line, in any case, or undefined. As for rpm (isPart in build/parseSpec.c), an indented one is text. */
+export function parseHeader(text: string): SectionHeader | undefined {
+  if (text.charCodeAt(0) !== 0x25) return undefined;
+  let end = 1;
   for (let code = text.charCodeAt(end); isLetter(code) || code === 0x5f; code = text.charCodeAt(end)) end++;
   // The name ends at a blank or at the end of the line.
-  if (!fitsName(text.charCodeAt(begin + 1), end - begin) || (end < text.length && !isBlank(text.charCodeAt(end)))) {
+  if (!fitsName(text.charCodeAt(1), end) || (end < text.length && !isBlank(text.charCodeAt(end)))) {
     return undefined;
   }
-  const name = text.slice(begin, end);
+  const name = text.slice(0, end);
   const key = name.toLowerCase();
   if (!sectionNames.has(key)) return undefined;
   const rest = text.slice(end).trim();

@@ -1,5 +1,6 @@
 import { type Budget, type Call, closingBrace, expandCall, parseCall } from './expand.ts';
 import { parseHeader, type SectionHeader, sectionNames } from './header.ts';
+import { type KnownMacro, knownMacros } from './known-macros.ts';
 
 /** A line that generates sections whose headers are not written in the spec. */
 export interface Maker {
@@ -16,107 +17,6 @@ export interface MadeSections {
   readonly maker: Maker;
   readonly sections: readonly SectionHeader[];
 }
-
-interface KnownMacro {
-  /** Option letters, as in its definition. */
-  readonly options: string;
-  readonly certain: boolean;
-  readonly headers: (call: Call) => readonly string[];
-}
-
-const headersFor = (names: readonly string[], ...packages: readonly string[]): string[] =>
-  packages.flatMap((one) => names.map((name) => `%${name} ${one}`));
-const whole = ['package', 'description', 'files'];
-const fixed = (options: string, certain: boolean, headers: readonly string[]): KnownMacro => ({
-  options,
-  certain,
-  headers: () => headers,
-});
-
-/** `a,b c` as extras; `name+extra` packages with description and files. */
-const extras: KnownMacro = {
-  options: 'n:i:f:FaAv:',
-  certain: true,
-  headers: ({ options, words }) =>
-    headersFor(
-      options.has('F') ? ['package', 'description'] : whole,
-      ...words
-        .join(' ')
-        .split(/[\s,]+/)
-        .map((extra) => `-n ${options.get('n') ?? '*'}+${extra}`),
-    ),
-};
-const scriptlets = (...names: readonly string[]): KnownMacro => ({
-  options: 'n:',
-  certain: false,
-  headers: ({ options, words }) =>
-    headersFor(names, `${options.has('n') ? `-n ${options.get('n')}` : ''} ${words.join(' ')} -p /sbin/ldconfig`),
-});
-const fontFiles: KnownMacro = {
-  options: 'n:f:',
-  certain: true,
-  headers: ({ options }) => [options.has('n') ? `%files -n *-${options.get('n')}-fonts` : '%files'],
-};
-const fontMeta: KnownMacro = {
-  options: 'n:s:d:z:a',
-  certain: true,
-  headers: ({ options }) => headersFor(whole, `-n ${options.get('n') ?? '*-fonts-all'}`),
-};
-const haskellLibrary: KnownMacro = {
-  options: 'c:d:hl:m:op:x',
-  certain: true,
-  headers: ({ words }) => {
-    const name = `-n ghc-${(words[0] ?? '*').replace(/-[0-9][0-9.]*$/, '')}`;
-    return headersFor(whole, name, `${name}-devel`, `${name}-doc`, `${name}-prof`);
-  },
-};
-
-/**
- * Macros of Fedora's and openSUSE's macro packages that generate sections. Package names are known as far as the call
- * contains them.
- */
-const knownMacros: ReadonlyMap<string, KnownMacro> = new Map(
-  Object.entries({
-    // pyproject-rpm-macros, python-rpm-macros
-    pyproject_extras_subpkg: extras,
-    python_extras_subpkg: extras,
-    // go-rpm-macros: names come from %gometa
-    gopkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-    godevelpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-    goaltpkg: fixed('', true, headersFor(['package', 'description'], '-n *-devel')),
-    gopkgfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-    godevelfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-    goaltfiles: fixed('', true, headersFor(['files'], '-n *-devel')),
-    // fonts-rpm-macros, fontpackages: names come from %fontfamily and the like
-    fontpkg: fixed('az:', true, headersFor(['package', 'description'], '-n *-fonts')),
-    fontfiles: fixed('az:', true, headersFor(['files'], '-n *-fonts')),
-    fontmetapkg: fontMeta,
-    _font_pkg: fontFiles,
-    // ghc-rpm-macros
-    ghc_lib_subpackage: haskellLibrary,
-    ghc_lib_package: fixed('', true, headersFor(whole, '-n ghc-*-devel')),
-    ghc_devel_package: fixed('', true, headersFor(['package'], '-n ghc-*-devel')),
-    ghc_devel_description: fixed('', true, headersFor(['description'], '-n ghc-*-devel')),
-    ghc_devel_files: fixed('', true, headersFor(['files'], '-n ghc-*-devel')),
-    // mingw-filesystem
-    mingw_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo', '-n mingw64-*-debuginfo')),
-    mingw32_debug_package: fixed('', true, headersFor(whole, '-n mingw32-*-debuginfo')),
-    mingw64_debug_package: fixed('', true, headersFor(whole, '-n mingw64-*-debuginfo')),
-    ucrt64_debug_package: fixed('', true, headersFor(whole, '-n ucrt64-*-debuginfo')),
-    // javapackages-tools
-    javadoc_package: fixed('', true, headersFor(whole, 'javadoc')),
-    // rpm itself
-    debug_package: fixed('', true, headersFor(whole, 'debuginfo')),
-    // redhat-rpm-config; nothing if the system's ldconfig has file triggers
-    ldconfig_scriptlets: scriptlets('post', 'postun'),
-    ldconfig_post: scriptlets('post'),
-    ldconfig_postun: scriptlets('postun'),
-    // kernel-rpm-macros, python-rpm-macros and rpm-config-SUSE
-    kernel_module_package: fixed('', true, headersFor(whole, '-n *-kmp-*')),
-    python_subpackages: fixed('', true, headersFor(whole, '-n python*')),
-    lang_package: fixed('', true, headersFor(whole, 'lang')),
-  }),
-);
 
 /** A macro that the spec itself defines, if it generates sections: only the lines that matter for that. */
 interface OwnMacro {
@@ -193,7 +93,7 @@ export class SectionMacros {
     if (/^\s*%\{\s*(?:[?!]*\w+\s*:\s*%\{\s*)?lua\s*:/.test(first)) return fromLua(lines.join('\n'));
     // The text in braces that follows has its own lines, which are read as such.
     const peeled = peel(first);
-    const header = parseHeader(peeled.text.replace(/^\s*%%/, '%'));
+    const header = parseHeader(peeled.text.replace(/^%%/, '%'));
     if (header !== undefined) {
       return { maker: { macro: peeled.macro, certain: peeled.certain, pure: false }, sections: [this.named(header)] };
     }
@@ -206,9 +106,21 @@ export class SectionMacros {
     const sections = this.sectionsOfCall(call, 5);
     if (sections.length === 0) return undefined;
     const name = call[3]!;
-    const certain = peeled.certain && call[2] === '' && (this.own.get(name) ?? knownMacros.get(name)!).certain;
+    const certain = peeled.certain && call[2] === '' && this.isCertain(call);
     const behind = call[1] === '' ? '' : call[4]!.slice(Math.max(0, closingBrace(`{${call[4]}`, 0)));
     return { maker: { macro: `%${name}`, certain, pure: !this.own.has(name) && behind.trim() === '' }, sections };
+  }
+
+  /** Whether a call generates at least one section, whatever the macros in it are. */
+  private isCertain(match: RegExpExecArray): boolean {
+    const own = this.own.get(match[3]!);
+    if (own !== undefined) return own.certain;
+    const known = knownMacros.get(match[3]!)!;
+    return typeof known.certain === 'boolean' ? known.certain : known.certain(this.knownCall(given(match), known));
+  }
+
+  private knownCall(text: string, known: KnownMacro): Call {
+    return parseCall(expandCall(text, undefined, this.values, this.budget), known.options);
   }
 
   private makes(name: string): boolean {
@@ -222,7 +134,7 @@ export class SectionMacros {
     if (!anyHeader.test(body) && !this.callsMaker(body)) return lines;
     for (const line of body.split('\n')) {
       const text = line.replace(/\\\s*$/, '');
-      const inner = peel(text).text.replace(/^\s*%%/, '%');
+      const inner = peel(text).text.replace(/^%%/, '%');
       const isMaker = parseHeader(inner) !== undefined || this.makes(callPattern.exec(inner)?.[3] ?? '');
       makes ||= isMaker;
       if (isMaker || definitionPattern.test(text)) lines.push(text);
@@ -236,20 +148,17 @@ export class SectionMacros {
   }
 
   private sectionsOfCall(match: RegExpExecArray, depth: number): SectionHeader[] {
-    const [, brace, , name, rest] = match;
-    const end = brace === '' ? rest!.length : closingBrace(`{${rest}`, 0) - 1;
-    const given = (end < 0 ? rest! : rest!.slice(0, end)).replaceAll('\\\n', ' ').replace(/^\s*--\s/, ' ');
-    const own = this.own.get(name!);
+    const name = match[3]!;
+    const own = this.own.get(name);
     // Too deep or too long to follow: it generates sections, but which is unknown.
     if (depth === 0 || this.budget.left <= 0) return [parseHeader('%package -n *')!];
     if (own === undefined) {
-      const known = knownMacros.get(name!)!;
-      const call = parseCall(expandCall(given, undefined, this.values, this.budget), known.options);
-      const headers = known.headers(call).slice(0, 1000);
+      const known = knownMacros.get(name)!;
+      const headers = known.headers(this.knownCall(given(match), known)).slice(0, 1000);
       this.budget.left -= headers.length * 20;
       return headers.map((header) => parseHeader(header)!);
     }
-    const call = own.options === undefined ? undefined : parseCall(given, own.options);
+    const call = own.options === undefined ? undefined : parseCall(given(match), own.options);
     const local = new Map<string, string>();
     const values = { get: (key: string) => local.get(key) ?? this.values.get(key) };
     const found: SectionHeader[] = [];
@@ -261,7 +170,7 @@ export class SectionMacros {
         local.set(set[1]!, expandCall(line.slice(set[0].length).trim(), call, values, this.budget));
         continue;
       }
-      const text = peel(line).text.replace(/^\s*%%/, '%');
+      const text = peel(line).text.replace(/^%%/, '%');
       const header = parseHeader(text);
       if (header !== undefined) {
         found.push(parseHeader(`${header.name} ${expandCall(header.arguments, call, values, this.budget)}`)!);
@@ -276,6 +185,12 @@ export class SectionMacros {
   private named(header: SectionHeader): SectionHeader {
     return parseHeader(`${header.name} ${expandCall(header.arguments, undefined, this.values, this.budget)}`)!;
   }
+}
+
+/** The arguments of a call, as `callPattern` matched it. */
+function given([, brace, , , rest]: RegExpExecArray): string {
+  const end = brace === '' ? rest!.length : closingBrace(`{${rest}`, 0) - 1;
+  return (end < 0 ? rest! : rest!.slice(0, end)).replaceAll('\\\n', ' ').replace(/^\s*--\s/, ' ');
 }
 
 interface Peeled {

@@ -215,7 +215,7 @@ function parseText(text: string, encoding: Encoding): Spec {
     if (begin !== at) continue;
     const line = table.line(index);
     const letter = text.charCodeAt(begin + 1) | 0x20;
-    const header = parseHeader(line, begin - starts[index]!);
+    const header = parseHeader(line);
     if (header !== undefined) {
       roles.set(index, 'header');
       marks.push({ line: index, start: index + 1, section: macros.settled(header), maker: undefined });

@@ -54,7 +54,7 @@ function places(lines: readonly string[]): (Place & { readonly header: boolean }
   let current: Place = { section: '%package', package: '' };
   return lines.map((line) => {
     const words = line.trim().split(' ');
-    const isHeader = /^\s*%/.test(line);
+    const isHeader = line.startsWith('%');
     if (isHeader) {
       const named = words.indexOf('-n') >= 0 ? words[words.indexOf('-n') + 1]! : undefined;
       const bare = words

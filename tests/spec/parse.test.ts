@@ -11,10 +11,11 @@ function outline(text: string): string[] {
 }
 
 describe('sections', () => {
-  it('finds them indented, in any case, with their packages', () => {
+  it('finds them in any case, with their packages; an indented header is text, as for rpm', () => {
     const text = [
       'Name: a',
-      '  %package devel',
+      '  %package indented',
+      '%package devel',
       'Summary: b',
       '%Description -l de -n other',
       '%files -f list.txt sub',
@@ -27,15 +28,15 @@ describe('sections', () => {
       '%preparing',
     ].join('\n');
     expect(outline(text)).toEqual([
-      '%package [] 0-1',
-      '%package [devel] 2-3',
-      '%Description [other] 4-4',
-      '%files [sub] 5-5',
-      '%post [%{name}-libs] 6-6',
-      '%triggerin [libs] 7-7',
-      '%transfiletriggerin [] 8-8',
-      '%build [] 9-9',
-      '%package [%{?with_x:a b}c] 10-12',
+      '%package [] 0-2',
+      '%package [devel] 3-4',
+      '%Description [other] 5-5',
+      '%files [sub] 6-6',
+      '%post [%{name}-libs] 7-7',
+      '%triggerin [libs] 8-8',
+      '%transfiletriggerin [] 9-9',
+      '%build [] 10-10',
+      '%package [%{?with_x:a b}c] 11-13',
     ]);
   });
 
