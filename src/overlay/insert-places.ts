@@ -7,11 +7,13 @@ import { lineLabel } from './edit-errors.ts';
 
 /**
  * The end of a section: after its last line, but before an `%if` that guards the next header, so that added lines do not
- * depend on the next section's condition, and before trailing blank lines.
+ * depend on the next section's condition, and before trailing blank lines. If the section's header is in a conditional, the
+ * end is in the same branch: lines after it belong to another section wherever the condition is false.
  */
 export function sectionTail(spec: Spec, section: Section): number {
-  let at = section.end;
-  for (let line = section.end - 1; line >= section.start; line--) {
+  const end = branchEnd(spec, section);
+  let at = end;
+  for (let line = end - 1; line >= section.start; line--) {
     // Specs choose a package's name in the %if around its %package, so macros that are set there belong to the guard.
     line = Math.max(section.start, logicalStart(spec, line));
     const role = spec.roles[line];
@@ -21,6 +23,13 @@ export function sectionTail(spec: Spec, section: Section): number {
   }
   while (at > section.start && spec.roles[at - 1] === 'blank' && spec.joined[at] !== true) at--;
   return before(spec, at, section.start);
+}
+
+/** Index after the last line of the section that is in the branch of its header. */
+function branchEnd(spec: Spec, { header, start, end }: Section): number {
+  if (header < 0) return end;
+  for (let line = start; line < end; line++) if (spec.depths[line]! < spec.depths[header]!) return line;
+  return end;
 }
 
 /** The last place up to `at`, but not before `first`, that is not inside a logical line. */

@@ -102,7 +102,8 @@ function expandOne(
   const expand = (part: string): string => expandCall(part, call, values, budget, depth);
   if (marks === '' && colon !== undefined) {
     if (name === 'expand') return expandCall(expand(body!), call, values, budget, depth);
-    if (name === 'quote') return expand(body!);
+    // It stays: the words of a call are split after the expansion.
+    if (name === 'quote') return `%{quote:${expand(body!)}}`;
   }
   if (name === 'nil') return '';
   const parameter = /^[-\d*#]/.test(name!);

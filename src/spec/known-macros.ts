@@ -55,7 +55,7 @@ const haskellLibrary: KnownMacro = {
   options: 'c:dhl:mopx',
   certain: true,
   headers: ({ options, words }) => {
-    const name = `-n ghc-${(words[0] ?? '*').replace(/-[0-9][0-9.]*$/, '')}`;
+    const name = `-n ghc-${(words[0] ?? '*').replace(/-(?:[0-9][0-9.]*|%\{[^{}]*\}|%\w+)$/, '')}`;
     return headersFor(whole, ...(options.has('m') ? [] : [name, `${name}-doc`, `${name}-prof`]), `${name}-devel`);
   },
 };

@@ -210,10 +210,16 @@ describe('overlays on a spec', () => {
       expected: demo.replace('/usr/bin/demo\n', '/usr/bin/demo\n/usr/share/demo\n/etc/demo\n\n'),
     },
     {
-      name: 'spec-append-lines: of every match',
+      name: 'spec-append-lines: of every match, in the branch of its header',
       text: lines('%if 0', '%check', 'a', '%else', '%check', 'b', '%endif', '%build'),
       data: { type: 'spec-append-lines', section: '%check', lines: ['x'] },
-      expected: lines('%if 0', '%check', 'a', 'x', '%else', '%check', 'b', '%endif', 'x', '%build'),
+      expected: lines('%if 0', '%check', 'a', 'x', '%else', '%check', 'b', 'x', '%endif', '%build'),
+    },
+    {
+      name: 'spec-append-lines: before text that belongs to another section where the condition is false',
+      text: lines('%build', '%if 0', '%check', '%if 1', 'a', '%endif', '', '%endif', 'make', '%files'),
+      data: { type: 'spec-append-lines', section: '%check', lines: ['x'] },
+      expected: lines('%build', '%if 0', '%check', '%if 1', 'a', '%endif', 'x', '', '%endif', 'make', '%files'),
     },
     {
       name: 'spec-append-lines: at the end of the file',
