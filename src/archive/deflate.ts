@@ -1,15 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { type HuffmanCode, huffmanCode } from './huffman.ts';
 
-// Deflate (RFC 1951), byte for byte as Go's compress/flate makes it at its best level: azldev packs archives by that, and a
-// project records the hash of what it made. The bytes depend on no version of a library.
+// Deflate (RFC 1951), with the same output, byte for byte, as Go's compress/flate at its best level: azldev packs archives with it, and
+// a project records their hashes. The output does not depend on the version of any library.
 
 const windowSize = 1 << 15;
 const shortest = 4;
 const longest = 258;
-/** So much has to be ahead before a place is looked at, until the end of the input is known. */
+/** Lookahead in bytes: until the end of the input is reached, a position is processed only if this many bytes follow it. */
 const ahead = shortest + longest;
-/** Four bytes match no further back than this: farther they cost more than they save. */
+/** The largest distance of a match of four bytes: with a larger one, the match takes more bits than it saves. */
 const farForShortest = 4096;
 const mostTries = 4096;
 const tokensOfBlock = 1 << 14;
@@ -30,12 +30,12 @@ const matchFlag = 1 << 30;
 export function deflateAsGo(input: Uint8Array): Buffer {
   const out = new BitWriter();
   const size = input.length;
-  // Places plus one, so that 0 is none; `before` is the one before with the same hash.
+  // Hash chains of positions plus one; 0 ends a chain. `last`: the latest position of each hash; `before`: the previous position with the same hash.
   const last = new Uint32Array(1 << hashBits);
   const before = new Uint32Array(windowSize);
-  /** What the window, of twice its size, begins at: nothing before it can be looked back to. */
+  /** Input offset at which the sliding-window buffer (2 × windowSize) begins; matches cannot refer to earlier bytes. */
   let base = 0;
-  /** Where the tokens that are not written yet begin; undefined where the window has left that behind. */
+  /** Input offset of the first token not yet written; undefined once it has slid out of the window. */
   let blockStart: number | undefined = 0;
   let tokens = new Uint32Array(tokensOfBlock);
   let count = 0;
@@ -70,7 +70,7 @@ export function deflateAsGo(input: Uint8Array): Buffer {
 
   let at = 0;
   for (; at < size; ) {
-    // The window is shifted where too little of it is ahead, and input is left.
+    // Slides the window if too little lookahead is left in it and the input continues.
     const end = Math.min(size, base + 2 * windowSize);
     if (end < size && end - at < ahead) {
       base += windowSize;
@@ -156,7 +156,7 @@ function codesOf(base: readonly number[], size: number): Uint8Array {
 
 function distanceCode(distance: number): number {
   if (distance < 256) return nearCodes[distance]!;
-  // From there on the codes repeat in a scale of 128.
+  // Larger distances: the table is indexed by the distance divided by 128, and then by 128².
   return distance < 256 << 7 ? nearCodes[distance >> 7]! + 14 : nearCodes[distance >> 14]! + 28;
 }
 
@@ -168,7 +168,7 @@ const fixedLiterals = huffmanOfLengths(
 );
 const fixedDistances = huffmanOfLengths(new Uint8Array(30).fill(5), 32);
 
-/** The code of RFC 1951, 3.2.2. @param size with the symbols that are never used, which have codes too */
+/** The canonical Huffman code (RFC 1951, 3.2.2). @param size number of symbols, including unused ones, which get codes too */
 function huffmanOfLengths(lengths: Uint8Array, size: number): HuffmanCode {
   const all = Uint8Array.from({ length: size }, (_, symbol) => lengths[symbol] ?? lengths.at(-1)!);
   const bits = new Uint16Array(size);
@@ -190,7 +190,7 @@ function bitsOf({ lengths }: HuffmanCode, frequencies: ArrayLike<number>): numbe
   return total;
 }
 
-/** Stored, by the fixed code or by one of its own: what is smallest. @param input where it is still at hand */
+/** Writes a block in the smallest form: stored, fixed Huffman or dynamic Huffman. @param input the block's raw bytes, if still in the window */
 function writeBlock(out: BitWriter, tokens: Uint32Array, input: Uint8Array | undefined): void {
   const literals = new Uint32Array(286);
   const distances = new Uint32Array(30);
@@ -253,11 +253,11 @@ function writeBlock(out: BitWriter, tokens: Uint32Array, input: Uint8Array | und
 
 const tableOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/** The lengths of codes as a block's header has them: run-length coded, and that by a code of its own. */
+/** The code lengths in a dynamic block's header: run-length encoded, then Huffman-coded with a separate code (RFC 1951, 3.2.7). */
 interface LengthTable {
   readonly items: readonly (readonly [symbol: number, extra: number, extraBits: number])[];
   readonly code: HuffmanCode;
-  /** How many lengths of that code are written. */
+  /** How many code lengths of the separate code are written. */
   readonly written: number;
   readonly bits: number;
 }

@@ -26,29 +26,29 @@ export interface BuiltComponents {
   readonly components: readonly Built[];
   readonly ready: ReadonlyMap<string, ReadyComponent>;
   readonly source: ListedSource;
-  /** What became of every component that was to be built. */
+  /** The outcome of every component that was to be built. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
 export interface BuildOptions {
-  /** With them just these are built, and what they wait for. */
+  /** Builds only these components and their dependencies; default: all. */
   readonly only?: readonly string[];
   /** How many components are built at the same time; 2 by default. */
   readonly jobs?: number;
-  /** Goes on after a failure with all that does not wait for the failed component. */
+  /** After a failure, builds all components that do not wait for the failed one. */
   readonly keepGoing?: boolean;
   /** Skips `%check` of every component. */
   readonly noCheck?: boolean;
   /**
-   * Whether a build that needs what a component makes waits for that component, though the inputs have it. By default true for
-   * a seed, whose packages those of the distribution replace, and false for RPM repositories. Otherwise that holds only among the components in `only`.
+   * Whether a component's packages take precedence over the same packages in the inputs, so that builds that need them wait for that
+   * component. Default: true for a seed, false for RPM repositories. If false, it still holds among the components in `only`.
    */
   readonly replacesInputs?: boolean;
 }
 
 /**
- * Renders and builds components, each as soon as what it needs is built, and puts their packages into a repository in the cache.
- * @throws ComponentsError if one could not be built, after all others that do not wait for it
+ * Renders and builds components, each as soon as its dependencies are built, and puts their packages into a repository in the cache.
+ * @throws ComponentsError if a component could not be built; before that, all components that do not wait for it are built
  */
 export async function buildStage(
   workspace: Workspace,

@@ -166,14 +166,14 @@ export class Group {
     for (const group of tangles(left)) this.#failCycle(shortestCycle(left, group)!, group);
   }
 
-  /** What members of a cycle need of each other and the inputs may have. */
+  /** Requirements between members of a cycle that packages of the inputs may provide instead. */
   #needsWithin(group: readonly string[]): string[] {
     const edges = group.flatMap((name) => group.map((other) => `${name} ${other}`));
     const needs = edges.flatMap((edge) => (this.#firm.has(edge) ? [] : [...(this.#because.get(edge) ?? [])]));
     return [...new Set(needs)];
   }
 
-  /** Whether the inputs seem to have all that one needs of another. If they do not, the resolution of its root says so. */
+  /** Whether the inputs probably provide everything that `name` requires of `other`. A wrong guess shows up when the buildroot is resolved. */
   #mayBeInInputs(name: string, other: string): boolean {
     const { inInputs } = this.#run.steps;
     const has = (each: string): boolean => inInputs(each) || likelyPackages(each).some(inInputs);
@@ -285,7 +285,10 @@ export class Group {
     else await this.#nextRound(node, result.requires, root);
   }
 
-  /** Looks for what a root lacks: components and inputs, those first whose packages are preferred. @returns the error if there is nothing */
+  /**
+   * Looks for missing requirements of a buildroot in components and inputs: components first if their packages replace those of the inputs.
+   * @returns the error if nothing was found
+   */
   async #resolveAgain(node: Node, error: UnmetError): Promise<UnmetError | undefined> {
     const run = this.#run;
     if (run.steps.replacesInputs && (await this.#wait(node, error.unmet, true))) return undefined;
@@ -302,18 +305,21 @@ export class Group {
       await this.#growFor(asked);
       return;
     }
-    const what =
+    const [what, hint] =
       asked.length === 0
-        ? `the buildroot lacks what %generate_buildrequires asks for, though it was installed: ${requires.join(', ')}`
-        : `%generate_buildrequires still asks for more after ${mostRounds} rounds: ${asked.join(', ')}`;
-    const error = new WeirError('missing-buildrequires', what, {
-      where: { component: node.name },
-      hint: 'see %generate_buildrequires in the spec: its output must not grow without end',
-    });
+        ? [
+            `%generate_buildrequires still reports requirements that are already in the buildroot: ${requires.join(', ')}`,
+            'check its conditions: rpmbuild does not see them as met',
+          ]
+        : [
+            `%generate_buildrequires still reports new requirements after ${mostRounds} rounds: ${asked.join(', ')}`,
+            'see %generate_buildrequires in the spec: its output must not grow without end',
+          ];
+    const error = new WeirError('missing-buildrequires', what, { where: { component: node.name }, hint });
     this.#run.fail(node.name, { class: 'buildrequires', error });
   }
 
-  /** Waits for what makes these too. @returns whether there is anything new to wait for */
+  /** Makes a component wait for the components that build its `needs`, too. @returns whether there is anything new to wait for */
   async #wait(node: Node, needs: readonly string[], lacking: boolean): Promise<boolean> {
     const makers = await this.#link(node, needs, lacking);
     await this.add(makers);

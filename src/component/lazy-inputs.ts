@@ -3,16 +3,17 @@ import type { RepoSource } from '../repo/source.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { BuildSteps } from './run.ts';
 
-/** Inputs that have more when something asks for it: a seed. */
+/** Inputs that can provide more packages on demand, such as a seed. */
 export interface LazyInputs {
-  /** Undefined for inputs that have what they have. */
+  /** Undefined if the inputs cannot provide more on demand. */
   readonly grow?: NonNullable<BuildSteps['grow']>;
-  /** Whether a requirement was asked for and is met. */
+  /** Whether packages for a requirement were requested and found. */
   readonly has: (requirement: string) => boolean;
   /**
-   * Sources with what was asked for by a root and by those of the built components in it, and by nothing else: otherwise a build
-   * would depend on what other components asked for.
-   * @param name the component that the root is for
+   * The repositories for a buildroot: only packages requested by it, or by the buildroots of the components built for it, so that a build
+   * does not depend on other components' requests.
+   * @param root what the buildroot requires
+   * @param name the component that the buildroot is for
    */
   readonly sources: (root: readonly string[], built: readonly Built[], name?: string) => Promise<readonly RepoSource[]>;
 }
@@ -21,9 +22,9 @@ export function openLazyInputs({ seed }: Pick<Inputs, 'seed'>): LazyInputs {
   if (seed === undefined) return { has: () => false, sources: async () => [] };
   const { lazy } = seed;
   const met = new Set<string>();
-  /** By component: what its packages' dependencies turned out to need; of every root under the empty name. */
+  /** Component → requirements found when its buildroot was resolved; under the empty name, those of every buildroot. */
   const extra = new Map<string, Set<string>>();
-  /** By component: what its root asked for when it was last resolved. */
+  /** Component → what its buildroot required when it was last resolved. */
   const roots = new Map<string, readonly string[]>();
   const extraOf = (name: string): Set<string> => {
     const known = extra.get(name) ?? new Set();

@@ -19,17 +19,17 @@ import { requiredNames } from './requirement.ts';
 /** Looks up names of packages in the text of specs: the distribution's macros are unknown. */
 export interface Makers {
   /**
-   * Components with a package that has or provides a name; else, the one component that lists a file of this absolute path. Of a path
-   * that several list, only rpm knows whose it is.
+   * Components with a package of this name, or with a package that provides the name. If there are none and the name is an absolute
+   * path: the component that lists this path in `%files`, unless several components list it.
    */
   readonly makersOf: (name: string) => Promise<readonly string[]>;
-  /** What a component's packages have and provide as names. */
+  /** The names of a component's packages, and the names that they provide. */
   readonly namesOf: (component: string) => Promise<readonly string[]>;
 }
 
-/** What the specs of all components say. */
+/** The names and paths in the specs of all components. */
 interface Known {
-  /** Name of a package → components that make it. */
+  /** Name of a package → components that build it. */
   readonly makers: ReadonlyMap<string, readonly string[]>;
   /** Path of a packaged file → the component that lists it; undefined if several do. */
   readonly owners: ReadonlyMap<string, string | undefined>;
@@ -37,13 +37,13 @@ interface Known {
   readonly names: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Up to so many components are read one by one; for more, all are. */
+/** `namesOf` reads the specs of single components up to this many times; after that, the specs of all components are read. */
 const fewComponents = 50;
 
 /**
  * The makers of a project's packages. A component's own name is its default package; other names are in its rendered spec, its local
- * spec, or the spec in a dist-git folder of this machine. Few specs are read for `NAME` and `NAME-devel`; for any other name all are,
- * once: the cache keeps the names with the files' stamps.
+ * spec, or the spec in a dist-git folder of this machine. For `NAME` and `NAME-devel` only a few specs are read; for any other name, the
+ * specs of all components, once: the cache keeps the names with the files' stamps.
  */
 export function openMakers({ project, cache }: Pick<ProjectWorkspace, 'project' | 'cache'>): Makers {
   const { components } = project;

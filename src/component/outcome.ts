@@ -3,8 +3,9 @@ import type { Built } from '../build/rpmbuild.ts';
 import { InputError } from '../inputs/input-error.ts';
 
 /**
- * What a component failed at: packages of the inputs that cannot be downloaded or are not signed, fetching its sources, applying its overlays, rpm reading its spec, another fault while rpm read it, a
- * build requirement that nothing provides, rpmbuild, or components that wait for each other.
+ * The step at which a component failed: input packages cannot be downloaded or have no valid signature (`inputs`), fetching its sources
+ * (`source`), applying its overlays (`render`), a spec that rpm cannot parse (`parse`), another fault while rpm read the spec (`query`), a
+ * build requirement that nothing provides (`buildrequires`), rpmbuild (`build`), or components that wait for each other (`cycle`).
  */
 export type FailureClass = 'inputs' | 'source' | 'render' | 'parse' | 'query' | 'buildrequires' | 'build' | 'cycle';
 
@@ -16,16 +17,16 @@ export interface Failure {
   readonly log?: string;
 }
 
-/** Errors that concern the machine or the cache, so that no other component would do better. */
+/** Errors of the machine or the cache: they stop the run, because every other component would fail, too. */
 const concernAll = new Set(['interrupted', 'bad-blob', 'missing-blob', 'no-space', 'too-many-files']);
 
-/** An error as the failure of one component. @throws the error itself if it concerns all, or is a fault of Weir */
+/** An error as the failure of one component. @throws the error itself if it concerns all components, or is a bug in Weir */
 export function failureOf(failsAt: FailureClass, error: unknown): Failure {
   if (!(error instanceof WeirError) || concernAll.has(error.code)) throw error;
   return { class: error instanceof InputError ? 'inputs' : failsAt, error };
 }
 
-/** What became of a component in a run. */
+/** The outcome of a component in a run. */
 export type Outcome =
   /** @param unexpected why its build was expected to fail */
   | { readonly state: 'built'; readonly built: Built; readonly unexpected?: string }

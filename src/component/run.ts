@@ -28,17 +28,17 @@ export interface BuildSteps {
     visible: readonly Built[],
   ) => Promise<Built | MoreRequires | Failure>;
   /**
-   * Asks the inputs for what they can have on request: a seed converts Debian packages then.
-   * @param name the component whose resolution failed; without it the requirements are looked up, for roots to come
+   * Requests more packages from the inputs: a seed converts Debian packages on demand.
+   * @param name the component whose buildroot could not be resolved; without it, the requirements are only looked up, for later buildroots
    */
   readonly grow?: (requirements: readonly string[], name?: string) => Promise<Grown>;
   /** @returns `expected`: why the build is known to fail */
   readonly hints: (name: string) => { readonly expensive: boolean; readonly expected?: string };
 }
 
-/** What asking the inputs for more brought. */
+/** The result of requesting more packages from the inputs. */
 export interface Grown {
-  /** Whether there is something new for the component, so that resolving again is worth it. */
+  /** Whether there are new packages for the component, so that its buildroot should be resolved again. */
   readonly again: boolean;
   /** For each requirement that is not met, what was looked up. */
   readonly lookedUp: readonly string[];
@@ -47,7 +47,7 @@ export interface Grown {
 export interface ScheduleOptions {
   /** How many components are built at the same time. */
   readonly jobs: number;
-  /** Builds what does not wait for a failed component; otherwise nothing is started after the first failure. */
+  /** After a failure, builds all components that do not wait for the failed one; otherwise nothing is started after the first failure. */
   readonly keepGoing: boolean;
   readonly report: Report;
 }
@@ -59,13 +59,13 @@ export interface Report {
   readonly note: (text: string) => void;
 }
 
-/** What became of every component that was selected or that a selected one waits for, and what rpm says of the specs that were read. */
+/** The outcome of every selected component and of every component that it waits for, and what rpm reports about the parsed specs. */
 export interface Schedule {
   readonly outcomes: ReadonlyMap<string, Outcome>;
   readonly facts: ReadonlyMap<string, SpecFacts>;
 }
 
-/** A run of `buildInOrder`: what its groups share. */
+/** The state of a run of `buildInOrder` that all its groups share. */
 export class Run implements Schedule {
   readonly outcomes = new Map<string, Outcome>();
   readonly facts = new Map<string, SpecFacts>();
@@ -75,8 +75,9 @@ export class Run implements Schedule {
   /** Whether nothing new is to be started. */
   stopped = false;
   readonly #keepGoing: boolean;
-  /** By the names of packages, and of what they provide; of two components the one that was read last. */
+  /** Package name → the component that builds it; if several do, the one read last. */
   readonly #makers = new Map<string, string>();
+  /** Name in `Provides` → the component with the package that provides it; if several do, the one read last. */
   readonly #providers = new Map<string, string>();
 
   constructor(steps: BuildSteps, { jobs, keepGoing, report }: ScheduleOptions) {
@@ -96,14 +97,14 @@ export class Run implements Schedule {
     this.settle(name, failedOutcome(failure, this.steps.hints(name).expected));
   }
 
-  /** Notes what rpm says of a spec. */
+  /** Records what rpm reports about a spec. */
   learn(name: string, facts: SpecFacts): void {
     this.facts.set(name, facts);
     for (const each of facts.packages) this.#makers.set(each, name);
     for (const each of facts.provides) this.#providers.set(each, name);
   }
 
-  /** Asks the inputs for what they lack. @param name the component whose resolution failed */
+  /** Requests missing packages from the inputs. @param name the component whose buildroot could not be resolved */
   async grow(requirements: readonly string[], name?: string): Promise<Grown> {
     if (requirements.length === 0) return { again: false, lookedUp: [] };
     return (await this.steps.grow?.(requirements, name)) ?? { again: false, lookedUp: [] };
@@ -116,7 +117,7 @@ export class Run implements Schedule {
     });
   }
 
-  /** What the buildroot can have so far: the first builds add the distribution's own packages. */
+  /** The `build-root` packages that are available so far: the first builds add the distribution's own packages. */
   availableRoot(built: readonly Built[]): string[] {
     const { buildRoot, inInputs } = this.steps;
     const packages = new Set(built.flatMap((each) => each.packages.map((pkg) => pkg.name)));
@@ -124,9 +125,9 @@ export class Run implements Schedule {
   }
 
   /**
-   * Components that make what provides a requirement.
-   * @param lacking no repository has it: any component will do
-   * @param builds otherwise only these are built for it
+   * Components with a package that provides a requirement.
+   * @param lacking no repository provides it, so any component of the project may be built for it
+   * @param builds whether a component may be built for a requirement that a repository provides
    */
   async makersOf(requirement: string, lacking: boolean, builds: (name: string) => boolean): Promise<string[]> {
     const { makersOf, replacesInputs } = this.steps;
@@ -142,7 +143,7 @@ export class Run implements Schedule {
     return [...found];
   }
 
-  /** Components that make what no repository has. */
+  /** Components with packages that provide these requirements, which no repository provides. */
   async makersOfAll(requirements: readonly string[]): Promise<string[]> {
     const found = new Set<string>();
     for (const requirement of requirements) {

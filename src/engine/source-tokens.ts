@@ -192,7 +192,7 @@ function typesEnd(tokens: readonly Token[], at: number): number {
   return at;
 }
 
-/** Index after the semicolon of a statement; `otherwise` if one may be missing, lest code be dropped as a type. */
+/** Index after a statement's semicolon. Returns `otherwise` if the semicolon may be missing, so that code is never mistaken for a type and dropped. */
 function statementEnd(tokens: readonly Token[], from: number, otherwise: number): number {
   for (let at = from; at < tokens.length; at++) {
     const token = tokens[at]!;

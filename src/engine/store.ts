@@ -337,8 +337,8 @@ export function dropBlob(store: Store, digest: Digest): void {
 }
 
 /**
- * Removes blobs that do not have the content they are named by. Those that are known by their stamp are not read: after the machine was
- * started anew these are only the ones that had been synced.
+ * Removes blobs whose content does not match their digest. Blobs with a valid stamp are not read; after a reboot, only stamps of blobs
+ * that were synced are valid.
  * @returns how many were removed
  */
 export function dropDamaged(store: Store): number {

@@ -11,10 +11,10 @@ import { withScratch } from './scratch.ts';
 import { type IdRange, subordinateIds } from './subordinate-ids.ts';
 
 /**
- * A step that runs untrusted code as the root of a folder of its own: scriptlets, which create users and change owners. The folder
- * is its writable `/`. Its user ids are a range of unused ids of the host, so its root is nobody outside, and a setuid file in the
- * folder is worth nothing there. It has the capabilities that change files, and neither mounts, devices, namespaces, a chroot nor a
- * network.
+ * A step that runs untrusted code as root in a folder of its own: scriptlets, which create users and change owners. The folder is its
+ * writable `/`. Its user ids are a range of unused ids of the host: its root is mapped to an unprivileged id on the host, so a setuid file
+ * in the folder grants no privileges there. It has only the capabilities that change files: it cannot mount, make devices or namespaces,
+ * use chroot, or reach a network.
  */
 export interface TreeOwnerStep {
   /** The folder, on the cache's file system; `claimTree` made it. */
@@ -46,7 +46,7 @@ const capabilities = [
   'CAP_SETUID',
 ];
 
-/** Makes an empty folder belong to the root of a later step. @throws WeirError `no-ids` where a range of ids is not to be had */
+/** Gives an empty folder to the root user of a later step. @throws WeirError `no-ids` if no range of subordinate ids is available */
 export async function claimTree(jail: Jail, folder: string): Promise<void> {
   const { first } = idsOf(jail);
   if (isRoot) await lchown(folder, first + 1, first + 1);
@@ -66,7 +66,7 @@ export function ownerTool(name: string): string[] {
   ];
 }
 
-/** Makes what a step left removable: an ordinary user cannot remove files of his subordinate ids from outside. */
+/** Makes the files that a step left removable: from outside, an ordinary user cannot remove files owned by his subordinate ids. */
 export async function releaseTree(jail: Jail, step: Pick<TreeOwnerStep, 'tree' | 'tools' | 'limits'>): Promise<void> {
   if (isRoot) return;
   const others = ['(', '!', '-uid', '0', '-o', '!', '-gid', '0', ')'];
@@ -76,7 +76,7 @@ export async function releaseTree(jail: Jail, step: Pick<TreeOwnerStep, 'tree' |
 
 /**
  * Runs the step; a non-zero exit code is a result.
- * @throws WeirError `limit-exceeded`; `no-ids` where a range of ids is not to be had
+ * @throws WeirError `limit-exceeded`; `no-ids` if no range of subordinate ids is available
  */
 export function runAsTreeOwner(jail: Jail, step: TreeOwnerStep): Promise<RunResult> {
   return withScratch(jail.scratch, (scratch) => {

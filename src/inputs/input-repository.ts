@@ -40,19 +40,21 @@ export interface Variables {
 
 /** The priority of input repositories. What the project builds has 0, and repositories of the command line 1. */
 export const inputPriority = 99;
-/** The least number that a repository of the project can have. */
+/** The lowest priority number that a repository of the project can have. */
 export const leastPriority = 2;
 const commandLinePriority = 1;
 
-/** The repository of what the project builds. */
+/** The id of the repository with the project's own packages. */
 export const builtId = 'built';
 
-/** @throws WeirError `bad-repository` (exit 2) for an id that dnf or Weir uses for something else */
+/** @throws WeirError `bad-repository` (exit 2) for an id that dnf or Weir reserves */
 export function checkId(id: string, where?: Origin): void {
   if (id !== 'main' && id !== builtId) return;
-  throw new WeirError('bad-repository', `a repository cannot have the id "${id}": it is used for something else`, {
+  const user =
+    id === builtId ? 'Weir names the repository of built packages so' : 'dnf names the section of its own options so';
+  throw new WeirError('bad-repository', `the repository id "${id}" is reserved: ${user}`, {
     ...(where === undefined ? {} : { where }),
-    hint: 'give it another id',
+    hint: 'give the repository another id',
     exit: 2,
   });
 }

@@ -92,10 +92,14 @@ async function isSigned(
   if (file === undefined) return false;
   const signature = await readBlobText(engine.store, file.hash);
   for (const { text } of keys) if (await verifyDetached(toolbox, engine.scratch, text, path, signature)) return true;
-  throw new WeirError('bad-signature', `repository ${id}: repomd.xml.asc is not a valid signature by its keys`, {
-    details: urls,
-    hint: 'the mirror was changed, or "gpg-key" names another key: find out which before changing the configuration',
-  });
+  throw new WeirError(
+    'bad-signature',
+    `repository ${id}: repomd.xml.asc is not a valid signature by any key of the repository`,
+    {
+      details: urls,
+      hint: 'either the mirror\'s files were tampered with, or "gpg-key" names the wrong key: find out which before changing the configuration',
+    },
+  );
 }
 
 /** Runs `dnf5 makecache`. @returns the folder with what it downloaded @throws WeirError `no-metadata` */

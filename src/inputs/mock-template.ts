@@ -114,19 +114,19 @@ const globals: readonly (readonly [string, Value])[] = [
 interface Parser {
   readonly source: Source;
   at: number;
-  /** The tag before ended with `-`: white space that follows is dropped. */
+  /** Whether the previous tag ended with `-`, which strips the white space after it. */
   strip: boolean;
   depth: number;
 }
 
-/** A tag that ends a list of nodes, by its first word; its reader stands behind that word. */
+/** The tag that ended a node list: its keyword, and a reader positioned after the keyword. */
 interface End {
   readonly word: string;
   readonly reader: Reader;
   readonly position: FilePosition;
 }
 
-/** Nodes up to a statement that begins with one of these words; up to the end of the text where there are none. */
+/** Reads nodes up to a statement with one of these keywords, or to the end of the text if no keywords are given. */
 function readNodes(parser: Parser, words: readonly string[]): { readonly nodes: Node[]; readonly end?: End } {
   const { source } = parser;
   const nodes: Node[] = [];

@@ -51,7 +51,7 @@ export async function checkSignatures(
       `repository ${repository.id}: ${nevra(bad[0]!)} has no valid signature by the repository's keys${more}`,
       {
         details: [...report.first, ...repository.keys.map((url) => `key ${url}`)],
-        hint: 'the mirror was changed, or "gpg-key" lacks a key: find out which before changing the configuration',
+        hint: 'either the mirror\'s files were tampered with, or "gpg-key" lacks the signing key: find out which before changing the configuration',
       },
     );
   });

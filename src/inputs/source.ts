@@ -153,9 +153,13 @@ async function restoreMetadata(
   if (there.every((each) => each)) return;
   const now = await fetchMetadata(context, repository, keys);
   if (locked.signed && !now.signed) {
-    throw new WeirError('bad-signature', `repository ${repository.id}: repomd.xml was signed, and no longer is`, {
-      hint: 'find out why; weir inputs update accepts it',
-    });
+    throw new WeirError(
+      'bad-signature',
+      `repository ${repository.id}: repomd.xml is no longer signed, but inputs.lock records it as signed`,
+      {
+        hint: `find out why; if it is intended, run: weir inputs update ${repository.id}`,
+      },
+    );
   }
   if (now.repomd === locked.repomd) return;
   throw new WeirError('inputs-changed', `repository ${repository.id} no longer has the state that inputs.lock names`, {

@@ -45,11 +45,15 @@ export function before(spec: Spec, at: number, first: number): number {
 }
 
 function headerGoesOn(spec: Spec, header: number): WeirError {
-  return new WeirError('overlay-interleaved', 'the header of the section continues on the next line', {
-    details: [lineLabel(spec, { header })],
-    hint: 'end the header without a backslash, with spec-search-replace',
-    exit: 2,
-  });
+  return new WeirError(
+    'overlay-interleaved',
+    'cannot insert lines here: the section header ends with a backslash and continues on the next line',
+    {
+      details: [lineLabel(spec, { header })],
+      hint: 'join the header into one line with a spec-search-replace overlay first',
+      exit: 2,
+    },
+  );
 }
 
 const definePattern = /^\s*%(global|define)\b/;
@@ -63,7 +67,7 @@ function logicalStart(spec: Spec, line: number): number {
 
 /**
  * The first place from `at` on that is not inside a logical line. If the last logical line continues past the end of the
- * file, the place before it, because it would swallow the added text.
+ * file, the place before that line, because the line would absorb the added text.
  * @param first the place must not be before this line
  */
 export function free(spec: Spec, at: number, first = 0): number {

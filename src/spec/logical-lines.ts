@@ -7,7 +7,7 @@ const carriageReturn = 0x0d;
 
 export const definePattern = /^\s*%(?:define|global)\b/;
 
-/** Where the lines of a text are. Made without a copy of the text: few lines are looked at as strings. */
+/** Line offsets of a text. Lines are not split into strings up front, because most are never read as strings. */
 export interface LineTable {
   readonly count: number;
   /** Index of the first character of each line; the entry after the last line is the length of the text. */

@@ -133,7 +133,7 @@ describe('a cached project', () => {
     await expect(cached(at)).rejects.toMatchObject({ code: 'include-not-found' });
   });
 
-  it('notices a missing file that appears in another form', async () => {
+  it('notices when a folder appears at the path of a missing file', async () => {
     const at = site();
     await cached(at);
     mkdirSync(join(at.dir, '.azldev-version'));

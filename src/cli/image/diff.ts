@@ -21,7 +21,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   const what = 'name of a built image, folder of an image, or folder or release.json of a release';
   command
     .argument('<a>', what)
-    .argument('<b>', 'the same')
+    .argument('<b>', 'image or release to compare with, in the same forms as <a>')
     .addOption(new Option('--packages', 'compare packages only; works without a tree, too').conflicts('files'))
     .option('--files', 'list every file, including those of packages whose version changed')
     .option('--out <dir>', 'output folder of the build, for images given by name')

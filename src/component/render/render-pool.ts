@@ -82,7 +82,7 @@ class Thread {
     });
   }
 
-  /** Until there is no next lot. */
+  /** Renders batches from `next` until it returns an empty one. */
   async work(next: () => readonly ResolvedComponent[], settle: Settle): Promise<void> {
     const { worker } = this;
     const send = (): void => {

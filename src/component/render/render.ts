@@ -33,7 +33,7 @@ import { needsLookaside, openSite, withSources } from './site.ts';
 /** What rendering did, paths relative to the rendered specs' folder. */
 export interface RenderReport {
   readonly components: number;
-  /** Components of these that were up to date, so that nothing had to be done. */
+  /** How many of these components were up to date, so that nothing had to be done. */
   readonly unchanged: number;
   /** Files written or removed; with `check`, those that differ. */
   readonly changed: readonly { readonly path: string; readonly state: 'missing' | 'changed' | 'extra' | 'orphan' }[];
@@ -42,13 +42,13 @@ export interface RenderReport {
 }
 
 export interface RenderSettings {
-  /** Writes nothing. */
+  /** Compares only: reports files that differ and writes nothing. */
   readonly check?: boolean;
   /** Removes rendered folders without a component. */
   readonly clean?: boolean;
   /** Whether these are all components of the project: only then are orphaned folders looked for. */
   readonly all?: boolean;
-  /** Does not ask upstream. */
+  /** Works without network access. */
   readonly offline?: boolean;
   /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;

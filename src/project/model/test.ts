@@ -35,7 +35,7 @@ export interface GitSource {
   readonly ref: string;
 }
 
-/** Which test cases of LISA run: by name, or by what they say of themselves. All that one criterion names must fit. */
+/** Selects LISA test cases by name or metadata. All fields of a criterion must match. */
 export interface LisaCriteria {
   readonly name?: string;
   readonly area?: string;

@@ -126,7 +126,7 @@ async function records(): Promise<string> {
 }
 
 describe('the result of rendering', () => {
-  it('is the same on threads as one by one', async () => {
+  it('is the same with worker threads as without', async () => {
     await withThreads();
     const report = await render();
     expect(report).toMatchObject({ components: 20, unchanged: 0, failed: [], warnings: [] });
