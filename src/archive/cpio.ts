@@ -44,7 +44,7 @@ export function* readCpio(bytes: Buffer, at = 0): Generator<CpioMember, number> 
   }
 }
 
-/** The next multiple of four, counted from the beginning of the bytes: that of a file or of an aligned offset in one. */
+/** Rounds an offset up to a multiple of four: members are aligned from the beginning of the archive. */
 function aligned(offset: number): number {
   return Math.ceil(offset / 4) * 4;
 }

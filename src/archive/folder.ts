@@ -15,12 +15,12 @@ import type { ReadAt } from './read-at.ts';
 import { memberReader, type TarMember } from './tar.ts';
 
 /**
- * A folder that archives are unpacked into, one after the other; nothing else writes to it. It remembers what was placed and
+ * A folder that archives are unpacked into, one after the other; nothing else writes to it. It remembers what was written and
  * resolves links on the way to a name from that memory, as if the folder were the root. The system never follows a link, so no
  * archive can write outside of the folder.
  */
 export interface Folder {
-  /** Places a member, replacing one with the same name; for a folder, a link is followed. @throws WeirError `bad-tar`, `bad-member` */
+  /** Writes a member, replacing one with the same name; for a folder, a link is followed. @throws WeirError `bad-tar`, `bad-member` */
   readonly place: (archive: ReadAt, member: TarMember) => void;
   readonly directory: (path: string) => void;
   readonly symlink: (path: string, target: string) => void;

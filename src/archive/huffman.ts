@@ -1,13 +1,14 @@
-/** A code of deflate: its bits, the first to be written lowest, and how many. */
+/** A Huffman code of deflate by symbol: the bits of each code word, first written bit lowest, and its length. */
 export interface HuffmanCode {
   readonly bits: Uint16Array;
   readonly lengths: Uint8Array;
 }
 
 /**
- * The best prefix code for symbols of these frequencies with codes of at most `most` bits (L. Larmore and D. Hirschberg, "A
- * fast algorithm for optimal length-limited Huffman codes", 1990). Where weights are equal, packages go before symbols; of
- * symbols of one frequency the lower number goes first: so the code is the one that Go's compress/flate has.
+ * The optimal length-limited Huffman code for symbols with these frequencies, by the package-merge algorithm (L. Larmore and
+ * D. Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", 1990). Ties are broken as in Go's compress/flate, so
+ * the codes are equal: a package precedes a symbol of equal weight, and symbols of equal frequency are ordered by number.
+ * @param most maximum code length in bits
  */
 export function huffmanCode(frequencies: ArrayLike<number>, most: number): HuffmanCode {
   const bits = new Uint16Array(frequencies.length);
@@ -31,7 +32,7 @@ export function huffmanCode(frequencies: ArrayLike<number>, most: number): Huffm
   let end = symbols.length;
   for (const [length, count] of counts.entries()) {
     code <<= 1;
-    // The frequent ones have the short codes, and among them the lower numbers the lower codes.
+    // Frequent symbols get the short codes; among codes of one length, lower symbols get lower codes.
     for (const symbol of symbols.slice(end - count, end).sort((a, b) => a - b)) {
       bits[symbol] = reversed(code++, length);
       lengths[symbol] = length;
@@ -41,10 +42,10 @@ export function huffmanCode(frequencies: ArrayLike<number>, most: number): Huffm
   return { bits, lengths };
 }
 
-/** How many symbols have a code of 0, 1, 2 … bits. @param weights at least three, rising */
+/** Package-merge: the number of symbols with a code of 0, 1, 2 … bits. @param weights frequencies in ascending order, at least three */
 function countsOfLengths(weights: readonly number[], most: number): number[] {
   const depth = Math.min(most, weights.length - 1);
-  // Each level: the symbols merged with the pairs of the level below; true is a symbol.
+  // Each level is the symbols merged, by weight, with the packages (pairs of items) of the level below; true stands for a symbol.
   const levels: boolean[][] = [];
   let below: number[] = [];
   for (let level = 0; level < depth; level++) {
@@ -67,7 +68,7 @@ function countsOfLengths(weights: readonly number[], most: number): number[] {
   let before = 0;
   for (let length = 1; length <= depth; length++) {
     const symbols = levels[depth - length]!.slice(0, taken).filter(Boolean).length;
-    // Those taken on this level and not on the next have a code of this length; see the last line.
+    // A symbol's code length is the number of levels on which it is taken, so the difference of two levels counts the codes of one length.
     if (length > 1) counts[length - 1] = before - symbols;
     before = symbols;
     taken = 2 * (taken - symbols);

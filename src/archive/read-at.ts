@@ -56,7 +56,7 @@ export function piecesReader(pieces: readonly Buffer[]): ReadAt {
   };
 }
 
-/** The same reads with fewer calls: a short read also fetches the bytes after it and keeps them for the next. */
+/** A read-ahead buffer around `read`: a short read also fetches the bytes after it and keeps them for the next read. */
 export function readAhead(read: ReadAt, window = 16 << 10): ReadAt {
   let start = 0;
   let kept: Buffer = Buffer.alloc(0);

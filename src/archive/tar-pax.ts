@@ -1,6 +1,6 @@
 import { badTar } from './tar-header.ts';
 
-/** Records of extended headers by key, one character per byte; those about sparse files in order, because their keys repeat. */
+/** Records of extended headers by key, one character per byte; records about sparse files as an ordered list, because their keys repeat. */
 export interface PaxRecords {
   readonly values: ReadonlyMap<string, string>;
   readonly sparse: readonly (readonly [key: string, value: string])[];
@@ -11,8 +11,8 @@ export const noRecords: PaxRecords = { values: new Map(), sparse: [] };
 export const sparsePrefix = 'GNU.sparse.';
 
 /**
- * Adds records of the form `LENGTH KEY=VALUE\n` (POSIX.1-2017, pax, "pax Extended Header") to those already known.
- * @param at their offset, for errors @throws WeirError `bad-tar`
+ * Adds records of the form `LENGTH KEY=VALUE\n` (POSIX.1-2017, pax, "pax Extended Header") to the known records.
+ * @param at offset of the records, for errors @throws WeirError `bad-tar`
  */
 export function readPax(bytes: Buffer, at: number, before: PaxRecords): PaxRecords {
   const values = new Map(before.values);

@@ -114,7 +114,7 @@ function extension(read: ReadAt, start: number, size: number, at: number): Buffe
   return bytes;
 }
 
-/** Records for all following members. Rejects those that make sense for one member only, because readers disagree about them. */
+/** Records for all following members. Rejects records that make sense for one member only, because readers disagree about them. */
 function globalRecords(bytes: Buffer, start: number, before: PaxRecords, at: number): PaxRecords {
   const records = readPax(bytes, start, before);
   const own = ['path', 'linkpath', 'size'].find((key) => records.values.has(key));
@@ -141,7 +141,7 @@ const kinds: Readonly<Record<string, TarKind>> = {
   '3': 'character-device',
   '4': 'block-device',
   '5': 'directory',
-  // Its content is a list of the entries.
+  // The content of such a member is a list of the folder's entries.
   D: 'directory',
   '6': 'fifo',
 };
