@@ -14,7 +14,7 @@ export interface Engine {
   readonly results: string;
   readonly scratch: string;
   readonly counts: { ran: number; cached: number; doubted: number };
-  /** Actions that are being run: who needs the same one waits for it. */
+  /** Actions that are running: a second caller of the same action waits for the first one's result. */
   readonly running: Map<Digest, Promise<ActionResult>>;
 }
 
@@ -139,7 +139,7 @@ function resultSubject(action: Digest): string {
   return `action ${action}`;
 }
 
-/** The temporary file is made where the sweep after a killed run removes it. */
+/** Writes the temporary file to a folder that is cleaned up after a killed run. */
 async function writeResult(engine: Engine, digest: Digest, text: string): Promise<void> {
   const path = resultPath(engine, digest);
   const temporary = temporaryName(join(engine.results, 'x'));

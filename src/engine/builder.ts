@@ -3,7 +3,7 @@ import { lchown, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builder, type Jail, type UntrustedStep } from './jail.ts';
 
-/** Files and folders on disk that an untrusted step has in addition to its root. */
+/** Files and folders on the host's disk that an untrusted step gets in addition to its root. */
 export interface Home {
   /** Becomes /var/tmp. */
   readonly temporary: string;
@@ -19,7 +19,7 @@ export interface Home {
 /** Whether Weir runs as root; untrusted code then gets its own UID. */
 export const isRoot = process.getuid?.() === 0;
 
-/** Creates the builder's account, its /var/tmp, and makes it the owner of what it may write. */
+/** Creates the builder's account and its /var/tmp, and makes the builder the owner of the folders that it may write. */
 export async function layOutHome(jail: Jail, spec: UntrustedStep, scratch: string): Promise<Home> {
   const files = {
     temporary: join(scratch, 'var-tmp'),

@@ -9,7 +9,7 @@ import { kernelLimits, processesOf } from './limits.ts';
 
 /** Identifies the processes and files of a step without namespaces. */
 export interface Traces {
-  /** The UID that runs nothing else. */
+  /** The UID of the step; no other process runs with it. */
   readonly uid: number;
   /** All folders on disk that it can write. */
   readonly folders: readonly string[];

@@ -109,7 +109,7 @@ function knownFiles(root: string): Map<string, KnownFile> {
     };
     if (kept.reader === reader()) return new Map(Object.entries(kept.files));
   } catch {
-    // Missing or truncated: read the sources.
+    // The cached facts are missing or truncated: read the sources.
   }
   return new Map();
 }

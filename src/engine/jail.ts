@@ -38,13 +38,13 @@ export interface ToolStep extends Common {
   readonly code: 'tool';
   /** Folder that becomes a read-only `/`. Without an overlay only its /usr and /etc are visible. */
   readonly root: string;
-  /** Where writes to `/` go: `upper`, empty before, then holds exactly what was written; `work` is scratch beside it. */
+  /** An overlayfs on `/`: `upper`, empty at first, receives everything that is written; `work` is overlayfs's scratch folder beside it. */
   readonly overlay?: { readonly upper: string; readonly work: string };
-  /** Another folder, mounted at `at` as an overlay; `upper` then holds what was written there. */
+  /** Another folder, mounted at `at` as an overlayfs; `upper` receives everything that is written there. */
   readonly treeOverlay?: { readonly lower: string; readonly upper: string; readonly work: string; readonly at: string };
   /** Shares the host's network; off by default. */
   readonly network?: boolean;
-  /** Folders below a bind, by their path inside, that are hidden by an empty one: the cache in a user's working folder. */
+  /** Folders below a bind, by their path inside, that an empty folder hides, such as the cache in a user's working folder. */
   readonly hidden?: readonly string[];
   /** Devices of the host, such as /dev/kvm. */
   readonly devices?: readonly string[];

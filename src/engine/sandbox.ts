@@ -54,7 +54,7 @@ async function runBy(runner: Runner, jail: Jail, spec: Sandboxed): Promise<RunRe
   });
 }
 
-/** What is limited and watched of a step. */
+/** The limits of a step, and where Weir watches it. */
 export interface Watched {
   readonly limits: Limits;
   /** Folders that it can write. */
@@ -297,7 +297,7 @@ interface Start {
   readonly info?: string;
 }
 
-/** bubblewrap with what every sandbox has: a filter, namespaces, no access to our terminal, and its end when Weir exits. */
+/** bubblewrap with the options of every sandbox: a seccomp filter, namespaces, no access to Weir's terminal, and it is killed when Weir exits. */
 function started(jail: Jail, words: readonly string[], { filter, network, limits, before, info }: Start): string[] {
   const argv: string[] = [];
   if (limits !== undefined) argv.push(...program('prlimit'), ...limits, '--');

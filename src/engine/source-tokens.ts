@@ -2,9 +2,9 @@
 export interface SourceTokens {
   /** Its tokens without comments, formatting and type declarations; anything ambiguous is kept. */
   readonly code: string;
-  /** Modules and files that it names: `import`, `export … from`, `import('…')`, `require('…')`, `new URL('…', import.meta.url)`. */
+  /** Modules and files that the code refers to: `import`, `export … from`, `import('…')`, `require('…')`, `new URL('…', import.meta.url)`. */
   readonly imports: readonly string[];
-  /** Whether it also imports by a name that is computed at run time. */
+  /** Whether the code also imports modules whose names are computed at run time. */
   readonly computed: boolean;
 }
 

@@ -7,7 +7,7 @@ export interface IdRange {
   readonly count: number;
 }
 
-/** The most that a step maps: as many as a system has ordinary ids. */
+/** The largest number of ids that a step maps: as many as a system has ordinary ids. */
 const most = 65_536;
 
 /** Subordinate ids of this user, the same for users and groups, if newuidmap can map them (subuid(5)). */

@@ -28,11 +28,11 @@ export interface TreeOwnerStep {
   readonly limits: Limits;
 }
 
-/** Where the step sees what is not part of its tree. */
+/** Mount point inside the step's `/` for everything that is not part of its tree. */
 export const ownerMount = '/.weir';
 export const ownerTools = `${ownerMount}/usr`;
 
-/** Folders of the step's `/` that are mounts: what is below them is not part of the tree. */
+/** Mount points in the step's `/`: files below them are not part of the tree. */
 export const ownerMounts = ['/dev', '/proc', '/run', '/tmp', ownerMount] as const;
 
 const capabilities = [
@@ -56,7 +56,7 @@ const arm = process.arch === 'arm64';
 const loader = arm ? 'lib/ld-linux-aarch64.so.1' : 'lib64/ld-linux-x86-64.so.2';
 const libraries = `${ownerTools}/lib/${arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'}`;
 
-/** The command line of a toolbox's program in a tree that may have none of its libraries. */
+/** The command line that starts a toolbox's program in a tree that may lack the program's libraries. */
 export function ownerTool(name: string): string[] {
   return [
     `${ownerTools}/${loader}`,
@@ -110,8 +110,8 @@ function ownerArgv(jail: Jail, step: TreeOwnerStep, info: string): string[] {
     words.push(...program('bwrap'), ...ownerWords(step.tree, join(step.tools, 'usr'), folders), ...step.argv);
     return launch(jail.launcher, words, 'untrusted.bpf', info);
   }
-  // The inner root is an unused id, which may not enter the folders above the cache. So a first stage, whose root may, binds what is
-  // needed to plain paths; the ids of the second are those of the first without its root.
+  // The inner root is an unused id without access to the folders above the cache. So a first stage, whose root has access, binds the
+  // needed folders to plain paths; the second stage has the ids of the first without its root.
   const outer = [`0:0:1`, `1:${first + 1}:${count - 1}`];
   words.push(...namespace(outer, outer, false), ...program('bwrap'), '--tmpfs', '/');
   // bubblewrap builds the second stage's root there.
