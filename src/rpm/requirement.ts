@@ -14,7 +14,7 @@ export type Requirement =
 
 const comparisons = new Set(['<', '<=', '=', '==', '>=', '>']);
 
-/** Parses a requirement (rpm's docs/manual/boolean_dependencies.md). @returns undefined for a text that is none */
+/** Parses a requirement (rpm's docs/manual/boolean_dependencies.md). @returns undefined if the text is not a requirement */
 export function parseRequirement(text: string): Requirement | undefined {
   const words = wordsOf(text);
   const parser = { words, at: 0 };
@@ -22,7 +22,7 @@ export function parseRequirement(text: string): Requirement | undefined {
   return parser.at === words.length ? parsed : undefined;
 }
 
-/** Whether it holds, by a test of each name with its version. */
+/** Whether a requirement is met. @param met tests a single name with its version */
 export function holds(requirement: Requirement, test: (dependency: Dependency) => boolean): boolean {
   if (!('operator' in requirement)) return test(requirement);
   const met = (each: Requirement): boolean => holds(each, test);
@@ -45,7 +45,7 @@ function optional(requirement: Requirement | undefined, met: (each: Requirement)
   return requirement === undefined || met(requirement);
 }
 
-/** Brackets that group are words; those of a name, as in `pkgconfig(zlib)`, are part of it. */
+/** Tokens of a requirement. Grouping brackets are tokens of their own; brackets within a name, as in `pkgconfig(zlib)`, are part of the name. */
 function wordsOf(text: string): string[] {
   const words: string[] = [];
   for (const raw of text.trim().split(/\s+/)) {

@@ -127,9 +127,9 @@ export interface PackageScript {
   readonly interpreter: readonly string[];
   readonly script: string;
   readonly flags?: readonly ScriptFlag[];
-  /** Packages, with versions, or path prefixes that set a trigger off. */
+  /** Packages, with versions, or path prefixes that activate a trigger. */
   readonly on?: readonly string[];
-  /** Of a file trigger. */
+  /** Priority of a file trigger. */
   readonly priority?: number;
 }
 

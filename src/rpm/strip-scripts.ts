@@ -8,9 +8,9 @@ import { type PackageScript, packageScripts, readFileTriggers, readScriptlets, r
 import { fileTriggerTags, scriptletTags, signatureTag, triggerTags } from './tags.ts';
 
 /**
- * Writes a copy of a package without some of its scripts, for rpm to install where others do their work. The copy has no signature.
+ * Writes a copy of a package without some of its scripts, for installations where finalisers do the scripts' work. The copy has no signature.
  * @param drop whether a script is left out
- * @returns whether there was one; without one nothing is written
+ * @returns whether a script was left out; if not, no copy is written
  */
 export function stripScripts(path: string, out: string, drop: (script: PackageScript) => boolean): Promise<boolean> {
   return naming(path, async () => {

@@ -109,7 +109,7 @@ export const scriptletTags: Readonly<
   verify: { body: 1079, program: 1091, flags: 5026, use: 'verify' },
 };
 
-/** Tags of triggers: one list of scripts, one of conditions, each of which has the index of its script. */
+/** Tags of triggers: a list of scripts and a list of conditions; each condition has the index of its script. */
 export const triggerTags = {
   script: 1065,
   program: 1092,
@@ -173,7 +173,7 @@ const useBits: Readonly<Record<DependencyUse, number>> = {
 
 const comparisons: readonly Comparison[] = ['', '<', '>', '', '=', '<=', '>=', ''];
 
-/** Bits of a comparison: less 2, greater 4, equal 8. */
+/** Flag bits of a version comparison: less 2, greater 4, equal 8. */
 export function comparisonBits(comparison: Comparison): number {
   return comparison === '' ? 0 : comparisons.indexOf(comparison) << 1;
 }

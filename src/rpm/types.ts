@@ -124,7 +124,7 @@ export type ScriptletKind =
 /** A script that runs when another package is installed or removed. */
 export interface Trigger {
   readonly when: 'prein' | 'in' | 'un' | 'postun';
-  /** Packages, at least one; any of them sets it off. */
+  /** Packages, at least one; any of them activates the trigger. */
   readonly conditions: readonly Pick<Dependency, 'name' | 'flags' | 'evr'>[];
   readonly interpreter: readonly string[];
   readonly script: string;
