@@ -10,7 +10,7 @@ import { type Unpacked, unpackRpm } from './unpack.ts';
 export async function composeTree(engine: Engine, packages: readonly RepoPackage[]): Promise<Tree> {
   const unpacked = await mapLimit(packages, 4, async (pkg) => {
     const found = await unpackNamed(engine, pkg);
-    // Triggers of the seed are for machines, where dnf5 runs them; for trees the finalisers are made for the seed.
+    // Triggers of seed packages are for running systems, where dnf5 runs them; in trees, finalisers do their work.
     return pkg.origin === 'seed' ? { ...found, package: { ...found.package, scriptlets: [] } } : found;
   });
   return mergePackages(unpacked);

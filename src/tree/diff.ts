@@ -1,7 +1,7 @@
 import { byPath } from '../base/order.ts';
 import type { ListedEntry } from './listing.ts';
 
-/** An attribute in which a path can differ between two trees that both have it. */
+/** An attribute of a path in which two trees can differ. */
 export type Aspect =
   | 'type'
   | 'content'

@@ -39,8 +39,8 @@ export interface Installed {
 }
 
 /**
- * The tree of these packages with what their scriptlets do, before finalising. Without a scriptlet to run it is composed from the
- * packages' files; with one, rpm installs the packages into an empty root in a sandbox.
+ * The tree of these packages with the effects of their scriptlets, before finalising. If no scriptlet has to run, the tree is composed
+ * from the packages' files; otherwise, rpm installs the packages into an empty root in a sandbox.
  * @throws WeirError `file-conflict`; `scriptlet-failed` for a scriptlet whose failure stops its package
  */
 export async function installTree(
@@ -76,7 +76,7 @@ function scriptletLines(pkg: TreePackage, isRun: boolean): string[] {
   });
 }
 
-/** Files that installing leaves and that say nothing about the packages. */
+/** Files that an installation leaves behind and that do not depend on the packages. */
 const traces = new Set([
   '/etc/.pwd.lock',
   '/etc/passwd-',
@@ -132,15 +132,15 @@ async function runRpm(
   }
 }
 
-/** Whether an entry belongs to the tree: neither a trace of installing nor a mount point that no package has. */
+/** Whether an entry belongs to the tree: it is neither left behind by the installation nor a mount point that no package contains. */
 function isWanted(composed: Tree, path: string): boolean {
   // rpm's working database; finalising writes the tree's own.
   if (path.startsWith(`${rpmdbPath}/`) || traces.has(path)) return false;
-  // An id of this installation; systemd makes one at the first boot.
+  // The machine ID of this installation; systemd creates one at first boot.
   return path !== '/etc/machine-id' || composed.entries.some((entry) => entry.path === path);
 }
 
-/** Puts copies without the scriptlets that are not run into a folder. @returns the other packages, to be linked there */
+/** Writes copies of packages, without the scriptlets to skip, into a folder. @returns the other packages, to be linked there */
 async function preparePackages(
   engine: Engine,
   packages: readonly TreePackage[],
@@ -149,7 +149,7 @@ async function preparePackages(
   const links = new Map<string, string>();
   for (const pkg of packages) {
     const file = `${nvra(pkg)}.rpm`;
-    // Triggers of the seed's packages are in the file, but not in the list.
+    // The triggers of seed packages are in the RPM file, but not in the list of scriptlets.
     const known = new Set(pkg.scriptlets.map((script) => script.name));
     const stripped = await stripScripts(
       await blobFile(engine.store, pkg.rpm),
@@ -166,7 +166,7 @@ async function preparePackages(
 function rpmCommand(packages: readonly TreePackage[]): string[] {
   return [
     ...ownerTool('rpm'),
-    // Plugins of a tree that has rpm itself.
+    // Disables rpm plugins of a tree that contains rpm itself.
     '--noplugins',
     '--dbpath',
     rpmdbPath,
@@ -187,7 +187,7 @@ function rpmCommand(packages: readonly TreePackage[]): string[] {
   ];
 }
 
-/** Lists what the database has, as `nvra` names packages. */
+/** Lists the packages in the database, in the form of `nvra`. */
 function queryCommand(): string[] {
   const format = '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n';
   return [...ownerTool('rpm'), '--noplugins', '--dbpath', rpmdbPath, '-qa', '--qf', format];
@@ -231,7 +231,7 @@ function judge(outcome: RunResult): string[] {
   return warnings;
 }
 
-/** rpm's own names of sections that specs call otherwise. */
+/** rpm's internal names of script sections that have another name in specs. */
 function sectionName(name: string): string {
   return { prein: 'pre', postin: 'post' }[name] ?? name;
 }

@@ -13,7 +13,7 @@ const batch = 4000;
 /** Types for matchpathcon -m, which looks only at the first letter: `symlink` would mean a socket. */
 const kinds = { file: 'file', directory: 'dir', symlink: 'lnk_file' } as const;
 
-/** Labels every entry by the tree's own file_contexts, independent of the host's SELinux. */
+/** Labels every entry according to the tree's own file_contexts, independent of the host's SELinux. */
 export async function labelTree(engine: Engine, toolbox: Toolbox, tree: Tree, log: string[]): Promise<Tree> {
   const type = await policyType(engine, tree);
   if (type === undefined) return tree;

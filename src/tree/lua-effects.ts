@@ -4,7 +4,7 @@ import { type Effect, run } from './script-commands.ts';
 /** Functions of rpm's Lua that start a program (rpm-lua(7)). */
 const starting = new Set('rpm.spawn rpm.execute os.execute posix.exec posix.execp'.split(' '));
 
-/** Functions that only look, of libraries that have others that change files or start programs. */
+/** Read-only functions of libraries whose other functions change files or start programs. */
 const looking = new Set(
   (
     'os.getenv os.time os.date os.clock os.difftime os.setlocale io.lines io.read io.write io.stdin io.stdout io.stderr io.type io.close ' +
@@ -15,14 +15,14 @@ const looking = new Set(
   ).split(' '),
 );
 
-/** Globals of which only fields are known here; elsewhere, they reach every function. */
+/** Library tables: their fields are judged one by one. A use of the table itself gives access to every function. */
 const libraries = new Set('os io posix rpm'.split(' '));
-/** Globals that run other code, reach all functions, or end the script with a failure. */
+/** Globals that run other code, give access to all functions, or end the script with a failure. */
 const opaque = new Set('require dofile load loadfile loadstring _G _ENV debug package macros error assert'.split(' '));
 
 /**
- * What rpm does to a tree when it runs a Lua script: whatever is not known to be harmless is run.
- * @param shell the effects of a text for the shell
+ * The effects of a Lua script that rpm runs. A script with anything that is not known to be harmless has the effect `run`.
+ * @param shell the effects of a shell command line
  * @param command the effect of a program and its arguments
  */
 export function luaEffects(
@@ -31,7 +31,7 @@ export function luaEffects(
   command: (words: readonly string[]) => Effect,
 ): Effect[] {
   const { tokens, problem } = readLua(script);
-  // rpm stops at a script that it cannot read.
+  // rpm stops at a script that it cannot parse.
   if (problem !== undefined) return [run(macroAt(script, problem) ?? `invalid Lua: ${problem}`)];
   const effects: Effect[] = [];
   for (const [at, { type, text }] of tokens.entries()) {
@@ -55,7 +55,7 @@ export function luaEffects(
   return effects;
 }
 
-/** The macro of a spec that makes the script unreadable before it is expanded. */
+/** The spec macro that makes the script invalid Lua until it is expanded. */
 function macroAt(script: string, problem: string): string | undefined {
   const line = /^unexpected "%" in line (\d+)$/.exec(problem)?.[1];
   return line === undefined
@@ -75,11 +75,11 @@ function started(
   if (!parts.every(({ type, text }) => type === 'string' && !text.includes('\\'))) {
     return [run(`${words[0]!.trim()} with variables`)];
   }
-  // os.execute has one text for a shell.
+  // os.execute takes one command line for a shell.
   return name === 'os.execute' ? shell(words[0]!) : [command(words)];
 }
 
-/** Whether these are the arguments of an io.open that reads: a name alone, or with the mode "r" as the last. */
+/** Whether these arguments of io.open open a file for reading: the name alone, or the mode "r" as the last argument. */
 function opensForReading(given: readonly LuaToken[] | undefined): boolean {
   if (given === undefined || given.length === 0) return false;
   if (!given.some((token) => isOperator(token, ','))) return true;

@@ -1,5 +1,5 @@
 /*
- * The syntax of Lua 5.4, which rpm runs: https://www.lua.org/manual/5.4/manual.html#9. A script is only read, never run.
+ * The syntax of Lua 5.4, which rpm runs: https://www.lua.org/manual/5.4/manual.html#9. A script is only parsed, never run.
  */
 
 export interface LuaToken {
@@ -10,7 +10,7 @@ export interface LuaToken {
   readonly line: number;
 }
 
-/** Thrown and caught here; `message` names the line. */
+/** A syntax error, thrown and caught in this module; `message` names the line. */
 class LuaError extends Error {}
 
 const keywords = new Set(
@@ -270,7 +270,7 @@ function readTable(parser: Parser): void {
   }
 }
 
-/** A name or a bracketed expression with its fields, indexes and calls. @returns what its last part makes it */
+/** A name or a bracketed expression with its fields, indexes and calls. @returns the kind of expression, by its last part */
 function readSuffixed(parser: Parser): 'variable' | 'call' | 'value' {
   let last: 'variable' | 'call' | 'value' = 'variable';
   if (takeIf(parser, '(')) {

@@ -78,7 +78,7 @@ function isExecutable(entry: Entry): boolean {
   return (entry.mode & 0o111) !== 0;
 }
 
-/** The first difference between a folder and what `lay` created, with its path; undefined if there is none. */
+/** The first difference between a folder and the entries that `lay` created, with its path; undefined if there is none. */
 function rootFault(store: Store, entries: readonly Entry[], root: string): string | undefined {
   const children = new Map<string, number>();
   for (const entry of entries) {

@@ -15,10 +15,10 @@ import type { Entry, FileEntry, Tree } from './tree.ts';
 const smallFile = 1 << 20;
 
 /**
- * The tree that an archive of a root folder holds. An entry that is as composed stays as it is, with its time and its packages;
- * what is new or changed has the clock's time.
+ * The tree in an archive of a root folder. Unchanged entries keep the mtime and packages that they have in the composed tree; new and
+ * changed entries get the clock's time.
  * @param archive a tar file with numeric owners and `security.capability`, hard links as such
- * @param skipped paths that the archive does not hold, such as mounts; these entries stay as composed
+ * @param skipped paths that the archive does not contain, such as mounts; their entries are those of the composed tree
  */
 export async function readBack(
   engine: Engine,
@@ -56,7 +56,7 @@ interface Names {
   readonly group: (gid: number) => string;
 }
 
-/** Names of ids by the archive's own account files; an id without a name is its own name. */
+/** Names of user and group ids in the archive's own account files; an id without a name stays numeric. */
 function namesOf(source: ReadAt, members: readonly TarMember[]): Names {
   const names = (path: string): ((id: number) => string) => {
     const member = members.find((each) => each.path === path && each.kind === 'file');
@@ -110,7 +110,7 @@ async function toEntries(
       return [kept(entry(first!.path)), ...others.map(({ path }) => kept({ ...entry(path), hardlink: first!.path }))];
     }
     default:
-      // Devices, pipes and sockets are no part of a tree, as when it is composed.
+      // A tree contains no devices, pipes or sockets; composing leaves them out, too.
       return [];
   }
 }
@@ -127,7 +127,7 @@ async function content(engine: Engine, source: ReadAt, member: TarMember): Promi
   return putStream(engine.store, Readable.from(blocks()));
 }
 
-/** The text of the package's header if it says the same, otherwise one made from the attribute. */
+/** The capabilities as text: from the package's header if they are equal, otherwise decoded from the attribute. */
 function capabilityText(xattr: Buffer, known: Entry | undefined): string {
   const text = known?.kind === 'file' ? known.capabilities : undefined;
   if (text !== undefined && encodeCapabilities(text).equals(xattr)) return text;
@@ -135,7 +135,7 @@ function capabilityText(xattr: Buffer, known: Entry | undefined): string {
 }
 
 function isSame(a: Entry, b: Entry): boolean {
-  // The mode of a link says nothing.
+  // The mode of a link has no meaning.
   if (a.kind !== b.kind || a.user !== b.user || a.group !== b.group) return false;
   if (a.kind === 'symlink' && b.kind === 'symlink') return a.target === b.target;
   if (a.mode !== b.mode) return false;

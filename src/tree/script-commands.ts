@@ -1,20 +1,20 @@
 import { awkOnlyPrints, findOnlyPrints, sedOnlyPrints, sortOnlyPrints, uniqOnlyPrints } from './script-languages.ts';
 
-/** What a command of a scriptlet means for a tree that is composed. */
+/** The effect of a scriptlet's command on a tree. */
 export interface Effect {
   /**
-   * `none`: it changes nothing. `finaliser`: a finaliser or the image kind does it. `kernel` and `network`: it cannot work on a tree.
-   * `run`: it changes the tree.
+   * `none`: the command changes nothing. `finaliser`: a finaliser or the image kind does its work. `kernel` and `network`: it cannot work
+   * on a tree, because it needs a running system or the network. `run`: it changes the tree and is run.
    */
   readonly kind: 'none' | 'finaliser' | 'kernel' | 'network' | 'run';
-  /** The finaliser, or why it cannot work, or what is run. */
+  /** The finaliser, the reason why the command cannot work on a tree, or the command that is run. */
   readonly by: string;
 }
 
 const none: Effect = { kind: 'none', by: '' };
 const finaliser = (by: string): Effect => ({ kind: 'finaliser', by });
 
-/** Shell built-ins and programs that only look, print or decide, whatever their options. */
+/** Shell built-ins and programs that only read, print or test, whatever their options. */
 const looking = new Set(
   (
     ': true false test [ [[ ]] echo printf getent id which type grep egrep fgrep zgrep sleep set shift export ' +
@@ -61,14 +61,14 @@ const kernel: Readonly<Record<string, string>> = {
       .split(' ')
       .map((name) => [name, 'the running kernel']),
   ),
-  // They change a policy store that is built after all scriptlets have run.
+  // These programs change a policy store that is built only after all scriptlets have run.
   semanage: 'a finished SELinux policy store',
   setsebool: 'a finished SELinux policy store',
 };
 
 const network = new Set('curl wget dnf dnf5 yum microdnf ping nslookup dig rsync scp ssh'.split(' '));
 
-/** Verbs of systemctl that act on a running system, or look. */
+/** Verbs of systemctl that act on a running system, or only print. */
 const runtimeVerbs = new Set(
   (
     'start stop restart try-restart reload reload-or-restart reload-or-try-restart try-reload-or-restart force-reload condrestart ' +
@@ -100,7 +100,7 @@ export function effectOf(words: readonly string[], expanded: ReadonlySet<number>
   switch (name) {
     case 'exit':
     case 'return':
-      // In %pre it stops the package.
+      // In %pre, a failure stops the installation of the package.
       return /^[1-9]\d*$/.test(verb) ? run(`${name} ${verb}`) : none;
     case 'sed':
       return only(!mayBeOption && sedOnlyPrints(rest, isExpanded));
@@ -142,7 +142,7 @@ export function effectOf(words: readonly string[], expanded: ReadonlySet<number>
     }
     case 'systemctl':
       if (/^preset/.test(verb)) return finaliser('presets');
-      // Of what is not known, nobody can say that it needs a running system.
+      // An unknown command may or may not need a running system, so it is run.
       if (!runtimeVerbs.has(verb)) return run(`systemctl ${verb}`.trim());
       return finaliser('no running system');
     case 'service':
@@ -172,7 +172,7 @@ export function effectOf(words: readonly string[], expanded: ReadonlySet<number>
   }
 }
 
-/** The command of a command: `nice sort x`. */
+/** The effect of a command that starts another command: `nice sort x`. */
 function shifted(words: readonly string[], expanded: ReadonlySet<number>, by: number): Effect {
   return effectOf(words.slice(by), new Set([...expanded].map((index) => index - by)));
 }

@@ -1,6 +1,6 @@
 /*
- * Commands that print, unless an option or their own language makes them write. These functions answer true only where it is
- * certain that nothing is written; text that is not understood is not certain.
+ * Commands that only print, unless an option or a program in their own language writes files. These functions return true only if it is
+ * certain that nothing is written: for text that they do not understand, they return false.
  */
 
 /** @param args without the command's name */
@@ -152,10 +152,10 @@ function sedScriptOnlyPrints(script: string): boolean {
         skip(/[ \t]*\d*/y);
         break;
       default:
-        // The others have no arguments; what else there is writes, or is not known.
+        // The other harmless commands have no arguments; every remaining command writes, or is unknown.
         if (command === undefined || !'{}=dDgGhHnNpPxzF'.includes(command)) return false;
     }
-    // A command ends here; flags that are left write.
+    // The command must end here: remaining flags are ones that write.
     if (command !== '{' && !/^(?:[ \t]*(?:[;\n}#]|$))/.test(script.slice(at, at + 200))) return false;
   }
 }

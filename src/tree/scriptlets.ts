@@ -9,7 +9,7 @@ import { type ShellCommand, shellCommands } from './shell-commands.ts';
  */
 export interface ScriptClass {
   readonly class: 'finaliser' | 'run' | 'refused';
-  /** The finalisers, the programs that it runs, or why it is refused. */
+  /** The finalisers that do the script's work, the programs that the script runs, or why it is refused. */
   readonly reason: string;
 }
 
@@ -40,7 +40,7 @@ export function isRunByRpm({ name, class: kind, reason }: Pick<PackageScript, 'n
   );
 }
 
-/** Classes a script by the commands in it. Every script has a class; what is not known to be covered is run. */
+/** Classifies a script by the commands in it. Every script has a class: `run`, unless it certainly needs another. */
 export function classifyScript({ interpreter, script }: Pick<PackageScript, 'interpreter' | 'script'>): ScriptClass {
   const [program = '/bin/sh', ...options] = interpreter;
   const name = program.slice(program.lastIndexOf('/') + 1);
@@ -79,7 +79,7 @@ function shellEffects(script: string): Effect[] {
   return shellCommands(script).flatMap((command) => commandEffects(command, functions, variables));
 }
 
-/** Variables that are set once, on a line of their own: their value is known. */
+/** Variables that are set only once, on a line of their own, so that their value is known. */
 function fixedVariables(script: string): ReadonlyMap<string, string> {
   const mentions = new Map<string, number>();
   for (const [name] of script.matchAll(/(?<![\w$]|\$\{)[A-Za-z_]\w*/g)) {
@@ -100,7 +100,7 @@ function commandEffects(
     .map((file) => ({ kind: 'run', by: `writes ${file}` }));
   const [first, ...rest] = words;
   if (first === undefined || functions.has(first)) return effects;
-  // The output of a command as a command.
+  // A command substitution in place of a command name.
   if (/^[`(]|^\$\(/.test(first)) return [...effects, { kind: 'run', by: 'a command made by another' }];
   const variable = /^\$\{?([A-Za-z_]\w*)\}?$/.exec(first)?.[1];
   const program = variable === undefined ? first : (variables.get(variable) ?? first);

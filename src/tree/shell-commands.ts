@@ -6,7 +6,7 @@ export interface ShellCommand {
   readonly writes: readonly string[];
   /** Indexes of the words that hold variables or substitutions, whose text is known only when the script runs. */
   readonly expanded?: ReadonlySet<number>;
-  /** No command, but a part of the script that could not be read: it may hold commands. */
+  /** Set for a part of the script that could not be parsed and may contain commands. */
   readonly unread?: string;
 }
 
@@ -38,9 +38,9 @@ type Expected = 'word' | 'list' | 'subject' | 'pattern' | 'output' | 'input' | '
 const deepest = 20;
 
 /**
- * The simple commands of a POSIX shell or bash script, with those in substitutions, in the order of the text. No expansion and no
- * control flow: commands of both branches of an `if` are there. Macros of a spec (`%{…}`) stay parts of words. Every text has an
- * answer; where one could hold commands that were not read (an open quote, a deep nesting), the answer says so by `unread`.
+ * The simple commands of a POSIX shell or bash script, including commands in substitutions, in the order of the text. Nothing is expanded
+ * and control flow is ignored: the commands of both branches of an `if` are listed. Macros of a spec (`%{…}`) stay parts of words. Never
+ * fails: a part that could not be parsed and may contain commands (an open quote, deep nesting) is reported as `unread`.
  */
 export function shellCommands(script: string, depth = 0): ShellCommand[] {
   const found: ShellCommand[] = [];
@@ -153,7 +153,7 @@ export function shellCommands(script: string, depth = 0): ShellCommand[] {
   }
 }
 
-/** What receives the text of each command substitution, and the name of each part that could not be read. */
+/** Receives the text of each command substitution, and the name of each part that could not be parsed. */
 interface Reader {
   readonly substituted: (inner: string) => void;
   readonly unread: (what: string) => void;
@@ -162,7 +162,7 @@ interface Reader {
 interface Word {
   readonly text: string;
   readonly quoted: boolean;
-  /** It holds a variable or a substitution. */
+  /** The word contains a variable or a substitution. */
   readonly expands: boolean;
   readonly end: number;
 }
@@ -212,11 +212,11 @@ function readWord(script: string, from: number, reader: Reader): Word {
     }
   }
   if (inDouble) reader.unread('an open quote');
-  // A lone metacharacter never gets here; this keeps the walk going whatever the text.
+  // A lone metacharacter never gets here; advancing by one character rules out an endless loop.
   return { text, quoted, expands, end: Math.max(at, from + 1) };
 }
 
-/** Reads `$(…)`, `$((…))`, `${…}` or a part in backquotes. @returns the index behind it */
+/** Reads `$(…)`, `$((…))`, `${…}` or a part in backquotes. @returns the index after it */
 function readExpansion(script: string, from: number, reader: Reader): number {
   if (script[from] === '`') {
     const end = endOfBackquotes(script, from + 1);
@@ -237,7 +237,7 @@ function readExpansion(script: string, from: number, reader: Reader): number {
   return end + 1;
 }
 
-/** Finds the command substitutions in text that is expanded, but is no command: a here-document, a default value, arithmetic. */
+/** Finds the command substitutions in text that is expanded but is not a command: a here-document, a default value, arithmetic. */
 function readText(text: string, reader: Reader): void {
   const mayHoldCommands = /[;\n]/.test(text);
   for (let at = 0; at < text.length; ) {
@@ -246,7 +246,7 @@ function readText(text: string, reader: Reader): void {
     else if (char === '`' || (char === '$' && text[at + 1] === '(' && text[at + 2] !== '(')) {
       at = readExpansion(text, at, reader);
     } else if (text.startsWith('$((', at)) {
-      // Arithmetic is walked through; what may be none is read as commands.
+      // Arithmetic is searched for substitutions; text that may not be arithmetic is parsed as commands.
       at = mayHoldCommands ? readExpansion(text, at, reader) : at + 3;
     } else at++;
   }
@@ -265,10 +265,10 @@ function endOfBackquotes(script: string, from: number): number {
   return script.length;
 }
 
-/** Index of the bracket that closes the one at `open`, quotes and what is nested considered; the text's end if none does. */
+/** Index of the bracket that matches the one at `open`, taking quotes and nesting into account; the text's end if there is none. */
 function closing(script: string, open: number): number {
   if (script[open - 1] === '%') return closingOfMacro(script, open);
-  // What is open, innermost last, by what closes it.
+  // A stack of open brackets and quotes, innermost last, each by its closing text.
   const stack: string[] = [script[open] === '(' ? ')' : '}'];
   let quotes = 0;
   for (let at = open + 1; at < script.length; at++) {
