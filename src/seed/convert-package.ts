@@ -28,7 +28,7 @@ export interface SeedPackage {
   readonly sourceVersion: string;
   /** File name of the source package, as in the RPM's header. */
   readonly sourceRpm: string;
-  /** Debian packages that it is made of, as `name=version`. */
+  /** Debian packages that the RPM is made of, as `name=version`. */
   readonly debs: readonly string[];
   readonly license: string;
   /** SHA-256 of the RPM file. */

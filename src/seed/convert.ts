@@ -21,7 +21,7 @@ export interface Seed {
   readonly ignored: readonly string[];
 }
 
-/** What is recorded of a seed: all but the paths, which depend on the cache. */
+/** The recorded form of a seed: everything except the paths, which depend on the cache. */
 interface SeedRecord {
   readonly packages: readonly SeedPackage[];
   readonly demotions: readonly Demotion[];

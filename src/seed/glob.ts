@@ -1,5 +1,5 @@
 // Not the matcher of base/glob.ts: renaming needs the text that each star matched, and `**` crosses folders anywhere in a
-// pattern, so `lib*/**.so` is one.
+// pattern, so that `lib*/**.so` is valid.
 
 /** A path pattern: `*` and `?` match within one path component, `**` across them, `[a-z]` and `{a,b}` as in a shell. */
 export interface Glob {

@@ -263,7 +263,7 @@ function addParents(items: Map<string, Item>, common: ReadonlySet<string>): void
   }
 }
 
-/** Drops folders whose content was all removed or moved; keeps folders that were empty from the start. */
+/** Drops folders whose entire content was removed or moved; keeps folders that were empty from the start. */
 function dropEmptied(items: Map<string, Item>, originals: ReadonlyMap<string, Item>): void {
   const full = new Set<string>();
   const parents = (path: string): void => {

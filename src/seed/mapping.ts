@@ -56,7 +56,7 @@ const dependency = z.string().regex(/^\(.+\)$|^\S+( (=|<|<=|>=|>) \S+)?$/, 'not 
 const dependencies = z.array(dependency).readonly();
 
 const packageRule = z.strictObject({
-  /** Debian packages that it is made of (globs allowed); the first gives version and texts. Unset for packages of our own. */
+  /** Debian packages that the RPM is made of (globs allowed); the first gives version and texts. Unset for packages of our own. */
   from: names.optional(),
   /** For packages of our own. */
   version: text.optional(),
@@ -75,7 +75,7 @@ const packageRule = z.strictObject({
   'conflicts-remove': names.optional(),
   /** Paths to leave out, with everything below them. */
   remove: names.optional(),
-  /** Paths to keep although the defaults remove them. */
+  /** Paths to keep even if the defaults remove them. */
   keep: names.optional(),
   move: z.record(absolute, absolute).optional(),
   add: z.array(addition).readonly().optional(),

@@ -45,9 +45,9 @@ export interface PackagePlan {
   readonly defaultRemove: readonly string[];
   /** Folders that belong to `filesystem` and to no other package. */
   readonly commonFolders: readonly string[];
-  /** The debs it is made of; the first gives the version. */
+  /** The debs that the RPM is made of; the first gives the version. */
   readonly debs: readonly { readonly name: string; readonly version: string; readonly conffiles: readonly string[] }[];
-  /** Python's version: of packages beside the fixed seed, which provide more of what rpm's generators make. */
+  /** Python's version; only for packages outside the fixed seed, which also provide Python distributions by this version. */
   readonly python?: string;
 }
 
@@ -350,7 +350,7 @@ export function fulfilled(provided: Providers, needed: Dependency): 'yes' | 'mis
   return holds ? 'yes' : 'version';
 }
 
-/** Whether package names do not tell if a dependency is met: paths and sonames, which files provide, and rich dependencies other than `or`. */
+/** Whether package names do not show if a dependency is met: paths and sonames, which files provide, and rich dependencies other than `or`. */
 export function isMetByFiles({ name }: Dependency): boolean {
   return /^\/|^[^(].*\(/.test(name) || / (if|and|with|unless|without) /.test(name);
 }
@@ -360,7 +360,7 @@ function settle(plan: PackagePlan, provided: Providers, demotions: Demotion[]): 
   const requires: Dependency[] = [];
   const demoted: Dependency[] = [];
   for (const dependency of plan.dependencies.requires) {
-    // They come from the mapping, which is tested with dnf.
+    // Such dependencies come from the mapping, which is tested with dnf.
     if (isMetByFiles(dependency)) {
       requires.push(dependency);
       continue;

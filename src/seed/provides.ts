@@ -24,7 +24,7 @@ export function fileProvides(path: string, size: number, read: ReadAt): Dependen
 }
 
 /**
- * What packages beside the fixed seed provide besides that: CMake packages, and Python distributions by Python's version.
+ * Additional provides of packages outside the fixed seed: CMake packages, and Python distributions by Python's version.
  * @param python Python's version, such as `3.14`
  */
 export function moreProvides(path: string, provides: readonly Dependency[], python: string): Dependency[] {

@@ -10,13 +10,13 @@ import { type DebFile, unpackDebs } from '../deb.ts';
 /** Symlinks, path to target relative to it. */
 export type Links = Readonly<Record<string, string>>;
 
-/** Roles that many packages can take: which one does is a choice of the system, not of a package. */
+/** Generic names that many packages can provide, such as `editor`: which package does is chosen by the system, not by a package. */
 const roles =
   /^(?:editor|pager|vi|view|ex|awk|nawk|www-browser|infobrowser|mailx?|nc|netcat|cc|c\+\+|c89|c99|cpp|ld|x-.*)$/;
 
 /**
  * The links that a maintainer script's `update-alternatives --install LINK NAME PATH PRIORITY [--slave LINK NAME PATH]…` would
- * make. The script is read, not run: commands with shell variables are left out, and so are roles such as `editor`.
+ * make. The script is read, not run: commands with shell variables are left out, and so are generic names such as `editor`.
  */
 export function alternativesIn(script: string): Links {
   const links: Record<string, string> = {};

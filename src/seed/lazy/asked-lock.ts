@@ -5,7 +5,7 @@ import { badLock, isTexts, lockTables, placeInLock } from '../../toml/lock-file.
 import type { DebPackage } from '../../toolbox/apt.ts';
 import { debLineOf, parseDebLine } from '../../toolbox/toolbox-lock.ts';
 
-/** How a capability that the fixed seed lacks is met. */
+/** The packages that meet a requirement which the fixed seed does not meet. */
 export interface Answer {
   /** Debian packages; the first gives the version. */
   readonly debs: readonly string[];
@@ -13,13 +13,13 @@ export interface Answer {
   readonly alias: boolean;
 }
 
-/** What a project's builds asked for besides the fixed seed. */
+/** The packages that a project's builds requested in addition to the fixed seed. */
 export interface Asked {
-  /** Digest of the fixed seed's packages, for which the rest holds. */
+  /** Digest of the fixed seed's packages; the rest is valid only for these. */
   readonly seed: string;
-  /** By requirement, as it was asked for. */
+  /** Requirement as a build wrote it → the packages that meet it. */
   readonly answers: ReadonlyMap<string, Answer>;
-  /** By Debian package of an answer: itself and what it needs besides the fixed seed; empty for one of the fixed seed. */
+  /** Debian package found → itself and its dependencies outside the fixed seed; empty for a package of the fixed seed. */
   readonly closures: ReadonlyMap<string, readonly string[]>;
   /** By name: every package of a closure. */
   readonly packages: ReadonlyMap<string, DebPackage>;
@@ -85,7 +85,7 @@ export async function writeAsked(path: string, set: string, asked: Asked): Promi
   await writeIfChanged(path, printAsked(sets));
 }
 
-/** The text of the file: sorted, so that what was asked first does not matter. */
+/** The text of the file: sorted, so that it does not depend on the order of requests. */
 export function printAsked(sets: ReadonlyMap<string, Asked>): string {
   const quoted = (lines: readonly string[]): string[] => lines.map((line) => `  ${JSON.stringify(line)},`);
   const lines = [

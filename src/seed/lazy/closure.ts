@@ -11,9 +11,9 @@ export interface ClosureContext {
 }
 
 /**
- * A Debian package with all that it needs and the fixed seed lacks, sorted. Of alternatives the first that exists is taken, unless
- * the fixed seed has one. The choice depends on the fixed seed and the indexes alone, so a closure stays the same whatever else
- * was asked for. Conflicts do not matter: packages come into one repository, not into one root.
+ * The dependency closure of a Debian package outside the fixed seed, with the package itself; sorted. Of alternatives, the first that
+ * exists is taken, unless the fixed seed has one. The choice depends on the fixed seed and the indexes alone, so a closure does not
+ * depend on other requests. Conflicts do not matter: packages come into one repository, not into one root.
  */
 export function closureOf(context: ClosureContext, root: string): string[] {
   const { index, naming, fixed } = context;

@@ -4,10 +4,10 @@ import { compareText } from '../../base/order.ts';
 export type Multiarch = string;
 
 /**
- * What a file of a Debian package provides, by its path: the key of the contents index. Programs and libraries' sonames, and the
+ * The capability that a file of a Debian package provides, by its path: the key of the contents index. Programs, sonames of libraries, and the
  * names that rpm's generators give to pkg-config modules, Perl modules, Python distributions, CMake packages, gems and Go packages.
  * @param path without the first `/`
- * @returns undefined for files that builds do not ask for by name
+ * @returns undefined for files that builds do not require by name
  */
 export function capabilityOf(path: string, multiarch: Multiarch): { key: string; version?: string } | undefined {
   const merged = /^(bin|sbin|lib)\//.test(path) ? `usr/${path}` : path;
@@ -104,7 +104,7 @@ export class ContentsReader {
   }
 }
 
-/** Tells quickly which of millions of lines are worth a look. */
+/** A fast filter: of millions of lines, only those that match are parsed. */
 function mayProvide(text: string, start: number, end: number): boolean {
   if (text.startsWith('usr/share/doc/', start) || text.startsWith('usr/share/icons/', start)) return false;
   if (text.startsWith('usr/bin/', start) || text.startsWith('usr/sbin/', start)) return true;
@@ -148,7 +148,7 @@ export class ContentsIndex {
       const end = this.#text.indexOf('\n', start);
       const line = this.#text.slice(start, end);
       if (line.startsWith(wanted)) return line.slice(wanted.length).split(',').map(owner);
-      // By the same order as `sort`: that of UTF-16, not of a language.
+      // Compares as `sort` does: by UTF-16 code units, not by locale.
       if (line < wanted) low = end + 1;
       else high = start;
     }

@@ -24,8 +24,8 @@ export interface VirtualProvider {
 }
 
 /**
- * The packages of a suite, and who provides which virtual name. Entries stay text until they are asked for: a suite has 70,000, a
- * build asks for hundreds.
+ * The packages of a suite, and the packages that provide each virtual name. Entries are parsed only when they are used: a suite has
+ * 70,000, and a build uses hundreds.
  */
 export class DebianIndex {
   readonly #entries: ReadonlyMap<string, string>;
@@ -63,7 +63,7 @@ export class DebianIndex {
     return this.#virtual.get(name) ?? [];
   }
 
-  /** Names of packages with this start, of which the rest matches; sorted. */
+  /** Names of packages with this prefix whose rest matches; sorted. */
   matching(start: string, rest: RegExp): string[] {
     this.#names ??= [...this.#entries.keys()].sort(compareText);
     const names = this.#names;

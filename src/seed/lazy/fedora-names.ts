@@ -3,8 +3,8 @@ import { compareVersions } from '../../rpm/version.ts';
 import type { DebianIndex } from './debian-index.ts';
 
 /**
- * Names that Debian's packaging rules give the package that Fedora's rules give this name, most likely first: `libfoo-dev` for
- * `foo-devel`, `libfoo-bar-perl` for `perl-Foo-Bar`. Each exists in the index.
+ * Debian's names for a package with this Fedora name, by the packaging rules of both, most likely first: `libfoo-dev` for `foo-devel`,
+ * `libfoo-bar-perl` for `perl-Foo-Bar`. Only names that exist in the index.
  */
 export function debianNames(fedora: string, index: DebianIndex): string[] {
   const name = fedora.replace(/\((?:x86-64|aarch-64|x86-32)\)$/, '').toLowerCase();
@@ -45,7 +45,7 @@ export function crateNames(name: string, index: DebianIndex): string[] {
   return [...split, ...all.filter((each) => index.get(each) !== undefined && hasFeature(each))];
 }
 
-/** Fedora's name for packages of a language, and Debian's for what its first group matches. */
+/** Fedora's name pattern for packages of a language, and Debian's name for the text that its first group matches. */
 const languages: readonly (readonly [RegExp, (stem: string) => readonly string[]])[] = [
   [/^python3?-(.+)$/, (stem) => [`python3-${stem}`, `python3-${stem.replace(/^python-/, '')}`]],
   [/^perl-(.+)$/, (stem) => [`lib${stem}-perl`, `${stem}-perl`]],

@@ -7,16 +7,16 @@ import type { DebianIndex } from './debian-index.ts';
 import { type LookupContext, lookUp } from './lookup.ts';
 import { toObtain, type Wanted, wantedText } from './obtain.ts';
 
-/** What looking up requirements brought. */
+/** The result of looking up requirements. */
 export interface Growth {
   readonly asked: Asked;
-  /** Requirements that are met with it. */
+  /** Requirements that the new packages meet. */
   readonly found: readonly string[];
-  /** Of the others, what was looked up. */
+  /** For every other requirement, what was looked up. */
   readonly missing: ReadonlyMap<string, string>;
 }
 
-/** Looks up requirements and adds what is found with all that it needs. @param has what the fixed seed has */
+/** Looks up requirements and adds the packages found, with their dependencies. @param has whether the fixed seed provides a name */
 export async function grow(
   context: LookupContext & ClosureContext,
   asked: Asked,
@@ -54,7 +54,7 @@ export async function grow(
   return { asked: withClosures(context, { ...asked, answers }), found, missing };
 }
 
-/** Adds the closures of new answers. */
+/** Adds the dependency closures of newly found packages. */
 function withClosures(context: ClosureContext, asked: Asked): Asked {
   const closures = new Map(asked.closures);
   const packages = new Map(asked.packages);
@@ -75,7 +75,7 @@ function debPackage(index: DebianIndex, name: string): DebPackage {
   return { name, version, arch, size, sha256, path: path.replaceAll('+', '%2b').replaceAll('~', '%7e') };
 }
 
-/** What a set of requirements takes of what was asked for. */
+/** The part of the requested packages that a set of requirements needs. */
 export interface Taken {
   /** Debian packages, sorted by name. */
   readonly debs: readonly DebPackage[];
@@ -83,7 +83,7 @@ export interface Taken {
   readonly aliases: readonly { readonly wanted: Wanted; readonly debs: readonly string[] }[];
 }
 
-/** The part of a lock that these requirements need: nobody gets what only others asked for. */
+/** The part of a lock that these requirements need, without packages that only other builds requested. */
 export async function takenBy(
   asked: Asked,
   requirements: readonly string[],

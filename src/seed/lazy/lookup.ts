@@ -11,9 +11,9 @@ import type { Wanted } from './obtain.ts';
 /** Where capabilities are looked up. */
 export interface LookupContext {
   readonly index: DebianIndex;
-  /** Which packages have a file; the lists are large, so they are only opened if a capability needs them. */
+  /** The packages with a file; the lists are large, so they are opened only if a capability needs them. */
   readonly contents: () => Promise<ContentsIndex>;
-  /** Which packages have a file that the contents index leaves out. @param path absolute */
+  /** The packages with a file that the contents index leaves out. @param path absolute */
   readonly ownersOfPath: (path: string) => Promise<readonly string[]>;
   readonly mapping: Mapping;
   readonly naming: Naming;
@@ -22,8 +22,8 @@ export interface LookupContext {
 }
 
 /**
- * What a lookup found: the Debian packages, of which the first gives the version, and whether their RPMs need an alias to provide
- * the capability. Otherwise what it tried.
+ * The result of a lookup: the Debian packages that it found (the first gives the version), and whether their RPMs need an alias to
+ * provide the capability; or, if it found none, what it tried.
  */
 export type Lookup = { readonly debs: readonly string[]; readonly alias: boolean } | { readonly tried: string };
 
@@ -44,7 +44,7 @@ export async function lookUp(context: LookupContext, wanted: Wanted): Promise<Lo
   return byName(context, wanted);
 }
 
-/** The packages that `names.toml` gives a capability, if all exist. */
+/** The packages that `names.toml` lists for a capability, if all of them exist. */
 function fromTable({ mapping, index, base }: LookupContext, name: string): readonly string[] | undefined {
   const exact = mapping.names.get(name);
   const said = exact ?? [...mapping.names].find(([key]) => key.includes('*') && compileGlob(key).whole.test(name))?.[1];
@@ -82,7 +82,7 @@ function providesName({ index, naming, base }: LookupContext, deb: string, name:
   return rpm === name || deb === name || index.providers(name).some((provider) => provider.name === deb);
 }
 
-/** Whether the file of a key does not make the wanted name by itself. */
+/** Whether the file of a key does not provide the wanted name by itself, so that an alias is needed. */
 async function needsAlias(context: LookupContext, owner: string, key: string, name: string): Promise<boolean> {
   if (key.startsWith('soname ')) return false;
   if (context.base.has(owner) || /^(?:rubygem|golang)\(/.test(key)) return true;
@@ -90,7 +90,7 @@ async function needsAlias(context: LookupContext, owner: string, key: string, na
   return key.startsWith('cmake(') && (await context.contents()).owners(key).length === 0;
 }
 
-/** Exact names of the Debian packages of a rule with this RPM name, or of a rule that provides it. */
+/** Debian packages that a rule lists by exact name, if the rule has this RPM name or provides it. */
 function mappedTo({ mapping, index }: LookupContext, name: string): string[] {
   const rules = [mapping.packages.get(name)];
   for (const rule of mapping.packages.values()) {
@@ -108,7 +108,7 @@ function realProvider(context: LookupContext, name: string): { readonly name: st
   return best === undefined ? undefined : context.index.get(best);
 }
 
-/** Files that the package of a name has, if Debian gives the package another name. */
+/** Keys of the contents index by which to find a package that has another name in Debian. */
 function fileKeys(name: string): string[] {
   const perl = /^perl-(.+)$/.exec(name)?.[1];
   if (perl !== undefined) return [`perl(${perl.replaceAll('-', '::')})`];
@@ -119,7 +119,7 @@ function fileKeys(name: string): string[] {
   return [`/usr/bin/${name}`, `/usr/sbin/${name}`];
 }
 
-/** The key in the contents index of a name that rpm's generators make. */
+/** The key in the contents index for a name that rpm's dependency generators write. */
 function generatedName(name: string): string | undefined {
   const python = /^python3(?:\.\d+)?dist\(([^()[\]]+)(?:\[[^\]]*\])?\)$/.exec(name);
   if (python !== null) return `python3dist(${python[1]!.toLowerCase().replaceAll(/[-_.]+/g, '-')})`;
@@ -129,7 +129,7 @@ function generatedName(name: string): string | undefined {
 }
 
 async function byFile(context: LookupContext, key: string, wanted: Wanted): Promise<Lookup> {
-  // A package of the fixed seed has what the converter makes of its files; what is missing there, its rule leaves out. Of `.pc`
+  // A package of the fixed seed already provides everything that the converter finds in its files; a missing name was left out by its rule. Of `.pc`
   // files that are symlinks nothing is made.
   const isMade = key === wanted.name && !/^(?:cmake|rubygem|golang|pkgconfig)\(/.test(key);
   const owner = await bestOwner(context, key, wanted, isMade ? context.base : undefined);
@@ -183,7 +183,7 @@ async function byPath(context: LookupContext, path: string): Promise<Lookup> {
     : { debs: [best], alias: path !== merged };
 }
 
-/** The rule for several packages that have the same. */
+/** Chooses between several packages with the same file. */
 function pick({ index, naming, base }: LookupContext, names: readonly string[]): string | undefined {
   const rank = (name: string): number => (base.has(name) ? 0 : /-(?:cross|dbg|dbgsym)$/.test(name) ? 2 : 1);
   return names

@@ -1,9 +1,9 @@
 import type { Mapping, Naming } from '../mapping.ts';
 import { makeNaming } from '../mapping.ts';
 
-/** Names of the RPMs that packages beside the fixed seed become. */
+/** Names of the RPMs made from packages outside the fixed seed. */
 export interface MoreNaming extends Naming {
-  /** The Debian packages that one belongs to the same RPM with: those that its rule names, without patterns. */
+  /** The Debian packages that go into the same RPM as this one: those that its rule lists by exact name. */
   readonly membersOf: (debian: string) => readonly string[];
 }
 
@@ -14,8 +14,8 @@ export interface FixedNames {
 }
 
 /**
- * The seed's rules hold beside the fixed seed too, where they name a package itself and the fixed seed does not have their RPM. A
- * package that only a pattern matches keeps its name: `gcc-15` must not become part of the seed's `gcc`.
+ * The seed's rules also apply to packages outside the fixed seed, if a rule lists the package by exact name and the fixed seed lacks the
+ * rule's RPM. A package that is matched only by a pattern keeps its name: `gcc-15` must not become part of the seed's `gcc`.
  */
 export function makeMoreNaming(mapping: Mapping, { rpms: fixed, debs }: FixedNames): MoreNaming {
   const naming = makeNaming(mapping);

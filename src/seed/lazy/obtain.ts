@@ -8,15 +8,15 @@ export interface Wanted extends Dependency {
   readonly also?: readonly VersionRange[];
 }
 
-/** As it is written in a requirement. */
+/** The name with its version, as a requirement writes it. */
 export function wantedText({ name, flags, evr, also = [] }: Wanted): string {
   const all = [{ flags, ...(evr === undefined ? {} : { evr }) }, ...also].map((range) => written({ name, ...range }));
   return all.length === 1 ? all[0]! : `(${all.join(' with ')})`;
 }
 
 /**
- * The names to obtain so that a requirement holds, of alternatives the first that can be had; undefined if it cannot hold.
- * @param has whether a name is there already
+ * The names to obtain so that a requirement is met; of alternatives, the first that can be obtained. Undefined if it cannot be met.
+ * @param has whether a name is already provided
  * @param find whether a name can be obtained
  */
 export async function toObtain(

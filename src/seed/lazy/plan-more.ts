@@ -25,21 +25,21 @@ import {
 import type { Links } from './alternatives.ts';
 import { makeMoreNaming } from './more-naming.ts';
 
-/** A capability that no RPM provides by itself: an empty RPM provides it and requires those that it stands for. */
+/** A capability that no RPM provides by itself: an empty RPM provides it and requires the RPMs that have the files. */
 export interface Alias {
-  /** As asked for, without a version. */
+  /** The capability as it was required, without a version. */
   readonly capability: string;
   /** Debian packages; the first gives the version. */
   readonly debs: readonly string[];
-  /** Epoch that a requirement asks for and Debian's version lacks. */
+  /** Epoch in the requirement that Debian's version lacks. */
   readonly epoch?: number;
 }
 
 export interface MoreOptions {
   readonly mapping: Mapping;
-  /** The fixed seed: its packages as Debian's and as planned. */
+  /** The fixed seed: its Debian packages and its planned RPMs. */
   readonly fixed: { readonly debs: readonly SeedDeb[]; readonly plan: SeedPlan };
-  /** Packages beside it. */
+  /** Packages outside the fixed seed. */
   readonly debs: readonly SeedDeb[];
   readonly aliases: readonly Alias[];
   /** Symlinks that maintainer scripts would make, by Debian package. */
@@ -48,7 +48,7 @@ export interface MoreOptions {
 
 /**
  * Decides the RPMs of packages beside the fixed seed. Each depends only on its own Debian packages, the fixed seed and the
- * mapping, so its bytes are the same whatever else was asked for.
+ * mapping, so its bytes do not depend on other requests.
  */
 export function planMore({ mapping, fixed, debs, aliases, links }: MoreOptions): SeedPlan {
   const members = new Set(fixed.debs.map((deb) => deb.control.name));
@@ -111,7 +111,7 @@ function pythonOf({ packages }: SeedPlan): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
-/** A rule with the links of maintainer scripts; those that it has itself win. */
+/** A rule with the links of maintainer scripts added; links in the rule itself take precedence. */
 function withLinks(
   group: readonly SeedDeb[],
   links: MoreOptions['links'],
@@ -189,7 +189,7 @@ function aliasPlan(
   const own = rpmVersion(first.version);
   const evr = epoch === undefined ? own : { ...own, epoch };
   const isName = isPackageWord(capability) && !taken.has(capability) && epoch === undefined;
-  // With the package, because two versions of it can provide the same.
+  // The name includes the package, because two versions of it can provide the same capability.
   const word = `${capability}-${debs[0]}`.replaceAll(/[^A-Za-z0-9+._]+/g, '-').replaceAll(/^-+|-+$/g, '');
   const name = isName ? capability : `seed-provides-${word}${epoch === undefined ? '' : `-epoch-${epoch}`}`;
   const requires = [...new Set(targets.map(({ rpm }) => rpm))].sort(compareText);
