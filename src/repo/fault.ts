@@ -7,7 +7,7 @@ import { byKey } from '../base/order.ts';
 /** A difference between a published folder and what was built. */
 export interface Fault {
   readonly path: string;
-  /** `extra`: the file belongs to nothing that was built. */
+  /** `extra`: the file is not part of the build. */
   readonly fault: 'wrong' | 'missing' | 'extra';
   readonly message: string;
 }
@@ -49,7 +49,7 @@ export async function wrongFolder(dir: string, path = ''): Promise<Fault | undef
   }
 }
 
-/** Faults found by a step that reads a file; if the file cannot be read, that is a fault of it. */
+/** Faults found by a step that reads a file; a file that cannot be read is a fault, too. */
 export async function readingFaults(path: string, read: () => Promise<readonly Fault[]>): Promise<readonly Fault[]> {
   try {
     return await read();
@@ -59,8 +59,8 @@ export async function readingFaults(path: string, read: () => Promise<readonly F
 }
 
 /**
- * Every path below a folder except folders, sorted. Faults are unreadable folders; empty folders, which no build creates; modes
- * other than the published ones; and owners other than the folder's own.
+ * Every path below a folder except folders, sorted. Faults are unreadable folders; empty folders, which no build creates; modes other
+ * than `fileMode`; and owners other than the top folder's.
  */
 export async function filesWithin(dir: string): Promise<{ readonly paths: string[]; readonly faults: Fault[] }> {
   const paths: string[] = [];
@@ -121,7 +121,7 @@ export async function entriesOf(
   }
 }
 
-/** Faults relative to a parent folder. */
+/** The faults with paths relative to a parent folder. */
 export function within(folder: string, faults: readonly Fault[]): Fault[] {
   return faults.map((each) => ({ ...each, path: join(folder, each.path) }));
 }

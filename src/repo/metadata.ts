@@ -22,7 +22,7 @@ export interface RepoPackage {
   readonly unsigned?: Digest;
   /** File name of the source package it was built from. */
   readonly sourceRpm: string;
-  /** Its producer: `seed` or a component's name. */
+  /** Where the package comes from: `seed` or a component's name. */
   readonly origin: string;
 }
 
@@ -36,7 +36,7 @@ export function nevra(pkg: Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'rel
   return `${pkg.name}-${pkg.epoch === 0 ? '' : `${pkg.epoch}:`}${pkg.version}-${pkg.release}.${pkg.arch}`;
 }
 
-/** Parses `nevra` output; undefined if the text is not that. */
+/** Parses `nevra` output; undefined if the text is not a NEVRA. */
 export function parseNevra(
   text: string,
 ): Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch'> | undefined {

@@ -91,7 +91,7 @@ async function put(temporary: string, dir: string, there: boolean): Promise<void
   await removeTree(damaged);
 }
 
-/** Points `root/latest` to a snapshot: when its release is whole. */
+/** Points `root/latest` to a snapshot. To be called once its release is complete. */
 export async function pointLatest(root: string, name: string): Promise<void> {
   const latest = join(root, 'latest');
   if ((await readlink(latest).catch(() => '')) === name) return;

@@ -7,9 +7,9 @@ import { type Toolbox, tryTool } from '../toolbox/tool.ts';
 import type { RepoPackage } from './metadata.ts';
 import type { RepoSource } from './source.ts';
 
-/** A failed resolution, with the requirements that no repository meets: those asked for, or those of packages. */
+/** A failed resolution, with the requirements that no repository meets: wanted ones, or requirements of packages. */
 export class UnmetError extends WeirError {
-  /** In dnf's syntax; empty if dnf5 has another reason, such as a conflict. */
+  /** The unmet requirements in dnf's syntax; empty if dnf5 failed for another reason, such as a conflict. */
   readonly unmet: readonly string[];
 
   constructor(code: string, unmet: readonly string[], message: string, options: WeirErrorOptions) {
@@ -49,7 +49,7 @@ interface ResolveOptions {
   readonly purpose: string;
 }
 
-/** A package as dnf5's table names it: several repositories may have one with this NEVRA, and other bytes. */
+/** A package as dnf5's table lists it, with its repository: packages with one NEVRA in two repositories may differ in content. */
 type Chosen = readonly [repository: string, nevra: string];
 
 async function choosePackages(
@@ -147,7 +147,7 @@ export function repositoryOptions({ id, priority, filter }: Pick<RepoSource, 'id
   ];
 }
 
-/** Where dnf5 sees a source's folder. */
+/** Path of a source's folder in dnf5's sandbox. */
 export function placeOf({ id }: Pick<RepoSource, 'id'>): string {
   return `/tmp/repos/${id}`;
 }

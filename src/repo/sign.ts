@@ -13,7 +13,7 @@ import type { RepoPackage } from './metadata.ts';
 const batchSize = 40;
 
 /**
- * Signs packages, in the order given. A package that was already signed with this key comes from the cache.
+ * Signs packages, in the order given. Packages that were already signed with this key come from the cache.
  * @param clock the date of the signatures, in seconds since 1970
  * @returns the same packages, signed
  */

@@ -4,7 +4,7 @@ import { nevra, type RepoPackage } from './metadata.ts';
 /** Which packages of a repository dnf5 may choose, as patterns of names or NEVRAs with shell wildcards (dnf5.conf(5)). */
 export interface PackageFilter {
   readonly excludes: readonly string[];
-  /** If there are any, only these. */
+  /** If not empty, only packages that match are used. */
   readonly includes: readonly string[];
   /** Whether packages outside of modules may replace those of modules. */
   readonly moduleHotfixes: boolean;
@@ -12,25 +12,25 @@ export interface PackageFilter {
 
 /** A repository folder that dnf5 resolves from. */
 export interface RepoSource {
-  /** dnf's id of it. */
+  /** The repository's id in dnf. */
   readonly id: string;
   /** Folder with `repodata/`, and the packages if they are local. */
   readonly dir: string;
   /** dnf's priority: a package in a repository with a lower number hides packages of the same name in others. */
   readonly priority: number;
-  /** Without it, all packages. */
+  /** Which packages may be chosen; by default all. */
   readonly filter?: PackageFilter;
-  /** Digest of what it offers. */
+  /** Digest of the repository's content. */
   readonly digest: string;
-  /** Names of its packages. */
+  /** Names of the packages in the repository. */
   readonly names: ReadonlySet<string>;
   /** The package with this NEVRA, if any. */
   readonly find: (nevra: string) => RepoPackage | undefined;
   /** Verifies the folder, repairing it if necessary; called before it is read. */
   readonly check?: () => Promise<void>;
-  /** Called with the packages of this repository that a root uses, whether it is made or comes from the cache. */
+  /** Called with the packages of this repository that a root uses, also if the root comes from the cache. */
   readonly use?: (packages: readonly RepoPackage[]) => void;
-  /** Makes sure that the store has these packages, which are all of this repository; without it, the store has them. */
+  /** Downloads these packages of the repository if the store lacks them; undefined if the store always has them. */
   readonly obtain?: (packages: readonly RepoPackage[]) => Promise<void>;
   /** dnf5's parsed form of the metadata, as in its cache folder: a large repository takes seconds to parse. */
   readonly dnfCache?: string;
@@ -64,7 +64,7 @@ export async function obtainPackages(sources: readonly RepoSource[], packages: r
   }
 }
 
-/** Tells the sources which of their packages are used. */
+/** Reports to each source which of its packages are used. */
 export function usePackages(sources: readonly RepoSource[], packages: readonly RepoPackage[]): void {
   for (const source of sources) if (source.use !== undefined) source.use(ownPackages(source, packages));
 }

@@ -19,7 +19,7 @@ export interface ExpectedRepository {
 }
 
 /**
- * Verifies a published repository: the signature of its metadata, the digests in that, and the digest and signature of each
+ * Verifies a published repository: the signature of its metadata, the digests in the metadata, and the digest and signature of each
  * package.
  * @returns faults with paths relative to `dir`, and the number of files checked
  */
@@ -90,7 +90,7 @@ export async function verifyRepository(
   return { faults: onceEach(faults), files: known.size };
 }
 
-/** The files listed in a `repomd.xml` written by createrepo_c. */
+/** The files that a `repomd.xml` written by createrepo_c lists. */
 function metadataFiles(repomd: string): { readonly type: string; readonly path: string; readonly digest: Digest }[] {
   return [...repomd.matchAll(/<data type="([^"]+)">(.*?)<\/data>/gs)].flatMap(([, type, data]) => {
     const digest = /<checksum type="sha256">([0-9a-f]{64})</.exec(data!)?.[1];
