@@ -1,6 +1,6 @@
 import { WeirError } from '../base/errors.ts';
 
-/** A package of an input repository cannot be had: who needs it cannot be built, and is not to blame. */
+/** A package of an input repository cannot be downloaded or verified: components that need it cannot be built through no fault of their own. */
 export class InputError extends WeirError {}
 
 /** An error while packages of a repository are downloaded or checked, with the repository's name. */

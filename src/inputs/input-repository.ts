@@ -14,7 +14,7 @@ export type RepositoryAddress =
 
 /** An RPM repository to take packages from, with its addresses for one architecture. */
 export interface InputRepository {
-  /** dnf's id of it. */
+  /** The repository's id in dnf. */
   readonly id: string;
   readonly address: RepositoryAddress;
   /** URLs of the keys that may sign its packages. */
@@ -34,11 +34,11 @@ export interface InputRepository {
 export interface Variables {
   readonly releasever: string;
   readonly arch: Architecture;
-  /** Further ones, by name. */
+  /** Values of further variables, by name. */
   readonly others?: Readonly<Record<string, string>>;
 }
 
-/** The priority of input repositories. What the project builds has 0, and repositories of the command line 1. */
+/** The priority of input repositories. The repository of built packages has 0, repositories from the command line have 1. */
 export const inputPriority = 99;
 /** The lowest priority number that a repository of the project can have. */
 export const leastPriority = 2;
@@ -104,8 +104,8 @@ export function inputRepositories(repositories: readonly Repository[], variables
 
 /**
  * Repositories of the command line: `[ID=]URL`, where `URL` is a base URL or a folder.
- * Their packages are not checked for signatures: who names one vouches for it.
- * @throws WeirError `bad-option` (exit 2) for an empty one, or two with one id; `bad-repository`
+ * The signatures of their packages are not checked: the user who names a repository vouches for it.
+ * @throws WeirError `bad-option` (exit 2) if one is empty or two have the same id; `bad-repository`
  */
 export function commandLineRepositories(words: readonly string[], variables: Variables): InputRepository[] {
   const ids = new Set<string>();
@@ -122,7 +122,7 @@ export function commandLineRepositories(words: readonly string[], variables: Var
       address: { kind: 'baseurl', urls: [asUrl(withVariables(url, variables))] },
       keys: [],
       checksSignatures: false,
-      // It was named on purpose, so it wins over those of the project.
+      // The user named this repository on purpose, so it takes precedence over the project's.
       priority: commandLinePriority,
       isFromCommandLine: true,
     };
@@ -140,7 +140,7 @@ export function addressOf({ address }: Pick<InputRepository, 'address'>): string
   return address.kind === 'baseurl' ? `baseurl ${address.urls.join(' ')}` : `${address.kind} ${address.url}`;
 }
 
-/** Local folders and files among the addresses: a sandboxed tool has to see them. */
+/** Local folders and files among the addresses: they must be visible to a sandboxed tool. */
 export function localPaths({ address, keys }: InputRepository): string[] {
   const urls = [...(address.kind === 'baseurl' ? address.urls : [address.url]), ...keys];
   return urls.filter((url) => url.startsWith('file://')).map((url) => fileURLToPath(url));

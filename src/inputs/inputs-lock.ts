@@ -19,7 +19,7 @@ export interface LockedPackage {
   readonly location: string;
 }
 
-/** One repository's state that the project is built from. */
+/** The state of one repository that the project is built from. */
 export interface LockedRepository {
   /** As the configuration named it: `baseurl URL…`, `metalink URL` or `mirrorlist URL`, with variables replaced. */
   readonly address: string;
@@ -129,7 +129,7 @@ export async function changeInputsLock(
   }
 }
 
-/** A change takes milliseconds, so this long means that something is wrong. */
+/** A timeout: a change takes milliseconds, so a longer wait means that something is wrong. */
 const longestWait = 30_000;
 
 async function waitForLock(path: string): Promise<() => void> {
@@ -147,7 +147,7 @@ export function lockKey(arch: string, id: string): string {
   return `${arch}/${id}`;
 }
 
-/** The locked state of a repository; undefined if there is none, or one of another address. */
+/** The locked state of a repository; undefined if the repository is not locked, or was locked with another address. */
 export function lockedState(
   lock: InputsLock,
   arch: string,
@@ -157,7 +157,7 @@ export function lockedState(
   return locked?.address === addressOf(repository) ? locked : undefined;
 }
 
-/** A lock in which a repository uses these packages too, or only these. */
+/** The lock with these packages of a repository added, or with only these. */
 export function withPackages(
   lock: InputsLock,
   key: string,

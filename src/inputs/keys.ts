@@ -34,7 +34,7 @@ export async function keyTexts(
     );
     if (!key.text.includes('BEGIN PGP PUBLIC KEY')) {
       throw new WeirError('no-key', `repository ${repository.id}: ${url} is not an armored OpenPGP key`, {
-        hint: 'it begins with "-----BEGIN PGP PUBLIC KEY BLOCK-----"',
+        hint: 'such a key begins with "-----BEGIN PGP PUBLIC KEY BLOCK-----"',
         exit: 2,
       });
     }

@@ -29,20 +29,20 @@ export interface Metadata {
   readonly mirrors: readonly string[];
 }
 
-/** What fetching metadata needs. */
+/** The context for fetching metadata. */
 export interface FetchContext {
   readonly engine: Engine;
   readonly toolbox: Toolbox;
   readonly cache: string;
 }
 
-/** librepo's patience: seconds until a connection counts as dead, and attempts at each file. */
+/** librepo's options: timeout of a stalled connection in seconds, and attempts per file. */
 const patience = ['timeout=30', 'minrate=1000', 'retries=4'];
 
 /**
  * Downloads a repository's metadata with librepo, through the toolbox's dnf5: it tries the mirrors in turn, and checks
  * `repomd.xml` against the metalink and every file against `repomd.xml`.
- * @param keys if there are any and the repository offers a signature of `repomd.xml`, that is verified
+ * @param keys if there are any and the repository offers a signature of `repomd.xml`, the signature is verified
  * @throws WeirError `offline`, `no-metadata` with every address that was tried, `bad-signature`, `bad-metadata`
  */
 export async function fetchMetadata(
@@ -174,7 +174,7 @@ async function takeMetadata(
   for (const file of files) {
     if (!isKept(file.type)) continue;
     const found = await stat(join(dir, file.path)).catch(() => undefined);
-    // librepo takes the one form of a kind that it reads best, such as `group_gz` instead of `group`.
+    // librepo downloads only one form of each kind of metadata, such as `group_gz` instead of `group`.
     if (found === undefined) continue;
     const { digest, size } = await putFile(engine.store, join(dir, file.path));
     if (digest !== file.sha256) throw badMetadata(id, `${file.path} does not have the checksum that repomd.xml lists`);
@@ -231,7 +231,7 @@ export function mirrorlistMirrors(text: string): string[] {
     .map((url) => url.replace(/\/+$/, ''));
 }
 
-/** The lines of dnf's output that say what was tried. */
+/** The lines of dnf's output that list what was tried. */
 function triedLines(output: string): string[] {
   const told = output
     .split('\n')

@@ -9,7 +9,7 @@ import { type MockRepository, parseIni, repositoriesOf, textsOf } from './mock-r
 import { expand } from './mock-template.ts';
 import { type FilePosition, maxDepth, mockError, sourceOf } from './mock-text.ts';
 
-/** What Weir takes from a mock configuration. */
+/** The parts of a mock configuration that Weir uses. */
 export interface MockConfig {
   /** The file that was read. */
   readonly file: string;
@@ -21,32 +21,32 @@ export interface MockConfig {
   readonly releasever?: string;
   /** The architecture as templates write it into URLs: the target's, unless the configuration says otherwise. */
   readonly repoArch: string;
-  /** Words of `chroot_setup_cmd` after `install`: package names and `@groups`. */
+  /** Arguments of `install` in `chroot_setup_cmd`: package names and `@groups`. */
   readonly setup: readonly string[];
   /** `config_opts['macros']`, names without `%`; values as rpm reads them. */
   readonly macros: Readonly<Record<string, string>>;
   readonly extraChrootDirs: readonly string[];
   /** `config_opts['check']`: whether `%check` runs. */
   readonly check: boolean;
-  /** What the configuration adds to mock's own environment. */
+  /** Environment variables that the configuration adds to mock's own. */
   readonly environment: Readonly<Record<string, string>>;
-  /** For example `dnf5`. */
+  /** Name of the package manager, for example `dnf5`. */
   readonly packageManager: string;
   /** `config_opts['dnf_vars']`. */
   readonly dnfVars: Readonly<Record<string, string>>;
   readonly moduleEnable: readonly string[];
   /** `[main]` of `dnf.conf`. */
   readonly main: Readonly<Record<string, string>>;
-  /** All repositories, those that are not enabled too, in the order of the file. */
+  /** All repositories, including disabled ones, in the order of the file. */
   readonly repositories: readonly MockRepository[];
-  /** Plugins that the configuration enables, or gives options of its own, by name. Options that are no strings are JSON. */
+  /** Plugins that the configuration enables, or gives options of its own, by name. Options that are not strings are JSON. */
   readonly plugins: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Options that the configuration sets, that change a buildroot in mock, and that Weir does not follow: where they are set. */
+  /** Where the configuration sets options that change a buildroot in mock but that Weir does not support. */
   readonly ignored: Readonly<Record<string, Origin>>;
 }
 
 export interface MockConfigOptions {
-  /** The architecture to build for. The configuration has to be for it. */
+  /** The architecture to build for; the configuration must have the same target. */
   readonly arch: string;
   /** Where includes and `site-defaults.cfg` are; by default the folder of the file (mock's `--configdir`). */
   readonly configDir?: string;
@@ -58,7 +58,7 @@ const maxFileSize = 1 << 20;
  * Reads a mock configuration and its includes as data; nothing is executed. `site-defaults.cfg` of the configuration
  * folder is read first, as mock does. https://rpm-software-management.github.io/mock/configuration
  * @param file an absolute path
- * @throws WeirError `mock-config`, exit code 2: what Weir does not read, with file, line and column
+ * @throws WeirError `mock-config`, exit code 2: unsupported syntax, with file, line and column
  */
 export function readMockConfig(file: string, options: MockConfigOptions): MockConfig {
   const folder = options.configDir ?? dirname(file);
@@ -120,9 +120,9 @@ function readFile(path: string): string | undefined {
 }
 
 /**
- * The same from files that are already read.
+ * Reads a mock configuration from the text of its files.
  * @param file the name that messages and the result use
- * @param files the configuration and what is read before it
+ * @param files the configuration, preceded by the files that mock reads before it
  */
 export function mockConfigOf(
   file: string,
@@ -213,7 +213,7 @@ class Taken {
     return Object.fromEntries([...value].map(([name, item]: [string, Value]) => [name, textOf(item, place).text]));
   }
 
-  /** The first variable in the template of a dictionary's item that nothing sets. */
+  /** The first unset variable in the template of a dictionary's item. */
   unsetIn(key: string, item: string): string | undefined {
     const { options } = this.#read;
     const of = options.get(key);
@@ -239,7 +239,7 @@ class Taken {
   }
 }
 
-/** Options of mock that change what a buildroot holds or how a build runs, and that Weir does not follow. */
+/** Options of mock that change a buildroot's content or how a build runs, and that Weir does not support. */
 const notFollowed = [
   'additional_packages',
   'copy_host_users',
@@ -271,7 +271,7 @@ function words(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-/** Packages and groups that the buildroot begins with. */
+/** Packages and groups that are installed first into a buildroot. */
 function setupWords(taken: Taken): string[] {
   const command = taken.list('chroot_setup_cmd');
   const position = taken.place('chroot_setup_cmd');
@@ -324,7 +324,7 @@ function pluginsOf(taken: Taken): Record<string, Record<string, string>> {
   return Object.fromEntries(plugins);
 }
 
-/** A value as JSON has it. */
+/** A value in a form that JSON can represent. */
 function plainOf(value: Value): unknown {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map(plainOf);

@@ -2,13 +2,13 @@ import type { Value } from './mock-evaluate.ts';
 import { type FilePosition, textAt } from './mock-text.ts';
 
 /*
- * What mock sets before it reads a configuration (setup_default_config_opts): what Weir takes from it, and what
+ * Options that mock sets before it reads a configuration (setup_default_config_opts): those that Weir uses, and those that
  * configurations extend or refer to. Values that mock takes from its host are left out.
  */
 
 type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** mock's environment of a build. */
+/** Environment variables of a build in mock. */
 export const defaultEnvironment: Readonly<Record<string, string>> = {
   TERM: 'vt100',
   SHELL: '/bin/bash',
@@ -42,12 +42,12 @@ const disabledPlugins = [
   'unbreq',
 ];
 
-/** Whether mock itself enables a plugin. */
+/** Whether mock enables a plugin by default. */
 export function isEnabledByMock(plugin: string): boolean {
   return enabledPlugins.includes(plugin);
 }
 
-/** Options that mock gives a plugin and that configurations extend. */
+/** Default options of plugins in mock that configurations extend. */
 export const pluginDefaults: Readonly<Record<string, Plain>> = {
   bind_mount: { dirs: [], create_dirs: false },
   mount: { dirs: [] },
@@ -132,12 +132,12 @@ const mocksOwn = [
   'version',
 ];
 
-/** Whether mock takes an option from its host or from its run, so that nothing can be said for it. */
+/** Whether mock sets an option from its host or from its command line, so that its value is unknown here. */
 export function isMocksOwn(name: string): boolean {
   return mocksOwn.includes(name);
 }
 
-/** A fresh copy of what mock sets itself, as far as configurations can meet it. */
+/** A fresh copy of mock's defaults, as far as configurations can refer to them. */
 export function defaultOptions(arch: string): Map<string, Value> {
   const position: FilePosition = { file: "mock's defaults", line: 1, column: 1 };
   const value = (plain: Plain): Value => {

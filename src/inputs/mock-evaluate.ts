@@ -4,7 +4,7 @@ import { type Budget, type FilePosition, join, maxDepth, mockError, type Text, t
 /** Lists and tuples are arrays. */
 export type Value = null | boolean | number | Text | Value[] | Map<string, Value> | Unset | Callable;
 
-/** Jinja's undefined: a variable that nothing sets. */
+/** Jinja's undefined: the value of an unset variable. */
 export interface Unset {
   readonly kind: 'unset';
   readonly name: string;
@@ -16,10 +16,10 @@ export interface Callable {
   readonly call: (values: readonly Value[], position: FilePosition) => Value;
 }
 
-/** What names mean, and how much work is left. */
+/** The scope for evaluating names, and the remaining work budget. */
 export interface Names {
   readonly budget: Budget;
-  /** Throws or returns {@link Unset} where nothing has this name. */
+  /** The value of a name. Throws, or returns {@link Unset}, if the name is not defined. */
   readonly valueOf: (name: string, position: FilePosition) => Value;
   /** In a template, a key that a dictionary lacks is {@link Unset}; in Python it is an error. */
   readonly lenient: boolean;
@@ -39,7 +39,7 @@ function isCallable(value: Value): value is Callable {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'callable';
 }
 
-/** What a value is, for messages. */
+/** The kind of a value, for messages. */
 export function kindOf(value: Value): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return 'a boolean';
@@ -50,7 +50,7 @@ export function kindOf(value: Value): string {
   return isUnset(value) ? 'not set' : 'a function';
 }
 
-/** Python's truth. */
+/** Whether Python treats the value as true. */
 export function isTrue(value: Value): boolean {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return Boolean(value);
   if (Array.isArray(value)) return value.length > 0;
@@ -58,7 +58,7 @@ export function isTrue(value: Value): boolean {
   return isText(value) ? value.text !== '' : !isUnset(value);
 }
 
-/** What `str()` makes of a value; lists and dictionaries have no text here. */
+/** The text that `str()` returns for a value. @throws WeirError for lists and dictionaries, which have no text here */
 export function textOf(value: Value, position: FilePosition): Text {
   if (isText(value)) return value;
   if (value === null) return textAt('None', position);
@@ -68,7 +68,7 @@ export function textOf(value: Value, position: FilePosition): Text {
   throw mockError(position, `expected a string, found ${kindOf(value)}`, 'write a string');
 }
 
-/** The value of an expression. Errors have the place of the part that is wrong. */
+/** The value of an expression. Errors have the position of the part that is wrong. */
 export function evaluate(expression: Expression, names: Names): Value {
   names.budget.enter(expression.position);
   const value = valueOfPart(expression, names);
@@ -167,7 +167,7 @@ function numberOf(value: Value, position: FilePosition): number {
   throw mockError(position, `expected a number, found ${kindOf(value)}`, 'write a number, or use int');
 }
 
-/** No configuration needs longer texts or lists. */
+/** Limit for texts and lists; no configuration needs longer ones. */
 const maxLength = 4_000_000;
 
 /** `left + right` and the other operators. */
@@ -185,7 +185,7 @@ export function combined(operator: string, left: Value, right: Value, budget: Bu
     throw mockError(
       position,
       `unsupported: ${kindOf(left)} ${operator} ${kindOf(right)}`,
-      'both have to be of the same kind',
+      'both values must be of the same kind',
     );
   }
   const [a, b] = [numberOf(left, position), numberOf(right, position)];

@@ -1,7 +1,7 @@
 import { type FilePosition, join, maxDepth, mockError, positionIn, type Source, type Text } from './mock-text.ts';
 import type { Token } from './mock-tokens.ts';
 
-/** An expression by its parts. Every part knows its place. */
+/** An expression as a syntax tree. Every node has its position. */
 export type Expression = { readonly position: FilePosition } & (
   | { readonly type: 'text'; readonly text: Text }
   | { readonly type: 'plain'; readonly value: null | boolean | number }
@@ -15,9 +15,9 @@ export type Expression = { readonly position: FilePosition } & (
   | { readonly type: 'test'; readonly name: string; readonly of: Expression; readonly expected: boolean }
   | { readonly type: 'not' | 'negative'; readonly of: Expression }
   | { readonly type: 'and' | 'or'; readonly items: readonly Expression[] }
-  /** `a + b ~ c`, from the left. */
+  /** `a + b ~ c`, left-associative. */
   | { readonly type: 'chain'; readonly first: Expression; readonly rest: readonly Operation[] }
-  /** `a < b <= c`: each with the one before it. */
+  /** `a < b <= c`: each operand is compared with the previous one. */
   | { readonly type: 'comparison'; readonly first: Expression; readonly rest: readonly Operation[] }
   | { readonly type: 'choice'; readonly when: Expression; readonly chosen: Expression; readonly otherwise?: Expression }
 );
@@ -27,7 +27,7 @@ export interface Operation {
   readonly right: Expression;
 }
 
-/** Tokens with a place to read on from. */
+/** Tokens with the position of the next token to read. */
 export interface Reader {
   readonly source: Source;
   readonly tokens: readonly Token[];
@@ -89,12 +89,12 @@ function shownToken({ language }: Reader, token: Token): string {
   return `"${token.word}"`;
 }
 
-/** An expression; in brackets or not, a comma makes a list of it (`1, 2`). */
+/** An expression; a comma makes it a list (`1, 2`), with or without brackets. */
 export function readExpressions(reader: Reader): Expression {
   return readList(reader, readExpression);
 }
 
-/** The same where `if` has another meaning: after `if`, `elif` and `in` of a Jinja statement. */
+/** Reads an expression without Python's `a if b else c`: after `if`, `elif` and `in` of a Jinja statement. */
 export function readConditions(reader: Reader): Expression {
   return readList(reader, readOr);
 }
@@ -116,7 +116,7 @@ function startsExpression(token: Token): boolean {
   return token.type !== 'newline' && token.type !== 'end';
 }
 
-/** One expression. Anything outside the subset is an error at its token. */
+/** One expression. Syntax outside the supported subset is an error at its token. */
 export function readExpression(reader: Reader): Expression {
   if (++reader.depth > maxDepth) throw mockError(place(reader), `nested more than ${maxDepth} levels deep`);
   let result = readOr(reader);
@@ -174,7 +174,7 @@ function readComparison(reader: Reader): Expression {
 
 function readSum(reader: Reader): Expression {
   return readChain(reader, ['+', '-'], (inner) =>
-    // Jinja's ~ joins texts; it binds closer than + and less close than *.
+    // Jinja's ~ joins texts; its precedence is between + and *.
     inner.language === 'jinja' ? readChain(inner, ['~'], readProduct) : readProduct(inner),
   );
 }

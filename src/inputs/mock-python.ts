@@ -27,7 +27,7 @@ import { pythonTokens } from './mock-tokens.ts';
 
 /** Reads the files of a configuration. */
 export interface MockFiles {
-  /** An include's file, or undefined where there is none. @param by the file that includes it */
+  /** The included file, or undefined if it does not exist. @param by the file that includes it */
   readonly include: (name: string, by: string) => { readonly path: string; readonly content: string } | undefined;
   /** Where includes are looked for, for messages. */
   readonly includeFolders: (by: string) => readonly string[];
@@ -36,7 +36,7 @@ export interface MockFiles {
 /** `config_opts` after all files were read; templates are not expanded yet. */
 export interface MockOptions {
   readonly options: Map<string, Value>;
-  /** Options that the files set, and where they did last. */
+  /** Options that the files set, and the place where each was set last. */
   readonly setAt: ReadonlyMap<string, FilePosition>;
   /** The files, in the order of reading. */
   readonly files: readonly string[];
@@ -47,7 +47,7 @@ interface State {
   readonly options: Map<string, Value>;
   readonly setAt: Map<string, FilePosition>;
   readonly files: Set<string>;
-  /** The files that are being read now, the outermost first. */
+  /** Stack of the files being read, the outermost first. */
   readonly open: string[];
   readonly names: Names;
   readonly access: MockFiles;
@@ -60,7 +60,7 @@ const maxIncludeDepth = 10;
  * Reads assignments to `config_opts`, in the order in which mock would execute them. Nothing is executed: a statement
  * that is not such an assignment is an error with its place.
  * @param files read one after the other
- * @param arch what `target_arch` is where no file sets it
+ * @param arch value of `target_arch` if no file sets it
  */
 export function readOptions(
   files: readonly { readonly path: string; readonly content: string }[],

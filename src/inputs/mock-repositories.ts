@@ -27,7 +27,7 @@ export interface MockRepository {
   readonly origin: Origin;
 }
 
-/** A section of an INI file of dnf. Options by name; the last of two with one name counts. */
+/** A section of an INI file of dnf. Options by name; if a name occurs twice, the last counts. */
 export interface IniSection {
   readonly name: string;
   readonly position: FilePosition;
@@ -41,7 +41,7 @@ export interface IniOption {
 
 /**
  * Parses an INI file as libdnf5 does: `key = value` in a section, lines that begin with white space continue the value,
- * `#` and `;` in the first column begin a comment. Sections with one name are one.
+ * `#` and `;` in the first column begin a comment. Sections with the same name are merged.
  * https://dnf5.readthedocs.io/en/latest/dnf5.conf.5.html
  */
 export function parseIni(source: Source): IniSection[] {
@@ -168,13 +168,13 @@ function repositoryOf(section: IniSection, main: IniSection | undefined): MockRe
     ...(metalink === undefined ? {} : { metalink }),
     ...(mirrorlist === undefined ? {} : { mirrorlist }),
     gpgKeys: listOf(section, 'gpgkey'),
-    // Unsigned packages only where the configuration asks for it.
+    // Unsigned packages are accepted only if the configuration says so.
     gpgCheck: booleanOf(section, 'pkg_gpgcheck') ?? inherited('gpgcheck', true),
     repoGpgCheck: inherited('repo_gpgcheck', false),
     enabled: booleanOf(section, 'enabled') ?? true,
     ...(priority === undefined ? {} : { priority }),
     ...(cost === undefined ? {} : { cost }),
-    // Those of [main] exclude packages of every repository.
+    // Patterns in [main] exclude packages of every repository.
     excludes: [main, section].flatMap((each) => (each === undefined ? [] : listOf(each, 'excludepkgs', 'exclude'))),
     includes: listOf(section, 'includepkgs'),
     skipIfUnavailable: inherited('skip_if_unavailable', false),

@@ -54,7 +54,7 @@ type Node = { readonly position: FilePosition } & (
     }
 );
 
-/** Variables of a template: those that it sets itself, then those around. */
+/** Variables of a template: its own, then those of the enclosing scopes. */
 interface Frame {
   readonly own: Map<string, Value>;
   readonly outer?: Frame;
@@ -64,8 +64,8 @@ interface Frame {
 const maxRounds = 5;
 
 /**
- * A string with its templates expanded, again and again until nothing changes, as mock does it. Variables are the options
- * as they are, unexpanded.
+ * Expands the templates in a string repeatedly until it no longer changes (a fixed point), as mock does. Variables are the options in
+ * unexpanded form.
  */
 export function expand(text: Text, options: ReadonlyMap<string, Value>, budget: Budget): Text {
   let value = text;
@@ -333,7 +333,7 @@ function renderNode(node: Node, frame: Frame, names: Names, output: Output): voi
           throw mockError(
             at,
             `${node.name}() takes ${node.parameters.length} values, not ${values.length}`,
-            'give it fewer',
+            'pass fewer values',
           );
         }
         const own = new Map<string, Value>();

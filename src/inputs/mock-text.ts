@@ -7,7 +7,7 @@ export interface FilePosition {
   readonly column: number;
 }
 
-/** From the character `at` on, up to the next mark, the text comes from this place on one line. */
+/** A source-map entry: from character `at` up to the next mark, the text comes from this position on one line. */
 export interface Mark {
   readonly at: number;
   readonly position: FilePosition;
@@ -19,7 +19,7 @@ export interface Source {
   readonly marks: readonly Mark[];
 }
 
-/** A string of a mock configuration. It knows where it comes from; a joined one finds that out only when asked. */
+/** A string of a mock configuration with its source position; for a joined string the position is computed only when needed. */
 export interface Text {
   readonly kind: 'text';
   readonly text: string;

@@ -3,11 +3,11 @@ import { type Mark, mockError, positionIn, type Source, slice, type Text } from 
 /** A token of Python, or of an expression in a Jinja template. */
 export interface Token {
   readonly type: 'name' | 'number' | 'text' | 'operator' | 'newline' | 'end';
-  /** The name, the digits or the operator. */
+  /** The token's text: a name, digits or an operator. */
   readonly word: string;
   /** The decoded string. */
   readonly text?: Text;
-  /** In the source. */
+  /** Position in the source. */
   readonly start: number;
   readonly end: number;
 }
@@ -152,7 +152,7 @@ function stringToken(source: Source, start: number, prefix: string, quote: strin
   return fail('the string has no end');
 }
 
-/** mock replaces such a line by the file, in a string as well: hardly what its author means. */
+/** mock replaces such a line with the file's content even inside a string, which its author hardly intended. */
 function refuseInclude(source: Source, start: number, text: string): void {
   const line = /\n[ \t]*include\(.*\)/.exec(text);
   if (line === null) return;

@@ -17,7 +17,7 @@ export interface IndexedPackage extends RepoPackage {
   readonly location: string;
 }
 
-/** No real package's entry is larger; Fedora's largest has about 2 MB. */
+/** Size limit of a package's entry; Fedora's largest has about 2 MB. */
 const largestEntry = 64 << 20;
 /** Fedora's primary metadata has about 300 MB uncompressed. */
 const largestPrimary = 8 * 2 ** 30;
@@ -26,7 +26,7 @@ const largestPrimary = 8 * 2 ** 30;
  * Writes the index of a repository's packages: a line for each, with name, epoch, version, release, architecture, SHA-256, bytes,
  * location and source package, separated by tabs, in the order of the metadata.
  *
- * Only this is read of `primary.xml`; requirements are dnf5's business. The text is scanned, not parsed to a document: it has
+ * Nothing else is read from `primary.xml`: dnf5 resolves requirements. The text is scanned, not parsed into a document, because it has
  * hundreds of megabytes.
  * @param primary `primary.xml`, compressed with gzip, zstd or xz as its name says, or not
  * @param repository its id, for errors
@@ -204,7 +204,7 @@ export class PackageIndex {
     }
   }
 
-  /** All packages of this name, in the order of the repository. Scans the index: for the few that a report needs. */
+  /** All packages of this name, in the order of the repository. Scans the whole index, so it is meant for a few lookups. */
   versionsOf(name: string): IndexedPackage[] {
     const found: IndexedPackage[] = [];
     for (const [id, line] of this.#lines) if (line.startsWith(`${name}\t`)) found.push(this.find(id)!);
@@ -217,15 +217,19 @@ export class PackageIndex {
 
   /**
    * The package with this NEVRA.
-   * @throws WeirError `ambiguous-package` if the repository lists two files of that NEVRA with other content
+   * @throws WeirError `ambiguous-package` if the repository lists two files with this NEVRA but different content
    */
   find(id: string): IndexedPackage | undefined {
     const line = this.#lines.get(id);
     if (line === undefined) return undefined;
     if (this.#twice.has(id)) {
-      throw new WeirError('ambiguous-package', `repository ${this.#repository} lists ${id} twice, with other content`, {
-        hint: 'the repository is damaged: no tool can say which file is meant',
-      });
+      throw new WeirError(
+        'ambiguous-package',
+        `repository ${this.#repository} lists ${id} twice, with different content`,
+        {
+          hint: 'the repository is damaged: it is undefined which file is meant',
+        },
+      );
     }
     const [name, epoch, version, release, arch, rpm, size, location, sourceRpm] = line.split('\t');
     return {

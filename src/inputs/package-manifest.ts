@@ -15,7 +15,7 @@ export interface ManifestPackage {
   readonly name: string;
   /** `[epoch:]version-release` */
   readonly evr: string;
-  /** The package's own architecture; `noarch` for those. */
+  /** The package's own architecture, which may be `noarch`. */
   readonly arch: string;
   /** Id of its repository. */
   readonly repository: string;

@@ -12,7 +12,7 @@ export interface MetadataFile {
   readonly size: number | undefined;
 }
 
-/** No real one has more than a few kilobytes. */
+/** A size limit: real `repomd.xml` files have a few kilobytes. */
 export const largestRepomd = 4 << 20;
 
 /**
@@ -38,7 +38,7 @@ export function readRepomd(
     }
     const [, kind, digest] = /<checksum\s+type="([a-z0-9]+)"\s*>\s*([0-9a-f]+)\s*</.exec(data) ?? [];
     if (kind !== 'sha256' || digest?.length !== 64) {
-      // The other files of a repository with weak checksums are of no use to anybody.
+      // Types that are not kept are skipped, so their checksums do not matter.
       if (!isKept(type)) continue;
       throw badMetadata(place, `the checksum of ${path} is ${kind ?? 'missing'}, but must be sha256`);
     }
@@ -49,7 +49,7 @@ export function readRepomd(
   return { revision: /<revision>([^<]{0,100})<\/revision>/.exec(text)?.[1]?.trim() ?? '', files };
 }
 
-/** Whether resolving needs metadata of this type. The others (change logs, updates, delta and zchunk forms) are not kept. */
+/** Whether resolving needs metadata of this type. Other types (change logs, updates, delta and zchunk forms) are not kept. */
 export function isKept(type: string): boolean {
   return type === 'primary' || type === 'filelists' || type === 'modules' || /^group(_\w+)?$/.test(type);
 }

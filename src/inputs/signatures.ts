@@ -12,8 +12,8 @@ import type { InputRepository } from './input-repository.ts';
 import type { KeyText } from './keys.ts';
 
 /**
- * Checks that packages are signed by a key of their repository. A package that was found signed by these keys is not checked again.
- * @throws WeirError `bad-signature` naming the packages and what rpm reports of the first
+ * Checks that packages are signed by a key of their repository. A package whose signature by these keys was verified before is not checked again.
+ * @throws WeirError `bad-signature` with the first package, the number of others, and rpm's report
  */
 export async function checkSignatures(
   { engine, toolbox }: { readonly engine: Engine; readonly toolbox: Toolbox },

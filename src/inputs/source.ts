@@ -32,7 +32,7 @@ import { currentMirrors, fetchMetadata } from './metadata.ts';
 import { type IndexedPackage, PackageIndex, writePackageIndex } from './package-index.ts';
 import { checkSignatures } from './signatures.ts';
 
-/** What opening inputs needs. */
+/** The context for opening inputs. */
 export interface InputsContext {
   readonly engine: Engine;
   readonly toolbox: Toolbox;
@@ -40,7 +40,7 @@ export interface InputsContext {
   /** Path of the project's `inputs.lock`. */
   readonly lock: string;
   readonly arch: string;
-  /** Reports what happens, in a line. */
+  /** Prints one line of progress. */
   readonly note: (text: string) => void;
 }
 
@@ -57,9 +57,9 @@ export interface InputSource extends RepoSource {
 }
 
 /**
- * Opens a repository in the state that `inputs.lock` names; a repository that is not locked yet is locked in its current state. One of
- * the command line is always used in its current state.
- * The network is used only for what the store lacks.
+ * Opens a repository in the state that `inputs.lock` names; a repository that is not locked yet is locked in its current state. A
+ * repository from the command line is always used in its current state.
+ * The network is used only for files that the store lacks.
  * @throws WeirError `inputs-changed` if the repository no longer has the locked state and the store does not have it either;
  *   `key-changed`; those of `fetchMetadata`
  */
@@ -113,7 +113,7 @@ export async function openInput(context: InputsContext, repository: InputReposit
   };
 }
 
-/** Fetches a repository's current state and writes it into the lock file, unless it is one of the command line. */
+/** Fetches a repository's current state and writes it into the lock file, unless the repository comes from the command line. */
 export async function lockRepository(
   context: InputsContext,
   repository: InputRepository,
@@ -259,8 +259,8 @@ function encoded(location: string): string {
 }
 
 /**
- * Writes the packages that this run used into the lock file, beside those that it has.
- * @param exact drops those that this run did not use
+ * Adds the packages that this run used to the lock file.
+ * @param exact drops packages that this run did not use
  * @returns how many entries were dropped
  */
 export async function lockUsed(
