@@ -27,7 +27,7 @@ export interface ComponentLock {
   readonly resolutionInputHash?: string;
 }
 
-/** The part of a project that determines where its locks are. */
+/** The part of a project that determines the folder of its locks. */
 export interface LockedProject {
   readonly root: string;
   readonly project: { readonly lockDir?: string };
@@ -209,7 +209,7 @@ export function resolutionInputHash(
     dist_git_branch: version === undefined ? undefined : distro.versions.get(version)?.distGitBranch,
     dist_git_base_uri: distro.distGitBaseUri,
     upstream_commit_pin: spec.commit,
-    // The configuration has a name only if it differs.
+    // The configuration sets an upstream name only if it differs from the component's.
     upstream_name: spec.name === component.name ? undefined : spec.name,
   };
   const hash = createHash('sha256');

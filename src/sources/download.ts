@@ -26,7 +26,7 @@ export interface DownloadContext {
   readonly attempts?: number;
   /** Seconds in which at least a kilobyte must arrive, else the connection is closed; by default 60. */
   readonly stallSeconds?: number;
-  /** Waits before the next attempt (1, 2, …), at least for the seconds that the server asked for; by default 1 s, 2 s, 4 s … */
+  /** Waits before the next attempt (1, 2, …), at least for the server's Retry-After in seconds; by default 1 s, 2 s, 4 s … */
   readonly wait?: (attempt: number, askedSeconds?: number) => Promise<void>;
   readonly say?: (message: string) => void;
 }
@@ -55,7 +55,7 @@ export async function fetchVerified(
   const key = indexPath(file, context);
   const other = running.get(key);
   if (other !== undefined) {
-    // If the other download fails, this one's places may work.
+    // If the other download fails, the places of this request may still work.
     const digest = await other.catch(() => undefined);
     if (digest !== undefined) return digest;
   }
@@ -239,7 +239,7 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   await mkdir(folder, { recursive: true });
   const shared = join(folder, `${file.hashType}-${file.hash}`);
   const unlock = await tryLock(`${shared}.lock`);
-  // Another run that downloads the same file holds its partial file; this one uses its own.
+  // Another run is downloading the same file and holds the partial file; this run uses a partial file of its own.
   const partial = unlock === undefined ? temporaryName(shared) : shared;
   try {
     return await attempts(place, partial, context, async (page) => {
@@ -276,7 +276,7 @@ async function attempts(
     if (transfer.kind === 'complete') {
       const outcome = await judge(transfer.page);
       if (outcome.kind === 'done' || !transfer.resumed) return outcome;
-      // A file from two transfers may mix two versions; only one from a single transfer is definitely wrong. The partial file may
+      // A file from two transfers may mix two versions; only a file from a single transfer is definitely wrong. The partial file may
       // have come from another server, so this does not count as an attempt.
       message = outcome.message;
     } else {
@@ -284,7 +284,7 @@ async function attempts(
       if (transfer.restart) await discard(partial);
       const { askedSeconds } = transfer;
       if (askedSeconds !== undefined) {
-        // A wait that the server asked for does not count as a failure.
+        // A response with Retry-After does not count as a failed attempt.
         if (!budget.allows(askedSeconds)) {
           return { kind: 'failed', place, message: `${message} (retry after ${askedSeconds} s)` };
         }
@@ -303,7 +303,7 @@ async function attempts(
   return { kind: 'failed', place, message: limit === 1 ? message : `${message} (tried ${limit} times)` };
 }
 
-/** What is known of a partial file: shows whether a later transfer continues the same file. */
+/** The note beside a partial file: shows whether a later transfer continues the same file. */
 interface PartNote {
   readonly place: string;
   /** A strong validator, if the server sent one. */
@@ -465,7 +465,7 @@ async function fromDisk(place: string, partial: string): Promise<Transfer> {
   }
 }
 
-/** Why a connection failed. If a name has several addresses, one error holds those of all. */
+/** Why a connection failed. If a name has several addresses, one error contains the errors of all. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reason))].join(', ');
   return error instanceof Error ? error.message : String(error);

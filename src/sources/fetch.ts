@@ -23,14 +23,14 @@ import { ofComponent, openDistGit, type Upstream, upstreamOf } from './upstream.
 export interface SourceContext extends SourceFileContext {
   /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;
-  /** False: only the files of dist-git itself, as rendering needs. */
+  /** False: fetches only the files of dist-git itself, which is enough for rendering. */
   readonly withLookaside?: boolean;
 }
 
 /** A component's upstream sources in one folder. */
 export interface FetchedSources {
   readonly dir: string;
-  /** The project's folder; links of its files must not leave it. */
+  /** The project's folder; links must not leave it. */
   readonly root: string;
   /** `<component>.spec` in `dir`, whatever its name upstream. */
   readonly specPath: string;
@@ -47,7 +47,7 @@ export interface FetchedSources {
   readonly lock?: ComponentLock;
   /** Files from the lookaside, as listed in `sources` after merging the component's own source files. */
   readonly files: readonly LookasideFile[];
-  /** Those of `files` whose hash the configuration lacks, with `allowNoHashes`. */
+  /** The `files` whose hash is missing from the configuration; only with `allowNoHashes`. */
   readonly unhashed?: readonly string[];
 }
 
@@ -120,12 +120,12 @@ async function fetchInto(
     origin = { kind: 'local', from: path };
     upstreamSpec = basename(path);
   }
-  // These two determine what else is needed.
+  // The spec and `sources` determine which other files are needed.
   const isRead = (name: string): boolean => name === 'sources' || name.endsWith('.spec');
   const [read, rest] = [true, false].map((first) => [...pointers].filter(([name]) => isRead(name) === first));
   await settlePointers(read!, new Set(), into, home);
   const specPath = await settleSpec(into, upstreamSpec, component.name);
-  // Its origin, not its current path.
+  // The origin of the spec, not its current path.
   const listing = upstream === undefined ? join(dirname(origin.from), 'sources') : `${origin.from}: sources`;
   const listed = parseSourcesFile((await readIfExists(join(into, 'sources'))) ?? '', listing);
   const wanted = wantedFiles(component, listed, context.allowNoHashes === true);
@@ -142,7 +142,7 @@ async function fetchInto(
       4,
       async (one) => files.set(one.filename, await takeFile(one, lookaside, context, into)),
     );
-    // In order: one may be an input of another.
+    // In order, because a file may be an input of a later one.
     for (const one of wanted.filter(isMade)) {
       const { origin: how } = one.source!;
       if (how.type === 'custom')
@@ -240,8 +240,8 @@ async function copyFolder({ from, to, spec, root, pointers }: FolderCopy, below 
 }
 
 /**
- * Replaces Git LFS pointers by their content.
- * @param elsewhere names that the lookaside or an origin has too: without content here, their pointers are removed
+ * Replaces Git LFS pointers with their content.
+ * @param elsewhere names that the lookaside or an origin provides too: if their content is not on this machine, the pointers are removed
  * @throws WeirError `lfs-pointer`
  */
 async function settlePointers(

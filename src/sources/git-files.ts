@@ -11,7 +11,7 @@ export interface CommitFile {
   readonly executable: boolean;
 }
 
-/** Reads objects by id; those that a partial clone lacks are fetched together, in one request. */
+/** Reads objects by id; objects that a partial clone lacks are fetched together, in one request. */
 export type ReadObjects = (ids: readonly string[]) => Promise<GitObject[]>;
 
 interface Listed {
@@ -56,7 +56,7 @@ export async function filesOfTree(read: ReadObjects, tree: string): Promise<Map<
   return files;
 }
 
-/** The file that a name refers to: its own, or the one at the end of its links. */
+/** The file that a name refers to, after following symbolic links. */
 function meant(
   listed: ReadonlyMap<string, Listed>,
   content: ReadonlyMap<string, Buffer>,

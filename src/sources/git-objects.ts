@@ -14,7 +14,7 @@ export interface GitObject {
 /** Reads objects by name through one long-lived `git cat-file --batch`. */
 export interface GitReader {
   /**
-   * Reads an object by name: an id, a prefix of one, a ref, `<id>:<path>`. Undefined if there is none.
+   * Reads an object by name: an id, a prefix of an id, a ref, `<id>:<path>`. Undefined if there is no such object.
    * @throws WeirError `ambiguous-commit`, `git-failed`
    */
   readonly read: (name: string) => Promise<GitObject | undefined>;
@@ -48,7 +48,7 @@ export function openReader(gitDir: string, others: readonly string[] = []): GitR
   let closing = false;
   let unsent = '';
 
-  // Requests made together are written together: a write for each costs more than git's answer.
+  // Requests made together are sent in one write: a write for each costs more time than git's answer.
   const send = (): void => {
     child.stdin!.write(unsent);
     unsent = '';

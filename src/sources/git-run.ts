@@ -7,14 +7,14 @@ export interface GitRepository {
   readonly url: string;
   /** Its `.git`, or the folder itself if it is bare. */
   readonly gitDir: string;
-  /** Whether it is a partial clone in the store, which fetches what it lacks from `url`. Others are read in place. */
+  /** Whether it is a partial clone in the store, which fetches missing objects from `url`. Other repositories are read in place. */
   readonly remote: boolean;
 }
 
-/** Whether to ask upstream at all, and the retries; the fields are those of a download. */
+/** Whether upstream may be contacted, and the retry policy; the fields are those of a download. */
 export interface RetryOptions {
   readonly offline?: boolean;
-  /** Asks upstream even if the answer of an earlier run is known. */
+  /** Contacts upstream even if an earlier run recorded the answer. */
   readonly fresh?: boolean;
   readonly attempts?: number;
   readonly wait?: (attempt: number) => Promise<void>;

@@ -22,9 +22,9 @@ export interface GitStore {
   readonly dir: string;
 }
 
-/** The revision to use. Without all three: the head of the default branch. */
+/** The revision to use. If no field is set: the head of the default branch. */
 export interface RevisionSpec {
-  /** 7 to 40 hex digits, or 64; wins. */
+  /** 7 to 40 hex digits, or 64; takes precedence over the other fields. */
   readonly commit?: string;
   /** RFC 3339: the last commit on the branch's first-parent line that is not younger. */
   readonly snapshot?: string;
@@ -36,8 +36,8 @@ export function openGitStore(cache: string): GitStore {
 }
 
 /**
- * Opens a repository by its address: any URL that git knows, or a path. One on this machine is read in place and never
- * written; all others are in the store.
+ * Opens a repository by its address: any URL that git knows, or a path. A repository on this machine is read in place and never
+ * written; others are cloned into the store.
  * @throws WeirError `no-dist-git` for a local path that is not a repository
  */
 export async function openRepository(store: GitStore, url: string): Promise<GitRepository> {
@@ -128,8 +128,8 @@ interface SharedReader {
 const shared = new Map<string, SharedReader>();
 
 /**
- * Reads the objects of these repositories through one process until `done` is called: with thousands of them, starting one
- * for each takes longer than all else. An object id identifies the content, so it does not matter which repository it comes
+ * Reads the objects of these repositories through one process until `done` is called: with thousands of repositories, starting a
+ * process for each takes longer than all other work. An object id identifies the content, so it does not matter which repository it comes
  * from; names that are not ids are still looked up in their own repository.
  * @param urls as for `openRepository`; repositories that do not exist yet, or in unusual places, are left out
  */
@@ -161,7 +161,7 @@ function plainGitDir(store: GitStore, url: string): string | undefined {
   const local = localPath(url);
   const gitDir = local === undefined ? clonePath(store, url) : localGitDir(local);
   if (gitDir === undefined || !isThere(join(gitDir, 'objects')) || /[:"\n]/.test(gitDir)) return undefined;
-  // One process reads ids of one length.
+  // A process reads ids of one length only, so repositories with SHA-256 ids are left out.
   return hasLongNames(gitDir) ? undefined : gitDir;
 }
 
@@ -181,7 +181,7 @@ async function readShared(gitDir: string, name: string): Promise<GitObject | und
   try {
     return await group.reader.read(id);
   } catch (error) {
-    // One of the repositories is damaged: each is then read separately, and only that one fails.
+    // One of the repositories is damaged: each is then read separately, and only the damaged one fails.
     part(group);
     if (error instanceof WeirError && error.code === 'git-failed') return undefined;
     throw error;
@@ -206,7 +206,7 @@ async function readOwn(repository: GitRepository, name: string): Promise<GitObje
   try {
     return await readerOf(repository).read(name);
   } catch (error) {
-    // A failed reader does not answer any more.
+    // A failed reader cannot be used again.
     if (error instanceof WeirError && error.code !== 'ambiguous-commit') readers.delete(repository.gitDir);
     throw error;
   }
@@ -277,7 +277,7 @@ export async function resolveCommit(
     let rest = await beside();
     if (rest.otherNames) {
       forget(repository);
-      // Only now is it known that the id is complete.
+      // After the fetch, it is known that the id is complete.
       if (isWhole(repository, id)) rest = await beside();
     }
     if (rest.code === 0) found = await findRevision(repository, revision, before, [ref]);
@@ -359,7 +359,7 @@ function momentOf(snapshot: string): number {
 
 /**
  * The file that records the commit of a revision once it can no longer change: a commit that the repository has, or a past
- * snapshot. Later runs then do not ask upstream.
+ * snapshot. Later runs then need no request to upstream.
  */
 function pinPath(repository: GitRepository, revision: RevisionSpec): string | undefined {
   let key: string;
@@ -386,8 +386,8 @@ async function writePin(repository: GitRepository, revision: RevisionSpec, commi
 }
 
 /**
- * What is known of a revision without asking git or upstream: `commit` if it can no longer change, and, for a repository on
- * this machine, a text that changes whenever its refs do (undefined if unknown).
+ * What can be read about a revision without running git or contacting upstream: `commit` if it can no longer change, and, for a
+ * repository on this machine, a text that changes whenever its refs change (undefined if unknown).
  */
 export function knownRevision(
   store: GitStore,
@@ -427,7 +427,7 @@ export function knownRevision(
   return { refs: [gitDir, ...states].join('\n') };
 }
 
-/** Objects by id, in order; those that a partial clone lacks are fetched together. */
+/** Objects by id, in order; objects that a partial clone lacks are fetched together. */
 async function readObjects(
   repository: GitRepository,
   ids: readonly string[],
@@ -470,7 +470,7 @@ export async function commitFiles(
 
 /**
  * Writes a commit's files into an empty folder.
- * @returns those that are Git LFS pointers, by their path
+ * @returns the files that are Git LFS pointers, by path
  * @throws WeirError as `commitFiles`
  */
 export async function checkOut(
@@ -489,7 +489,7 @@ export async function checkOut(
   return pointers;
 }
 
-/** Contents of files by id, in order; what a partial clone lacks is fetched in one request. @throws WeirError `offline`, `git-failed` */
+/** Contents of files by id, in order; contents that a partial clone lacks are fetched in one request. @throws WeirError `offline`, `git-failed` */
 export async function readBlobs(
   repository: GitRepository,
   ids: readonly string[],

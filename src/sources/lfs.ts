@@ -24,7 +24,7 @@ export const pointerLimit = 1024;
 const version = Buffer.from('version https://');
 const firstLine = /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\r?\n/;
 
-/** The pointer in a file's bytes, or undefined if they are content. */
+/** The pointer in a file's bytes, or undefined if the bytes are not a pointer. */
 export function lfsPointer(bytes: Uint8Array): LfsPointer | undefined {
   if (bytes.length >= pointerLimit || !version.equals(bytes.subarray(0, version.length))) return undefined;
   const text = Buffer.from(bytes).toString('latin1');
@@ -38,7 +38,7 @@ export function lfsPointer(bytes: Uint8Array): LfsPointer | undefined {
  * The content of a pointer, from the LFS store of a repository on this machine, checked against oid and size.
  * @param name of the file, for messages
  * @returns the path in the store
- * @throws WeirError `lfs-pointer` if it is missing or differs
+ * @throws WeirError `lfs-pointer` if the content is missing or does not match
  */
 export async function lfsContent(pointer: LfsPointer, name: string, repository: LfsHome | undefined): Promise<string> {
   const { oid, size } = pointer;
@@ -85,7 +85,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** The pointer in a file on disk; undefined if the file is content. */
+/** The pointer in a file on disk; undefined if the file is not a pointer. */
 export async function pointerAt(path: string): Promise<LfsPointer | undefined> {
   const size = await sizeOf(path);
   return size === undefined || size >= pointerLimit ? undefined : lfsPointer(await readFile(path));

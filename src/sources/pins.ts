@@ -34,7 +34,7 @@ export function pinPath(folder: string, name: string): string {
 
 /**
  * The commit of a component's pin, or undefined if it has none.
- * @throws WeirError (exit 2) `not-a-pin` if the file is something else, and those of `parseDocument`
+ * @throws WeirError (exit 2) `not-a-pin` if the file is not a pin, and the errors of `parseDocument`
  */
 export async function readPin(folder: string, name: string): Promise<string | undefined> {
   const file = pinPath(folder, name);
@@ -51,7 +51,7 @@ export function pinNames(folder: string): Promise<string[]> {
   return namesEndingIn(folder, extension);
 }
 
-/** @returns whether it wrote */
+/** Writes a component's pin if its content changes. @returns whether it was written */
 export function writePin(folder: string, name: string, commit: string): Promise<boolean> {
   return writeIfChanged(pinPath(folder, name), formatPin(name, commit));
 }

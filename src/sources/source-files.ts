@@ -26,11 +26,11 @@ export interface ScriptRequest {
   readonly filename: string;
   /** The script, on disk. */
   readonly script: string;
-  /** Packages that the script needs besides those of every buildroot. */
+  /** Packages that the script needs in addition to the packages of every buildroot. */
   readonly packages: readonly string[];
-  /** Name, as the script finds it in its own folder → path on disk. */
+  /** Input's name in the script's folder → path on disk. */
   readonly inputs: ReadonlyMap<string, string>;
-  /** The archive as the project describes it. */
+  /** The archive's entry in the configuration. */
   readonly expected?: LookasideFile;
 }
 
@@ -55,8 +55,8 @@ export interface WantedFile {
 }
 
 /**
- * Upstream's list merged with the component's own source files: replacements take the place of upstream's file, new ones go
- * to the end. An archive that overlays change stays upstream's, because that is what must be fetched.
+ * Upstream's list merged with the component's own source files: a replacement takes the place of upstream's file, new files go to the
+ * end. For an archive that overlays change, upstream's entry stays, because upstream's archive must be fetched.
  * @throws WeirError (exit 2) `source-twice`, `no-such-source`, `no-hash`
  */
 export function wantedFiles(
@@ -121,7 +121,7 @@ export interface LookasideContext {
 
 /**
  * Copies one file into the component's folder, checked: from the cache, the lookaside, its mirrors, or its origin.
- * @returns what it is, with its hash
+ * @returns the file's description with its hash
  * @throws WeirError as `fetchVerified`; `lfs-pointer` for a Git LFS pointer instead of the file, whatever its hash
  */
 export async function takeFile(
@@ -201,7 +201,7 @@ type Custom = Extract<SourceOrigin, { readonly type: 'custom' }>;
  * Lets a script of the project create one file of the component's folder. It is not run again while script, packages and
  * inputs are unchanged and the earlier output still matches the configuration.
  * @param root the project's folder; links to the script must not leave it
- * @returns what it is, with its hash
+ * @returns the file's description with its hash
  * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and those of the script's run
  */
 export async function makeFile(
@@ -292,7 +292,7 @@ async function findScript(component: ResolvedComponent, origin: Custom, root: st
   });
 }
 
-/** A link could lead anywhere, so it does not count as a file. */
+/** Whether a path is a regular file. A link could lead anywhere, so it does not count. */
 async function isFile(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isFile();

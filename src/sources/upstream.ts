@@ -21,7 +21,7 @@ export interface Upstream {
 
 /**
  * A component's upstream by the configuration and the lock, if any; nothing is fetched.
- * @returns undefined for a component with a local spec, or none
+ * @returns undefined for a component with a local spec or without a spec
  * @throws WeirError (exit 2) `unknown-distro`, `no-dist-git`
  */
 export function upstreamOf(
@@ -61,7 +61,7 @@ export function upstreamOf(
   };
 }
 
-/** The address alone; undefined if there is none or the configuration is invalid, which is reported when the component is used. */
+/** The address of the dist-git only; undefined if there is none or the configuration is invalid, which is reported when the component is used. */
 export function upstreamAddress(component: ResolvedComponent, project: Pick<Project, 'distros' | 'seed'>): string[] {
   try {
     const upstream = upstreamOf(component, project, undefined);
