@@ -159,7 +159,7 @@ export async function verifyDetached(
 
 /**
  * Whether gpgv found a signature valid. Its exit code is 0 too if the key has expired or was revoked. As for rpm, a key that has
- * expired since the signature was made is no fault: what it signed stays verifiable.
+ * expired since the signature was made is no fault: its signatures stay valid.
  * @param status lines of `--status-fd` (doc/DETAILS of GnuPG)
  */
 export function isValidSignature(status: string): boolean {
@@ -209,8 +209,8 @@ export async function unsignedRpms(
 }
 
 /**
- * Names of the files that `rpmkeys -Kv` finds whole, with a valid signature. Without -v rpm 6 prints "signatures OK" for one that it
- * does not trust too: made by a key after it had expired or was revoked.
+ * Names of the files that `rpmkeys -Kv` reports as intact and with a valid signature. Without -v, rpm 6 also prints "signatures OK" for
+ * a signature that it does not trust: one made by a key after the key had expired or was revoked.
  * @param output for each file its name and a colon, then an indented line for each digest and signature
  */
 export function validRpms(output: string): string[] {
@@ -222,7 +222,7 @@ export function validRpms(output: string): string[] {
       ok: line.endsWith(': OK'),
       line,
     }));
-    // A further signature by a key that the project does not have is no fault.
+    // An additional signature by an unknown key is no fault.
     const bad = results.some(
       ({ isSignature, ok, line }) => !ok && !(isSignature && /: (NOKEY|NOTTRUSTED)$/.test(line)),
     );
