@@ -38,7 +38,7 @@ export async function readList(apt: Apt, path: string, onBlock: (lines: string) 
   const reading = stream([helper, 'cat-file', path], { env });
   let rest = '';
   for await (const chunk of reading.stdout) {
-    // latin1: names are ASCII, and other bytes of a path stay apart.
+    // latin1: names are ASCII, and every other byte of a path becomes a character of its own.
     const text = rest + (chunk as Buffer).toString('latin1');
     const end = text.lastIndexOf('\n') + 1;
     rest = text.slice(end);

@@ -111,7 +111,7 @@ export interface ToolboxReport {
   readonly changed?: readonly string[];
 }
 
-/** A toolbox set, ready to run: downloaded, verified and unpacked under the cache, unless it already is. */
+/** Opens a toolbox set: downloads, verifies and unpacks it into the cache unless it is already there. */
 export async function openToolbox(
   engine: Engine,
   options: {
@@ -161,7 +161,7 @@ export function manifestOf(root: string): string {
 async function stateOf(root: string, seal: Seal): Promise<ToolboxState | undefined> {
   if (!(await exists(root))) return undefined;
   const state = await checkToolbox(root, manifestOf(root), seal, launcherFiles);
-  // Unpacked by a run that was killed before it wrote the manifest, or by an older Weir.
+  // The toolbox was unpacked by a run that was killed before it wrote the manifest, or by an older Weir.
   return state ?? { changed: ['(no manifest)'], digests: new Map() };
 }
 
@@ -227,7 +227,7 @@ async function unpack(
     const folder = openFolder(temporary);
     for (const path of folders) folder.directory(path);
     for (const name of ['bin', 'sbin', 'lib', 'lib64']) folder.symlink(name, `usr/${name}`);
-    // No maintainer script runs; `finish` does the few things they would have done that matter.
+    // No maintainer script is run; `finish` does the necessary part of their work.
     await placeDebs(
       packages.map((deb) => debPath(engine, deb)),
       folder,
@@ -236,7 +236,7 @@ async function unpack(
     );
     await finish(temporary, folder);
     await rename(temporary, root).catch(async (error: unknown) => {
-      // Another run unpacked it first; its folder is just as good.
+      // Another run unpacked the same toolbox first; use its folder.
       if (!(await exists(root))) throw error;
       await removeTree(temporary);
     });
