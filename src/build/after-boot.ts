@@ -10,9 +10,9 @@ import { isWholeRepository } from '../repo/cached-repository.ts';
 import { isWholeRoot, listingFile } from '../tree/materialise.ts';
 
 /**
- * Removes what lost its content in a power cut, at the first build after the machine was started: blobs of the store, and repositories
- * and buildroots, which are folders of links. All were renamed into place before their bytes were on the disk. A build that needs none of
- * them would leave them as they are; one that needs a blob would fail. The next build that needs one creates it again.
+ * Removes files that lost their content in a power cut, at the first build after a boot: blobs of the store, and repositories and
+ * buildroots, which are folders of links. All of these are renamed into place before their bytes are on the disk, so a power cut can
+ * damage them. A later build that needed a damaged blob would fail; after its removal, the build creates it again.
  */
 export async function checkAfterBoot(cache: string, { store }: Engine): Promise<void> {
   const note = cachePath(cache, 'store', 'boot');
@@ -35,7 +35,7 @@ export async function checkAfterBoot(cache: string, { store }: Engine): Promise<
     await removed(root);
     await rm(listingFile(root), { force: true });
   }
-  // Failing to write it only costs the same check in the next run.
+  // If this file cannot be written, the next run only repeats the check.
   await writeAtomic(note, boot).catch(() => undefined);
 }
 

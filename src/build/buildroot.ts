@@ -25,9 +25,9 @@ export interface BuildContext {
   readonly clock: number;
   /** Macros of every build, as mock's configuration sets them; names without `%`. */
   readonly macros?: Readonly<Record<string, string>>;
-  /** Environment of rpmbuild besides its own, as mock's configuration sets it. */
+  /** Additional environment variables of rpmbuild, from mock's configuration. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Directories that every buildroot has besides those of its packages: mock's `extra_chroot_dirs`. */
+  /** Directories in every buildroot in addition to its packages' directories: mock's `extra_chroot_dirs`. */
   readonly extraDirectories?: readonly string[];
 }
 
@@ -83,7 +83,7 @@ async function composeBuildroot(context: BuildContext, packages: readonly RepoPa
 
 /**
  * A tree with further directories, and their parents, owned by root.
- * @throws WeirError `bad-buildroot` (exit 2) for a path that is not absolute and plain, or leads through something that is no directory
+ * @throws WeirError `bad-buildroot` (exit 2) for a path that is not absolute and plain, or has a parent that is not a directory
  */
 export function withDirectories(tree: Tree, paths: readonly string[], clock: number): Tree {
   const known = new Map(tree.entries.map((entry) => [entry.path, entry.kind]));
@@ -98,7 +98,7 @@ export function withDirectories(tree: Tree, paths: readonly string[], clock: num
       if (kind === 'directory') continue;
       if (kind !== undefined) {
         throw new WeirError('bad-buildroot', `cannot add the directory ${path} to the buildroot`, {
-          hint: 'extra_chroot_dirs takes absolute paths, of which no part is a file or a symbolic link',
+          hint: 'extra_chroot_dirs takes absolute paths in which no part is a file or a symbolic link',
           exit: 2,
         });
       }

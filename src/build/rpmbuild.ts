@@ -28,8 +28,8 @@ export interface Built {
 }
 
 /**
- * Requirements that `%generate_buildrequires` printed and the buildroot lacks, with all others of the spec: the component builds
- * in a root that has them, where the section may print more.
+ * All build requirements of the spec, including new ones that `%generate_buildrequires` printed and the buildroot lacks. The component has
+ * to be built again in a buildroot with them, where the section may print more.
  */
 export interface MoreRequires {
   /** In dnf's syntax. */
@@ -43,7 +43,7 @@ export interface BuildOptions {
 
 /**
  * Builds binary, source and debug packages with rpmbuild in a sandbox without network. The result depends only on the sources,
- * the buildroot's packages, the architecture and the clock. Both outcomes are cached; a failure is not.
+ * the buildroot's packages, the architecture and the clock. Built packages and missing requirements are cached; a failure is not.
  * @throws WeirError `build-failed` with the log's last lines, `missing-buildrequires` if the root lacks a package that the spec names
  */
 export async function buildComponent(
@@ -100,7 +100,7 @@ async function rpmbuild(
       '_topdir /builddir',
       '--define',
       '_build_id_links compat',
-      // Whatever the distribution's macros: no wall clock and no host name in a package.
+      // Overrides the distribution's macros, so that no package contains the wall clock or the host name.
       '--define',
       'use_source_date_epoch_as_buildtime 1',
       '--define',
@@ -143,7 +143,7 @@ async function rpmbuild(
 /** Exit code of rpmbuild if build requirements are missing. */
 const missingRequires = 11;
 
-/** A source package's build requirements as dnf takes them: `name`, `name >= version`. */
+/** A source package's build requirements in dnf's syntax: `name`, `name >= version`. */
 async function requirementsIn(sourcePackage: string): Promise<string[]> {
   const { requires } = await readRpm(sourcePackage);
   const needed = requires.filter(({ name }) => !name.startsWith('rpmlib('));

@@ -59,7 +59,7 @@ export async function querySpec(context: BuildContext, buildroot: Buildroot, inp
 
 async function query(context: BuildContext, buildroot: Buildroot, input: BuildInput): Promise<SpecFacts> {
   return withScratch(context.engine.scratch, async (work) => {
-    // A folder that the builder can enter, in one that no other user of the host can.
+    // A folder that the builder can access, inside a folder that no other user of the host can access.
     const folder = join(work, 'sources');
     await mkdir(folder);
     for (const [name, digest] of Object.entries(input.files))
@@ -105,7 +105,7 @@ if rpmspec -P "$@" "$spec" > /tmp/parsed; then sed 's/^/T /' /tmp/parsed; fi
 /** @param text a spec as printed by rpm: conditionals evaluated, macros expanded, source folder `/tmp/sources` */
 export function unappliedPatches(text: string): string[] {
   const spec = parseSpec(text);
-  // Applied by a pattern, or by a name that only the shell knows.
+  // The patch may be applied by a pattern, or by a name that is computed in the shell.
   if (/\/tmp\/sources(?:\/[^\s'"]*[*?[$]|\/?(?:[\s'";)]|$))/m.test(text)) return [];
   const uses = patchUses(spec);
   return namedPatches(spec)
@@ -133,7 +133,7 @@ function parseFacts(output: string): SpecFacts {
   };
 }
 
-/** @param errors messages of rpmbuild; others than those on the architecture appear again when it builds */
+/** Why rpmbuild refuses the architecture, from its messages. Its other errors appear again when the component is built. */
 function excludedBy(errors: readonly string[]): Pick<SpecFacts, 'excluded'> {
   const reason = errors.find((line) => /^(Architecture is |No compatible architectures)/.test(line));
   return reason === undefined ? {} : { excluded: reason };
@@ -208,7 +208,7 @@ export interface SpecDescription {
 
 /**
  * Queries rpmspec in the toolbox. Macros that neither rpm nor the given macro files define do not stop it: on a line of its own
- * such a macro expands to nothing, in a value it stays as it is, in an `%if` it counts as 0.
+ * such a macro expands to nothing, in a value it is left unexpanded, in an `%if` it counts as 0.
  * @throws WeirError `bad-spec` if rpm still cannot read the spec
  */
 export async function describeSpec(engine: Engine, toolbox: Toolbox, input: SpecFolder): Promise<SpecDescription> {
