@@ -66,21 +66,21 @@ export interface ContainedPackage {
 
 export type PackageOrigin = SeedOrigin | RepositoryOrigin | ComponentOrigin;
 
-/** Taken as it is from an RPM repository. */
+/** A package taken unchanged from an RPM repository. */
 export interface RepositoryOrigin {
   readonly kind: 'repository';
   /** The repository's id. */
   readonly repository: string;
 }
 
-/** Made from Debian's binary packages; it has no source RPM. */
+/** A package made from Debian's binary packages; it has no source RPM. */
 export interface SeedOrigin {
   readonly kind: 'seed';
   /** Undefined for packages that the seed creates itself, such as `filesystem`. */
   readonly debian?: { readonly source: string; readonly version: string };
 }
 
-/** Built from a spec by Weir. */
+/** A package built from a spec by Weir. */
 export interface ComponentOrigin {
   readonly kind: 'component';
   readonly name: string;

@@ -50,7 +50,7 @@ export interface DivergenceLedger {
   readonly entries: readonly Divergence[];
   readonly totals: {
     readonly kind: Totals;
-    /** Of overlays, like the following totals. */
+    /** Number of overlays per category. This and the following totals count overlays only. */
     readonly category: Totals;
     readonly upstreamStatus: Totals;
     readonly type: Totals;

@@ -10,7 +10,7 @@ export interface Subject {
   readonly sha256: Digest;
 }
 
-/** How an image was built, besides its contents. */
+/** How an image was built. */
 export interface ImageMaking {
   readonly arch: string;
   readonly snapshot: string;
@@ -24,8 +24,8 @@ export interface ImageMaking {
 }
 
 /**
- * The provenance of an image: an in-toto statement 1 with SLSA provenance 1. It contains no time but the release's clock and
- * no machine, so that the same Weir gives the same statement for the same image.
+ * The provenance of an image: an in-toto statement 1 with SLSA provenance 1. Its only time is the release's clock, and
+ * it names no machine, so that the same Weir writes the same statement for the same image.
  */
 export function provenanceStatement(contents: ImageContents, making: ImageMaking): object {
   const packages = contents.packages.map(({ header, digest, signedDigest }) => ({
