@@ -83,7 +83,7 @@ export interface BootReport {
   readonly ok: boolean;
   /** One sentence per failure. */
   readonly failures: readonly string[];
-  /** Things to know that are not failures: a repeated attempt, a fallback to emulation. */
+  /** Notes that are not failures: a repeated attempt, a fallback to emulation. */
   readonly notes: readonly string[];
   readonly accelerator: AcceleratorChoice;
   readonly attempts: number;
@@ -341,7 +341,7 @@ async function readConsole(path: string): Promise<string> {
   return text.replace(/\x1b(\[[0-9;?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_78])/g, '');
 }
 
-/** Ends the wait early: a panicked kernel hangs. */
+/** Ends the wait early if the kernel panics, because a panicked kernel hangs. */
 async function watchForPanic(consoleLog: string, signal: AbortSignal, panicked: () => void): Promise<void> {
   while (!signal.aborted) {
     await pause(2000, signal);

@@ -65,7 +65,7 @@ export function machineState(answers: readonly ProbeAnswer[]): MachineState {
   const run = texts.get('run');
   const memory = readMemory(text('memory'));
   return {
-    // Its exit code is not 0 unless the state is "running".
+    // systemctl's exit code is 0 only for the state "running".
     ...optional('state', text('state').trim() || undefined),
     failedUnits: firstWords('failed'),
     jobs: lines('jobs').map((line) => line.trim().split(/\s+/)[1] ?? line),
