@@ -42,7 +42,7 @@ export interface Asking {
 /**
  * Sends a request until it gets a final response or retries are used up; then it returns the last response. A response with
  * Retry-After is waited for and does not count as a failed attempt, unless it asks for more than `longestWait`.
- * @param prepare makes the request, again for each attempt. Its errors are not the server's and are thrown as they are
+ * @param prepare makes the request, once per attempt. Its errors do not come from the server and are thrown unchanged
  * @throws WeirError `no-registry` and the others of `unanswered`
  */
 export async function askPatiently(
@@ -158,7 +158,7 @@ export async function errorTextOf(response: Response, host: string, seconds: num
   return Buffer.concat(chunks).toString().slice(0, 500);
 }
 
-/** The part of a body within its limits, and why there is no more. */
+/** The part of a body within the limits, and the error at which reading stopped. */
 async function received(
   response: Response,
   host: string,
@@ -200,7 +200,7 @@ const deepest = 64;
 
 /**
  * The fields of a JSON response.
- * @param what what was requested
+ * @param what name of the requested thing, for errors
  * @throws WeirError `registry-failed` without quoting the response, which may contain a secret; and those of `bodyOf`
  */
 export async function fieldsOf(
