@@ -8,7 +8,7 @@ import { once, unreadable } from './rule.ts';
 export interface BootEntry {
   /** Name in findings: `esp:/EFI/Linux/x.efi`. */
   readonly where: string;
-  /** Kernel parameters. @throws WeirError `unreadable` if a part of them is unknown */
+  /** Kernel parameters. @throws WeirError `unreadable` if some of them cannot be determined */
   readonly commandLine: () => readonly string[];
   /** The kernel's release, if the entry contains it. */
   readonly release: string | undefined;

@@ -61,7 +61,7 @@ function byName(partitions: readonly IdentifiedPartition[], key: string, value: 
   return missing;
 }
 
-/** Partitions with code or without content. */
+/** Types of partitions that contain boot code or nothing, and so no file system. */
 const withoutNames = new Set<string>([otherTypes.biosBoot, otherTypes.reserved]);
 
 /** Why a partition may contain a file system with any name. */

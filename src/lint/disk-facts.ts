@@ -39,7 +39,7 @@ export interface DiskReaders {
   readonly decompress: Decompress;
 }
 
-/** The facts about a disk that rules need. All but the first are read on demand and throw `unreadable` on failure. */
+/** The facts about a disk that rules need. All except the first are read on demand and throw `unreadable` on failure. */
 export interface DiskFacts {
   readonly disk: OpenDisk;
   /** Both copies of the partition table, even if damaged. */

@@ -9,13 +9,13 @@ import { RootBuilder } from './root-builder.ts';
 /** The root as the running system sees it. */
 export interface DiskRoot {
   readonly files: Files;
-  /** The mounts besides the root partition. */
+  /** All mounts except the root partition. */
   readonly mounted: ReadonlyMap<string, GptPartition>;
 }
 
 /**
  * Assembles the file systems of a disk as the system mounts them: by fstab(5), by systemd's units, and by partition types
- * (Discoverable Partitions Specification). A mount that cannot be read is marked as unseen.
+ * (Discoverable Partitions Specification). A mount whose content cannot be read is marked as unseen.
  * @param own the files of the root's partition
  * @param filesOf the files of a partition; undefined if its file system is not supported @throws WeirError `unreadable`
  */

@@ -57,7 +57,7 @@ debugfs -c -f script "$device" >details
 grep -E '^Inode: |^  security\\.selinux |^Fast link dest: ' details || true
 `;
 
-/** Settings files. Most rules read some, so all are read with the first one, because each process costs time. */
+/** Configuration files that most rules read. All of them are read in one process together with the first, because starting a process is slow. */
 function isLikely({ path, node }: Listed): boolean {
   return path.startsWith('/etc/') && node.kind === 'file' && node.size > 0 && node.size <= 64 << 10;
 }

@@ -34,7 +34,7 @@ interface Entry {
 
 /**
  * Reads the files of a FAT12, 16 or 32 file system with long names (Microsoft's "FAT: General Overview of On-Disk Format").
- * Reads no cluster twice, whatever the table says. @param offset bytes @param size bytes
+ * Reads no cluster twice, even if the table has loops. @param offset bytes @param size bytes
  * @throws WeirError `unreadable`
  */
 export function fatFiles(read: ReadAt, offset: number, size: number): Files {

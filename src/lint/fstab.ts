@@ -56,7 +56,7 @@ const kernelTypes = new Set(
 );
 const networkTypes = new Set('9p afs ceph cifs glusterfs lustre nfs nfs4 smb3 virtiofs'.split(' '));
 
-/** Where the content of a mount comes from. */
+/** The kind of source that a mount's content comes from. */
 export function mountSource({ device, type, options }: Mount): 'disk' | 'kernel' | 'folder' | 'network' {
   if (kernelTypes.has(type)) return 'kernel';
   if (options.includes('bind') || options.includes('rbind')) return 'folder';
@@ -72,7 +72,7 @@ export function mountSource({ device, type, options }: Mount): 'disk' | 'kernel'
   return device.startsWith('/') && !device.startsWith('/dev/') ? 'folder' : 'disk';
 }
 
-/** Whether the system boots without it. */
+/** Whether the system boots if the mount fails. */
 export function mayBeMissing({ options }: Mount): boolean {
   return options.includes('nofail') || options.includes('noauto');
 }

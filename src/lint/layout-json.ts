@@ -40,7 +40,7 @@ export type Descriptor = z.output<typeof descriptorShape>;
 export type Manifest = z.output<typeof manifestShape>;
 export type Config = z.output<typeof configShape>;
 
-/** A fault of a part of a layout, with the part's digest or place. */
+/** A fault of a layout's part, with the part's digest or path. */
 export type Problem = Complaint & { readonly where: string };
 
 /** Checks a value against a schema. @returns undefined if it does not match; then `problems` has the reason */

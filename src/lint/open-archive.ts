@@ -62,7 +62,7 @@ export async function withArchive<T>(
   }
 }
 
-/** @returns the files, or the archive's fault */
+/** Reads the files of an archive. @returns the files, or why the archive is invalid */
 function openRoot(read: ReadAt): Files | string {
   try {
     return tarFiles([read]);

@@ -15,7 +15,7 @@ export interface Complaint {
   readonly where?: string;
   /** What to do about it. */
   readonly hint?: string;
-  /** Nothing was found here, but this part could not be checked. */
+  /** Not a finding: this part could not be checked. */
   readonly unchecked?: true;
 }
 

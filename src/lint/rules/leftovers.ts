@@ -155,7 +155,7 @@ const noSharedSecrets: RootRule = {
         looking(async () => (((await readSuspect(files, where)) ?? '') === '' ? [] : [{ message, where }])),
       ),
     );
-    // systemd-boot's is on the EFI system partition, wherever that is mounted.
+    // systemd-boot's random seed is on the EFI system partition, which can be mounted anywhere.
     const onEsp = await looking(async () => {
       const loader = await esp?.();
       const path = loader && findIgnoringCase(loader, '/loader/random-seed');
@@ -258,7 +258,7 @@ const noLeftovers: RootRule = {
   },
 };
 
-/** Rules on what an image must not carry over from the machine that built it. */
+/** Rules against files that an image must not carry over from the machine that built it. */
 export const leftoverRules: readonly RootRule[] = [
   noHostKeys,
   noAuthorizedKeys,
