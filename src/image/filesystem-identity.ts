@@ -109,7 +109,7 @@ const f2fs: Identify = (start) => {
   return { type: 'f2fs', uuid: uuid(start, 1024 + 108), label };
 };
 
-/** Its UUID is derived from a date and not read here. */
+/** ISO 9660; its UUID is derived from a date and not read here. */
 const iso9660: Identify = (start) =>
   has(start, 32769, 'CD001') ? { type: 'iso9660', label: text(start, 32808, 32).trimEnd() } : undefined;
 

@@ -8,9 +8,9 @@ import type { FileEntry, Tree } from '../tree/tree.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import { deviceAliases, flatDependencies, moduleClosure, moduleName, parseModules } from './kernel-modules.ts';
 
-/** The modules of an initramfs, by when they are loaded. */
+/** The modules of an initramfs, by the time at which they are loaded. */
 export interface InitrdModules {
-  /** Loaded if a device asks for them, according to modules.alias. */
+  /** Loaded if modules.alias maps a present device to them. */
   readonly devices: readonly string[];
   /** Loaded if no root appears: hardware that many machines have, but rarely with the root on it. */
   readonly late: readonly string[];
@@ -25,7 +25,7 @@ export interface InitrdOptions {
   readonly kernel: string;
   /** Path of a static busybox on the host. */
   readonly busybox: string;
-  /** Built-in ones are skipped. */
+  /** Modules to include; modules built into the kernel are skipped. */
   readonly modules: InitrdModules;
   /** Modules needed to find a root: an error if they are neither built in nor available. */
   readonly required: readonly string[];
@@ -51,7 +51,7 @@ export const rootModules: InitrdModules = {
     'vmxnet3',
     'sd_mod',
   ],
-  // Loading them waits for all ports, plugged or not.
+  // Loading these drivers waits for a probe of every port, connected or not.
   late: ['ahci', 'ata_piix'],
   always: ['crc32c', 'ext4'],
   along: {
@@ -71,7 +71,7 @@ const applets = ['cat', 'echo', 'findfs', 'ls', 'modprobe', 'mount', 'sh', 'slee
  * seconds without KVM.
  * @param tree contains the kernel's modules with depmod's files
  * @param work scratch folder
- * @returns the modules it loads, and those of `modules` that the kernel lacks
+ * @returns the modules that it loads, and the modules that were requested but that the kernel lacks
  * @throws WeirError `no-modules`, `missing-module`, `not-static`
  */
 export async function makeInitrd(

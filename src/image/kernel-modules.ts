@@ -72,7 +72,7 @@ export function flatDependencies(
   return lines.join('');
 }
 
-/** The lines of modules.alias by which devices on a bus ask for the named modules. */
+/** The lines of modules.alias that map devices on a bus to the named modules. */
 export function deviceAliases(alias: string, names: readonly string[]): string {
   const wanted = new Set(names);
   const lines = alias.split('\n').filter((line) => {

@@ -1,4 +1,4 @@
-/** What an index entry says about its manifest. Entries of other tools may lack anything. */
+/** The fields of an index entry about its manifest. Entries of other tools may lack any of them. */
 export interface IndexEntry {
   readonly platform?: { readonly os?: string | undefined; readonly architecture?: string | undefined } | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;

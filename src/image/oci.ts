@@ -125,7 +125,7 @@ export interface OciArtifactParts {
 
 /**
  * Creates an artifact: a manifest with the image's as its `subject`, which registries list as a referrer. It is created for the
- * push and is not in the layout: with a second manifest there, tools would ask which one is meant.
+ * push and is not in the layout: with a second manifest there, tools would reject the layout as ambiguous.
  */
 export function ociArtifact(subject: OciDescriptor, artifact: OciArtifact): OciArtifactParts {
   const { artifactType, annotations } = artifact;

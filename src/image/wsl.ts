@@ -58,8 +58,8 @@ export async function makeWsl(store: Store, tree: Tree, dir: string, options: Ws
 }
 
 /**
- * A manifest with one distribution. WSL groups versions of a distribution under a common name that theirs start with; one is
- * the default.
+ * A manifest with one distribution. WSL groups the versions of a distribution under a common name, the prefix of the versions' names;
+ * one of the versions is the default.
  */
 export function wslManifest(
   name: string,
