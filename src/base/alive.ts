@@ -30,7 +30,7 @@ export function formatOwner({ pid, namespace, started }: Owner): string {
   return `${pid} ${namespace} ${started}\n`;
 }
 
-/** Parses such a line; undefined if it is not one. */
+/** Parses a line written by `formatOwner`; undefined if the line has another form. */
 export function parseOwner(text: string): Owner | undefined {
   const [, pid, counted, started] = /^(\d+) (\d+) (\d*)\n?$/.exec(text) ?? [];
   return pid === undefined ? undefined : { pid: Number(pid), namespace: Number(counted), started: started! };

@@ -70,7 +70,7 @@ const own = formatOwner(thisProcess);
 function holding(path: string, timing: LockTiming): () => void {
   const touching = setInterval(() => {
     const now = new Date();
-    // If another process removed the lock, it had a reason; the work continues either way.
+    // Another process may have removed the lock as stale; the work continues all the same.
     if (content(path) === own) utimes(path, now, now).catch(() => {});
   }, timing.beat).unref();
   const giveBack = (): void => {
@@ -87,7 +87,7 @@ function holding(path: string, timing: LockTiming): () => void {
 interface Held {
   readonly text: string;
   readonly owner: Owner | undefined;
-  /** As `isAlive` returns it; false if the lock names no owner. */
+  /** Whether the owner is alive, as `isAlive` returns it; false if the lock names no owner. */
   readonly alive: boolean | undefined;
   readonly mtimeMs: number;
 }

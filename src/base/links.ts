@@ -3,8 +3,8 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { systemCode, WeirError } from './errors.ts';
 
 /**
- * Resolves the symbolic links of a path in the project. Links may lead anywhere within the project; one that leads out of it
- * would copy files of this machine into what is published.
+ * Resolves the symbolic links of a path in the project. Links may lead anywhere within the project; a link that leads out of it
+ * would copy files of this machine into published packages.
  * @param root the project's folder; for a path outside of it, links must stay in the path's own folder
  * @throws WeirError `link-out`; the system's error if the target does not exist
  */

@@ -11,7 +11,7 @@ export function byPath(a: { readonly path: string }, b: { readonly path: string 
   return compareText(a.path, b.path);
 }
 
-/** For the entries of maps and tables. */
+/** Compares entries of maps and tables by key. */
 export function byKey([a]: readonly [string, ...unknown[]], [b]: readonly [string, ...unknown[]]): number {
   return compareText(a, b);
 }

@@ -8,8 +8,8 @@ export function cacheRoot(): string {
 }
 
 /**
- * The folders of the cache with what they hold, in the order in which files that several of them share are counted. Only this
- * table names them.
+ * The folders of the cache, with a description of their content. Only this table names them. A file with links in several folders is
+ * counted in the first of them, by the order of this table.
  */
 export const cacheParts = {
   store: 'downloads, packages and all other content, by digest',
