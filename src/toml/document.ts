@@ -16,7 +16,7 @@ export interface Reading {
   readonly reasons: Reasons;
   /** If missing, the first error is thrown. */
   readonly problems?: Problems;
-  /** Collects what is read, for a result that is cached. */
+  /** Records the files that are read, so that a cached result can be checked against them. */
   readonly inputs?: DiskInputs;
 }
 
@@ -94,7 +94,7 @@ export function check<T>({ problems }: Reading, step: () => T): T | undefined {
 /**
  * Reads a TOML file and validates it by a schema.
  * @throws WeirError (exit 2) `no-file`, `toml-syntax`, `unknown-key`, `missing-key`, `wrong-type`, `invalid-value`; if
- *   there are several, the others behind the first
+ *   there are several, the first one with the others attached
  */
 export function readDocument<S extends z.ZodType>(path: string, schema: S, reading: Reading): Document<z.output<S>> {
   let bytes: Buffer;
@@ -124,7 +124,7 @@ export function readDocument<S extends z.ZodType>(path: string, schema: S, readi
   return parseDocument(path, text, schema, reading);
 }
 
-/** Far more than a hand-written file has. */
+/** Size limit in bytes, far above any hand-written file. */
 const mostBytes = 64 << 20;
 
 /** Rejects devices and pipes, which could be endless or block. @throws WeirError `no-file` */
@@ -220,7 +220,7 @@ function parseToml(source: Source): Record<string, unknown> {
   }
 }
 
-/** No table of the format is half as deep; deeper ones could overflow the stack later. */
+/** Limit on nesting, more than twice as deep as any table of the format; deeper nesting could overflow the stack later. */
 const deepest = 50;
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -29,7 +29,7 @@ export function locate(text: string, path: TomlPath): Position | undefined {
   return undefined;
 }
 
-// The last parsed text: callers that need one position mostly need several.
+// Keeps the last parsed text, because callers that need one position usually need several.
 let latest: { readonly text: string; readonly positions: ReadonlyMap<string, Position> } | undefined;
 
 function positionsIn(text: string): Map<string, Position> {
@@ -49,7 +49,7 @@ function parseWithPositions(text: string): AST.TOMLProgram | undefined {
     const parser = createRequire(import.meta.url)('toml-eslint-parser') as typeof import('toml-eslint-parser');
     return parser.parseTOML(text, { tomlVersion: 'next' });
   } catch {
-    // The reader accepted this text and this parser does not: an error without a line is better than none.
+    // The other parser accepted this text and this one does not: report the error without a line.
     return undefined;
   }
 }

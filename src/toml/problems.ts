@@ -1,11 +1,11 @@
 import { WeirError } from '../base/errors.ts';
 
-/** How many errors of one load are shown; more would only scroll the first ones off the screen. */
+/** How many errors of one load are shown; more would scroll the first ones off the screen. */
 const shown = 20;
 
 /**
  * Errors of a configuration, collected while it is read, so that one run reports all of them. Callers must avoid
- * follow-up errors: they continue with what does not depend on the failed part.
+ * follow-up errors: they continue only with parts that do not depend on the failed part.
  */
 export class Problems {
   readonly #found = new Map<string, WeirError>();
@@ -17,7 +17,7 @@ export class Problems {
     this.permissive = permissive;
   }
 
-  /** Problems that do not stop the load and that the user should know of. */
+  /** Warnings: problems that do not stop the load. */
   get warnings(): readonly WeirError[] {
     return inOrder([...this.#warnings.values()]);
   }
