@@ -15,7 +15,7 @@ import type { Workspace } from './workspace.ts';
 export interface Part {
   readonly name: string;
   readonly path: string;
-  /** Disk usage; a file with hard links in several parts counts for the first of them. */
+  /** Disk usage; a file with hard links in several parts counts only for the first part. */
   readonly megabytes: number;
 }
 
@@ -104,7 +104,7 @@ async function stale({ cache, project }: Workspace): Promise<string[]> {
     for (const path of [folder, manifestOf(folder), launcherFolder(cache, toolboxDigest(locked.packages))])
       used.add(path);
   }
-  // Without a lock it is unknown which ones are in use.
+  // Without a lock it is unknown which toolboxes are in use.
   if (used.size > 0) for (const part of ['toolbox', 'launcher'] as const) await older(part, hour);
   return found.filter((path) => !used.has(path)).sort();
 }

@@ -26,7 +26,7 @@ export interface ListedInput {
     readonly signed: boolean;
     /** Packages that the project uses. */
     readonly packages: number;
-    /** Bytes of these. */
+    /** Total size of these packages in bytes. */
     readonly size: number;
   };
 }
@@ -51,7 +51,7 @@ export interface UpdatedInput {
   readonly before?: string;
   readonly revision: string;
   readonly changed: boolean;
-  /** Of the packages that were used: name, and version-release before and now; `after` is undefined if it is gone. */
+  /** Used packages whose version changed: name, and version-release before and after; `after` is undefined if the package is gone. */
   readonly packages: readonly { readonly name: string; readonly before: string; readonly after?: string }[];
 }
 
@@ -79,7 +79,7 @@ export async function updateInputs(workspace: Workspace, names: readonly string[
   return updated;
 }
 
-/** Used packages of which the repository has another version now. */
+/** Used packages that have another version in the repository now. */
 function changedPackages(before: LockedRepository, now: InputSource): UpdatedInput['packages'] {
   return before.packages.flatMap(({ nevra, sha256 }) => {
     const old = parseNevra(nevra);
@@ -102,15 +102,15 @@ async function commandContext(workspace: Workspace): Promise<InputsContext> {
 
 function chosen(workspace: Workspace, names: readonly string[]): readonly InputRepository[] {
   const all = repositoryInputs(workspace)?.repositories ?? [];
-  // The lock does not name those of the command line.
+  // The lock does not contain repositories from the command line.
   const repositories = all.filter(({ isFromCommandLine }) => isFromCommandLine !== true);
   for (const name of names) {
     if (repositories.some(({ id }) => id === name)) continue;
     throw new WeirError('unknown-repository', `the project has no input repository ${name}`, {
       hint:
         repositories.length === 0
-          ? 'it builds from the seed'
-          : `it has: ${repositories.map(({ id }) => id).join(', ')}`,
+          ? 'the project builds from the seed'
+          : `its repositories: ${repositories.map(({ id }) => id).join(', ')}`,
       exit: 2,
     });
   }
@@ -119,7 +119,7 @@ function chosen(workspace: Workspace, names: readonly string[]): readonly InputR
 
 /**
  * The packages that `inputs.lock` names, as a package manifest of dnf5.
- * @throws WeirError `not-locked` (exit 2) if it names none
+ * @throws WeirError `not-locked` (exit 2) if it names no packages
  */
 export async function manifestOfInputs(workspace: Workspace): Promise<string> {
   const path = inputsLock(workspace);
@@ -151,7 +151,7 @@ export async function manifestOfInputs(workspace: Workspace): Promise<string> {
   return printPackageManifest(workspace.arch, repositories, packages);
 }
 
-/** What locking a manifest's packages did. */
+/** The result of locking a manifest's packages. */
 export interface LockedManifest {
   readonly packages: number;
   /** Packages that were not locked before. */
@@ -160,8 +160,8 @@ export interface LockedManifest {
 
 /**
  * Locks the packages that a package manifest of dnf5 lists, and puts them into the store.
- * @throws WeirError `bad-manifest`, `unknown-repository` (exit 2); `manifest-mismatch` naming the packages that a repository does not
- *   have in its locked state, or has with other bytes; those of downloading
+ * @throws WeirError `bad-manifest`, `unknown-repository` (exit 2); `manifest-mismatch` naming the packages that are missing from a
+ *   repository's locked state or have different content there; those of downloading
  */
 export async function lockManifest(workspace: Workspace, file: string): Promise<LockedManifest> {
   const listed = parsePackageManifest(await readText(file), file);
@@ -208,7 +208,7 @@ async function readText(file: string): Promise<string> {
   throw new WeirError('no-file', `${file} does not exist`, { exit: 2 });
 }
 
-/** @throws WeirError `not-locked` (exit 2) if no repository is locked: then nothing can be checked */
+/** @throws WeirError `not-locked` (exit 2) if no repository is locked, so that there is nothing to check */
 async function lockedInputs(workspace: Workspace): Promise<InputsLock> {
   const path = inputsLock(workspace);
   const lock = await readInputsLock(path);
@@ -221,7 +221,7 @@ async function lockedInputs(workspace: Workspace): Promise<InputsLock> {
 }
 
 /**
- * Downloads what `inputs.lock` names and the cache lacks: then the project builds offline.
+ * Downloads all files that `inputs.lock` names and the cache lacks, so that the project can be built offline.
  * @throws WeirError `not-locked`; `inputs-changed`, and those of downloading
  */
 export async function fetchInputs(workspace: Workspace): Promise<{ readonly packages: number; readonly size: number }> {
@@ -247,16 +247,16 @@ export async function fetchInputs(workspace: Workspace): Promise<{ readonly pack
   return { packages, size };
 }
 
-/** What is wrong with the kept inputs of a project. */
+/** A fault of a project's cached inputs. */
 export interface InputFault {
   readonly repository: string;
-  /** A file of the metadata, or a NEVRA. */
+  /** The faulty file: a metadata file, or a package's NEVRA. */
   readonly what: string;
   readonly fault: 'missing' | 'changed';
 }
 
 /**
- * Checks that the store has everything that `inputs.lock` names, by hashing it: then the project builds with every mirror gone.
+ * Checks, by hashing, that the store has every file that `inputs.lock` names, so that the project can be built without any mirror.
  * @returns faults, and the number of files that were checked
  */
 export async function verifyInputs(

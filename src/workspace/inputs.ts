@@ -23,7 +23,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { type SeedRepository, seedStage } from './seed.ts';
 import type { Workspace } from './workspace.ts';
 
-/** What a buildroot is set up with besides packages. */
+/** Settings of a buildroot in addition to its packages. */
 export interface BuildrootSettings {
   /** Macros of the buildroot, names without `%`. */
   readonly macros: Readonly<Record<string, string>>;
@@ -36,22 +36,22 @@ export interface BuildrootSettings {
 
 const noSettings: BuildrootSettings = { macros: {}, extraDirectories: [], environment: {}, noCheck: false };
 
-/** What a project builds from. */
+/** The inputs that a project builds from. */
 export interface Inputs {
-  /** What buildroots are made from. */
+  /** The repositories for buildroots. */
   readonly sources: readonly RepoSource[];
-  /** What images take packages from, besides those that the project builds. */
+  /** The repositories for images, in addition to the project's own packages. */
   readonly imageSources: readonly RepoSource[];
   /** Packages and `@groups` of every buildroot. */
   readonly buildRoot: readonly string[];
   readonly settings: BuildrootSettings;
-  /** The seed, if that is what the project builds from. */
+  /** The seed, if the project builds from one. */
   readonly seed?: SeedRepository;
-  /** Writes what was used of the repositories into `inputs.lock`. @param exact drops the rest */
+  /** Writes the packages that were used into `inputs.lock`. @param exact drops all others */
   readonly lock: (exact?: boolean) => Promise<number>;
 }
 
-/** Whether the inputs have a package of that name. A group is in the inputs or nowhere: components have none. */
+/** Whether the inputs have a package of that name. True for every group, because components cannot provide groups. */
 export function hasPackage({ sources }: Pick<Inputs, 'sources'>, name: string): boolean {
   return name.startsWith('@') || sources.some(({ names }) => names.has(name));
 }
@@ -59,21 +59,21 @@ export function hasPackage({ sources }: Pick<Inputs, 'sources'>, name: string): 
 /** RPM repositories as inputs, before they are opened. */
 export interface RepositoryInputs {
   readonly repositories: readonly InputRepository[];
-  /** Ids of those that buildroots are made from. */
+  /** Ids of the repositories for buildroots. */
   readonly forBuilds: ReadonlySet<string>;
-  /** Ids of those that images take packages from. */
+  /** Ids of the repositories for images. */
   readonly forImages: ReadonlySet<string>;
   readonly buildRoot: readonly string[];
   readonly settings: BuildrootSettings;
-  /** What a mock configuration asks for and Weir does not do, a line each. */
+  /** Settings of a mock configuration that Weir does not support, a line each. */
   readonly notes: readonly string[];
 }
 
-/** mock's own default, and what Fedora's and Azure Linux's first stage use. */
+/** The default in mock, and in Fedora's and Azure Linux's first stage. */
 const defaultBuildRoot = ['@buildsys-build'];
 
 /**
- * Opens what the project builds from: repositories named on the command line and `inputs.rpm-build` of the default distro's
+ * Opens the inputs that the project builds from: repositories named on the command line and `inputs.rpm-build` of the default distro's
  * version, else the `[seed]`, else the repositories of the version's mock configuration.
  * @throws WeirError `no-inputs` (exit 2) and those of the inputs
  */
@@ -100,7 +100,7 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
   const words = workspace.repositories ?? [];
   if (named.length === 0 && words.length === 0 && (project.seed !== undefined || mock === undefined)) {
     if (project.seed !== undefined) return undefined;
-    throw new WeirError('no-inputs', 'the project names nothing to build from', {
+    throw new WeirError('no-inputs', 'the project has no inputs to build from', {
       where: { file: project.file },
       hint: 'set inputs.rpm-build or a mock-config in the version of the default distro, or add a [seed] table, or use --repo URL',
       exit: 2,
@@ -135,7 +135,7 @@ export function repositoryInputs(workspace: Workspace): RepositoryInputs | undef
   return { repositories, forBuilds: ids(own), forImages, buildRoot, settings, notes };
 }
 
-/** Options of a mock configuration that would change a build and are not followed. */
+/** Options of a mock configuration that would change a build but are not supported. */
 function notFollowed({ ignored, plugins, repositories, moduleEnable, main, file }: MockConfig): string[] {
   const at = (place: { readonly file: string; readonly line: number }): string => `${place.file}:${place.line}`;
   return [
@@ -213,7 +213,7 @@ export function inputsLock(workspace: Pick<Workspace, 'project'>): string {
   return join(workspace.project.root, 'inputs.lock');
 }
 
-/** What opening the repositories of a workspace needs. */
+/** The context for opening the repositories of a workspace. */
 export function inputsContext(workspace: Workspace, toolbox: Toolbox, note: (text: string) => void): InputsContext {
   const { engine, cache, arch } = workspace;
   return { engine, toolbox, cache, arch, lock: inputsLock(workspace), note };

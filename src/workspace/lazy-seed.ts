@@ -37,22 +37,22 @@ import { debianLists } from './debian-lists.ts';
 import { repoPackageOf } from './seed-package.ts';
 import { seedApt, type Workspace } from './workspace.ts';
 
-/** The part of the seed that exists only because something asked for it. */
+/** The part of the seed that is made on demand, for the requirements of builds. */
 export interface LazySeed {
   /**
-   * Looks up what the seed lacks of these requirements, and locks what is found.
+   * Looks up the requirements that the seed does not meet, and locks the packages that are found.
    * @returns for each requirement that cannot be met, what was looked up
    */
   readonly grow: (requirements: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /**
-   * Makes RPMs that provide these names, where the converted packages turn out not to: a `.pc` file that is a symlink, for example.
-   * Only names without a version: what a file says of its version is not known.
-   * @returns those that are provided now
+   * Makes RPMs that provide these names if the converted packages turn out not to provide them, for example because a `.pc` file is a
+   * symlink. Only for names without a version, because the version in the file is unknown.
+   * @returns the names that are provided now
    */
   readonly provide: (requirements: readonly string[]) => Promise<readonly string[]>;
-  /** A repository with what these requirements take of it; undefined if that is nothing. Downloads and converts what is missing. */
+  /** A repository with the packages for these requirements; undefined if none are needed. Downloads and converts missing packages. */
   readonly sourceFor: (requirements: readonly string[]) => Promise<ListedSource | undefined>;
-  /** A repository with all that was made in this run, and with what these requirements take; undefined if that is nothing. */
+  /** A repository with all packages made in this run and the packages for these requirements; undefined if there are none. */
   readonly allWith: (requirements: readonly string[]) => Promise<ListedSource | undefined>;
 }
 
@@ -61,20 +61,20 @@ export interface LazySeedOptions {
   readonly toolbox: Toolbox;
   readonly seed: Seed;
   readonly mapping: Mapping;
-  /** The fixed seed's Debian packages, and the RPMs made of them. */
+  /** The fixed seed's Debian packages, and the RPMs made from them. */
   readonly debs: readonly DebFile[];
   readonly rpms: readonly SeedPackage[];
-  /** Called with packages that were made beside the fixed seed. */
+  /** Called with packages that were made in addition to the fixed seed. */
   readonly onMade: (packages: readonly SeedPackage[]) => void;
   readonly note: (text: string) => void;
 }
 
-/** Path of the lock of what a project's builds asked for. */
+/** Path of the lock of the packages that a project's builds requested. */
 export function askedLock({ project }: Pick<Workspace, 'project'>): string {
   return join(project.root, 'seed-asked.lock');
 }
 
-/** Opens the lazy part of the seed. Nothing is read or downloaded before something asks for what the fixed seed lacks. */
+/** Opens the lazy part of the seed. Nothing is read or downloaded until a requirement is not met by the fixed seed. */
 export function openLazySeed(options: LazySeedOptions): LazySeed {
   const { workspace, mapping, seed, debs, rpms } = options;
   const set = `${seed.suite}-${debianArch(workspace.arch)}`;
@@ -108,7 +108,7 @@ export function openLazySeed(options: LazySeedOptions): LazySeed {
     }
     return result.missing;
   };
-  /** Looks up again all that the lock has, because the mirror has other versions by now. */
+  /** Looks up all requirements in the lock again, because the mirror has other versions by now. */
   const renew = async (): Promise<void> => {
     const before = await known();
     options.note('seed-asked.lock is rewritten: the mirror no longer has the locked versions');
@@ -218,7 +218,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Tests names against what the fixed seed's packages provide. The answer is cached; only new questions read their headers. */
+/** Tests names against what the fixed seed's packages provide. Results are cached; only names that were not tested before need the packages' headers. */
 function lackingTest({ workspace, rpms }: LazySeedOptions): (requirements: readonly string[]) => Promise<Has> {
   const { engine } = workspace;
   const read = once(async () => {
@@ -271,7 +271,7 @@ function aliasOf(wanted: Dependency, names: readonly string[], asked: Asked, deb
   return { capability: wanted.name, debs: names, ...(isLacking ? { epoch: needed } : {}) };
 }
 
-/** Downloads and converts packages beside the fixed seed. */
+/** Downloads and converts packages outside the fixed seed. */
 async function convertMore(
   { workspace, toolbox, seed, mapping, debs }: LazySeedOptions,
   wanted: readonly DebPackage[],
@@ -306,7 +306,7 @@ async function convertMore(
   return packages;
 }
 
-/** The links that no package of the fixed seed has. */
+/** The links that are in no package of the fixed seed. */
 async function freeLinks(
   all: ReadonlyMap<string, Links>,
   has: (requirements: readonly string[]) => Promise<Has>,

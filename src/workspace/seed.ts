@@ -20,13 +20,13 @@ import { seedApt, type Workspace } from './workspace.ts';
 /** The seed for the rest of the pipeline: an RPM repository and the origin of each package. */
 export interface SeedRepository {
   readonly source: ListedSource;
-  /** By name; grows by what builds ask for. */
+  /** By name; grows with packages that builds request. */
   readonly packages: ReadonlyMap<string, SeedPackage>;
   /** Number of requirements that became recommendations. */
   readonly demotions: number;
   /** Roots of the base channel, as names that the seed's packages provide. */
   readonly baseRoots: readonly string[];
-  /** What exists only because something asks for it. */
+  /** The part of the seed that is made on demand. */
   readonly lazy: LazySeed;
 }
 

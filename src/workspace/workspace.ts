@@ -16,7 +16,7 @@ import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
 import { openProject } from './project.ts';
 
-/** What work on specs and sources needs: the project and the caches. */
+/** The context for work on specs and sources: the project and the caches. */
 export interface ProjectWorkspace {
   readonly project: Project;
   readonly engine: Engine;
@@ -29,7 +29,7 @@ export interface ProjectWorkspace {
   readonly skipLockValidation?: boolean;
 }
 
-/** What commands work with: the project, the caches, the release with its clock, and access to the tools. */
+/** The context of commands: the project, the caches, the release with its clock, and access to the tools. */
 export interface Workspace extends ProjectWorkspace {
   readonly release: ReleaseConfig;
   /** Seconds since 1970; the single clock of the release. */
@@ -108,7 +108,7 @@ export function contentsApt(workspace: ProjectWorkspace, seed: Seed): Promise<Ap
   return privateApt(workspace, seed, workspace.arch, true);
 }
 
-/** Missing isolation in the sandboxes that must be requested by name. */
+/** What the weaker sandboxes, which must be requested by name, do not isolate. */
 const weakerJails: Readonly<Record<Toolbox['jail']['kind'], string | undefined>> = {
   bubblewrap: undefined,
   'bubblewrap-root': "no user namespace: Weir's own tools run as the host's root, with few capabilities",
@@ -146,8 +146,8 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
 }
 
 /**
- * The lock beside the project's folder, if it has one or keeps one because it has a seed. Other projects, such as those written
- * for azldev, use the tools of this version of Weir, through a copy of its lock in the cache.
+ * The toolbox lock of a project: beside the project's folder, if the file exists or the project has a seed. Other projects, such as
+ * azldev projects, use the tools of this version of Weir, through a copy of its lock in the cache.
  */
 async function toolboxLock({ project, cache }: ProjectWorkspace): Promise<string> {
   const beside = join(project.root, '..', 'toolbox.lock');
