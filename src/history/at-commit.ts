@@ -74,7 +74,7 @@ export function endingsIn(text: string): string[] {
   return found;
 }
 
-/** The text after the last wildcard: all that is certain of a name. */
+/** The text after the last wildcard: the only part of a matching name that is known. */
 function endingOf(pattern: string): string {
   return /[^*?\]})/]*$/.exec(pattern)![0];
 }

@@ -49,7 +49,7 @@ export interface ComponentChange {
   readonly parts: readonly PartChange[];
   /** Whether the rendered `sources`, the list of files from the lookaside, differs. */
   readonly sourcesChanged: boolean;
-  /** Whether it differs although the component's inputs are the same. */
+  /** Whether `sources` differs although the component's inputs are equal. */
   readonly drifted: boolean;
   /** Digests of the inputs. */
   readonly before?: string;

@@ -9,7 +9,7 @@ import type { FileTree, TreeFile } from '../sources/repository.ts';
 import { isTable } from '../toml/document.ts';
 import { type Endings, endingsIn, isDocument, tomlOnly } from './at-commit.ts';
 
-/** The parts of one TOML file that components can depend on. */
+/** The parts of one TOML file that can affect components. */
 interface FileIndex {
   readonly table: TomlTable;
   /** Component → its table, in a comparable form. */

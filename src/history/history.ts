@@ -74,7 +74,7 @@ export interface HistoryOptions {
   readonly scratch: string;
   /** Folder of cached results. */
   readonly cache?: string;
-  /** Names of components; by default all that ever existed. */
+  /** Names of components; by default all components that ever existed. */
   readonly names?: ReadonlySet<string> | undefined;
   /** Whether states have their inputs; such results are not cached. */
   readonly withInputs?: boolean;
@@ -112,7 +112,7 @@ export async function componentHistories(
       const all = known === undefined ? names : namesOf(known);
       const walker = new Walker({ top, written: new Map() }, place, contents, { withInputs, names: all });
       const start = known === undefined ? 0 : commits.findIndex(({ commit }) => commit === known.head) + 1;
-      // If the cached commit is not on this line, the history is another one.
+      // If the cached commit is not an ancestor, the cached history belongs to another branch.
       if (known !== undefined && start > 0) await walker.resume(commits.slice(0, start), known);
       for (const [at, commit] of commits.slice(start).entries()) {
         await walker.step(commit);
@@ -298,7 +298,7 @@ interface Memory {
   readonly format: number;
   readonly head: string;
   readonly pending: 'all' | readonly string[];
-  /** Null: all that ever existed. */
+  /** Names of components; null for all that ever existed. */
   readonly names: readonly string[] | null;
   readonly commits: readonly ProjectCommit[];
   readonly upstreams: readonly NonNullable<ComponentState['upstream']>[];

@@ -34,7 +34,7 @@ export interface LockedInputs {
 /** Shared by the inputs of several components; files that they share are read once. */
 export interface InputContext {
   readonly project: Project;
-  /** The locks, which win over the configuration. */
+  /** The locks, which take precedence over the configuration. */
   readonly locks?: ReadonlyMap<string, LockedInputs>;
   readonly files: FileDigests;
 }

@@ -86,7 +86,7 @@ function macroParts(parts: Parts): void {
   }
 }
 
-/** What the distribution itself adds to every package. */
+/** The distribution's own settings that affect every package. */
 function distroParts(parts: Parts): void {
   const { project } = parts.context;
   const reference = project.project.defaultDistro;
