@@ -97,7 +97,7 @@ function stoppedBy(shelf: ReadonlyMap<string, Prepared>, steps: BuildSteps): Map
   return [...outcomes.values()].some(({ state }) => state === 'failed') ? outcomes : undefined;
 }
 
-/** First the selected components, then those that they waited for. */
+/** The outcomes of the selected components, then of the components that they waited for. */
 function inOrderOf(names: readonly string[], outcomes: Schedule['outcomes']): Map<string, Outcome> {
   const selected = new Set(names);
   const others = [...outcomes.keys()].filter((name) => !selected.has(name)).sort();
@@ -126,7 +126,7 @@ function noteFacts(stage: Stage, { facts }: Schedule): void {
   }
 }
 
-/** What the steps work with. `shelf` gains the components that selected ones wait for. */
+/** The context of the steps. Components that selected ones wait for are added to `shelf`. */
 interface StepContext {
   readonly workspace: Workspace;
   readonly toolbox: Toolbox;
@@ -137,7 +137,7 @@ interface StepContext {
   readonly stage: Stage;
 }
 
-/** The steps with the real tools: dnf5 resolves roots from the inputs and from what is built; specs are read and built in them. */
+/** The steps with the real tools: dnf5 resolves buildroots from the inputs and the built packages; specs are parsed and built in them. */
 function buildSteps({ workspace, toolbox, inputs, key, shelf, options, stage }: StepContext): BuildSteps {
   const { engine, cache, arch, clock, project } = workspace;
   const context: BuildContext = { engine, toolbox, cache, arch, clock, ...inputs.settings };
@@ -204,6 +204,6 @@ async function builtSource(workspace: Workspace, toolbox: Toolbox, built: readon
   const digest = valueDigest(packages.map((pkg) => pkg.rpm)).slice(0, 16);
   const dir = cachePath(workspace.cache, 'repos', `built-${digest}`);
   const check = await cachedRepository(workspace, toolbox, dir, packages);
-  // The distribution's package hides that of the same name in every input.
+  // A package of the distribution takes precedence over packages of the same name in every input.
   return listedSource({ id: builtId, dir, packages, priority: 0, check });
 }

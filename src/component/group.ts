@@ -11,33 +11,33 @@ import type { Run } from './run.ts';
 /** Rounds of `%generate_buildrequires` before a component fails, as in mock. */
 const mostRounds = 10;
 
-/** Memory that an expensive build is given: as many as fit run at the same time, one at least. */
+/** Memory reserved for an expensive build: as many of them run at the same time as fit into memory, at least one. */
 const expensiveBytes = 16 * 2 ** 30;
 const mostExpensive = Math.max(1, Math.floor(totalmem() / expensiveBytes));
 
 interface Node {
   readonly name: string;
   readonly facts: SpecFacts;
-  /** What `%generate_buildrequires` printed so far. */
+  /** Requirements that `%generate_buildrequires` printed so far. */
   readonly generated: string[];
   rounds: number;
   running: boolean;
 }
 
-/** What a group builds in, and which requirements it waits for. */
+/** The buildroots of a group, and which components it builds for requirements. */
 export interface GroupSettings {
-  /** Packages of the root in which specs are read. */
+  /** Packages of the buildroot in which specs are parsed. */
   readonly root: readonly string[];
-  /** Built components whose packages every root of the group can have. */
+  /** Built components whose packages every buildroot of the group may have. */
   readonly base: readonly string[];
-  /** Whether a component that makes something another needs is built before it, though the inputs may have it. */
+  /** Whether a component is built for other components' requirements, even if the inputs may meet them. */
   readonly builds: (maker: string) => boolean;
 }
 
 /**
- * Components that are built together: a graph that grows. A component waits for those of the group that make what its spec needs.
- * What then is still missing is only known when its root is resolved, or from `%generate_buildrequires`; whatever makes that joins
- * the group.
+ * Components that are built together: a growing dependency graph. A component waits for the components of the group that provide the
+ * requirements of its spec. Further requirements are found when its buildroot is resolved, or reported by `%generate_buildrequires`; the
+ * components that provide them join the group.
  */
 export class Group {
   readonly #run: Run;
@@ -45,9 +45,9 @@ export class Group {
   readonly #nodes = new Map<string, Node>();
   readonly #seen = new Set<string>();
   readonly #waits = new Map<string, Set<string>>();
-  /** The requirements for which one waits for another. */
+  /** Edge of the graph (two names with a blank between) → the requirements for which the first component waits for the second. */
   readonly #because = new Map<string, Set<string>>();
-  /** Of these the ones whose requirement no repository meets, as a resolution said. */
+  /** Edges that cannot be cut: resolving has shown that no repository meets their requirement. */
   readonly #firm = new Set<string>();
   #early = new Set<string>();
   #bug: { readonly error: unknown } | undefined;
@@ -57,12 +57,12 @@ export class Group {
     this.#settings = settings;
   }
 
-  /** Names of all components that joined. */
+  /** Names of all components in the group. */
   get names(): readonly string[] {
     return [...this.#seen];
   }
 
-  /** Reads specs and adds the components with all that they wait for. @throws UnmetError if the root cannot be resolved */
+  /** Parses specs and adds the components, with all components that they wait for. @throws UnmetError if the buildroot cannot be resolved */
   async add(names: Iterable<string>): Promise<void> {
     const run = this.#run;
     const settings = this.#settings;
@@ -89,7 +89,7 @@ export class Group {
     this.#early = reachable(this.#waits, expensive);
   }
 
-  /** Asks the inputs, in one go, for what no component makes. */
+  /** Requests, all at once, packages from the inputs for requirements that no component provides. */
   async #growFor(needs: readonly string[]): Promise<void> {
     if (this.#run.steps.grow === undefined) return;
     const open: string[] = [];
@@ -115,7 +115,11 @@ export class Group {
     return node;
   }
 
-  /** Lets a component wait for those that make what it needs. @param lacking the inputs lack it @returns new makers */
+  /**
+   * Makes a component wait for the components that provide its requirements.
+   * @param lacking whether the inputs do not meet the requirements
+   * @returns components that it did not wait for before
+   */
   async #link(node: Node, needs: readonly string[], lacking: boolean): Promise<string[]> {
     const waits = this.#waits.get(node.name)!;
     const { base, builds } = this.#settings;
@@ -135,14 +139,14 @@ export class Group {
   }
 
   /**
-   * Takes apart components that wait for each other: where the inputs have what one needs of another, it is built with that.
-   * Cycles that are left fail, each with the shortest one named.
+   * Breaks cycles of components that wait for each other: if the inputs provide what a component requires of another one, it is built
+   * with the inputs' packages. The components of remaining cycles fail; the error names the shortest cycle.
    */
   async #untangle(): Promise<void> {
     const { report, outcomes } = this.#run;
     const pending = (): Map<string, Set<string>> => new Map([...this.#waits].filter(([name]) => !outcomes.has(name)));
     const groups = tangles(pending());
-    // Inputs that have more on request were not asked for what components make.
+    // So far, inputs that provide packages on demand got no requests for requirements that components provide.
     await this.#run.grow(groups.flatMap((group) => this.#needsWithin(group)));
     for (const group of groups) {
       const members = new Set(group);
@@ -192,7 +196,7 @@ export class Group {
     }
   }
 
-  /** Builds until nothing more can be built. Failures are outcomes; only faults of Weir itself are thrown. */
+  /** Builds until nothing more can be built. Failures are outcomes; only bugs in Weir are thrown. */
   async build(): Promise<void> {
     const running = new Set<Promise<void>>();
     for (;;) {
@@ -218,7 +222,7 @@ export class Group {
     }
   }
 
-  /** The next components to start, those that an expensive one waits for first. @param running how many are running */
+  /** The next components to start, beginning with those that an expensive component waits for. @param running how many builds are running */
   #startable(running: number): Node[] {
     const run = this.#run;
     if (run.stopped || this.#bug !== undefined) return [];
@@ -240,7 +244,7 @@ export class Group {
     return chosen;
   }
 
-  /** Settles components that wait for one that failed, until no more do. */
+  /** Settles components that wait for a failed component, and those that wait for them, until nothing changes (a fixed point). */
   #settleWaiting(): void {
     const { outcomes } = this.#run;
     let changed = true;
@@ -265,7 +269,7 @@ export class Group {
   async #attempt(node: Node): Promise<void> {
     const run = this.#run;
     const { name, facts, generated } = node;
-    // It sees the packages that it waits for and no others, even if others are built already. Else its buildroot, and so its
+    // The buildroot has packages of the components that it waits for and no others, even if others are built already. Otherwise its
     // digest, would depend on timing.
     const visible = [...new Set([...this.#settings.base, ...reachable(this.#waits, this.#waits.get(name)!)])];
     const built = run.builtOf(visible);

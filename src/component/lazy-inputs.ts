@@ -45,7 +45,7 @@ export function openLazyInputs({ seed }: Pick<Inputs, 'seed'>): LazyInputs {
       for (const each of fresh) before.add(each);
       const provided = await lazy.provide(useless);
       const open = useless.filter((each) => !provided.includes(each));
-      lookedUp.push(...open.map((each) => `${each}: what Debian has for it does not provide it`));
+      lookedUp.push(...open.map((each) => `${each}: Debian's packages for it do not provide it`));
       return { again: fresh.length + provided.length > 0, lookedUp };
     },
     sources: async (root, built, name) => {

@@ -152,7 +152,7 @@ function stampOf(path: string): string | undefined {
   return info?.isFile() === true ? `${info.ino} ${info.size} ${info.mtimeNs}` : undefined;
 }
 
-/** A file that cannot be read has no names: whoever builds its component learns why. */
+/** The names in a spec file. None if it cannot be read: building its component reports the error. */
 function namesOfFile(path: string, component: string): SpecNames {
   let bytes: Uint8Array;
   try {
@@ -163,19 +163,20 @@ function namesOfFile(path: string, component: string): SpecNames {
   return namesInSpec(bytes, component);
 }
 
-/** Macros of Fedora in names of packages: without them 250 of its specs have a package that is not found. */
+/** Values of Fedora's macros in names of packages: without these, packages of 250 Fedora specs are not found. */
 const fedoraMacros: Readonly<Record<string, string>> = { nil: '', python3_pkgversion: '3' };
 
-/** What a spec's text says about its packages. */
+/** Names and paths of a spec's packages, by its text. */
 export interface SpecNames {
-  /** Names of its packages and what they provide, sorted. */
+  /** Names of the packages and names that they provide, sorted. */
   readonly names: readonly string[];
-  /** Absolute paths of their files, in the order of the text. */
+  /** Absolute paths of the packages' files, in the order of the text. */
   readonly paths: readonly string[];
 }
 
 /**
- * Names of a spec's packages, what they provide, and the paths of their files; without those that hold macros which the text does not define.
+ * Names of a spec's packages, names that they provide, and paths of their files. Names and paths with macros that the text does not
+ * define are left out.
  * @param component its name, which stands in for a package name that the spec computes from a Go import path
  */
 export function namesInSpec(text: string | Uint8Array, component: string): SpecNames {

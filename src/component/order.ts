@@ -1,15 +1,15 @@
-/** Which components each component waits for. Names that are no key are not waited for. */
+/** Which components each component waits for. Names that are not keys are ignored. */
 export type Waits = ReadonlyMap<string, Iterable<string>>;
 
-/** The start nodes and everything that they wait for, directly or not. */
+/** The start nodes and all components that they wait for, directly or indirectly. */
 export function reachable(waits: Waits, from: Iterable<string>): Set<string> {
   const found = new Set<string>(from);
-  // A set's iteration reaches what is added while it runs.
+  // Iterating over a set also visits entries that are added meanwhile.
   for (const name of found) for (const next of waits.get(name) ?? []) found.add(next);
   return found;
 }
 
-/** The shortest way from one component to another, both included; undefined if the first does not wait for the second. */
+/** The shortest path from one component to another, both included; undefined if the first does not wait for the second. */
 export function shortestPath(waits: Waits, from: string, to: string): string[] | undefined {
   const cameFrom = new Map<string, string>();
   const queue = [from];
@@ -44,7 +44,7 @@ export function shortestCycle(waits: Waits, among: Iterable<string>): string[] |
 
 /**
  * Groups of components that all wait for each other, in the order of the graph: its strongly connected components of two or more
- * (Tarjan's algorithm, with a stack of its own: chains are long).
+ * (Tarjan's algorithm with an explicit stack instead of recursion, because chains are long).
  */
 export function tangles(waits: Waits): string[][] {
   const index = new Map<string, number>();

@@ -31,13 +31,13 @@ export type Outcome =
   /** @param unexpected why its build was expected to fail */
   | { readonly state: 'built'; readonly built: Built; readonly unexpected?: string }
   | ({ readonly state: 'failed' } & Failure)
-  /** It failed, as `build.failure.expected` says. */
+  /** The component failed as expected: `build.failure.expected` is set. */
   | ({ readonly state: 'expected'; readonly reason: string } & Failure)
-  /** Its spec does not build for this architecture. */
+  /** The spec excludes this architecture. */
   | { readonly state: 'skipped'; readonly why: string }
   /** @param waitsFor the components that failed, or were skipped by a failure */
   | { readonly state: 'waiting'; readonly waitsFor: readonly string[] }
-  /** Not begun, because another component failed before. */
+  /** Not started, because another component failed before. */
   | { readonly state: 'stopped' };
 
 /** One line of the table at the end of a run. */
@@ -82,28 +82,28 @@ export function resultOf(component: string, outcome: Outcome): ComponentResult {
   }
 }
 
-/** A failure, or an expected one: sources that cannot be fetched are no failure of the build. @param expected why, if it is */
+/** The outcome of a failure. A failed fetch is never an expected failure. @param expected why a failure is expected, if it is */
 export function failedOutcome(failure: Failure, expected: string | undefined): Outcome {
   if (expected === undefined || failure.class === 'source') return { state: 'failed', ...failure };
   return { state: 'expected', reason: expected, ...failure };
 }
 
-/** Whether an outcome makes the run fail: something that should have been built was not. */
+/** Whether an outcome makes the run fail: the component should have been built but was not. */
 export function isFailure(outcome: Outcome): boolean {
   return ['failed', 'waiting', 'stopped'].includes(outcome.state);
 }
 
-/** The components because of which those that wait for this one are not built. */
+/** The components whose failure keeps the components that wait for this one from being built. */
 export function causesOf(name: string, outcome: Outcome): readonly string[] {
   if (outcome.state === 'waiting') return outcome.waitsFor;
   return isFailure(outcome) || outcome.state === 'expected' ? [name] : [];
 }
 
-/** A run in which something that should have been built was not. */
+/** The error of a run in which a component that should have been built was not. */
 export class ComponentsError extends WeirError {
   readonly results: readonly ComponentResult[];
 
-  /** @param outcomes with a failure; the error is that of the component if only one failed */
+  /** @param outcomes with at least one failure; if exactly one component failed, its error is used */
   constructor(outcomes: ReadonlyMap<string, Outcome>) {
     const failed = [...outcomes].flatMap(([name, each]) =>
       each.state === 'failed' ? [{ name, error: each.error }] : [],
@@ -129,7 +129,7 @@ export class ComponentsError extends WeirError {
   }
 }
 
-/** One line: the message, and of a log's last lines the one that most likely says why; of a failed download what the last mirror said. */
+/** One line: the message with the log line that most likely has the reason; for a failed download, the last mirror's error. */
 function reason(error: WeirError): string {
   const { message, details } = error;
   if (error instanceof InputError) {
@@ -137,13 +137,13 @@ function reason(error: WeirError): string {
     return tried === undefined ? message : `${message}: ${tried}`;
   }
   const lines = details.map((line) => line.trim()).filter((line) => line !== '');
-  // rpmbuild ends with this and what follows from it; the command before it failed.
+  // rpmbuild prints this line when a command has failed; the line before it is the command's last output.
   const end = lines.findIndex((line) => /^error: Bad exit status from /.test(line));
-  // Of other errors it ends with a list, which repeats those that are further up in the log.
+  // For other errors, rpmbuild's output ends with a list that repeats errors from further up in the log.
   const list = lines.lastIndexOf('RPM build errors:');
   const listed = list < 0 ? undefined : lines[list + 1];
   const said = end > 0 ? lines[end - 1] : (lines.find((line) => /\berror: /i.test(line)) ?? listed);
-  // Such as "Failed build dependencies:": what follows is the reason.
+  // After a heading such as "Failed build dependencies:", the next line has the reason.
   const next = said?.endsWith(':') === true ? lines[lines.indexOf(said) + 1] : undefined;
   const plain = (next === undefined ? said : `${said} ${next}`)?.replace(/^error: /, '');
   return plain === undefined || message.includes(plain) ? message : `${message}: ${plain}`;

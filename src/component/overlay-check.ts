@@ -24,7 +24,7 @@ import { type UpstreamOptions, upstreamSources } from './upstream.ts';
 export interface OverlayCheckOptions {
   /** A folder with upstream's sources, used instead of fetching them. */
   readonly sources?: string;
-  /** Checks the configuration only. */
+  /** Checks the configuration only, without the sources. */
   readonly withoutSources?: boolean;
   readonly olderThanDays?: number;
 }
@@ -143,7 +143,7 @@ async function historyFor(fetched: FetchedSources): Promise<UpstreamCommit[] | u
 
 const archiveName = /\.(?:tar|tar\.gz|tgz|tar\.xz|txz|tar\.zst|tzst)$/;
 
-/** Looks for a patch's change in the archives on this machine: beside the spec, or in the cache. Fetches none. */
+/** Looks for a patch's change in the archives on this machine: beside the spec, or in the cache. Downloads nothing. */
 function patchedArchive(
   workspace: ProjectWorkspace,
   fetched: FetchedSources,

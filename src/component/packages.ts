@@ -14,7 +14,7 @@ import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 import { type BuildOptions, buildStage } from './build.ts';
 import { type ComponentResult, resultOf } from './outcome.ts';
 
-/** What became of a component, with its packages as files. */
+/** The outcome of a component, with its packages as files. */
 export interface BuiltFiles extends Omit<ComponentResult, 'component'> {
   readonly name: string;
   readonly cached: boolean;
@@ -23,8 +23,8 @@ export interface BuiltFiles extends Omit<ComponentResult, 'component'> {
 }
 
 /**
- * Builds the named components, and before them only what they wait for. Nothing is signed or published; the packages stay
- * in the cache until something else is built.
+ * Builds the named components and, before them, only the components that they wait for. Nothing is signed or published; the packages
+ * stay in the cache until something else is built.
  * @returns the named components, then those that they waited for
  * @throws WeirError `unknown-component` and those of the stages; ComponentsError if a component could not be built
  */

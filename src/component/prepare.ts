@@ -16,15 +16,15 @@ import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { fetching, openSite, withSources } from './render/site.ts';
 
 export interface PrepareOptions {
-  /** The sources as upstream has them. */
+  /** Writes upstream's sources, without overlays. */
   readonly skipOverlays?: boolean;
-  /** Without the lookaside's files and those that scripts create; overlays into archives are then skipped. */
+  /** Leaves out files of the lookaside and files that scripts create, and skips overlays into archives. */
   readonly skipSources?: boolean;
   /** Replaces a folder that an earlier run prepared. */
   readonly force?: boolean;
 }
 
-/** What was written. */
+/** The result of preparing a folder. */
 export interface PrepareReport {
   readonly component: string;
   /** Absolute. */
@@ -33,7 +33,7 @@ export interface PrepareReport {
   readonly commit?: string;
   /** Names in the folder, sorted. */
   readonly files: readonly string[];
-  /** The hashes that the configuration lacks. */
+  /** Hashes that are missing from the configuration. */
   readonly computed: readonly LookasideFile[];
   readonly warnings: readonly string[];
 }
@@ -78,7 +78,7 @@ export async function prepareFolder(
   });
 }
 
-/** Checks that the folder may be written, and resolves links: it does not exist, is empty, or is a prepared one to replace. */
+/** Checks that the folder may be written, and resolves links: it must not exist, be empty, or be a prepared folder that may be replaced. */
 async function checkTarget(folder: string, force: boolean): Promise<string> {
   const target = await realpath(folder).catch(() => resolve(folder));
   let names: string[];
@@ -118,7 +118,7 @@ async function checkTarget(folder: string, force: boolean): Promise<string> {
   return target;
 }
 
-/** The names of what an earlier run wrote to a folder; undefined if it is not a prepared folder. */
+/** Names of the files that an earlier run wrote to a folder; undefined if it is not a prepared folder. */
 async function preparedFiles(folder: string): Promise<Set<string> | undefined> {
   const text = await readIfExists(join(folder, marker));
   try {
@@ -184,7 +184,7 @@ async function swap(fresh: string, target: string): Promise<void> {
   await removeTree(old);
 }
 
-/** The hashes that the configuration lacks, with their values. */
+/** The hashes that are missing from the configuration, with their values. */
 function computed(
   component: ResolvedComponent,
   fetched: FetchedSources,

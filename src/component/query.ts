@@ -35,14 +35,14 @@ export interface MacroMade {
 /** A component's spec after its overlays, macros expanded. */
 export interface QueriedComponent extends SpecDescription {
   readonly component: string;
-  /** `text` if rpm could not read the spec: then it has all branches of conditionals, and few macros are expanded. */
+  /** `text` if rpm could not parse the spec: the answer then covers all branches of conditionals, and few macros are expanded. */
   readonly by: 'rpm' | 'text';
-  /** Why rpm could not read it. */
+  /** Why rpm could not parse the spec. */
   readonly problem: WeirError | undefined;
   readonly macroMade: readonly MacroMade[];
 }
 
-/** A component as rendering leaves it, without the lookaside's files that no overlay needs. */
+/** A rendered component, without files of the lookaside that no overlay needs. */
 function withPrepared<T>(
   site: PrepareSite,
   component: ResolvedComponent,
@@ -55,7 +55,7 @@ function withPrepared<T>(
   return withSources(site, component, prepare, (one, into) => upstreamSources(site, one, into, from));
 }
 
-/** A component's spec as rendering writes it. */
+/** A component's rendered spec. */
 export async function renderedSpec(
   workspace: ProjectWorkspace,
   component: ResolvedComponent,
@@ -65,13 +65,13 @@ export async function renderedSpec(
   return withPrepared(site, component, options, async (prepared) => prepared.spec);
 }
 
-/** A query's answer: what each component's spec says, and the components whose spec could not be read. */
+/** The result of a query: the facts about each component's spec, and the components whose spec could not be parsed. */
 export interface QueryReport {
   readonly components: readonly QueriedComponent[];
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
 }
 
-/** Asks rpm, in the toolbox, what the components' specs say after overlays; one that fails does not stop the others. */
+/** Queries the components' specs after overlays with the toolbox's rpm; a component that fails does not stop the others. */
 export async function queryComponents(
   workspace: ProjectWorkspace,
   components: readonly ResolvedComponent[],
@@ -102,7 +102,7 @@ export async function queryComponents(
 
 type MacroFile = SpecFolder['macros'][number];
 
-/** The macro files of the components that every buildroot has, then those that are requested. */
+/** The macro files of components that are in every buildroot, then the requested macro files. */
 async function macroFiles(workspace: ProjectWorkspace, named: readonly string[]): Promise<MacroFile[]> {
   const { project } = workspace;
   const paths: string[] = [];
@@ -191,7 +191,7 @@ function macroMade(spec: Spec): MacroMade[] {
   return [...found.values()];
 }
 
-/** What can be read from the text alone. */
+/** The facts that can be read from the text alone. */
 function textDescription(spec: Spec): SpecDescription {
   const macros = plainMacros(spec);
   const all = tags(spec).map((tag) => ({ ...tag, value: expandPlain(tag.value, macros) }));

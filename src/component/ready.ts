@@ -32,13 +32,13 @@ export interface ReadyComponent {
   readonly listed: readonly LookasideFile[];
 }
 
-/** A component's sources and spec, or why there are none. */
+/** A component's sources and spec, or the error that prevented preparing them. */
 export type Prepared = ReadyComponent | Failure;
 
 /**
- * Fetches sources, applies overlays, and writes the rendered specs that changed. A component that fails does not keep the others from
- * it.
- * @param names of all components if left out: then rendered folders without a component are reported
+ * Fetches sources, applies overlays, and writes the rendered specs that changed. A component that fails does not
+ * stop the others.
+ * @param names by default all components; only then are rendered folders without a component reported
  */
 export async function renderStage(
   workspace: Workspace,
@@ -83,7 +83,7 @@ export function writeEach(
 
 /**
  * Fetches and overlays the named components, or all. @param key its public half is added to the repository package
- * @throws WeirError of the first that fails
+ * @throws WeirError of the first component that fails
  */
 export async function prepareComponents(
   workspace: ProjectWorkspace,
@@ -97,7 +97,7 @@ export async function prepareComponents(
   });
 }
 
-/** Fetches and overlays the named components; one that fails does not keep the others from it. */
+/** Fetches and overlays the named components; a component that fails does not stop the others. */
 export async function prepareEach(
   workspace: ProjectWorkspace,
   key: SigningKey | undefined,

@@ -16,7 +16,7 @@ function isRich(requirement: string): boolean {
   return requirement.trimStart().startsWith('(');
 }
 
-/** Words of a rich requirement without the brackets that group: those at the start of a word. */
+/** Words of a rich requirement without grouping brackets, which are at the start of a word. */
 function richWords(requirement: string): string[] {
   const words: string[] = [];
   for (const raw of requirement.trim().split(/\s+/)) {
@@ -28,7 +28,7 @@ function richWords(requirement: string): string[] {
 }
 
 /**
- * Names that Fedora's packaging rules give the package that provides a generated name, most likely first: `python3-foo` for
+ * Names of packages that, by Fedora's naming rules, provide a generated name, most likely first: `python3-foo` for
  * `python3dist(foo)`. Such provides are in built packages only, not in specs.
  */
 export function likelyPackages(name: string): string[] {

@@ -3,25 +3,25 @@ import type { SpecFacts } from '../build/specquery.ts';
 import { type Failure, failedOutcome, isFailure, type Outcome } from './outcome.ts';
 import { likelyPackages, requiredNames } from './requirement.ts';
 
-/** The steps of a build in order. Components are identified by name; `visible` are those whose packages a root may have. */
+/** The steps of a build in order. Components are identified by name; `visible` are the built components whose packages a buildroot may have. */
 export interface BuildSteps {
   /** Packages that every buildroot has. */
   readonly buildRoot: readonly string[];
-  /** Whether the inputs have a package of that name, as far as that is known without resolving. */
+  /** Whether the inputs have a package of that name, as far as this is known without resolving. */
   readonly inInputs: (name: string) => boolean;
-  /** Whether the project's packages stand in for the inputs': then whatever a build needs and a component makes is built first. */
+  /** Whether the project's packages take precedence over the same packages in the inputs, so that the components of required packages are built first. */
   readonly replacesInputs: boolean;
-  /** Components, selected or not, whose specs say that they make a package or provide a name, without asking rpm. */
+  /** Components, selected or not, whose specs have a package of this name or with this `Provides`, by the text of the specs, without rpm. */
   readonly makersOf: (name: string) => Promise<readonly string[]>;
-  /** Names of what a component's packages have and provide, from the text of its spec. */
+  /** Names and `Provides` of a component's packages, from the text of its spec. */
   readonly namesOf: (component: string) => Promise<readonly string[]>;
-  /** Reads specs with rpm, in a root with these packages. @throws UnmetError if there is no such root */
+  /** Parses specs with rpm, in a buildroot with these packages. @throws UnmetError if the buildroot cannot be resolved */
   readonly query: (
     names: readonly string[],
     root: readonly string[],
     visible: readonly Built[],
   ) => Promise<ReadonlyMap<string, SpecFacts | Failure>>;
-  /** Builds one component, in a root with these packages. @throws UnmetError if there is no such root */
+  /** Builds one component, in a buildroot with these packages. @throws UnmetError if the buildroot cannot be resolved */
   readonly build: (
     name: string,
     root: readonly string[],
@@ -32,7 +32,7 @@ export interface BuildSteps {
    * @param name the component whose buildroot could not be resolved; without it, the requirements are only looked up, for later buildroots
    */
   readonly grow?: (requirements: readonly string[], name?: string) => Promise<Grown>;
-  /** @returns `expected`: why the build is known to fail */
+  /** Build hints of a component. @returns `expected`: why the build is expected to fail */
   readonly hints: (name: string) => { readonly expensive: boolean; readonly expected?: string };
 }
 
@@ -52,7 +52,7 @@ export interface ScheduleOptions {
   readonly report: Report;
 }
 
-/** Told of what happens, for the progress line. */
+/** Callbacks for the progress line. */
 export interface Report {
   readonly started: (name: string) => void;
   readonly settled: (name: string, outcome: Outcome) => void;
@@ -72,7 +72,7 @@ export class Run implements Schedule {
   readonly steps: BuildSteps;
   readonly report: Report;
   readonly jobs: number;
-  /** Whether nothing new is to be started. */
+  /** Whether no further build may be started. */
   stopped = false;
   readonly #keepGoing: boolean;
   /** Package name → the component that builds it; if several do, the one read last. */
@@ -152,7 +152,7 @@ export class Run implements Schedule {
     return [...found];
   }
 
-  /** @param others looks at specs that rpm has not read too */
+  /** @param others also searches the text of specs that rpm has not parsed */
   async #makersOfName(name: string, makersOf: BuildSteps['makersOf'], others: boolean): Promise<string[]> {
     const known = this.#makers.get(name) ?? this.#providers.get(name);
     if (known !== undefined) return [known];

@@ -4,11 +4,10 @@ import { causesOf } from './outcome.ts';
 import { type BuildSteps, Run, type Schedule, type ScheduleOptions } from './run.ts';
 
 /**
- * Builds the selected components, each as soon as what it waits for is built, and no others than they wait for. First those that
- * provide packages of the buildroot that the inputs lack, and those that bring macros for every spec: with them, specs can expand
- * differently.
- * A failed component is an outcome; others are built if they do not wait for it.
- * @throws WeirError only for what concerns all: the inputs, the tools
+ * Builds the selected components and the components that they wait for, each as soon as its dependencies are built. Components are built
+ * first if they have packages of the buildroot that the inputs lack, or macros for every spec: with these, specs can expand differently.
+ * A failed component is an outcome; components that do not wait for it are built.
+ * @throws WeirError only for errors that concern all components: of the inputs or the tools
  */
 export async function buildInOrder(
   selected: readonly string[],
@@ -46,7 +45,7 @@ export async function buildInOrder(
     try {
       await group.add(rest);
     } catch (error) {
-      // A package of the buildroot needs what only another component makes.
+      // A package of the buildroot requires something that only another component provides.
       const makers = error instanceof UnmetError ? await run.makersOfAll(error.unmet) : [];
       bringing = makers.filter((name) => !run.outcomes.has(name));
       const isMet = bringing.length > 0 || (error instanceof UnmetError && (await run.grow(error.unmet, '')).again);
@@ -60,14 +59,14 @@ export async function buildInOrder(
 }
 
 /**
- * Whether a package has macros that rpm needs to read a spec, by Fedora's names: the packages of the buildroot that have macros, and
- * what those of Fedora require, the `-srpm-macros` of each language.
+ * Whether a package has macros that rpm needs to parse any spec, by Fedora's names: `-rpm-config` and `-rpm-macros` packages of the
+ * buildroot, and the `-srpm-macros` of each language, which Fedora's macro packages require.
  */
 function isForEverySpec(name: string, buildRoot: readonly string[]): boolean {
   return name.endsWith('-srpm-macros') || (buildRoot.includes(name) && /-rpm-(config|macros)$/.test(name));
 }
 
-/** Components with a package that the buildroot needs and the inputs lack. Asks the inputs for what no component makes. */
+/** Components with a package of the buildroot that the inputs lack. For packages that no component has, requests them from the inputs. */
 async function bringingRoot(run: Run, selected: readonly string[]): Promise<string[]> {
   const { buildRoot, inInputs, makersOf, query } = run.steps;
   const found = new Set<string>();
@@ -78,7 +77,7 @@ async function bringingRoot(run: Run, selected: readonly string[]): Promise<stri
     for (const maker of makers) found.add(maker);
   }
   if (isCertain) return [...found];
-  // A macro may make the package: then only rpm knows.
+  // A macro may generate the package: then only rpm can list it.
   const missing = new Set(buildRoot.filter((name) => !inInputs(name)));
   const made = new Set<string>();
   for (const [name, facts] of await query(selected, run.availableRoot([]), [])) {

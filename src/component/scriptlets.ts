@@ -15,7 +15,7 @@ import { expandScriptMacros } from '../spec/script-macros.ts';
 import { specScripts } from '../spec/scripts.ts';
 import { classifyScript, runsAtInstall, type ScriptClass } from '../tree/scriptlets.ts';
 
-/** A scriptlet of a package and what composing a tree does with it. */
+/** A scriptlet of a package with its class: how composing a tree treats it. */
 export interface ClassedScript extends ScriptClass {
   readonly package: string;
   /** Its section in a spec: `post`, `triggerin`, `transfiletriggerin` … */
@@ -24,14 +24,14 @@ export interface ClassedScript extends ScriptClass {
   readonly atInstall: boolean;
   readonly interpreter: readonly string[];
   readonly flags?: PackageScript['flags'];
-  /** What sets a trigger off: packages or path prefixes. */
+  /** Packages or path prefixes that activate a trigger. */
   readonly on?: readonly string[];
   readonly priority?: number;
   /** The package file, or the spec. */
   readonly file: string;
-  /** In a spec, from 1. */
+  /** Line in the spec, from 1. */
   readonly line?: number;
-  /** In a spec, the macro that may make the scriptlet: `%ldconfig_scriptlets`. */
+  /** The macro in the spec that may generate the scriptlet, such as `%ldconfig_scriptlets`. */
   readonly madeBy?: string;
 }
 

@@ -6,11 +6,11 @@ import { type FetchedSources, fetchSources } from '../sources/fetch.ts';
 import type { PrepareSite } from './render/site.ts';
 
 export interface UpstreamOptions {
-  /** A folder with upstream's sources, used instead of what the configuration names. */
+  /** A folder with upstream's sources, used instead of the configured ones. */
   readonly sources?: string;
   /** Whether to include the files of the lookaside. */
   readonly lookaside?: boolean;
-  /** Does not use the network. */
+  /** Works without network access. */
   readonly offline?: boolean;
   /** How many times a download is tried; see `DownloadContext`. */
   readonly attempts?: number;
@@ -18,7 +18,7 @@ export interface UpstreamOptions {
 
 /**
  * A component's sources as upstream has them, in a folder that does not exist yet.
- * @throws WeirError `no-spec-file` where `sources` has none, and those of `fetchSources`
+ * @throws WeirError `no-spec-file` if `sources` has no spec, and the errors of `fetchSources`
  */
 export async function upstreamSources(
   site: Pick<PrepareSite, 'project' | 'sources'>,

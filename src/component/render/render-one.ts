@@ -17,7 +17,7 @@ export interface RenderSite extends PrepareSite {
   readonly write: boolean;
 }
 
-/** The result for one component's folder. */
+/** The result of rendering one component's folder. */
 export interface RenderedOne extends FolderState {
   readonly commit?: string;
   readonly warnings: readonly string[];
@@ -43,7 +43,7 @@ export function renderOne(site: RenderSite, component: ResolvedComponent): Promi
     } catch (error) {
       // Errors whose cause is the configuration, not a network, a disk or a tool.
       if (!(error instanceof WeirError) || error.exit !== 2 || needsLookaside(component)) throw error;
-      // The inputs do not cover these: replacing a link by a file, or running git lfs fetch, does not change them.
+      // Not recorded, because fixing these errors does not change the inputs: replacing a link with a file, or running git lfs fetch.
       if (error.code === 'link-out' || error.code === 'lfs-pointer') throw error;
       return { stale: [], stamp: { files: [] }, warnings: [], failed: plainError(error), ...commit };
     }
@@ -56,7 +56,7 @@ export type LotOutcome = { readonly rendered: RenderedOne } | { readonly error: 
 
 /**
  * Renders several components concurrently: while git reads for one, another is rendered.
- * @param settle called for each as it is done; must not throw
+ * @param settle called for each component when it is done; must not throw
  */
 export async function renderLot(
   site: RenderSite,

@@ -4,7 +4,7 @@ import { type PlainError, revivedError, WeirError } from '../../base/errors.ts';
 import type { ResolvedComponent } from '../../project/model/component.ts';
 import type { RenderedOne, RenderSite } from './render-one.ts';
 
-/** Components come in lots, so that one git process can read for a whole lot. */
+/** Components are sent to threads in batches, so that one git process can read for a whole batch. */
 export type ToWorker = { readonly components: readonly ResolvedComponent[] } | { readonly stop: NodeJS.Signals };
 
 export type FromWorker = { readonly component: string } & (
@@ -14,7 +14,7 @@ export type FromWorker = { readonly component: string } & (
   | { readonly bug: unknown }
 );
 
-/** A site in a form that a thread can get: the thread opens the store itself. */
+/** A site in a form that can be sent to a thread, which opens the store itself. */
 export type PlainSite = Omit<RenderSite, 'sources' | 'tools'> & {
   readonly sources: Omit<RenderSite['sources'], 'store'> & { readonly store: string };
 };
@@ -30,7 +30,7 @@ type Settle = (name: string, outcome: RenderedOne | WeirError | 'needs-tools') =
 
 /**
  * Renders components on threads, one per processor; threads have no tools.
- * @param settle called for each as it is done, in any order
+ * @param settle called for each component when it is done, in any order
  * @throws WeirError `interrupted`; and any error of a thread that is not a WeirError
  */
 export async function renderOnThreads(
@@ -109,7 +109,7 @@ class Thread {
       worker.on('message', (message: FromWorker) => {
         this.#busy--;
         take(message);
-        // One lot is always queued, so that the thread never idles.
+        // One batch is always queued, so that the thread never idles.
         if (failure === undefined && this.#busy <= lotSize) send();
         if (this.#busy > 0) return;
         if (failure === undefined) resolve();

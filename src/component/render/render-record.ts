@@ -24,8 +24,8 @@ export interface RenderRecord {
 }
 
 /**
- * The records of a folder of rendered specs: a file with one JSON record per line, of which a component's last one counts.
- * Lines are only appended, each lot with one write. So concurrent runs do not lose each other's records, a line that a kill
+ * The records of a folder of rendered specs: a file with one JSON record per line; the last record of a component counts.
+ * Lines are only appended, each batch with one write. So concurrent runs do not lose each other's records, a line that a kill
  * truncated is skipped, and without the file everything is rendered once more.
  */
 export class RenderRecords {

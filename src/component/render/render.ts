@@ -30,12 +30,12 @@ import { renderOnThreads } from './render-pool.ts';
 import { type RenderRecord, RenderRecords } from './render-record.ts';
 import { needsLookaside, openSite, withSources } from './site.ts';
 
-/** What rendering did, paths relative to the rendered specs' folder. */
+/** The result of rendering; paths are relative to the rendered specs' folder. */
 export interface RenderReport {
   readonly components: number;
   /** How many of these components were up to date, so that nothing had to be done. */
   readonly unchanged: number;
-  /** Files written or removed; with `check`, those that differ. */
+  /** Files written or removed; with `check`, files that differ. */
   readonly changed: readonly { readonly path: string; readonly state: 'missing' | 'changed' | 'extra' | 'orphan' }[];
   readonly warnings: readonly { readonly component: string; readonly warning: string }[];
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
@@ -58,7 +58,7 @@ export interface RenderSettings {
 const fewestForThreads = 12;
 
 /**
- * Renders components into the folder that the project keeps in git; one that fails does not stop the others. A component
+ * Renders components into the folder that the project keeps in git; a component that fails does not stop the others. A component
  * whose inputs and files have not changed is not rendered again.
  */
 export async function renderComponents(
@@ -108,7 +108,7 @@ function byComponent<T extends { readonly component: string }>(list: T[]): T[] {
   return list.sort((a, b) => compareText(a.component, b.component));
 }
 
-/** What the record of the next rendering will have as inputs. */
+/** The inputs for the record of the next rendering. */
 type Known = Pick<RenderRecord, 'inputs' | 'commit' | 'refs'>;
 
 interface Plan {
@@ -120,7 +120,7 @@ interface Plan {
   readonly failed: readonly { readonly component: string; readonly error: WeirError }[];
 }
 
-/** Finds out which components have to be rendered, without asking git or upstream. */
+/** Finds out which components have to be rendered, without running git or contacting upstream. */
 async function planRendering(
   workspace: ProjectWorkspace,
   components: readonly ResolvedComponent[],
@@ -178,7 +178,7 @@ async function planRendering(
 
 function isCurrent(record: RenderRecord, now: Known): boolean {
   if (record.inputs !== now.inputs) return false;
-  // Without either, only upstream knows.
+  // Without a commit or refs, only upstream could tell whether the record is current.
   if (now.commit !== undefined) return record.commit === now.commit;
   return now.refs !== undefined && record.refs === now.refs;
 }
@@ -201,7 +201,7 @@ async function knownInputs(
   try {
     upstream = upstreamOf(component, context.project, lock);
   } catch (error) {
-    // Rendering reports it.
+    // Rendering reports this error.
     if (error instanceof WeirError) return { inputs };
     throw error;
   }
@@ -278,7 +278,7 @@ async function siteOf(
   return { project: small, sources, scratch: engine.scratch, root, write, changes };
 }
 
-/** Many components on threads; a few, and those that need more than a thread can get, on this one. */
+/** Renders many components on threads; a few, and those that need tools that threads do not have, on this thread. */
 async function renderAll(
   workspace: ProjectWorkspace,
   site: RenderSite,

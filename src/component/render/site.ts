@@ -13,11 +13,11 @@ import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
 
 /**
- * What preparing components needs: the one way from a component's definition to its overlaid sources, for builds, rendering,
- * queries and explanations. Plain data except for the store, scripts and tools, so that a thread can get a copy of the rest.
+ * The context for preparing components, that is, for getting from a component's definition to its overlaid sources. Builds, rendering,
+ * queries and explanations all use it. Plain data except for the store, scripts and tools, so that a thread can get a copy of the rest.
  */
 export interface PrepareSite {
-  /** Its components, groups and images may be missing. */
+  /** The project; components, groups and images may be missing. */
   readonly project: Project;
   readonly sources: SourceContext;
   readonly scratch: string;
@@ -73,7 +73,7 @@ export function withSources<T>(
   });
 }
 
-/** Fetches what the project's configuration names. @param withLookaside whether files of the lookaside come too */
+/** Fetches sources as the project's configuration names them. @param withLookaside whether to fetch files of the lookaside too */
 export function fetching({ project, sources }: PrepareSite, withLookaside: boolean): Fetch {
   return (component, into) => fetchSources(component, project, { ...sources, withLookaside }, into);
 }
