@@ -42,7 +42,7 @@ export interface AppliedOverlay {
   readonly files: readonly string[];
 }
 
-/** The sources before and after an overlay; for one into an archive, the content of the archive. */
+/** The sources before and after an overlay; for an overlay into an archive, the content of the archive. */
 export interface OverlayStep {
   /** Its position in `component.overlays`, from 1. */
   readonly number: number;
@@ -83,7 +83,7 @@ export async function readSources(filesDir: string, specPath: string): Promise<C
 }
 
 /**
- * Applies a component's overlays, those into archives first. Nothing is written to disk: callers write or render the
+ * Applies a component's overlays, overlays into archives first. Nothing is written to disk: callers write or render the
  * result, so a failing overlay changes nothing.
  * @throws WeirError (exit 2) with the overlay's number, reason and place: `overlay-no-match`, `overlay-exists`,
  * `overlay-ambiguous`, `overlay-interleaved`, `overlay-invalid`, `overlay-source`, `bad-regex`, `invalid-glob`, `bad-archive`,

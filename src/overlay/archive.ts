@@ -19,7 +19,7 @@ export interface OpenArchive {
   readonly compression: Compression;
   /** Folders, files and links by name, relative to the root. */
   readonly entries: ReadonlyMap<string, TarEntry>;
-  /** The files and links, which are what overlays see. */
+  /** The files and links: the entries that overlays can change. */
   readonly tree: SourceTree;
 }
 
@@ -74,8 +74,8 @@ export async function editArchive(
  * Packs an archive as azldev does: sorted, time 0, owner 0, with its original compression. The same content must give the same
  * bytes on every machine and with every version, so gzip is compressed by Weir itself. For xz and zstd there is no such
  * compressor: their content is stored uncompressed. Folders are kept when their last file is removed.
- * @param isWanted whether the bytes have the hash that the project names. If they do not, but those in Weir's earlier format
- *   do, that format is returned
+ * @param isWanted whether bytes have the hash that the project names. If only the archive in Weir's earlier format has it, that
+ *   archive is returned
  */
 export function packArchive(archive: OpenArchive, isWanted: (bytes: Uint8Array) => boolean = () => true): Uint8Array {
   const kept = keptEntries(archive);

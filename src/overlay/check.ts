@@ -49,7 +49,7 @@ export interface Finding {
   readonly advice: string;
 }
 
-/** What an overlay is checked against. Checks whose input is missing are skipped. */
+/** The evidence that overlays are checked against. Checks whose evidence is missing are skipped. */
 export interface CheckEvidence extends UpstreamEvidence {
   readonly fetched?: FetchedSources;
   /** When the overlay was added to the project, in seconds since 1970. */
@@ -118,7 +118,7 @@ function checkWords(overlay: Overlay, evidence: CheckEvidence, options: CheckOpt
   }
 }
 
-/** The result of an overlay: its effect, or why it failed on the sources as the ones before it left them. */
+/** The result of an overlay: its effect, or its error and the sources after the preceding overlays. */
 type Outcome =
   | { readonly step: OverlayStep; readonly error?: undefined }
   | { readonly error: WeirError; readonly on: ComponentSources };

@@ -15,7 +15,7 @@ export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
 const mostBytes = 4 * 2 ** 30;
 
 /**
- * The compression of bytes, detected from the first ones: names of upstream archives are not always right.
+ * The compression of bytes, detected by their signature: names of upstream archives are not always right.
  * @throws WeirError `not-supported-yet` for other kinds of archives
  */
 export function compressionOf(bytes: Uint8Array, name: string): Compression {

@@ -9,7 +9,7 @@ import { changesBetween } from './explain.ts';
 import { nameMatcher, readEntry } from './files.ts';
 import { readPatch } from './taken-in.ts';
 
-/** For an overlay that failed: why its intended change is already there, if it is. */
+/** For a failed overlay: why the sources already have its intended change; undefined if they do not. */
 export async function alreadyThere(
   overlay: Overlay,
   sources: ComponentSources,
@@ -61,7 +61,7 @@ export async function alreadyThere(
   }
 }
 
-/** If upstream had changed the text to delete, something similar would be there. */
+/** Message if no text similar to the deleted one exists: if upstream had only changed the text, a similar one would still exist. */
 const nothingToDelete = 'what it deletes is already gone';
 
 function scopeText(spec: Spec, scope: { readonly section?: string; readonly package?: string }): string {
@@ -75,7 +75,7 @@ function scopeText(spec: Spec, scope: { readonly section?: string; readonly pack
     .join('\n');
 }
 
-/** For an overlay that applied: why it was not needed, if so. */
+/** For an overlay that succeeded: why it was not needed; undefined if it was. */
 export async function withoutEffect(step: OverlayStep, name: string): Promise<string | undefined> {
   const { overlay, before, after, inside } = step;
   if (inside === undefined && (await changesBetween(name, before, after)).length === 0) {
@@ -117,8 +117,8 @@ export async function withoutEffect(step: OverlayStep, name: string): Promise<st
 }
 
 /**
- * Whether a replacement was in the text before, as often as it is now: a search for `x` that is replaced by `x and y`
- * matches again where that was already done. If the text got shorter, something around the replacement was removed: an effect.
+ * Whether the text had the replacement before, as often as now: a search for `x` that is replaced by `x and y` matches again in a text
+ * that already has `x and y`. If the text got shorter, text around the replacement was removed, so the overlay had an effect.
  */
 function addsNone(replacement: string, before: string, after: string): string | undefined {
   const count = (text: string): number => text.split(replacement).length - 1;

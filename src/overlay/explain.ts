@@ -39,14 +39,14 @@ export interface ExplainedStep {
   readonly metadata?: OverlayMetadata;
   /** Where it is defined. */
   readonly origin: Origin;
-  /** Where the component inherits it from, if it is not its own. */
+  /** Where the component inherits the overlay from; undefined for its own overlays. */
   readonly inheritedFrom?: string;
   readonly changes: readonly FileChange[];
 }
 
 export interface Explanation {
   readonly component: string;
-  /** In the order in which they apply. If one fails, only those before it. */
+  /** Steps in the order in which they apply. If a step fails, only the steps before it. */
   readonly steps: readonly ExplainedStep[];
   readonly warnings: readonly string[];
   readonly error?: WeirError;

@@ -3,8 +3,8 @@ import type { Origin } from '../toml/place.ts';
 const header = /^\s*\[{1,2}\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*\]{1,2}\s*(?:#.*)?$/;
 
 /**
- * Where a component inherits an overlay from, as a phrase; undefined if it is the component's own, or of an overlay file.
- * @param text of the file that the origin is in
+ * Where a component inherits an overlay from, as a phrase; undefined for the component's own overlays and for overlay files.
+ * @param text of the file that contains the origin
  */
 export function inheritedFrom(text: string, origin: Pick<Origin, 'line'>): string | undefined {
   const lines = text.split('\n').slice(0, origin.line);

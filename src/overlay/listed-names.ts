@@ -9,7 +9,7 @@ const made = /(?:source|patch)[^\s:;,]{0,20}:(?!\/\/)/i;
 const included = /^\s*%(?:include\s+|\{load:\s*)([^}\s]+(?:\}[^}\s]+)?\}?)/;
 
 /**
- * Names of the files that a spec lists as sources and patches, includes or loads, with those that included files list.
+ * Names of the files that a spec lists as sources and patches, includes or loads, and of the files that included files list.
  * Undefined if the text does not determine all of them: a name with a macro that the spec does not define, generated tags, a
  * missing file to include.
  * @param textOf the content of a file beside the spec, undefined if there is none
@@ -30,7 +30,7 @@ export async function listedNames(
   for (const { value } of [...sources(spec), ...patches(spec)]) if (add(value) === undefined) return undefined;
   const numbered = new Map(sources(spec).map((source) => [source.number, source.value]));
 
-  /** Whether the lines name everything that they list. @param tags whether tags can be in them */
+  /** Whether all file names in the lines can be read from the text. @param tags whether the lines can contain tags */
   const scan = async (lines: readonly string[], tags: boolean, depth = 0): Promise<boolean> => {
     for (const line of lines) {
       if (/^\s*(?:#|%dnl\b)/.test(line)) continue;

@@ -1,6 +1,6 @@
 import { closest } from '../base/errors.ts';
 
-/** A line similar to the one that was searched. */
+/** A line similar to the searched text. */
 export interface NearLine {
   /** 1-based. */
   readonly line: number;
@@ -34,7 +34,7 @@ function trigrams(text: string): Set<string> {
   return found;
 }
 
-/** The name nearest to `wanted`; undefined if none is near. Long names are skipped: comparing takes time of their product. */
+/** The name nearest to `wanted`; undefined if none is near. Long names are skipped: comparing takes time proportional to the product of their lengths. */
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
   if (wanted.length > 200) return undefined;
   return closest(

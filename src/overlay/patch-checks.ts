@@ -29,8 +29,8 @@ export interface LeftCall extends PatchProblem {
 }
 
 /**
- * Checks how the spec applies the patches that overlays added, and whether it still applies those that they removed.
- * Reports only what the text makes certain.
+ * Checks how the spec applies the patches that overlays added, and whether it still applies patches that they removed.
+ * Reports only problems that are certain from the text.
  * @param before the spec without the overlays @param after the spec with all of them
  * @param applied the overlays that succeeded
  */

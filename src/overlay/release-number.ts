@@ -51,7 +51,7 @@ function features(spec: Spec): { readonly autorelease: boolean; readonly autocha
   const uses = autorelease.test(text.replace(/^\s*(#|%dnl).*$/gm, ''));
   const changelogs = sectionsOf(spec, '%changelog', undefined);
   const lines = changelogs.flatMap(({ start, end }) => spec.lines.slice(start, end));
-  // A spec that leaves the number to rpmautospec and has no changelog leaves that to it too.
+  // If a spec leaves the release number to rpmautospec and has no changelog, rpmautospec writes the changelog too.
   const wants = lines.some(({ text: line }) => autochangelog.test(line)) || (uses && changelogs.length === 0);
   return {
     autorelease: uses && !/^\s*%(?:define|global)\s+autorelease\s*\(/m.test(text),

@@ -47,7 +47,7 @@ export type PrepareStep =
       readonly after: ComponentSources;
     };
 
-/** Programs for what Weir does not do itself. */
+/** Programs for tasks that Weir does not do itself. */
 export interface RenderTools extends ArchiveTools {
   readonly versions?: AskVersions;
 }
@@ -189,7 +189,7 @@ function addMacrosFile(from: ComponentSources, component: ResolvedComponent): Co
   const text = macrosFile(component.build);
   if (text === undefined) return from;
   const name = macrosFileName(component.name);
-  // 9999 is azldev's number; a spec that already has it gets the next one.
+  // 9999 is azldev's number; a spec that already has Source9999 gets the next free number.
   const number = Math.max(9998, ...sources(from.spec).map((source) => source.number)) + 1;
   const listed = insertTag(from.spec, `Source${number}`, name);
   return {

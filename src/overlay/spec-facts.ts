@@ -19,7 +19,7 @@ export interface AutoreleaseOptions {
   readonly tags: readonly string[];
 }
 
-/** Asks rpm for `[epoch:]version` of specs; undefined for a spec that it cannot read. */
+/** Queries rpm for `[epoch:]version` of specs; undefined for a spec that rpm cannot parse. */
 export type AskVersions = (specs: readonly string[]) => Promise<readonly (string | undefined)[]>;
 
 const noOptions: AutoreleaseOptions = { prerelease: false, base: 1, tags: [] };
@@ -32,7 +32,7 @@ const systemMacro = /^(?:fedora|dist|azl|_arch|_target_cpu|_os|fc\d+|__.*)$/;
 
 /**
  * Reads the facts from a spec's text up to `%prep`. This runs far more often than full parsing (once for each commit of a
- * history), so it only scans: macros in one line, conditions on what the spec itself sets, the first occurrence of each
+ * history), so it only scans: macros on one line, conditions on macros that the spec itself sets, the first occurrence of each
  * tag.
  */
 export function specFacts(text: string): SpecFacts {
@@ -65,8 +65,8 @@ export function specFacts(text: string): SpecFacts {
 }
 
 /**
- * The facts of several specs. Text alone tells the version of nearly all (7,599 of 7,611 in Azure Linux); rpm is asked once for the
- * rest, whose versions come from Lua or the shell.
+ * The facts of several specs. The text is enough to find the version of nearly all (7,599 of 7,611 in Azure Linux); one run of rpm finds
+ * the others, whose versions come from Lua or the shell.
  */
 export async function factsOf(texts: readonly string[], ask?: AskVersions): Promise<SpecFacts[]> {
   const facts = texts.map(specFacts);

@@ -40,7 +40,7 @@ export interface UpstreamRelease {
 }
 
 export interface UpstreamOptions extends RetryOptions {
-  /** For versions that the text of a spec does not tell. */
+  /** Finds versions that cannot be read from the text of a spec. */
   readonly askVersions?: AskVersions;
   /** The project's commits, newest first. */
   readonly changes: readonly ProjectChange[];

@@ -12,7 +12,7 @@ export interface Scope {
   readonly package?: string | undefined;
 }
 
-/** The sections that lines go into. Undefined without a section, which means the whole file. */
+/** The sections that an overlay edits; undefined if it names no section and so edits the whole file. */
 export function targetSections(spec: Spec, scope: Scope, mayBeMade: boolean): Section[] | undefined {
   if (scope.section === undefined || scope.section === '') {
     if (scope.package === undefined || scope.package === '') return undefined;
@@ -43,7 +43,7 @@ export function noSection(spec: Spec, scope: Scope, more: readonly string[] = []
   ]);
 }
 
-/** Why a section is not the wanted one although its header reads the same. */
+/** Why a section does not match although its header looks the same. */
 function difference(spec: Spec, shown: Section, wanted: string): string {
   if (spec.lines[shown.header]!.text.trim().replace(/\s+/g, ' ') !== wanted) return '';
   const why = shown.package === '' ? ': the macro holds its text, not the name of a package' : '';
@@ -52,9 +52,9 @@ function difference(spec: Spec, shown: Section, wanted: string): string {
 
 /** Sections that a macro generates, so that the spec has no header for them. */
 interface MadeLike {
-  /** One whose body follows the macro, so that lines can be added to it. */
+  /** A generated section whose body follows the macro in the spec, so that lines can be added to it. */
   readonly open: Section | undefined;
-  /** Names the macro that generates the section which an overlay names. */
+  /** The error for a section that a macro generates; it names the macro. */
   readonly error: WeirError | undefined;
   /** Macros that may generate it, as far as the text shows. */
   readonly details: readonly string[];
