@@ -24,7 +24,7 @@ const imagesAtOnce = 3;
  * Builds the release: toolbox → inputs → rendered specs → packages → signed repository → images → evidence. Each step runs only
  * if its inputs changed. The output folder is locked: one build at a time.
  * @param only names of images to build; all by default
- * @throws ComponentsError if a component could not be built: there is no release then
+ * @throws ComponentsError if a component could not be built; no release is written then
  */
 export async function buildRelease(
   workspace: Workspace,

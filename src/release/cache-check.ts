@@ -33,9 +33,9 @@ export interface CacheReport {
 }
 
 /**
- * Checks a whole cache: hashes each blob, verifies the seal of each result and that everything it names exists, and checks
+ * Checks a whole cache: hashes each blob, verifies the seal of each result and that every blob it names exists, and checks
  * buildroots, repositories and toolboxes against their recorded content.
- * @param options `repair` removes faulty parts and everything that needs them; the next run rebuilds those
+ * @param options `repair` removes faulty parts and all results that need them; the next run rebuilds them
  */
 export async function checkCache(
   { cache, engine }: { readonly cache: string; readonly engine: Engine },

@@ -128,7 +128,7 @@ export function plainValue(value: unknown): unknown {
 /** A binary package that the configuration names, and its channel. */
 export interface ConfiguredPackage {
   readonly package: string;
-  /** The component whose table names it; undefined if only a package group does. */
+  /** The component whose table names the package; undefined if only a package group names it. */
   readonly component: string | undefined;
   readonly group: string | undefined;
   /** Undefined if not published. */

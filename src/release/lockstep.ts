@@ -41,8 +41,8 @@ export function outOfStep(images: readonly ImagePackages[]): OutOfStep[] {
 }
 
 /**
- * One snapshot, one version: a fix in one image of a release must be in all images that have the package. Images resolve from
- * the same repository, but a definition may ask for a version, and a repository may hold several.
+ * Checks that all images of a release have the same version of a package, so that a fix in one image is in all of them. Images resolve
+ * from the same repository, but a definition may require a certain version, and a repository may contain several.
  * @throws WeirError `out-of-step`
  */
 export function checkLockstep(images: readonly ImagePackages[]): void {

@@ -11,7 +11,8 @@ import { type StampPlace, stampFile, stampOf } from './image/file-stamps.ts';
 /** Path → stamp and SHA-256 of the file. Folders end in a slash and have neither. */
 type Noted = Readonly<Record<string, readonly [stamp: string, digest: Digest]>>;
 
-/** The file in the cache. Stamps of an earlier boot are no proof: after a power cut a file may have its size and times, but not its content. */
+// Stamps from before the last boot prove nothing: after a power cut, a file may have the right size and times but the wrong content.
+/** The record of a folder in the cache. */
 interface NotedFile {
   readonly boot: string;
   readonly files: Noted;

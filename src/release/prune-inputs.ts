@@ -5,8 +5,8 @@ import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 import { sortIntoChannels } from './repository.ts';
 
 /**
- * Drops packages from `inputs.lock` that neither building a component nor the release uses. Builds what is not built yet.
- * @returns how many
+ * Drops packages from `inputs.lock` that neither building a component nor the release uses. Builds components that are not built yet.
+ * @returns how many packages were dropped
  */
 export async function pruneInputs(workspace: Workspace): Promise<number> {
   const toolbox = await toolboxStage(workspace, 'core');

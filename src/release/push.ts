@@ -65,7 +65,7 @@ export async function pushImage(
 type BuiltRecord = ReleaseRecord['images'][number];
 
 /**
- * Checks an image before it is signed: whoever signs vouches for it. `release.json` must carry a signature by this run's key,
+ * Checks an image before it is signed, because a signature vouches for its content. `release.json` must carry a signature by this run's key,
  * and the image's own record and all its files, SBOMs and provenance included, must match it.
  * @returns the signed record of the image
  * @throws WeirError `not-built`, `other-key`, `not-as-built`

@@ -19,15 +19,15 @@ const imageFile = z.object({
   /** Bytes, holes of sparse files counted. */
   size: z.number(),
   sha256: z.string(),
-  /** Of disks, the digest of their data alone (`HashFile`): by it they are checked without hashing gigabytes of zeros. */
+  /** For disks: digest of the data without zeros (`HashFile`), by which a disk is verified without hashing gigabytes of zeros. */
   data: z.string().exactOptional(),
 });
 
-/** What both records say of an image. */
+/** The fields about an image that both records have. */
 const imageFields = {
   name,
   kind: z.enum(['container', 'disk', 'wsl']),
-  /** Digest over all that the image is made from, the code that makes it too; equal inputs give equal bytes. */
+  /** Digest of everything that the image is made from, including Weir's code; equal inputs give equal bytes. */
   inputs: z.string(),
   /** Sum of file sizes in the tree, bytes; hard links count once. */
   installedSize: z.number(),
@@ -54,7 +54,7 @@ export const imageRecordSchema = z.object({
     }),
   ),
   osRelease: z.record(z.string(), z.string()),
-  /** What finalising did. */
+  /** The steps of finalising. */
   log: z.array(z.string()),
 });
 
@@ -75,7 +75,7 @@ export const releaseRecordSchema = z.object({
   inputs: z.object({
     toolbox: z.string(),
     seed: z.object({ packages: z.number(), demotions: z.number() }).optional(),
-    /** RPM repositories that were built from, instead of a seed; the digest covers their metadata and keys. */
+    /** RPM repositories that were the inputs instead of a seed; the digest covers their metadata and keys. */
     repositories: z.array(z.object({ id: name, digest: z.string() })).optional(),
   }),
   components: z.array(
@@ -97,7 +97,7 @@ export const releaseRecordSchema = z.object({
         z.object({
           nevra,
           sha256: z.string(),
-          /** SHA-256 of the same file before it was signed, where it was. */
+          /** SHA-256 of the file before signing, if it was signed. */
           unsigned: z.string().optional(),
           origin: z.string(),
           debian: z.string().exactOptional(),

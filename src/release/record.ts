@@ -23,7 +23,7 @@ import type { PublishedRepository } from './repository.ts';
  * Writes the public image key, and `release.json` with its signature: every package, image, digest and input of the release.
  * It contains nothing about the run, so that the same release has the same bytes. Durations go to `timings.json`, unsigned.
  *
- * Everything that the record names is synced to disk first, so that a power cut cannot leave a signed record of partial files.
+ * All files that the record names are synced to disk first, so that a power cut cannot leave a signed record of partial files.
  * @param images as `releaseImages` finds them
  */
 export async function writeReleaseRecord(release: Release, images: readonly ImageRecord[]): Promise<void> {

@@ -12,12 +12,12 @@ import { runOnTerminal } from '../workspace/toolbox-commands.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { builtRelease, channelFolder } from './published.ts';
 
-/** The cache folder as dnf sees it. */
+/** Path of the cache folder in dnf's sandbox. */
 const dnfCache = '/tmp/dnf';
 
 /** The repositories to query. */
 export type RepositoryChoice =
-  /** Those of the last release built. */
+  /** The repositories of the last release built. */
   | { readonly from: 'release' }
   /** The inputs of a version of the project's default distro. */
   | { readonly from: 'project'; readonly version: string; readonly use: 'rpm-build' | 'image-build' }
@@ -51,7 +51,7 @@ export async function queryRepositories(
     if (!options.sources && repository.kind === 'source') continue;
     for (const { id, address, option } of perArch(repository, options.arches)) {
       const local = localFolder(address);
-      // dnf reports a missing folder as it reports an unreachable address.
+      // dnf reports a missing folder like an unreachable address.
       const there = local !== undefined && (await exists(local));
       // A unique path: dnf caches repository metadata by address.
       if (there) places.set(local, `/tmp/repos/${sha256(local).slice(0, 16)}`);

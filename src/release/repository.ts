@@ -119,7 +119,7 @@ function isSideChannel(name: string): boolean {
 
 /**
  * Channel → packages. Components' packages go to the channel that the project sets. Of the seed, everything that the base
- * channel's packages need goes to base and the rest to sdk. Seed packages that a component also builds are left out.
+ * channel's packages need goes to base and the rest to sdk. Seed packages that a component builds, too, are left out.
  */
 export async function sortIntoChannels(
   workspace: Workspace,
@@ -152,7 +152,7 @@ export async function sortIntoChannels(
     ...more.wanted,
   ]);
   if (inputs.seed === undefined) {
-    // Of repositories only what is needed is published: the rest stays where it is.
+    // From input repositories, only needed packages are published.
     const taken = base.filter((pkg) => !own.has(pkg.name));
     usePackages(inputs.imageSources, taken);
     await obtainPackages(inputs.imageSources, taken);
@@ -168,8 +168,8 @@ export async function sortIntoChannels(
 }
 
 /**
- * What the seed has because something asked for it: builds, and the packages of images that neither the fixed seed nor a component
- * has. @param own names of components' packages
+ * Packages of the seed made on demand: for builds, and for packages of images that are neither in the fixed seed nor built by a
+ * component. @param own names of components' packages
  */
 async function moreOfSeed(
   { project }: Workspace,
@@ -179,10 +179,10 @@ async function moreOfSeed(
   if (seed === undefined) return { wanted: [] };
   const open = packagesOfImages(project).filter((name) => !own.has(name) && !seed.source.names.has(name));
   const missing = open.length === 0 ? new Map() : await seed.lazy.grow(open);
-  // An image that asks for what nothing has fails with its own error.
+  // A package that cannot be found is reported when its image is built.
   const wanted = open.filter((name) => !missing.has(name));
   const source = await seed.lazy.allWith(wanted);
-  // Without more packages, what is not a package's name is one that the fixed seed provides: its channel stays as it is.
+  // Without more packages, every wanted name is provided by the fixed seed, and channels stay unchanged.
   return source === undefined ? { wanted: [] } : { wanted, source };
 }
 
@@ -195,8 +195,8 @@ function defaultChannel(name: string, first: string): string {
 }
 
 /**
- * Packages that the base channel needs to be installable: its roots (the seed's, or for repositories those of the images) and what
- * else is needed, with their dependencies. @param needed components' packages, and what images ask of the seed
+ * Packages that the base channel needs to be installable: its roots (the seed's, or, for repositories, the images' packages) and
+ * `needed`, with their dependencies. @param needed components' packages, and packages of the seed that images require
  */
 async function baseClosure(
   workspace: Workspace,
