@@ -6,7 +6,7 @@ export function isOffline(environment: Readonly<Record<string, string | undefine
   return said !== '' && said !== '0';
 }
 
-/** Call this before any network access. @param what a sentence that says what is missing. @throws WeirError `offline` */
+/** Call this before any network access. @param what a sentence about the missing item. @throws WeirError `offline` */
 export function refuseOffline(what: string): void {
   if (!isOffline()) return;
   throw new WeirError('offline', `${what}, but this run is offline`, { hint: 'run once with network access' });

@@ -60,13 +60,13 @@ function yearOf(year: number, now: number): number {
   return last > ahead ? last - 100 : last;
 }
 
-/** Waits before the next attempt (1, 2, …): 1 s, 2 s, 4 s … and at least as long as the server asked for. */
+/** Waits before the next attempt (1, 2, …): 1 s, 2 s, 4 s … and at least as long as the server's Retry-After. */
 export function backOff(attempt: number, askedSeconds = 0): Promise<void> {
   const seconds = Math.max(2 ** (attempt - 1), askedSeconds);
   return new Promise((done) => setTimeout(done, seconds * 1000));
 }
 
-/** A budget for the waits that servers ask for within one request. */
+/** A budget for the Retry-After waits within one request. */
 export interface RetryBudget {
   /**
    * Whether a wait fits into what is left of the budget; if so it is deducted. Each wait costs at least a second, so a server

@@ -25,7 +25,7 @@ export const networkCards = ['virtio', 'vmxnet3'] as const;
 export type NetworkCard = (typeof networkCards)[number];
 
 export interface MachineDisk {
-  /** A file that QEMU may write: an overlay, never the image itself; or one that is attached read-only. */
+  /** A file that QEMU may write: an overlay, never the image itself; or a file that is attached read-only. */
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
   /** How the guest sees it. `cdrom` is read-only. */

@@ -36,7 +36,7 @@ export interface SpecFacts {
   readonly packages: readonly string[];
   /** Provides of the binary packages from the spec itself, without generated ones. */
   readonly provides: readonly string[];
-  /** Patches in the source package that are never applied, as `Patch7 (x.patch)`; only those that are certain. */
+  /** Patches in the source package that are certainly never applied, as `Patch7 (x.patch)`. */
   readonly unapplied: readonly string[];
   /** Why rpmbuild refuses the architecture (ExclusiveArch, ExcludeArch), in its own words; undefined if it does not. */
   readonly excluded?: string;
@@ -151,7 +151,7 @@ export interface SpecFolder {
   readonly macros: readonly { readonly path: string; readonly sha256: string }[];
   /** RPM architecture name. */
   readonly arch: string;
-  /** Seconds since 1970, for specs that ask for the time. */
+  /** Seconds since 1970, for specs that use the time. */
   readonly clock: number;
   /** Macros that files beside the spec define. */
   readonly defined: ReadonlySet<string>;

@@ -24,7 +24,7 @@ export interface AddRequest {
 
 /**
  * Adds components to the project's configuration.
- * @throws WeirError `not-a-file-of-the-project`, `file-exists`, and those of `checkNew`; after an error, nothing is written
+ * @throws WeirError `not-a-file-of-the-project`, `file-exists`, and the errors of `checkNew`; after an error, nothing is written
  */
 export async function addComponents(configuration: Configuration, request: AddRequest): Promise<AddedComponent[]> {
   const { names, spec } = request;

@@ -26,7 +26,7 @@ export interface BuiltFiles extends Omit<ComponentResult, 'component'> {
  * Builds the named components and, before them, only the components that they wait for. Nothing is signed or published; the packages
  * stay in the cache until something else is built.
  * @returns the named components, then those that they waited for
- * @throws WeirError `unknown-component` and those of the stages; ComponentsError if a component could not be built
+ * @throws WeirError `unknown-component` and the errors of the stages; ComponentsError if a component could not be built
  */
 export async function buildSelected(
   workspace: Workspace,

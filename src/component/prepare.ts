@@ -44,7 +44,7 @@ const marker = '.weir-prepared.json';
 /**
  * Writes a component's buildable sources into a folder: the spec after the overlays, `sources`, and every file. The folder is
  * created atomically.
- * @throws WeirError `not-empty`, `not-prepared` (exit 2), and those of `fetchSources` and `prepareComponent`
+ * @throws WeirError `not-empty`, `not-prepared` (exit 2), and the errors of `fetchSources` and `prepareComponent`
  */
 export async function prepareFolder(
   workspace: ProjectWorkspace,

@@ -85,7 +85,7 @@ interface State {
 /**
  * Compares the inputs of components in two states of the project.
  * @param scratch folder for intermediate files
- * @throws WeirError (exit 2) `no-git`, `unknown-ref`, `no-project-at`, `project-at`, and those of `selectComponents`
+ * @throws WeirError (exit 2) `no-git`, `unknown-ref`, `no-project-at`, `project-at`, and the errors of `selectComponents`
  */
 export async function changedComponents(
   project: Project,

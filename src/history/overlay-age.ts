@@ -38,7 +38,7 @@ export async function overlayTimes(
   return found;
 }
 
-/** Lines that look the same in many overlays: diffs confuse those of one overlay with those of another. */
+/** Lines that look the same in many overlays: diffs confuse the lines of one overlay with the lines of another. */
 const common = /^\s*(?:#.*|\[\[.*\]\]|[\][{},]*|type\s*=.*|metadata\s*=\s*\{?)\s*$/;
 
 function oldest(lines: readonly string[], times: readonly LineTime[], start: number, next: number): LineTime {

@@ -67,7 +67,7 @@ function attributeBytes(entry: Entry): number {
 /**
  * Writes an ext4 file system with the tree's content to a range of a file, reproducibly.
  * @param work scratch folder, not the target's
- * @throws WeirError `image-too-small`, `tool-failed`, and those of `treeTar`
+ * @throws WeirError `image-too-small`, `tool-failed`, and the errors of `treeTar`
  */
 export async function makeExt4(
   toolbox: Toolbox,

@@ -65,7 +65,7 @@ const mediaTypes = {
 /**
  * Adds an image to a layout folder: its layers (`splitLayers`) as gzipped tars with file capabilities, a configuration and a
  * manifest. The folder is complete once `writeOciIndex` has named the manifest.
- * @throws those of `treeTar`
+ * @throws the errors of `treeTar`
  */
 export async function addOciImage(store: Store, layout: string, tree: Tree, options: OciOptions): Promise<OciImage> {
   const created = ociTime(options.epoch);

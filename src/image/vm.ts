@@ -66,7 +66,7 @@ const architectures = {
  * tree, else from the toolbox. At the first boot the root grows to its disk if the tree is configured for it (repart.d, fstab).
  * @param out output folder
  * @param work scratch folder
- * @throws WeirError `no-kernel`, `no-boot-loader`, and those of the parts
+ * @throws WeirError `no-kernel`, `no-boot-loader`, and the errors of the parts
  */
 export async function makeVm(
   toolbox: Toolbox,

@@ -40,7 +40,7 @@ export const distributionConf = '/etc/wsl-distribution.conf';
 /**
  * Writes `<name>.wsl`, a gzipped tar with the root at its top, and `<name>.manifest.json` with its entry for a manifest of
  * distributions.
- * @throws WeirError `not-for-wsl`, and those of `treeTar`
+ * @throws WeirError `not-for-wsl`, and the errors of `treeTar`
  */
 export async function makeWsl(store: Store, tree: Tree, dir: string, options: WslOptions): Promise<WslImage> {
   const defaultName = await defaultNameOf(store, tree);

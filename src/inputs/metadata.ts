@@ -194,7 +194,7 @@ async function mirrorsOf(dir: string, kind: 'metalink' | 'mirrorlist'): Promise<
 
 /**
  * The mirrors of a repository at this moment, best first.
- * @throws WeirError those of `fetchUnhashed`
+ * @throws WeirError the errors of `fetchUnhashed`
  */
 export async function currentMirrors(
   engine: Engine,

@@ -104,7 +104,7 @@ export const maxDepth = 50;
 /** How deep expressions, blocks and macros may nest while a template is expanded. */
 const maxCalls = 400;
 
-/** Limits how much work one configuration can ask for: templates can loop, call themselves, and double their text. */
+/** Limits how much work one configuration can cause: templates can loop, call themselves, and double their text. */
 export class Budget {
   #left = 300_000;
   #depth = 0;

@@ -181,7 +181,7 @@ function indexLine(entry: string, repository: string): string {
   return [name, Number(epoch), version, release, arch, digest, size, url, source].join('\t');
 }
 
-/** The packages of an index file; entries are only parsed when asked for. */
+/** The packages of an index file; entries are parsed only when used. */
 export class PackageIndex {
   readonly names = new Set<string>();
   readonly #lines = new Map<string, string>();

@@ -61,7 +61,7 @@ export interface InputSource extends RepoSource {
  * repository from the command line is always used in its current state.
  * The network is used only for files that the store lacks.
  * @throws WeirError `inputs-changed` if the repository no longer has the locked state and the store does not have it either;
- *   `key-changed`; those of `fetchMetadata`
+ *   `key-changed`; the errors of `fetchMetadata`
  */
 export async function openInput(context: InputsContext, repository: InputRepository): Promise<InputSource> {
   const { engine, toolbox, cache } = context;
@@ -234,7 +234,7 @@ async function download(
   if (missing.length > 0) {
     if (isOffline()) throw offline(repository, missing);
     const mirrors = await currentMirrors(engine, repository, cache);
-    // Another mirror is asked before the same one again.
+    // Tries another mirror before the same one again.
     const attempts = mirrors.length > 1 ? { attempts: 1, stallSeconds: 20 } : {};
     const download = { store: engine.store, cache, say: context.note, ...attempts };
     await mapLimit(missing, downloadsAtOnce, async ({ location, rpm }) => {

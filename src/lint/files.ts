@@ -38,7 +38,7 @@ type Walked =
 /** @throws WeirError `unreadable` if it leads into an unreadable place */
 function walk({ nodes, unseen }: Files, path: string): Walked {
   let waiting = path.split('/');
-  /** Number of remaining names of the path itself, behind those inserted by symlinks. */
+  /** Number of remaining names of the path itself, after the names inserted by symlinks. */
   let own = waiting.length;
   let at = '/';
   let links = 0;

@@ -27,7 +27,7 @@ export interface ReleaseHistory {
   readonly upstream?: UpstreamRelease;
   /** Earlier changelog entries, from dist-git's `changelog` file. */
   readonly changelog?: string;
-  /** Of the spec after overlays, if rpm was asked. */
+  /** Version of the spec after overlays, if rpm was run. */
   readonly facts?: SpecFacts;
 }
 

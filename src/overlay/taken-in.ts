@@ -63,7 +63,7 @@ export function commitOfUrl(url: string): string[] {
   return words.filter((word) => word.length >= 12 || /[a-f]/.test(word)).slice(-1);
 }
 
-/** The commits that a patch says it is, or was cherry-picked from. */
+/** The commits in a patch's header: the patch's own commit, and commits that it was cherry-picked from. */
 export function commitsOfPatch(patch: Uint8Array): string[] {
   const { text } = decodeText(patch);
   const found = [

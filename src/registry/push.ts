@@ -49,7 +49,7 @@ interface Sender {
 
 /**
  * Pushes the image of a layout folder and its artifacts as referrers, and signs it. Blobs that the registry already has are
- * not sent again. The tag is set last, so that nobody pulls half an image.
+ * not sent again. The tag is set last, so that an incomplete image can never be pulled.
  * @param layout an OCI layout as `writeOciIndex` leaves it
  * @param artifacts SBOMs and the like
  * @throws WeirError `registry-failed`, `registry-denied`, `no-registry`, `not-a-layout`, `not-an-index`, `is-an-index`

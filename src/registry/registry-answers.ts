@@ -31,17 +31,17 @@ export async function ask(url: string | URL, init: RequestInit, seconds?: number
 export interface Asking {
   /** How many times to try a request that fails in the network or on the server. */
   readonly attempts: number;
-  /** Waits before the next attempt (1, 2, …): at least the seconds that the server asked for. */
+  /** Waits before the next attempt (1, 2, …): at least the seconds of the server's Retry-After. */
   readonly wait: (attempt: number, askedSeconds?: number) => Promise<void>;
   /** Timeout for the response head of a request without a blob, per attempt. */
   readonly answerSeconds: number;
-  /** Called when the server asks for a wait. */
+  /** Called when a response has Retry-After. */
   readonly say?: (message: string) => void;
 }
 
 /**
  * Sends a request until it gets a final response or retries are used up; then it returns the last response. A response with
- * Retry-After is waited for and does not count as a failed attempt, unless it asks for more than `longestWait`.
+ * Retry-After is waited for and does not count as a failed attempt, unless the wait is longer than `longestWait`.
  * @param prepare makes the request, once per attempt. Its errors do not come from the server and are thrown unchanged
  * @throws WeirError `no-registry` and the others of `unanswered`
  */
@@ -78,13 +78,13 @@ function askedSeconds({ status, headers }: Response): number | undefined {
   return retryAfterSeconds(status, (name) => headers.get(name));
 }
 
-/** `answered 429`, with the wait if the server asks for one. */
+/** `answered 429`, with the wait if the response has Retry-After. */
 export function statusWords(response: Response): string {
   const asked = askedSeconds(response);
   return `answered ${response.status}${asked === undefined ? '' : ` (retry after ${asked} s)`}`;
 }
 
-/** Why a request failed: the cause of fetch's error, whose own message says nothing. */
+/** Why a request failed: the cause of fetch's error, whose own message has no details. */
 function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
   const { cause = error } = error as { cause?: unknown };
   const { code, message } = cause as { code?: unknown; message?: unknown };
@@ -201,7 +201,7 @@ const deepest = 64;
 /**
  * The fields of a JSON response.
  * @param what name of the requested thing, for errors
- * @throws WeirError `registry-failed` without quoting the response, which may contain a secret; and those of `bodyOf`
+ * @throws WeirError `registry-failed` without quoting the response, which may contain a secret; and the errors of `bodyOf`
  */
 export async function fieldsOf(
   response: Response,

@@ -19,7 +19,7 @@ export type LintTarget = (typeof lintTargets)[number];
  * Lints a built image of the project in all its formats (for Azure only the VHD, if there is one), or a file or folder by its
  * path. It checks the artefact, not the definition.
  * @param target by default the platforms in the image's definition, else `generic`
- * @throws WeirError `no-image`, `nothing-to-check`, and those of `builtImage` and `lintArtefact`
+ * @throws WeirError `no-image`, `nothing-to-check`, and the errors of `builtImage` and `lintArtefact`
  */
 export async function lintImage(
   workspace: ProjectWorkspace,

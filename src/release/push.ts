@@ -18,7 +18,7 @@ import { imageFaults, keyFaults } from './verify.ts';
 /**
  * Pushes a built container image to a registry, signed, with its SBOMs and its provenance as referrers.
  * @param reference `registry/repository[:tag]`; the tag defaults to the release's version
- * @throws WeirError `not-a-container`, `bad-reference`, `other-key`, `not-as-built`, and those of `builtImage` and `pushLayout`
+ * @throws WeirError `not-a-container`, `bad-reference`, `other-key`, `not-as-built`, and the errors of `builtImage` and `pushLayout`
  */
 export async function pushImage(
   workspace: Workspace,

@@ -10,7 +10,7 @@ import type { RpmFile, RpmPackage } from './types.ts';
 export interface PayloadEntry {
   readonly file: RpmFile;
   /**
-   * The content of a regular file. Read it before asking for the next entry; unread content is skipped. The members of a
+   * The content of a regular file. Read it before reading the next entry; unread content is skipped. The members of a
    * hard-link set follow each other, and only the last one has content.
    */
   readonly content: Readable | undefined;

@@ -30,7 +30,7 @@ export interface SeedTarball {
   readonly sha512: string;
 }
 
-/** Reads `lookaside.toml`. @throws WeirError those of `readDocument` */
+/** Reads `lookaside.toml`. @throws WeirError the errors of `readDocument` */
 export async function loadLookaside(dir: string): Promise<ReadonlyMap<string, SeedTarball>> {
   const path = join(dir, 'lookaside.toml');
   if (!(await exists(path))) return new Map();

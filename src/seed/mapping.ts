@@ -130,13 +130,13 @@ export interface Mapping {
   readonly packages: ReadonlyMap<string, PackageRule>;
   /** Debian package names to start from, by name of the root. */
   readonly roots: ReadonlyMap<string, readonly string[]>;
-  /** Debian packages of capabilities that are looked up when a build asks for them. */
+  /** Debian packages of capabilities that are looked up when a build requires them. */
   readonly names: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
  * Reads `defaults.toml`, `packages.toml` (from Debian), `own.toml` (our own packages), `roots.toml` and, if it exists, `names.toml`.
- * @throws WeirError those of `readDocument`
+ * @throws WeirError the errors of `readDocument`
  */
 export function loadMapping(dir: string): Mapping {
   const read = <S extends z.ZodType>(name: string, schema: S): z.output<S> =>

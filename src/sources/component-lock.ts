@@ -59,7 +59,7 @@ export function lockPath(project: LockedProject, name: string): string {
 
 /**
  * Parses a lock. @param file for messages
- * @throws WeirError (exit 2) `lock-version`, and those of `parseDocument`: `toml-syntax`, `unknown-key` …
+ * @throws WeirError (exit 2) `lock-version`, and the errors of `parseDocument`: `toml-syntax`, `unknown-key` …
  */
 export function parseLock(text: string, file: string): ComponentLock {
   const document = parseDocument(file, text, schema);

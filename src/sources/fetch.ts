@@ -55,7 +55,7 @@ export interface FetchedSources {
  * Copies a component's spec, its files and (unless disabled) the lookaside's files into a folder; the latter are checked
  * against their hashes. Files from the store are copies.
  * @param into a folder that does not exist yet, or is empty
- * @throws WeirError `no-spec`, `no-spec-file`, `no-lock`, `stale-lock`, and those of `readLock`, `upstreamOf`,
+ * @throws WeirError `no-spec`, `no-spec-file`, `no-lock`, `stale-lock`, and the errors of `readLock`, `upstreamOf`,
  * `resolveCommit`, `parseSourcesFile`, `wantedFiles`, `takeFile` and `makeFile`
  */
 export async function fetchSources(

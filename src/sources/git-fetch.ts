@@ -138,7 +138,7 @@ const foreignAge = 600_000;
 
 /**
  * Removes what a killed git left: lock files, which would block every later fetch, and half-written packs. A git that still
- * runs although its weir has ended is killed first, because nobody waits for it.
+ * runs although its weir has ended is killed first, because no run waits for it any more.
  * @throws WeirError `locked` if it cannot be stopped
  */
 async function clearLeftovers(gitDir: string): Promise<void> {

@@ -24,7 +24,7 @@ interface Listed {
  * ends. A symbolic link is read as the file that it points to. Links that point to no file of the commit are left out, and
  * so are submodules, whose content is not in the repository.
  * @param tree the id of the commit's tree
- * @throws WeirError `bad-file-name` for a name that is not valid in a folder, and those of `read`
+ * @throws WeirError `bad-file-name` for a name that is not valid in a folder, and the errors of `read`
  */
 export async function filesOfTree(read: ReadObjects, tree: string): Promise<Map<string, CommitFile>> {
   const listed = new Map<string, Listed>();

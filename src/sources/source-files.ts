@@ -202,7 +202,7 @@ type Custom = Extract<SourceOrigin, { readonly type: 'custom' }>;
  * inputs are unchanged and the earlier output still matches the configuration.
  * @param root the project's folder; links to the script must not leave it
  * @returns the file's description with its hash
- * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and those of the script's run
+ * @throws WeirError `no-script`, `no-input`, `no-buildroot` (exit 2), `wrong-hash`, and the errors of the script's run
  */
 export async function makeFile(
   component: ResolvedComponent,

@@ -5,7 +5,7 @@ import { isOffline } from '../base/network.ts';
 import { stream } from '../base/process.ts';
 import { type Apt, aptRun, listsFresh, updateApt } from './apt.ts';
 
-/** Makes sure that apt has lists, not older than 6 hours unless Weir is offline. @throws WeirError those of `updateApt` */
+/** Makes sure that apt has lists, not older than 6 hours unless Weir is offline. @throws WeirError the errors of `updateApt` */
 export async function freshLists(apt: Apt): Promise<void> {
   if (!(await listsFresh(apt, isOffline() ? Number.POSITIVE_INFINITY : 6 * 3600))) await updateApt(apt);
 }

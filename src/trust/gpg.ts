@@ -172,7 +172,7 @@ export function isValidSignature(status: string): boolean {
 
 /**
  * Fingerprints of the primary keys in a file of armored blocks; empty if it contains no key. GnuPG and rpm accept different
- * blocks (GnuPG skips indented ones and unknown kinds) and a machine uses both tools, so both are asked.
+ * blocks (GnuPG skips indented ones and unknown kinds) and a machine uses both tools, so both must accept it.
  */
 export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Promise<string[]> {
   const script = `cat >/tmp/key

@@ -58,7 +58,7 @@ export interface UpdatedInput {
 /**
  * Locks repositories in their current state. The packages that the project uses are locked again by the next build.
  * @param names ids; all by default
- * @throws WeirError `unknown-repository` (exit 2) and those of fetching
+ * @throws WeirError `unknown-repository` (exit 2) and the errors of fetching
  */
 export async function updateInputs(workspace: Workspace, names: readonly string[]): Promise<UpdatedInput[]> {
   const repositories = chosen(workspace, names);
@@ -161,7 +161,7 @@ export interface LockedManifest {
 /**
  * Locks the packages that a package manifest of dnf5 lists, and puts them into the store.
  * @throws WeirError `bad-manifest`, `unknown-repository` (exit 2); `manifest-mismatch` naming the packages that are missing from a
- *   repository's locked state or have different content there; those of downloading
+ *   repository's locked state or have different content there; the errors of downloading
  */
 export async function lockManifest(workspace: Workspace, file: string): Promise<LockedManifest> {
   const listed = parsePackageManifest(await readText(file), file);
@@ -222,7 +222,7 @@ async function lockedInputs(workspace: Workspace): Promise<InputsLock> {
 
 /**
  * Downloads all files that `inputs.lock` names and the cache lacks, so that the project can be built offline.
- * @throws WeirError `not-locked`; `inputs-changed`, and those of downloading
+ * @throws WeirError `not-locked`; `inputs-changed`, and the errors of downloading
  */
 export async function fetchInputs(workspace: Workspace): Promise<{ readonly packages: number; readonly size: number }> {
   const lock = await lockedInputs(workspace);

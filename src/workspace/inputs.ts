@@ -75,7 +75,7 @@ const defaultBuildRoot = ['@buildsys-build'];
 /**
  * Opens the inputs that the project builds from: repositories named on the command line and `inputs.rpm-build` of the default distro's
  * version, else the `[seed]`, else the repositories of the version's mock configuration.
- * @throws WeirError `no-inputs` (exit 2) and those of the inputs
+ * @throws WeirError `no-inputs` (exit 2) and the errors of the inputs
  */
 export async function inputsStage(workspace: Workspace, toolbox: Toolbox): Promise<Inputs> {
   const chosen = repositoryInputs(workspace);

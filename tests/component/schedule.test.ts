@@ -148,7 +148,7 @@ const classOf = (outcome: Outcome | undefined): string | undefined =>
   outcome?.state === 'failed' || outcome?.state === 'expected' ? outcome.class : undefined;
 
 describe('inputs that have more on request', () => {
-  test('are asked once for all that the specs need and no component makes', async () => {
+  test('get one request for all requirements of the specs that no component provides', async () => {
     const { requests, states } = await schedule({
       components: { app: { needs: ['gcc', 'lib', 'git'] }, lib: { needs: ['git', 'cmake'] } },
       inputs: ['gcc'],
@@ -158,7 +158,7 @@ describe('inputs that have more on request', () => {
     expect(states).toEqual({ app: 'built', lib: 'built' });
   });
 
-  test('are asked for the build root, and for what packages of a root need', async () => {
+  test('get requests for the buildroot and for requirements of its packages', async () => {
     const { requests, states, builds } = await schedule({
       components: { app: { needs: ['lib'] }, lib: { requires: ['libz'] } },
       onRequest: ['make', 'libz'],
@@ -172,7 +172,7 @@ describe('inputs that have more on request', () => {
     expect(builds.map(({ root }) => root)).toEqual([['make'], ['lib', 'make']]);
   });
 
-  test('are asked for what %generate_buildrequires prints', async () => {
+  test('get requests for what %generate_buildrequires prints', async () => {
     const { requests, states } = await schedule({
       components: { app: { generates: [['lib', 'setuptools']] }, lib: {} },
       onRequest: ['setuptools', 'lib'],
@@ -191,7 +191,7 @@ describe('inputs that have more on request', () => {
     expect((await schedule({ ...world, replacesInputs: true })).states).toEqual({ app: 'built', lib: 'built' });
   });
 
-  test('are asked for what components in a cycle need of each other', async () => {
+  test('get requests for requirements between components of a cycle', async () => {
     const components = { a: { needs: ['b', 'gcc'] }, b: { needs: ['a'] } };
     const { requests, states, builds } = await schedule({ components, onRequest: ['gcc', 'a', 'b'] });
     expect(requests).toEqual([{ needs: ['gcc'] }, { needs: ['b', 'a'] }]);
@@ -283,7 +283,7 @@ describe('the order', () => {
     expect(states).toEqual({ app: 'built', 'lang-srpm-macros': 'failed' });
   });
 
-  test('a component sees what it waits for, directly or not, and nothing else that is built already', async () => {
+  test('a buildroot has packages of components that its component waits for, directly or not, and of no others', async () => {
     const components = { d: {}, a: {}, b: { needs: ['a'] }, c: { needs: ['b >= 1'] } };
     const { builds } = await schedule({ components });
     const seen = Object.fromEntries(builds.map(({ name, visible }) => [name, [...visible].sort()]));
@@ -296,7 +296,7 @@ describe('the order', () => {
     expect((await schedule({ components, jobs: 1 })).most).toBe(1);
   });
 
-  test('an expensive component, and what it waits for, start before others', async () => {
+  test('an expensive component, and components that it waits for, start before others', async () => {
     const components = { a: {}, b: {}, c: { needs: ['d'], expensive: true }, d: {} };
     expect((await schedule({ components, jobs: 1 })).order).toEqual(['d', 'c', 'a', 'b']);
   });
@@ -323,7 +323,7 @@ describe('what is built for a selection', () => {
     expect((await schedule({ ...given, inputs: [] })).order).toEqual(['base', 'lib', 'app']);
   });
 
-  test('of selected components one waits for the other, though the inputs have its package', async () => {
+  test('a selected component waits for another one even if the inputs have its package', async () => {
     const given = { components, selected: ['app', 'lib'], replacesInputs: false, inputs: ['lib', 'base'] };
     expect((await schedule(given)).order).toEqual(['lib', 'app']);
   });
@@ -361,7 +361,7 @@ describe('a failure', () => {
     unparsable: { fails: 'parse' },
   } as const;
 
-  test('with keepGoing is of that component alone: those that wait for it say so, the rest is built', async () => {
+  test('with keepGoing stops only components that wait for the failed one; the others are built', async () => {
     const { states, whys, outcomes } = await schedule({ components, keepGoing: true });
     expect(states).toEqual({
       ...{ bad: 'failed', child: 'waiting', grandchild: 'waiting' },
@@ -436,7 +436,7 @@ describe('an expected failure', () => {
     expect(whys.a).toBe('expected to fail (needs a GPU), but built: remove build.failure.expected');
   });
 
-  test('keeps those that wait for it from being built, and that is a failure', async () => {
+  test('keeps components that wait for it from being built, and that is a failure', async () => {
     const { outcomes, states } = await schedule({
       components: { a: { fails: 'build', expected: 'x' }, b: { needs: ['a'] } },
     });
@@ -524,7 +524,7 @@ describe('a cycle', () => {
 });
 
 describe('%generate_buildrequires', () => {
-  test('each round has what the one before asked for', async () => {
+  test('each round has the packages that the previous round reported', async () => {
     const { builds, states } = await schedule({
       components: {
         a: {
@@ -541,7 +541,7 @@ describe('%generate_buildrequires', () => {
     expect(states).toEqual({ a: 'built' });
   });
 
-  test('may ask for what another component makes', async () => {
+  test('may report a requirement that another component provides', async () => {
     const { builds } = await schedule({
       components: { a: { generates: [['lib']] }, lib: {}, b: { generates: [['other']] }, other: {} },
       selected: ['a', 'b'],
@@ -551,7 +551,7 @@ describe('%generate_buildrequires', () => {
     expect(Object.fromEntries(last)).toEqual({ a: ['lib'], lib: [], b: ['other'], other: [] });
   });
 
-  test('fails if it asks for what it has, and if it never ends', async () => {
+  test('fails if it reports requirements that are installed, or always new ones', async () => {
     const endless = Array.from({ length: 20 }, (_, round) => [`need${round}`]);
     const { outcomes, whys, builds } = await schedule({
       components: { same: { needs: ['x'], generates: [['x']] }, endless: { generates: endless } },
@@ -562,6 +562,7 @@ describe('%generate_buildrequires', () => {
       'buildrequires',
       'buildrequires',
     ]);
+    expect(whys.same).toMatch(/still reports requirements that are already in the buildroot: x/);
     expect(whys.endless).toMatch(/after 10 rounds: need10/);
     expect(builds.filter(({ name }) => name === 'endless')).toHaveLength(11);
   });

@@ -564,7 +564,7 @@ config_opts['dnf.conf'] = '[main]\\n'
     served.clear();
   });
 
-  test('a full disk is said, and leaves the lock as it is', async () => {
+  test('a full disk is reported, and leaves the lock unchanged', async () => {
     served.set('/published/', join(shared.out, 'repo/4.0/latest'));
     const cache = await cloneCache();
     const scratch = join(cache, 'weir/scratch');

@@ -117,7 +117,7 @@ const build = (...words: readonly string[]): Promise<RunResult> =>
   weir(['-C', project, 'component', 'build', ...words]);
 const rendered = (name: string): Promise<boolean> => exists(join(project, `specs/t/${name}/${name}.spec`));
 
-test('one component is built with what it waits for, and no other is looked at', async () => {
+test('one component is built with the components that it waits for, and no other is processed', async () => {
   const result = await build('tiny-child', '--json');
   expect(result.code, result.stderr).toBe(0);
   const built = JSON.parse(result.stdout) as { name: string; packages: readonly string[] }[];

@@ -23,7 +23,7 @@ x
 `;
 
 /** More than twelve components are rendered on threads, which have no tools. */
-it('asks rpm for versions that the text of a spec does not tell', async () => {
+it('runs rpm for versions that cannot be read from the text of a spec', async () => {
   const top = join(shared.work, 'render-versions');
   const git = (...args: string[]) => runOk(['git', '-C', join(top, 'git/lua-version'), ...args]);
   await mkdir(join(top, 'project/plain'), { recursive: true });

@@ -110,7 +110,7 @@ describe.skipIf(!isRoot)('scriptlets, as root', () => {
     expect(said).toMatch(/^descriptors 0 1 2( 10)?( 3)?$/m);
   }, 300_000);
 
-  test('a failing %pre is an error with what it said', async () => {
+  test('a failing %pre is an error with its output', async () => {
     const { engine, clock } = workspace;
     const own = await buildPackages(engine, toolbox, await newFolder('scriptlets'), { failing: failingSpec });
     const error = await installTree(engine, toolbox, [...base, ...own], { clock }).catch((thrown: unknown) => thrown);

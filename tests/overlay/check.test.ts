@@ -223,7 +223,7 @@ describe('overlays without effect', () => {
     expect(found).toEqual([['no-effect', 1, expect.stringContaining(message)]]);
   });
 
-  it('a file to add that upstream has, the same', async () => {
+  it('a file to add that upstream already has with the same content', async () => {
     const own = await folder({ 'a.conf': 'one\ntwo\n' });
     const data: Given = { type: 'file-add', source: join(own, 'a.conf'), file: 'a.conf' };
     expect(await check([data], { fetched: await fetched() })).toEqual([

@@ -176,7 +176,7 @@ Version: 9
   expect(specFacts('Name: x\n').version).toBeUndefined();
 });
 
-it('rpm is asked once for the versions that the text does not tell', async () => {
+it('one run of rpm finds the versions that cannot be read from the text', async () => {
   const asked: (readonly string[])[] = [];
   const lua = 'Version: %{lua: print(1 + 1)}\n';
   const facts = await factsOf(['Version: 1\n', lua, 'Name: x\n', `# unreadable\n${lua}`], async (specs) => {

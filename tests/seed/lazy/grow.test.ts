@@ -27,7 +27,7 @@ describe('grow', () => {
     expect([...asked.packages.keys()].sort()).toEqual(['cmake', 'cmake-data', 'libfoo-dev', 'libfoo1']);
   });
 
-  test('a condition that does not apply asks for nothing', async () => {
+  test('a condition that does not apply requests nothing', async () => {
     const { found, asked } = await ask(nothingAsked('s'), '(cmake if nope)', '(in-seed or cmake)');
     expect(found).toHaveLength(2);
     expect(asked.answers.size).toBe(0);
@@ -42,7 +42,7 @@ describe('grow', () => {
     expect(printAsked(parseAsked(text, 'x.lock'))).toBe(text);
   });
 
-  test('a root gets what it asks for and nothing else', async () => {
+  test('a root gets the packages that it requests and nothing else', async () => {
     const { asked } = await ask(nothingAsked('s'), 'gettext-devel', 'cmake', 'foo-devel');
     const taken = await takenBy(asked, ['foo-devel', 'in-seed'], ({ name }) => name === 'in-seed');
     expect(taken.debs.map(({ name }) => name)).toEqual(['libfoo-dev', 'libfoo1']);
