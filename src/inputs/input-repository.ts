@@ -50,9 +50,8 @@ export const builtId = 'built';
 /** @throws WeirError `bad-repository` (exit 2) for an id that dnf or Weir reserves */
 export function checkId(id: string, where?: Origin): void {
   if (id !== 'main' && id !== builtId) return;
-  const user =
-    id === builtId ? 'Weir names the repository of built packages so' : 'dnf names the section of its own options so';
-  throw new WeirError('bad-repository', `the repository id "${id}" is reserved: ${user}`, {
+  const use = id === builtId ? 'the repository of built packages' : "dnf's own options";
+  throw new WeirError('bad-repository', `the repository id "${id}" is reserved for ${use}`, {
     ...(where === undefined ? {} : { where }),
     hint: 'give the repository another id',
     exit: 2,

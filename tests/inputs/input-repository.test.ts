@@ -50,6 +50,10 @@ describe('addresses of input repositories', () => {
     expect(named).toMatchObject({ id: 'mine', address: { urls: ['https://example.org/x86_64'] } });
     expect(bare).toMatchObject({ id: 'repo-2', address: { urls: ['file:///srv/repo'] } });
     expect(() => commandLineRepositories([''], variables)).toThrow('requires a URL');
+    expect(() => commandLineRepositories(['main=/srv/repo'], variables)).toThrow("reserved for dnf's own options");
+    expect(() => commandLineRepositories(['built=/srv/repo'], variables)).toThrow(
+      'reserved for the repository of built',
+    );
   });
 });
 
