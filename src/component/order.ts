@@ -1,4 +1,4 @@
-/** Which components each component waits for. Names that are not keys are ignored. */
+/** Component → the components that it waits for. Names that are not keys are ignored. */
 export type Waits = ReadonlyMap<string, Iterable<string>>;
 
 /** The start nodes and all components that they wait for, directly or indirectly. */

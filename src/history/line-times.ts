@@ -71,7 +71,7 @@ function replay(text: string, times: Map<string, LineTime[]>, shallow: boolean):
     if (line.startsWith('\x01')) {
       close();
       const [seconds, parent] = line.slice(1).split(' ');
-      // The first commit of a shallow clone also has all earlier changes.
+      // The diff of a shallow clone's first commit also contains all earlier changes.
       time = shallow && (parent ?? '') === '' ? undefined : Number(seconds);
     } else if (line.startsWith('diff --git ')) {
       close();

@@ -172,7 +172,7 @@ async function restoreMetadata(
   });
 }
 
-/** The folder that dnf5 resolves from, and its parsed form of the metadata. */
+/** The folder that dnf5 resolves from, and the metadata in dnf5's parsed form. */
 async function prepareFolder(
   { engine, toolbox, arch }: InputsContext,
   repository: InputRepository,

@@ -164,7 +164,7 @@ export function diskFacts(disk: OpenDisk, readers: DiskReaders): DiskFacts {
 /** Paths of the RPM database, the current one first. */
 export const rpmDatabases = ['/usr/lib/sysimage/rpm/rpmdb.sqlite', '/var/lib/rpm/rpmdb.sqlite'];
 
-/** Unsupported databases: rpm's before SQLite, and those of other package managers. */
+/** Unsupported package databases: rpm's older formats (before SQLite), and databases of other package managers. */
 export const otherDatabases = [
   ...['Packages', 'Packages.db'].flatMap((name) => [`/usr/lib/sysimage/rpm/${name}`, `/var/lib/rpm/${name}`]),
   ...['/var/lib/dpkg/status', '/lib/apk/db/installed', '/usr/lib/apk/db/installed'],

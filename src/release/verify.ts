@@ -182,7 +182,7 @@ export async function strays(
   return faults;
 }
 
-/** Whether it is a temporary file of a running build. */
+/** Whether a path is a temporary file of a running build. */
 async function isInUse(path: string, name: string): Promise<boolean> {
   if (!isTemporary(name)) return false;
   const info = await lstat(path).catch(() => undefined);
