@@ -50,7 +50,7 @@ function headerGoesOn(spec: Spec, header: number): WeirError {
     'cannot insert lines here: the section header ends with a backslash and continues on the next line',
     {
       details: [lineLabel(spec, { header })],
-      hint: 'join the header into one line with a spec-search-replace overlay first',
+      hint: 'overlays cannot change a header: replace the section, with spec-remove-section and then spec-append-lines',
       exit: 2,
     },
   );
