@@ -60,7 +60,7 @@ export async function readingFaults(path: string, read: () => Promise<readonly F
 
 /**
  * Every path below a folder except folders, sorted. Faults are unreadable folders; empty folders, which no build creates; modes other
- * than `fileMode`; and owners other than the top folder's.
+ * than `fileMode` and `folderMode`; and owners other than the top folder's.
  */
 export async function filesWithin(dir: string): Promise<{ readonly paths: string[]; readonly faults: Fault[] }> {
   const paths: string[] = [];

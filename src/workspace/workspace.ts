@@ -146,8 +146,8 @@ export async function toolboxStage(workspace: ProjectWorkspace, set: ToolSet): P
 }
 
 /**
- * The toolbox lock of a project: beside the project's folder, if the file exists or the project has a seed. Other projects, such as
- * azldev projects, use the tools of this version of Weir, through a copy of its lock in the cache.
+ * The toolbox lock of a project: beside the project's folder, if the project has a release, and the file exists or it has a seed. Other
+ * projects, such as azldev projects, use the tools of this version of Weir, through a copy of its lock in the cache.
  */
 async function toolboxLock({ project, cache }: ProjectWorkspace): Promise<string> {
   const beside = join(project.root, '..', 'toolbox.lock');
