@@ -156,12 +156,12 @@ export function appendDifference(spec: Spec, plain: string, output: string): str
   return undefined;
 }
 
-/** Packages that could be removed: those with a written `%package`. */
+/** Packages to remove: those with a written `%package` and a name without macros, which can be found again in rpm's output. */
 export function subpackages(spec: Spec): string[] {
   const names = spec.sections.filter(
     ({ key, maker, header }) => key === '%package' && maker === undefined && header >= 0,
   );
-  return [...new Set(names.map((section) => section.package))];
+  return [...new Set(names.map((section) => section.package).filter((name) => !name.includes('%')))];
 }
 
 /** The spec without a package; undefined if Weir refuses to remove it. */
