@@ -52,8 +52,7 @@ export function sectionDifference(spec: Spec, output: string): string | undefine
     if (number !== undefined && number <= (marks.at(-1) ?? -1)) marks.length = 0;
     if (number !== undefined) marks.push(number);
     const header = parseHeader(line);
-    // Packages of debug information come with rpm's %install, which is a macro.
-    if (header !== undefined && !/debug(info|source)$/.test(header.package)) headers.push(header);
+    if (header !== undefined) headers.push(header);
   }
   let at = 0;
   const found = (): string =>
@@ -62,6 +61,7 @@ export function sectionDifference(spec: Spec, output: string): string | undefine
     const section = spec.sections[number]!;
     const place = `line ${section.header + 1}: ${section.name} ${section.arguments}`;
     if (section.maker === undefined) {
+      while (!fits(section, headers[at]) && isDebug(headers[at])) at++;
       if (!fits(section, headers[at])) return `${place}; rpm has ${found()}`;
       at++;
       continue;
@@ -83,7 +83,13 @@ export function sectionDifference(spec: Spec, output: string): string | undefine
   const generated = /^(%prep|%conf|%generate_buildrequires|%build|%install|%check)$/;
   const isGenerated = ({ key }: SectionHeader): boolean =>
     generated.test(key) && spec.lines.some(({ text }) => /^\s*BuildSystem\s*:/i.test(text));
-  return headers.slice(at).every(isGenerated) ? undefined : `rpm has ${found()}, too`;
+  while (headers[at] !== undefined && (isGenerated(headers[at]!) || isDebug(headers[at]))) at++;
+  return at === headers.length ? undefined : `rpm has ${found()}, too`;
+}
+
+/** Packages of debug information come with rpm's own %install, which is a macro. */
+function isDebug(header: SectionHeader | undefined): boolean {
+  return header !== undefined && /debug(info|source)$/.test(header.package);
 }
 
 /** Whether a section that Weir reads can be the one with a header of rpm's, in which all macros are expanded. */
@@ -156,8 +162,12 @@ export function appendDifference(spec: Spec, plain: string, output: string): str
   return undefined;
 }
 
-/** Packages to remove: those with a written `%package` and a name without macros, which can be found again in rpm's output. */
+/**
+ * Packages to remove: those with a written `%package` and a name without macros, which can be found again in rpm's output.
+ * None if the spec uses `%{summary}`: for rpm that is the summary of the last package before it, so removing one changes others.
+ */
 export function subpackages(spec: Spec): string[] {
+  if (/%\{?\??summary\b/.test(spec.text)) return [];
   const names = spec.sections.filter(
     ({ key, maker, header }) => key === '%package' && maker === undefined && header >= 0,
   );

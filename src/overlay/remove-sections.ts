@@ -25,7 +25,7 @@ export function removeSections(spec: Spec, sections: readonly Section[]): Spec {
     );
   }
   const wrappers = braceWrappers(spec);
-  const owners = lineOwners(spec, new Set(sections), wrappers);
+  const owners = lineOwners(spec, withEnds(spec, sections), wrappers);
   const gone = plainLines(spec, owners, wrappers);
   keepDefines(spec, gone);
   removeConditionals(spec, owners, wrappers, gone);
@@ -33,6 +33,15 @@ export function removeSections(spec: Spec, sections: readonly Section[]): Spec {
   checkRuns(spec, gone);
   const lines = spec.lines.filter((_line, index) => gone[index] !== 1);
   return parseLines(lines, spec.encoding);
+}
+
+/** The sections with the `%end` lines that close them: rpm refuses one that closes nothing. */
+function withEnds(spec: Spec, sections: readonly Section[]): Set<Section> {
+  const removed = new Set(sections);
+  for (const [index, section] of spec.sections.entries()) {
+    if (section.key === '%end' && removed.has(spec.sections[index - 1]!)) removed.add(section);
+  }
+  return removed;
 }
 
 function interleaved(spec: Spec, line: number, message: string): WeirError {

@@ -19,14 +19,25 @@ export function removeSection(spec: Spec, section: string, packageName = ''): Sp
   throw made.error ?? noSection(spec, { section, package: packageName }, made.details);
 }
 
-/** Removes every section of a package other than the main one, and calls of macros that generate nothing else. */
+/**
+ * Removes every section of a package other than the main one, and calls of macros that generate nothing else. A section that
+ * names the package in the other form counts, too: `-n x-doc` and `doc` are one package for rpm, which refuses sections of
+ * a package that is not there.
+ */
 export function removeSubpackage(spec: Spec, packageName: string): Spec {
-  const written = sectionsOf(spec, undefined, packageName);
+  const fits = nameFitter(spec);
+  const named = sectionsOf(spec, undefined, packageName);
+  const written =
+    named.length === 0
+      ? named
+      : spec.sections.filter(
+          (one) =>
+            named.includes(one) || (one.maker === undefined && one.header >= 0 && fits(one, packageName) === 'exact'),
+        );
   if (packageName === '' || (written.some((one) => one.wholeName) && mainNames(spec)(packageName))) {
     throw new WeirError('overlay-invalid', 'the main package cannot be removed', { exit: 2 });
   }
   const defined = written.some((one) => one.key === '%package');
-  const fits = nameFitter(spec);
   const made: Section[] = [];
   for (const calls of callsOf(spec)) {
     const fitting = calls.map((one) => fits(one, packageName));

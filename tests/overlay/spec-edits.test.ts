@@ -204,6 +204,26 @@ describe('overlays on a spec', () => {
       expected: lines('%global x 1', 'Name: a'),
     },
     {
+      name: 'spec-remove-subpackage: with the %end of its sections',
+      text: lines(
+        'Name: x',
+        '%package a',
+        '%transfiletriggerin a -- /x',
+        'run',
+        '%end',
+        '%transfiletriggerin -- /x',
+        '%end',
+      ),
+      data: { type: 'spec-remove-subpackage', package: 'a' },
+      expected: lines('Name: x', '%transfiletriggerin -- /x', '%end'),
+    },
+    {
+      name: 'spec-remove-subpackage: sections that name the package in the other form, too',
+      text: lines('Name: x', '%package a', 'Summary: s', '%files -n %{name}-a', '/a', '%files -n a', '/b'),
+      data: { type: 'spec-remove-subpackage', package: 'a' },
+      expected: lines('Name: x'),
+    },
+    {
       name: 'spec-append-lines: of one package, outside of the next guard',
       text: demo,
       data: { type: 'spec-append-lines', section: '%files', lines: ['/usr/share/demo\n/etc/demo\n'] },
