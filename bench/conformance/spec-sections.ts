@@ -186,10 +186,13 @@ export function withoutPackage(spec: Spec, name: string): Spec | undefined {
 
 /** Whether the removed package's sections are gone and all others are as before; else the first fault. */
 export function removalDifference(spec: Spec, name: string, plain: string, output: string): string | undefined {
-  const removed = spec.sections.filter((section) => section.package === name);
+  const main = /^Name\s*:\s*(\S+)/im.exec(plain)?.[1] ?? '';
+  const fullName = (section: SectionHeader): string =>
+    section.wholeName ? section.package : `${main}-${section.package}`;
+  const removed = new Set(spec.sections.filter((section) => section.package === name).map(fullName));
   const isRemoved = (header: string): boolean => {
     const parsed = parseHeader(header);
-    return parsed !== undefined && parsed.package !== '' && removed.some((section) => fits(section, parsed));
+    return parsed !== undefined && parsed.package !== '' && removed.has(fullName(parsed));
   };
   const kept = sectionsIn(plain).filter(({ header }) => !isRemoved(header));
   const after = sectionsIn(output);
