@@ -108,11 +108,14 @@ interface Output {
   readonly body: readonly string[];
 }
 
+/** What `%(mktemp …)` and the like give. */
+const randomName = /[A-Za-z0-9]{20,}/g;
+
 function sectionsIn(output: string): Output[] {
   const sections = [{ header: '', body: [] as string[] }];
   for (const line of output.split('\n')) {
     if (parseHeader(line) !== undefined) sections.push({ header: line.trim(), body: [] });
-    else if (line.trim() !== '') sections.at(-1)!.body.push(line.trimEnd());
+    else if (line.trim() !== '') sections.at(-1)!.body.push(line.trimEnd().replace(randomName, '…'));
   }
   return sections;
 }
