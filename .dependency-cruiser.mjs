@@ -1,6 +1,7 @@
 // The order of the rooms: a room may use those after it in this list, never one before it.
 const rooms = [
   'cli',
+  'mcp',
   'site',
   'release',
   'advisory',

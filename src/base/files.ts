@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
+import { refuseReadOnly } from './read-only.ts';
 
 /** Identifies the process that owns a temporary file. */
 const owner = [thisProcess.pid, thisProcess.namespace, Number(thisProcess.started)]
@@ -34,8 +35,12 @@ export function isAbandoned(name: string, mtimeMs: number): boolean {
   return alive === undefined ? Date.now() - mtimeMs > 86_400_000 : !alive;
 }
 
-/** Writes a file atomically: readers see the old content or the new, never a part. Creates parent folders. */
+/**
+ * Writes a file atomically: readers see the old content or the new, never a part. Creates parent folders.
+ * @throws WeirError `read-only`; see `refuseReadOnly`
+ */
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  refuseReadOnly(path);
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
   try {

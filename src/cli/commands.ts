@@ -15,5 +15,6 @@ export const commands: Readonly<Record<string, string>> = {
   toolbox: 'list or run the tools that Weir uses',
   cache: 'verify the cache',
   clean: 'show the size of the cache, or remove parts of it',
+  mcp: 'serve read-only commands to assistants and editors over the Model Context Protocol',
   completion: 'print the completion script of a shell',
 };

@@ -1,0 +1,254 @@
+import { z } from 'zod';
+
+/** How an argument of a tool becomes words of the command line. */
+type Parameter =
+  | { readonly as: 'word' | 'words'; readonly about: string; readonly required?: boolean }
+  | {
+      readonly as: 'value' | 'values';
+      readonly option: string;
+      readonly about: string;
+      readonly required?: boolean;
+      readonly choices?: readonly [string, ...string[]];
+    }
+  | { readonly as: 'switch'; readonly option: string; readonly about: string };
+
+/** A command that a client may call: its `--json` result is the tool's. */
+export interface Tool {
+  readonly name: string;
+  readonly about: string;
+  /** The words of the command. */
+  readonly command: readonly string[];
+  readonly parameters: Readonly<Record<string, Parameter>>;
+  /** Whether the result is an array, of which a client may ask for a part. */
+  readonly rows?: boolean;
+  /** Whether the command may have to download sources or tools. */
+  readonly network?: boolean;
+  /** Whether the command has `--out`. */
+  readonly built?: boolean;
+}
+
+const selection = {
+  names: { as: 'words', about: 'names of components' },
+  patterns: { as: 'values', option: '--component', about: 'globs of component names, such as python-*' },
+  groups: { as: 'values', option: '--group', about: 'names of component groups' },
+  all: { as: 'switch', option: '--all', about: 'all components' },
+} as const satisfies Record<string, Parameter>;
+const component = { name: { as: 'word', required: true, about: 'name of the component' } } as const;
+const image = { name: { as: 'word', required: true, about: 'name of the image' } } as const;
+
+/** Only commands that change nothing in the project, sorted by noun. */
+export const tools: readonly Tool[] = [
+  {
+    name: 'component_list',
+    about: 'List components with their spec source, number of overlays, channel and groups.',
+    command: ['component', 'list'],
+    parameters: selection,
+    rows: true,
+  },
+  {
+    name: 'component_show',
+    about:
+      'Show a component with all settings that it inherits, its overlays with reasons, and the tables it is made of.',
+    command: ['component', 'show'],
+    parameters: component,
+  },
+  {
+    name: 'component_query',
+    about:
+      'Show packages, dependencies and sources of rendered specs with macros expanded, or with spec the text of one rendered spec.',
+    command: ['component', 'query'],
+    parameters: {
+      ...selection,
+      spec: { as: 'switch', option: '--spec', about: 'the rendered spec, of one component' },
+    },
+    network: true,
+  },
+  {
+    name: 'component_diff',
+    about: 'Show what the overlays of components change, as a diff from the upstream files to the rendered ones.',
+    command: ['component', 'diff'],
+    parameters: selection,
+    rows: true,
+    network: true,
+  },
+  {
+    name: 'component_changed',
+    about: 'List components that changed between two commits of the project, and which part of them.',
+    command: ['component', 'changed'],
+    parameters: {
+      ...selection,
+      from: { as: 'value', option: '--from', required: true, about: 'commit to compare from; . is the working tree' },
+      to: { as: 'value', option: '--to', about: 'commit to compare to, default HEAD; . is the working tree' },
+      includeUnchanged: { as: 'switch', option: '--include-unchanged', about: 'list unchanged components, too' },
+    },
+  },
+  {
+    name: 'component_history',
+    about: 'Show which commits of the project changed components; for a single component, what each changed.',
+    command: ['component', 'history'],
+    parameters: {
+      ...selection,
+      includeBare: { as: 'switch', option: '--include-bare', about: 'components that only inherit settings, too' },
+    },
+    rows: true,
+  },
+  {
+    name: 'component_log',
+    about: "Name the log of a component's last build.",
+    command: ['component', 'log'],
+    parameters: component,
+  },
+  {
+    name: 'overlay_list',
+    about: 'List overlays with their reasons and places: what the distribution changes, and why.',
+    command: ['overlay', 'list'],
+    parameters: selection,
+    rows: true,
+  },
+  {
+    name: 'overlay_explain',
+    about: 'Show what each overlay of a component changes, as a diff for each step.',
+    command: ['overlay', 'explain'],
+    parameters: { component: { as: 'word', required: true, about: 'name of the component' } },
+    network: true,
+  },
+  {
+    name: 'overlay_check',
+    about: 'Find overlays that fail, have no effect, were taken in by upstream, or lack a description or metadata.',
+    command: ['overlay', 'check'],
+    parameters: {
+      ...selection,
+      withoutSources: { as: 'switch', option: '--no-sources', about: 'check only the configuration' },
+      olderThan: { as: 'value', option: '--older-than', about: 'report backports older than this, such as 180d' },
+    },
+    network: true,
+  },
+  {
+    name: 'divergence',
+    about: 'List all differences from upstream by component, category, upstream status and age.',
+    command: ['divergence'],
+    parameters: {},
+  },
+  {
+    name: 'package_list',
+    about:
+      'List packages of the built release, or, in a project without a release, those that the configuration names.',
+    command: ['package', 'list'],
+    parameters: {
+      channel: { as: 'value', option: '--channel', about: 'only packages of this channel' },
+      own: { as: 'switch', option: '--own', about: 'only packages built by components' },
+      configured: { as: 'switch', option: '--configured', about: 'packages that components and groups name' },
+    },
+    rows: true,
+    built: true,
+  },
+  {
+    name: 'image_list',
+    about: 'List images with their kind, formats and build.',
+    command: ['image', 'list'],
+    parameters: {},
+    rows: true,
+    built: true,
+  },
+  {
+    name: 'image_show',
+    about: 'Show a built image: packages, files, digests.',
+    command: ['image', 'show'],
+    parameters: image,
+    built: true,
+  },
+  {
+    name: 'inputs_list',
+    about: 'List the RPM repositories that the project builds from.',
+    command: ['inputs', 'list'],
+    parameters: {},
+  },
+  {
+    name: 'repo_list',
+    about: 'List the repositories of the built release.',
+    command: ['repo', 'list'],
+    parameters: {},
+    rows: true,
+    built: true,
+  },
+  {
+    name: 'release_show',
+    about: 'Show the built release: channels, packages, components, images and inputs.',
+    command: ['release', 'show'],
+    parameters: {},
+    built: true,
+  },
+  {
+    name: 'config_show',
+    about: 'Show the whole resolved project. Large: config_resolve with a key answers most questions.',
+    command: ['config', 'show'],
+    parameters: {},
+  },
+  {
+    name: 'config_resolve',
+    about: 'Show the configuration after includes, merging and inheritance; with origins, where each value comes from.',
+    command: ['config', 'resolve'],
+    parameters: {
+      ...selection,
+      key: { as: 'value', option: '--key', about: 'only this part, such as components.curl.build' },
+      origins: {
+        as: 'switch',
+        option: '--origins',
+        about: 'where each value comes from and which values it overrides',
+      },
+    },
+  },
+  {
+    name: 'schema',
+    about: 'Print the JSON Schema of the configuration.',
+    command: ['schema'],
+    parameters: {},
+  },
+];
+
+/** Arguments of a call, valid for the tool's schema. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+// The operating system ends a word at a zero byte.
+const text = z
+  .string()
+  .min(1)
+  .refine((value) => !value.includes('\0'), 'must not contain a zero byte');
+
+/** The schema of a tool's arguments: an object without further keys. */
+export function argumentSchema(tool: Tool) {
+  const keys: Record<string, z.ZodType> = {};
+  for (const [key, parameter] of Object.entries(tool.parameters)) {
+    const type = typeOf(parameter).describe(parameter.about);
+    keys[key] = 'required' in parameter && parameter.required === true ? type : type.optional();
+  }
+  if (tool.rows === true) {
+    keys.offset = z.number().int().min(0).describe('number of rows to leave out at the beginning').optional();
+    keys.limit = z.number().int().min(1).describe('number of rows at most; default: all').optional();
+  }
+  return z.strictObject(keys);
+}
+
+function typeOf(parameter: Parameter): z.ZodType {
+  if (parameter.as === 'switch') return z.boolean();
+  const one = 'choices' in parameter && parameter.choices !== undefined ? z.enum(parameter.choices) : text;
+  return parameter.as === 'words' || parameter.as === 'values' ? z.array(one) : one;
+}
+
+/**
+ * The command line of a call, after `weir` and the global options. No argument can be taken for an option.
+ * @param out output folder of the build, for commands that read it
+ */
+export function commandLine(tool: Tool, given: Arguments, out: string | undefined): string[] {
+  const options = tool.built === true && out !== undefined ? [`--out=${out}`] : [];
+  const words: string[] = [];
+  for (const [key, parameter] of Object.entries(tool.parameters)) {
+    const value = given[key];
+    if (value === undefined || value === false) continue;
+    const values = (Array.isArray(value) ? value : [value]).map(String);
+    if (!('option' in parameter)) words.push(...values);
+    else if (parameter.as === 'switch') options.push(parameter.option);
+    else options.push(...values.map((each) => `${parameter.option}=${each}`));
+  }
+  return [...tool.command, ...options, ...(words.length === 0 ? [] : ['--', ...words])];
+}
