@@ -62,10 +62,10 @@ describe('weir component update', () => {
     expect(readdirSync(join(project, 'locks'))).toEqual(['a.lock', 'c.lock']);
   });
 
-  it('--check-only exits 1 if something is stale', () => {
-    const stale = update('-a', '--check-only');
+  it('--check exits 1 if something is stale', () => {
+    const stale = update('-a', '--check');
     expect(stale.code).toBe(1);
-    expect(stale.stderr).toContain('error: locks are stale\nhint: run the command without --check-only\n');
+    expect(stale.stderr).toContain('error: locks are stale\nhint: run the command without --check\n');
     expect(existsSync(join(project, 'locks'))).toBe(false);
     update('-a');
     expect(update('-a', '--check-only').code).toBe(0);
@@ -90,7 +90,7 @@ describe('weir component update', () => {
 
   it.each([
     [[], 'no component selected'],
-    [['-a', '--bump', '--check-only'], 'exclude each other'],
+    [['-a', '--bump', '--check'], 'exclude each other'],
     [['x'], 'no component x'],
     [['-p', 'x*'], 'no component matches x*'],
   ])('%j is a usage error', (args, message) => {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProgress } from '../../src/base/progress.ts';
 import { sourceContext } from '../../src/component/sources.ts';
 import { type UpdateOptions, type UpdateReport, updateComponents } from '../../src/component/update.ts';
+import { loadConfiguration } from '../../src/project/load.ts';
 import { selectComponents } from '../../src/project/select.ts';
 import { openProjectWorkspace } from '../../src/workspace/workspace.ts';
 import { failure } from '../base/failure.ts';
@@ -236,6 +237,48 @@ describe('component update with pins', () => {
     expect(states(last)).toEqual({ a: 'unchanged', b: 'unchanged', c: 'skipped', gone: 'skipped' });
     expect(last.orphans).toEqual(['gone']);
     expect(await filesIn(pinFolder)).toEqual(later);
+  });
+
+  it("says a commit that the component's own file sets, which wins", async () => {
+    await mkdir(join(at.root, 'p', pinFolder), { recursive: true });
+    const own = `includes = ["${pinFolder}/*.toml"]\n${config(day(2))}`.replace(
+      '[components.a]',
+      `[components.a]\nspec = { upstream-commit = "${commits.a[0]}" }`,
+    );
+    await at.files('p', { 'weir.toml': own });
+    const configuration = () => loadConfiguration(join(at.root, 'p'));
+    for (const state of ['new', 'unchanged']) {
+      const report = await update([], { configuration });
+      expect(states(report)).toMatchObject({ a: state, b: state });
+      expect(report.components[0]!.commit).toBe(commits.a[0]);
+    }
+    // The pin of the other one still follows the snapshot.
+    await at.files('p', { 'weir.toml': own.replace(day(2), day(4)) });
+    expect(states(await update([], { configuration }))).toMatchObject({ a: 'unchanged', b: 'changed' });
+  });
+
+  it('is only checked, all of it, when nothing may be written', async () => {
+    await mkdir(join(at.root, 'p', pinFolder), { recursive: true });
+    await at.files('p', { 'weir.toml': `includes = ["${pinFolder}/*.toml"]\n${config(day(2))}` });
+    await update([]);
+    expect(await update([], { checkOnly: true })).toMatchObject({ stale: false, orphans: [] });
+    const before = await filesIn(pinFolder);
+    await at.files('p', { 'weir.toml': `includes = ["${pinFolder}/*.toml"]\n${config(day(4))}` });
+    const moved = await update([], { checkOnly: true });
+    expect(moved.stale).toBe(true);
+    expect(states(moved)).toMatchObject({ a: 'changed', b: 'changed' });
+    expect(await filesIn(pinFolder)).toEqual(before);
+  });
+
+  it('keeps pins without a component while one component fails', async () => {
+    await mkdir(join(at.root, 'p', pinFolder), { recursive: true });
+    await at.files('p', { 'weir.toml': `includes = ["${pinFolder}/*.toml"]\n${config(day(2))}[components.nowhere]\n` });
+    const first = await update([]);
+    expect(states(first)).toMatchObject({ a: 'new', b: 'new', nowhere: 'failed' });
+    const pins = await filesIn(pinFolder);
+    await at.files('p', { [`${pinFolder}/gone.toml`]: pins['a.toml']!.replaceAll('.a', '.gone') });
+    expect(await update([])).toMatchObject({ orphans: ['gone'] });
+    expect(Object.keys(await filesIn(pinFolder))).toContain('gone.toml');
   });
 
   it('can be requested, and has no counter', async () => {
