@@ -137,7 +137,7 @@ export const tools: readonly Tool[] = [
     parameters: {
       channel: { as: 'value', option: '--channel', about: 'only packages of this channel' },
       own: { as: 'switch', option: '--own', about: 'only packages built by components' },
-      configured: { as: 'switch', option: '--configured', about: 'packages that components and groups name' },
+      all: { as: 'switch', option: '--all', about: 'packages that components and groups name' },
     },
     rows: true,
     built: true,

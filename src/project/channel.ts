@@ -23,13 +23,14 @@ export function packageGroupOf(project: Pick<Project, 'packageGroups'>, name: st
  * The channel that a binary package is published to, or undefined if it is not published. The strongest setting wins:
  * the component's `packages` table, the package's group, the component's `publish`, the project's
  * default-package-config. Debug packages follow the debuginfo channels only.
+ * @param key asks for the other kind of channel
  */
 export function channelOf(
   project: Pick<Project, 'packageGroups' | 'defaultPublish'>,
   component: Pick<ResolvedComponent, 'packages' | 'publish'>,
   name: string,
+  key: keyof PackagePublish = isDebugPackage(name) ? 'debuginfoChannel' : 'rpmChannel',
 ): string | undefined {
-  const key = isDebugPackage(name) ? 'debuginfoChannel' : 'rpmChannel';
   const own: PackagePublish | undefined = Object.hasOwn(component.packages, name)
     ? component.packages[name]
     : undefined;

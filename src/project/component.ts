@@ -14,6 +14,7 @@ import { type Member, membersOf } from './members.ts';
 import { defined, filled } from './merge.ts';
 import type {
   BuildConfig,
+  ComponentPublish,
   DistroReference,
   ReleaseCalculation,
   ResolvedComponent,
@@ -52,11 +53,21 @@ export function componentsOf(collected: Collected, problems: Problems): Map<stri
   return components;
 }
 
+/** The layer that every component inherits from, whatever its groups. */
+function baseLayer(collected: Collected): Layer {
+  return mergeLayers(defaultVersion(collected)?.layer ?? emptyLayer, collected.defaults);
+}
+
+/** The publish channels that every component inherits; they hold for packages of unknown components, too. */
+export function inheritedPublish(collected: Collected): ComponentPublish {
+  return baseLayer(collected).publish;
+}
+
 type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin' | 'tests'>;
 
 /** A function that resolves one component. What components share is computed once: thousands set nothing themselves. */
 function makeResolver(collected: Collected, problems: Problems): (subject: Subject) => ResolvedComponent {
-  const base = mergeLayers(defaultVersion(collected)?.layer ?? emptyLayer, collected.defaults);
+  const base = baseLayer(collected);
   const inherited = new Map<string, { readonly layer: Layer; readonly shared: Shared }>();
   const overlayFiles = new Map<string, readonly Overlay[]>();
   const versions = new Map<string, string>();

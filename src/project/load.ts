@@ -3,7 +3,7 @@ import type { DiskInputs } from '../toml/disk-inputs.ts';
 import type { Reasons } from '../toml/document.ts';
 import { Problems } from '../toml/problems.ts';
 import { collect } from './collect.ts';
-import { componentsOf } from './component.ts';
+import { componentsOf, inheritedPublish } from './component.ts';
 import { defaultsFor } from './defaults.ts';
 import { dialectOf } from './dialect.ts';
 import { distrosOf, projectInfoOf } from './distro.ts';
@@ -81,6 +81,7 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
     groups: groupsOf(collected, components, problems),
     packageGroups: packageGroupsOf(collected, problems),
     defaultPublish: packagePublishOf(collected.defaultPackage),
+    inheritedPublish: inheritedPublish(collected),
     images: imagesOf(collected, problems),
     testSuites: testSuitesOf(collected, problems),
     tests: testsOf(collected, problems),

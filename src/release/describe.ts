@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { errorJson, WeirError } from '../base/errors.ts';
 import { byName, compareText } from '../base/order.ts';
-import { channelOf, packageGroupOf } from '../project/channel.ts';
+import { channelOf } from '../project/channel.ts';
 import type { ResolvedComponent, SpecSource } from '../project/model/component.ts';
 import type { Image } from '../project/model/image.ts';
 import type { Project } from '../project/model/project.ts';
@@ -123,36 +123,4 @@ export function plainValue(value: unknown): unknown {
   if (value instanceof WeirError) return errorJson(value).error;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
-}
-
-/** A binary package that the configuration names, and its channel. */
-export interface ConfiguredPackage {
-  readonly package: string;
-  /** The component whose table names the package; undefined if only a package group names it. */
-  readonly component: string | undefined;
-  readonly group: string | undefined;
-  /** Undefined if not published. */
-  readonly channel: string | undefined;
-}
-
-/** The binary packages that components and package groups name, sorted by name. Other packages are known only after a build. */
-export function configuredPackages(project: Project): ConfiguredPackage[] {
-  const rows: ConfiguredPackage[] = [];
-  const named = new Set<string>();
-  const row = (name: string, component: ResolvedComponent | undefined): void => {
-    named.add(name);
-    rows.push({
-      package: name,
-      component: component?.name,
-      group: packageGroupOf(project, name)?.name,
-      channel: channelOf(project, component ?? { packages: {}, publish: {} }, name),
-    });
-  };
-  for (const component of project.components.values()) {
-    for (const name of Object.keys(component.packages)) row(name, component);
-  }
-  for (const group of project.packageGroups.values()) {
-    for (const name of group.packages) if (!named.has(name)) row(name, undefined);
-  }
-  return rows.sort((a, b) => compareText(a.package, b.package));
 }

@@ -37,7 +37,7 @@ describe('errors of a project', () => {
     const named = '[components.a.packages.a-libs.publish]\nrpm-channel = "base"\n[images.i]\ndescription = "d"\n';
     const azldev = folder({ 'azldev.toml': `[components.a]\nspec = { type = "local", path = "a.spec" }\n${named}` });
     const listed = (noun: string) => JSON.parse(weir([noun, 'list', '--json'], { cwd: azldev }).stdout);
-    expect(listed('package')).toEqual([{ package: 'a-libs', component: 'a', channel: 'base' }]);
+    expect(listed('package')).toMatchObject([{ package: 'a-libs', component: 'a', channel: 'base' }]);
     expect(listed('image')).toEqual([{ name: 'i', description: 'd', kind: 'undefined', formats: [] }]);
     expect(weir(['build'], { cwd: dir })).toMatchObject({ code: 2, stderr: expect.stringContaining('[release]') });
   });

@@ -2,7 +2,14 @@
 // again to act on it. Paths are absolute unless noted.
 
 import type { WeirError } from '../../base/errors.ts';
-import type { ComponentGroup, DistroReference, PackageGroup, PackagePublish, ResolvedComponent } from './component.ts';
+import type {
+  ComponentGroup,
+  ComponentPublish,
+  DistroReference,
+  PackageGroup,
+  PackagePublish,
+  ResolvedComponent,
+} from './component.ts';
 import type { Distro, Resources } from './distro.ts';
 import type { Image } from './image.ts';
 import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './release.ts';
@@ -65,6 +72,8 @@ export interface Project {
   readonly packageGroups: ReadonlyMap<string, PackageGroup>;
   /** The weakest level of publish channels. */
   readonly defaultPublish: PackagePublish;
+  /** What every component inherits, whatever its groups. */
+  readonly inheritedPublish: ComponentPublish;
   readonly images: ReadonlyMap<string, Image>;
   readonly testSuites: ReadonlyMap<string, TestSuite>;
   readonly tests: ReadonlyMap<string, Test>;
