@@ -4,6 +4,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 /** Each is a file in the folder `repo`. */
 const verbs: Readonly<Record<string, string>> = {
   list: 'list the repositories of the last release built, with their folders',
+  compare: 'compare the packages of two repositories, repository sets or snapshots by name and version',
   query: "run dnf on the release's repositories, on the project's inputs, or on other repositories",
 };
 

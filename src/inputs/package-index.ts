@@ -211,6 +211,11 @@ export class PackageIndex {
     return found;
   }
 
+  /** All packages, in the order of the repository. @throws WeirError `ambiguous-package`; see `find` */
+  all(): IndexedPackage[] {
+    return [...this.#lines.keys()].map((id) => this.find(id)!);
+  }
+
   get size(): number {
     return this.#lines.size;
   }

@@ -172,6 +172,23 @@ export const tools: readonly Tool[] = [
     built: true,
   },
   {
+    name: 'repo_compare',
+    about: 'Compare the packages of two repositories, repository sets or snapshots by name and version.',
+    command: ['repo', 'compare'],
+    parameters: {
+      left: { as: 'value', option: '--left', required: true, about: 'URL, folder, name in the project, or snapshot' },
+      right: { as: 'value', option: '--right', required: true, about: 'the same' },
+      arches: { as: 'values', option: '--arch', choices: ['x86_64', 'aarch64'], about: 'architectures' },
+      template: { as: 'value', option: '--template', about: 'layout of repositories below URLs, such as azl-standard' },
+      missingFromRight: { as: 'switch', option: '--missing-from-right', about: 'only packages that the right lacks' },
+      stat: { as: 'switch', option: '--stat', about: 'only the numbers' },
+      withoutDebug: { as: 'switch', option: '--no-debuginfo', about: 'omit debug packages' },
+      withoutSources: { as: 'switch', option: '--no-srpms', about: 'omit source packages' },
+    },
+    built: true,
+    network: true,
+  },
+  {
     name: 'release_show',
     about: 'Show the built release: channels, packages, components, images and inputs.',
     command: ['release', 'show'],

@@ -124,7 +124,7 @@ function defaultVersion(project: Project, name: string): DistroVersion {
 }
 
 /** One repository per architecture that its address depends on. */
-function perArch(
+export function perArch(
   repository: Repository,
   arches: readonly Architecture[],
 ): { readonly id: string; readonly address: string; readonly option: 'baseUri' | 'metalink' }[] {
