@@ -5,13 +5,14 @@ import { checkAfterBoot } from '../build/after-boot.ts';
 import { type BuildOptions, buildStage } from '../component/build.ts';
 import { sweep } from '../engine/engine.ts';
 import type { Image } from '../project/model/image.ts';
+import type { SigningKey } from '../trust/gpg.ts';
 import { openImageKey } from '../trust/image-key.ts';
 import { inputsStage } from '../workspace/inputs.ts';
 import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 
-import { imageStage } from './image/stage.ts';
+import { type ImageContext, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
 import { checkImageName } from './published.ts';
 import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
@@ -33,27 +34,41 @@ export async function buildRelease(
 ): Promise<Release> {
   // Check first: a misspelt name must not cost a build.
   const chosen = chosenImages(workspace, only);
+  return withRepository(workspace, options, async (prepared) => {
+    const { key: imageKey, signer: key, ...context } = prepared;
+    const images = await mapLimit(chosen, imagesAtOnce, (image) => imageStage({ ...context, key: imageKey }, image));
+    const release = { ...context, key, imageKey, images };
+    const records = await releaseImages(release);
+    checkLockstep(records);
+    await writeReleaseRecord(release, records);
+    return release;
+  });
+}
+
+/**
+ * Builds everything that images are made from, up to the signed repository, and hands it to `work` while the output folder is
+ * locked. @param work gets what all images share, and the key of the packages
+ */
+export async function withRepository<T>(
+  workspace: Workspace,
+  options: Pick<BuildOptions, 'jobs' | 'keepGoing'>,
+  work: (prepared: ImageContext & { readonly signer: SigningKey }) => Promise<T>,
+): Promise<T> {
   const { out } = workspace;
   await claimOutput(out);
   await checkAfterBoot(workspace.cache, workspace.engine);
   return withLock(join(out, '.lock'), async () => {
     await sweep([out, join(out, 'images')]);
     const toolbox = await toolboxStage(workspace, 'core');
-    const key = await signingKey(workspace, toolbox);
-    const imageKey = await openImageKey(imageKeyOptions(workspace));
+    const signer = await signingKey(workspace, toolbox);
+    const key = await openImageKey(imageKeyOptions(workspace));
     const inputs = await inputsStage(workspace, toolbox);
-    const built = await buildStage(workspace, toolbox, inputs, key, options);
+    const built = await buildStage(workspace, toolbox, inputs, signer, options);
     // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
-    const repository = await repositoryStage(workspace, toolbox, key, inputs, built);
+    const repository = await repositoryStage(workspace, toolbox, signer, inputs, built);
     await inputs.lock();
-    const context = { workspace, toolbox, repository, inputs, built, key: imageKey };
-    const images = await mapLimit(chosen, imagesAtOnce, (image) => imageStage(context, image));
-    const release = { workspace, toolbox, key, imageKey, inputs, built, repository, images };
-    const records = await releaseImages(release);
-    checkLockstep(records);
-    await writeReleaseRecord(release, records);
-    return release;
+    return work({ workspace, toolbox, repository, inputs, built, key, signer });
   });
 }
 

@@ -10,6 +10,10 @@ const kiwiSchema = z
   })
   .describe('An image that KIWI describes');
 
+export const hostnameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name consists of letters, digits, "-" and "."');
+
 // What every image of Weir's own has; `format` differs by kind.
 const weirFields = {
   type: z.literal('weir'),
@@ -23,11 +27,7 @@ const weirFields = {
   'exclude-packages': filledTexts(
     'Packages that must not be installed, not even as a weak dependency; also removed from the list of the image it extends',
   ),
-  hostname: z
-    .string()
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name consists of letters, digits, "-" and "."')
-    .optional()
-    .describe('Content of /etc/hostname; without it the image has none'),
+  hostname: hostnameSchema.optional().describe('Content of /etc/hostname; without it the image has none'),
   selinux: z.enum(['enforcing', 'permissive', 'disabled']).optional().describe('SELinux mode; by default "enforcing"'),
   'max-size': sizeSchema
     .optional()
@@ -71,7 +71,7 @@ const containerSchema = z
   })
   .describe('A container image');
 
-const kernelArgumentSchema = z
+export const kernelArgumentSchema = z
   .string()
   .regex(/^[^\p{Cc}]+$/u, 'a kernel argument is one line, and not empty')
   // The last one would win.

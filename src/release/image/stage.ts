@@ -18,7 +18,7 @@ import { finaliseTree } from '../../tree/finalise.ts';
 import { installTree } from '../../tree/install.ts';
 import { printListing, treeBytes } from '../../tree/listing.ts';
 import { withEntries } from '../../tree/overlayfs.ts';
-import type { FileEntry, Tree } from '../../tree/tree.ts';
+import type { Entry, FileEntry, Tree } from '../../tree/tree.ts';
 import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
 import type { Inputs } from '../../workspace/inputs.ts';
@@ -51,6 +51,16 @@ export interface ImageContext {
   readonly built: BuiltComponents;
   /** Signs the provenance. */
   readonly key: ImageKey;
+}
+
+/** What an image has beyond its definition. */
+export interface ImageExtras {
+  /** Digest of all of it. */
+  readonly digest: Digest;
+  /** Entries to add to the composed tree before it is finalised. */
+  readonly entries: (tree: Tree) => Promise<Entry[]>;
+  /** The finalised tree with the rest. */
+  readonly finish: (tree: Tree) => Promise<Tree>;
 }
 
 /** One image with its input digests. */
@@ -92,8 +102,24 @@ export async function imageStage(context: ImageContext, image: Image): Promise<B
   });
 }
 
+/** Builds an image with extras into a folder, always anew. */
+export async function imageWithExtras(
+  context: ImageContext,
+  image: Image,
+  extras: ImageExtras,
+  folder: string,
+): Promise<ImageRecord> {
+  try {
+    const wanted = await wantedImage(context, image, extras);
+    const { tree, log } = await imageTree(context, wanted, extras);
+    return await writeImage(context, wanted, tree, log, folder);
+  } catch (error) {
+    throw ofImage(error, image);
+  }
+}
+
 /** Resolves the image's packages. @throws WeirError `image-kind` */
-async function wantedImage(context: ImageContext, image: Image): Promise<Wanted> {
+async function wantedImage(context: ImageContext, image: Image, extras?: ImageExtras): Promise<Wanted> {
   const { workspace, toolbox, repository, key } = context;
   const { engine, clock, arch, project, release } = workspace;
   const { definition } = image;
@@ -119,6 +145,7 @@ async function wantedImage(context: ImageContext, image: Image): Promise<Wanted>
     arch,
     release: project.lifecycle,
     key: key.id,
+    ...(extras === undefined ? {} : { extras: extras.digest }),
   };
   const inputs = {
     ...content,
@@ -133,12 +160,15 @@ async function wantedImage(context: ImageContext, image: Image): Promise<Wanted>
 async function imageTree(
   { workspace, toolbox }: ImageContext,
   { image, definition, packages }: Wanted,
+  extras?: ImageExtras,
 ): Promise<{ readonly tree: Tree; readonly log: readonly string[] }> {
   const { engine, cache, clock } = workspace;
   const installed = await installTree(engine, toolbox, packages, { clock });
   for (const warning of installed.warnings) workspace.progress.note(image.name, warning);
   const added = await imageEntries(workspace, image.name, definition, installed.tree);
-  const { tree, log } = await finaliseTree(engine, toolbox, withEntries(installed.tree, added), {
+  const composed = withEntries(installed.tree, added);
+  const whole = extras === undefined ? composed : withEntries(composed, await extras.entries(composed));
+  const { tree: finalised, log } = await finaliseTree(engine, toolbox, whole, {
     cache,
     clock,
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
@@ -149,6 +179,7 @@ async function imageTree(
     enable: definition.enabledServices,
     disable: definition.disabledServices,
   });
+  const tree = extras === undefined ? finalised : await extras.finish(finalised);
   if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
   if (definition.kind === 'container' && definition.container.user !== undefined) {
     const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);

@@ -1,0 +1,205 @@
+import { readFile, rename, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { valueDigest } from '../../base/digest.ts';
+import { WeirError } from '../../base/errors.ts';
+import { inStage } from '../../base/progress.ts';
+import type { BuildOptions } from '../../component/build.ts';
+import type { Image, ImageFormat, WeirImage } from '../../project/model/image.ts';
+import type { Tree } from '../../tree/tree.ts';
+import type { Workspace } from '../../workspace/workspace.ts';
+import { withRepository } from '../build.ts';
+import { parsedRecord } from '../image/image-record.ts';
+import { exchangeBy, replaceFolder } from '../image/replace-folder.ts';
+import { type ImageContext, type ImageExtras, imageWithExtras } from '../image/stage.ts';
+import { checkImageName } from '../published.ts';
+import type { ImageRecord } from '../record-schema.ts';
+import { addFiles } from './custom-files.ts';
+import { addUsers, withPasswords } from './custom-users.ts';
+import type { Customization } from './customization.ts';
+import { TreePaths } from './tree-paths.ts';
+import { problem } from './yaml.ts';
+
+/** Where the result goes. */
+export interface CustomOutput {
+  /** A file with the ending of a disk or WSL format, or a folder. */
+  readonly path: string;
+  /** A format instead of the one of the path's ending. */
+  readonly format: string | undefined;
+}
+
+export interface CustomImage {
+  readonly name: string;
+  /** The image that it was derived from. */
+  readonly from: string;
+  /** The file, or the folder of an image that is one. */
+  readonly path: string;
+  /** Folder with record, SBOMs, provenance and list of files. */
+  readonly evidence: string;
+  readonly record: ImageRecord;
+}
+
+/**
+ * Derives an image: its definition with what a customization adds and removes, built from the packages of the release, with
+ * SBOM and provenance like every other. No existing file is changed.
+ * @throws WeirError `bad-image-config` (exit 2) with the line of what does not fit the image; those of a build
+ */
+export async function customizeImage(
+  workspace: Workspace,
+  name: string,
+  custom: Customization,
+  output: CustomOutput,
+  options: Pick<BuildOptions, 'jobs' | 'keepGoing'>,
+): Promise<CustomImage> {
+  checkImageName(workspace.project, name);
+  const base = workspace.project.images.get(name)!;
+  const { image, file } = derivedImage(base, custom, output);
+  const extras = await extrasOf(workspace, custom, image.name);
+  // The repository gets what the image asks for, like what every image of the project does.
+  const images = new Map([...workspace.project.images, [`${image.name} (customized)`, image] as const]);
+  return withRepository({ ...workspace, project: { ...workspace.project, images } }, options, async (context) => {
+    const folder = file === undefined ? output.path : `${output.path}.evidence`;
+    return inStage(workspace.progress, image.name, async (stage) => {
+      stage.update(`deriving it from ${name}`);
+      const record = await replaceFolder(folder, exchangeBy(context.toolbox), (temporary) =>
+        imageWithExtras(context, image, extras(context), temporary),
+      );
+      if (file !== undefined) await rename(join(folder, file), output.path);
+      const result = { name: image.name, from: name, path: output.path, evidence: folder, record };
+      return { result, summary: `${record.packages.length} packages, derived from ${name}`, cached: false };
+    });
+  });
+}
+
+/**
+ * The name of the project's image that a file was built as.
+ * @throws WeirError `foreign-image` (exit 2) if there is no record of it beside the file
+ */
+export async function imageOfFile(workspace: Pick<Workspace, 'project'>, path: string): Promise<string> {
+  const folder = await stat(path).then(
+    (info) => (info.isDirectory() ? path : dirname(path)),
+    () => {
+      throw new WeirError('no-file', 'there is no such file', { where: { file: path }, exit: 2 });
+    },
+  );
+  const record = parsedRecord(await readFile(join(folder, 'image.json'), 'utf8').catch(() => ''));
+  const isPart = record?.files.some((file) => join(folder, file.path) === path) === true || folder === path;
+  if (record !== undefined && isPart && workspace.project.images.has(record.name)) return record.name;
+  throw new WeirError(
+    'foreign-image',
+    'this is no image of the project: there is no record of it in an image.json beside it',
+    {
+      where: { file: path },
+      hint: 'Weir derives the new image from the definition of one of the project: name that image instead of a file',
+      exit: 2,
+    },
+  );
+}
+
+const endings: Readonly<Record<string, ImageFormat>> = {
+  '.raw': 'raw',
+  '.img': 'raw',
+  '.qcow2': 'qcow2',
+  '.vhd': 'vhd',
+  '.wsl': 'wsl',
+};
+const formatNames: Readonly<Record<string, ImageFormat>> = {
+  raw: 'raw',
+  qcow2: 'qcow2',
+  vhd: 'vhd',
+  'vhd-fixed': 'vhd',
+  wsl: 'wsl',
+  oci: 'oci',
+};
+
+/** The image with a customized definition, and the file in its folder that is asked for. */
+function derivedImage(
+  base: Image,
+  custom: Customization,
+  output: CustomOutput,
+): { readonly image: Image; readonly file: string | undefined } {
+  const { definition } = base;
+  if (definition?.type !== 'weir') {
+    throw new WeirError('image-kind', `image ${base.name} has no Weir definition`, { where: base.origin, exit: 2 });
+  }
+  const ending = extname(output.path);
+  const byEnding = endings[ending.toLowerCase()];
+  const name = basename(output.path, byEnding === undefined ? '' : ending)
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]/g, '-');
+  const formats = formatsOf(base.name, definition, byEnding, output.format);
+  const image = { ...base, name, definition: { ...derived(definition, custom), formats } as WeirImage };
+  return { image, file: byEnding === undefined ? undefined : `${name}.${formats[0]}` };
+}
+
+function formatsOf(
+  name: string,
+  { kind, formats: own }: WeirImage,
+  byEnding: ImageFormat | undefined,
+  asked: string | undefined,
+): readonly ImageFormat[] {
+  const possible = { disk: ['raw', 'qcow2', 'vhd'], container: ['oci'], wsl: ['wsl'] }[kind];
+  const format = asked === undefined ? byEnding : formatNames[asked];
+  if (asked === undefined && format === undefined) return own;
+  if (format !== undefined && possible.includes(format)) return [format];
+  throw new WeirError('bad-option', `image ${name} cannot be written as ${asked ?? format}`, {
+    hint: `its formats: ${possible.join(', ')}`,
+    exit: 2,
+  });
+}
+
+function derived(definition: WeirImage, custom: Customization): WeirImage {
+  const { install, remove, enable, disable, commandLine, hostname, selinux, placeOf } = custom;
+  const without = (all: readonly string[], some: readonly string[]): string[] =>
+    all.filter((each) => !some.includes(each));
+  const refuse = (key: string, why: string): never => {
+    throw problem(placeOf(['os', key]), `"os.${key}" does not fit: ${why}`);
+  };
+  const { kind } = definition;
+  if (kind === 'container' && enable.length + disable.length > 0)
+    refuse('services', 'a container starts one program, no units');
+  if (kind !== 'disk' && commandLine.length > 0) refuse('kernelCommandLine', 'only a disk has a kernel');
+  if (kind !== 'disk' && selinux !== undefined) refuse('selinux', 'only a disk has a policy of its own');
+  if (kind === 'wsl' && hostname !== undefined) refuse('hostname', 'Windows sets the host name');
+  const common = {
+    packages: [...new Set([...without(definition.packages, remove), ...install])],
+    excludePackages: [...new Set([...without(definition.excludePackages, install), ...without(remove, install)])],
+    enabledServices: [...new Set([...without(definition.enabledServices, disable), ...without(enable, disable)])],
+    disabledServices: [...new Set([...without(definition.disabledServices, enable), ...disable])],
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(selinux === undefined ? {} : { selinux }),
+  };
+  if (definition.kind !== 'disk') return { ...definition, ...common };
+  const kernel = { commandLine: [...definition.kernel.commandLine, ...commandLine] };
+  return { ...definition, ...common, kernel };
+}
+
+/** Files and users of a customization. Everything that it names is read first, so that a missing file costs no build. */
+async function extrasOf(
+  { engine, clock }: Workspace,
+  custom: Customization,
+  name: string,
+): Promise<(context: ImageContext) => ImageExtras> {
+  const { store } = engine;
+  const entriesIn = async (tree: Tree) => {
+    const paths = new TreePaths(tree, clock);
+    await addUsers(store, paths, custom, clock);
+    await addFiles(store, paths, custom, clock);
+    return paths.added;
+  };
+  const secrets = await Promise.all(
+    custom.users.map(async ({ password }, index) => {
+      if (password?.type.endsWith('-file') !== true) return password;
+      const text = await readFile(password.value!, 'utf8').catch(() => undefined);
+      if (text !== undefined) return [password.type, text];
+      throw problem(custom.placeOf(['os', 'users', index, 'password', 'value']), `cannot read ${password.value}`);
+    }),
+  );
+  const draft = await entriesIn({ entries: [], packages: [] });
+  const age = custom.users.map(({ name: user, passwordExpiresDays }) => [user, passwordExpiresDays ?? null]);
+  const digest = valueDigest([draft, secrets.map((each) => each ?? null), age]);
+  return ({ toolbox }) => ({
+    digest,
+    entries: entriesIn,
+    finish: (tree) => withPasswords(store, toolbox, tree, custom, `${name}/${digest}`),
+  });
+}

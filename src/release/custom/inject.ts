@@ -1,0 +1,150 @@
+import { rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileDigest } from '../../base/digest.ts';
+import { WeirError } from '../../base/errors.ts';
+import { temporaryName } from '../../base/files.ts';
+import { inStage } from '../../base/progress.ts';
+import { withScratch } from '../../engine/scratch.ts';
+import type { Target } from '../../image/disk.ts';
+import { checkExt4 } from '../../image/ext4.ts';
+import { identifyFileSystem, type PartitionContent } from '../../image/filesystem-identity.ts';
+import { type GptPartition, readGpt } from '../../lint/gpt.ts';
+import type { Toolbox } from '../../toolbox/tool.ts';
+import { type ProjectWorkspace, toolboxStage } from '../../workspace/workspace.ts';
+import type { Injection } from './inject-config.ts';
+import { writeExt4, writeFat } from './inject-files.ts';
+import { formatToWrite, rawCopy, type WrittenFormat, within, writeFormat } from './raw-copy.ts';
+import { problem } from './yaml.ts';
+
+export interface InjectedImage {
+  readonly path: string;
+  readonly format: WrittenFormat;
+  readonly files: readonly {
+    readonly destination: string;
+    readonly source: string;
+    /** Number of the partition. */
+    readonly partition: number;
+    readonly fileSystem: string;
+    readonly sha256: string;
+  }[];
+}
+
+/** A partition with what is in it. */
+interface Part extends GptPartition {
+  readonly content: PartitionContent;
+}
+
+/**
+ * Writes a disk with files put into its partitions, such as signed boot loaders. What the partitions have besides stays as it
+ * is. No mount, no root: FAT is written by mtools, ext4 by debugfs.
+ * @param epoch time of the new files, seconds since 1970
+ * @throws WeirError `bad-image-config` (exit 2) with the line for a partition, file system or source that is none;
+ *   `no-file`, `unknown-format`, `tool-failed`
+ */
+export async function injectFiles(
+  workspace: ProjectWorkspace,
+  disk: string,
+  injections: readonly Injection[],
+  output: { readonly path: string; readonly format: string | undefined },
+  epoch: number,
+): Promise<InjectedImage> {
+  const sources = await Promise.all(injections.map(digestOf));
+  const toolbox = await toolboxStage(workspace, 'core');
+  const { engine, progress } = workspace;
+  return inStage(progress, 'inject', async (stage) =>
+    withScratch(engine.scratch, async (scratch) => {
+      stage.update(`copying ${disk}`);
+      const raw = join(scratch, 'disk.raw');
+      const format = formatToWrite(output.path, output.format, await rawCopy(toolbox, disk, raw, scratch));
+      const parts = await partsOf(raw);
+      const chosen = injections.map((injection) => partitionFor(injection, parts));
+      const touched = new Set<Part>();
+      for (const [index, injection] of injections.entries()) {
+        stage.update(injection.destination);
+        await put(toolbox, raw, chosen[index]!, injection, epoch);
+        touched.add(chosen[index]!);
+      }
+      for (const part of touched) if (typeOf(part) === 'ext4') await checkExt4(toolbox, targetOf(raw, part));
+      stage.update(`writing ${output.path}`);
+      const temporary = temporaryName(output.path);
+      try {
+        await writeFormat(toolbox, raw, temporary, format, { epoch, seed: sources.join(' ') });
+        await rename(temporary, output.path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+      const files = injections.map(({ destination, source }, index) => ({
+        destination,
+        source,
+        partition: chosen[index]!.number,
+        fileSystem: typeOf(chosen[index]!),
+        sha256: sources[index]!,
+      }));
+      const result = { path: output.path, format, files };
+      return { result, summary: `${files.length} files into ${touched.size} partitions`, cached: false };
+    }),
+  );
+}
+
+async function digestOf({ source, place }: Injection): Promise<string> {
+  const info = await stat(source).catch(() => undefined);
+  if (info?.isFile() !== true) throw problem(place, `${source} is ${info === undefined ? 'not there' : 'not a file'}`);
+  return fileDigest(source);
+}
+
+async function partsOf(raw: string): Promise<Part[]> {
+  const { size } = await stat(raw);
+  return within(raw, (read) => {
+    const { partitions } = readGpt(read, size);
+    return partitions.map((part) => ({ ...part, content: identifyFileSystem(read, part.offset, part.size) }));
+  });
+}
+
+function partitionFor({ idType, id, place }: Injection, parts: readonly Part[]): Part {
+  const name = (part: Part): string | undefined => {
+    if (idType === 'part-label') return part.name;
+    if (idType === 'part-uuid') return part.uuid;
+    return part.content.state === 'known' ? part.content.uuid : undefined;
+  };
+  const same = (a: string | undefined): boolean =>
+    idType === 'part-label' ? a === id : a?.toLowerCase() === id.toLowerCase();
+  const found = parts.filter((part) => same(name(part)));
+  const [part] = found;
+  if (part !== undefined && found.length === 1) return part;
+  const all = parts.map((each) => `${each.number}: ${name(each) || 'none'}`).join(', ');
+  const which = part === undefined ? 'no partition' : 'more than one partition';
+  throw problem(place, `the disk has ${which} with ${idType} ${id}`, `its partitions: ${all || 'none'}`);
+}
+
+function typeOf({ content }: Part): string {
+  return content.state === 'known' ? content.type : 'unknown';
+}
+
+function targetOf(file: string, { offset, size }: Part): Target {
+  return { file, offset, size };
+}
+
+async function put(toolbox: Toolbox, raw: string, part: Part, injection: Injection, epoch: number): Promise<void> {
+  const target = targetOf(raw, part);
+  const { destination, source, place } = injection;
+  const type = typeOf(part);
+  if (type !== 'vfat' && type !== 'ext4') {
+    throw problem(
+      place,
+      `partition ${part.number} has ${type === 'unknown' ? 'no known file system' : type}`,
+      'Weir writes to FAT and ext4',
+    );
+  }
+  try {
+    if (type === 'vfat') await writeFat(toolbox, target, destination, source, epoch);
+    else await writeExt4(toolbox, target, destination, source, epoch);
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'tool-failed') throw error;
+    throw new WeirError('inject-failed', `${destination} cannot be written to partition ${part.number}`, {
+      where: place,
+      details: error.details,
+      hint: 'see what the tool says: the partition may be full or damaged',
+      cause: error,
+    });
+  }
+}
