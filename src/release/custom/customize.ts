@@ -112,7 +112,7 @@ const formatNames: Readonly<Record<string, ImageFormat>> = {
 };
 
 /** The image with a customized definition, and the file in its folder that is asked for. */
-function derivedImage(
+export function derivedImage(
   base: Image,
   custom: Customization,
   output: CustomOutput,

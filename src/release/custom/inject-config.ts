@@ -19,7 +19,7 @@ export interface Injection {
 
 const destinationSchema = z
   .string()
-  .regex(/^\/[^\p{Cc}"\\:*?<>|]+[^/\p{Cc}"\\:*?<>|]$/u, 'must be an absolute path of a file, without " \\ : * ? < > |')
+  .regex(/^(?:\/[^/\p{Cc}"\\:*?<>|]+)+$/u, 'must be an absolute path of a file, without " \\ : * ? < > |')
   .refine((path) => !path.split('/').some((part) => part === '..' || part === '.'), 'must not contain "." or ".."');
 
 const schema = z.strictObject({
