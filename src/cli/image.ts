@@ -7,6 +7,7 @@ const verbs: Readonly<Record<string, string>> = {
   show: 'show a built image: packages, files, digests',
   lint: 'check a built image, or any disk or container image, against the rules of its target platform',
   diff: 'compare two images or two releases: packages, files, sizes',
+  test: 'run the tests that the project names for an image: pytest suites and tmt plans',
   customize: 'derive an image from one of the project by a configuration of Image Customizer',
   'inject-files': 'put files, such as signed boot loaders, into the partitions of a disk',
   push: 'push a container image and its SBOMs to a registry',
