@@ -23,6 +23,8 @@ import { ofComponent, openDistGit, type Upstream, upstreamOf } from './upstream.
 export interface SourceContext extends SourceFileContext {
   /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;
+  /** Locks to use instead of those of the project, by component. */
+  readonly locks?: ReadonlyMap<string, ComponentLock>;
   /** False: fetches only the files of dist-git itself, which is enough for rendering. */
   readonly withLookaside?: boolean;
 }
@@ -88,7 +90,7 @@ async function fetchInto(
       exit: 2,
     });
   }
-  const lock = await readLock(project, component.name);
+  const lock = context.locks?.get(component.name) ?? (await readLock(project, component.name));
   const upstream = upstreamOf(component, project, lock);
   let origin: FetchedSources['origin'];
   let upstreamSpec: string;
@@ -264,11 +266,17 @@ async function settlePointers(
   }
 }
 
+/** The component's spec among the names of a folder: the one of its name upstream, else the only one. */
+export function specAmong(names: Iterable<string>, upstreamSpec: string): string | undefined {
+  const specs = [...names].filter((name) => name.endsWith('.spec'));
+  return specs.includes(upstreamSpec) ? upstreamSpec : specs.length === 1 ? specs[0] : undefined;
+}
+
 /** Finds the spec and renames it to the component's name. */
 async function settleSpec(dir: string, upstreamSpec: string, name: string): Promise<string> {
   const target = join(dir, `${name}.spec`);
   const specs = (await readdir(dir)).filter((one) => one.endsWith('.spec'));
-  const found = specs.includes(upstreamSpec) ? upstreamSpec : specs.length === 1 ? specs[0] : undefined;
+  const found = specAmong(specs, upstreamSpec);
   if (found === undefined) {
     throw new WeirError('no-spec-file', `the sources have no ${upstreamSpec}`, { details: specs, exit: 2 });
   }
