@@ -7,6 +7,8 @@ import { printedBy } from '../spec/shell-filter.ts';
 export interface SpecFacts {
   /** `[epoch:]version`, expanded as far as possible; undefined if there is none. */
   readonly version: string | undefined;
+  /** The release, expanded as far as possible, without the distribution's own suffix; undefined if there is none. */
+  readonly release: string | undefined;
   readonly autorelease: AutoreleaseOptions;
 }
 
@@ -60,6 +62,7 @@ export function specFacts(text: string): SpecFacts {
   const prefix = epoch === undefined ? '' : `${epoch}:`;
   return {
     version: version === undefined ? undefined : `${prefix}${version}`,
+    release: release === undefined ? undefined : expand(release),
     autorelease: autoreleaseOptions(expandPlain(release ?? '', macros)),
   };
 }

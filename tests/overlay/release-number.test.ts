@@ -171,6 +171,7 @@ Version: 9
 `;
   expect(specFacts(text)).toEqual({
     version: '2:4.1',
+    release: '%autorelease -p -e rc2',
     autorelease: { prerelease: true, base: 1, tags: ['rc2'] },
   });
   expect(specFacts('Name: x\n').version).toBeUndefined();
