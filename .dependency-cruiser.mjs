@@ -11,6 +11,7 @@ const rooms = [
   'registry',
   'lint',
   'image',
+  'upstream',
   'component',
   'history',
   'build',

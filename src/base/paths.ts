@@ -23,6 +23,7 @@ export const cacheParts = {
   git: 'upstream git repositories',
   rendered: 'digests of the inputs of rendered specs',
   history: 'the history of components',
+  upstream: 'what lies between pins and upstream, and unfinished updates',
   makers: 'packages that components make',
   hashes: 'digests of downloaded files by other algorithms',
   partial: 'interrupted downloads',

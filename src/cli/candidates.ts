@@ -51,6 +51,7 @@ export async function candidates(words: readonly string[], globals: GlobalOption
 const kinds: Readonly<Record<string, Kind>> = {
   component: 'components',
   overlay: 'components',
+  upstream: 'components',
   divergence: 'components',
   image: 'images',
 };

@@ -91,7 +91,12 @@ export async function checkOverlays(
   });
 }
 
-async function evidenceFor(
+/**
+ * Fetches what a component's overlays are checked against.
+ * @param work an empty folder
+ * @returns the evidence; or, if the sources cannot be fetched, a finding that says so
+ */
+export async function evidenceFor(
   workspace: ProjectWorkspace,
   site: Pick<PrepareSite, 'project' | 'sources'>,
   component: ResolvedComponent,

@@ -151,7 +151,8 @@ export async function updateComponents(
   });
 }
 
-function inLots<T>(items: readonly T[], size: number): T[][] {
+/** The items in groups, in order: one git process reads for a whole group (`readTogether`). */
+export function inLots<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, lot) => items.slice(lot * size, (lot + 1) * size));
 }
 

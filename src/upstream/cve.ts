@@ -1,0 +1,34 @@
+import { compareText } from '../base/order.ts';
+
+/** Where a CVE number was found. */
+export type CvePlace = 'message' | 'changelog' | 'patch';
+
+export interface CveMention {
+  /** `CVE-YEAR-NUMBER`, in capitals. */
+  readonly id: string;
+  readonly in: readonly CvePlace[];
+}
+
+// The number has four digits or more (https://www.cve.org/ResourcesSupport/AllResources/CNARules).
+const pattern = /(?<![0-9a-z])CVE-(\d{4})-(\d{4,19})(?!\d)/gi;
+
+/** The CVE numbers that texts name, sorted by year and number. */
+export function cveMentions(texts: Readonly<Record<CvePlace, readonly string[]>>): CveMention[] {
+  const found = new Map<string, { readonly year: number; readonly number: bigint; readonly in: Set<CvePlace> }>();
+  for (const place of ['message', 'changelog', 'patch'] as const) {
+    for (const text of texts[place]) {
+      for (const [, year, number] of text.matchAll(pattern)) {
+        const id = `CVE-${year}-${number}`;
+        const mention = found.get(id) ?? { year: Number(year), number: BigInt(number!), in: new Set() };
+        mention.in.add(place);
+        found.set(id, mention);
+      }
+    }
+  }
+  return [...found]
+    .sort(
+      ([idA, a], [idB, b]) =>
+        a.year - b.year || (a.number < b.number ? -1 : a.number > b.number ? 1 : compareText(idA, idB)),
+    )
+    .map(([id, mention]) => ({ id, in: [...mention.in] }));
+}

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { siteWith, spec } from './fixture.ts';
+
+const sources = (version: string, hash: string): string => `SHA512 (a-${version}.tar.gz) = ${hash.repeat(128)}\n`;
+
+describe('upstream status', () => {
+  it('lists what lies between the pinned commit and the newest', async () => {
+    const site = await siteWith('[components.a]\n');
+    const git = site.distGit('a');
+    const first = git.commit({
+      'a.spec': spec('a', { body: '%global commit abc\nPatch1: old.patch\nPatch2: kept.patch\n%bcond_with x\n' }),
+      'old.patch': 'old\n',
+      'kept.patch': 'one\n',
+      sources: sources('1', '1'),
+    });
+    await site.lock();
+    expect(await site.status()).toMatchObject({ a: { state: 'current', overlays: [], pinned: { by: 'lock' } } });
+    git.commit({ 'kept.patch': 'two\n' }, 'Fix the build\n\nResolves: CVE-2020-12345');
+    const changelog = '* Tue Jan 07 2020 Ann <ann@example.org> - 2-1\n- cve-2020-99999 and CVE-2019-0001\n';
+    const second = git.commit(
+      {
+        'a.spec': spec('a', {
+          version: '2',
+          body: '%global commit def\n%global fresh 1\nPatch2: kept.patch\nPatch3: CVE-2021-4444.patch\n%bcond_with x\n',
+          changelog: `${changelog}\n* Mon Jan 06 2020 Ann <ann@example.org> - 1-1\n- first\n`,
+        }),
+        'old.patch': undefined,
+        'CVE-2021-4444.patch': 'new\n',
+        sources: sources('2', '2'),
+      },
+      'Update to 2',
+    );
+    const { a } = await site.status();
+    expect(a).toMatchObject({
+      state: 'behind',
+      branch: 'f1',
+      pinned: { commit: first, by: 'lock' },
+      newest: { commit: second },
+      overlays: [],
+    });
+    expect(a!.between).toEqual({
+      relation: 'newer',
+      commits: [
+        { id: second, time: 1_600_172_800, subject: 'Update to 2' },
+        expect.objectContaining({ subject: 'Fix the build' }),
+      ],
+      spec: {
+        version: { before: '1', after: '2' },
+        patches: { added: ['CVE-2021-4444.patch'], removed: ['old.patch'], changed: ['kept.patch'] },
+        sources: { added: ['a-2.tar.gz'], removed: ['a-1.tar.gz'], changed: [] },
+        macros: [
+          { name: 'commit', before: ['%global commit abc'], after: ['%global commit def'] },
+          { name: 'fresh', before: [], after: ['%global fresh 1'] },
+        ],
+      },
+      files: {
+        added: ['CVE-2021-4444.patch'],
+        removed: ['old.patch'],
+        changed: ['a.spec', 'kept.patch', 'sources'],
+      },
+      cves: [
+        { id: 'CVE-2019-0001', in: ['changelog'] },
+        { id: 'CVE-2020-12345', in: ['message'] },
+        { id: 'CVE-2020-99999', in: ['changelog'] },
+        { id: 'CVE-2021-4444', in: ['patch'] },
+      ],
+    });
+  });
+
+  it('compares with the state of a day', async () => {
+    const site = await siteWith('[components.a]\n', '2020-09-13T12:26:40Z');
+    const git = site.distGit('a');
+    const commits = ['1', '2', '3'].map((version) => git.commit({ 'a.spec': spec('a', { version }) }));
+    const newest = await site.status();
+    expect(newest.a).toMatchObject({
+      state: 'behind',
+      pinned: { commit: commits[0], by: 'snapshot' },
+      newest: { commit: commits[2] },
+      between: { spec: { version: { before: '1', after: '3' } } },
+    });
+    const earlier = await site.status({ to: '2020-09-14T12:26:40Z' });
+    expect(earlier.a).toMatchObject({ newest: { commit: commits[1] }, between: { commits: [{ id: commits[1] }] } });
+    const before = await siteWith('[components.a]\n', '2020-09-15T12:26:40Z');
+    const old = before.distGit('a');
+    for (const version of ['1', '2', '3']) old.commit({ 'a.spec': spec('a', { version }) });
+    expect((await before.status({ to: '2020-09-13T23:59:59Z' })).a).toMatchObject({
+      state: 'ahead',
+      between: { relation: 'older', commits: [], spec: { version: { before: '3', after: '1' } } },
+    });
+  });
+
+  it('says which overlays fail, have no effect or were taken in on the newest commit, and which did so before', async () => {
+    const site = await siteWith(`
+[components.a]
+[[components.a.overlays]]
+type = "spec-search-replace"
+description = "one"
+regex = "--old-option"
+replacement = "--new-option"
+[[components.a.overlays]]
+type = "patch-add"
+description = "two"
+source = "fix.patch"
+[[components.a.overlays]]
+type = "spec-remove-tag"
+description = "three"
+tag = "BuildRequires"
+value = "gone"
+[[components.a.overlays]]
+type = "spec-update-tag"
+description = "four"
+tag = "Vendor"
+value = "us"
+`);
+    await site.write({ 'fix.patch': '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n' });
+    const git = site.distGit('a');
+    const body = (more: string): string => `BuildRequires: kept\n${more}`;
+    git.commit({ 'a.spec': spec('a', { body: `${body('BuildRequires: gone\n')}%global o --old-option\n` }) });
+    await site.lock();
+    git.commit({
+      'a.spec': spec('a', { body: `${body('')}%global o --other\nPatch0: theirs.patch\n` }),
+      'theirs.patch': await site.read('fix.patch'),
+    });
+    const { a } = await site.status();
+    expect(a!.overlays.map(({ kind, overlay, already, place }) => ({ kind, overlay, already, place }))).toEqual([
+      { kind: 'fails', overlay: 1, already: false, place: 'weir.toml:13' },
+      { kind: 'taken-in', overlay: 2, already: false, place: 'weir.toml:18' },
+      { kind: 'no-effect', overlay: 3, already: false, place: 'weir.toml:22' },
+      { kind: 'fails', overlay: 4, already: true, place: 'weir.toml:27' },
+    ]);
+    expect((await site.status({ withoutOverlays: true })).a!.overlays).toEqual([]);
+  });
+
+  it('tells apart what was retired, is on another branch, or has no upstream with commits', async () => {
+    const site = await siteWith(`
+[components.gone]
+[components.other]
+[components.own]
+spec = { type = "local", path = "own.spec" }
+[components.missing]
+`);
+    await site.write({ 'own.spec': 'Name: own\n' });
+    const gone = site.distGit('gone');
+    gone.commit({ 'gone.spec': spec('gone') });
+    const other = site.distGit('other');
+    other.commit({ 'other.spec': spec('other') });
+    other.git('checkout', '-q', '-b', 'side');
+    const side = other.commit({ 'other.spec': spec('other', { version: '9' }) });
+    other.git('checkout', '-q', 'f1');
+    await site.lock();
+    const lock = await site.read('locks/other.lock');
+    await site.write({ 'locks/other.lock': lock.replace(/upstream-commit = '.*'/, `upstream-commit = '${side}'`) });
+    const head = other.commit({ 'other.spec': spec('other', { version: '2' }) });
+    gone.commit({ 'gone.spec': undefined, 'dead.package': 'Use fresh instead.\n' });
+    const status = await site.status();
+    expect(status.gone).toMatchObject({ state: 'retired', between: { retired: 'Use fresh instead.' } });
+    expect(status.gone!.between!.spec).toBeUndefined();
+    expect(status.other).toMatchObject({ state: 'apart', newest: { commit: head } });
+    expect(status.other!.between!.commits.map(({ id }) => id)).toEqual([head]);
+    expect(status.own).toMatchObject({ state: 'skipped', reason: "its spec is the project's own" });
+    expect(status.missing).toMatchObject({ state: 'failed', error: { code: 'no-dist-git' } });
+  });
+});
