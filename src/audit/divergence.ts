@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { didYouMean, WeirError } from '../base/errors.ts';
+import { tableCell } from '../base/markdown.ts';
 import { byName, compareText } from '../base/order.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Overlay } from '../project/model/overlay.ts';
@@ -236,7 +237,7 @@ export function ledgerMarkdown(ledger: DivergenceLedger, title: string): string 
   const totalsTable = (heading: string, values: Totals): void => {
     if (Object.keys(values).length === 0) return;
     lines.push(`| ${heading} | |`, '| --- | ---: |');
-    for (const [name, count] of Object.entries(values)) lines.push(`| ${cell(name)} | ${count} |`);
+    for (const [name, count] of Object.entries(values)) lines.push(`| ${tableCell(name)} | ${count} |`);
     lines.push('');
   };
   totalsTable('What', Object.fromEntries(Object.entries(totals.kind).map(([kind, n]) => [kindWords(kind), n])));
@@ -251,7 +252,7 @@ export function ledgerMarkdown(ledger: DivergenceLedger, title: string): string 
       const reason = [entry.description, ...links].filter((part) => part !== '').join(' ');
       const age = entry.kind === 'overlay' ? ageWords(entry) : '';
       const cells = [what, reason, entry.category ?? '', entry.upstreamStatus ?? '', age];
-      lines.push(`| ${cells.map(cell).join(' | ')} |`);
+      lines.push(`| ${cells.map(tableCell).join(' | ')} |`);
     }
     lines.push('');
   }
@@ -260,13 +261,6 @@ export function ledgerMarkdown(ledger: DivergenceLedger, title: string): string 
 
 function kindWords(kind: string): string {
   return divergenceKinds[kind as DivergenceKind];
-}
-
-function cell(text: string): string {
-  return text
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/[|\\<]/g, '\\$&');
 }
 
 /** The age in days, `uncommitted` or `unknown`. */
