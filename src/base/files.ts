@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './alive.ts';
@@ -53,6 +53,18 @@ export async function writeAtomic(path: string, data: string | Uint8Array, mode 
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    throw diskError(error, path);
+  }
+}
+
+/** Like `writeAtomic`, without giving other work a turn. The folder must exist. */
+export function writeAtomicSync(path: string, data: string): void {
+  const temporary = temporaryName(path);
+  try {
+    writeFileSync(temporary, data, { flag: 'wx' });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
     throw diskError(error, path);
   }
 }

@@ -10,6 +10,7 @@ import {
   type ComponentLock,
   formatLock,
   hasLocks,
+  lockAt,
   lockFolder,
   lockNames,
   readLock,
@@ -169,7 +170,10 @@ async function attempt<T extends UpdatedComponent | undefined>(
 }
 
 /** Pins if they are requested, or if the project has their folder and no lock. */
-async function pinFolderOf(project: Project, options: UpdateOptions): Promise<string | undefined> {
+export async function pinFolderOf(
+  project: Project,
+  options: Pick<UpdateOptions, 'pinFolder'> = {},
+): Promise<string | undefined> {
   if (options.pinFolder !== undefined) return resolve(project.root, options.pinFolder);
   const folder = join(project.root, defaultPinFolder);
   return (await exists(folder)) && !(await hasLocks(project)) ? folder : undefined;
@@ -228,17 +232,10 @@ function locks(project: Project, context: SourceContext, options: UpdateOptions)
   const resolve = async (component: ResolvedComponent): Promise<UpdatedComponent> => {
     const { name } = component;
     const lock = await readLock(project, name);
-    const hash = resolutionInputHash(component, project);
     const previous = lock?.upstreamCommit;
     const commit = await configuredCommit(component, project, context, options.force === true);
     if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
-    await write(name, lock, {
-      ...lock,
-      manualBump: lock?.manualBump ?? 0,
-      importCommit: lock?.importCommit ?? commit,
-      upstreamCommit: commit,
-      ...(hash === undefined ? {} : { resolutionInputHash: hash }),
-    });
+    await write(name, lock, lockAt(commit, lock, component, project));
     if (previous === commit) return { component: name, state: 'unchanged', commit };
     if (previous === undefined) return { component: name, state: 'new', commit };
     return { component: name, state: 'changed', commit, previous };

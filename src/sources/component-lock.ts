@@ -150,6 +150,26 @@ function folderError(error: unknown, project: LockedProject): unknown {
   });
 }
 
+/**
+ * The lock that a component gets when it is imported from a commit.
+ * @param lock the one it has
+ */
+export function lockAt(
+  commit: string,
+  lock: ComponentLock | undefined,
+  component: ResolvedComponent,
+  project: Pick<Project, 'distros'>,
+): ComponentLock {
+  const hash = resolutionInputHash(component, project);
+  return {
+    ...lock,
+    manualBump: lock?.manualBump ?? 0,
+    importCommit: lock?.importCommit ?? commit,
+    upstreamCommit: commit,
+    ...(hash === undefined ? {} : { resolutionInputHash: hash }),
+  };
+}
+
 /** Writes a component's lock if its content changes. @returns whether it wrote */
 export function writeLock(project: LockedProject, name: string, lock: ComponentLock): Promise<boolean> {
   return writeIfChanged(lockPath(project, name), formatLock(lock));

@@ -1,13 +1,25 @@
+import { rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Digest } from '../../base/digest.ts';
 import { type PlainError, plainError, WeirError } from '../../base/errors.ts';
-import { mapLimit } from '../../base/files.ts';
+import { mapLimit, readIfExists, writeAtomicSync } from '../../base/files.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
 import { type RenderedComponent, renderComponent } from '../../overlay/render.ts';
 import { checkRendered, type FolderState, writeRendered } from '../../overlay/rendered-folder.ts';
 import type { ResolvedComponent } from '../../project/model/component.ts';
+import type { ComponentLock } from '../../sources/component-lock.ts';
 import { openGitStore, readTogether } from '../../sources/git.ts';
 import { upstreamAddress } from '../../sources/upstream.ts';
 import { needsLookaside, type PrepareSite, withSources } from './site.ts';
+
+/** A component's move to another upstream commit: its new lock or pin, as a file. */
+export interface Move {
+  readonly path: string;
+  readonly text: string;
+  /** For a lock: its content. A pin is part of the component's definition. */
+  readonly lock?: ComponentLock;
+}
 
 /** Where components are rendered. */
 export interface RenderSite extends PrepareSite {
@@ -15,6 +27,8 @@ export interface RenderSite extends PrepareSite {
   readonly root: string;
   /** Whether to write the result, or only to compare it. */
   readonly write: boolean;
+  /** Locks and pins that are written together with a component's folder, by component. */
+  readonly moves?: ReadonlyMap<string, Move>;
 }
 
 /** The result of rendering one component's folder. */
@@ -47,9 +61,26 @@ export function renderOne(site: RenderSite, component: ResolvedComponent): Promi
       if (error.code === 'link-out' || error.code === 'lfs-pointer') throw error;
       return { stale: [], stamp: { files: [] }, warnings: [], failed: plainError(error), ...commit };
     }
-    const state = site.write ? writeRendered(site.root, rendered) : checkRendered(site.root, rendered);
+    const state = site.write ? await write(site, rendered) : checkRendered(site.root, rendered);
     return { ...state, warnings: rendered.warnings, ...commit };
   });
+}
+
+/** Writes a component's folder; if it moves, its lock or pin right before, so that only a kill can come between them. */
+async function write({ root, moves }: RenderSite, rendered: RenderedComponent): Promise<FolderState> {
+  const move = moves?.get(rendered.name);
+  if (move === undefined) return writeRendered(root, rendered);
+  await mkdir(dirname(move.path), { recursive: true });
+  const before = await readIfExists(move.path);
+  // Without a pause, in which a kill would be more likely.
+  writeAtomicSync(move.path, move.text);
+  try {
+    return writeRendered(root, rendered);
+  } catch (error) {
+    if (before === undefined) rmSync(move.path, { force: true });
+    else writeAtomicSync(move.path, before);
+    throw error;
+  }
 }
 
 export type LotOutcome = { readonly rendered: RenderedOne } | { readonly error: unknown };

@@ -25,7 +25,7 @@ import { decodeText } from '../../spec/lines.ts';
 import { renderTools } from '../../workspace/render-tools.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { sourceContext } from '../sources.ts';
-import { type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
+import { type Move, type RenderedOne, type RenderSite, rendererCode, renderOne } from './render-one.ts';
 import { renderOnThreads } from './render-pool.ts';
 import { type RenderRecord, RenderRecords } from './render-record.ts';
 import { needsLookaside, openSite, withSources } from './site.ts';
@@ -52,6 +52,11 @@ export interface RenderSettings {
   readonly offline?: boolean;
   /** Ignores a lock that is missing or names another commit than the configuration. */
   readonly skipLockValidation?: boolean;
+  /**
+   * Components that move to another upstream commit: rendered as if their locks or pins were written, which happens together
+   * with their folders. Components with a pin come with the new commit in their definition.
+   */
+  readonly moves?: ReadonlyMap<string, Move>;
 }
 
 /** With fewer components, starting threads takes longer than rendering. */
@@ -129,7 +134,7 @@ async function planRendering(
   settings: RenderSettings,
 ): Promise<Plan> {
   const { project, cache, engine } = workspace;
-  const locks = await readLocks(project);
+  const locks = new Map([...(await readLocks(project)), ...movedLocks(settings)]);
   // All at once: with thousands of components, waiting for each in turn costs more than the work.
   const files = { ...fileDigests(), has: (path: string) => Promise.resolve(existsSync(path)) };
   const context: InputContext = { project, locks, files };
@@ -174,6 +179,13 @@ async function planRendering(
     for (const warning of record.warnings) warnings.push({ component: name, warning });
   }
   return { due, known, warnings, failed, release };
+}
+
+/** The locks of components that move. */
+function movedLocks({ moves = new Map() }: RenderSettings): Map<string, ComponentLock> {
+  const locks = new Map<string, ComponentLock>();
+  for (const [name, { lock }] of moves) if (lock !== undefined) locks.set(name, lock);
+  return locks;
 }
 
 function isCurrent(record: RenderRecord, now: Known): boolean {
@@ -273,9 +285,10 @@ async function siteOf(
   const none: ReadonlyMap<string, never> = new Map<string, never>();
   // A thread gets a copy: of the project only what is needed to find sources.
   const small: Project = { ...project, files: [], components: none, groups: none, images: none, warnings: [] };
-  const { offline = isOffline(), skipLockValidation = false } = settings;
-  const sources = { store: engine.store, cache, offline, skipLockValidation };
-  return { project: small, sources, scratch: engine.scratch, root, write, changes };
+  const { offline = isOffline(), skipLockValidation = false, moves } = settings;
+  const sources = { store: engine.store, cache, offline, skipLockValidation, locks: movedLocks(settings) };
+  const site = { project: small, sources, scratch: engine.scratch, root, write, changes };
+  return moves === undefined ? site : { ...site, moves };
 }
 
 /** Renders many components on threads; a few, and those that need tools that threads do not have, on this thread. */
