@@ -4,6 +4,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 /** Each is a file in the folder `upstream`. */
 const verbs: Readonly<Record<string, string>> = {
   status: 'show what lies between the pinned commits and upstream, and what it means for the overlays',
+  update: 'move pins to newer upstream commits, render, and write a report',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

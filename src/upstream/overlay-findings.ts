@@ -1,6 +1,9 @@
 import { relative } from 'node:path';
+import { valueDigest } from '../base/digest.ts';
 import { evidenceFor } from '../component/overlay-check.ts';
+import { needsLookaside } from '../component/render/site.ts';
 import { withScratch } from '../engine/scratch.ts';
+import { fileDigests } from '../history/file-digests.ts';
 import { presentTime } from '../history/overlay-age.ts';
 import { checkComponent, type Finding, type FindingKind } from '../overlay/check.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
@@ -33,6 +36,21 @@ const kinds: ReadonlySet<FindingKind> = new Set<FindingKind>([
   'archive-hash',
   'unchecked',
 ]);
+
+/**
+ * Digest of everything that determines the findings on given commits, except the code; undefined if more does: patches are
+ * compared with archives, which may be in the cache or not, and archives are fetched.
+ */
+export async function overlaysDigest(component: ResolvedComponent): Promise<string | undefined> {
+  const { overlays, sourceFiles } = component;
+  const files = fileDigests();
+  const contents: string[] = [];
+  for (const overlay of overlays) {
+    if (overlay.type === 'patch-add') return undefined;
+    if (overlay.type === 'file-add') contents.push(await files.file(overlay.source));
+  }
+  return needsLookaside(component) ? undefined : valueDigest([overlays, sourceFiles, contents]);
+}
 
 /** Checks a component's overlays on the newest commit, and which findings are new since the pinned one. */
 export async function overlayFindings(

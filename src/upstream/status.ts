@@ -1,24 +1,37 @@
+import { valueDigest } from '../base/digest.ts';
 import { type PlainError, plainError, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
-import { inLots } from '../component/update.ts';
+import { inLots, pinFolderOf } from '../component/update.ts';
+import { codeDigest } from '../engine/code-digest.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import { type ComponentLock, readLocks } from '../sources/component-lock.ts';
 import type { SourceContext } from '../sources/fetch.ts';
-import { openGitStore, type RevisionSpec, readCommit, readTogether, resolveCommit } from '../sources/git.ts';
+import {
+  knownRevision,
+  openGitStore,
+  type RevisionSpec,
+  readCommit,
+  readTogether,
+  resolveCommit,
+} from '../sources/git.ts';
 import type { CommitData } from '../sources/git-objects.ts';
 import type { GitRepository } from '../sources/git-run.ts';
+import { readPin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, type Upstream, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { type Between, between } from './between.ts';
-import { type OverlayFinding, overlayFindings } from './overlay-findings.ts';
+import { type OverlayFinding, overlayFindings, overlaysDigest } from './overlay-findings.ts';
+import { type StatusRecord, StatusRecords } from './status-record.ts';
 
 export interface StatusOptions {
   /** RFC 3339: up to the last commit of the branch that is not younger. By default its newest. */
   readonly to?: string;
   /** Does not check overlays. */
   readonly withoutOverlays?: boolean;
+  /** Components to compare between two given commits instead. */
+  readonly moves?: ReadonlyMap<string, { readonly from: string; readonly to: string }>;
 }
 
 /** A commit of a dist-git. */
@@ -43,7 +56,7 @@ export interface ComponentStatus {
   readonly branch?: string;
   readonly pinned?: CommitPlace & {
     /** What names the commit. `branch`: nothing does, so it is always the newest. */
-    readonly by: 'lock' | 'configuration' | 'snapshot' | 'branch';
+    readonly by: 'lock' | 'pin' | 'configuration' | 'snapshot' | 'branch';
   };
   readonly newest?: CommitPlace;
   /** Undefined if both are the same commit. */
@@ -70,17 +83,27 @@ export async function upstreamStatus(
   options: StatusOptions = {},
 ): Promise<StatusReport> {
   const { project, progress } = workspace;
-  const locks = await readLocks(project);
+  const pinFolder = await pinFolderOf(project);
+  const kept: Kept = { locks: await readLocks(project), ...(pinFolder === undefined ? {} : { pinFolder }) };
+  const records = await StatusRecords.open(workspace.cache, project.root);
+  const run: Run = { workspace, context, options, kept, records };
   return inStage(progress, 'upstream', async (stage) => {
     const found: ComponentStatus[] = [];
-    await mapLimit(inLots(components, 16), 2, async (lot) => {
+    const due: Due[] = [];
+    await mapLimit(components, 32, async (component) => {
+      const outcome = await attempt(component, () => known(run, component));
+      if ('state' in outcome) found.push(outcome);
+      else due.push(outcome);
+    });
+    // One git process for several repositories: with thousands of them, starting one for each takes longer than all else.
+    await mapLimit(inLots(due, 16), 2, async (lot) => {
       const git = readTogether(
         openGitStore(context.cache),
-        lot.flatMap((component) => upstreamAddress(component, project)),
+        lot.flatMap(({ component }) => upstreamAddress(component, project)),
       );
       try {
-        await mapLimit(lot, 8, async (component) => {
-          found.push(await oneStatus(workspace, component, locks.get(component.name), context, options));
+        await mapLimit(lot, 8, async (one) => {
+          found.push(await attempt(one.component, () => fresh(run, one)));
           stage.update(`${found.length} of ${components.length}`);
         });
       } finally {
@@ -91,6 +114,7 @@ export async function upstreamStatus(
       ...(options.to === undefined ? {} : { to: options.to }),
       components: found.toSorted((a, b) => compareText(a.component, b.component)),
     };
+    await records.save();
     return { result: report, summary: countsOf(report), cached: false };
   });
 }
@@ -105,61 +129,152 @@ export function countsOf({ components }: StatusReport): string {
   return [`${components.length} components`, ...counts].join(', ');
 }
 
-async function oneStatus(
-  workspace: ProjectWorkspace,
+type PinnedBy = NonNullable<ComponentStatus['pinned']>['by'];
+
+/** Where the project keeps commits. */
+interface Kept {
+  readonly locks: ReadonlyMap<string, ComponentLock>;
+  readonly pinFolder?: string;
+}
+
+interface Run {
+  readonly workspace: ProjectWorkspace;
+  readonly context: SourceContext;
+  readonly options: StatusOptions;
+  readonly kept: Kept;
+  readonly records: StatusRecords;
+}
+
+/** A component whose dist-git has to be read. */
+interface Due {
+  readonly component: ResolvedComponent;
+  readonly upstream: Upstream;
+  readonly repository: GitRepository;
+  readonly by: PinnedBy;
+  /** Digest of the question, for the record. */
+  readonly asked: string;
+  /** The state of the refs of a dist-git on this machine. */
+  readonly refs: string | undefined;
+}
+
+async function attempt<T>(
   component: ResolvedComponent,
-  lock: ComponentLock | undefined,
-  context: SourceContext,
-  options: StatusOptions,
-): Promise<ComponentStatus> {
-  const base = { component: component.name, overlays: [] };
+  work: () => Promise<T | ComponentStatus>,
+): Promise<T | ComponentStatus> {
   try {
-    const upstream = upstreamOf(component, workspace.project, lock);
-    if (upstream === undefined) return { ...base, state: 'skipped', reason: "its spec is the project's own" };
-    const distGit = await openDistGit(upstream, context.cache);
-    if (distGit.kind === 'folder') {
-      return { ...base, state: 'skipped', reason: 'its dist-git is a plain folder, which has no commits' };
-    }
-    return await followed(workspace, component, upstream, distGit.repository, lock, context, options);
+    return await work();
   } catch (error) {
     if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
-    return { ...base, state: 'failed', error: plainError(ofComponent(error, component)) };
+    const { stack: _, ...plain } = plainError(ofComponent(error, component));
+    return { component: component.name, state: 'failed', overlays: [], error: plain };
   }
 }
 
-async function followed(
-  workspace: ProjectWorkspace,
+/** What is known without git: that there is nothing to follow, or the status of an earlier run, as long as no ref has moved. */
+async function known(run: Run, component: ResolvedComponent): Promise<ComponentStatus | Due> {
+  const { records, options, context, kept, workspace } = run;
+  const skipped = { component: component.name, state: 'skipped', overlays: [] } as const;
+  const upstream = upstreamOf(component, workspace.project, kept.locks.get(component.name));
+  if (upstream === undefined) return { ...skipped, reason: "its spec is the project's own" };
+  const distGit = await openDistGit(upstream, context.cache);
+  if (distGit.kind === 'folder') {
+    return { ...skipped, reason: 'its dist-git is a plain folder, which has no commits' };
+  }
+  const { repository } = distGit;
+  const { uri, name, revision } = upstream;
+  const by = await pinnedBy(kept, component, revision);
+  const move = options.moves?.get(component.name);
+  const asked = valueDigest([codeDigest(import.meta.url), uri, name, revision, by, options.to ?? '', move ?? '']);
+  const { branch } = revision;
+  const { refs } = knownRevision(openGitStore(context.cache), repository.url, branch === undefined ? {} : { branch });
+  const record = records.get(component.name, asked);
+  if (record !== undefined && refs !== undefined && record.refs === refs) {
+    const status = await withOverlays(run, component, record);
+    if (status !== undefined) return status;
+  }
+  return { component, upstream, repository, by, asked, refs };
+}
+
+/** Whether overlays are to be checked: there are any, and upstream has news for them. */
+function hasOverlaysToCheck({ options }: Run, { overlays }: ResolvedComponent, { state }: ComponentStatus): boolean {
+  return overlays.length > 0 && options.withoutOverlays !== true && (state === 'behind' || state === 'apart');
+}
+
+/** The recorded status with what it says about overlays; undefined if they have to be checked again. */
+async function withOverlays(
+  run: Run,
   component: ResolvedComponent,
-  upstream: Upstream,
-  repository: GitRepository,
-  lock: ComponentLock | undefined,
-  context: SourceContext,
-  options: StatusOptions,
-): Promise<ComponentStatus> {
-  const { revision } = upstream;
-  const target = newestOf(revision, options.to);
+  { status, checked }: StatusRecord,
+): Promise<ComponentStatus | undefined> {
+  if (!hasOverlaysToCheck(run, component, status)) return { ...status, overlays: [] };
+  return checked !== undefined && checked === (await overlaysDigest(component)) ? status : undefined;
+}
+
+async function fresh(run: Run, due: Due): Promise<ComponentStatus> {
+  const { component, asked, refs } = due;
+  const { pinned, newest } = await commitsOf(run, due);
+  const record = run.records.get(component.name, asked);
+  const isSame = record?.status.pinned?.commit === pinned.id && record.status.newest?.commit === newest.id;
+  const checked = isSame ? await withOverlays(run, component, record) : undefined;
+  const note = (status: ComponentStatus, digest?: string): ComponentStatus => {
+    const moved = refs === undefined ? {} : { refs };
+    run.records.add({ asked, status, ...moved, ...(digest === undefined ? {} : { checked: digest }) });
+    return status;
+  };
+  if (isSame && checked !== undefined) {
+    if (record.refs !== refs) note(record.status, record.checked);
+    return checked;
+  }
+  const status = isSame ? { ...record.status, overlays: [] } : await compared(run, due, pinned, newest);
+  if (!hasOverlaysToCheck(run, component, status)) return note(status);
+  const digest = await overlaysDigest(component);
+  const overlays = await overlayFindings(run.workspace, component, run.context, {
+    pinned: pinned.id,
+    newest: newest.id,
+  });
+  // What could not be checked may be checked by the next run.
+  const isWhole = overlays.every(({ kind }) => kind !== 'unchecked');
+  if (digest !== undefined && isWhole) return note({ ...status, overlays }, digest);
+  note(status);
+  return { ...status, overlays };
+}
+
+async function commitsOf(
+  { options, context }: Run,
+  { component, upstream: { revision }, repository, by }: Due,
+): Promise<{ readonly pinned: CommitData; readonly newest: CommitData }> {
+  const { branch } = revision;
+  const move = options.moves?.get(component.name);
+  const target: RevisionSpec = {
+    ...(branch === undefined ? {} : { branch }),
+    ...(options.to === undefined ? {} : { snapshot: options.to }),
+    ...(move === undefined ? {} : { commit: move.to }),
+  };
   // The newest first: what is fetched for it has the history of the pinned one, too.
   const newest = await readWhole(repository, await resolveCommit(repository, target, { ...context, fresh: true }));
-  const by = pinnedBy(revision, lock);
-  const pinned =
-    by === 'branch' ? newest : await readWhole(repository, await resolveCommit(repository, revision, context));
+  if (by === 'branch') return { pinned: newest, newest };
+  const from = move === undefined ? revision : { ...revision, commit: move.from };
+  return { pinned: await readWhole(repository, await resolveCommit(repository, from, context)), newest };
+}
+
+async function compared(
+  { context }: Run,
+  { component, upstream, repository, by }: Due,
+  pinned: CommitData,
+  newest: CommitData,
+): Promise<ComponentStatus> {
+  const { branch } = upstream.revision;
   const status = {
     component: component.name,
     upstream: repository.url,
-    ...(revision.branch === undefined ? {} : { branch: revision.branch }),
+    ...(branch === undefined ? {} : { branch }),
     pinned: { commit: pinned.id, time: pinned.time, by },
     newest: { commit: newest.id, time: newest.time },
     overlays: [],
   };
   if (pinned.id === newest.id) return { ...status, state: 'current' };
   const what = await between(repository, pinned, newest, `${upstream.name}.spec`, context);
-  const state = stateOf(what);
-  const isChecked = state === 'behind' || state === 'apart';
-  const overlays =
-    isChecked && options.withoutOverlays !== true
-      ? await overlayFindings(workspace, component, context, { pinned: pinned.id, newest: newest.id })
-      : [];
-  return { ...status, state, between: what, overlays };
+  return { ...status, state: stateOf(what), between: what };
 }
 
 function stateOf({ relation, retired }: Between): FollowState {
@@ -168,16 +283,13 @@ function stateOf({ relation, retired }: Between): FollowState {
   return relation === 'apart' ? 'apart' : 'behind';
 }
 
-function newestOf({ branch }: RevisionSpec, to: string | undefined): RevisionSpec {
-  return { ...(branch === undefined ? {} : { branch }), ...(to === undefined ? {} : { snapshot: to }) };
-}
-
-function pinnedBy(
-  revision: RevisionSpec,
-  lock: ComponentLock | undefined,
-): NonNullable<ComponentStatus['pinned']>['by'] {
-  if (lock?.upstreamCommit !== undefined) return 'lock';
-  if (revision.commit !== undefined) return 'configuration';
+/** What names the commit that a component uses. */
+async function pinnedBy(kept: Kept, { name }: ResolvedComponent, revision: RevisionSpec): Promise<PinnedBy> {
+  if (kept.locks.get(name)?.upstreamCommit !== undefined) return 'lock';
+  if (revision.commit !== undefined) {
+    const pin = kept.pinFolder === undefined ? undefined : await readPin(kept.pinFolder, name);
+    return revision.commit === pin ? 'pin' : 'configuration';
+  }
   return revision.snapshot === undefined ? 'branch' : 'snapshot';
 }
 

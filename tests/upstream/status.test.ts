@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { siteWith, spec } from './fixture.ts';
 
@@ -159,5 +161,69 @@ spec = { type = "local", path = "own.spec" }
     expect(status.other!.between!.commits.map(({ id }) => id)).toEqual([head]);
     expect(status.own).toMatchObject({ state: 'skipped', reason: "its spec is the project's own" });
     expect(status.missing).toMatchObject({ state: 'failed', error: { code: 'no-dist-git' } });
+  });
+});
+
+describe('a second status', () => {
+  const overlays = (regex: string): string => `
+[components.a]
+[[components.a.overlays]]
+type = "spec-search-replace"
+description = "one"
+regex = "${regex}"
+replacement = "--new-option"
+[[components.a.overlays]]
+type = "file-add"
+description = "two"
+file = "extra.conf"
+source = "extra.conf"
+`;
+
+  async function made() {
+    const site = await siteWith(overlays('--old-option'));
+    await site.write({ 'extra.conf': 'x = 1\n' });
+    const git = site.distGit('a');
+    git.commit({ 'a.spec': spec('a', { body: '%global o --old-option\n' }) });
+    await site.lock();
+    git.commit({ 'a.spec': spec('a', { body: '%global o --other\n' }), 'extra.conf': 'x = 1\n' });
+    const kinds = async (options = {}) => (await site.status(options)).a!.overlays.map(({ kind }) => kind);
+    return { site, git, kinds };
+  }
+
+  it('gives the same answer, with and without overlays', async () => {
+    const { site, kinds } = await made();
+    const first = await site.status();
+    expect(first.a!.overlays.map(({ kind }) => kind)).toEqual(['fails', 'no-effect']);
+    expect(await site.status()).toEqual(first);
+    expect(await kinds({ withoutOverlays: true })).toEqual([]);
+    // The refs are rewritten, but name the same commits.
+    site.distGit('a').git('pack-refs', '--all');
+    expect(await kinds({ withoutOverlays: true })).toEqual([]);
+    expect(await site.status()).toEqual(first);
+  });
+
+  it('notices newer commits, changed overlays and changed files of overlays', async () => {
+    const { site, git, kinds } = await made();
+    expect(await kinds()).toEqual(['fails', 'no-effect']);
+    const config = await site.read('weir.toml');
+    await site.write({ 'weir.toml': config.replace('--old-option', '--other') });
+    expect(await kinds()).toEqual(['no-effect']);
+    await site.write({ 'extra.conf': 'x = 2\n' });
+    expect(await kinds()).toEqual(['fails']);
+    const newest = git.commit({ 'extra.conf': undefined });
+    const { a } = await site.status();
+    expect(a).toMatchObject({ newest: { commit: newest }, overlays: [] });
+    expect(a!.between!.commits).toHaveLength(2);
+  });
+
+  it('survives a damaged record', async () => {
+    const { site } = await made();
+    const first = await site.status();
+    const folder = join(site.root, 'home/weir/upstream');
+    const [name] = (await readdir(folder)).filter((one) => one.endsWith('.jsonl'));
+    const text = await readFile(join(folder, name!), 'utf8');
+    expect(text).not.toBe('');
+    await writeFile(join(folder, name!), text.slice(0, -20));
+    expect(await site.status()).toEqual(first);
   });
 });

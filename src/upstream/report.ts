@@ -1,0 +1,125 @@
+import { codeSpan, htmlText, tableCell } from '../base/markdown.ts';
+import type { ComponentStatus } from './status.ts';
+import type { UpstreamUpdate } from './update.ts';
+import { betweenLines, changeWords, commitWords, findingWords, plural } from './words.ts';
+
+/** GitHub rejects the text of a pull request above 65,536 characters; some room is left for the author's words. */
+const mostCharacters = 60_000;
+
+/** An update as the Markdown text of a pull request: the most important first, cut where it would get too long. */
+export function updateMarkdown(update: UpstreamUpdate, limit = mostCharacters): string {
+  const { moved, left, warnings, current, skipped, to } = update;
+  const page = new Page(limit);
+  page.add('# Update from upstream', '');
+  const until = to === undefined ? '' : ` (state of ${to})`;
+  const others = [`${current} are current`, ...(skipped === 0 ? [] : [`${skipped} have no upstream`])].join(', ');
+  const stay = left.length === 0 ? '' : `${plural(left.length, 'component')} with news stay as they were. `;
+  page.add(`${plural(moved.length, 'component')} moved to newer commits of upstream${until}. ${stay}${others}.`, '');
+  for (const warning of warnings) page.add(`> ${tableCell(warning)}`, '');
+  page.rows('## CVE numbers', ['CVE', 'Component', 'Named by'], cveRows(moved));
+  page.rows(
+    '## Left as they were',
+    ['Component', 'Reason'],
+    left.map(({ component, reason, error }) => [
+      codeSpan(component, true),
+      codeSpan([reason, ...(error?.details ?? [])].join('; ').slice(0, 400), true),
+    ]),
+  );
+  page.list(
+    '## Overlays to look at',
+    moved.flatMap(({ component, overlays }) =>
+      overlays.map((finding) => `- ${codeSpan(component)}: ${codeSpan(findingWords(finding))}`),
+    ),
+  );
+  page.rows('## Moved', ['Component', 'Version', 'Commits', 'CVE'], moved.map(movedRow));
+  page.list('## Details', moved.map(details));
+  return page.text();
+}
+
+function cveRows(moved: readonly ComponentStatus[]): string[][] {
+  return moved.flatMap(({ component, between }) =>
+    (between?.cves ?? []).map(({ id, in: places }) => [id, codeSpan(component, true), places.join(', ')]),
+  );
+}
+
+function movedRow({ component, between }: ComponentStatus): string[] {
+  const version = between?.spec?.version;
+  return [
+    codeSpan(component, true),
+    version === undefined ? '' : codeSpan(changeWords(version), true),
+    String(between?.commits.length ?? 0),
+    String(between?.cves.length || ''),
+  ];
+}
+
+/** One component, folded. */
+function details({ component, upstream, pinned, newest, between }: ComponentStatus): string {
+  const version = between?.spec?.version;
+  const commits = between?.commits ?? [];
+  const words = [...(version === undefined ? [] : [changeWords(version)]), plural(commits.length, 'commit')].join(', ');
+  const lines =
+    between === undefined ? [] : betweenLines(between).map(({ label, text }) => `- ${label}: ${codeSpan(text)}`);
+  return [
+    `<details><summary>${htmlText(component)}: ${htmlText(words)}</summary>`,
+    '',
+    `${codeSpan(upstream ?? '')}: ${codeSpan(pinned?.commit ?? '')} → ${codeSpan(newest?.commit ?? '')}`,
+    '',
+    ...lines,
+    ...commits.slice(0, mostCommits).map((commit) => `- ${codeSpan(commitWords(commit))}`),
+    ...(commits.length > mostCommits ? [`- ${plural(commits.length - mostCommits, 'earlier commit')}`] : []),
+    '',
+    '</details>',
+  ].join('\n');
+}
+
+const mostCommits = 30;
+
+/** Lines up to a number of characters. */
+class Page {
+  readonly #lines: string[] = [];
+  #left: number;
+
+  constructor(limit: number) {
+    this.#left = limit;
+  }
+
+  add(...lines: readonly string[]): void {
+    this.#lines.push(...lines);
+    this.#left -= sizeOf(lines);
+  }
+
+  /** A section with a table; nothing without rows. */
+  rows(heading: string, columns: readonly string[], rows: readonly (readonly string[])[]): void {
+    const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+    this.#section([heading, '', line(columns), line(columns.map(() => '---'))], rows.map(line));
+  }
+
+  /** A section with items; nothing without any. */
+  list(heading: string, items: readonly string[]): void {
+    this.#section([heading, ''], items);
+  }
+
+  #section(head: readonly string[], items: readonly string[]): void {
+    if (items.length === 0) return;
+    const rest = (count: number): string => `${count} more: see the JSON output of the command.`;
+    const room = this.#left - sizeOf(head) - rest(items.length).length - 3;
+    let used = 0;
+    let shown = 0;
+    while (shown < items.length && used + items[shown]!.length + 1 <= room) used += items[shown++]!.length + 1;
+    if (shown === 0) {
+      // Without room for a heading and one item, a word about them is enough.
+      if (this.#left > 200) this.add(`${head[0]!.replace(/^#+ /, '')}: ${rest(items.length)}`, '');
+      return;
+    }
+    this.add(...head, ...items.slice(0, shown), '');
+    if (shown < items.length) this.add(rest(items.length - shown), '');
+  }
+
+  text(): string {
+    return `${this.#lines.join('\n').trimEnd()}\n`;
+  }
+}
+
+function sizeOf(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => sum + line.length + 1, 0);
+}
