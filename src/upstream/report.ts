@@ -1,5 +1,5 @@
 import { codeSpan, htmlText, tableCell } from '../base/markdown.ts';
-import type { ComponentStatus } from './status.ts';
+import type { ComponentStatus } from './status-model.ts';
 import type { UpstreamUpdate } from './update.ts';
 import { betweenLines, changeWords, commitWords, findingWords, plural } from './words.ts';
 

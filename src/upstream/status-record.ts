@@ -2,7 +2,7 @@ import { sha256 } from '../base/digest.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
 import { byKey } from '../base/order.ts';
 import { cachePath } from '../base/paths.ts';
-import type { ComponentStatus } from './status.ts';
+import type { ComponentStatus } from './status-model.ts';
 
 /** A status with what it was found from. */
 export interface StatusRecord {

@@ -1,5 +1,5 @@
 import { valueDigest } from '../base/digest.ts';
-import { type PlainError, plainError, WeirError } from '../base/errors.ts';
+import { plainError, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
@@ -22,7 +22,8 @@ import { readPin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, type Upstream, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { type Between, between } from './between.ts';
-import { type OverlayFinding, overlayFindings, overlaysDigest } from './overlay-findings.ts';
+import { overlayFindings, overlaysDigest } from './overlay-findings.ts';
+import type { ComponentStatus, FollowState, StatusReport } from './status-model.ts';
 import { type StatusRecord, StatusRecords } from './status-record.ts';
 
 export interface StatusOptions {
@@ -32,47 +33,6 @@ export interface StatusOptions {
   readonly withoutOverlays?: boolean;
   /** Components to compare between two given commits instead. */
   readonly moves?: ReadonlyMap<string, { readonly from: string; readonly to: string }>;
-}
-
-/** A commit of a dist-git. */
-export interface CommitPlace {
-  readonly commit: string;
-  /** When it was committed, in seconds since 1970. */
-  readonly time: number;
-}
-
-/**
- * How a component stands to its upstream. `behind`: the branch has newer commits. `ahead`: the pinned commit is newer than
- * the one asked for. `apart`: the pinned commit is not in the branch's history. `retired`: the branch has no spec any more.
- * `skipped`: it has no upstream with commits.
- */
-export type FollowState = 'current' | 'behind' | 'ahead' | 'apart' | 'retired' | 'skipped' | 'failed';
-
-export interface ComponentStatus {
-  readonly component: string;
-  readonly state: FollowState;
-  /** The address of the dist-git. */
-  readonly upstream?: string;
-  readonly branch?: string;
-  readonly pinned?: CommitPlace & {
-    /** What names the commit. `branch`: nothing does, so it is always the newest. */
-    readonly by: 'lock' | 'pin' | 'configuration' | 'snapshot' | 'branch';
-  };
-  readonly newest?: CommitPlace;
-  /** Undefined if both are the same commit. */
-  readonly between?: Between;
-  /** Overlays that do not do their work on the newest commit. */
-  readonly overlays: readonly OverlayFinding[];
-  /** Why it was skipped. */
-  readonly reason?: string;
-  readonly error?: PlainError;
-}
-
-export interface StatusReport {
-  /** The time asked for. */
-  readonly to?: string;
-  /** Sorted by name. */
-  readonly components: readonly ComponentStatus[];
 }
 
 /** Compares each component's pinned commit with the newest of its branch. One that fails does not stop the others. */

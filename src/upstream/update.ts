@@ -18,7 +18,8 @@ import {
 import type { SourceContext } from '../sources/fetch.ts';
 import { formatPin, pinPath, readPin } from '../sources/pins.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
-import { type ComponentStatus, type StatusOptions, upstreamStatus } from './status.ts';
+import { type StatusOptions, upstreamStatus } from './status.ts';
+import type { ComponentStatus } from './status-model.ts';
 import { journalPath, type PlannedMove, readJournal, removeJournal, writeJournal } from './update-journal.ts';
 
 /** A component that stays at its commit. */

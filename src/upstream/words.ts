@@ -2,7 +2,7 @@ import { dateOf } from '../overlay/taken-in.ts';
 import type { Between, BetweenCommit } from './between.ts';
 import type { OverlayFinding } from './overlay-findings.ts';
 import type { Change, ListChanges, MacroChange } from './spec-changes.ts';
-import type { ComponentStatus, StatusReport } from './status.ts';
+import type { ComponentStatus, StatusReport } from './status-model.ts';
 
 /** What changed, as lines with a label each. */
 export interface Line {

@@ -8,7 +8,8 @@ import { sourceContext } from '../../src/component/sources.ts';
 import { updateComponents } from '../../src/component/update.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
 import { selectComponents } from '../../src/project/select.ts';
-import { type ComponentStatus, type StatusOptions, upstreamStatus } from '../../src/upstream/status.ts';
+import { type StatusOptions, upstreamStatus } from '../../src/upstream/status.ts';
+import type { ComponentStatus } from '../../src/upstream/status-model.ts';
 import { openProjectWorkspace, type ProjectWorkspace } from '../../src/workspace/workspace.ts';
 import { type Repository, repositoryAt } from '../sources/git-repository.ts';
 
