@@ -5,6 +5,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   status: 'show what lies between the pinned commits and upstream, and what it means for the overlays',
   update: 'move pins to newer upstream commits, render, and write a report',
+  'give-back': 'turn overlays that upstream could take into a series of patches',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {
