@@ -1,0 +1,214 @@
+// Holds what Weir says about a change of a spec against the lines of `git diff`, which know nothing of specs.
+
+import type { Between } from '../../src/upstream/between.ts';
+
+/** The lines that a diff without context removes and adds. */
+export interface DiffLines {
+  readonly removed: readonly string[];
+  readonly added: readonly string[];
+}
+
+/** What was held against the diff. */
+export interface Checked {
+  /** Statements that were checked, and lines of the diff that must be in one. */
+  readonly words: number;
+  /** Statements that the diff does not show, and lines of the diff that nothing says. */
+  readonly wrong: readonly string[];
+}
+
+/** The differences of files, by path, from the output of `git diff -U0`. */
+export function readDiff(text: string): Map<string, DiffLines> {
+  const files = new Map<string, { removed: string[]; added: string[] }>();
+  let current: { removed: string[]; added: string[] } | undefined;
+  let inHunk = false;
+  for (const line of text.split('\n')) {
+    const file = /^diff --git a\/(.*) b\/\1$/.exec(line);
+    if (file !== null) {
+      current = { removed: [], added: [] };
+      files.set(file[1]!, current);
+      inHunk = false;
+    } else if (line.startsWith('@@')) inHunk = true;
+    else if (inHunk && line.startsWith('-')) current?.removed.push(line.slice(1));
+    else if (inHunk && line.startsWith('+')) current?.added.push(line.slice(1));
+  }
+  return files;
+}
+
+const macroLine =
+  /^\s*(?:%\{[!?]+\w+:\s*)?%(?:(?:global|define)\s+([A-Za-z_]\w*)|bcond(?:_with|_without)?\s+([A-Za-z_]\w*))/;
+
+/** @param subjects of the commits between */
+export function checkWords(between: Between, diff: DiffLines, subjects: readonly string[]): Checked {
+  const wrong: string[] = [];
+  let words = 0;
+  const check = (isRight: boolean, message: string): void => {
+    words++;
+    if (!isRight) wrong.push(message);
+  };
+  const added = without(diff.added, diff.removed);
+  const removed = without(diff.removed, diff.added);
+  const { spec, cves } = between;
+  if (spec !== undefined) {
+    checkMacros(spec.macros, added, removed, diff, check);
+    const expands = [...diff.added, ...diff.removed].some((line) =>
+      /^\s*%|^\s*(?:Name|Version|Epoch|URL|Release)\s*:/i.test(line),
+    );
+    for (const [tag, change] of [
+      ['Version', spec.version],
+      ['Release', spec.release],
+    ] as const) {
+      const plain = (lines: readonly string[]): string[] =>
+        valuesOf(tag, lines).filter((value) => !value.includes('%'));
+      if (change !== undefined) {
+        check(expands, `${tag} ${change.before} → ${change.after}: no line that can cause it`);
+        check(change.before !== change.after, `${tag}: both sides are ${change.after}`);
+      }
+      const [gone, come] = [plain(removed), plain(added)];
+      const only = gone.length === 1 && come.length === 1 && valuesOf(tag, removed).length === 1;
+      if (!only || tag === 'Release') continue;
+      const ends = (value: string | undefined, end: string): boolean => value?.replace(/^\d+:/, '') === end;
+      check(
+        change !== undefined && ends(change.before, gone[0]!) && ends(change.after, come[0]!),
+        `${tag}: the diff has ${gone[0]} → ${come[0]}, said ${change?.before} → ${change?.after}`,
+      );
+    }
+    checkRelease(spec.release, added, removed, check);
+    for (const [tag, list] of [
+      ['Patch', spec.patches],
+      ['Source', spec.sources],
+    ] as const) {
+      const pattern = new RegExp(`^\\s*${tag}\\s*\\d*\\s*:\\s*(\\S.*?)\\s*$`, 'i');
+      const names = (lines: readonly string[]): string[] =>
+        lines.flatMap((line) => pattern.exec(line)?.[1] ?? []).map((value) => value.slice(value.lastIndexOf('/') + 1));
+      const [come, gone] = [names(diff.added), names(diff.removed)];
+      // In a list section a line is only the value.
+      const bare = (lines: readonly string[]): string[] => lines.map((line) => line.trim().replace(/^.*\//, ''));
+      const isCaused = (name: string, own: readonly string[], lines: readonly string[]): boolean =>
+        own.some((value) => mayBe(value, name)) || bare(lines).includes(name) || expands;
+      for (const name of list.added) check(isCaused(name, come, diff.added), `${tag} added ${name}: not in the diff`);
+      for (const name of list.removed)
+        check(isCaused(name, gone, diff.removed), `${tag} removed ${name}: not in the diff`);
+      const said = (value: string, here: readonly string[], there: readonly string[]): boolean =>
+        here.some((name) => mayBe(value, name)) ||
+        there.some((other) => other === value || mayBe(other, value) || mayBe(value, other));
+      for (const value of come)
+        check(said(value, list.added, gone), `${tag}: ${value} is added in the diff, and nothing says so`);
+      for (const value of gone)
+        check(said(value, list.removed, come), `${tag}: ${value} is removed in the diff, and nothing says so`);
+    }
+  }
+  checkCves(cves, added, subjects, check);
+  return { words, wrong };
+}
+
+type Check = (isRight: boolean, message: string) => void;
+
+function checkMacros(
+  macros: NonNullable<Between['spec']>['macros'],
+  added: readonly string[],
+  removed: readonly string[],
+  diff: DiffLines,
+  check: Check,
+): void {
+  const trimmed = (lines: readonly string[]): Set<string> => new Set(lines.map((line) => line.trim()));
+  const [plus, minus] = [trimmed(diff.added), trimmed(diff.removed)];
+  const inDiff = (text: string, lines: ReadonlySet<string>): boolean =>
+    text.split('\n').some((line) => lines.has(line.trim()));
+  const said = new Map(macros.map((macro) => [macro.name, macro]));
+  for (const { name, before, after } of macros) {
+    const [gained, lost] = [without(after, before), without(before, after)];
+    for (const text of gained)
+      check(
+        inDiff(text, plus) || (text.includes('\n') && inDiff(text, minus)) || lost.some((old) => inDiff(old, minus)),
+        `macro ${name}: ${text} is not added`,
+      );
+    for (const text of lost)
+      check(
+        inDiff(text, minus) || gained.some((fresh) => inDiff(fresh, plus)),
+        `macro ${name}: ${text} is not removed`,
+      );
+    if (gained.length + lost.length === 0)
+      check(
+        [...plus, ...minus].some((line) => nameOf(line) === name),
+        `macro ${name}: no line of it`,
+      );
+  }
+  for (const [lines, side] of [
+    [added, 'after'],
+    [removed, 'before'],
+  ] as const) {
+    for (const line of lines) {
+      const name = nameOf(line);
+      if (name === undefined) continue;
+      const texts = said.get(name)?.[side] ?? [];
+      check(
+        texts.some((text) => text.split('\n', 1)[0] === line.trim()),
+        `macro ${name}: nothing says ${line.trim()} (${side})`,
+      );
+    }
+  }
+}
+
+function nameOf(line: string): string | undefined {
+  const match = macroLine.exec(line);
+  return match === null ? undefined : (match[1] ?? `bcond ${match[2]}`);
+}
+
+/** A number before the distribution's suffix. */
+function checkRelease(
+  release: NonNullable<Between['spec']>['release'],
+  added: readonly string[],
+  removed: readonly string[],
+  check: Check,
+): void {
+  const values = (lines: readonly string[]): string[] =>
+    valuesOf('Release', lines).map((value) => value.replace('%{?dist}', ''));
+  const [come, gone] = [values(added), values(removed)];
+  if (come.length !== 1 || gone.length !== 1 || come[0] === gone[0]) return;
+  if (come[0]!.includes('%') || gone[0]!.includes('%')) {
+    check(
+      release !== undefined || come[0]!.includes('%{') || gone[0]!.includes('%{'),
+      `Release: ${gone[0]} → ${come[0]} is not said`,
+    );
+    return;
+  }
+  check(
+    release?.before === gone[0] && release?.after === come[0],
+    `Release: the diff has ${gone[0]} → ${come[0]}, said ${release?.before} → ${release?.after}`,
+  );
+}
+
+function checkCves(cves: Between['cves'], added: readonly string[], subjects: readonly string[], check: Check): void {
+  const pattern = /CVE-\d{4}-\d{4,19}/gi;
+  const inText = (text: string): string[] => [...text.matchAll(pattern)].map(([id]) => id.toUpperCase());
+  const there = new Set([...added, ...subjects].flatMap(inText));
+  const said = new Set(cves.map(({ id }) => id));
+  for (const id of said) check(there.has(id), `${id} is not in the diff`);
+  // Lines of a changelog, and names of patches.
+  const lines = added.filter((line) => /^\s*[-*+]\s|^\s*Patch\s*\d*\s*:/i.test(line));
+  for (const id of new Set(lines.flatMap(inText))) check(said.has(id), `${id} is in the diff, and nothing says so`);
+}
+
+function valuesOf(tag: string, lines: readonly string[]): string[] {
+  const pattern = new RegExp(`^\\s*${tag}\\s*:\\s*(.*?)\\s*$`, 'i');
+  return lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
+}
+
+/** Whether a value with macros can stand for a name. */
+function mayBe(value: string, name: string): boolean {
+  if (value === name) return true;
+  if (!value.includes('%')) return false;
+  const parts = value.split(/%\{[^}]*\}|%[A-Za-z_]\w*/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(name);
+}
+
+/** The items of a list without those of another, each as often as it is there. */
+function without(list: readonly string[], others: readonly string[]): string[] {
+  const left = new Map<string, number>();
+  for (const item of others) left.set(item.trim(), (left.get(item.trim()) ?? 0) + 1);
+  return list.filter((item) => {
+    const count = left.get(item.trim()) ?? 0;
+    if (count > 0) left.set(item.trim(), count - 1);
+    return count === 0;
+  });
+}
