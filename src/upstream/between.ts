@@ -35,7 +35,7 @@ export interface Between {
   readonly commits: readonly BetweenCommit[];
   /** Undefined if one side has no spec. */
   readonly spec?: Omit<SpecChanges, 'changelog'>;
-  /** Why the newer commit has no spec, as its `dead.package` says; an empty text without one. */
+  /** The newer commit has no spec: why, as its `dead.package` says; an empty text without one. */
   readonly retired?: string;
   /** All files of the repository, the spec among them. */
   readonly files: ListChanges;
@@ -76,7 +76,7 @@ export async function between(
     relation,
     commits: range.commits.map(({ id, time, message }) => ({ id, time, subject: message.split('\n', 1)[0]!.trim() })),
     ...(spec === undefined ? {} : { spec }),
-    ...(fresh === undefined ? { retired: textIn(after, 'dead.package', texts)?.trim() ?? '' } : {}),
+    ...(after.specs === 0 ? { retired: textIn(after, 'dead.package', texts)?.trim() ?? '' } : {}),
     files,
     cves: cveMentions({
       message: range.commits.map(({ message }) => message),
@@ -90,6 +90,8 @@ export async function between(
 interface FolderState {
   readonly entries: ReadonlyMap<string, TreeFileEntry>;
   readonly spec: string | undefined;
+  /** How many specs there are: of several, none may be the component's. */
+  readonly specs: number;
   /** Ids. */
   readonly wanted: readonly string[];
 }
@@ -100,7 +102,8 @@ async function folderOf(repository: GitRepository, tree: string, specName: strin
   const names = files.map(([name]) => name);
   const spec = specAmong(names, specName);
   const read = new Set([spec, 'sources', ...(spec === undefined ? ['dead.package'] : [])]);
-  return { entries, spec, wanted: files.flatMap(([name, { id }]) => (read.has(name) ? [id] : [])) };
+  const specs = names.filter((name) => name.endsWith('.spec')).length;
+  return { entries, spec, specs, wanted: files.flatMap(([name, { id }]) => (read.has(name) ? [id] : [])) };
 }
 
 type Texts = ReadonlyMap<string, string>;

@@ -159,6 +159,8 @@ spec = { type = "local", path = "own.spec" }
     expect(status.gone!.between!.spec).toBeUndefined();
     expect(status.other).toMatchObject({ state: 'apart', newest: { commit: head } });
     expect(status.other!.between!.commits.map(({ id }) => id)).toEqual([head]);
+    const several = gone.commit({ 'one.spec': 'Name: one\n', 'two.spec': 'Name: two\n' });
+    expect((await site.status()).gone).toMatchObject({ state: 'behind', newest: { commit: several } });
     expect(status.own).toMatchObject({ state: 'skipped', reason: "its spec is the project's own" });
     expect(status.missing).toMatchObject({ state: 'failed', error: { code: 'no-dist-git' } });
   });
