@@ -127,6 +127,12 @@ export function plainError(error: WeirError): PlainError {
   };
 }
 
+/** The same without its stack, for results that are printed. */
+export function shownError(error: WeirError): PlainError {
+  const { stack: _, ...rest } = plainError(error);
+  return rest;
+}
+
 export function revivedError(plain: PlainError): WeirError {
   const { code, message, where, hint, details, exit, stack } = plain;
   const error = new WeirError(code, message, {

@@ -1,3 +1,4 @@
+import type { PlainError } from '../base/errors.ts';
 import { codeSpan, htmlText, tableCell } from '../base/markdown.ts';
 import type { ComponentStatus } from './status-model.ts';
 import type { UpstreamUpdate } from './update.ts';
@@ -13,17 +14,14 @@ export function updateMarkdown(update: UpstreamUpdate, limit = mostCharacters): 
   page.add('# Update from upstream', '');
   const until = to === undefined ? '' : ` (state of ${to})`;
   const others = [`${current} are current`, ...(skipped === 0 ? [] : [`${skipped} have no upstream`])].join(', ');
-  const stay = left.length === 0 ? '' : `${plural(left.length, 'component')} with news stay as they were. `;
+  const stay = left.length === 0 ? '' : `${plural(left.length, 'component')} with news could not be moved. `;
   page.add(`${plural(moved.length, 'component')} moved to newer commits of upstream${until}. ${stay}${others}.`, '');
   for (const warning of warnings) page.add(`> ${tableCell(warning)}`, '');
   page.rows('## CVE numbers', ['CVE', 'Component', 'Named by'], cveRows(moved));
   page.rows(
     '## Left as they were',
     ['Component', 'Reason'],
-    left.map(({ component, reason, error }) => [
-      codeSpan(component, true),
-      codeSpan([reason, ...(error?.details ?? [])].join('; ').slice(0, 400), true),
-    ]),
+    left.map(({ component, reason, error }) => [codeSpan(component, true), codeSpan(reasonWords(reason, error), true)]),
   );
   page.list(
     '## Overlays to look at',
@@ -34,6 +32,12 @@ export function updateMarkdown(update: UpstreamUpdate, limit = mostCharacters): 
   page.rows('## Moved', ['Component', 'Version', 'Commits', 'CVE'], moved.map(movedRow));
   page.list('## Details', moved.map(details));
   return page.text();
+}
+
+/** With the overlay that is the reason, but without files of this machine. */
+function reasonWords(reason: string, error: PlainError | undefined): string {
+  const overlay = error?.where?.overlay === undefined ? '' : `overlay ${error.where.overlay}: `;
+  return (overlay + [reason, ...(error?.details ?? [])].join('; ')).slice(0, 400);
 }
 
 function cveRows(moved: readonly ComponentStatus[]): string[][] {
@@ -59,10 +63,12 @@ function details({ component, upstream, pinned, newest, between }: ComponentStat
   const words = [...(version === undefined ? [] : [changeWords(version)]), plural(commits.length, 'commit')].join(', ');
   const lines =
     between === undefined ? [] : betweenLines(between).map(({ label, text }) => `- ${label}: ${codeSpan(text)}`);
+  // A folder of this machine means nothing to the reader.
+  const source = upstream === undefined || !upstream.includes('://') ? '' : `${codeSpan(upstream)}: `;
   return [
     `<details><summary>${htmlText(component)}: ${htmlText(words)}</summary>`,
     '',
-    `${codeSpan(upstream ?? '')}: ${codeSpan(pinned?.commit ?? '')} → ${codeSpan(newest?.commit ?? '')}`,
+    `${source}${codeSpan(pinned?.commit ?? '')} → ${codeSpan(newest?.commit ?? '')}`,
     '',
     ...lines,
     ...commits.slice(0, mostCommits).map((commit) => `- ${codeSpan(commitWords(commit))}`),

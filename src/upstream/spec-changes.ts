@@ -38,7 +38,7 @@ export interface SpecChanges {
 
 /** Compares two states of a spec. */
 export function compareSpecs(before: Spec, after: Spec): SpecChanges {
-  const [old, fresh] = [specFacts(printSpec(before)), specFacts(printSpec(after))];
+  const [old, fresh] = [factsIn(before), factsIn(after)];
   const version = changeOf(old.version, fresh.version);
   const release = changeOf(old.release, fresh.release);
   return {
@@ -49,6 +49,17 @@ export function compareSpecs(before: Spec, after: Spec): SpecChanges {
     macros: compareMacros(macrosOf(before), macrosOf(after)),
     changelog: addedLines(changelogOf(before), changelogOf(after)),
   };
+}
+
+/** A version from Lua or the shell stays an expression; with the values of its macros it shows that it changed. */
+function factsIn(spec: Spec): { readonly version: string | undefined; readonly release: string | undefined } {
+  const { version, release } = specFacts(printSpec(spec));
+  const isKnown = (text: string | undefined): boolean => text === undefined || !text.includes('%');
+  if (isKnown(version) && isKnown(release)) return { version, release };
+  const macros = certainMacros(spec);
+  const expanded = (text: string | undefined): string | undefined =>
+    text === undefined || isKnown(text) ? text : expandPlain(text, macros);
+  return { version: expanded(version), release: expanded(release) };
 }
 
 export function changeOf(before: string | undefined, after: string | undefined): Change | undefined {

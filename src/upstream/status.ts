@@ -1,5 +1,5 @@
 import { valueDigest } from '../base/digest.ts';
-import { plainError, WeirError } from '../base/errors.ts';
+import { shownError, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
@@ -125,8 +125,8 @@ async function attempt<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
-    const { stack: _, ...plain } = plainError(ofComponent(error, component));
-    return { component: component.name, state: 'failed', overlays: [], error: plain };
+    const shown = shownError(ofComponent(error, component));
+    return { component: component.name, state: 'failed', overlays: [], error: shown };
   }
 }
 

@@ -1,4 +1,5 @@
-import { type PlainError, plainError, WeirError } from '../base/errors.ts';
+import { relative } from 'node:path';
+import { type PlainError, shownError, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { writeIfChanged } from '../base/files.ts';
 import { renderComponents } from '../component/render/render.ts';
@@ -76,7 +77,7 @@ export async function updateFromUpstream(
     for (const status of due) {
       const error = failed.get(status.component);
       if (error !== undefined)
-        left.push({ component: status.component, reason: error.message, error: plainError(error), status });
+        left.push({ component: status.component, reason: error.message, error: shownError(error), status });
     }
     const count = (...states: readonly ComponentStatus['state'][]): number =>
       report.components.filter(({ state }) => states.includes(state)).length;
@@ -162,7 +163,9 @@ function reasonToStay(
   const { spec, origin } = project.components.get(component)!;
   if (spec?.type === 'upstream' && spec.commit !== undefined && pinned?.by !== 'pin') {
     const { file, line } = origin;
-    return { reason: `its upstream-commit is set in the configuration: change it there (${file}:${line})` };
+    return {
+      reason: `its upstream-commit is set in the configuration: change it there (${relative(project.root, file)}:${line})`,
+    };
   }
   if (pinned?.by === 'lock' || pinned?.by === 'pin') return undefined;
   const what = keeper.kind === 'locks' ? 'lock' : 'pin';

@@ -31,6 +31,13 @@ describe('comparing specs', () => {
     expect(compare('Name: x\n', head)).toMatchObject({ version: { after: '1' }, release: { after: '1' } });
   });
 
+  it('shows that a version from the shell changed', () => {
+    const spec = (value: string) => `%global v ${value}\nName: x\nVersion: %(date -d %{v} +%%Y)\n`;
+    expect(compare(spec('20200101'), spec('20210101'))).toMatchObject({
+      version: { before: '%(date -d 20200101 +%%Y)', after: '%(date -d 20210101 +%%Y)' },
+    });
+  });
+
   it('names files by expanded names, unless a macro is uncertain', () => {
     const spec = (version: string, more = '') =>
       `Name: x\nVersion: ${version}\n${more}Source0: https://e.org/%{name}-%{version}.tar.gz\nPatch: p%{major}.patch\n%patchlist\nlisted.patch\n`;

@@ -178,9 +178,12 @@ describe('the report', () => {
   it('has everything, and foreign text as code', async () => {
     const { site } = await made();
     const text = updateMarkdown(await update(site));
-    expect(text).toContain('1 component moved to newer commits of upstream. 1 component with news stay');
+    expect(text).toContain('1 component moved to newer commits of upstream. 1 component with news could not be moved.');
     expect(text).toContain('| `a` | `1 → 2` | 1 |  |');
-    expect(text).toContain('## Left as they were');
+    expect(text).toContain(
+      '| `b` | `overlay 1 (spec-search-replace: one): nothing changes in the spec by replacing /--old/',
+    );
+    expect(text).not.toContain(site.root);
     expect(text).toMatch(/- `[0-9a-f]{12} 2020-09-14 Update \| to 2 @all`/);
     expect(text.replace(/`[^`]*`/g, '')).not.toContain('@all');
   });
