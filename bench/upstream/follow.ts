@@ -1,7 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mapLimit } from '../../src/base/files.ts';
 import { runOk } from '../../src/base/process.ts';
+import { inLots } from '../../src/component/update.ts';
 import { formatLock } from '../../src/sources/component-lock.ts';
+import { openGitStore, openRepository, readTogether, resolveCommit } from '../../src/sources/git.ts';
 import type { ComponentStatus } from '../../src/upstream/status-model.ts';
 import type { UpstreamUpdate } from '../../src/upstream/update.ts';
 import { type Place, weir } from '../machine.ts';
@@ -27,7 +30,7 @@ export interface Followed {
 export async function follow(place: Place, site: Site, collection: Collection): Promise<Followed> {
   const { commits } = collection;
   const first = commits.length - followed;
-  await writeProject(site, collection, first);
+  await writeProject(site, collection, first, place.cache);
   const total = { changes: 0, moved: 0, words: 0, wallSeconds: 0, ownSeconds: 0, childSeconds: 0 };
   const left = new Map<string, number>();
   const wrong: string[] = [];
@@ -49,13 +52,13 @@ export async function follow(place: Place, site: Site, collection: Collection): 
       if (!said.has(name)) wrong.push(`${name} changed in ${commits[at]!.id}, and nothing says so`);
     for (const pair of groups(collection, news)) total.words += await checkPair(collection, pair, wrong);
     process.stderr.write(
-      `${to}: ${changed.length} changed, ${update.moved.length} moved, ${update.left.length} left, ${wrong.length} wrong words\\n`,
+      `${to}: ${changed.length} changed, ${update.moved.length} moved, ${update.left.length} left, ${wrong.length} wrong words\n`,
     );
   }
   return { commits: followed, ...total, left, wrong };
 }
 
-async function writeProject(site: Site, collection: Collection, first: number): Promise<void> {
+async function writeProject(site: Site, collection: Collection, first: number, cache: string): Promise<void> {
   await rm(site.project, { recursive: true, force: true });
   await mkdir(join(site.project, 'locks'), { recursive: true });
   const config = [
@@ -69,14 +72,23 @@ async function writeProject(site: Site, collection: Collection, first: number): 
     '[distros.up.versions.1]',
     ...site.names.map((name) => `[components.${JSON.stringify(name)}]`),
   ];
-  await writeFile(join(site.project, 'weir.toml'), `${config.join('\\n')}\\n`);
+  await writeFile(join(site.project, 'weir.toml'), `${config.join('\n')}\n`);
   const before = new Date(collection.commits[first - 1]!.time * 1000).toISOString();
-  for (const name of site.names) {
-    const argv = ['git', '--git-dir', join(site.distGit, name), 'rev-list', '-1', `--before=${before}`, 'HEAD'];
-    const upstreamCommit = (await runOk(argv)).stdout.trim();
-    const lock = { manualBump: 0, importCommit: upstreamCommit, upstreamCommit };
-    await writeFile(join(site.project, 'locks', `${name}.lock`), formatLock(lock));
-  }
+  await mapLimit(inLots(site.names, 32), 2, async (lot) => {
+    const store = openGitStore(cache);
+    const folders = lot.map((name) => join(site.distGit, name));
+    const git = readTogether(store, folders);
+    try {
+      for (const [index, name] of lot.entries()) {
+        const repository = await openRepository(store, folders[index]!);
+        const upstreamCommit = await resolveCommit(repository, { snapshot: before });
+        const lock = { manualBump: 0, importCommit: upstreamCommit, upstreamCommit };
+        await writeFile(join(site.project, 'locks', `${name}.lock`), formatLock(lock));
+      }
+    } finally {
+      git.done();
+    }
+  });
 }
 
 /** Statuses with the same commits of the collection on both sides. */
