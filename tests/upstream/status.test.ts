@@ -1,6 +1,7 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { serveGit } from '../sources/git-server.ts';
 import { siteWith, spec } from './fixture.ts';
 
 const sources = (version: string, hash: string): string => `SHA512 (a-${version}.tar.gz) = ${hash.repeat(128)}\n`;
@@ -163,6 +164,38 @@ spec = { type = "local", path = "own.spec" }
     expect((await site.status()).gone).toMatchObject({ state: 'behind', newest: { commit: several } });
     expect(status.own).toMatchObject({ state: 'skipped', reason: "its spec is the project's own" });
     expect(status.missing).toMatchObject({ state: 'failed', error: { code: 'no-dist-git' } });
+  });
+});
+
+describe('a dist-git on a server', () => {
+  it('is fetched in part, and compared again offline', async () => {
+    const site = await siteWith('[components.a]\n');
+    const server = await serveGit(join(site.root, 'git'));
+    await site.write({ 'weir.toml': (await site.read('weir.toml')).replace('../git/$pkg', `${server.url}/$pkg`) });
+    const git = site.distGit('a');
+    git.commit({ 'a.spec': spec('a'), 'large.bin': 'x'.repeat(100_000) });
+    await site.lock();
+    const second = git.commit({ 'a.spec': spec('a', { version: '2' }), 'large.bin': 'y'.repeat(100_000) });
+    const first = await site.status();
+    expect(first.a).toMatchObject({
+      state: 'behind',
+      newest: { commit: second },
+      between: {
+        spec: { version: { before: '1', after: '2' } },
+        files: { changed: ['a.spec', 'large.bin'] },
+      },
+    });
+    const asked = server.asked.length;
+    vi.stubEnv('WEIR_OFFLINE', '1');
+    expect(await site.status()).toEqual(first);
+    await rm(join(site.root, 'home/weir/upstream'), { recursive: true });
+    expect(await site.status()).toEqual(first);
+    expect(server.asked.length).toBe(asked);
+    vi.stubEnv('WEIR_OFFLINE', '');
+    const third = git.commit({ 'a.spec': spec('a', { version: '3' }) });
+    expect((await site.status()).a).toMatchObject({ newest: { commit: third } });
+    server.fail(404, 404);
+    expect((await site.status()).a).toMatchObject({ state: 'failed', error: { code: 'git-failed' } });
   });
 });
 
