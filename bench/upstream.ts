@@ -75,7 +75,7 @@ async function main(gitDir: string, checkout: string): Promise<void> {
     const { changes, moved, left, words, wrong, commits } = found;
     const reasons = [...left].map(([code, count]) => `${code} ${count}`).join(', ');
     process.stdout.write(
-      `${commits} commits with ${changes} changed specs followed: ${moved} moves, not possible: ${reasons || 'none'}\n` +
+      `${commits} commits with ${changes} changed specs followed: ${moved} moves, left in the end: ${reasons || 'none'}\n` +
         `${found.wallSeconds.toFixed(0)} s, CPU ${found.ownSeconds.toFixed(0)} s + git ${found.childSeconds.toFixed(0)} s\n` +
         `${words} words held against git diff, ${wrong.length} wrong\n`,
     );

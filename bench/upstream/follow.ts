@@ -17,7 +17,7 @@ export interface Followed {
   /** Specs that the commits change, counted once a commit. */
   readonly changes: number;
   readonly moved: number;
-  /** Moves that were not possible, by the code of the error. */
+  /** Components that stay behind in the end, by the code of the error. */
   readonly left: ReadonlyMap<string, number>;
   readonly words: number;
   readonly wrong: readonly string[];
@@ -34,26 +34,37 @@ export async function follow(place: Place, site: Site, collection: Collection): 
   const total = { changes: 0, moved: 0, words: 0, wallSeconds: 0, ownSeconds: 0, childSeconds: 0 };
   const left = new Map<string, number>();
   const wrong: string[] = [];
+  let stuck: readonly string[] = [];
+  const update = async (to: string, names: readonly string[]): Promise<UpstreamUpdate> => {
+    const selected = names.length === 0 ? ['-a'] : names;
+    const run = await weir(place, ['-C', site.project, '--json', 'upstream', 'update', '--to', to, ...selected]);
+    for (const key of ['wallSeconds', 'ownSeconds', 'childSeconds'] as const) total[key] += run[key];
+    return JSON.parse(run.stdout) as UpstreamUpdate;
+  };
   for (let at = first; at < commits.length; at++) {
     const to = new Date(commits[at]!.time * 1000).toISOString();
-    const run = await weir(place, ['-C', site.project, '--json', 'upstream', 'update', '-a', '--to', to]);
-    const update = JSON.parse(run.stdout) as UpstreamUpdate;
-    for (const key of ['wallSeconds', 'ownSeconds', 'childSeconds'] as const) total[key] += run[key];
     const changed = site.names.filter((name) => collection.states.get(name)!.some((state) => state.at === at));
+    if (changed.length === 0) continue;
+    // Those that could not move are tried again.
+    const report = await update(to, [...new Set([...changed, ...stuck])]);
+    stuck = report.left.map(({ component }) => component);
     total.changes += changed.length;
-    total.moved += update.moved.length;
-    const news = [...update.moved, ...update.left.map(({ status }) => status)];
-    for (const { error, status } of update.left) {
-      const code = error?.code ?? status.state;
-      left.set(code, (left.get(code) ?? 0) + 1);
-    }
+    total.moved += report.moved.length;
+    const news = [...report.moved, ...report.left.map(({ status }) => status)];
     const said = new Set(news.map(({ component }) => component));
-    for (const name of changed)
+    for (const name of changed) {
       if (!said.has(name)) wrong.push(`${name} changed in ${commits[at]!.id}, and nothing says so`);
+    }
     for (const pair of groups(collection, news)) total.words += await checkPair(collection, pair, wrong);
-    process.stderr.write(
-      `${to}: ${changed.length} changed, ${update.moved.length} moved, ${update.left.length} left, ${wrong.length} wrong words\n`,
-    );
+    const counts = `${changed.length} changed, ${report.moved.length} moved, ${report.left.length} left`;
+    process.stderr.write(`${to}: ${counts}, ${wrong.length} wrong words\n`);
+  }
+  // Now nothing else may have news.
+  const last = await update(new Date(commits.at(-1)!.time * 1000).toISOString(), []);
+  for (const { component } of last.moved) wrong.push(`${component} moves although no commit changed it since`);
+  for (const { error, status } of last.left) {
+    const code = error?.code ?? status.state;
+    left.set(code, (left.get(code) ?? 0) + 1);
   }
   return { commits: followed, ...total, left, wrong };
 }

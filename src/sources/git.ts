@@ -167,6 +167,11 @@ function plainGitDir(store: GitStore, url: string): string | undefined {
 
 const wholeId = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
+/** Whether a text is a complete id of one of the two lengths. */
+export function isObjectId(text: string): boolean {
+  return wholeId.test(text);
+}
+
 /** Whether a commit id is complete, in a repository with SHA-1 or one with SHA-256 ids. */
 function isWhole(repository: GitRepository, commit: string): boolean {
   return commit.length === (hasLongNames(repository.gitDir) ? 64 : 40);

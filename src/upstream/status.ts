@@ -9,6 +9,7 @@ import type { ResolvedComponent } from '../project/model/component.ts';
 import { type ComponentLock, readLocks } from '../sources/component-lock.ts';
 import type { SourceContext } from '../sources/fetch.ts';
 import {
+  isObjectId,
   knownRevision,
   openGitStore,
   type RevisionSpec,
@@ -201,9 +202,9 @@ async function fresh(run: Run, due: Due): Promise<ComponentStatus> {
 
 async function commitsOf(
   { options, context }: Run,
-  { component, upstream: { revision }, repository, by }: Due,
+  { component, upstream, repository, by }: Due,
 ): Promise<{ readonly pinned: CommitData; readonly newest: CommitData }> {
-  const { branch } = revision;
+  const { branch } = upstream.revision;
   const move = options.moves?.get(component.name);
   const target: RevisionSpec = {
     ...(branch === undefined ? {} : { branch }),
@@ -213,12 +214,19 @@ async function commitsOf(
   // The newest first: what is fetched for it has the history of the pinned one, too.
   const newest = await readWhole(repository, await resolveCommit(repository, target, { ...context, fresh: true }));
   if (by === 'branch') return { pinned: newest, newest };
-  const from = move === undefined ? revision : { ...revision, commit: move.from };
-  return { pinned: await readWhole(repository, await resolveCommit(repository, from, context)), newest };
+  const from = pinnedRevision(upstream, move);
+  // Through the shared reader: to look a commit up in its own repository takes a git process for each.
+  const id = from.commit?.toLowerCase();
+  const read = id !== undefined && isObjectId(id) ? await readCommit(repository, id) : undefined;
+  return { pinned: read ?? (await readWhole(repository, await resolveCommit(repository, from, context))), newest };
+}
+
+function pinnedRevision({ revision }: Upstream, move: { readonly from: string } | undefined): RevisionSpec {
+  return move === undefined ? revision : { ...revision, commit: move.from };
 }
 
 async function compared(
-  { context }: Run,
+  { context, options }: Run,
   { component, upstream, repository, by }: Due,
   pinned: CommitData,
   newest: CommitData,
@@ -234,6 +242,10 @@ async function compared(
   };
   if (pinned.id === newest.id) return { ...status, state: 'current' };
   const what = await between(repository, pinned, newest, `${upstream.name}.spec`, context);
+  // Not on the branch: then it may be a commit of another repository that is read together with this one.
+  if (what.relation !== 'newer' && by !== 'snapshot') {
+    await resolveCommit(repository, pinnedRevision(upstream, options.moves?.get(component.name)), context);
+  }
   return { ...status, state: stateOf(what), between: what };
 }
 

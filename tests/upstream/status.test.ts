@@ -167,6 +167,16 @@ spec = { type = "local", path = "own.spec" }
   });
 });
 
+it('a commit of another dist-git is none of this one', async () => {
+  const site = await siteWith('[components.a]\n[components.b]\n');
+  for (const name of ['a', 'b']) site.distGit(name).commit({ [`${name}.spec`]: spec(name) });
+  await site.lock();
+  const other = /upstream-commit = '(.*)'/.exec(await site.read('locks/b.lock'))![1]!;
+  const lock = await site.read('locks/a.lock');
+  await site.write({ 'locks/a.lock': lock.replace(/upstream-commit = '.*'/, `upstream-commit = '${other}'`) });
+  expect((await site.status()).a).toMatchObject({ state: 'failed', error: { code: 'no-commit' } });
+});
+
 describe('a dist-git on a server', () => {
   it('is fetched in part, and compared again offline', async () => {
     const site = await siteWith('[components.a]\n');
