@@ -2,10 +2,12 @@
 
 import type { Between } from '../../src/upstream/between.ts';
 
-/** The lines that a diff without context removes and adds. */
+/** The lines of a diff that has the whole file as context. */
 export interface DiffLines {
   readonly removed: readonly string[];
   readonly added: readonly string[];
+  /** On both sides. */
+  readonly kept: readonly string[];
 }
 
 /** What was held against the diff. */
@@ -16,20 +18,21 @@ export interface Checked {
   readonly wrong: readonly string[];
 }
 
-/** The differences of files, by path, from the output of `git diff -U0`. */
+/** The differences of files, by path, from the output of `git diff` with all context. */
 export function readDiff(text: string): Map<string, DiffLines> {
-  const files = new Map<string, { removed: string[]; added: string[] }>();
-  let current: { removed: string[]; added: string[] } | undefined;
+  const files = new Map<string, { removed: string[]; added: string[]; kept: string[] }>();
+  let current: { removed: string[]; added: string[]; kept: string[] } | undefined;
   let inHunk = false;
   for (const line of text.split('\n')) {
     const file = /^diff --git a\/(.*) b\/\1$/.exec(line);
     if (file !== null) {
-      current = { removed: [], added: [] };
+      current = { removed: [], added: [], kept: [] };
       files.set(file[1]!, current);
       inHunk = false;
     } else if (line.startsWith('@@')) inHunk = true;
     else if (inHunk && line.startsWith('-')) current?.removed.push(line.slice(1));
     else if (inHunk && line.startsWith('+')) current?.added.push(line.slice(1));
+    else if (inHunk && line.startsWith(' ')) current?.kept.push(line.slice(1));
   }
   return files;
 }
@@ -37,8 +40,16 @@ export function readDiff(text: string): Map<string, DiffLines> {
 const macroLine =
   /^\s*(?:%\{[!?]+\w+:\s*)?%(?:(?:global|define)\s+([A-Za-z_]\w*)|bcond(?:_with|_without)?\s+([A-Za-z_]\w*))/;
 
-/** @param subjects of the commits between */
-export function checkWords(between: Between, diff: DiffLines, subjects: readonly string[]): Checked {
+/**
+ * @param subjects of the commits between
+ * @param listed names in the lookaside's list, which is the same on both sides
+ */
+export function checkWords(
+  between: Between,
+  diff: DiffLines,
+  subjects: readonly string[],
+  listed: ReadonlySet<string> = new Set(),
+): Checked {
   const wrong: string[] = [];
   let words = 0;
   const check = (isRight: boolean, message: string): void => {
@@ -64,7 +75,9 @@ export function checkWords(between: Between, diff: DiffLines, subjects: readonly
         check(change.before !== change.after, `${tag}: both sides are ${change.after}`);
       }
       const [gone, come] = [plain(removed), plain(added)];
-      const only = gone.length === 1 && come.length === 1 && valuesOf(tag, removed).length === 1;
+      // Of several, one for each branch of a condition, the diff does not tell which one is taken.
+      const isOne = valuesOf(tag, diff.kept).length === 0 && valuesOf(tag, removed).length === 1;
+      const only = isOne && gone.length === 1 && come.length === 1 && gone[0] !== come[0];
       if (!only || tag === 'Release') continue;
       const ends = (value: string | undefined, end: string): boolean => value?.replace(/^\d+:/, '') === end;
       check(
@@ -72,7 +85,7 @@ export function checkWords(between: Between, diff: DiffLines, subjects: readonly
         `${tag}: the diff has ${gone[0]} → ${come[0]}, said ${change?.before} → ${change?.after}`,
       );
     }
-    checkRelease(spec.release, added, removed, check);
+    checkRelease(spec.release, added, removed, diff.kept, check);
     for (const [tag, list] of [
       ['Patch', spec.patches],
       ['Source', spec.sources],
@@ -91,10 +104,17 @@ export function checkWords(between: Between, diff: DiffLines, subjects: readonly
       const said = (value: string, here: readonly string[], there: readonly string[]): boolean =>
         here.some((name) => mayBe(value, name)) ||
         there.some((other) => other === value || mayBe(other, value) || mayBe(value, other));
-      for (const value of come)
-        check(said(value, list.added, gone), `${tag}: ${value} is added in the diff, and nothing says so`);
-      for (const value of gone)
-        check(said(value, list.removed, come), `${tag}: ${value} is removed in the diff, and nothing says so`);
+      // On both sides: by another line, in a list section, or in the list of the lookaside.
+      const isOn = (value: string, lines: readonly string[]): boolean =>
+        names(lines).includes(value) || bare(lines).includes(value) || [...listed].some((name) => mayBe(value, name));
+      for (const value of come) {
+        const isRight = said(value, list.added, gone) || isOn(value, [...diff.kept, ...diff.removed]);
+        check(isRight, `${tag}: ${value} is added in the diff, and nothing says so`);
+      }
+      for (const value of gone) {
+        const isRight = said(value, list.removed, come) || isOn(value, [...diff.kept, ...diff.added]);
+        check(isRight, `${tag}: ${value} is removed in the diff, and nothing says so`);
+      }
     }
   }
   checkCves(cves, added, subjects, check);
@@ -159,11 +179,13 @@ function checkRelease(
   release: NonNullable<Between['spec']>['release'],
   added: readonly string[],
   removed: readonly string[],
+  kept: readonly string[],
   check: Check,
 ): void {
   const values = (lines: readonly string[]): string[] =>
     valuesOf('Release', lines).map((value) => value.replace('%{?dist}', ''));
   const [come, gone] = [values(added), values(removed)];
+  if (valuesOf('Release', kept).length > 0) return;
   if (come.length !== 1 || gone.length !== 1 || come[0] === gone[0]) return;
   if (come[0]!.includes('%') || gone[0]!.includes('%')) {
     check(

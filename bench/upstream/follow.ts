@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapLimit } from '../../src/base/files.ts';
-import { runOk } from '../../src/base/process.ts';
+import { run, runOk } from '../../src/base/process.ts';
 import { inLots } from '../../src/component/update.ts';
 import { formatLock } from '../../src/sources/component-lock.ts';
 import { openGitStore, openRepository, readTogether, resolveCommit } from '../../src/sources/git.ts';
@@ -55,7 +55,7 @@ export async function follow(place: Place, site: Site, collection: Collection): 
     for (const name of changed) {
       if (!said.has(name)) wrong.push(`${name} changed in ${commits[at]!.id}, and nothing says so`);
     }
-    for (const pair of groups(collection, news)) total.words += await checkPair(collection, pair, wrong);
+    for (const pair of groups(collection, news)) total.words += await checkPair(site, collection, pair, wrong);
     const counts = `${changed.length} changed, ${report.moved.length} moved, ${report.left.length} left`;
     process.stderr.write(`${to}: ${counts}, ${wrong.length} wrong words\n`);
   }
@@ -124,20 +124,25 @@ function groups(collection: Collection, statuses: readonly ComponentStatus[]): P
   return [...pairs.values()];
 }
 
-async function checkPair(collection: Collection, { from, to, statuses }: Pair, wrong: string[]): Promise<number> {
+async function checkPair(
+  site: Site,
+  collection: Collection,
+  { from, to, statuses }: Pair,
+  wrong: string[],
+): Promise<number> {
   const { commits, gitDir, states } = collection;
   const ids = [commits[from]!.id, commits[to]!.id];
   const paths = statuses.map(({ component }) => `specs/${component}.spec`);
-  const how = ['diff', '-U0', '--no-renames', '--no-ext-diff', '--no-color', '--text', '--no-indent-heuristic'];
+  const how = ['diff', '-U999999', '--no-renames', '--no-ext-diff', '--no-color', '--text', '--no-indent-heuristic'];
   const argv = ['git', '--literal-pathspecs', '--git-dir', gitDir, ...how, ...ids, '--', ...paths];
   const diffs = readDiff((await runOk(argv)).stdout);
   let words = 0;
   for (const { component, between } of statuses) {
     const say = (message: string): void => void wrong.push(`${component}, ${ids[0]}..${ids[1]}: ${message}`);
-    const diff = diffs.get(`specs/${component}.spec`) ?? { removed: [], added: [] };
+    const diff = diffs.get(`specs/${component}.spec`) ?? { removed: [], added: [], kept: [] };
     const own = states.get(component)!.filter(({ at }) => at > from && at <= to);
     const subjects = own.map(({ at }) => commits[at]!.subject);
-    const checked = checkWords(between!, diff, subjects);
+    const checked = checkWords(between!, diff, subjects, await lookasideNames(site, component));
     words += checked.words + 2;
     for (const message of checked.wrong) say(message);
     if (between!.commits.length !== own.length) say(`${between!.commits.length} commits said, ${own.length} made`);
@@ -148,4 +153,10 @@ async function checkPair(collection: Collection, { from, to, statuses }: Pair, w
     if (JSON.stringify(between!.files) !== JSON.stringify(files)) say(`files ${JSON.stringify(between!.files)}`);
   }
   return words;
+}
+
+/** Names in the `sources` of a dist-git, which all of its commits have. */
+export async function lookasideNames({ distGit }: Pick<Site, 'distGit'>, name: string): Promise<ReadonlySet<string>> {
+  const { stdout } = await run(['git', '--git-dir', join(distGit, name), 'show', 'HEAD:sources']);
+  return new Set([...stdout.matchAll(/^\S+ \((.*)\) = /gm)].map((match) => match[1]!));
 }
