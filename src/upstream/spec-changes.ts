@@ -99,7 +99,8 @@ function certainMacros(spec: Spec): Map<string, string> {
   }
   for (const { name, text, line } of definitions(spec)) {
     const value = plainDefinition.exec(text)?.[1];
-    if (value === undefined || text.includes('\n')) uncertain.add(name);
+    // What a shell prints may have slashes, and its text is no part of a file name.
+    if (value === undefined || text.includes('\n') || value.includes('%(')) uncertain.add(name);
     else add(name, value, line);
   }
   for (const name of uncertain) found.delete(name);

@@ -51,6 +51,13 @@ describe('comparing specs', () => {
     });
   });
 
+  it('keeps a name that the shell makes as it is written', () => {
+    const spec = (version: string) =>
+      `Name: x\nVersion: ${version}\n%define file %(v=%{version}; echo \${v//./})\nSource0: https://e.org/x%{file}.zip\n`;
+    const { sources } = compare(spec('1.0'), 'Name: x\nVersion: 1.0\n');
+    expect(sources.removed).toEqual(['x%{file}.zip']);
+  });
+
   it('takes renumbered patches and moved macros for the same', () => {
     const before = `${head}%global a 1\n%global b 1\nPatch1: a.patch\nPatch2: b.patch\n`;
     const after = `${head}%global b 1\nPatch10: b.patch\n%global a 1\nPatch11: a.patch\n`;
