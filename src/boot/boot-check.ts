@@ -4,6 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeAtomic } from '../base/files.ts';
 import { lastLines } from '../base/process.ts';
 import type { Bind } from '../engine/jail.ts';
+import { vhdxDiskSize } from '../image/vhdx.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type AcceleratorChoice, chooseAccelerator } from './accelerator.ts';
 import { freePort } from './loopback.ts';
@@ -27,7 +28,7 @@ import { pause, sshGreeting } from './ssh-greeting.ts';
 export interface BootImage {
   readonly path: string;
   /** `vhd`: fixed, a raw disk with a footer. */
-  readonly format: 'raw' | 'qcow2' | 'vhd' | 'iso';
+  readonly format: 'raw' | 'qcow2' | 'vhd' | 'vhdx' | 'iso';
   readonly arch: MachineArch;
   /** Starts this kernel instead of the image's own loader; the command line names the root. */
   readonly kernel?: { readonly path: string; readonly initrd?: string; readonly commandLine: string };
@@ -294,7 +295,7 @@ async function makeOverlayFor(
   folder: string,
 ): Promise<string> {
   if (image.format === 'iso') return join(folder, 'disk.qcow2');
-  const format = image.format === 'qcow2' ? 'qcow2' : 'raw';
+  const format = image.format === 'qcow2' || image.format === 'vhdx' ? image.format : 'raw';
   const own = await diskSize(image);
   if (options.diskSize !== undefined && options.diskSize < own) {
     throw new WeirError('disk-too-small', `disk size ${options.diskSize} is smaller than the image (${own} bytes)`, {
@@ -313,6 +314,7 @@ async function diskSize(image: BootImage): Promise<number> {
     const { size } = await file.stat();
     if (image.format === 'vhd') return size - 512;
     if (image.format === 'raw') return size;
+    if (image.format === 'vhdx') return await vhdxDiskSize(file);
     const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 24);
     return Number(buffer.readBigUInt64BE());
   } finally {

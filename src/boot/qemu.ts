@@ -221,7 +221,7 @@ export const qemuEnvironment: Readonly<Record<string, string>> = {
  */
 export async function makeOverlay(
   toolbox: Toolbox,
-  image: { readonly path: string; readonly format: 'raw' | 'qcow2' },
+  image: { readonly path: string; readonly format: 'raw' | 'qcow2' | 'vhdx' },
   folder: string,
   size?: number,
 ): Promise<string> {

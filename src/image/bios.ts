@@ -33,15 +33,17 @@ export interface BiosEntry {
   readonly kernel: string;
   readonly initrd: string;
   readonly commandLine: string;
+  /** Seconds that the menu is shown. */
+  readonly timeout: number;
 }
 
-/** The configuration of the core image: one entry, booted at once; the console is also on the serial port. */
+/** The configuration of the core image: one entry; the console is also on the serial port. */
 export function grubConfiguration(entry: BiosEntry): string {
-  return `# Written by Weir. Started at once; keep Shift down for the menu.
+  return `# Written by Weir. Keep Shift down for the menu.
 serial --unit=0 --speed=115200
 terminal_input serial console
 terminal_output serial console
-set timeout=0
+set timeout=${entry.timeout}
 set default=0
 menuentry '${entry.title.replaceAll("'", '')}' {
   linux /${entry.kernel} ${entry.commandLine}

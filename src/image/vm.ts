@@ -15,11 +15,12 @@ import { makeInitrd, rootModules } from './initrd.ts';
 import { makeUki } from './uki.ts';
 import { seededUuid } from './uuid.ts';
 import { vhdFooter } from './vhd.ts';
+import { rawToVhdx } from './vhdx.ts';
 
-export type VmFormat = 'raw' | 'qcow2' | 'vhd';
+export type VmFormat = 'raw' | 'qcow2' | 'vhd' | 'vhdx';
 
 export interface VmOptions {
-  /** Base name of the files: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`. */
+  /** Base name of the files: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`, `<name>.vhdx`. */
   readonly name: string;
   readonly arch: 'x86_64' | 'aarch64';
   readonly formats: readonly VmFormat[];
@@ -30,6 +31,8 @@ export interface VmOptions {
   /** Size of the EFI system partition in bytes. */
   readonly espSize: number;
   readonly rootLabel: string;
+  /** Seconds that the boot menu is shown; by default there is none. */
+  readonly bootTimeout?: number;
   /** Whether to write SELinux contexts. */
   readonly selinux: boolean;
   /** Seed of every UUID: a digest of the image's content inputs. */
@@ -124,7 +127,12 @@ async function bootParts(
   store: Store,
   tree: Tree,
   work: string,
-  { arch, name, commandLine }: Pick<VmOptions, 'arch' | 'name'> & { readonly commandLine: string },
+  {
+    arch,
+    name,
+    commandLine,
+    bootTimeout = 0,
+  }: Pick<VmOptions, 'arch' | 'name' | 'bootTimeout'> & { readonly commandLine: string },
 ): Promise<BootParts> {
   const names = architectures[arch];
   const kernel = kernelRelease(tree);
@@ -151,11 +159,17 @@ async function bootParts(
   }
   const loader = await fromEither(`/usr/lib/systemd/boot/efi/${names.boot}`, 'systemd-boot-efi');
   const loaderConf = join(work, 'loader.conf');
-  // No menu: nobody sits in front of a cloud machine, and it would delay each boot.
-  await writeFile(loaderConf, 'timeout 0\neditor no\nconsole-mode keep\n');
+  // Without a wish no menu: nobody sits in front of a cloud machine, and it would delay each boot.
+  await writeFile(loaderConf, `timeout ${bootTimeout}\neditor no\nconsole-mode keep\n`);
   const grub = join(work, 'grub.cfg');
   const folder = biosFolder(kernel);
-  const entry = { title: name, kernel: `${folder}/linux`, initrd: `${folder}/initrd`, commandLine };
+  const entry = {
+    title: name,
+    kernel: `${folder}/linux`,
+    initrd: `${folder}/initrd`,
+    commandLine,
+    timeout: bootTimeout,
+  };
   await writeFile(grub, grubConfiguration(entry));
   const linux = fromTree(`/usr/lib/modules/${kernel}/vmlinuz`)!;
   const [initrd, uki] = [join(work, 'initrd.img'), join(work, 'uki', 'uki.efi')];
@@ -195,12 +209,12 @@ function biosPartition(toolbox: Toolbox, work: string, { uuidSeed }: VmOptions):
     type: partitionTypes.biosBoot,
     uuid: seededUuid(uuidSeed, 'bios partition'),
     size: 1 << 20,
-    fill: (target) => installBios(toolbox, target, volumeId(uuidSeed), join(work, 'bios')),
+    fill: (target) => installBios(toolbox, target, espVolumeId(uuidSeed), join(work, 'bios')),
   };
 }
 
-/** Volume serial number of the EFI system partition. */
-function volumeId(uuidSeed: string): string {
+/** Volume serial number of the EFI system partition, 8 hexadecimal digits. */
+export function espVolumeId(uuidSeed: string): string {
   return seededUuid(uuidSeed, 'esp volume').slice(0, 8);
 }
 
@@ -228,7 +242,7 @@ function espPartition(
     size: espSize,
     fill: async (target) => {
       await unify();
-      await makeEsp(toolbox, target, { label: 'ESP', volumeId: volumeId(uuidSeed), epoch, files });
+      await makeEsp(toolbox, target, { label: 'ESP', volumeId: espVolumeId(uuidSeed), epoch, files });
     },
   };
 }
@@ -270,6 +284,13 @@ async function makeFormats(
   const converting = (async () => {
     if (formats.includes('qcow2')) await rawToQcow2(toolbox, raw, disk('qcow2'));
     if (formats.includes('vhd')) await rawToVhd(toolbox, raw, disk('vhd'), vhd);
+    if (formats.includes('vhdx')) {
+      await rawToVhdx(raw, disk('vhdx'), await dataExtents(toolbox, raw), {
+        uuid: seededUuid(uuidSeed, 'vhdx'),
+        fileUuid: seededUuid(uuidSeed, 'vhdx file'),
+        dataUuid: seededUuid(uuidSeed, 'vhdx data'),
+      });
+    }
   })();
   // Wait for both even after an error, so that neither goes on in a removed folder.
   await Promise.allSettled([hashing, converting]);

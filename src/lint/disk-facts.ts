@@ -12,7 +12,7 @@ import { type Gpt, type GptPartition, readGpt } from './gpt.ts';
 import type { Decompress } from './initrd-modules.ts';
 import { once, unreadable } from './rule.ts';
 
-export type DiskFormat = 'raw' | 'qcow2' | 'vhd';
+export type DiskFormat = 'raw' | 'qcow2' | 'vhd' | 'vhdx';
 
 /** An opened disk. */
 export interface OpenDisk {

@@ -49,7 +49,7 @@ export function allRules(): Pick<Rule<never>, 'id' | 'appliesTo' | 'why'>[] {
 }
 
 /**
- * Lints a disk (raw, qcow2, VHD), a WSL image or an OCI layout folder by its content; mounts and writes nothing.
+ * Lints a disk (raw, qcow2, VHD, VHDX), a WSL image or an OCI layout folder by its content; mounts and writes nothing.
  * @param target target of a disk; other kinds are their own targets
  * @param scratch a folder for exclusive use
  * @returns one report; for a container image one per platform

@@ -1,7 +1,6 @@
 import { mkdtemp, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileReader, type ReadAt } from '../archive/read-at.ts';
-import { WeirError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import type { Target } from '../image/disk.ts';
 import { runTool, type Toolbox, tryTool } from '../toolbox/tool.ts';
@@ -13,25 +12,18 @@ import { notCheckable, unreadable } from './rule.ts';
 
 /**
  * The format of a disk by its first and last bytes; without a signature it is a raw disk, or a VHD by its name.
- * @returns `dynamic` for a disk that must be converted before it can be read
- * @throws WeirError `unknown-format`
+ * @returns `qemu` for a disk that must be converted before it can be read
  */
 export function diskFormat(
   path: string,
   first: Buffer,
   last: Buffer,
-): { readonly format: DiskFormat; readonly qemu: 'qcow2' | 'vpc' | undefined } {
+): { readonly format: DiskFormat; readonly qemu: 'qcow2' | 'vpc' | 'vhdx' | undefined } {
   const starts = (magic: string) => first.toString('latin1', 0, magic.length) === magic;
   if (starts('QFI\xfb')) return { format: 'qcow2', qemu: 'qcow2' };
   // All VHDs except fixed ones have a copy of the footer at the start.
   if (starts('conectix')) return { format: 'vhd', qemu: 'vpc' };
-  if (starts('vhdxfile')) {
-    throw new WeirError('unknown-format', 'VHDX is not supported', {
-      where: { file: path },
-      hint: 'use a raw, qcow2 or fixed VHD disk, or a folder with an OCI layout',
-      exit: 2,
-    });
-  }
+  if (starts('vhdxfile')) return { format: 'vhdx', qemu: 'vhdx' };
   const vhd = last.toString('latin1', 0, 8) === 'conectix' || /\.vhd$/i.test(path);
   return { format: vhd ? 'vhd' : 'raw', qemu: undefined };
 }

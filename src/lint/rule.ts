@@ -73,7 +73,7 @@ export function unreadable(message: string, cause?: unknown): WeirError {
 export function notCheckable(path: string, message: string): WeirError {
   return new WeirError('unknown-format', message, {
     where: { file: path },
-    hint: 'use a disk (raw, qcow2, VHD), a WSL image, or a folder with an OCI layout',
+    hint: 'use a disk (raw, qcow2, VHD, VHDX), a WSL image, or a folder with an OCI layout',
     exit: 2,
   });
 }

@@ -54,7 +54,7 @@ export async function plannedChecks(
   }
   if (checks.length === 0) {
     throw new WeirError('nothing-to-check', `${subject} has no file to check`, {
-      hint: 'lint supports disks (raw, qcow2, vhd), container images and WSL images',
+      hint: 'lint supports disks (raw, qcow2, vhd, vhdx), container images and WSL images',
     });
   }
   return checks;
@@ -96,7 +96,7 @@ async function artefacts(workspace: ProjectWorkspace, subject: string, target: s
   const record = await builtImage(workspace, subject);
   const folder = imageFolder(workspace, subject);
   if (record.kind === 'container') return [join(folder, 'oci')];
-  const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd|wsl)$/.test(path));
+  const disks = record.files.map(({ path }) => path).filter((path) => /\.(raw|qcow2|vhd|vhdx|wsl)$/.test(path));
   const vhds = disks.filter((path) => path.endsWith('.vhd'));
   return (target.startsWith('azure-') && vhds.length > 0 ? vhds : disks).map((path) => join(folder, path));
 }

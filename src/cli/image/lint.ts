@@ -15,7 +15,10 @@ interface Options {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('[image]', 'name of a built image, a disk (raw, qcow2, vhd), a .wsl file, or a folder with an OCI layout')
+    .argument(
+      '[image]',
+      'name of a built image, a disk (raw, qcow2, vhd, vhdx), a .wsl file, or a folder with an OCI layout',
+    )
     .addOption(
       new Option('--for <target>', "target platform of a disk (default: from the image's definition)").choices(
         lintTargets,

@@ -18,7 +18,7 @@ export async function bootableImage(
 ): Promise<{ readonly image: BootImage; readonly record: ImageRecord }> {
   const record = await builtImage(workspace, name);
   const dir = imageFolder(workspace, name);
-  for (const format of ['qcow2', 'raw', 'vhd'] as const) {
+  for (const format of ['qcow2', 'raw', 'vhd', 'vhdx'] as const) {
     const path = join(dir, `${name}.${format}`);
     if (await exists(path)) return { image: { path, format, arch: workspace.arch }, record };
   }
