@@ -29,7 +29,7 @@ export class UnmetError extends WeirError {
 }
 
 /**
- * Packages that installing `wanted` on an empty system would install, resolved by dnf5 without weak dependencies.
+ * Packages that installing `wanted` on an empty system would install, resolved by dnf5, without weak dependencies by default.
  * @param wanted names, provides (`pkgconfig(zlib) >= 1`) or paths
  * @throws WeirError `not-found` if no repository has a wanted package, `unresolvable` if it cannot be installed
  */
@@ -46,6 +46,8 @@ export async function resolvePackages(
 interface ResolveOptions {
   readonly arch: string;
   readonly exclude?: readonly string[];
+  /** Whether packages that others recommend or supplement are installed too. */
+  readonly weak?: boolean;
   readonly purpose: string;
 }
 
@@ -61,7 +63,8 @@ async function choosePackages(
   for (const source of sources) await source.check?.();
   const argv = ['dnf5', '--assumeno', '--installroot=/tmp/root', '--releasever=4.0', `--forcearch=${options.arch}`];
   argv.push(...dnfOptions);
-  argv.push('--setopt=install_weak_deps=0', '--setopt=tsflags=test', '--setopt=best=1');
+  argv.push(`--setopt=install_weak_deps=${options.weak === true ? 1 : 0}`);
+  argv.push('--setopt=tsflags=test', '--setopt=best=1');
   for (const source of sources) argv.push(...repositoryOptions(source));
   if (options.exclude !== undefined && options.exclude.length > 0) argv.push(`--exclude=${options.exclude.join(',')}`);
   argv.push('install', '--', ...wanted);
@@ -101,6 +104,7 @@ export async function resolveCached(
   wanted: readonly string[],
   purpose: string,
   exclude: readonly string[] = [],
+  weak = false,
 ): Promise<RepoPackage[]> {
   const result = await perform(context.engine, {
     kind: 'resolve-packages',
@@ -110,13 +114,19 @@ export async function resolveCached(
       arch: context.arch,
       wanted,
       exclude,
+      ...(weak ? { weak } : {}),
       sources: sources.map(({ id, priority, digest, filter }) => ({
         ...{ id, priority, digest },
         ...(filter === undefined ? {} : { filter: { ...filter } }),
       })),
     },
     run: async () => ({
-      value: await choosePackages(context.toolbox, sources, wanted, { arch: context.arch, exclude, purpose }),
+      value: await choosePackages(context.toolbox, sources, wanted, {
+        arch: context.arch,
+        exclude,
+        weak,
+        purpose,
+      }),
     }),
   });
   return packagesOf(sources, result.value as Chosen[]);

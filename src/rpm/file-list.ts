@@ -36,6 +36,7 @@ export function fileList(main: Header): RpmFile[] {
   const sizes = numbers(main.has(tag.longFileSizes) ? tag.longFileSizes : tag.fileSizes, 'sizes');
   const verify = main.has(tag.fileVerifyFlags) ? numbers(tag.fileVerifyFlags, 'verify flags') : undefined;
   const capabilities = optional(tag.fileCaps, 'capabilities');
+  const languages = optional(tag.fileLangs, 'languages');
   const firstOfSet = new Map<string, string>();
   return baseNames.map((baseName, index) => {
     const folder = dirNames[dirIndexes[index]!];
@@ -67,6 +68,7 @@ export function fileList(main: Header): RpmFile[] {
       ...(kind === 'symlink' ? { target: targets[index]! } : {}),
       ...(capabilities === undefined || capabilities[index] === '' ? {} : { capabilities: capabilities[index]! }),
       ...(hardlink === undefined ? {} : { hardlink }),
+      ...(languages === undefined || languages[index] === '' ? {} : { languages: languages[index]!.split('|') }),
     };
   });
 }

@@ -94,6 +94,8 @@ export interface RpmFile extends FileAttributes {
   readonly verify: number;
   /** The same for all members of a hard-link set, otherwise unique within the package. */
   readonly inode: number;
+  /** Locales that it is for (`%lang`); absent for a file for all. */
+  readonly languages?: readonly string[];
 }
 
 /** A script that runs before or after installation or removal. */

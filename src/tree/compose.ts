@@ -89,7 +89,7 @@ function share(a: Entry, b: Entry): Entry {
 }
 
 /** Resolves symbolic links in the folders of a path; its last component may stay one. */
-function linkResolver(links: ReadonlyMap<string, string>): (path: string) => string {
+export function linkResolver(links: ReadonlyMap<string, string>): (path: string) => string {
   const folders = new Map<string, string>();
   const folder = (path: string, depth: number): string => {
     if (path === '/' || path === '') return '';
@@ -123,7 +123,7 @@ function normalise(path: string): string {
 }
 
 /** Adds folders that no package owns; rpm also creates them. */
-function addMissingParents(merged: Map<string, Entry>): void {
+export function addMissingParents(merged: Map<string, Entry>): void {
   for (const path of [...merged.keys()]) {
     for (let cut = path.lastIndexOf('/'); cut >= 0; cut = path.lastIndexOf('/', cut - 1)) {
       const parent = cut === 0 ? '/' : path.slice(0, cut);

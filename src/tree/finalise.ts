@@ -13,6 +13,7 @@ import { labelTree } from './labels.ts';
 import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import { policyStore } from './policy.ts';
 import type { Tree } from './tree.ts';
+import type { WithoutFiles } from './without-files.ts';
 
 export interface FinaliseOptions {
   readonly cache: string;
@@ -29,6 +30,10 @@ export interface FinaliseOptions {
   /** Units to enable and disable in addition to the presets. */
   readonly enable?: readonly string[];
   readonly disable?: readonly string[];
+  /** Files that were left out of the packages' own, for the RPM database. */
+  readonly without?: WithoutFiles;
+  /** Whether the tree was finalised before and changed since: accounts, units and caches are as they should be. */
+  readonly again?: boolean;
 }
 
 export interface Finalised {
@@ -82,6 +87,7 @@ async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: F
       check(what, outcome);
       log.push(`${what}: ${argv.join(' ')}`);
     };
+    if (options.again === true) return;
     if (has.has('/usr/lib/sysusers.d')) await step('system users', ['systemd-sysusers', `--root=${treeMount}`]);
     if (options.presets && has.has('/usr/lib/systemd/system-preset')) {
       await step('presets', ['systemctl', `--root=${treeMount}`, '--preset-mode=full', 'preset-all']);
@@ -186,6 +192,10 @@ async function writeRpmdb(
             '--ignorearch',
             '--ignoreos',
             '--oldpackage',
+            ...(options.without?.docs === true ? ['--excludedocs'] : []),
+            ...(options.without?.languages === undefined
+              ? []
+              : ['--define', `_install_langs ${options.without.languages.join(':')}`]),
             ...files.keys(),
           ],
           cwd: '/tmp/rpms',

@@ -5,6 +5,7 @@ import { WeirError } from '../base/errors.ts';
 import { lastLines, type RunResult } from '../base/process.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
+import type { Jail } from '../engine/jail.ts';
 import { scriptLimits } from '../engine/limits.ts';
 import { blobFile, withLinks } from '../engine/store.ts';
 import {
@@ -15,6 +16,7 @@ import {
   ownerTools,
   releaseTree,
   runAsTreeOwner,
+  type TreeOwnerStep,
 } from '../engine/tree-owner.ts';
 import { nvra, type RepoPackage } from '../repo/metadata.ts';
 import { stripScripts } from '../rpm/strip-scripts.ts';
@@ -77,7 +79,7 @@ function scriptletLines(pkg: TreePackage, isRun: boolean): string[] {
 }
 
 /** Files that an installation leaves behind and that do not depend on the packages. */
-const traces = new Set([
+export const traces: ReadonlySet<string> = new Set([
   '/etc/.pwd.lock',
   '/etc/passwd-',
   '/etc/group-',
@@ -114,11 +116,7 @@ async function runRpm(
     const names = new Set(listed.stdout.split('\n'));
     const missing = composed.packages.find((pkg) => !names.has(nvra(pkg)));
     if (missing !== undefined) throw failed(`rpm did not install ${nvra(missing)}`, outcome);
-    const packed = await runAsTreeOwner(jail, {
-      ...common,
-      folders: { out: { from: out, writable: true } },
-      argv: tarCommand(),
-    });
+    const packed = await packTree(jail, common, out);
     if (packed.code !== 0) throw failed('cannot read the installed tree', packed);
     const isMount = (path: string): boolean =>
       ownerMounts.some((mount) => path === mount || path.startsWith(`${mount}/`));
@@ -191,6 +189,15 @@ function rpmCommand(packages: readonly TreePackage[]): string[] {
 function queryCommand(): string[] {
   const format = '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n';
   return [...ownerTool('rpm'), '--noplugins', '--dbpath', rpmdbPath, '-qa', '--qf', format];
+}
+
+/** Packs a claimed tree into `tree.tar` in a claimed folder, for `readBack`. */
+export function packTree(
+  jail: Jail,
+  step: Pick<TreeOwnerStep, 'tree' | 'tools' | 'limits'>,
+  out: string,
+): Promise<RunResult> {
+  return runAsTreeOwner(jail, { ...step, folders: { out: { from: out, writable: true } }, argv: tarCommand() });
 }
 
 function tarCommand(): string[] {
