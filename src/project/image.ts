@@ -3,7 +3,7 @@ import type { Problems } from '../toml/problems.ts';
 import type { Collected, Entry } from './collect.ts';
 import { extendedDefinition } from './image-extends.ts';
 import { defined, filled } from './merge.ts';
-import type { Image, ImageCapabilities, KiwiImage, WeirImage } from './model/image.ts';
+import type { Image, ImageCapabilities, ImageSetup, KiwiImage, WeirImage } from './model/image.ts';
 import type { Tools } from './model/project.ts';
 import type { LisaSuite, TestSuite } from './model/test.ts';
 import type { RawDefinition, RawImage, RawTestSuite, RawWeirDefinition } from './schema/image.ts';
@@ -84,6 +84,8 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     packages,
     excludePackages: raw['exclude-packages'] ?? [],
     ...(raw['max-size'] === undefined ? {} : { maxSize: sizeInBytes(raw['max-size']) }),
+    ...(raw['weak-dependencies'] === true ? { weakDependencies: true } : {}),
+    ...(raw.setup === undefined ? {} : { setup: setupOf(entry, raw.setup) }),
     ...servicesOf(raw),
   };
   if (raw.kind === 'wsl') {
@@ -111,6 +113,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
         labels: settings.labels ?? {},
         user: filled(settings.user),
         workdir: filled(settings.workdir),
+        names: (settings.names ?? []).length === 0 ? undefined : settings.names,
       }),
     };
   }
@@ -122,14 +125,48 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     formats: formatsOf(raw.format, 'raw'),
     selinux: raw.selinux ?? 'enforcing',
     platforms: raw.for ?? [],
-    disk: {
+    disk: defined({
       size: sizeInBytes(disk.size ?? '2GiB'),
       espSize: sizeInBytes(disk['esp-size'] ?? '200MiB'),
       rootFs: disk['root-fs'] ?? 'ext4',
       rootLabel: disk['root-label'] ?? 'root',
-    },
+      bootTimeout: disk['boot-timeout'],
+      espMount: disk['esp-mount'],
+    }),
     kernel: { commandLine: raw.kernel?.['command-line'] ?? [] },
   };
+}
+
+function setupOf(entry: Entry<RawImage>, raw: NonNullable<RawWeirDefinition['setup']>): ImageSetup {
+  return defined({
+    locale: raw.locale,
+    keymap: raw.keymap,
+    timezone: raw.timezone,
+    excludeDocs: raw['exclude-docs'] ?? false,
+    languages: raw.languages,
+    overlays: raw.overlays ?? [],
+    files: (raw.files ?? []).map(({ from, content, to, mode }, index) => {
+      if ((from === undefined) === (content === undefined)) {
+        const at = [...entry.path, 'definition', 'setup', 'files', index];
+        throw problem(entry.document, at, 'invalid-image', 'a file needs either from or content');
+      }
+      return defined({ from, content, to, mode: mode === undefined ? undefined : Number.parseInt(mode, 8) });
+    }),
+    users: (raw.users ?? []).map((user) =>
+      defined({
+        name: user.name,
+        id: user.id,
+        passwordHash: user['password-hash'],
+        fullName: user['full-name'],
+        home: user.home,
+        shell: user.shell,
+        groups: user.groups ?? [],
+      }),
+    ),
+    scripts: (raw.scripts ?? []).map(({ path, optional = false, remove = false }) => ({ path, optional, remove })),
+    environment: raw.environment ?? {},
+    temporary: raw.temporary ?? [],
+  });
 }
 
 function servicesOf(raw: RawWeirDefinition): Pick<WeirImage, 'enabledServices' | 'disabledServices'> {

@@ -172,6 +172,8 @@ export const fileRules = {
   images: { affects: 'none' },
   'images.*': { merge: 'once' },
   'images.*.definition.path': { path: 'path' },
+  'images.*.definition.setup.overlays.*': { path: 'path' },
+  'images.*.definition.setup.files.*.from': { path: 'path' },
   'test-suites': { affects: 'none' },
   'test-suites.*': { merge: 'once' },
   'test-suites.*.pytest.working-dir': { path: 'path' },

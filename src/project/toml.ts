@@ -113,15 +113,16 @@ function inline(value: Traced): string {
 }
 
 function scalar(value: Scalar): string {
-  return typeof value === 'string' ? textOf(value) : String(value);
+  return typeof value === 'string' ? quotedText(value) : String(value);
 }
 
-function textOf(text: string): string {
+/** A text as TOML writes it, in quotes. */
+export function quotedText(text: string): string {
   // JSON's escapes are valid in TOML; the one character that JSON leaves unescaped and TOML rejects is DEL.
   return JSON.stringify(text).replaceAll('\x7F', '\\u007F');
 }
 
 /** A key as TOML writes it: bare, or in quotes. */
 export function keyText(key: string): string {
-  return /^[A-Za-z0-9_-]+$/.test(key) ? key : textOf(key);
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : quotedText(key);
 }

@@ -4,7 +4,7 @@ import type { Origin } from '../../toml/place.ts';
 import type { Architecture } from './release.ts';
 import type { TestReference } from './test.ts';
 
-export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd' | 'wsl';
+export type ImageFormat = 'oci' | 'raw' | 'qcow2' | 'vhd' | 'vhdx' | 'wsl';
 
 export type SelinuxMode = 'enforcing' | 'permissive' | 'disabled';
 
@@ -16,6 +16,8 @@ export interface ContainerSettings {
   readonly labels: Readonly<Record<string, string>>;
   readonly user?: string;
   readonly workdir?: string;
+  /** Names with tags, without a registry; the first one is its name in the OCI layout. */
+  readonly names?: readonly string[];
 }
 
 export interface DiskSettings {
@@ -25,11 +27,71 @@ export interface DiskSettings {
   readonly espSize: number;
   readonly rootFs: 'ext4';
   readonly rootLabel: string;
+  /** Seconds that the boot menu is shown; by default there is none. */
+  readonly bootTimeout?: number;
+  /** Where the EFI system partition is mounted at boot; by default it is not mounted. */
+  readonly espMount?: string;
 }
 
 export interface WslSettings {
   /** URL of the folder that the file is published in, with a trailing slash. */
   readonly url?: string;
+}
+
+/** A file that an image adds to its packages. */
+export interface SetupFile {
+  /** Absolute path on the host, or the content itself. */
+  readonly from?: string;
+  readonly content?: string;
+  /** Absolute path in the image. */
+  readonly to: string;
+  /** Permission bits; without them those of the file, 0644 or 0755. */
+  readonly mode?: number;
+}
+
+/** An account that an image adds, or changes if a package has it. */
+export interface SetupUser {
+  readonly name: string;
+  readonly id?: number;
+  /** In the form of crypt(5); without it the account has no password. */
+  readonly passwordHash?: string;
+  readonly fullName?: string;
+  readonly home?: string;
+  readonly shell?: string;
+  /** The first one is the primary group; groups that are missing are added. */
+  readonly groups: readonly string[];
+}
+
+/** A script that runs as root of the finished tree, without a network. */
+export interface SetupScript {
+  /** Absolute path in the image. */
+  readonly path: string;
+  /** Whether the script may be missing. */
+  readonly optional: boolean;
+  /** Whether the script is removed when it has run. */
+  readonly remove: boolean;
+}
+
+/** What an image changes in the tree that its packages make. */
+export interface ImageSetup {
+  /** Such as `en_US.UTF-8`. */
+  readonly locale?: string;
+  readonly keymap?: string;
+  /** Such as `Europe/Berlin`. */
+  readonly timezone?: string;
+  /** Whether documentation of packages is left out. */
+  readonly excludeDocs: boolean;
+  /** Locales such as `en_US` whose files are installed; without it all. */
+  readonly languages?: readonly string[];
+  /** Folders on the host that are laid over the root, in this order; absolute. */
+  readonly overlays: readonly string[];
+  readonly files: readonly SetupFile[];
+  readonly users: readonly SetupUser[];
+  readonly scripts: readonly SetupScript[];
+  /** Variables for scripts. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Paths in the image that are removed after the scripts, with all below them. */
+  readonly temporary: readonly string[];
 }
 
 interface WeirImageBase {
@@ -38,6 +100,10 @@ interface WeirImageBase {
   readonly packages: readonly string[];
   /** Names that must not be installed, even as a weak dependency. */
   readonly excludePackages: readonly string[];
+  /** Whether packages that others only recommend are installed too; absent: no. */
+  readonly weakDependencies?: boolean;
+  /** Absent: nothing but packages. */
+  readonly setup?: ImageSetup;
   readonly formats: readonly ImageFormat[];
   readonly hostname?: string;
   /** Limit for the size of all files, in bytes. */
@@ -63,6 +129,7 @@ export type WeirImage =
 /** Target platforms of disks. */
 export type Platform = 'azure-gen1' | 'azure-gen2' | 'kubernetes';
 
+/** An image described by a KIWI file. */
 export interface KiwiImage {
   readonly type: 'kiwi';
   readonly path: string;

@@ -1,18 +1,103 @@
 import { z } from 'zod';
 import { capabilitiesSchema, gitSourceSchema, imageTestReferencesSchema, pytestSchema } from './test.ts';
-import { channelSchema, filledTexts, sizeSchema, text, texts, textTable } from './words.ts';
+import { channelSchema, filledTexts, flag, sizeSchema, text, texts, textTable } from './words.ts';
 
 const kiwiSchema = z
   .strictObject({
     type: z.literal('kiwi'),
     path: z.string().min(1, 'must not be empty').describe('The KIWI description, relative to this file'),
-    profile: text('A profile of the description'),
+    profile: text('Profile of the description, or several with commas; by default those that it imports'),
   })
   .describe('An image that KIWI describes');
 
 export const hostnameSchema = z
   .string()
   .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name consists of letters, digits, "-" and "."');
+const absolutePath = z
+  .string()
+  .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[^\0]*[^\0/]$/, 'must be an absolute path without "." and ".."');
+const accountName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'a name consists of small letters, digits, "_" and "-"');
+const passwdField = z.string().regex(/^[^:\p{Cc}]*$/u, 'must be one line without a colon');
+
+const setupSchema = z
+  .strictObject({
+    locale: z
+      .string()
+      .regex(/^[A-Za-z0-9_.@-]+$/, 'must be a locale')
+      .optional()
+      .describe('System locale, such as "en_US.UTF-8"'),
+    keymap: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]+$/, 'must be a keyboard map')
+      .optional()
+      .describe('Keyboard map of the console'),
+    timezone: z
+      .string()
+      .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, 'must be a time zone')
+      .optional()
+      .describe('Time zone, such as "Europe/Berlin"'),
+    'exclude-docs': flag('Whether to leave out files that packages mark as documentation'),
+    languages: z
+      .array(z.string().regex(/^[A-Za-z0-9_.@-]+$/, 'must be a locale'))
+      .optional()
+      .describe('Locales whose files to install, such as "en_US"; by default all'),
+    overlays: filledTexts('Folders, relative to this file, that are laid over the root in this order'),
+    files: z
+      .array(
+        z.strictObject({
+          from: z.string().min(1, 'must not be empty').optional().describe('File, relative to this file'),
+          content: text('Content of the file'),
+          to: absolutePath.describe('Path in the image'),
+          mode: z
+            .string()
+            .regex(/^0?[0-7]{3,4}$/, 'a mode is written in octal, such as "0755"')
+            .optional()
+            .describe('Permissions; by default "0755" for an executable file, otherwise "0644"'),
+        }),
+      )
+      .optional()
+      .describe('Files to add, after the overlays'),
+    users: z
+      .array(
+        z.strictObject({
+          name: accountName.describe('Name of the account'),
+          id: z.int().min(0).max(4_294_967_294).optional().describe('User ID; by default a free one from 1000'),
+          'password-hash': passwdField.optional().describe('Password in the form of crypt(5); by default none'),
+          'full-name': passwdField.optional().describe('Full name'),
+          home: absolutePath.optional().describe('Home folder; by default /home and the name'),
+          shell: absolutePath.optional().describe('Shell; by default /bin/bash'),
+          groups: z
+            .array(
+              z
+                .string()
+                .regex(/^[a-z_][a-z0-9_-]*(:\d{1,9})?$/, 'must be a group, with a number after a colon if it is new'),
+            )
+            .optional()
+            .describe('Groups; the first one is the primary group'),
+        }),
+      )
+      .optional()
+      .describe('Accounts to add or change'),
+    scripts: z
+      .array(
+        z.strictObject({
+          path: absolutePath.describe('Path in the image'),
+          optional: flag('Whether it may be missing'),
+          remove: flag('Whether to remove it when it has run'),
+        }),
+      )
+      .optional()
+      .describe('Scripts that run in the finished tree, in this order'),
+    environment: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of a variable'),
+        z.string().regex(/^[^\0]*$/, 'contains a NUL'),
+      )
+      .optional()
+      .describe('Variables for the scripts'),
+    temporary: z.array(absolutePath).optional().describe('Paths to remove after the scripts'),
+  })
+  .describe('What to change in the tree that the packages make');
 
 // What every image of Weir's own has; `format` differs by kind.
 const weirFields = {
@@ -27,6 +112,8 @@ const weirFields = {
   'exclude-packages': filledTexts(
     'Packages that must not be installed, not even as a weak dependency; also removed from the list of the image it extends',
   ),
+  'weak-dependencies': flag('Whether to install packages that others only recommend; by default not'),
+  setup: setupSchema.optional(),
   hostname: hostnameSchema.optional().describe('Content of /etc/hostname; without it the image has none'),
   selinux: z.enum(['enforcing', 'permissive', 'disabled']).optional().describe('SELinux mode; by default "enforcing"'),
   'max-size': sizeSchema
@@ -65,6 +152,17 @@ const containerSchema = z
           .regex(/^($|\/)/, 'must be an absolute path')
           .optional()
           .describe('Folder that the program starts in'),
+        names: z
+          .array(
+            z
+              .string()
+              .regex(
+                /^[a-z0-9]+([._/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
+                'a name is a repository and a tag, such as "base/core:4.0"',
+              ),
+          )
+          .optional()
+          .describe('Names with tags; the first one is its name in the OCI layout, by default that of the image'),
       })
       .optional()
       .describe('How a container of it starts'),
@@ -82,7 +180,7 @@ const diskSchema = z
     ...weirFields,
     kind: z.literal('disk'),
     format: z
-      .array(z.enum(['raw', 'qcow2', 'vhd']))
+      .array(z.enum(['raw', 'qcow2', 'vhd', 'vhdx']))
       .optional()
       .describe('Formats to write, all from the same disk; by default ["raw"]'),
     for: z
@@ -99,6 +197,15 @@ const diskSchema = z
           .regex(/^[A-Za-z0-9_.-]{1,16}$/, 'a label consists of 1 to 16 letters, digits and . _ -')
           .optional()
           .describe('Label of the root file system; by default "root"'),
+        'boot-timeout': z
+          .int()
+          .min(0)
+          .max(3600)
+          .optional()
+          .describe('Seconds that the boot menu is shown; by default 0'),
+        'esp-mount': absolutePath
+          .optional()
+          .describe('Folder that the EFI system partition is mounted at; by default it is not mounted'),
       })
       .optional()
       .describe('The disk and its partitions'),
