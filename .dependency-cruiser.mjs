@@ -25,6 +25,7 @@ const rooms = [
   'trust',
   'toolbox',
   'spec',
+  'kiwi',
   'project',
   'toml',
   'rpm',

@@ -1,0 +1,269 @@
+import { didYouMean, WeirError } from '../base/errors.ts';
+import type { XmlElement, XmlPlace } from './xml.ts';
+
+// What Weir reads of KIWI's descriptions (schema version 8.3): every element, attribute and value that is not here is an error.
+
+/** What a value may be: one of some words, or a text by a rule. */
+export type ValueRule = readonly string[] | { readonly pattern: RegExp; readonly rule: string };
+
+export interface ElementRule {
+  readonly attributes?: Readonly<Record<string, ValueRule>>;
+  /** Attributes that it must have. */
+  readonly required?: readonly string[];
+  readonly children?: Readonly<Record<string, ElementRule>>;
+  /** The text in it; without a rule it may have none. */
+  readonly text?: ValueRule;
+}
+
+export const anyText: ValueRule = { pattern: /^[^\0]*$/, rule: 'a text' };
+const filled: ValueRule = { pattern: /\S/, rule: 'not empty' };
+const flag: ValueRule = ['true', 'false'];
+const off: ValueRule = ['false'];
+const number: ValueRule = { pattern: /^\d{1,9}$/, rule: 'a number' };
+const architectures: ValueRule = {
+  pattern: /^[a-z0-9_]+(\s*,\s*[a-z0-9_]+)*$/,
+  rule: 'names of architectures with commas',
+};
+const names: ValueRule = { pattern: /^\s*[^\s,]+(\s*,\s*[^\s,]+)*\s*$/, rule: 'names with commas' };
+const word: ValueRule = { pattern: /^\S+$/, rule: 'one word' };
+const absolute: ValueRule = { pattern: /^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, rule: 'an absolute path' };
+
+const text: ElementRule = { text: anyText };
+
+/** `<description>`. It is for people. */
+export const descriptionRule: ElementRule = {
+  attributes: { type: ['system', 'boot'] },
+  children: { author: text, contact: text, specification: text, license: text },
+};
+
+export const profilesRule: ElementRule = {
+  children: {
+    profile: {
+      attributes: { name: word, description: anyText, import: flag, arch: architectures },
+      required: ['name', 'description'],
+      children: { requires: { attributes: { profile: word }, required: ['profile'] } },
+    },
+  },
+};
+
+/** `<repository>`: only for builds with KIWI, so most of its attributes do not matter. */
+export const repositoryRule: ElementRule = {
+  attributes: {
+    ...{ type: ['rpm-md', 'rpm-dir'], alias: anyText, priority: number, profiles: names, arch: architectures },
+    ...{ imageinclude: off, imageonly: off, repository_gpgcheck: flag, package_gpgcheck: flag },
+    ...{ sourcetype: anyText, use_for_bootstrap: flag, username: anyText, password: anyText, components: anyText },
+  },
+  children: {
+    source: {
+      attributes: { path: filled },
+      required: ['path'],
+      children: { signing: { attributes: { key: anyText } } },
+    },
+  },
+};
+
+/** Attributes that select a block. */
+const selecting = { profiles: names, arch: architectures } as const;
+
+export const usersRule: ElementRule = {
+  attributes: selecting,
+  children: {
+    user: {
+      attributes: {
+        name: { pattern: /^[a-z_][a-z0-9_-]*$/, rule: 'the name of an account' },
+        password: { pattern: /^[^:\n]*$/, rule: 'a text without colon' },
+        pwdformat: ['plain', 'encrypted'],
+        home: absolute,
+        shell: absolute,
+        groups: {
+          pattern: /^[a-z_][a-z0-9_-]*(:\d+)?(,[a-z_][a-z0-9_-]*(:\d+)?)*$/,
+          rule: 'names of groups with commas',
+        },
+        id: number,
+        realname: { pattern: /^[^:\n]*$/, rule: 'a text without colon' },
+      },
+      required: ['name'],
+    },
+  },
+};
+
+export const packageTypes = ['bootstrap', 'image', 'oem', 'oci', 'docker', 'wsl', 'iso'] as const;
+
+const packageName: ValueRule = { pattern: /^[^\s,@-][^\s,]*$/, rule: 'the name of a package' };
+
+export const packagesRule: ElementRule = {
+  attributes: { ...selecting, type: packageTypes, patternType: ['onlyRequired', 'plusRecommended'] },
+  required: ['type'],
+  children: {
+    package: { attributes: { name: packageName, arch: architectures }, required: ['name'] },
+    ignore: { attributes: { name: packageName, arch: architectures }, required: ['name'] },
+    file: {
+      attributes: {
+        name: { pattern: /^(?!\/)(?!(.*\/)?\.\.(\/|$))\S[^\0]*$/, rule: 'a path in the folder of the description' },
+        target: absolute,
+        permissions: { pattern: /^0?[0-7]{3,4}$/, rule: 'an octal mode' },
+        owner: { pattern: /^root:root$/, rule: 'root:root' },
+        arch: architectures,
+      },
+      required: ['name', 'target'],
+    },
+  },
+};
+
+/** Types of images that KIWI makes. */
+const imageTypes: ValueRule = {
+  pattern: /^(appx|wsl|btrfs|clicfs|cpio|docker|enclave|erofs|ext[234]|iso|kis|oci|oem|pxe|squashfs|tbz|xfs)$/,
+  rule: 'a type of image',
+};
+
+/** A type that is not the one to build: only its kind is read. */
+export const anyTypeRule: ElementRule = { attributes: { image: imageTypes, primary: flag }, required: ['image'] };
+
+const oemRule: ElementRule = {
+  attributes: {
+    ...{ image: ['oem'], primary: flag, bundle_format: anyText },
+    ...{ format: ['raw', 'qcow2', 'vhd-fixed', 'vhdx'], formatoptions: anyText },
+    ...{ filesystem: ['ext4'], fscreateoptions: ['-m 1'], initrd_system: ['dracut', 'none'] },
+    ...{ firmware: ['bios', 'efi', 'uefi'], eficsm: flag, efipartsize: number, efiparttable: ['gpt'] },
+    ...{ bootpartition: off, overlayroot: off, installiso: off },
+    ...{ devicepersistency: ['by-uuid', 'by-label', 'by-partuuid'] },
+    rootfs_label: { pattern: /^[A-Za-z0-9_.-]{1,16}$/, rule: '1 to 16 letters, digits and . _ -' },
+    kernelcmdline: { pattern: /^[^\p{Cc}]*$/u, rule: 'one line' },
+  },
+  required: ['image', 'filesystem'],
+  children: {
+    bootloader: {
+      attributes: {
+        ...{ name: ['grub2', 'systemd_boot', 'custom'], bls: flag, timeout: number },
+        console: {
+          pattern: /^(none|console|gfxterm|serial)( (none|console|gfxterm|serial))?$/,
+          rule: 'a console of GRUB',
+        },
+      },
+      required: ['name'],
+    },
+    size: { attributes: { unit: ['M', 'G'], additive: off }, text: { pattern: /^[1-9]\d{0,8}$/, rule: 'a number' } },
+    oemconfig: { children: { 'oem-resize': { text: flag } } },
+  },
+};
+
+const commandRule: ElementRule = {
+  attributes: { execute: filled, clear: ['true'] },
+  children: { argument: { attributes: { name: anyText }, required: ['name'] } },
+};
+
+const containerRule: ElementRule = {
+  attributes: {
+    name: { pattern: /^[a-z0-9]+([._/-]+[a-z0-9]+)*$/, rule: 'the name of a repository' },
+    tag: { pattern: /^[\w][\w.-]{0,127}$/, rule: 'a tag' },
+    additionalnames: { pattern: /^\s*[\w./:-]+(\s*,\s*[\w./:-]+)*\s*$/, rule: 'names and tags with commas' },
+    maintainer: anyText,
+    user: word,
+    workingdir: { pattern: /^\/[^\0]*$/, rule: 'an absolute path' },
+  },
+  required: ['name'],
+  children: {
+    entrypoint: commandRule,
+    subcommand: commandRule,
+    environment: {
+      children: {
+        env: {
+          attributes: { name: { pattern: /^[^=\0]+$/, rule: 'the name of a variable' }, value: anyText },
+          required: ['name', 'value'],
+        },
+      },
+    },
+    labels: { children: { label: { attributes: { name: filled, value: anyText }, required: ['name', 'value'] } } },
+  },
+};
+
+const ociRule: ElementRule = {
+  attributes: { image: ['oci', 'docker'], primary: flag, bundle_format: anyText },
+  required: ['image'],
+  children: { containerconfig: containerRule },
+};
+
+/** The types of images that Weir makes. */
+export const typeRules: Readonly<Record<string, ElementRule>> = {
+  oem: oemRule,
+  oci: ociRule,
+  docker: ociRule,
+  wsl: { attributes: { image: ['wsl'], primary: flag, bundle_format: anyText }, required: ['image'] },
+};
+
+export const preferencesRule: ElementRule = {
+  attributes: selecting,
+  children: {
+    version: { text: { pattern: /^[\w.+~-]+$/, rule: 'a version' } },
+    packagemanager: { text: ['dnf5'] },
+    locale: {
+      text: {
+        pattern: /^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(,([a-z]{2,3}(_[A-Z]{2})?))*$/,
+        rule: 'names of locales such as en_US',
+      },
+    },
+    keytable: { text: { pattern: /^[\w.-]+$/, rule: 'the name of a keyboard map' } },
+    timezone: { text: { pattern: /^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, rule: 'a time zone' } },
+    'release-version': { text: word },
+    'rpm-check-signatures': { text: flag },
+    'rpm-excludedocs': { text: flag },
+    'rpm-locale-filtering': { text: flag },
+  },
+};
+
+/** An error in a description. */
+export function fault(where: XmlPlace, message: string, hint?: string): WeirError {
+  return new WeirError('invalid-kiwi', message, { where, exit: 2, ...(hint === undefined ? {} : { hint }) });
+}
+
+/**
+ * Checks an element and everything in it.
+ * @param ignoring children that are checked elsewhere
+ * @throws WeirError `invalid-kiwi` (exit 2)
+ */
+export function checkElement(element: XmlElement, rule: ElementRule, ignoring: readonly string[] = []): void {
+  const { name, place, attributes, children } = element;
+  const known = rule.attributes ?? {};
+  for (const [key, { value, place: at }] of attributes) {
+    const allowed = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (allowed === undefined) {
+      throw fault(at, `Weir does not know the attribute ${key} of <${name}>`, hintOf(key, Object.keys(known)));
+    }
+    if (!allows(allowed, value)) throw fault(at, `${key}="${value}" of <${name}> ${demand(allowed)}`);
+  }
+  for (const key of rule.required ?? []) {
+    if (!attributes.has(key)) throw fault(place, `<${name}> has no attribute ${key}`);
+  }
+  if (rule.text === undefined) {
+    if (element.text !== '') throw fault(place, `<${name}> has text: ${JSON.stringify(element.text.slice(0, 40))}`);
+  } else if (!allows(rule.text, element.text)) {
+    throw fault(place, `<${name}>${element.text}</${name}> ${demand(rule.text)}`);
+  }
+  const inner = rule.children ?? {};
+  for (const child of children) {
+    if (ignoring.includes(child.name)) continue;
+    if (!Object.hasOwn(inner, child.name)) {
+      throw fault(
+        child.place,
+        `Weir does not know <${child.name}> in <${name}>`,
+        hintOf(child.name, Object.keys(inner)),
+      );
+    }
+    checkElement(child, inner[child.name]!);
+  }
+}
+
+function allows(rule: ValueRule, value: string): boolean {
+  return 'pattern' in rule ? rule.pattern.test(value) : rule.includes(value);
+}
+
+function demand(rule: ValueRule): string {
+  if ('pattern' in rule) return `must be ${rule.rule}`;
+  return `is not supported: ${rule.length === 1 ? `only "${rule[0]}" is` : `use ${rule.map((each) => `"${each}"`).join(', ')}`}`;
+}
+
+function hintOf(word: string, known: readonly string[]): string {
+  const near = didYouMean(word, known);
+  if (near !== undefined) return near;
+  return known.length === 0 ? 'remove it' : `known here: ${known.toSorted().join(', ')}`;
+}

@@ -1,0 +1,189 @@
+import { mkdtempSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { kiwiImage } from '../../src/kiwi/kiwi-image.ts';
+import { printImage } from '../../src/kiwi/print.ts';
+import { commandWords } from '../../src/kiwi/words.ts';
+import { loadProject } from '../../src/project/load.ts';
+import { example, writeDescription } from './fixture.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-kiwi-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+let path: string;
+beforeAll(async () => {
+  path = await writeDescription(join(folder, 'whole'));
+});
+
+const made = (profile: string, config?: string) => kiwiImage({ path, profile }, 'x86_64', config);
+
+describe('a description as an image of Weir', () => {
+  test('a container', () => {
+    const { definition, differences } = made('cell');
+    expect(definition).toMatchObject({
+      kind: 'container',
+      formats: ['oci'],
+      // KIWI installs the package manager, too.
+      packages: expect.arrayContaining(['filesystem', 'dnf5', 'bash', 'less']),
+      container: {
+        entrypoint: ['/usr/bin/env'],
+        cmd: ['/bin/bash', '-c', 'echo  hello'],
+        env: { LANG: 'C.UTF-8' },
+        labels: { 'org.example.kind': 'cell' },
+        user: 'nobody',
+        workdir: '/srv',
+        names: ['example/cell:1.0', 'example/cell:latest', 'other/cell:1.0'],
+      },
+      setup: {
+        locale: 'en_US.UTF-8',
+        keymap: 'us',
+        timezone: 'Europe/Berlin',
+        excludeDocs: true,
+        languages: ['en_US'],
+        users: [
+          { name: 'worker', id: 1400, passwordHash: '$6$salt$hash', groups: ['work:1500', 'root'] },
+          { name: 'guest', groups: [] },
+        ],
+        scripts: [{ path: '/image/config.sh' }, { path: '/image/images.sh' }],
+        temporary: ['/.kconfig', '/.profile', '/image'],
+      },
+    });
+    expect(definition.setup?.users[1]).toEqual({ name: 'guest', groups: [] });
+    expect(definition.setup?.files.map(({ to }) => to)).toEqual([
+      ...['/.profile', '/.kconfig', '/image/config.xml', '/image/config.sh', '/image/images.sh'],
+      ...['/usr/bin/greet', '/srv/plain.txt'],
+    ]);
+    expect(differences).toEqual([
+      "packages come from the project's repositories, not from those of the description",
+      "the project's release counts, not release-version 4.0",
+      'the maintainer is not recorded',
+    ]);
+  });
+
+  test('WSL', () => {
+    const { definition, differences } = made('desk');
+    expect(definition).toMatchObject({ kind: 'wsl', weakDependencies: true, excludePackages: ['nano'], wsl: {} });
+    expect(differences).toContain('the file has the name of the image, not by bundle_format Example-%A');
+    expect(differences).toContain('weak dependencies of bootstrap packages are installed too');
+  });
+
+  test('a disk', () => {
+    const { definition, differences } = made('disk');
+    expect(definition).toMatchObject({
+      kind: 'disk',
+      formats: ['vhdx'],
+      disk: {
+        size: 3 * 2 ** 30,
+        espSize: 160 * 2 ** 20,
+        rootLabel: 'example',
+        bootTimeout: 1,
+        espMount: '/boot/efi',
+      },
+      kernel: { commandLine: ['console=ttyS0', 'rd.shell=0'] },
+    });
+    expect(definition.setup?.scripts.at(-1)).toEqual({ path: '/etc/fstab.script', optional: true, remove: true });
+    expect(differences.join('\n')).toMatch(/systemd-boot and a unified kernel image in place of GRUB/);
+    expect(differences.join('\n')).toMatch(/it boots by BIOS, too/);
+  });
+});
+
+describe('a disk', () => {
+  const disk = (edit: (text: string) => string) => async (): Promise<ReturnType<typeof kiwiImage>> => {
+    const before = example['parts/disk.xml']!;
+    const after = edit(before);
+    expect(after).not.toBe(before);
+    const dir = mkdtempSync(join(folder, 'disk-'));
+    const file = await writeDescription(dir, { ...example, 'parts/disk.xml': after });
+    return kiwiImage({ path: file, profile: 'disk' }, 'x86_64');
+  };
+
+  test('that boots by BIOS mounts no ESP', async () => {
+    const { definition, differences } = await disk((text) => text.replace('"uefi"', '"bios"'))();
+    expect(definition).toMatchObject({ disk: { rootLabel: 'example' } });
+    expect(definition.kind === 'disk' && definition.disk.espMount).toBeUndefined();
+    expect(differences.join('\n')).toMatch(/boots by Weir's GRUB/);
+  });
+
+  test('with a tiny ESP gets a larger one, and this is said', async () => {
+    const { definition, differences } = await disk((text) => text.replace('"160"', '"32"'))();
+    expect(definition).toMatchObject({ disk: { espSize: 128 * 2 ** 20 } });
+    expect(differences.join('\n')).toMatch(/has 128 MiB, not 32/);
+  });
+
+  test.each([
+    ['format="vhdx"', 'format="vhd-fixed" formatoptions="force_size"', 'vhd'],
+    ['format="vhdx"', 'format="qcow2"', 'qcow2'],
+    ['format="vhdx"', '', 'raw'],
+  ])('%s → %s', async (from, to, format) => {
+    expect((await disk((text) => text.replace(from, to))()).definition.formats).toEqual([format]);
+  });
+
+  test.each([
+    [
+      'format="vhdx"',
+      'format="vhdx" formatoptions="subformat=fixed"',
+      /formatoptions="subformat=fixed" is not supported/,
+    ],
+    ['name="grub2"', 'name="custom"', /a boot loader of the image itself is not supported yet/],
+    ['initrd_system="dracut"', 'initrd_system="none"', /without an initrd is not supported yet/],
+    ['rd.shell=0"', 'root=/dev/sda1"', /root=\/dev\/sda1: the image sets root= itself/],
+  ])('%s → %s is an error', async (from, to, says) => {
+    await expect(disk((text) => text.replace(from, to))()).rejects.toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(says),
+        where: expect.objectContaining({ line: expect.any(Number) }),
+      }),
+    );
+  });
+});
+
+describe('kiwi-config-override', () => {
+  const config = async (text: string): Promise<string> => {
+    const file = join(folder, 'kiwi.yml');
+    await writeFile(file, text);
+    return file;
+  };
+
+  test('its size limit counts; sections about tools are named', async () => {
+    const file = await config('build_constraints:\n  - max_size: 700m\nruntime_checks:\n  - disable: [a]\n');
+    const { definition, differences } = made('cell', file);
+    expect(definition.maxSize).toBe(700 * 2 ** 20);
+    expect(differences.join('\n')).toMatch(/about KIWI's tools: runtime_checks/);
+  });
+
+  test.each([
+    ['bundles:\n  - compress: true\n', /Weir does not know the section bundles/, 1, 1],
+    ['xz: []\nbuild_constraints:\n  - max_size: much\n', /max_size must be a number/, 3, 15],
+    ['build_constraints:\n  - min_size: 1\n', /only knows max_size/, 2, 5],
+    ['a: [\n', /this is not YAML/, 2, 1],
+    ['text\n', /must be a table of sections/, 1, 1],
+  ])('%j', async (text, says, line, column) => {
+    const file = await config(text);
+    expect(() => made('cell', file)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-kiwi-config',
+        message: expect.stringMatching(says),
+        where: { file, line, column },
+      }),
+    );
+  });
+});
+
+describe('printed as TOML', () => {
+  test.each(['cell', 'desk', 'disk'])('%s loads as the same definition', async (profile) => {
+    const whole = made(profile);
+    const dir = dirname(path);
+    await writeFile(join(dir, 'weir.toml'), printImage('my.image', whole, dir, ['A comment']));
+    const project = await loadProject(dir);
+    expect(project.images.get('my.image')?.definition).toEqual(whole.definition);
+  });
+});
+
+test('words of a command are those of a shell', () => {
+  expect(commandWords(`a "b c" d'e f'g "h\\"i\\j" \\ k '' l`)).toEqual([
+    ...['a', 'b c', 'de fg', 'h"i\\j', ' k', '', 'l'],
+  ]);
+  expect(commandWords('')).toEqual([]);
+});
