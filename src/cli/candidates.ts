@@ -41,6 +41,7 @@ export async function candidates(words: readonly string[], globals: GlobalOption
     const argument = declared[used] ?? (declared.at(-1)?.variadic === true ? declared.at(-1) : undefined);
     if (argument === undefined) return [];
     if (argument.argChoices !== undefined) return argument.argChoices.map((word) => ({ word, description: '' }));
+    if (argument.name() === 'file') return [];
     const kind =
       argument.name() === 'image' ? 'images' : (kinds[command.parent?.name() ?? ''] ?? kinds[command.name()]);
     return kind === undefined ? [] : named(kind, settings);

@@ -10,7 +10,7 @@ export const commands: Readonly<Record<string, string>> = {
   inputs: 'list, update and verify the RPM repositories that the project builds from',
   repo: 'list and query the repositories of a release',
   release: 'build and verify a release: all images from one snapshot, checked',
-  image: 'list, inspect, lint, compare and push images',
+  image: 'list, inspect, lint, compare, import and push images',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',
   toolbox: 'list or run the tools that Weir uses',

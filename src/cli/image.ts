@@ -10,6 +10,7 @@ const verbs: Readonly<Record<string, string>> = {
   test: 'run the tests that the project names for an image: pytest suites and tmt plans',
   customize: 'derive an image from one of the project by a configuration of Image Customizer',
   'inject-files': 'put files, such as signed boot loaders, into the partitions of a disk',
+  import: 'print a KIWI description as an image definition of Weir',
   push: 'push a container image and its SBOMs to a registry',
 };
 

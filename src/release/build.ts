@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { mapLimit } from '../base/files.ts';
 import { checkAfterBoot } from '../build/after-boot.ts';
@@ -12,6 +13,7 @@ import { imageKeyOptions, signingKey } from '../workspace/keys.ts';
 import { claimOutput, markOutput } from '../workspace/output.ts';
 import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 
+import { withKiwiImages } from './image/kiwi.ts';
 import { type ImageContext, imageStage } from './image/stage.ts';
 import { checkLockstep } from './lockstep.ts';
 import { checkImageName } from './published.ts';
@@ -28,12 +30,13 @@ const imagesAtOnce = 3;
  * @throws ComponentsError if a component could not be built; no release is written then
  */
 export async function buildRelease(
-  workspace: Workspace,
+  given: Workspace,
   only?: readonly string[],
   options: Pick<BuildOptions, 'jobs' | 'keepGoing'> = {},
 ): Promise<Release> {
   // Check first: a misspelt name must not cost a build.
-  const chosen = chosenImages(workspace, only);
+  const workspace = withKiwiImages(given, chosenImages(given, only), only !== undefined);
+  const chosen = chosenImages(workspace, only).filter(({ definition }) => definition?.type === 'weir');
   return withRepository(workspace, options, async (prepared) => {
     const { key: imageKey, signer: key, ...context } = prepared;
     const images = await mapLimit(chosen, imagesAtOnce, (image) => imageStage({ ...context, key: imageKey }, image));
@@ -74,12 +77,28 @@ export async function withRepository<T>(
 
 /**
  * The images that Weir builds, in project order. @param only names; all by default
- * @throws WeirError `no-image` for an unknown name
+ * @throws WeirError `no-image` for an unknown name, `image-architecture`
  */
-export function chosenImages(workspace: Pick<Workspace, 'project'>, only?: readonly string[]): Image[] {
-  const { images } = workspace.project;
-  for (const name of only ?? []) checkImageName(workspace.project, name);
-  return [...images.values()].filter(
-    (image) => image.definition?.type === 'weir' && (only === undefined || only.includes(image.name)),
+export function chosenImages(
+  { project, arch }: Pick<Workspace, 'project' | 'arch'>,
+  only?: readonly string[],
+): Image[] {
+  for (const name of only ?? []) {
+    checkImageName(project, name);
+    const image = project.images.get(name)!;
+    if (isForArch(image, arch)) continue;
+    throw new WeirError('image-architecture', `image ${name} is not for ${arch}`, {
+      where: image.origin,
+      hint: `its architectures are ${image.architectures.join(', ')}`,
+      exit: 2,
+    });
+  }
+  return [...project.images.values()].filter(
+    (image) =>
+      image.definition !== undefined && (only === undefined ? isForArch(image, arch) : only.includes(image.name)),
   );
+}
+
+function isForArch({ architectures }: Image, arch: Workspace['arch']): boolean {
+  return architectures.length === 0 || architectures.includes(arch);
 }

@@ -1,14 +1,17 @@
+import type { Digest } from '../../base/digest.ts';
 import { putBytes, readBlobText } from '../../engine/store.ts';
+import { espVolumeId } from '../../image/vm.ts';
 import type { WeirImage } from '../../project/model/image.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
-/** Image-specific files: os-release, SELinux mode, hostname, machine-id, fstab. */
+/** Image-specific files: os-release, SELinux mode, hostname, machine-id, fstab. @param uuidSeed seed of the disk's UUIDs */
 export async function imageEntries(
   workspace: Workspace,
   name: string,
   definition: WeirImage,
   tree: Tree,
+  uuidSeed: Digest,
 ): Promise<Entry[]> {
   const { engine, clock, release } = workspace;
   const added: Entry[] = [];
@@ -38,11 +41,20 @@ export async function imageEntries(
     // `uninitialized`: with an empty file systemd assumes that this is not the first boot and skips units that need one.
     await put('/etc/machine-id', 'uninitialized\n', 0o444);
     const root = `LABEL=${definition.disk.rootLabel} / ${definition.disk.rootFs} defaults,x-systemd.growfs 0 1`;
-    const esp = 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2';
+    const { espMount } = definition.disk;
+    const volume = espVolumeId(uuidSeed).toUpperCase();
+    const esp =
+      espMount === undefined
+        ? 'LABEL=ESP /boot vfat noauto,nofail,umask=0077 0 2'
+        : `UUID=${volume.slice(0, 4)}-${volume.slice(4)} ${espMount} vfat defaults 0 0`;
+    const mounted = espMount === undefined ? ' The ESP is mounted by whoever writes to it.' : '';
     await put(
       '/etc/fstab',
-      `# The root file system; the kernel command line names its partition. The ESP is mounted by whoever writes to it.\n${root}\n${esp}\n`,
+      `# The root file system; the kernel command line names its partition.${mounted}\n${root}\n${esp}\n`,
     );
+    if (espMount !== undefined && !tree.entries.some(({ path }) => path === espMount)) {
+      added.push({ ...owned, kind: 'directory', path: espMount, mode: 0o755 });
+    }
   }
   return added;
 }

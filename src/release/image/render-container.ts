@@ -30,7 +30,11 @@ export async function renderContainer(
     epoch: clock,
     gzip: gzipBy(toolbox),
   });
-  await writeOciIndex(layout, `${image.name}:${release.version}`, [made.manifest]);
+  const { names = [] } = container;
+  await writeOciIndex(layout, names[0] ?? `${image.name}:${release.version}`, [made.manifest]);
   const layers = made.layers.map(({ title, descriptor: { digest, size } }) => ({ title, digest, size }));
-  return { details: { manifest: made.manifest.digest, layers }, digests: new Map() };
+  return {
+    details: { manifest: made.manifest.digest, layers, ...(names.length === 0 ? {} : { names }) },
+    digests: new Map(),
+  };
 }

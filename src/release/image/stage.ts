@@ -16,9 +16,11 @@ import { resolveCached } from '../../repo/resolve.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
 import { finaliseTree } from '../../tree/finalise.ts';
 import { installTree } from '../../tree/install.ts';
+import { layOver, without } from '../../tree/lay-over.ts';
 import { printListing, treeBytes } from '../../tree/listing.ts';
 import { withEntries } from '../../tree/overlayfs.ts';
 import type { Entry, FileEntry, Tree } from '../../tree/tree.ts';
+import { withoutFiles } from '../../tree/without-files.ts';
 import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
 import type { Inputs } from '../../workspace/inputs.ts';
@@ -35,6 +37,8 @@ import { provenanceFile, provenanceSubjects } from './image-record.ts';
 import { knownImage } from './known-image.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
+import { changesAgain, hasRpm, leftOut, withScripts } from './scripts.ts';
+import { type StoredSetup, storedDefinition, storeSetup, withSetup } from './setup.ts';
 
 export interface BuiltImage {
   readonly record: ImageRecord;
@@ -67,6 +71,8 @@ export interface ImageExtras {
 interface Wanted {
   readonly image: Image;
   readonly definition: WeirImage;
+  /** Its setup with files in the store. */
+  readonly setup?: StoredSetup;
   readonly packages: readonly RepoPackage[];
   /** Digest of everything that its content comes from; its UUIDs derive from it. */
   readonly content: Digest;
@@ -89,10 +95,12 @@ export async function imageStage(context: ImageContext, image: Image): Promise<B
       return { result: { record: known, dir, cached: true }, summary: summarise(known), cached: true };
     }
     stage.update(`composing ${wanted.packages.length} packages`);
-    const { tree, log } = await imageTree(context, wanted);
+    const { tree, log } = await imageTree(context, wanted, (text) => stage.update(text));
     stage.update('writing the image');
+    const kept = new Set(tree.packages.map(({ name }) => name));
+    const left = { ...wanted, packages: wanted.packages.filter(({ name }) => kept.has(name)) };
     const record = await replaceFolder(dir, exchangeBy(toolbox), (folder) =>
-      writeImage(context, wanted, tree, log, folder),
+      writeImage(context, left, tree, log, folder),
     );
     await rememberFiles(workspace, dir, { text: recordText(record), files: record.files });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
@@ -111,7 +119,7 @@ export async function imageWithExtras(
 ): Promise<ImageRecord> {
   try {
     const wanted = await wantedImage(context, image, extras);
-    const { tree, log } = await imageTree(context, wanted, extras);
+    const { tree, log } = await imageTree(context, wanted, () => {}, extras);
     return await writeImage(context, wanted, tree, log, folder);
   } catch (error) {
     throw ofImage(error, image);
@@ -136,10 +144,12 @@ async function wantedImage(context: ImageContext, image: Image, extras?: ImageEx
     definition.packages,
     `image ${image.name}`,
     definition.excludePackages,
+    definition.weakDependencies,
   );
+  const setup = definition.setup && (await storeSetup(engine.store, definition.setup));
   const content = {
     packages: packages.map((pkg) => pkg.rpm),
-    definition,
+    definition: storedDefinition(definition, setup),
     toolbox: toolbox.digest,
     clock,
     arch,
@@ -153,33 +163,44 @@ async function wantedImage(context: ImageContext, image: Image, extras?: ImageEx
     image: [image.name, image.description, release.version],
     evidence: await evidenceInputs(packages, context),
   };
-  return { image, definition, packages, content: valueDigest(content), inputs: valueDigest(inputs) };
+  const digests = { content: valueDigest(content), inputs: valueDigest(inputs) };
+  return { image, definition, packages, ...digests, ...(setup === undefined ? {} : { setup }) };
 }
 
-/** Composes and finalises the image's root file system. @returns the tree and the log of finalising */
+/**
+ * Composes and finalises the image's root file system, and runs its scripts.
+ * @returns the tree with the packages that are left, and the log of finalising
+ */
 async function imageTree(
   { workspace, toolbox }: ImageContext,
-  { image, definition, packages }: Wanted,
+  { image, definition, setup, packages, content }: Wanted,
+  tell: (text: string) => void,
   extras?: ImageExtras,
 ): Promise<{ readonly tree: Tree; readonly log: readonly string[] }> {
   const { engine, cache, clock } = workspace;
   const installed = await installTree(engine, toolbox, packages, { clock });
   for (const warning of installed.warnings) workspace.progress.note(image.name, warning);
-  const added = await imageEntries(workspace, image.name, definition, installed.tree);
-  const composed = withEntries(installed.tree, added);
-  const whole = extras === undefined ? composed : withEntries(composed, await extras.entries(composed));
-  const { tree: finalised, log } = await finaliseTree(engine, toolbox, whole, {
-    cache,
-    clock,
+  const left = leftOut(setup);
+  const files = left === undefined ? installed.tree : await withoutFiles(engine, installed.tree, left);
+  const added = await imageEntries(workspace, image.name, definition, files, content);
+  const composed = layOver(withEntries(files, added), [], clock);
+  const extended = extras === undefined ? composed : withEntries(composed, await extras.entries(composed));
+  const laid = setup === undefined ? extended : await withSetup(engine.store, extended, setup, clock);
+  const options = {
+    ...{ cache, clock, rpmdb: true, presets: definition.kind !== 'container' },
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
-    rpmdb: true,
     // Without rpm in the image, scanners look for the manifest.
-    rpmManifest: !installed.tree.entries.some((entry) => entry.path === '/usr/bin/rpm'),
-    presets: definition.kind !== 'container',
+    rpmManifest: !hasRpm(installed.tree),
     enable: definition.enabledServices,
     disable: definition.disabledServices,
-  });
-  const tree = extras === undefined ? finalised : await extras.finish(finalised);
+    ...(left === undefined ? {} : { without: left }),
+  };
+  const finalised =
+    setup !== undefined && changesAgain(setup, laid)
+      ? await withScripts(engine, toolbox, laid, setup, options, tell)
+      : await finaliseTree(engine, toolbox, setup === undefined ? laid : without(laid, setup.temporary), options);
+  const { log } = finalised;
+  const tree = extras === undefined ? finalised.tree : await extras.finish(finalised.tree);
   if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
   if (definition.kind === 'container' && definition.container.user !== undefined) {
     const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);
@@ -191,7 +212,7 @@ async function imageTree(
 /** Writes the image's files, evidence and record to a folder. */
 async function writeImage(
   context: ImageContext,
-  { image, definition, packages, content, inputs }: Wanted,
+  { image, definition, setup, packages, content, inputs }: Wanted,
   tree: Tree,
   log: readonly string[],
   folder: string,
@@ -215,7 +236,7 @@ async function writeImage(
   const statement = provenanceStatement(contents, {
     arch: workspace.arch,
     snapshot: repository.snapshot.name,
-    definition,
+    definition: storedDefinition(definition, setup),
     inputs,
     toolbox: toolbox.digest,
     subjects: provenanceSubjects(name, details, files),
@@ -250,7 +271,7 @@ function summarise(record: ImageRecord): string {
     record.kind === 'container'
       ? 'OCI layout'
       : record.files
-          .map((file) => /\.(raw|qcow2|vhd|wsl)$/.exec(file.path)?.[1])
+          .map((file) => /\.(raw|qcow2|vhd|vhdx|wsl)$/.exec(file.path)?.[1])
           .filter(Boolean)
           .join(', ');
   return `${record.packages.length} packages, ${megabytes} MB installed: ${formats}`;

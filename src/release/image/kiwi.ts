@@ -1,0 +1,42 @@
+import { WeirError } from '../../base/errors.ts';
+import { kiwiImage } from '../../kiwi/kiwi-image.ts';
+import type { Image } from '../../project/model/image.ts';
+import type { Project } from '../../project/model/project.ts';
+import type { ProjectWorkspace } from '../../workspace/workspace.ts';
+
+/** The file of `kiwi-config-override` of the project's default distro, if it has one. */
+export function kiwiConfig({ distros, project }: Project): string | undefined {
+  const { defaultDistro } = project;
+  if (defaultDistro === undefined) return undefined;
+  const distro = distros.get(defaultDistro.name);
+  return distro?.versions.get(defaultDistro.version ?? distro.defaultVersion ?? '')?.kiwiConfigOverride;
+}
+
+/**
+ * The workspace in which images that KIWI describes have Weir's definitions. One of a type that Weir does not build is noted and
+ * stays as it is, unless it was asked for.
+ * @param images those to build @param isAsked whether they were asked for by name
+ * @throws WeirError those of `kiwiImage`
+ */
+export function withKiwiImages<T extends Pick<ProjectWorkspace, 'project' | 'arch' | 'progress'>>(
+  workspace: T,
+  images: readonly Image[],
+  isAsked: boolean,
+): T {
+  const { project, arch, progress } = workspace;
+  const config = kiwiConfig(project);
+  const all = new Map(project.images);
+  for (const image of images) {
+    const { name, definition } = image;
+    if (definition?.type !== 'kiwi') continue;
+    try {
+      const made = kiwiImage(definition, arch, config);
+      for (const difference of made.differences) progress.note(name, difference);
+      all.set(name, { ...image, definition: made.definition });
+    } catch (error) {
+      if (isAsked || !(error instanceof WeirError) || error.code !== 'kiwi-type') throw error;
+      progress.note(name, `not built: ${error.message}`);
+    }
+  }
+  return { ...workspace, project: { ...project, images: all } };
+}

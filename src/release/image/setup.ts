@@ -1,0 +1,122 @@
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { valueDigest } from '../../base/digest.ts';
+import { systemCode, WeirError } from '../../base/errors.ts';
+import type { Engine } from '../../engine/action.ts';
+import { putBytes, putFile, readBlobText, type Store } from '../../engine/store.ts';
+import type { ImageSetup, WeirImage } from '../../project/model/image.ts';
+import { type AccountFiles, withAccounts } from '../../tree/accounts.ts';
+import { type Laid, layOver } from '../../tree/lay-over.ts';
+import { withEntries } from '../../tree/overlayfs.ts';
+import type { Entry, Tree } from '../../tree/tree.ts';
+
+/** A setup whose files are in the content store: nothing in it is a path on the host. */
+export interface StoredSetup extends Omit<ImageSetup, 'overlays' | 'files'> {
+  readonly laid: readonly Laid[];
+}
+
+/** A definition as evidence has it: files by their digests. */
+export type StoredDefinition = Omit<WeirImage, 'setup'> & { readonly setup?: unknown };
+
+/** Puts the files of a setup into the content store. @throws WeirError `no-file` (exit 2) */
+export async function storeSetup(store: Store, setup: ImageSetup): Promise<StoredSetup> {
+  const laid: Laid[] = [];
+  for (const folder of setup.overlays) laid.push(...(await overlay(store, folder, '')));
+  for (const { from, content = '', to, mode } of setup.files) {
+    if (from === undefined) {
+      laid.push({ kind: 'file', path: to, mode: mode ?? 0o644, ...(await putBytes(store, content)) });
+      continue;
+    }
+    const info = await lstat(from).catch((error: unknown) => refuse(from, error));
+    if (!info.isFile()) throw refused(from, 'this is not a regular file');
+    laid.push({ kind: 'file', path: to, mode: mode ?? modeOf(info.mode), ...(await putFile(store, from)) });
+  }
+  const { overlays: _overlays, files: _files, ...rest } = setup;
+  return { ...rest, laid };
+}
+
+/** Permissions do not follow the umask of whoever checked the files out: only the executable bit counts. */
+function modeOf(mode: number): number {
+  return (mode & 0o111) === 0 ? 0o644 : 0o755;
+}
+
+async function overlay(store: Store, folder: string, path: string): Promise<Laid[]> {
+  const names = await readdir(join(folder, path)).catch((error: unknown) => refuse(folder, error));
+  const laid: Laid[] = path === '' ? [] : [{ kind: 'directory', path }];
+  for (const name of names.sort()) {
+    const inner = `${path}/${name}`;
+    const file = join(folder, inner);
+    const info = await lstat(file);
+    if (info.isDirectory()) laid.push(...(await overlay(store, folder, inner)));
+    else if (info.isSymbolicLink()) laid.push({ kind: 'symlink', path: inner, target: await readlink(file) });
+    else if (info.isFile()) {
+      laid.push({ kind: 'file', path: inner, mode: modeOf(info.mode), ...(await putFile(store, file)) });
+    } else throw refused(file, 'this is neither a file nor a folder nor a link');
+  }
+  return laid;
+}
+
+function refuse(file: string, error: unknown): never {
+  const code = systemCode(error);
+  throw refused(file, code === 'ENOENT' ? 'no such file' : `cannot read the file (${code})`);
+}
+
+function refused(file: string, why: string): WeirError {
+  return new WeirError('no-file', why, { where: { file }, hint: "the image's setup names it", exit: 2 });
+}
+
+/** The definition with a stored setup in place of its own, for digests and evidence. */
+export function storedDefinition(definition: WeirImage, setup: StoredSetup | undefined): StoredDefinition {
+  const { setup: _own, ...rest } = definition;
+  if (setup === undefined) return rest;
+  const { laid, ...others } = setup;
+  return { ...rest, setup: { ...others, files: laid.length, filesDigest: valueDigest(laid) } };
+}
+
+/** Locale, keyboard map and time zone, then the files of a setup. */
+export async function withSetup(store: Store, tree: Tree, setup: StoredSetup, clock: number): Promise<Tree> {
+  const { locale, keymap, timezone } = setup;
+  const text = async (path: string, content: string): Promise<Laid> => ({
+    ...{ kind: 'file', path, mode: 0o644 },
+    ...(await putBytes(store, content)),
+  });
+  const settings: Laid[] = [];
+  if (locale !== undefined) settings.push(await text('/etc/locale.conf', `LANG=${locale}\n`));
+  if (keymap !== undefined) settings.push(await text('/etc/vconsole.conf', `KEYMAP=${keymap}\n`));
+  if (timezone !== undefined) {
+    settings.push({ kind: 'symlink', path: '/etc/localtime', target: `../usr/share/zoneinfo/${timezone}` });
+  }
+  return layOver(tree, [...settings, ...setup.laid], clock);
+}
+
+/** The tree with the accounts of a setup, and their home folders with /etc/skel. */
+export async function withUsers({ store }: Engine, tree: Tree, { users }: StoredSetup, clock: number): Promise<Tree> {
+  if (users.length === 0) return tree;
+  const entries = new Map(tree.entries.map((entry) => [entry.path, entry]));
+  const read = async (name: string): Promise<string> => {
+    const entry = entries.get(`/etc/${name}`);
+    return entry?.kind === 'file' ? readBlobText(store, entry.digest) : '';
+  };
+  const [passwd, group, shadow, gshadow] = await Promise.all(['passwd', 'group', 'shadow', 'gshadow'].map(read));
+  const before: AccountFiles = { passwd: passwd!, group: group!, shadow: shadow!, gshadow: gshadow! };
+  const after = withAccounts(before, users, Math.floor(clock / 86_400));
+  const added: Entry[] = [];
+  for (const [name, text] of Object.entries(after)) {
+    const known = entries.get(`/etc/${name}`);
+    const mode = name.includes('shadow') ? 0o000 : 0o644;
+    const attributes = { path: `/etc/${name}`, user: 'root', group: 'root', packages: [], ...known, mtime: clock };
+    added.push({ ...attributes, mode: known?.mode ?? mode, kind: 'file', ...(await putBytes(store, text)) } as Entry);
+  }
+  const rows = new Map(after.passwd.split('\n').map((line) => [line.split(':')[0]!, line.split(':')]));
+  const groups = new Map(after.group.split('\n').map((line) => [line.split(':')[2]!, line.split(':')[0]!]));
+  for (const { name } of users) {
+    const [, , , gid, , home] = rows.get(name)!;
+    if (entries.has(home!)) continue;
+    const owner = { user: name, group: groups.get(gid!) ?? gid!, mtime: clock, packages: [] };
+    added.push({ ...owner, kind: 'directory', path: home!, mode: 0o700 });
+    for (const entry of tree.entries) {
+      if (entry.path.startsWith('/etc/skel/')) added.push({ ...entry, ...owner, path: home + entry.path.slice(9) });
+    }
+  }
+  return layOver(withEntries(tree, added), [], clock);
+}
