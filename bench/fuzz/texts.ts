@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../../src/base/digest.ts';
 import { WeirError } from '../../src/base/errors.ts';
+import { kiwiImage } from '../../src/kiwi/kiwi-image.ts';
+import { printImage } from '../../src/kiwi/print.ts';
+import { parseXml, printXml } from '../../src/kiwi/xml.ts';
 import { loadConfiguration } from '../../src/project/load.ts';
 import { parseChallenges } from '../../src/registry/challenges.ts';
 import { parseReference } from '../../src/registry/reference.ts';
@@ -35,6 +38,7 @@ import { expandScriptMacros } from '../../src/spec/script-macros.ts';
 import { specScripts } from '../../src/spec/scripts.ts';
 import { readLock } from '../../src/toolbox/toolbox-lock.ts';
 import { classifyScript } from '../../src/tree/scriptlets.ts';
+import { example, writeDescription } from '../../tests/kiwi/fixture.ts';
 import type { Target } from './target.ts';
 
 const home = join(import.meta.dirname, '../..');
@@ -57,6 +61,22 @@ const spec: Target = {
     }
     const macros = plainMacros(parsed);
     for (const { value } of [...sources(parsed), ...patches(parsed)].slice(0, 200)) expandPlain(value, macros);
+  },
+};
+
+const kiwi: Target = {
+  name: 'kiwi',
+  samples: async () =>
+    Object.values(example)
+      .filter((text) => text.includes('<image'))
+      .map((text) => Buffer.from(text)),
+  read: async (input, work) => {
+    const whole = await writeDescription(work);
+    writeFileSync(whole, input);
+    parseXml(whole, Buffer.from(printXml(parseXml(whole, input))));
+    for (const profile of ['cell', 'desk', 'disk']) {
+      printImage('a', kiwiImage({ path: whole, profile }, 'x86_64'), work, []);
+    }
   },
 };
 
@@ -323,4 +343,15 @@ const registry: Target = {
   },
 };
 
-export const textTargets: readonly Target[] = [spec, scriptlet, git, control, toml, lock, lazySeed, records, registry];
+export const textTargets: readonly Target[] = [
+  spec,
+  kiwi,
+  scriptlet,
+  git,
+  control,
+  toml,
+  lock,
+  lazySeed,
+  records,
+  registry,
+];

@@ -78,6 +78,11 @@ export const example: Readonly<Record<string, string>> = {
     <user name="worker" password="$6$salt$hash" pwdformat="encrypted" home="/srv/worker" shell="/bin/sh" groups="work:1500,root" id="1400" realname="A worker"/>
     <user name="guest" password=""/>
   </users>
+  <preferences profiles="bare">
+    <type image="oci">
+      <containerconfig name="example/bare"><subcommand clear="true"/></containerconfig>
+    </type>
+  </preferences>
 </image>
 `,
   'parts/profiles.xml': `<image>
@@ -88,6 +93,7 @@ export const example: Readonly<Record<string, string>> = {
     <profile name="desk" description="WSL"><requires profile="Common"/></profile>
     <profile name="disk" description="A disk"><requires profile="Boot"/></profile>
     <profile name="disc" description="An ISO"/>
+    <profile name="bare" description="A container without a package manager"><requires profile="Common"/></profile>
   </profiles>
   <include from="this://./parts/nested.xml"/>
 </image>
@@ -142,6 +148,12 @@ test -f /.profile && . /.profile
 test -f /.kconfig && . /.kconfig
 case ",$kiwi_profiles," in
   *,cell,*) bash /image/helper.sh ;;
+  *,bare,*)
+    rpm -e --nodeps grep sed
+    rm -rf /usr/lib/sysimage/rpm /usr/bin/rpm
+    echo "without rpm" > /srv/bare
+    exit
+    ;;
 esac
 grep -q '<profile name="cell"' /image/config.xml
 rpm -q bash > /srv/bash.version

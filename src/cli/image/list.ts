@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { megabytes } from '../../base/progress.ts';
 import { imageShape } from '../../release/describe.ts';
+import { asWeirImage } from '../../release/image/kiwi.ts';
 import { imageFolder, readImage } from '../../release/published.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
@@ -15,7 +16,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const rows = [];
       for (const image of workspace.project.images.values()) {
         const record = await readImage(workspace, image.name);
-        const { kind, formats } = imageShape(image);
+        const { kind, formats } = imageShape(asWeirImage(workspace, image));
         const { name, description } = image;
         const built = record && {
           snapshot: record.snapshot,

@@ -40,3 +40,14 @@ export function withKiwiImages<T extends Pick<ProjectWorkspace, 'project' | 'arc
   }
   return { ...workspace, project: { ...project, images: all } };
 }
+
+/** The image with Weir's definition, for lists: an image whose description cannot be read or built stays as it is. */
+export function asWeirImage({ project, arch }: Pick<ProjectWorkspace, 'project' | 'arch'>, image: Image): Image {
+  if (image.definition?.type !== 'kiwi') return image;
+  try {
+    return { ...image, definition: kiwiImage(image.definition, arch, kiwiConfig(project)).definition };
+  } catch (error) {
+    if (error instanceof WeirError) return image;
+    throw error;
+  }
+}
