@@ -33,6 +33,8 @@ export interface VmOptions {
   readonly rootLabel: string;
   /** Seconds that the boot menu is shown; by default there is none. */
   readonly bootTimeout?: number;
+  /** Folder of the tree whose files the EFI system partition gets, in place of Weir's boot loader and kernel. */
+  readonly espFolder?: string;
   /** Whether to write SELinux contexts. */
   readonly selinux: boolean;
   /** Seed of every UUID: a digest of the image's content inputs. */
@@ -48,12 +50,13 @@ export interface Vm {
   readonly digests: Readonly<Partial<Record<VmFormat, Digest>>>;
   /** Disk size in bytes. */
   readonly size: number;
-  readonly kernel: string;
-  readonly commandLine: string;
+  /** Release of the kernel, absent if the image brings its own boot loader; so are the next two. */
+  readonly kernel?: string;
+  readonly commandLine?: string;
+  /** Modules in the initrd, in load order. */
+  readonly modules?: readonly string[];
   readonly rootUuid: string;
   readonly rootPartitionUuid: string;
-  /** Modules in the initrd, in load order. */
-  readonly modules: readonly string[];
 }
 
 /** Architecture-specific names: systemd's files and UEFI's fallback loader. */
@@ -81,6 +84,10 @@ export async function makeVm(
 ): Promise<Vm> {
   const rootPartitionUuid = seededUuid(options.uuidSeed, 'root partition');
   const rootUuid = seededUuid(options.uuidSeed, 'root file system');
+  const uuids = { rootUuid, rootPartitionUuid };
+  if (options.espFolder !== undefined) {
+    return { ...(await makeOwnVm(toolbox, store, tree, out, work, options, uuids, options.espFolder)), ...uuids };
+  }
   const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
   // Tools write to separate scratch folders, apart from their inputs.
   const disks = join(work, 'disks');
@@ -97,11 +104,61 @@ export async function makeVm(
       espPartition(toolbox, parts, options, async () => {
         modules = await unifiedKernel(toolbox, store, tree, work, parts, commandLine, options.epoch);
       }),
-      rootPartition(toolbox, store, tree, work, options, { partition: rootPartitionUuid, fileSystem: rootUuid }),
+      rootPartition(toolbox, store, tree, work, options, uuids),
     ],
   });
   const made = await makeFormats(toolbox, raw, size, out, options);
-  return { ...made, size, kernel: parts.kernel, commandLine, rootUuid, rootPartitionUuid, modules };
+  return { ...made, size, kernel: parts.kernel, commandLine, ...uuids, modules };
+}
+
+/**
+ * A disk whose EFI system partition holds what the image has in a folder: its own boot loader, and a kernel that finds the root
+ * by the type of its partition. The root has that folder empty, to mount the partition there.
+ */
+async function makeOwnVm(
+  toolbox: Toolbox,
+  store: Store,
+  tree: Tree,
+  out: string,
+  work: string,
+  options: VmOptions,
+  uuids: Pick<Vm, 'rootUuid' | 'rootPartitionUuid'>,
+  folder: string,
+): Promise<Pick<Vm, 'files' | 'digests' | 'size'>> {
+  const { arch, name, uuidSeed, espSize, epoch } = options;
+  const inside = `${folder}/`;
+  const files = tree.entries.flatMap((entry) =>
+    entry.kind === 'file' && entry.path.startsWith(inside)
+      ? [[entry.path.slice(inside.length), blobFileNow(store, entry.digest)] as const]
+      : [],
+  );
+  const { fallback } = architectures[arch];
+  if (!files.some(([path]) => path.toUpperCase() === `EFI/BOOT/${fallback}`)) {
+    throw new WeirError('no-boot-loader', `the image has no boot loader ${inside}EFI/BOOT/${fallback}`, {
+      hint: `have a package or a script put it there, or leave boot-loader = "image" away`,
+    });
+  }
+  const root = { ...tree, entries: tree.entries.filter(({ path }) => !path.startsWith(inside)) };
+  const disks = join(work, 'disks');
+  await mkdir(disks);
+  const raw = join(disks, `${name}.raw`);
+  const esp: Partition = {
+    name: 'esp',
+    type: partitionTypes.esp,
+    uuid: seededUuid(uuidSeed, 'esp partition'),
+    size: espSize,
+    fill: (target) =>
+      makeEsp(toolbox, target, {
+        ...{ label: 'ESP', volumeId: espVolumeId(uuidSeed), epoch },
+        files: Object.fromEntries(files),
+      }),
+  };
+  const { size } = await makeDisk(toolbox, raw, {
+    uuid: seededUuid(uuidSeed, 'disk'),
+    size: options.size,
+    partitions: [esp, rootPartition(toolbox, store, root, work, options, uuids)],
+  });
+  return { ...(await makeFormats(toolbox, raw, size, out, options)), size };
 }
 
 /** Boot files: host paths, except for the kernel's release. */
@@ -254,15 +311,15 @@ function rootPartition(
   tree: Tree,
   work: string,
   { arch, rootLabel: label, uuidSeed, epoch, selinux }: VmOptions,
-  uuids: { readonly partition: string; readonly fileSystem: string },
+  { rootUuid, rootPartitionUuid }: Pick<Vm, 'rootUuid' | 'rootPartitionUuid'>,
 ): Partition {
   return {
     name: 'root',
     type: partitionTypes[architectures[arch].type],
-    uuid: uuids.partition,
+    uuid: rootPartitionUuid,
     size: ext4Size(tree),
     fill: async (target) => {
-      await makeExt4(toolbox, store, tree, target, work, { label, uuid: uuids.fileSystem, uuidSeed, epoch, selinux });
+      await makeExt4(toolbox, store, tree, target, work, { label, uuid: rootUuid, uuidSeed, epoch, selinux });
       await checkExt4(toolbox, target);
     },
   };

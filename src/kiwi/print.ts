@@ -19,7 +19,7 @@ export function printImage(
   lines.push(...(lines.length === 0 ? [] : ['']), `[${table}]`, ...settings(common(definition)));
   const tables: [string, Readonly<Record<string, unknown>>][] = [];
   if (definition.kind === 'disk') {
-    const { size, espSize, rootFs, rootLabel, bootTimeout, espMount } = definition.disk;
+    const { size, espSize, rootFs, rootLabel, bootTimeout, espMount, ownBootLoader } = definition.disk;
     tables.push([
       'disk',
       {
@@ -28,6 +28,7 @@ export function printImage(
         'root-fs': rootFs,
         'root-label': rootLabel,
         'boot-timeout': bootTimeout,
+        'boot-loader': ownBootLoader === true ? 'image' : undefined,
         'esp-mount': espMount,
       },
     ]);

@@ -98,23 +98,34 @@ function diskOf(
   const isBios = (firmware?.value ?? 'bios') === 'bios';
   if (isBios && arch !== 'x86_64') throw fault((firmware ?? type).place, `there is no BIOS on ${arch}`);
   const loader = type.children.find((each) => each.name === 'bootloader');
-  const name = loader?.attributes.get('name');
-  if (name?.value === 'custom') {
-    throw fault(name.place, 'a boot loader of the image itself is not supported yet', 'use grub2 or systemd_boot');
+  const isOwn = loader !== undefined && attribute(loader, 'name') === 'custom';
+  const initrd = type.attributes.get('initrd_system');
+  if (isOwn && isBios) throw fault(loader.place, 'a boot loader of the image itself needs firmware="uefi"');
+  if (!isOwn && initrd?.value === 'none') {
+    throw fault(initrd.place, 'an image without an initrd needs <bootloader name="custom"/>');
   }
-  if (attribute(type, 'initrd_system') === 'none') {
-    throw fault(type.attributes.get('initrd_system')!.place, 'an image without an initrd is not supported yet');
+  if (isOwn) {
+    const cmdline = type.attributes.get('kernelcmdline');
+    if (cmdline !== undefined) {
+      throw fault(
+        cmdline.place,
+        'the boot loader of the image has its own command line',
+        'put it into the unified kernel image',
+      );
+    }
+  } else {
+    const loaders = isBios
+      ? "it boots by Weir's GRUB, from kernel and initrd on an EFI system partition of a GPT disk"
+      : 'it boots by systemd-boot and a unified kernel image in place of GRUB and its entries';
+    differences.push(`${loaders}; its kernel is the one of the build also after updates`);
+    differences.push("the initrd is Weir's: dracut's modules are not in it, and its rd. arguments do nothing");
+    if (!isBios && arch === 'x86_64') differences.push('it boots by BIOS, too');
   }
-  const loaders = isBios
-    ? "it boots by Weir's GRUB, from kernel and initrd on an EFI system partition of a GPT disk"
-    : 'it boots by systemd-boot and a unified kernel image in place of GRUB and its entries';
-  differences.push(`${loaders}; its kernel is the one of the build also after updates`);
-  differences.push("the initrd is Weir's: dracut's modules are not in it, and its rd. arguments do nothing");
-  if (!isBios && arch === 'x86_64') differences.push('it boots by BIOS, too');
   const timeout = loader === undefined ? undefined : attribute(loader, 'timeout');
   const asked = attribute(type, 'efipartsize');
   const esp = asked === undefined ? espSizes.byDefault : Number(asked) * 2 ** 20;
-  if (esp < espSizes.atLeast) {
+  const atLeast = isOwn ? 0 : espSizes.atLeast;
+  if (esp < atLeast) {
     differences.push(`the EFI system partition has 128 MiB, not ${asked}: kernel and initrd are on it`);
   }
   const size = type.children.find((each) => each.name === 'size');
@@ -131,11 +142,12 @@ function diskOf(
     platforms: [],
     disk: {
       size: size === undefined ? defaultSize : Number(size.text) * unit,
-      espSize: Math.max(esp, espSizes.atLeast),
+      espSize: Math.max(esp, atLeast),
       rootFs: 'ext4',
       rootLabel: attribute(type, 'rootfs_label') ?? 'ROOT',
       ...(timeout === undefined ? {} : { bootTimeout: Number(timeout) }),
       ...(isBios ? {} : { espMount: '/boot/efi' }),
+      ...(isOwn ? { ownBootLoader: true } : {}),
     },
     kernel: { commandLine: words },
   };

@@ -118,6 +118,10 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     };
   }
   const disk = raw.disk ?? {};
+  if (disk['boot-loader'] === 'image' && disk['esp-mount'] === undefined) {
+    const message = 'boot-loader = "image" needs esp-mount: the folder with the boot loader';
+    throw problem(entry.document, [...entry.path, 'definition', 'disk', 'boot-loader'], 'invalid-image', message);
+  }
   return {
     ...common,
     ...hostname,
@@ -132,6 +136,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
       rootLabel: disk['root-label'] ?? 'root',
       bootTimeout: disk['boot-timeout'],
       espMount: disk['esp-mount'],
+      ownBootLoader: disk['boot-loader'] === 'image' ? true : undefined,
     }),
     kernel: { commandLine: raw.kernel?.['command-line'] ?? [] },
   };

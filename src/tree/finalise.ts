@@ -10,6 +10,7 @@ import { putBytes, withLinks } from '../engine/store.ts';
 import { nvra } from '../repo/metadata.ts';
 import type { Toolbox, ToolRun } from '../toolbox/tool.ts';
 import { labelTree } from './labels.ts';
+import { without } from './lay-over.ts';
 import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import { policyStore } from './policy.ts';
 import type { Tree } from './tree.ts';
@@ -23,7 +24,7 @@ export interface FinaliseOptions {
   readonly selinux: boolean;
   /** Write the RPM database. */
   readonly rpmdb: boolean;
-  /** Write the package lists that scanners read if they find no RPM database (`/var/lib/rpmmanifest`). */
+  /** Write the package lists that scanners read if they find no RPM database (`/var/lib/rpmmanifest`), also without one. */
   readonly rpmManifest?: boolean;
   /** Enable and disable units according to the presets in the tree. */
   readonly presets: boolean;
@@ -116,7 +117,8 @@ async function finalise(engine: Engine, toolbox: Toolbox, tree: Tree, options: F
   result = dropTraces(result);
   if (options.presets) result = await updateStamps(engine, result, options.clock);
   if (options.selinux) result = await policyStore(engine, toolbox, result, options, log);
-  if (options.rpmdb) result = await writeRpmdb(engine, toolbox, result, options, log);
+  if (options.rpmdb || options.rpmManifest === true) result = await writeRpmdb(engine, toolbox, result, options, log);
+  if (!options.rpmdb) result = without(result, [rpmdbPath]);
   if (options.selinux) result = await labelTree(engine, toolbox, result, log);
   return { tree: result, log };
 }

@@ -17,7 +17,7 @@ import {
   weirOk,
 } from './weir.ts';
 
-const images = ['cell', 'bare', 'desk', 'disk', 'disc'];
+const images = ['cell', 'bare', 'desk', 'disk', 'loader', 'disc'];
 const definitions = images
   .map((name) => `[images.${name}]\ndefinition = { type = "kiwi", path = "kiwi/example.kiwi", profile = "${name}" }\n`)
   .join('');
@@ -115,6 +115,14 @@ test('scripts may remove packages and the package manager: evidence has what is 
   expect(left).toContain('coreutils');
   expect(left).not.toContain('grep');
   expect(left).not.toContain('sed');
+  const manifest = await readFile(join(root, 'var/lib/rpmmanifest/container-manifest-2'), 'utf8');
+  expect(
+    manifest
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t')[0])
+      .sort(),
+  ).toEqual([...left].sort());
   const sbom = JSON.parse(await readFile(join(out, 'images/bare/sbom.spdx.json'), 'utf8'));
   const listed = sbom.packages.map(({ name }: { name: string }) => name);
   expect(listed).toContain('coreutils');
@@ -184,6 +192,24 @@ describe('a disk', () => {
     const lint = await weir(['-C', project, 'image', 'lint', 'disk', '--out', out, '--json']);
     expect(lint.code, lint.stdout).toBe(0);
   });
+});
+
+test('a disk with a boot loader of its own has it on its ESP', async () => {
+  const raw = join(out, 'images/loader/loader.raw');
+  expect((await stat(raw)).size).toBe(900 * 2 ** 20);
+  const tool = async (...argv: string[]): Promise<string> =>
+    (await runTool(toolbox, { argv, binds: [{ from: raw }] })).stdout;
+  const { partitiontable: table } = JSON.parse(await tool('sfdisk', '--json', raw));
+  expect(table.partitions.map((each: { name: string; size: number }) => [each.name, each.size / 2048])).toEqual([
+    ['esp', 64],
+    ['root', 900 - 64 - 2],
+  ]);
+  const esp = `${raw}@@${2 ** 20}`;
+  expect(await tool('mtype', '-i', esp, '::/EFI/BOOT/BOOTX64.EFI')).toBe('a loader\n');
+  expect(await tool('mtype', '-i', esp, '::/loader/loader.conf')).toBe('timeout 7\n');
+  const root = `${raw}?offset=${65 * 2 ** 20}`;
+  expect(await tool('debugfs', '-R', 'ls -p /boot/efi', root)).not.toContain('EFI');
+  expect(await tool('debugfs', '-R', 'cat /etc/fstab', root)).toMatch(/ \/boot\/efi vfat defaults 0 0$/m);
 });
 
 test('the differences from KIWI are said, and the same inputs give the same bytes', async () => {

@@ -94,6 +94,7 @@ export const example: Readonly<Record<string, string>> = {
     <profile name="disk" description="A disk"><requires profile="Boot"/></profile>
     <profile name="disc" description="An ISO"/>
     <profile name="bare" description="A container without a package manager"><requires profile="Common"/></profile>
+    <profile name="loader" description="A disk with its own boot loader"><requires profile="Common"/></profile>
   </profiles>
   <include from="this://./parts/nested.xml"/>
 </image>
@@ -128,6 +129,12 @@ export const example: Readonly<Record<string, string>> = {
     <package name="selinux-policy-targeted"/>
     <file name="files/fstab.script" target="/etc/fstab.script" permissions="0755"/>
   </packages>
+  <preferences profiles="loader" arch="x86_64">
+    <type image="oem" filesystem="ext4" initrd_system="none" firmware="efi" efipartsize="64">
+      <bootloader name="custom"/>
+      <size unit="M">900</size>
+    </type>
+  </preferences>
 </image>
 `,
   'files/greet.sh': '#!/bin/sh\necho hello\n',
@@ -148,6 +155,11 @@ test -f /.profile && . /.profile
 test -f /.kconfig && . /.kconfig
 case ",$kiwi_profiles," in
   *,cell,*) bash /image/helper.sh ;;
+  *,loader,*)
+    mkdir -p /boot/efi/EFI/BOOT /boot/efi/loader
+    echo "a loader" > /boot/efi/EFI/BOOT/BOOTX64.EFI
+    echo "timeout 7" > /boot/efi/loader/loader.conf
+    ;;
   *,bare,*)
     rpm -e --nodeps grep sed
     rm -rf /usr/lib/sysimage/rpm /usr/bin/rpm

@@ -99,6 +99,17 @@ describe('a disk', () => {
     return kiwiImage({ path: file, profile: 'disk' }, 'x86_64');
   };
 
+  test('with a boot loader of its own', async () => {
+    const { definition, differences } = await disk((text) =>
+      text
+        .replace('name="grub2" bls="true" console="serial" timeout="1"', 'name="custom"')
+        .replace('kernelcmdline="console=ttyS0 rd.shell=0"', '')
+        .replace('"dracut"', '"none"'),
+    )();
+    expect(definition).toMatchObject({ disk: { ownBootLoader: true, espMount: '/boot/efi' } });
+    expect(differences.join('\n')).not.toMatch(/GRUB|initrd|BIOS/);
+  });
+
   test('that boots by BIOS mounts no ESP', async () => {
     const { definition, differences } = await disk((text) => text.replace('"uefi"', '"bios"'))();
     expect(definition).toMatchObject({ disk: { rootLabel: 'example' } });
@@ -126,8 +137,8 @@ describe('a disk', () => {
       'format="vhdx" formatoptions="subformat=fixed"',
       /formatoptions="subformat=fixed" is not supported/,
     ],
-    ['name="grub2"', 'name="custom"', /a boot loader of the image itself is not supported yet/],
-    ['initrd_system="dracut"', 'initrd_system="none"', /without an initrd is not supported yet/],
+    ['name="grub2"', 'name="custom"', /the boot loader of the image has its own command line/],
+    ['initrd_system="dracut"', 'initrd_system="none"', /without an initrd needs <bootloader name="custom"\/>/],
     ['rd.shell=0"', 'root=/dev/sda1"', /root=\/dev\/sda1: the image sets root= itself/],
   ])('%s → %s is an error', async (from, to, says) => {
     await expect(disk((text) => text.replace(from, to))()).rejects.toThrow(
@@ -172,7 +183,7 @@ describe('kiwi-config-override', () => {
 });
 
 describe('printed as TOML', () => {
-  test.each(['cell', 'desk', 'disk'])('%s loads as the same definition', async (profile) => {
+  test.each(['cell', 'desk', 'disk', 'loader', 'bare'])('%s loads as the same definition', async (profile) => {
     const whole = made(profile);
     const dir = dirname(path);
     await writeFile(join(dir, 'weir.toml'), printImage('my.image', whole, dir, ['A comment']));

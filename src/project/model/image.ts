@@ -31,6 +31,8 @@ export interface DiskSettings {
   readonly bootTimeout?: number;
   /** Where the EFI system partition is mounted at boot; by default it is not mounted. */
   readonly espMount?: string;
+  /** Whether the image brings its boot loader and kernel, in the folder of `espMount`. */
+  readonly ownBootLoader?: boolean;
 }
 
 export interface WslSettings {

@@ -203,6 +203,10 @@ const diskSchema = z
           .max(3600)
           .optional()
           .describe('Seconds that the boot menu is shown; by default 0'),
+        'boot-loader': z
+          .enum(['weir', 'image'])
+          .optional()
+          .describe('"image": the EFI system partition gets what the image has in esp-mount; by default "weir"'),
         'esp-mount': absolutePath
           .optional()
           .describe('Folder that the EFI system partition is mounted at; by default it is not mounted'),

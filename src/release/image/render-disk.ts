@@ -26,6 +26,7 @@ export async function renderDisk(
       size: disk.size,
       espSize: disk.espSize,
       rootLabel: disk.rootLabel,
+      ...(disk.ownBootLoader === true && disk.espMount !== undefined ? { espFolder: disk.espMount } : {}),
       ...(disk.bootTimeout === undefined ? {} : { bootTimeout: disk.bootTimeout }),
       selinux: selinux !== 'disabled',
       uuidSeed,
