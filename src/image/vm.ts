@@ -1,29 +1,21 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Digest } from '../base/digest.ts';
-import { systemCode, WeirError } from '../base/errors.ts';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
 import { blobFileNow, type Store } from '../engine/store.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { FileEntry, Tree } from '../tree/tree.ts';
 import { grubConfiguration, installBios } from './bios.ts';
-import { dataExtents, hashSparse } from './digest.ts';
-import { copySparse, makeDisk, type Partition, partitionTypes, rawToQcow2, rawToVhd } from './disk.ts';
+import { makeDisk, type Partition, partitionTypes } from './disk.ts';
+import { type DiskFiles, type FormatOptions, makeFormats } from './disk-formats.ts';
 import { makeEsp } from './esp.ts';
 import { checkExt4, ext4Size, makeExt4 } from './ext4.ts';
 import { makeInitrd, rootModules } from './initrd.ts';
 import { makeUki } from './uki.ts';
 import { seededUuid } from './uuid.ts';
-import { vhdFooter } from './vhd.ts';
-import { rawToVhdx } from './vhdx.ts';
 
-export type VmFormat = 'raw' | 'qcow2' | 'vhd' | 'vhdx';
-
-export interface VmOptions {
-  /** Base name of the files: `<name>.raw`, `<name>.qcow2`, `<name>.vhd`, `<name>.vhdx`. */
-  readonly name: string;
+export interface VmOptions extends FormatOptions {
   readonly arch: 'x86_64' | 'aarch64';
-  readonly formats: readonly VmFormat[];
   /** Kernel parameters, without root=. */
   readonly commandLine: readonly string[];
   /** Minimum size of the disk in bytes. */
@@ -37,17 +29,9 @@ export interface VmOptions {
   readonly espFolder?: string;
   /** Whether to write SELinux contexts. */
   readonly selinux: boolean;
-  /** Seed of every UUID: a digest of the image's content inputs. */
-  readonly uuidSeed: string;
-  /** The image's clock, seconds since 1970. */
-  readonly epoch: number;
 }
 
-export interface Vm {
-  /** Format → file. */
-  readonly files: Readonly<Partial<Record<VmFormat, string>>>;
-  /** Format → SHA-256 of the file, for formats as large as the disk. */
-  readonly digests: Readonly<Partial<Record<VmFormat, Digest>>>;
+export interface Vm extends DiskFiles {
   /** Disk size in bytes. */
   readonly size: number;
   /** Release of the kernel, absent if the image brings its own boot loader; so are the next two. */
@@ -323,67 +307,6 @@ function rootPartition(
       await checkExt4(toolbox, target);
     },
   };
-}
-
-/** Converts the raw disk and hashes it in parallel. @param size disk size in bytes */
-async function makeFormats(
-  toolbox: Toolbox,
-  raw: string,
-  size: number,
-  out: string,
-  { name, formats, uuidSeed, epoch }: VmOptions,
-): Promise<Pick<Vm, 'files' | 'digests'>> {
-  const vhd = { epoch, uuid: seededUuid(uuidSeed, 'vhd') };
-  const hashing = diskDigests(toolbox, raw, formats, vhdFooter({ size, ...vhd }));
-  // A chroot moves the folder in for each tool, so they cannot run in parallel.
-  if (toolbox.jail.kind === 'chroot') await hashing;
-  const disk = (format: VmFormat): string => join(dirname(raw), `${name}.${format}`);
-  const converting = (async () => {
-    if (formats.includes('qcow2')) await rawToQcow2(toolbox, raw, disk('qcow2'));
-    if (formats.includes('vhd')) await rawToVhd(toolbox, raw, disk('vhd'), vhd);
-    if (formats.includes('vhdx')) {
-      await rawToVhdx(raw, disk('vhdx'), await dataExtents(toolbox, raw), {
-        uuid: seededUuid(uuidSeed, 'vhdx'),
-        fileUuid: seededUuid(uuidSeed, 'vhdx file'),
-        dataUuid: seededUuid(uuidSeed, 'vhdx data'),
-      });
-    }
-  })();
-  // Wait for both even after an error, so that neither goes on in a removed folder.
-  await Promise.allSettled([hashing, converting]);
-  const [digests] = await Promise.all([hashing, converting]);
-  const files: Partial<Record<VmFormat, string>> = {};
-  for (const format of formats) {
-    files[format] = join(out, `${name}.${format}`);
-    await moveSparse(toolbox, disk(format), files[format]);
-  }
-  return { files, digests };
-}
-
-/** Digests of formats with every byte of the disk: raw, and VHD, which has a footer, too. */
-async function diskDigests(
-  toolbox: Toolbox,
-  raw: string,
-  formats: readonly VmFormat[],
-  footer: Uint8Array,
-): Promise<Partial<Record<VmFormat, Digest>>> {
-  if (!formats.includes('raw') && !formats.includes('vhd')) return {};
-  const hash = await hashSparse(raw, await dataExtents(toolbox, raw));
-  return {
-    ...(formats.includes('raw') ? { raw: hash.copy().digest('hex') } : {}),
-    ...(formats.includes('vhd') ? { vhd: hash.copy().update(footer).digest('hex') } : {}),
-  };
-}
-
-/** Moves a file and keeps holes, even to another file system. */
-async function moveSparse(toolbox: Toolbox, from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if (systemCode(error) !== 'EXDEV') throw error;
-    await copySparse(toolbox, from, to);
-    await rm(from);
-  }
 }
 
 /** The release of the tree's only kernel. @throws WeirError `no-kernel`, `two-kernels` */

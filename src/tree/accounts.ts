@@ -1,19 +1,8 @@
 import { WeirError } from '../base/errors.ts';
+import type { SetupUser } from '../project/model/image.ts';
 
 /** The four account files, by their names in /etc (passwd(5), group(5), shadow(5), gshadow(5)). */
 export type AccountFiles = Readonly<Record<'passwd' | 'group' | 'shadow' | 'gshadow', string>>;
-
-/** An account to add, or to change if it is there. */
-export interface Account {
-  readonly name: string;
-  readonly id?: number;
-  readonly passwordHash?: string;
-  readonly fullName?: string;
-  readonly home?: string;
-  readonly shell?: string;
-  /** The first one is the primary group. A new one may have its number behind a colon. */
-  readonly groups: readonly string[];
-}
 
 /** Ids for accounts of people, as in Fedora's login.defs. */
 const people = { first: 1000, last: 60_000 } as const;
@@ -24,7 +13,7 @@ const people = { first: 1000, last: 60_000 } as const;
  * @param day of the last change of passwords, in days since 1970
  * @throws WeirError `invalid-account` (exit 2)
  */
-export function withAccounts(files: AccountFiles, accounts: readonly Account[], day: number): AccountFiles {
+export function withAccounts(files: AccountFiles, accounts: readonly SetupUser[], day: number): AccountFiles {
   const passwd = table(files.passwd);
   const group = table(files.group);
   const shadow = table(files.shadow);

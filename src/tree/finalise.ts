@@ -14,7 +14,6 @@ import { without } from './lay-over.ts';
 import { editTree, treeMount, withEntries } from './overlayfs.ts';
 import { policyStore } from './policy.ts';
 import type { Tree } from './tree.ts';
-import type { WithoutFiles } from './without-files.ts';
 
 export interface FinaliseOptions {
   readonly cache: string;
@@ -31,8 +30,6 @@ export interface FinaliseOptions {
   /** Units to enable and disable in addition to the presets. */
   readonly enable?: readonly string[];
   readonly disable?: readonly string[];
-  /** Files that were left out of the packages' own, for the RPM database. */
-  readonly without?: WithoutFiles;
   /** Whether the tree was finalised before and changed since: accounts, units and caches are as they should be. */
   readonly again?: boolean;
 }
@@ -194,10 +191,6 @@ async function writeRpmdb(
             '--ignorearch',
             '--ignoreos',
             '--oldpackage',
-            ...(options.without?.docs === true ? ['--excludedocs'] : []),
-            ...(options.without?.languages === undefined
-              ? []
-              : ['--define', `_install_langs ${options.without.languages.join(':')}`]),
             ...files.keys(),
           ],
           cwd: '/tmp/rpms',

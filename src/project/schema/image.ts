@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { absolutePath, setupSchema } from './image-setup.ts';
 import { capabilitiesSchema, gitSourceSchema, imageTestReferencesSchema, pytestSchema } from './test.ts';
 import { channelSchema, filledTexts, flag, sizeSchema, text, texts, textTable } from './words.ts';
 
@@ -13,91 +14,6 @@ const kiwiSchema = z
 export const hostnameSchema = z
   .string()
   .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$/, 'a host name consists of letters, digits, "-" and "."');
-const absolutePath = z
-  .string()
-  .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[^\0]*[^\0/]$/, 'must be an absolute path without "." and ".."');
-const accountName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'a name consists of small letters, digits, "_" and "-"');
-const passwdField = z.string().regex(/^[^:\p{Cc}]*$/u, 'must be one line without a colon');
-
-const setupSchema = z
-  .strictObject({
-    locale: z
-      .string()
-      .regex(/^[A-Za-z0-9_.@-]+$/, 'must be a locale')
-      .optional()
-      .describe('System locale, such as "en_US.UTF-8"'),
-    keymap: z
-      .string()
-      .regex(/^[A-Za-z0-9_.-]+$/, 'must be a keyboard map')
-      .optional()
-      .describe('Keyboard map of the console'),
-    timezone: z
-      .string()
-      .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, 'must be a time zone')
-      .optional()
-      .describe('Time zone, such as "Europe/Berlin"'),
-    'exclude-docs': flag('Whether to leave out files that packages mark as documentation'),
-    languages: z
-      .array(z.string().regex(/^[A-Za-z0-9_.@-]+$/, 'must be a locale'))
-      .optional()
-      .describe('Locales whose files to install, such as "en_US"; by default all'),
-    overlays: filledTexts('Folders, relative to this file, that are laid over the root in this order'),
-    files: z
-      .array(
-        z.strictObject({
-          from: z.string().min(1, 'must not be empty').optional().describe('File, relative to this file'),
-          content: text('Content of the file'),
-          to: absolutePath.describe('Path in the image'),
-          mode: z
-            .string()
-            .regex(/^0?[0-7]{3,4}$/, 'a mode is written in octal, such as "0755"')
-            .optional()
-            .describe('Permissions; by default "0755" for an executable file, otherwise "0644"'),
-        }),
-      )
-      .optional()
-      .describe('Files to add, after the overlays'),
-    users: z
-      .array(
-        z.strictObject({
-          name: accountName.describe('Name of the account'),
-          id: z.int().min(0).max(4_294_967_294).optional().describe('User ID; by default a free one from 1000'),
-          'password-hash': passwdField.optional().describe('Password in the form of crypt(5); by default none'),
-          'full-name': passwdField.optional().describe('Full name'),
-          home: absolutePath.optional().describe('Home folder; by default /home and the name'),
-          shell: absolutePath.optional().describe('Shell; by default /bin/bash'),
-          groups: z
-            .array(
-              z
-                .string()
-                .regex(/^[a-z_][a-z0-9_-]*(:\d{1,9})?$/, 'must be a group, with a number after a colon if it is new'),
-            )
-            .optional()
-            .describe('Groups; the first one is the primary group'),
-        }),
-      )
-      .optional()
-      .describe('Accounts to add or change'),
-    scripts: z
-      .array(
-        z.strictObject({
-          path: absolutePath.describe('Path in the image'),
-          optional: flag('Whether it may be missing'),
-          remove: flag('Whether to remove it when it has run'),
-        }),
-      )
-      .optional()
-      .describe('Scripts that run in the finished tree, in this order'),
-    environment: z
-      .record(
-        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of a variable'),
-        z.string().regex(/^[^\0]*$/, 'contains a NUL'),
-      )
-      .optional()
-      .describe('Variables for the scripts'),
-    temporary: z.array(absolutePath).optional().describe('Paths to remove after the scripts'),
-  })
-  .describe('What to change in the tree that the packages make');
 
 // What every image of Weir's own has; `format` differs by kind.
 const weirFields = {

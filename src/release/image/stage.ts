@@ -193,7 +193,6 @@ async function imageTree(
     rpmManifest: !hasRpm(installed.tree),
     enable: definition.enabledServices,
     disable: definition.disabledServices,
-    ...(left === undefined ? {} : { without: left }),
   };
   const finalised =
     setup !== undefined && changesAgain(setup, laid)
