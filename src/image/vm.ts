@@ -119,7 +119,7 @@ async function makeOwnVm(
   const { fallback } = architectures[arch];
   if (!files.some(([path]) => path.toUpperCase() === `EFI/BOOT/${fallback}`)) {
     throw new WeirError('no-boot-loader', `the image has no boot loader ${inside}EFI/BOOT/${fallback}`, {
-      hint: `have a package or a script put it there, or leave boot-loader = "image" away`,
+      hint: 'have a package or a script put it there, or remove boot-loader = "image"',
     });
   }
   const root = { ...tree, entries: tree.entries.filter(({ path }) => !path.startsWith(inside)) };

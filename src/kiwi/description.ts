@@ -170,6 +170,6 @@ export function activeProfiles({ file, profiles }: KiwiDescription, asked: reado
 
 /** What to use in place of an unknown profile. */
 export function profileHint(name: string, profiles: ReadonlyMap<string, unknown>): string | undefined {
-  if (profiles.size === 0) return 'it has no profiles: leave the profile away';
+  if (profiles.size === 0) return 'it has no profiles: remove the profile';
   return didYouMean(name, profiles.keys()) ?? `its profiles: ${[...profiles.keys()].sort().join(', ')}`;
 }

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { ContainerSettings, ImageSetup, SetupFile, SetupScript, WeirImage } from '../project/model/image.ts';
 import { kconfigText, kiwiEnvironment, profileText } from './environment.ts';
 import { fault } from './grammar.ts';
@@ -262,9 +262,4 @@ function userOf({ name, password = '', isPlain, home, shell, groups, id, realNam
     ...(home === undefined ? {} : { home }),
     ...(shell === undefined ? {} : { shell }),
   };
-}
-
-/** A short name of a description, for messages. */
-export function shortName({ file, profiles }: Pick<ResolvedKiwi, 'file' | 'profiles'>): string {
-  return profiles.length === 0 ? basename(file) : `${basename(file)} (${profiles[0]})`;
 }
