@@ -90,6 +90,11 @@ base-uri = "https://example.org/"
 gpg-key = "key.asc"
 [images.vm]
 definition = { type = "kiwi", path = "vm.kiwi" }
+[images.own.definition]
+type = "weir"
+kind = "container"
+packages = ["bash"]
+setup = { overlays = ["overlay"], files = [{ from = "motd", to = "/etc/motd" }] }
 [test-suites.smoke]
 type = "pytest"
 pytest = { working-dir = "suite" }
@@ -171,15 +176,20 @@ describe('a path in a file of a sub-folder', () => {
         (key) => key.length === parts.length && parts.every((part, at) => part === '*' || part === key[at]),
       );
     };
-    // Sets share the code of repositories; the source of an overlay is tested below.
+    // Sets share the code of repositories; paths in lists are tested below.
     expect(named.filter((key) => !isTested(key))).toEqual([
       'resources.rpm-repo-sets.*.gpg-key',
+      'images.*.definition.setup.overlays.*',
+      'images.*.definition.setup.files.*.from',
       'components.*.overlays.*.source',
     ]);
   });
 
-  it('of an overlay is relative to the file that has it', async () => {
+  it('in a list is relative to the file that has it', async () => {
     const { project } = await loaded;
+    expect(project.images.get('own')?.definition).toMatchObject({
+      setup: { overlays: [join(root, 'sub/overlay')], files: [{ from: join(root, 'sub/motd') }] },
+    });
     expect(project.components.get('curl')?.overlays).toMatchObject([{ source: join(root, 'sub/extra.txt') }]);
   });
 });
