@@ -318,3 +318,8 @@ function stay(state: State, entered: Int32Array, round: number, into: State[]): 
   entered[key] = round;
   into.push(state);
 }
+
+/** The glob that matches exactly this name, which may contain slashes. */
+export function escapeGlob(name: string): string {
+  return /[*?[\]{}]/.test(name) ? name.replace(/[*?[\]{}\\]/g, '\\$&') : name;
+}

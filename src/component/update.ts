@@ -169,12 +169,13 @@ async function attempt<T extends UpdatedComponent | undefined>(
   }
 }
 
-/** Pins if they are requested, or if the project has their folder and no lock. */
+/** Pins if they are requested, if the project includes their folder, or if it has their default folder and no lock. */
 export async function pinFolderOf(
   project: Project,
   options: Pick<UpdateOptions, 'pinFolder'> = {},
 ): Promise<string | undefined> {
   if (options.pinFolder !== undefined) return resolve(project.root, options.pinFolder);
+  if (project.project.pinFolder !== undefined) return project.project.pinFolder;
   const folder = join(project.root, defaultPinFolder);
   return (await exists(folder)) && !(await hasLocks(project)) ? folder : undefined;
 }

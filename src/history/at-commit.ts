@@ -259,7 +259,7 @@ export async function contextAt(
   const lockDir = relative(layout.top, project.project.lockDir ?? join(project.root, 'locks'));
   return {
     project,
-    locks: await locksIn(lockDir, tree, contents, options.wanted),
+    locks: project.project.pinFolder === undefined ? await locksIn(lockDir, tree, contents, options.wanted) : new Map(),
     files: treeDigests(layout.top, tree, contents, options.known),
   };
 }

@@ -2,6 +2,7 @@ import { type Document, problem, suggestion } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
 import type { Collected, DistroEntry, VersionEntry } from './collect.ts';
+import { pinFolderOf } from './evidence.ts';
 import type { ConfigDocument } from './include.ts';
 import { defined, filled } from './merge.ts';
 import type { DistroReference } from './model/component.ts';
@@ -22,6 +23,7 @@ export function projectInfoOf(collected: Collected): ProjectInfo {
     // Both have a default that merges first.
     renderedSpecsDir: raw['rendered-specs-dir'] ?? '',
     lockDir: raw['lock-dir'] ?? '',
+    pinFolder: pinFolderOf(collected.documents),
     defaultDistro: filled(reference?.name) === undefined ? undefined : referenceOf(reference ?? {}),
     defaultAuthorEmail: filled(raw['default-author-email']),
   });

@@ -15,34 +15,57 @@ export interface ConfigDocument extends Document<RawFile> {
  * A file and all that it includes, in merge order: a file before what it includes, depth first. If the reading collects
  * errors, a file with errors is left out, but its includes are still read.
  * @param strict how it is read; `azldev.toml` and what it includes are always read as azldev reads them
- * @param seen files read so far, with the file that included each; including a file twice is an error
- * @throws WeirError `circular-include`, `include-not-found`, and those of `readDocument`
+ * @param seen files read so far, with the file that included each. Including a file twice is an error, unless the project
+ *   follows the specification: there it adds nothing, and only a circle is an error
+ * @throws WeirError `circular-include`, `include-not-found`, `spec-version`, and those of `readDocument`
  */
 export function readWithIncludes(
   read: ConfigFile,
   strict: Reading,
   seen: Map<string, string> = new Map(),
 ): ConfigDocument[] {
+  return readTree(read, strict, { seen, above: [] });
+}
+
+interface Reached {
+  readonly seen: Map<string, string>;
+  /** The files that lead here, from the root. */
+  readonly above: readonly string[];
+}
+
+function readTree(read: ConfigFile, strict: Reading, { seen, above }: Reached): ConfigDocument[] {
   const { path } = read;
   // A Weir project may extend an azldev project, which keeps azldev's rules.
-  const reading: Reading =
+  const given: Reading =
     read.from === 'include' && basename(path) === 'azldev.toml' ? { ...strict, reasons: 'optional' } : strict;
   if (!seen.has(path)) seen.set(path, path);
-  const whole = attempt(reading, () => readDocument(path, fileSchema, reading));
-  const documents: ConfigDocument[] = whole === undefined ? [] : [{ ...whole, read }];
-  const document = whole ?? includesAlone(path);
+  const first = attempt(given, () => readDocument(path, fileSchema, given));
+  const isRoot = above.length === 0 && read.from === 'root';
+  const reading: Reading = isRoot && first?.data['spec-version'] !== undefined ? { ...given, specified: true } : given;
+  if (first !== undefined && !isRoot) attempt(reading, () => refuseVersion(first));
+  const documents: ConfigDocument[] = first === undefined ? [] : [{ ...first, ...reading, read }];
+  const document = first ?? includesAlone(path);
   if (document === undefined) return [];
   for (const [index, pattern] of (document.data.includes ?? []).entries()) {
     for (const match of attempt(reading, () => includedBy(document, index, pattern)) ?? []) {
       attempt(reading, () => {
         const before = seen.get(match);
+        if (before !== undefined && reading.specified === true && match !== path && !above.includes(match)) return;
         if (before !== undefined) throw twice(document, index, match, before);
         seen.set(match, path);
-        documents.push(...readWithIncludes({ path: match, from: 'include', by: path }, reading, seen));
+        const next: ConfigFile = { path: match, from: 'include', by: path };
+        documents.push(...readTree(next, reading, { seen, above: [...above, path] }));
       });
     }
   }
   return documents;
+}
+
+function refuseVersion(document: Document<RawFile>): void {
+  if (document.data['spec-version'] === undefined) return;
+  throw problem(document, ['spec-version'], 'spec-version', '"spec-version" belongs in the root file only', {
+    hint: 'remove it here',
+  });
 }
 
 /** The includes of a file with errors, as far as they can be read. */

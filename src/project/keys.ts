@@ -130,6 +130,7 @@ const settings = { keys: componentKeys };
 /** The keys of a project file, from its top. */
 export const fileRules = {
   $schema: { affects: 'none' },
+  'spec-version': { affects: 'none' },
   'includes.*': { path: 'glob' },
   'project.description': { affects: 'none' },
   'project.log-dir': { path: 'path', affects: 'none' },

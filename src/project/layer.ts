@@ -61,7 +61,8 @@ export const emptyLayer: Layer = {
 export function layerOf(document: Document, path: TomlPath, raw: RawComponent, component: string | undefined): Layer {
   if (Object.keys(raw).length === 0) return emptyLayer;
   attempt(document, () => checkSpec(document, path, raw.spec ?? {}, component));
-  attempt(document, () => checkReasons(document, [...path, 'build'], raw.build ?? {}, component));
+  const build = buildOf(document, path, raw.build ?? {});
+  attempt(document, () => checkReasons(document, [...path, 'build'], build, component));
   const publish = raw.publish ?? {};
   return {
     spec: withAbsolutePaths(document, raw.spec ?? {}, componentKeys.at('spec')),
@@ -69,7 +70,7 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
     overlayFiles: raw['overlay-files']?.map((pattern) =>
       component === undefined ? { pattern } : { pattern, dir: document.dir },
     ),
-    build: raw.build ?? {},
+    build,
     calculation: raw.release?.calculation ?? '',
     skipFileFilter: raw.render?.['skip-file-filter'] ?? false,
     sourceFiles: sourceFilesOf(document, [...path, 'source-files'], raw['source-files'] ?? [], component),
@@ -159,6 +160,19 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
       },
     );
   }
+}
+
+/** The table with the reason of a skipped check under its name of azldev's; the specification calls it `skip-reason`. */
+function buildOf(document: Document, path: TomlPath, build: RawBuild): RawBuild {
+  const { 'skip-reason': reason, ...rest } = build.check ?? {};
+  if (reason === undefined) return build;
+  if (document.specified !== true) {
+    const at = [...path, 'build', 'check', 'skip-reason'];
+    throw problem(document, at, 'unknown-key', 'unknown key "skip-reason" in a project without spec-version', {
+      hint: 'did you mean skip_reason?',
+    });
+  }
+  return { ...build, check: { ...rest, skip_reason: rest.skip_reason || reason } };
 }
 
 function checkReasons(document: Document, path: TomlPath, build: RawBuild, component: string | undefined): void {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { DiskInputs } from '../toml/disk-inputs.ts';
-import type { Reasons } from '../toml/document.ts';
+import type { Reading, Reasons } from '../toml/document.ts';
 import { Problems } from '../toml/problems.ts';
 import { collect } from './collect.ts';
 import { componentsOf, inheritedPublish } from './component.ts';
@@ -8,7 +8,7 @@ import { defaultsFor } from './defaults.ts';
 import { dialectOf } from './dialect.ts';
 import { distrosOf, projectInfoOf } from './distro.ts';
 import { imagesOf, testSuitesOf, toolsOf } from './image.ts';
-import { readWithIncludes } from './include.ts';
+import { type ConfigDocument, readWithIncludes } from './include.ts';
 import { packagePublishOf } from './layer.ts';
 import { groupsOf } from './members.ts';
 import type { Dialect, Project } from './model/project.ts';
@@ -48,6 +48,13 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
   return (await loadConfiguration(dir, options)).project;
 }
 
+/** All files in merge order. The files that the user adds follow the rules of the project. */
+function readAll([root, ...others]: ReturnType<typeof rootFiles>, reading: Reading): ConfigDocument[] {
+  const own = readWithIncludes(root, reading);
+  const specified = own[0]?.specified === true ? { specified: true } : {};
+  return [...own, ...others.flatMap((file) => readWithIncludes(file, { ...reading, ...specified }))];
+}
+
 /** `loadProject`, with the files that the project was made from, for commands that explain it. */
 export async function loadConfiguration(dir: string, options: LoadOptions = {}): Promise<Configuration> {
   const roots = rootFiles(dir, options);
@@ -56,10 +63,11 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
   const problems = new Problems(options.permissive);
   const reasons = options.reasons ?? (isAzldev(file) ? 'optional' : 'required');
   const reading = { reasons, problems, ...(inputs === undefined ? {} : { inputs }) };
-  const read = roots.flatMap((root) => readWithIncludes(root, reading));
+  const read = readAll(roots, reading);
   const documents = [defaultsFor(file, isAzldev(file)), ...read];
+  const detected = dialectOf(file, read, inputs);
   const dialect: Dialect =
-    options.dialect === undefined ? dialectOf(file, inputs) : { name: options.dialect, because: 'requested' };
+    options.dialect === undefined ? detected : { ...detected, name: options.dialect, because: 'requested' };
   const collected = collect(documents, dialect.name !== 'azldev 0.3');
   // References between tables are checked only if all tables loaded.
   problems.throwIfAny();

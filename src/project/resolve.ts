@@ -30,7 +30,13 @@ export interface Configuration {
 }
 
 /** Tables whose content is in the components, after inheritance. */
-const inherited: readonly (keyof RawFile)[] = ['$schema', 'includes', 'components', 'default-component-config'];
+const inherited: readonly (keyof RawFile)[] = [
+  '$schema',
+  'spec-version',
+  'includes',
+  'components',
+  'default-component-config',
+];
 
 /**
  * The configuration after includes, merging and inheritance, in the keys of the files. Each component has what it inherits,

@@ -1,8 +1,9 @@
-import { isAbsolute, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import { escapeGlob } from '../base/glob.ts';
 import type { Document } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import { builtIn } from './defaults.ts';
-import { fileKeys, type Keys, keysAt } from './keys.ts';
+import { fileKeys, type Keys, keysAt, type PathKind } from './keys.ts';
 import { isZero } from './merge.ts';
 import { absolutePath } from './paths.ts';
 
@@ -66,6 +67,10 @@ export function sourceOf(document: Document, path: TomlPath, table: TomlPath): S
  * @param of the table to name for its sources; by default the one around each value
  */
 export function trace(root: string, document: Document, path: TomlPath, raw: unknown, of?: TomlPath): Traced {
+  const fromRoot = (text: string, kind: PathKind): string =>
+    kind === 'glob' && !isAbsolute(text)
+      ? join(escapeGlob(relative(root, document.dir)), text)
+      : pathFrom(root, absolutePath(document, text, kind));
   const visit = (value: unknown, at: TomlPath, keys: Keys): Traced => {
     if (Array.isArray(value)) {
       return { kind: 'list', items: value.map((item, index) => visit(item, [...at, index], keys.at(index))) };
@@ -75,10 +80,7 @@ export function trace(root: string, document: Document, path: TomlPath, raw: unk
       return table(said.map(([key, inner]) => [key, visit(inner, [...at, key], keys.at(key))]));
     }
     const kind = keys.rule.path;
-    const shown =
-      typeof value === 'string' && value !== '' && kind !== undefined
-        ? pathFrom(root, absolutePath(document, value, kind))
-        : value;
+    const shown = typeof value === 'string' && value !== '' && kind !== undefined ? fromRoot(value, kind) : value;
     return single(shown as Scalar, sourceOf(document, at, of ?? at.slice(0, -1)));
   };
   return visit(raw, path, keysAt(fileKeys, path));

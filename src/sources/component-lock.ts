@@ -30,7 +30,7 @@ export interface ComponentLock {
 /** The part of a project that determines the folder of its locks. */
 export interface LockedProject {
   readonly root: string;
-  readonly project: { readonly lockDir?: string };
+  readonly project: { readonly lockDir?: string; readonly pinFolder?: string };
 }
 
 const header = '# Managed by azldev component update. Do not edit manually.';
@@ -90,8 +90,12 @@ export function formatLock(lock: ComponentLock): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The lock of a component, or undefined if it has none. @throws as `parseLock`, with the component's name */
+/**
+ * The lock of a component, or undefined if it has none; in a project with pins, none has one.
+ * @throws as `parseLock`, with the component's name
+ */
 export async function readLock(project: LockedProject, name: string): Promise<ComponentLock | undefined> {
+  if (project.project.pinFolder !== undefined) return undefined;
   const file = lockPath(project, name);
   const text = await readIfExists(file).catch((error: unknown) => {
     throw folderError(error, project);
@@ -133,8 +137,9 @@ export async function hasLocks(project: LockedProject): Promise<boolean> {
   return false;
 }
 
-/** Names of the files in the lock folder, without extension, sorted. */
+/** Names of the files in the lock folder, without extension, sorted; none in a project with pins. */
 export async function lockNames(project: LockedProject): Promise<string[]> {
+  if (project.project.pinFolder !== undefined) return [];
   return namesEndingIn(lockFolder(project), extension).catch((error: unknown) => {
     throw folderError(error, project);
   });

@@ -18,6 +18,8 @@ export interface Reading {
   readonly problems?: Problems;
   /** Records the files that are read, so that a cached result can be checked against them. */
   readonly inputs?: DiskInputs;
+  /** Whether the project follows the draft Distro TOML specification: its root file has `spec-version`. */
+  readonly specified?: boolean;
 }
 
 /** A TOML file that was read and matches its schema. */

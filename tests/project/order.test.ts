@@ -120,15 +120,35 @@ describe('dialects', () => {
   const root = 'includes = ["a.toml", "b.toml"]\n';
 
   it.each<[string, Record<string, string>, Project['dialect']['name']]>([
-    ["a project of Weir's", { 'weir.toml': '' }, 'weir'],
+    ["a project of Weir's", { 'weir.toml': '[test-suites]\n[sku-groups]\n' }, 'weir'],
+    ['with test suites', { 'azldev.toml': '[test-suites]\n' }, 'azldev 0.2 to 0.4'],
+    ['with test suites of an image', { 'azldev.toml': '[images.i.tests]\ntest-suites = []\n' }, 'azldev 0.2 to 0.4'],
+    ['with tests', { 'azldev.toml': '[tests]\n' }, 'azldev 0.4'],
+    ['with test groups', { 'azldev.toml': '[test-groups]\n' }, 'azldev 0.4'],
+    ['with both forms of tests', { 'azldev.toml': '[tests]\n[test-suites]\n' }, 'azldev 0.4'],
+    ['with tests of an image', { 'azldev.toml': '[images.i.tests]\ntests = []\n' }, 'azldev 0.4'],
+    ['with tests of a component', { 'azldev.toml': '[components.c.tests]\n' }, 'azldev 0.4'],
+    [
+      'with a configuration of kiwi',
+      { 'azldev.toml': '[distros.d.versions.1]\nkiwi-config-override = "k.yml"\n' },
+      'azldev 0.4',
+    ],
+    ['with a component in two files', { 'azldev.toml': root, ...twice }, 'azldev 0.4'],
+    ['with architectures', { 'azldev.toml': '[images.i]\narchitectures = []\n' }, 'azldev 1.0'],
+    ['with pins', { 'azldev.toml': 'includes = ["base/upstream-commits/*.toml"]\n' }, 'azldev 1.0'],
+    ['with properties', { 'azldev.toml': '[images.i.properties]\n' }, 'azldev after 1.0'],
+    ['with SKU groups', { 'azldev.toml': '[sku-groups]\n[test-groups]\n' }, 'azldev after 1.0'],
+    ['with VM SKUs', { 'azldev.toml': '[vm-skus]\n' }, 'azldev after 1.0'],
+    ['of the specification', { 'azldev.toml': 'spec-version = "0.1"\n' }, 'distro-toml 0.1'],
+    ['of the specification, in a project of Weir', { 'weir.toml': 'spec-version = "0.1"\n' }, 'distro-toml 0.1'],
     ["a project of azldev's", { 'azldev.toml': '' }, 'azldev 1.0'],
     ['with locks, which 1.0 keeps too', { 'azldev.toml': '', 'locks/a.lock': '' }, 'azldev 1.0'],
     ['with an old version', { 'azldev.toml': '', '.azldev-version': 'v0.3.1\n' }, 'azldev 0.3'],
-    ['with 0.4', { 'azldev.toml': '', '.azldev-version': '0.4' }, 'azldev 1.0'],
+    ['with 0.4', { 'azldev.toml': '', '.azldev-version': '0.4' }, 'azldev 0.4'],
     [
       'with a newer version, and locks',
       { 'azldev.toml': '', '.azldev-version': 'v1.1.0', 'locks/a.lock': '' },
-      'azldev 1.0',
+      'azldev after 1.0',
     ],
     [
       'with a commit',
@@ -137,6 +157,34 @@ describe('dialects', () => {
     ],
   ])('%s', async (_what, files, name) => {
     expect((await load(files)).dialect.name).toBe(name);
+  });
+
+  it('are told by keys, each with its first place', async () => {
+    const project = await load({
+      'azldev.toml': 'includes = ["*/*.toml"]\n',
+      'a/i.toml': '\n[images.i]\narchitectures = ["x86_64"]\n[images.j]\narchitectures = ["x86_64"]\n',
+      'b/t.toml': '[tests.t]\ntype = "pytest"\npytest = {}\n',
+    });
+    expect(project.dialect).toEqual({
+      name: 'azldev 1.0',
+      because: 'images.*.architectures in i.toml:3, tests in t.toml:1',
+      signs: [
+        {
+          key: 'images.*.architectures',
+          versions: 'azldev 1.0 or later',
+          file: join(project.root, 'a/i.toml'),
+          line: 3,
+        },
+        { key: 'tests', versions: 'azldev 0.4 or later', file: join(project.root, 'b/t.toml'), line: 1 },
+      ],
+    });
+  });
+
+  it.each([
+    ['the root file', {}, 'spec-version = "0.2"\n', 'can\'t be "0.2"'],
+    ['another file', { 'a.toml': 'spec-version = "0.1"\n' }, 'includes = ["a.toml"]\n', 'belongs in the root file'],
+  ])('a wrong spec-version in %s is an error', async (_where, files, root, says) => {
+    expect((await failure({ 'azldev.toml': root, ...files })).message).toContain(says);
   });
 
   it.each(['weir.toml', 'azldev.toml'])('components of several files merge in %s', async (file) => {

@@ -88,7 +88,18 @@ const load = (dir: string) => loadConfiguration(dir, { env: {} });
 
 /** A project without what says where it was written. */
 function meaning(project: Project): unknown {
-  const skipped = ['origin', 'alsoIn', 'groups', 'files', 'configFiles', 'specs', 'excludedPaths', 'root', 'file'];
+  const skipped = [
+    'origin',
+    'alsoIn',
+    'groups',
+    'files',
+    'configFiles',
+    'specs',
+    'excludedPaths',
+    'root',
+    'file',
+    'signs',
+  ];
   return JSON.parse(
     JSON.stringify(project, (key, value: unknown) =>
       skipped.includes(key) ? undefined : value instanceof Map ? Object.fromEntries(value) : value,

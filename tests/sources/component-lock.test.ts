@@ -133,6 +133,17 @@ it('manages a folder of locks: reads, writes only changes, removes', async () =>
   expect(lockPath({ root: '/p', project: { lockDir: '/l' } }, 'a')).toBe('/l/a.lock');
 });
 
+it('ignores the locks of a project with pins', async () => {
+  const { root } = await locksIn({ 'a.lock': full });
+  const project = { root, project: { pinFolder: join(root, 'pins') } };
+  expect(await lockNames({ root, project: {} })).toEqual(['a']);
+  expect([await lockNames(project), await readLock(project, 'a'), await hasLocks(project)]).toEqual([
+    [],
+    undefined,
+    false,
+  ]);
+});
+
 it('reports a file in place of the folder', async () => {
   const { root } = await locksIn({});
   await writeFile(join(root, 'file'), '');

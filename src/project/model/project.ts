@@ -24,6 +24,11 @@ export interface ProjectInfo {
   readonly renderedSpecsDir: string;
   /** By default `locks` beside the root file. */
   readonly lockDir: string;
+  /**
+   * The folder of pins, if the project includes one (`upstream-commits/*.toml`). Then locks are ignored, as by azldev with
+   * `--without-lockfile`.
+   */
+  readonly pinFolder?: string;
   readonly defaultDistro?: DistroReference;
   readonly defaultAuthorEmail?: string;
 }
@@ -44,12 +49,30 @@ export interface ConfigFile {
 
 /**
  * Whose rules the files follow. azldev up to 0.3 rejects a component that two files define; from 0.4 on, and in Weir, such
- * tables merge.
+ * tables merge. `distro-toml 0.1` is the draft specification of the format.
  */
 export interface Dialect {
-  readonly name: 'weir' | 'azldev 0.3' | 'azldev 1.0';
+  readonly name:
+    | 'weir'
+    | 'azldev 0.3'
+    | 'azldev 0.2 to 0.4'
+    | 'azldev 0.4'
+    | 'azldev 1.0'
+    | 'azldev after 1.0'
+    | 'distro-toml 0.1';
   /** How the dialect was detected. */
   readonly because: string;
+  /** Keys that only some versions of azldev know, each with its first place. */
+  readonly signs: readonly DialectSign[];
+}
+
+export interface DialectSign {
+  /** With `*` for names. */
+  readonly key: string;
+  /** The versions that know the key, in words. */
+  readonly versions: string;
+  readonly file: string;
+  readonly line: number;
 }
 
 /** A project as returned by `loadProject`. */

@@ -96,7 +96,8 @@ export const overlaySchema = z
 const checkSchema = z
   .strictObject({
     skip: flag('Do not run %check'),
-    skip_reason: text('Why; required with skip = true'),
+    skip_reason: text('Why; this or skip-reason is required with skip = true'),
+    'skip-reason': text('The name of skip_reason in the draft Distro TOML specification'),
   })
   .describe('The %check section');
 

@@ -16,6 +16,10 @@ import { filledTexts, labelSchema, nameSchema, text } from './words.ts';
 export const fileSchema = z
   .strictObject({
     $schema: text('URI of the JSON Schema, for editors'),
+    'spec-version': z
+      .literal('0.1')
+      .optional()
+      .describe('Version of the draft Distro TOML specification that the project follows; in the root file only'),
     includes: filledTexts('Globs of further files, relative to this one; their values override those of this file'),
     project: projectSchema.optional(),
     distros: z.record(labelSchema, distroSchema).optional().describe('Distros by name'),

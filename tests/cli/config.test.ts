@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { folder, weir } from './weir.ts';
+
+describe('weir config check', () => {
+  it('says the dialect and the keys that tell it', () => {
+    const dir = folder({ 'azldev.toml': '[images.i]\narchitectures = ["x86_64"]\n' });
+    expect(weir(['config', 'check'], { cwd: dir })).toEqual({
+      code: 0,
+      stderr: '',
+      stdout:
+        'project  azldev.toml\ndialect  azldev 1.0: images.*.architectures in azldev.toml:2\n         images.*.architectures: azldev 1.0 or later (azldev.toml:2)\n',
+    });
+  });
+
+  it('fails for keys that contradict each other, with all places', () => {
+    const dir = folder({
+      'azldev.toml':
+        'includes = ["b.toml"]\n[test-suites.s]\ntype = "pytest"\npytest = {}\n[images.i]\narchitectures = []\n',
+      'b.toml': '[sku-groups.g]\n',
+    });
+    const { code, stdout, stderr } = weir(['config', 'check'], { cwd: dir });
+    expect([code, stdout.split('\n')[1]]).toEqual([
+      1,
+      'dialect  azldev after 1.0: test-suites in azldev.toml:2, images.*.architectures in azldev.toml:6, sku-groups in b.toml:1',
+    ]);
+    expect(
+      stderr,
+    ).toBe(`error: ${join(dir, 'azldev.toml')}:2:2: test-suites is of azldev 0.2 to 0.4, but other keys are newer
+  ${join(dir, 'azldev.toml')}:6:1: images.*.architectures is of azldev 1.0 or later
+  ${join(dir, 'b.toml')}:1:2: sku-groups is of azldev after 1.0
+hint: no version of azldev reads both: use the newer form, or remove the newer keys
+`);
+    const json = JSON.parse(weir(['config', 'check', '--json'], { cwd: dir }).stdout) as { differences: object[] };
+    expect(json).toMatchObject({
+      dialect: 'azldev after 1.0',
+      differences: [{ code: 'dialects', line: 2, column: 2 }],
+    });
+  });
+
+  it("accepts every key in a project of Weir's", () => {
+    const dir = folder({ 'weir.toml': '[test-suites]\n[sku-groups]\n' });
+    expect(weir(['config', 'check'], { cwd: dir })).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('names the folder of pins', () => {
+    const dir = folder({ 'azldev.toml': 'includes = ["base/upstream-commits/*.toml"]\n', 'locks/a.lock': '' });
+    expect(weir(['config', 'check'], { cwd: dir }).stdout).toContain(
+      'pins     base/upstream-commits; locks are ignored\n',
+    );
+  });
+});
+
+describe('weir config dump', () => {
+  it('prints all files as one', () => {
+    const dir = folder({
+      'weir.toml': 'includes = ["a/b.toml"]\n[project]\ndescription = "d"\n',
+      'a/b.toml': '[components.c]\nspec = { type = "local", path = "c.spec" }\n',
+    });
+    const { code, stdout } = weir(['config', 'dump'], { cwd: dir });
+    expect(code).toBe(0);
+    expect(stdout).toContain('description = "d"\n');
+    expect(stdout).toContain('[components.c.spec]\ntype = "local"\npath = "a/c.spec"\n');
+    expect(weir(['config', 'dump', '--origins'], { cwd: dir }).stdout).toContain('"a/c.spec"  # a/b.toml:2');
+    const json = JSON.parse(weir(['config', 'dump', '--json'], { cwd: dir }).stdout) as object;
+    expect(json).toMatchObject({ components: { c: { spec: { type: 'local', path: 'a/c.spec' } } } });
+  });
+});
