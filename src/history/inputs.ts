@@ -50,6 +50,9 @@ export const componentDecisions: Decisions<ResolvedComponent> = {
   publish: { not: 'where packages are published' },
   tests: { not: 'how it is tested' },
   groups: { not: 'what a group sets is already in the other fields' },
+  specified: (specified, parts) => {
+    if (specified) parts.say('specification', '0.1');
+  },
   origin: { not: 'where it is written' },
   alsoIn: { not: 'where it is written' },
 };

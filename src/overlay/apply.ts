@@ -8,6 +8,7 @@ import type { Overlay } from '../project/model/overlay.ts';
 import { lfsContent, lfsPointer } from '../sources/lfs.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
 import { editArchive, type OpenArchive, openArchive, packArchive } from './archive.ts';
+import { checkCardinality } from './cardinality.ts';
 import type { ArchiveTools } from './compression.ts';
 import {
   addFile,
@@ -177,7 +178,8 @@ export async function applyPlainOverlays(
     if (archiveOf(overlay) !== undefined) continue;
     const number = index + 1;
     await attempt(component, overlay, number, options, async () => {
-      const outcome = await applyOne(current, overlay, options.root);
+      if (component.specified === true) checkCardinality(current.spec, current.files, overlay);
+      const outcome = await applyOne(current, overlay, options.root, component.specified === true);
       const twice = outcome.names?.find((name) => repacked.has(name));
       if (twice !== undefined) {
         throw new WeirError(
@@ -235,7 +237,12 @@ interface Outcome {
   readonly names?: readonly string[];
 }
 
-async function applyOne(sources: ComponentSources, overlay: Overlay, root?: string): Promise<Outcome> {
+async function applyOne(
+  sources: ComponentSources,
+  overlay: Overlay,
+  root: string | undefined,
+  exactly: boolean,
+): Promise<Outcome> {
   const { spec, files } = sources;
   switch (overlay.type) {
     case 'patch-add': {
@@ -271,12 +278,16 @@ async function applyOne(sources: ComponentSources, overlay: Overlay, root?: stri
     case 'file-rename':
       return renameFile(files, overlay.file, overlay.replacement);
     default:
-      return { spec: applySpecOverlay(spec, overlay) };
+      return { spec: applySpecOverlay(spec, overlay, exactly) };
   }
 }
 
-/** The overlays that only change the spec. */
-export function applySpecOverlay(spec: Spec, overlay: Extract<Overlay, { readonly type: `spec-${string}` }>): Spec {
+/** The overlays that only change the spec. @param exactly whether the values of tags compare with case */
+export function applySpecOverlay(
+  spec: Spec,
+  overlay: Extract<Overlay, { readonly type: `spec-${string}` }>,
+  exactly = false,
+): Spec {
   switch (overlay.type) {
     case 'spec-add-tag':
       return addTag(spec, overlay.tag, overlay.value, overlay.package);
@@ -287,7 +298,7 @@ export function applySpecOverlay(spec: Spec, overlay: Extract<Overlay, { readonl
     case 'spec-update-tag':
       return updateTag(spec, overlay.tag, overlay.value, overlay.package);
     case 'spec-remove-tag':
-      return removeTag(spec, overlay.tag, overlay.value, overlay.package);
+      return removeTag(spec, overlay.tag, overlay.value, overlay.package, exactly);
     case 'spec-prepend-lines':
       return prependLines(spec, overlay.lines, overlay);
     case 'spec-append-lines':

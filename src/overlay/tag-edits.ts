@@ -74,13 +74,14 @@ export function setTag(spec: Spec, tag: string, value: string, packageName = '')
   return there ? updateTag(spec, tag, value, packageName) : addTag(spec, tag, value, packageName);
 }
 
-/** Removes all matching tags; an empty `value` means any. */
-export function removeTag(spec: Spec, tag: string, value: string | undefined, packageName = ''): Spec {
+/** Removes all matching tags; an empty `value` means any. @param exactly whether values compare with case */
+export function removeTag(spec: Spec, tag: string, value: string | undefined, packageName = '', exactly = false): Spec {
   tagSection(spec, packageName);
-  const given = value === undefined ? '' : asStored(value, spec.encoding).trim().toLowerCase();
+  const key = (text: string): string => (exactly ? text : text.toLowerCase());
+  const given = value === undefined ? '' : key(asStored(value, spec.encoding).trim());
   const wanted = given === '' ? undefined : given;
   const found = tags(spec, { name: tag, package: packageName }).filter(
-    (one) => wanted === undefined || one.value.toLowerCase() === wanted,
+    (one) => wanted === undefined || key(one.value) === wanted,
   );
   if (found.length === 0) throw noTag(spec, tag, value, packageName);
   return removeLines(

@@ -1,9 +1,9 @@
-import { attempt, type Document, originOf, problem } from '../toml/document.ts';
+import { attempt, type Document, isTable, originOf, problem } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
 import { mayMatchNothing } from './glob.ts';
 import { type ConfigDocument, globIn } from './include.ts';
-import { fileKeys, keysAt } from './keys.ts';
-import { emptyLayer, type Layer, layerOf, mergeLayers } from './layer.ts';
+import { fileKeys, keysAt, mergeRules } from './keys.ts';
+import { checkLayer, emptyLayer, type Layer, type LayerPlace, layerOf, mergeLayers } from './layer.ts';
 import { merge } from './merge.ts';
 import { withAbsolutePaths } from './paths.ts';
 import type { RawComponent, RawComponentGroup, RawPackageConfig } from './schema/component.ts';
@@ -44,6 +44,11 @@ type RawRepos = NonNullable<RawResources['rpm-repos']>;
 type RawTemplates = NonNullable<RawResources['rpm-repo-set-templates']>;
 type RawSets = NonNullable<RawResources['rpm-repo-sets']>;
 type RawPackageGroup = NonNullable<RawFile['package-groups']>[string];
+
+/** Whether the project follows the draft Distro TOML specification. */
+export function isSpecified({ documents }: Pick<Collected, 'documents'>): boolean {
+  return documents.some(({ specified }) => specified === true);
+}
 
 /** All files merged, before inheritance. Where a table overrides another, the entry names the last file that has it. */
 export interface Collected {
@@ -107,7 +112,8 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     const { data } = document;
     mergeDistros(collected.distros, document);
     const defaults = defaultLayer(document, [], data);
-    if (defaults !== undefined) collected.defaults = mergeLayers(collected.defaults, defaults);
+    if (defaults !== undefined)
+      collected.defaults = mergeLayers(collected.defaults, defaults, document.specified === true);
     collected.defaultPackage = mergeAt('default-package-config', collected.defaultPackage, document) ?? {};
     addComponents(collected.components, document, mergeComponents);
     addGroups(collected.groups, document);
@@ -135,7 +141,21 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     collected.lifecycle = mergeEntry('lifecycle', collected.lifecycle, document);
     collected.release = mergeEntry('release', collected.release, document);
   }
+  for (const [name, { layer, documents: own }] of collected.components) {
+    const at = (key: readonly string[]): LayerPlace => ({
+      document: lastWith(own, name, key),
+      path: ['components', name],
+    });
+    if (layer !== emptyLayer) checkLayer(layer, at, name);
+  }
   return collected;
+}
+
+/** The last of a component's files that sets a key, or the last one of all. */
+function lastWith(documents: readonly ConfigDocument[], name: string, key: readonly string[]): ConfigDocument {
+  const says = ({ data }: ConfigDocument): boolean =>
+    key.reduce<unknown>((of, part) => (isTable(of) ? of[part] : undefined), data.components?.[name]) !== undefined;
+  return documents.findLast(says) ?? documents.at(-1)!;
 }
 
 /** The `[project]` tables of all files, merged, with absolute paths. */
@@ -161,7 +181,7 @@ function mergeAt<K extends keyof RawFile>(
   document: ConfigDocument,
   raw: RawFile[K] = document.data[key],
 ): RawFile[K] | undefined {
-  const keys = fileKeys.at(key);
+  const keys = mergeRules(document.specified === true).file.at(key);
   return merge(before, withAbsolutePaths(document, raw, keys), keys);
 }
 
@@ -204,7 +224,7 @@ function mergeDistros(distros: Map<string, DistroEntry>, document: ConfigDocumen
     }
     // Versions are stored separately: the entry of each names its file.
     const { versions: _, ...rest } = table;
-    const keys = keysAt(fileKeys, path);
+    const keys = keysAt(mergeRules(document.specified === true).file, path);
     const raw = merge<RawDistro>(before?.raw, withAbsolutePaths(document, rest, keys), keys) ?? {};
     distros.set(name, { document, path, raw, versions });
   }
@@ -221,7 +241,11 @@ function addComponents(components: Map<string, ComponentEntry>, document: Config
       else {
         const documents = [...before.documents, document];
         // The last table decides the folder: generated pins come before the component's own file.
-        components.set(name, { document, layer: mergeLayers(before.layer, layer), documents });
+        components.set(name, {
+          document,
+          layer: mergeLayers(before.layer, layer, document.specified === true),
+          documents,
+        });
       }
     });
   }

@@ -5,7 +5,7 @@ import { type DiskInputs, noteGlob } from '../toml/disk-inputs.ts';
 import { originOf, problem } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
-import type { Collected, ComponentEntry } from './collect.ts';
+import { type Collected, type ComponentEntry, isSpecified } from './collect.ts';
 import { defaultVersion, referenceOf, type SaidAt, versionOf } from './distro.ts';
 import { expandGlob, mayMatchNothing } from './glob.ts';
 import { tablesOf, whoSaid } from './inherit.ts';
@@ -55,7 +55,7 @@ export function componentsOf(collected: Collected, problems: Problems): Map<stri
 
 /** The layer that every component inherits from, whatever its groups. */
 function baseLayer(collected: Collected): Layer {
-  return mergeLayers(defaultVersion(collected)?.layer ?? emptyLayer, collected.defaults);
+  return mergeLayers(defaultVersion(collected)?.layer ?? emptyLayer, collected.defaults, isSpecified(collected));
 }
 
 /** The publish channels that every component inherits; they hold for packages of unknown components, too. */
@@ -63,10 +63,11 @@ export function inheritedPublish(collected: Collected): ComponentPublish {
   return baseLayer(collected).publish;
 }
 
-type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin' | 'tests'>;
+type Shared = Omit<ResolvedComponent, 'name' | 'spec' | 'origin' | 'tests' | 'specified'>;
 
 /** A function that resolves one component. What components share is computed once: thousands set nothing themselves. */
 function makeResolver(collected: Collected, problems: Problems): (subject: Subject) => ResolvedComponent {
+  const specified = isSpecified(collected);
   const base = baseLayer(collected);
   const inherited = new Map<string, { readonly layer: Layer; readonly shared: Shared }>();
   const overlayFiles = new Map<string, readonly Overlay[]>();
@@ -76,7 +77,10 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
     const key = groups.join('\0');
     let found = inherited.get(key);
     if (found === undefined) {
-      const layer = groups.reduce((merged, name) => mergeLayers(merged, collected.groups.get(name)!.layer), base);
+      const layer = groups.reduce(
+        (merged, name) => mergeLayers(merged, collected.groups.get(name)!.layer, specified),
+        base,
+      );
       found = { layer, shared: sharedOf(layer, groups) };
       inherited.set(key, found);
     }
@@ -98,7 +102,7 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
   return (subject) => {
     const { name, entry, member } = subject;
     const { layer: below, shared } = inheritedBy(member.groups);
-    const layer = mergeLayers(below, entry?.layer ?? emptyLayer);
+    const layer = mergeLayers(below, entry?.layer ?? emptyLayer, specified);
     checkConditionals(collected, subject, layer, problems);
     const origin: Origin =
       entry === undefined
@@ -107,10 +111,18 @@ function makeResolver(collected: Collected, problems: Problems): (subject: Subje
     const spec = specOf(collected, subject, layer, (reference) => upstream(subject, reference));
     const plain = layer === below ? shared : sharedOf(layer, member.groups);
     const others = (entry?.documents ?? []).map((document) => document.path).filter((path) => path !== origin.file);
-    const tests = layer.tests.flatMap(({ document, path, raw }) => {
+    const tests = (layer.tests ?? []).flatMap(({ document, path, raw }) => {
       return problems.check(() => testReferenceOf(collected, document, path, raw)) ?? [];
     });
-    const component = { ...plain, tests, name, spec, origin, ...(others.length === 0 ? {} : { alsoIn: others }) };
+    const component = {
+      ...plain,
+      tests,
+      name,
+      spec,
+      origin,
+      ...(specified ? { specified: true as const } : {}),
+      ...(others.length === 0 ? {} : { alsoIn: others }),
+    };
     const added = filesOf(collected, overlayFiles, subject, layer.overlayFiles ?? [], problems);
     if (added.length > 0) component.overlays = [...plain.overlays, ...added];
     checkArchives(component, subject);
@@ -170,7 +182,7 @@ function sharedOf(layer: Layer, groups: readonly string[]): Shared {
     build: buildOf(layer),
     release: { calculation: (filled(layer.calculation) ?? 'auto') as ReleaseCalculation },
     render: { skipFileFilter: layer.skipFileFilter },
-    sourceFiles: layer.sourceFiles,
+    sourceFiles: layer.sourceFiles ?? [],
     packages: layer.packages,
     publish: layer.publish,
     groups,
@@ -269,8 +281,8 @@ function filesOf(
     const order = (file: string): string => `${basename(file)}\0${file}`;
     for (const file of matches.toSorted((a, b) => compareText(order(a), order(b)))) files.add(file);
   }
-  const { reasons, inputs } = document;
-  const reading = { reasons, problems, ...(inputs === undefined ? {} : { inputs }) };
+  const { reasons, inputs, specified = false } = document;
+  const reading = { reasons, problems, specified, ...(inputs === undefined ? {} : { inputs }) };
   const overlays = [...files].flatMap(
     (file) => problems.attempt(() => readOverlayFile(file, component, reading)) ?? [],
   );

@@ -1,6 +1,7 @@
 import { escapeGlob } from '../base/glob.ts';
 import { byKey } from '../base/order.ts';
-import { fileKeys } from './keys.ts';
+import { isSpecified } from './collect.ts';
+import { mergeRules } from './keys.ts';
 import type { Configuration } from './resolve.ts';
 import type { RawFile } from './schema/file.ts';
 import { emptyTable, mergeTraced, pathFrom, single, type Traced, type TracedTable, table, trace } from './trace.ts';
@@ -15,12 +16,13 @@ const ofFiles: readonly (keyof RawFile)[] = ['$schema', 'includes'];
  */
 export function mergedTables({ collected, project }: Configuration): TracedTable {
   const { root } = project;
+  const rules = mergeRules(isSpecified(collected));
   let merged: Traced = emptyTable;
   for (const document of collected.documents) {
     for (const [key, raw] of Object.entries(document.data)) {
       if (ofFiles.includes(key as keyof RawFile)) continue;
       const value = trace(root, document, [key], raw);
-      merged = mergeTraced(merged, table([[key, value]]), fileKeys) ?? merged;
+      merged = mergeTraced(merged, table([[key, value]]), rules.file) ?? merged;
     }
   }
   return withOverlayFiles(merged as TracedTable, { collected, project });

@@ -127,6 +127,21 @@ export const componentKeys = keyTable(componentRules);
 export const overlayKeys = keyTable(overlayRules);
 const settings = { keys: componentKeys };
 
+/**
+ * The rules of a project that follows the draft Distro TOML specification: the last value wins, be it false or empty, and only
+ * overlays append.
+ */
+function specified(rules: Rules): Rules {
+  const entries = Object.entries(rules).map(([path, rule]): [string, Rules[string]] => {
+    if ('keys' in rule) return [path, { keys: specifiedComponentKeys }];
+    const appends = rule.merge === 'append' && path !== 'overlays';
+    return [path, rule.merge === undefined || appends ? { ...rule, merge: 'even-empty' } : rule];
+  });
+  return Object.fromEntries(entries);
+}
+
+const specifiedComponentKeys = keyTable(specified(componentRules), { merge: 'even-empty' });
+
 /** The keys of a project file, from its top. */
 export const fileRules = {
   $schema: { affects: 'none' },
@@ -199,6 +214,14 @@ export const fileRules = {
 } as const satisfies Rules;
 
 export const fileKeys = keyTable(fileRules);
+const specifiedFileKeys = keyTable(specified(fileRules), { merge: 'even-empty' });
+
+/** The rules by which the tables of a project merge. @param isSpecified whether it follows the specification */
+export function mergeRules(isSpecified: boolean): { readonly file: Keys; readonly component: Keys } {
+  return isSpecified
+    ? { file: specifiedFileKeys, component: specifiedComponentKeys }
+    : { file: fileKeys, component: componentKeys };
+}
 
 /** The keys of an overlay file. */
 export const overlayFileKeys = keyTable({

@@ -1,6 +1,6 @@
 import { attempt, type Document, problem } from '../toml/document.ts';
 import type { TomlPath } from '../toml/place.ts';
-import { componentKeys, type Keys, keysAt } from './keys.ts';
+import { componentKeys, type Keys, keysAt, mergeRules } from './keys.ts';
 import { defined, filled, merge } from './merge.ts';
 import type { ComponentPublish, HashType, PackagePublish, SourceFile } from './model/component.ts';
 import type { Overlay } from './model/overlay.ts';
@@ -25,10 +25,12 @@ export interface Layer {
   readonly build: RawBuild;
   readonly calculation: string;
   readonly skipFileFilter: boolean;
-  readonly sourceFiles: readonly SourceFile[];
+  /** Undefined if not set. */
+  readonly sourceFiles: readonly SourceFile[] | undefined;
   readonly packages: Readonly<Record<string, PackagePublish>>;
   readonly publish: ComponentPublish;
-  readonly tests: readonly LayerTest[];
+  /** Undefined if not set. */
+  readonly tests: readonly LayerTest[] | undefined;
 }
 
 /** A reference to a test, with its place: the tests may be defined in a later file. */
@@ -45,24 +47,24 @@ export const emptyLayer: Layer = {
   build: {},
   calculation: '',
   skipFileFilter: false,
-  sourceFiles: [],
+  sourceFiles: undefined,
   packages: {},
   publish: {},
-  tests: [],
+  tests: undefined,
 };
 
 /**
- * Checks a table of component settings.
+ * The settings of a table, with absolute paths.
  * @param path of the table in the document
  * @param component its name, if the table is that of one component
- * @throws WeirError (exit 2) `invalid-spec-source`, `snapshot-on-component`, `reason-missing`, `source-file`, and those
- *   of overlays
+ * @throws WeirError (exit 2) `source-file`, `unknown-key`, those of overlays, and, unless it is the table of one component, those of
+ *   `checkLayer`
  */
 export function layerOf(document: Document, path: TomlPath, raw: RawComponent, component: string | undefined): Layer {
   if (Object.keys(raw).length === 0) return emptyLayer;
-  attempt(document, () => checkSpec(document, path, raw.spec ?? {}, component));
   const build = buildOf(document, path, raw.build ?? {});
-  attempt(document, () => checkReasons(document, [...path, 'build'], build, component));
+  // Those of a component are checked when all of its tables are merged.
+  if (component === undefined) checkLayer({ spec: raw.spec ?? {}, build }, () => ({ document, path }));
   const publish = raw.publish ?? {};
   return {
     spec: withAbsolutePaths(document, raw.spec ?? {}, componentKeys.at('spec')),
@@ -73,7 +75,8 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
     build,
     calculation: raw.release?.calculation ?? '',
     skipFileFilter: raw.render?.['skip-file-filter'] ?? false,
-    sourceFiles: sourceFilesOf(document, [...path, 'source-files'], raw['source-files'] ?? [], component),
+    sourceFiles:
+      raw['source-files'] && sourceFilesOf(document, [...path, 'source-files'], raw['source-files'], component),
     packages: Object.fromEntries(
       Object.entries(raw.packages ?? {}).map(([name, config]) => [name, packagePublishOf(config)]),
     ),
@@ -82,7 +85,7 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
       srpmChannel: filled(publish['srpm-channel']),
       debuginfoChannel: filled(publish['debuginfo-channel']),
     }),
-    tests: (raw.tests?.tests ?? []).map((each, index) => ({
+    tests: raw.tests?.tests?.map((each, index) => ({
       document,
       path: [...path, 'tests', 'tests', index],
       raw: each,
@@ -91,26 +94,33 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
 }
 
 /** The key that each field of a layer comes from: the rule of that key says how it merges. */
-const keysOfField: { readonly [F in keyof Layer]: Keys } = {
-  spec: componentKeys.at('spec'),
-  overlays: componentKeys.at('overlays'),
-  overlayFiles: componentKeys.at('overlay-files'),
-  build: componentKeys.at('build'),
+const keysOfField = (rules: Keys): { readonly [F in keyof Layer]: Keys } => ({
+  spec: rules.at('spec'),
+  overlays: rules.at('overlays'),
+  overlayFiles: rules.at('overlay-files'),
+  build: rules.at('build'),
+  // These two are never undefined, so an unset one must not override.
   calculation: keysAt(componentKeys, ['release', 'calculation']),
   skipFileFilter: keysAt(componentKeys, ['render', 'skip-file-filter']),
-  sourceFiles: componentKeys.at('source-files'),
-  packages: componentKeys.at('packages'),
-  publish: componentKeys.at('publish'),
-  tests: keysAt(componentKeys, ['tests', 'tests']),
-};
+  sourceFiles: rules.at('source-files'),
+  packages: rules.at('packages'),
+  publish: rules.at('publish'),
+  tests: keysAt(rules, ['tests', 'tests']),
+});
 
-/** Merges `next` over `base`, each key by its rule in `keys.ts`. */
-export function mergeLayers(base: Layer, next: Layer): Layer {
+const byRules = { plain: keysOfField(mergeRules(false).component), specified: keysOfField(mergeRules(true).component) };
+
+/**
+ * Merges `next` over `base`, each key by its rule in `keys.ts`.
+ * @param isSpecified whether the project follows the specification
+ */
+export function mergeLayers(base: Layer, next: Layer, isSpecified = false): Layer {
   if (next === emptyLayer) return base;
   if (base === emptyLayer) return next;
+  const keys = isSpecified ? byRules.specified : byRules.plain;
   const merged: Partial<Record<keyof Layer, unknown>> = {};
-  for (const field of Object.keys(keysOfField) as (keyof Layer)[]) {
-    merged[field] = merge<unknown>(base[field], next[field], keysOfField[field]);
+  for (const field of Object.keys(keys) as (keyof Layer)[]) {
+    merged[field] = merge<unknown>(base[field], next[field], keys[field]);
   }
   return merged as unknown as Layer;
 }
@@ -128,9 +138,34 @@ function named(component: string | undefined): { component?: string } {
   return component === undefined ? {} : { component };
 }
 
-function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component: string | undefined): void {
+/** A table that sets something, for an error. */
+export interface LayerPlace {
+  readonly document: Document;
+  /** Of the table of settings in the document. */
+  readonly path: TomlPath;
+}
+
+/**
+ * Checks what keys need each other: of a table of defaults, or of all tables of a component.
+ * @param at the table that sets a key
+ * @throws WeirError (exit 2) `invalid-spec-source`, `snapshot-on-component`, `reason-missing`
+ */
+export function checkLayer(
+  { spec, build }: Pick<Layer, 'spec' | 'build'>,
+  at: (key: readonly string[]) => LayerPlace,
+  component?: string,
+): void {
+  attempt(at([]).document, () => checkSpec(at, spec, component));
+  attempt(at([]).document, () => checkReasons(at, build, component));
+}
+
+function checkSpec(at: (key: readonly string[]) => LayerPlace, spec: RawSpec, component: string | undefined): void {
+  const place = (key: string): [Document, TomlPath] => {
+    const { document, path } = at(['spec', key]);
+    return [document, [...path, 'spec', key]];
+  };
   const fail = (key: string, message: string, hint: string): Error =>
-    problem(document, [...path, 'spec', key], 'invalid-spec-source', message, { ...named(component), hint });
+    problem(...place(key), 'invalid-spec-source', message, { ...named(component), hint });
   const type = spec.type ?? '';
   if (filled(spec.path) !== undefined && type !== 'local') {
     throw fail('path', '"path" is only valid for local specs', 'add type = "local" to the same table');
@@ -149,9 +184,10 @@ function checkSpec(document: Document, path: TomlPath, spec: RawSpec, component:
     }
   }
   if (component !== undefined && filled(spec['upstream-distro']?.snapshot) !== undefined) {
+    const [document, path] = place('upstream-distro');
     throw problem(
       document,
-      [...path, 'spec', 'upstream-distro', 'snapshot'],
+      [...path, 'snapshot'],
       'snapshot-on-component',
       'a component cannot have a snapshot of its own',
       {
@@ -175,7 +211,11 @@ function buildOf(document: Document, path: TomlPath, build: RawBuild): RawBuild 
   return { ...build, check: { ...rest, skip_reason: rest.skip_reason || reason } };
 }
 
-function checkReasons(document: Document, path: TomlPath, build: RawBuild, component: string | undefined): void {
+function checkReasons(
+  at: (key: readonly string[]) => LayerPlace,
+  build: RawBuild,
+  component: string | undefined,
+): void {
   const check = (
     set: boolean | undefined,
     reason: string | undefined,
@@ -185,7 +225,8 @@ function checkReasons(document: Document, path: TomlPath, build: RawBuild, compo
   ): void => {
     if (set !== true || (reason ?? '').trim() !== '') return;
     const hint = `add ${why} = "…"`;
-    throw problem(document, [...path, table, key], 'reason-missing', `${table}.${key} needs a reason`, {
+    const { document, path } = at(['build', table, key]);
+    throw problem(document, [...path, 'build', table, key], 'reason-missing', `${table}.${key} needs a reason`, {
       ...named(component),
       hint,
     });

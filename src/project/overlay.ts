@@ -18,7 +18,7 @@ import { overlayKeys } from './keys.ts';
 import type { SourceFile } from './model/component.ts';
 import type { Overlay, OverlayMetadata, OverlayType } from './model/overlay.ts';
 import { withAbsolutePaths } from './paths.ts';
-import { overlayFileSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
+import { overlayFileSchema, overlayListSchema, type RawMetadata, type RawOverlay } from './schema/component.ts';
 
 type Field = Exclude<keyof RawOverlay, 'type' | 'description' | 'metadata'>;
 
@@ -265,13 +265,13 @@ export function metadataOf(document: Document, path: TomlPath, raw: RawMetadata)
 }
 
 /**
- * The overlays of an overlay file: its one `[metadata]` applies to each of its `[[overlays]]`. `source` is relative
- * to the overlay file.
+ * The overlays of an overlay file: its one `[metadata]` applies to each of its `[[overlays]]`; in a project that follows the
+ * specification, each overlay has its own. `source` is relative to the overlay file.
  */
 export function readOverlayFile(path: string, component: string, reading: Reading): Overlay[] {
-  const document = readDocument(path, overlayFileSchema, reading);
+  const document = readDocument(path, reading.specified === true ? overlayListSchema : overlayFileSchema, reading);
   const { metadata, overlays } = document.data;
-  const own = overlays.findIndex((overlay) => overlay.metadata !== undefined);
+  const own = metadata === undefined ? -1 : overlays.findIndex((overlay) => overlay.metadata !== undefined);
   if (own >= 0) {
     const at = ['overlays', own, 'metadata'];
     throw problem(document, at, 'overlay-metadata', 'an overlay file has a single [metadata] for all of its overlays', {
@@ -279,7 +279,7 @@ export function readOverlayFile(path: string, component: string, reading: Readin
       hint: 'put overlays with another reason into their own file',
     });
   }
-  const shared = check(reading, () => metadataOf(document, ['metadata'], metadata));
+  const shared = metadata && check(reading, () => metadataOf(document, ['metadata'], metadata));
   const read = overlaysOf(document, ['overlays'], overlays, component);
   return shared === undefined ? read : read.map((overlay) => ({ ...overlay, metadata: shared }));
 }

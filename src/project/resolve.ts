@@ -1,10 +1,10 @@
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { byName } from '../base/order.ts';
 import type { TomlPath } from '../toml/place.ts';
-import type { Collected } from './collect.ts';
+import { type Collected, isSpecified } from './collect.ts';
 import { tracedDefinition } from './image-extends.ts';
 import { type InheritedTable, tablesOf } from './inherit.ts';
-import { componentKeys, fileKeys } from './keys.ts';
+import { mergeRules } from './keys.ts';
 import type { ResolvedComponent } from './model/component.ts';
 import type { Overlay } from './model/overlay.ts';
 import type { Project } from './model/project.ts';
@@ -54,12 +54,13 @@ export function resolvedTables(configuration: Configuration, components?: readon
 }
 
 function otherTables({ collected, project }: Configuration): TracedTable {
+  const rules = mergeRules(isSpecified(collected));
   let merged: Traced = emptyTable;
   for (const document of collected.documents) {
     for (const [key, raw] of Object.entries(document.data)) {
       if (inherited.includes(key as keyof RawFile)) continue;
       const value = trace(project.root, document, [key], withoutDefaults(key, raw));
-      merged = mergeTraced(merged, table([[key, value]]), fileKeys) ?? merged;
+      merged = mergeTraced(merged, table([[key, value]]), rules.file) ?? merged;
     }
   }
   return withExtended(collected, project.root, merged as TracedTable);
@@ -105,9 +106,10 @@ export function componentTables(
 }
 
 function resolvedComponent({ collected, project }: Configuration, component: ResolvedComponent): TracedTable {
+  const rules = mergeRules(isSpecified(collected));
   let merged: Traced | undefined;
   for (const { document, path, raw } of tablesOf(collected, component.name, component.groups)) {
-    merged = mergeTraced(merged, trace(project.root, document, path, raw, path), componentKeys);
+    merged = mergeTraced(merged, trace(project.root, document, path, raw, path), rules.component);
   }
   const {
     overlays: _,

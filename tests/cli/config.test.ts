@@ -51,6 +51,33 @@ hint: no version of azldev reads both: use the newer form, or remove the newer k
   });
 });
 
+describe('weir config check --spec', () => {
+  it('prints each difference with its place, and exits with 1', () => {
+    const dir = folder({ 'azldev.toml': '# ours\n[tools]\n' });
+    const { code, stdout, stderr } = weir(['config', 'check', '--spec', '0.1'], { cwd: dir });
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      'azldev.toml:1:1: spec-version: "spec-version" is missing in the root file (add spec-version = "0.1")\nazldev.toml:2:2: foreign-key: the specification has no [tools] (remove it)\n',
+      '2 differences from revision 0.1 of the specification\n',
+    ]);
+    const json = JSON.parse(weir(['config', 'check', '--spec', '0.1', '--json'], { cwd: dir }).stdout) as object;
+    expect(json).toMatchObject({
+      specification: '0.1',
+      unchecked: 0,
+      differences: [
+        { code: 'spec-version', file: join(dir, 'azldev.toml'), line: 1, column: 1 },
+        { code: 'foreign-key', line: 2, column: 2, hint: 'remove it' },
+      ],
+    });
+  });
+
+  it('exits with 0 without differences, and with 2 for a revision that it does not know', () => {
+    const dir = folder({ 'azldev.toml': 'spec-version = "0.1"\n' });
+    expect(weir(['config', 'check', '--spec', '0.1'], { cwd: dir })).toMatchObject({ code: 0, stdout: '' });
+    expect(weir(['config', 'check', '--spec', '0.2'], { cwd: dir }).code).toBe(2);
+  });
+});
+
 describe('weir config dump', () => {
   it('prints all files as one', () => {
     const dir = folder({

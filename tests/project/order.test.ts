@@ -203,6 +203,23 @@ describe('dialects', () => {
     await expect(load({ 'weir.toml': root, ...twice }, { dialect: 'azldev 0.3' })).rejects.toThrow('already defined');
   });
 
+  it('is checked when all of its files are merged', async () => {
+    const parts = {
+      'a.toml': '[components.c]\nspec = { path = "a.spec" }\nbuild.check.skip = true\n',
+      'b.toml': '[components.c]\nspec = { type = "local" }\nbuild.check.skip_reason = "r"\n',
+    };
+    expect((await load({ 'azldev.toml': root, ...parts })).components.get('c')).toMatchObject({
+      spec: { type: 'local' },
+      build: { check: { skip: true, skipReason: 'r' } },
+    });
+    const error = await failure({ 'azldev.toml': root, ...parts, 'b.toml': '[components.c]\n' });
+    const all = [error, ...error.others].map(({ message, where }) => [message, where?.file?.slice(-6), where?.line]);
+    expect(all).toEqual([
+      ['"path" is only valid for local specs', 'a.toml', 2],
+      ['check.skip needs a reason', 'a.toml', 3],
+    ]);
+  });
+
   it("each file's overlay files are found from that file", async () => {
     const file = (word: string): string =>
       `[metadata]\ncategory = "azl-pruning"\nupstream-status = "unknown"\n[[overlays]]\ntype = "patch-add"\ndescription = "${word}"\nsource = "x"\n`;

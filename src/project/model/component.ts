@@ -85,6 +85,8 @@ export interface ResolvedComponent {
   readonly tests: readonly TestReference[];
   /** Names of the component groups it is in, sorted. */
   readonly groups: readonly string[];
+  /** Whether its overlays follow the draft Distro TOML specification, which limits how many matches they may have. */
+  readonly specified?: true;
   /** Its last table, which is the strongest. */
   readonly origin: Origin;
   /** Further files that have a table of it; undefined if there are none. */

@@ -213,6 +213,9 @@ export const overlayFileSchema = z
   })
   .describe('An overlay file: one reason for all of its overlays');
 
+/** An overlay file of the draft Distro TOML specification: each overlay has metadata of its own. */
+export const overlayListSchema = overlayFileSchema.partial({ metadata: true });
+
 export type RawDistroReference = z.output<typeof distroReferenceSchema>;
 export type RawSpec = z.output<typeof specSchema>;
 export type RawMetadata = z.output<typeof metadataSchema>;
