@@ -65,7 +65,9 @@ export const buildDecisions: Decisions<BuildConfig> = {
   defines: { not: 'in the macros above' },
   undefines: { not: 'in the macros above' },
   emitUpstreamProvenance: (emit, parts) => {
-    if (emit) parts.say('build.emit-upstream-provenance', 'true');
+    const { spec } = parts.component;
+    const dist = spec?.type === 'upstream' ? spec.dist : undefined;
+    if (emit) parts.say('build.emit-upstream-provenance', dist ?? 'true');
   },
   check: ({ skip, skipReason = '' }, parts) => {
     // The rendered spec contains the reason.

@@ -41,7 +41,7 @@ export function usesAutorelease(release: string): boolean {
 }
 
 /** Whether a Release is rpmautospec's macro, directly or through macros of the spec, in any branch. */
-function callsAutorelease(release: string, spec: Spec): boolean {
+export function callsAutorelease(release: string, spec: Spec): boolean {
   return usesAutorelease(release) || (expansions(release, macroChoices(spec)) ?? []).some(usesAutorelease);
 }
 

@@ -26,6 +26,7 @@ import type { ArchiveTools } from './compression.ts';
 import { addFile, readEntry, type SourceTree } from './files.ts';
 import { listedNames } from './listed-names.ts';
 import { patchProblems } from './patch-checks.ts';
+import { upstreamProvenance } from './provenance.ts';
 import { applyRelease, type ReleaseHistory, releaseHistory } from './release-number.ts';
 import type { AskVersions } from './spec-facts.ts';
 import { insertTag } from './tag-edits.ts';
@@ -90,7 +91,9 @@ export async function prepareComponent(
   };
   const archives = await applyArchiveOverlays(read, component, overlays);
   const listed = await rehash(component, fetched.files, archives.files, archives.applied);
-  const withMacros = addMacrosFile(archives, component);
+  const ask = tools?.versions === undefined ? {} : { askVersions: tools.versions };
+  const provenance = await upstreamProvenance(read.spec, component, fetched, { ...options.retry, ...ask });
+  const withMacros = addMacrosFile(archives, component, provenance.macros);
   if (withMacros.spec !== archives.spec) observe?.({ kind: 'macros', before: archives, after: withMacros });
   const overlaid = await applyPlainOverlays(withMacros, component, overlays);
   const { unapplied, left } = patchProblems(read.spec, overlaid.spec, overlaid.applied);
@@ -107,7 +110,6 @@ export async function prepareComponent(
   const isFile = listing !== undefined && listing.kind !== 'link';
   const changelog = isFile ? decodeText(await readEntry(listing)).text : undefined;
   const commits = options.history?.commits ?? [];
-  const ask = tools?.versions === undefined ? {} : { askVersions: tools.versions };
   const history = await releaseHistory(spec, component, fetched, commits, changelog, { ...options.retry, ...ask });
   changed('release', applyRelease(spec, component, history));
   changed('header', prependLines(spec, renderedHeader, {}));
@@ -116,9 +118,12 @@ export async function prepareComponent(
     spec,
     files: overlaid.files,
     applied: [...archives.applied, ...overlaid.applied],
-    warnings: left.map(
-      ({ number, overlay, message }) => `${component.name}, overlay ${number} (${overlay.type}): ${message}`,
-    ),
+    warnings: [
+      ...(provenance.warning === undefined ? [] : [provenance.warning]),
+      ...left.map(
+        ({ number, overlay, message }) => `${component.name}, overlay ${number} (${overlay.type}): ${message}`,
+      ),
+    ],
     listed,
   };
 }
@@ -173,20 +178,26 @@ export function macrosFileName(name: string): string {
 /**
  * The macros file of a component's build options, or undefined if it has none: `with` and `without` as
  * `%_with_x 1` and `%_without_x 1`, then `defines`; `undefines` drops names.
+ * @param more further macros, which do not override those
  */
-export function macrosFile(build: BuildConfig): string | undefined {
+export function macrosFile(build: BuildConfig, more: Readonly<Record<string, string>> = {}): string | undefined {
   const macros = new Map<string, string>();
   for (const name of build.with) macros.set(`_with_${name}`, '1');
   for (const name of build.without) macros.set(`_without_${name}`, '1');
   for (const [name, value] of Object.entries(build.defines)) macros.set(name, value);
   for (const name of build.undefines) macros.delete(name);
+  for (const [name, value] of Object.entries(more)) if (!macros.has(name)) macros.set(name, value);
   if (macros.size === 0) return undefined;
   const lines = [...macros].sort(byKey).map(([name, value]) => `%${name} ${value.replaceAll('\n', '\\\n')}\n`);
   return `# Written by Weir from the build options of the component.\n# Do not edit it: change the component and render again.\n${lines.join('')}`;
 }
 
-function addMacrosFile(from: ComponentSources, component: ResolvedComponent): ComponentSources {
-  const text = macrosFile(component.build);
+function addMacrosFile(
+  from: ComponentSources,
+  component: ResolvedComponent,
+  more: Readonly<Record<string, string>>,
+): ComponentSources {
+  const text = macrosFile(component.build, more);
   if (text === undefined) return from;
   const name = macrosFileName(component.name);
   // 9999 is azldev's number; a spec that already has Source9999 gets the next free number.

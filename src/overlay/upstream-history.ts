@@ -402,8 +402,12 @@ function entryOf(
 /** `[epoch:]version-release` for an entry's header; undefined if macros of the version are unknown. */
 export function evrOf(facts: SpecFacts, number: number): string | undefined {
   if (facts.version === undefined || facts.version.includes('%')) return undefined;
-  const { prerelease, base, tags } = facts.autorelease;
-  return `${facts.version}-${prerelease ? '0.' : ''}${number + base - 1}${tags.map((tag) => `.${tag}`).join('')}`;
+  return `${facts.version}-${releaseOf(facts, number)}`;
+}
+
+/** The release of `%autorelease` with its options, without the dist tag. */
+export function releaseOf({ autorelease: { prerelease, base, tags } }: SpecFacts, number: number): string {
+  return `${prerelease ? '0.' : ''}${number + base - 1}${tags.map((tag) => `.${tag}`).join('')}`;
 }
 
 /**

@@ -244,12 +244,20 @@ function specOf(
       hint: 'add upstream-distro = { name = "…" } to the spec, or default-distro to [project]',
     });
   }
+  const used = upstream(wanted);
   return defined({
     type: 'upstream' as const,
     name: filled(raw['upstream-name']) ?? name,
-    distro: upstream(wanted),
+    distro: used,
     commit: filled(raw['upstream-commit']),
+    dist: layer.build['emit-upstream-provenance'] === true ? fedoraDist(collected, used) : undefined,
   });
+}
+
+/** The dist tag of a numbered Fedora; undefined for any other distro, and for rawhide. */
+function fedoraDist({ distros }: Collected, { name, version = '' }: DistroReference): string | undefined {
+  const number = distros.get(name)?.versions.get(version)?.raw['release-ver'] ?? '';
+  return name.toLowerCase() === 'fedora' && /^\d+$/.test(number) ? `.fc${number}` : undefined;
 }
 
 function filesOf(

@@ -21,6 +21,8 @@ export type SpecSource =
       readonly distro: DistroReference;
       /** 7 to 40 hex digits, or 64; wins over the distro's snapshot. */
       readonly commit?: string;
+      /** The dist tag of a numbered Fedora, such as `.fc43`; only with `build.emit-upstream-provenance`. */
+      readonly dist?: string;
     };
 
 export type HashType = 'SHA256' | 'SHA512';
