@@ -6,6 +6,7 @@ import { originOf, problem } from '../toml/document.ts';
 import type { Origin, TomlPath } from '../toml/place.ts';
 import type { Problems } from '../toml/problems.ts';
 import { type Collected, type ComponentEntry, isSpecified } from './collect.ts';
+import { discover } from './discover.ts';
 import { defaultVersion, referenceOf, type SaidAt, versionOf } from './distro.ts';
 import { expandGlob, mayMatchNothing } from './glob.ts';
 import { tablesOf, whoSaid } from './inherit.ts';
@@ -22,6 +23,7 @@ import type {
 } from './model/component.ts';
 import type { Overlay } from './model/overlay.ts';
 import { archiveConflict, readOverlayFile } from './overlay.ts';
+import { placeholder } from './placeholder.ts';
 import { testReferenceOf } from './tests.ts';
 
 /** A component to resolve: its entry under `[components]`, and what groups set for it. */
@@ -50,6 +52,11 @@ export function componentsOf(collected: Collected, problems: Problems): Map<stri
   };
   for (const [name, entry] of collected.components) add(name, entry);
   for (const [name] of members) if (!collected.components.has(name)) add(name, undefined);
+  for (const [name, { dir, document, path }] of discover(collected, problems)) {
+    if (collected.components.has(name) || members.has(name)) continue;
+    members.set(name, { groups: [], dir, foundBy: { document, path } });
+    add(name, undefined);
+  }
   return components;
 }
 
@@ -269,18 +276,24 @@ function filesOf(
 ): readonly Overlay[] {
   if (patterns.length === 0) return [];
   const { name: component, entry, member } = subject;
-  const home = entry?.document.dir ?? dirname(member.spec!);
-  const key = patterns.map(({ pattern, dir = home }) => `${dir}\0${pattern}`).join('\0');
+  const home = entry?.document.dir ?? member.dir ?? dirname(member.spec!);
+  const own = patterns.map(({ pattern, dir }) => ({
+    // The name of a component has no wildcards.
+    pattern: dir === undefined ? pattern : pattern.replace(placeholder, component),
+    dir: dir ?? home,
+    optional: pattern.includes(placeholder) || mayMatchNothing(pattern),
+  }));
+  const key = own.map(({ pattern, dir }) => `${dir}\0${pattern}`).join('\0');
   const before = cache.get(key);
   if (before !== undefined) return before;
   const { document, path } = placeOf(collected, subject, ['overlay-files']);
   const files = new Set<string>();
-  for (const [index, { pattern, dir = home }] of patterns.entries()) {
+  for (const [index, { pattern, dir, optional }] of own.entries()) {
     const at = [...path, index];
     const matches = globHere(document.inputs, pattern, dir, (message) =>
       problem(document, at, 'invalid-glob', message, { component }),
     );
-    if (matches.length === 0 && !mayMatchNothing(pattern)) {
+    if (matches.length === 0 && !optional) {
       throw problem(document, at, 'overlay-files-not-found', `overlay file "${pattern}" not found`, {
         component,
         hint: `the path is relative to ${dir}`,

@@ -6,11 +6,15 @@ import type { ComponentPublish, HashType, PackagePublish, SourceFile } from './m
 import type { Overlay } from './model/overlay.ts';
 import { overlaysOf } from './overlay.ts';
 import { withAbsolutePaths } from './paths.ts';
+import { placeholder, placeholderError } from './placeholder.ts';
 import type { RawBuild, RawComponent, RawPackageConfig, RawSourceFile, RawSpec } from './schema/component.ts';
 import type { RawTestReference } from './schema/test.ts';
 import { isFileName } from './schema/words.ts';
 
-/** A pattern of `overlay-files`. An inherited one has no folder: it starts in the component's folder. */
+/**
+ * A pattern of `overlay-files`. An inherited one has no folder, because it starts in the component's folder, unless it contains
+ * `{component}`.
+ */
 export interface OverlayFiles {
   readonly pattern: string;
   readonly dir?: string;
@@ -69,9 +73,10 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
   return {
     spec: withAbsolutePaths(document, raw.spec ?? {}, componentKeys.at('spec')),
     overlays: overlaysOf(document, [...path, 'overlays'], raw.overlays ?? [], component),
-    overlayFiles: raw['overlay-files']?.map((pattern) =>
-      component === undefined ? { pattern } : { pattern, dir: document.dir },
-    ),
+    overlayFiles: raw['overlay-files']?.flatMap((pattern, index) => {
+      const at = [...path, 'overlay-files', index];
+      return attempt(document, () => overlayFilesOf(document, at, pattern, component)) ?? [];
+    }),
     build,
     calculation: raw.release?.calculation ?? '',
     skipFileFilter: raw.render?.['skip-file-filter'] ?? false,
@@ -91,6 +96,22 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
       raw: each,
     })),
   };
+}
+
+function overlayFilesOf(
+  document: Document,
+  path: TomlPath,
+  pattern: string,
+  component: string | undefined,
+): OverlayFiles {
+  if (!pattern.includes(placeholder)) return component === undefined ? { pattern } : { pattern, dir: document.dir };
+  const isProject = path[0] === 'default-component-config';
+  const where = `${placeholder} is only valid in the [default-component-config] of the project`;
+  const wrong = isProject ? placeholderError(pattern) : where;
+  if (wrong === undefined) return { pattern, dir: document.dir };
+  throw problem(document, path, 'invalid-glob', `invalid overlay-files "${pattern}": ${wrong}`, {
+    hint: `such as "comps/${placeholder}/overlays/*.overlay.toml"`,
+  });
 }
 
 /** The key that each field of a layer comes from: the rule of that key says how it merges. */

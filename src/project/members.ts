@@ -15,8 +15,10 @@ export interface Member {
   readonly groups: string[];
   /** The spec file that a group's globs found. */
   readonly spec?: string;
-  /** The first group whose globs found it. */
-  readonly foundBy?: GroupEntry;
+  /** The first group whose globs found it, or the pattern of overlay files that did. */
+  readonly foundBy?: Pick<GroupEntry, 'document' | 'path'>;
+  /** The component's folder, if a pattern of overlay files found it. */
+  readonly dir?: string;
 }
 
 /** Members of all groups by name. Problems are `duplicate-name`, `unknown-component` and `invalid-glob`. */

@@ -167,7 +167,9 @@ export const componentSchema = z
       .optional()
       .describe('The Release tag'),
     overlays: z.array(overlaySchema).optional().describe('Changes to the spec and the sources, in order'),
-    'overlay-files': filledTexts('Globs of overlay files, relative to this file; [] turns inherited ones off'),
+    'overlay-files': filledTexts(
+      "Globs of overlay files, relative to this file; [] turns inherited ones off. In the project's default-component-config, a part {component} is the name of each component",
+    ),
     build: buildSchema.optional(),
     render: z
       .strictObject({ 'skip-file-filter': flag('Keep every file of the sources, listed in the spec or not') })
