@@ -141,20 +141,19 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     collected.lifecycle = mergeEntry('lifecycle', collected.lifecycle, document);
     collected.release = mergeEntry('release', collected.release, document);
   }
-  for (const [name, { layer, documents: own }] of collected.components) {
-    const at = (key: readonly string[]): LayerPlace => ({
-      document: lastWith(own, name, key),
-      path: ['components', name],
-    });
-    if (layer !== emptyLayer) checkLayer(layer, at, name);
-  }
+  const check = (layer: Layer, path: TomlPath, own: readonly ConfigDocument[], name?: string): void => {
+    if (layer === emptyLayer) return;
+    checkLayer(layer, (key): LayerPlace => ({ document: lastWith(own, [...path, ...key]), path }), name);
+  };
+  check(collected.defaults, ['default-component-config'], documents);
+  for (const [name, { layer, documents: own }] of collected.components) check(layer, ['components', name], own, name);
   return collected;
 }
 
-/** The last of a component's files that sets a key, or the last one of all. */
-function lastWith(documents: readonly ConfigDocument[], name: string, key: readonly string[]): ConfigDocument {
+/** The last of some files that sets a key, or the last one of all. */
+function lastWith(documents: readonly ConfigDocument[], path: TomlPath): ConfigDocument {
   const says = ({ data }: ConfigDocument): boolean =>
-    key.reduce<unknown>((of, part) => (isTable(of) ? of[part] : undefined), data.components?.[name]) !== undefined;
+    path.reduce<unknown>((of, part) => (isTable(of) ? of[part] : undefined), data) !== undefined;
   return documents.findLast(says) ?? documents.at(-1)!;
 }
 

@@ -222,11 +222,14 @@ function specOf(
   const raw = layer.spec;
   const isLocal = member.spec !== undefined || raw.type !== 'upstream';
   if (isLocal && filled(raw['upstream-commit']) !== undefined) {
-    const { document, path } = placeOf(collected, subject, ['spec', 'upstream-commit']);
-    throw problem(document, path, 'invalid-spec-source', '"upstream-commit" is only valid for upstream specs', {
-      component: name,
-      hint: 'the component has no upstream of its own and inherits none: remove the commit, or the file if it is a pin',
-    });
+    const { document, path, inherited } = placeOf(collected, subject, ['spec', 'upstream-commit']);
+    // A local component may inherit the commit of an upstream, which does not concern it.
+    if (inherited !== true) {
+      throw problem(document, path, 'invalid-spec-source', '"upstream-commit" is only valid for upstream specs', {
+        component: name,
+        hint: 'the component has no upstream of its own and inherits none: remove the commit, or the file if it is a pin',
+      });
+    }
   }
   if (member.spec !== undefined) {
     if (filled(raw.path) !== undefined && raw.path !== member.spec) {

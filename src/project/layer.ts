@@ -61,14 +61,15 @@ export const emptyLayer: Layer = {
  * The settings of a table, with absolute paths.
  * @param path of the table in the document
  * @param component its name, if the table is that of one component
- * @throws WeirError (exit 2) `source-file`, `unknown-key`, those of overlays, and, unless it is the table of one component, those of
+ * @throws WeirError (exit 2) `source-file`, `unknown-key`, those of overlays, and, unless several files may have the table, those of
  *   `checkLayer`
  */
 export function layerOf(document: Document, path: TomlPath, raw: RawComponent, component: string | undefined): Layer {
   if (Object.keys(raw).length === 0) return emptyLayer;
   const build = buildOf(document, path, raw.build ?? {});
-  // Those of a component are checked when all of its tables are merged.
-  if (component === undefined) checkLayer({ spec: raw.spec ?? {}, build }, () => ({ document, path }));
+  // Those of a component, and the defaults of the project, are checked when all of their tables are merged.
+  if (component === undefined && path.length > 1)
+    checkLayer({ spec: raw.spec ?? {}, build }, () => ({ document, path }));
   const publish = raw.publish ?? {};
   return {
     spec: withAbsolutePaths(document, raw.spec ?? {}, componentKeys.at('spec')),

@@ -203,6 +203,13 @@ describe('dialects', () => {
     await expect(load({ 'weir.toml': root, ...twice }, { dialect: 'azldev 0.3' })).rejects.toThrow('already defined');
   });
 
+  it('may be local although it inherits the commit of an upstream', async () => {
+    const project = await load({
+      'azldev.toml': `[default-component-config.spec]\ntype = "upstream"\nupstream-commit = "1234567"\n[components.c]\nspec = { type = "local", path = "c.spec" }\n`,
+    });
+    expect(project.components.get('c')?.spec).toEqual({ type: 'local', path: join(project.root, 'c.spec') });
+  });
+
   it('is checked when all of its files are merged', async () => {
     const parts = {
       'a.toml': '[components.c]\nspec = { path = "a.spec" }\nbuild.check.skip = true\n',
