@@ -27,7 +27,14 @@ export const overlayRules: Rules = {
     'macro-made': (azldev, weir, made) =>
       parseSpec(made.spec).sections.some(({ maker }) => maker !== undefined) &&
       sameFiles(azldev, weir) &&
-      hasLinesOf(weir.spec, azldev.spec),
+      [...extraLines(weir.spec, azldev.spec), ...extraLines(azldev.spec, weir.spec)].every((line) =>
+        /^\s*%\w/.test(line),
+      ),
+    'open-brace': (azldev, weir, made) =>
+      has(made, 'spec-remove-section', 'spec-remove-subpackage') &&
+      sameFiles(azldev, weir) &&
+      extraLines(azldev.spec, weir.spec).length === 0 &&
+      extraLines(weir.spec, azldev.spec).every((line) => /^\s*%\{[!?]+\w+:\s*$/.test(line)),
     'patch-place': (azldev, weir, made) =>
       has(made, 'patch-add') && sameFiles(azldev, weir) && sameLines(azldev.spec, weir.spec),
     'unlisted-patches': (azldev, weir, made) =>
@@ -127,14 +134,14 @@ function withoutComments(spec: string): string {
     .join('\n');
 }
 
-/** Whether a spec has every line of another, in any order. */
-function hasLinesOf(spec: string, other: string): boolean {
+/** The lines that a spec has more often than another. */
+function extraLines(spec: string, other: string): string[] {
   const left = new Map<string, number>();
-  for (const line of linesOf(spec)) left.set(line, (left.get(line) ?? 0) + 1);
-  return linesOf(other).every((line) => {
+  for (const line of linesOf(other)) left.set(line, (left.get(line) ?? 0) + 1);
+  return linesOf(spec).filter((line) => {
     const count = left.get(line) ?? 0;
     left.set(line, count - 1);
-    return count > 0;
+    return count <= 0;
   });
 }
 
