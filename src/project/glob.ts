@@ -7,9 +7,9 @@ import { byName } from '../base/order.ts';
 /** Limit on the number of patterns that braces with folders in them expand to. */
 const mostAlternatives = 1000;
 
-/** Whether a pattern may match nothing. One without `*`, `?` and `[` names files that must exist, as in azldev. */
+/** Whether a pattern may match nothing. One without `*`, `?` and `[`, even escaped, names files that must exist, as in azldev. */
 export function mayMatchNothing(pattern: string): boolean {
-  return /[*?[]/.test(pattern.replace(/\\./gsu, ''));
+  return /[*?[]/.test(pattern);
 }
 
 /**

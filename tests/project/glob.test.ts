@@ -69,7 +69,7 @@ describe('globs', () => {
   });
 
   it('distinguish patterns from names', () => {
-    expect(['a*', 'a?', '[a]'].every(mayMatchNothing)).toBe(true);
+    expect(['a*', 'a?', '[a]', '\\[/d', '{a,b}\\['].every(mayMatchNothing)).toBe(true);
     expect(['a.toml', '{a,b}', 'c++'].some(mayMatchNothing)).toBe(false);
   });
 

@@ -146,7 +146,8 @@ export function makeProject(random: Random, isNew: boolean): ProjectFiles {
     for (const name of found) taken.add(name);
     return found;
   };
-  const part = (isLast: boolean): string => {
+  const part = (place: 'root' | 'middle' | 'last'): string => {
+    const isLast = place === 'last';
     const tables: string[] = [];
     for (const name of fresh('components', names, 50)) tables.push(`[components.${name}]\n${settings(true)}`);
     if (chance(30)) tables.push(`[default-component-config]\n${settings(false)}`);
@@ -166,7 +167,8 @@ export function makeProject(random: Random, isNew: boolean): ProjectFiles {
       const defaults = inner === '' ? '' : `[component-groups.${name}.default-component-config]\n${inner}`;
       tables.push(`[component-groups.${name}]\n${lines.join('\n')}\n${defaults}`);
     }
-    if (chance(15)) {
+    // The root file has this table already.
+    if (place !== 'root' && chance(15)) {
       const key = 'distros.d.versions.1';
       tables.push(`[${key}]\nrelease-ver = "1"\n[${key}.default-component-config]\n${settings(false)}`);
     }
@@ -218,21 +220,21 @@ dist-git-base-uri = "https://example.org/$pkg"
     ],
     [['x/a.toml', 'x/none.toml'], ['x/a.toml', 'x/*.toml', 'y/z/p.toml'], ['**/*.toml'], ['x', 'y/z/p.toml'], ['x/[']],
   );
-  files['azldev.toml'] = `includes = ${text(includes)}\n${base}${part(false)}`;
+  files['azldev.toml'] = `includes = ${text(includes)}\n${base}${part('root')}`;
   const nested = chance(30);
-  files['x/a.toml'] = `${nested ? 'includes = ["../w/*.toml"]\n' : ''}${part(false)}`;
-  if (nested) files['w/q.toml'] = part(false);
-  files['x/n.toml'] = part(false);
-  files['y/z/p.toml'] = part(true);
+  files['x/a.toml'] = `${nested ? 'includes = ["../w/*.toml"]\n' : ''}${part('middle')}`;
+  if (nested) files['w/q.toml'] = part('middle');
+  files['x/n.toml'] = part('middle');
+  files['y/z/p.toml'] = part('last');
   const overlayFile = (word: string): string => {
     const category = choose(['azl-pruning', 'azl-branding-policy'], ['odd', 'upstream-backport']);
     const own = choose([''], ['metadata = { category = "azl-pruning", upstream-status = "unknown" }\n']);
     return `[metadata]\ncategory = "${category}"\nupstream-status = "unknown"\n[[overlays]]\ntype = "spec-set-tag"\ntag = "${word}"\nvalue = "1"\n${own}`;
   };
-  for (const folder of ['', 'x/', 'y/z/', 'w/', 's/', 'x/s/']) {
+  for (const folder of ['', 'x/', 'y/z/', 'w/', 's/', 'y/z/s/']) {
     files[`${folder}of/one.toml`] = overlayFile('One');
     files[`${folder}of/two.toml`] = overlayFile('Two');
-    files[`${folder}own.spec`] = 'Name: own\n';
+    if (folder !== 'y/z/s/') files[`${folder}own.spec`] = 'Name: own\n';
   }
   for (const spec of ['x', 'y', 'xy']) files[`${pick(['s', 's', 'y/z/s'])}/${spec}.spec`] = `Name: ${spec}\n`;
   return files;
@@ -386,11 +388,14 @@ export async function compareProject(
 
 /** Known differences in how projects load. */
 export const projectKinds: Readonly<Record<string, (compared: ComparedProject) => boolean>> = {
-  'spec-of-two-groups': ({ azldev, weir }) =>
-    azldev.kind === 'loaded' &&
-    weir.kind === 'loaded' &&
-    differing(azldev.images, weir.images).length === 0 &&
-    differing(azldev.components, weir.components).every((name) => weir.shared.includes(name)),
+  'spec-of-two-groups': ({ azldev, weir }) => {
+    if (weir.kind !== 'loaded') return false;
+    if (azldev.kind === 'refused') return weir.shared.some((name) => azldev.message.includes(`component \`${name}\` `));
+    return (
+      differing(azldev.images, weir.images).length === 0 &&
+      differing(azldev.components, weir.components).every((name) => weir.shared.includes(name))
+    );
+  },
 };
 
 /** The kind of a comparison; undefined for a difference that is not known. */
