@@ -110,20 +110,17 @@ async function projects(run: Run): Promise<Counts> {
   return counts;
 }
 
-async function globs(run: Run): Promise<Counts> {
+/** Compares inputs of which azldev gets many at once. */
+async function inLots<T extends object>(
+  run: Run,
+  name: string,
+  compare: (azldev: Azldev, dir: string, from: number, count: number, seed: number) => Promise<readonly T[]>,
+  kind: (compared: T) => string | undefined,
+): Promise<Counts> {
   const counts: Counts = new Map();
   for (let from = run.from; from < run.from + run.count; from += lot) {
-    const compared = await compareGlobs(run.azldev, join(run.dir, 'globs'), from, lot, run.seed);
-    for (const [index, one] of compared.entries()) run.add(counts, globKindOf(one), from + index, () => one);
-  }
-  return counts;
-}
-
-async function regexes(run: Run): Promise<Counts> {
-  const counts: Counts = new Map();
-  for (let from = run.from; from < run.from + run.count; from += lot) {
-    const compared = await compareRegexes(run.azldev, join(run.dir, 'regexes'), from, lot, run.seed);
-    for (const [index, one] of compared.entries()) run.add(counts, regexKindOf(one), from + index, () => one);
+    const compared = await compare(run.azldev, join(run.dir, name), from, lot, run.seed);
+    for (const [index, one] of compared.entries()) run.add(counts, kind(one), from + index, () => one);
   }
   return counts;
 }
@@ -157,8 +154,8 @@ async function compare(binary: string, dir: string): Promise<boolean> {
 async function runPart(part: Part, run: Run): Promise<Counts | undefined> {
   if (part === 'overlays') return overlays(run, async (random) => makeSpec(random));
   if (part === 'projects') return projects(run);
-  if (part === 'globs') return globs(run);
-  if (part === 'regexes') return regexes(run);
+  if (part === 'globs') return inLots(run, part, compareGlobs, globKindOf);
+  if (part === 'regexes') return inLots(run, part, compareRegexes, regexKindOf);
   const checkout = process.env.WEIR_AZURELINUX ?? '';
   if (checkout !== '') return overlays(run, await realSpecs(checkout));
   say('not checked: real specs, which need WEIR_AZURELINUX');

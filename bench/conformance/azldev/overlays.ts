@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '../../../src/base/errors.ts';
 import { applyOverlays } from '../../../src/overlay/apply.ts';
-import { readEntry } from '../../../src/overlay/files.ts';
+import { readEntry, readTree } from '../../../src/overlay/files.ts';
 import { loadProject } from '../../../src/project/load.ts';
+import { overlayTypes } from '../../../src/project/model/overlay.ts';
 import { parseSpec, specBytes } from '../../../src/spec/parse.ts';
 import { tags } from '../../../src/spec/query.ts';
 import { type Random, randomOf } from '../../fuzz/random.ts';
-import { type Azldev, writeProject } from './run.ts';
+import { type Azldev, type Refusal, refusal, writeProject } from './run.ts';
 
 /** A random component: its files and its overlays, in the keys of the format. */
 export interface OverlayCase {
@@ -20,7 +21,7 @@ export interface OverlayCase {
 /** What a tool made of a component: the files, or why it refuses. */
 export type Outcome =
   | { readonly kind: 'files'; readonly spec: string; readonly files: Readonly<Record<string, string>> }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+  | Refusal;
 
 const plainFiles: Readonly<Record<string, string>> = {
   'p0.patch': '--- a/x\n+++ b/x\n',
@@ -31,23 +32,6 @@ const plainFiles: Readonly<Record<string, string>> = {
   'notes.txt': 'one\n',
   'x\\x2dy.mount': 'unit\n',
 };
-
-const tagTypes = ['spec-add-tag', 'spec-insert-tag', 'spec-set-tag', 'spec-update-tag', 'spec-remove-tag'] as const;
-const types = [
-  ...tagTypes,
-  'spec-prepend-lines',
-  'spec-append-lines',
-  'spec-search-replace',
-  'spec-remove-section',
-  'spec-remove-subpackage',
-  'patch-add',
-  'patch-remove',
-  'file-prepend-lines',
-  'file-search-replace',
-  'file-add',
-  'file-remove',
-  'file-rename',
-] as const;
 
 /** Makes a random component from a spec. */
 export function makeCase(random: Random, spec: string | Uint8Array): OverlayCase {
@@ -107,7 +91,7 @@ export function makeCase(random: Random, spec: string | Uint8Array): OverlayCase
       '**',
     ]);
   const make = (): Record<string, string | string[]> => {
-    const type = pick(types);
+    const type = pick(overlayTypes);
     const tag = some(known, undefined);
     const name = tag?.name ?? pick(['Requires', 'BuildRequires', 'Source7', 'Patch99', 'Nothing', 'Epoch', 'Source']);
     const spelled = pick([name, name, name, name.toLowerCase(), name.toUpperCase()]);
@@ -197,15 +181,11 @@ ${tables.join('').replaceAll('source = "', 'source = "extra/')}`,
 /** What azldev makes of a case that was written to `dir`. */
 export async function azldevOutcome(azldev: Azldev, dir: string): Promise<Outcome> {
   const out = join(dir, 'prepared');
-  const { code, stderr } = await azldev.run(dir, [
+  const result = await azldev.run(dir, [
     ...['component', 'prepare-sources', '-p', 'demo', '-o', out],
     ...['--force', '--without-git', '--skip-lock-validation'],
   ]);
-  if (code !== 0) {
-    const said = stderr.replaceAll(/^[\d:]+ (WRN|INF) .*\n/gm, '').trim();
-    return { kind: 'refused', code: `exit ${code}`, message: said.slice(0, 2000) };
-  }
-  const { readTree } = await import('../../../src/overlay/files.ts');
+  if (result.code !== 0) return refusal(result, dir);
   const files: Record<string, string> = {};
   let spec = '';
   for (const [name, entry] of await readTree(out)) {

@@ -6,7 +6,7 @@ import type { Overlay } from '../../../src/project/model/overlay.ts';
 import type { Project } from '../../../src/project/model/project.ts';
 import { isTable } from '../../../src/toml/document.ts';
 import { type Random, randomOf } from '../../fuzz/random.ts';
-import { type Azldev, writeProject } from './run.ts';
+import { type Azldev, type Refusal, refusal, writeProject } from './run.ts';
 
 /** A random project: its files by name. */
 export type ProjectFiles = Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export type ProjectOutcome =
       /** Components whose spec several groups find, as far as the tool tells. */
       readonly shared: readonly string[];
     }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+  | Refusal;
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -245,13 +245,7 @@ export async function azldevProject(azldev: Azldev, dir: string): Promise<Projec
   const listed = await azldev.run(dir, ['-O', 'json', 'component', 'list', '-a']);
   const dumped = await azldev.run(dir, ['config', 'dump', '-f', 'json']);
   const failed = [listed, dumped].find(({ code }) => code !== 0);
-  if (failed !== undefined) {
-    const said = failed.stderr
-      .replaceAll(/^[\d:]+ (WRN|INF) .*\n/gm, '')
-      .replaceAll(`${dir}/`, '')
-      .trim();
-    return { kind: 'refused', code: `exit ${failed.code}`, message: said.slice(0, 2000) };
-  }
+  if (failed !== undefined) return refusal(failed, dir);
   const components = JSON.parse(listed.stdout === '' ? '[]' : listed.stdout) as { readonly name: string }[];
   const { images = {} } = JSON.parse(dumped.stdout) as { readonly images?: Record<string, Record<string, unknown>> };
   const shown = components.map(({ name, ...rest }) => {

@@ -18,6 +18,22 @@ export interface Azldev {
   readonly version: string;
 }
 
+/** Why a tool refuses an input. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: string;
+  readonly message: string;
+}
+
+/** azldev's errors without its warnings, and without the path of the project. */
+export function refusal({ code, stderr }: AzldevResult, project: string): Refusal {
+  const said = stderr
+    .replaceAll(/^[\d:]+ (WRN|INF) .*\n/gm, '')
+    .replaceAll(`${project}/`, '')
+    .trim();
+  return { kind: 'refused', code: `exit ${code}`, message: said.slice(0, 2000) };
+}
+
 /** `nobody`: azldev refuses to run as root. */
 const nobody = 65_534;
 
