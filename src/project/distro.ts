@@ -105,14 +105,19 @@ export function distrosOf(collected: Collected, resources: Resources, problems: 
       name,
       description: filled(raw.description),
       defaultVersion: filled(raw['default-version']),
-      distGitBaseUri: filled(raw['dist-git-base-uri']),
-      lookasideBaseUri: filled(raw['lookaside-base-uri']),
+      distGitBaseUri: templateOf(entry.document, raw['dist-git-base-uri']),
+      lookasideBaseUri: templateOf(entry.document, raw['lookaside-base-uri']),
       repos: (raw.repos ?? []).map((repo) => repo['base-uri']),
       disableOrigins: raw['disable-origins'] ?? false,
       versions: new Map(versions),
     });
   };
   return new Map([...collected.distros].map(([name, entry]) => [name, distro(name, entry)]));
+}
+
+/** An address with `$pkg` for the name of a component, which the specification calls `$name`. */
+function templateOf({ specified }: Document, uri: string | undefined): string | undefined {
+  return specified === true ? filled(uri?.replaceAll('$name', () => '$pkg')) : filled(uri);
 }
 
 function distroVersionOf(

@@ -43,6 +43,13 @@ hint: no version of azldev reads both: use the newer form, or remove the newer k
     expect(weir(['config', 'check'], { cwd: dir })).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('fails for keys that the specification does not have, in a project that follows it', () => {
+    const dir = folder({ 'azldev.toml': 'spec-version = "0.1"\n[tools]\n' });
+    const { code, stdout, stderr } = weir(['config', 'check'], { cwd: dir });
+    expect([code, stdout.split('\n')[1]]).toEqual([1, 'dialect  distro-toml 0.1: spec-version = "0.1" in azldev.toml']);
+    expect(stderr).toBe(`error: ${join(dir, 'azldev.toml')}:2:2: the specification has no [tools]\nhint: remove it\n`);
+  });
+
   it('names the folder of pins', () => {
     const dir = folder({ 'azldev.toml': 'includes = ["base/upstream-commits/*.toml"]\n', 'locks/a.lock': '' });
     expect(weir(['config', 'check'], { cwd: dir }).stdout).toContain(

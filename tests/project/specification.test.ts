@@ -68,6 +68,17 @@ metadata = { category = "azl-pruning", upstream-status = "unknown" }
     expect([error.code, error.message]).toEqual(['missing-key', '"metadata" is missing']);
   });
 
+  it('has $name in the addresses of a distro', async () => {
+    const text =
+      '[distros.d]\ndist-git-base-uri = "https://e.example/$name"\nlookaside-base-uri = "https://e.example/$name/$filename"\n';
+    const uris = async (first: string): Promise<unknown> => {
+      const distro = (await load({ 'azldev.toml': first + text })).distros.get('d');
+      return [distro?.distGitBaseUri, distro?.lookasideBaseUri];
+    };
+    expect(await uris(root)).toEqual(['https://e.example/$pkg', 'https://e.example/$pkg/$filename']);
+    expect(await uris('')).toEqual(['https://e.example/$name', 'https://e.example/$name/$filename']);
+  });
+
   it('alone may write skip-reason', async () => {
     const build =
       '[components.c]\nspec = { type = "local", path = "c" }\nbuild.check = { skip = true, skip-reason = "r" }\n';
