@@ -382,6 +382,11 @@ export async function compareProject(
 
 /** Known differences in how projects load. */
 export const projectKinds: Readonly<Record<string, (compared: ComparedProject) => boolean>> = {
+  'blank-reason': ({ files, azldev, weir }) =>
+    azldev.kind === 'loaded' &&
+    weir.kind === 'refused' &&
+    weir.code === 'reason-missing' &&
+    Object.values(files).some((text) => text.includes('"skip_reason" = " "')),
   'spec-of-two-groups': ({ azldev, weir }) => {
     if (weir.kind !== 'loaded') return false;
     if (azldev.kind === 'refused') return weir.shared.some((name) => azldev.message.includes(`component \`${name}\` `));
