@@ -48,13 +48,7 @@ export async function makeFormats(
   const converting = (async () => {
     if (formats.includes('qcow2')) await rawToQcow2(toolbox, raw, disk('qcow2'));
     if (formats.includes('vhd')) await rawToVhd(toolbox, raw, disk('vhd'), vhd);
-    if (formats.includes('vhdx')) {
-      await rawToVhdx(raw, disk('vhdx'), await dataExtents(toolbox, raw), {
-        uuid: seededUuid(uuidSeed, 'vhdx'),
-        fileUuid: seededUuid(uuidSeed, 'vhdx file'),
-        dataUuid: seededUuid(uuidSeed, 'vhdx data'),
-      });
-    }
+    if (formats.includes('vhdx')) await writeVhdx(toolbox, raw, disk('vhdx'), uuidSeed);
   })();
   // Wait for both even after an error, so that neither goes on in a removed folder.
   await Promise.allSettled([hashing, converting]);
@@ -65,6 +59,15 @@ export async function makeFormats(
     await moveSparse(toolbox, disk(format), files[format]);
   }
   return { files, digests };
+}
+
+/** Converts a raw disk to a dynamic VHDX. @param uuidSeed seed of its UUIDs */
+export async function writeVhdx(toolbox: Toolbox, raw: string, out: string, uuidSeed: string): Promise<void> {
+  await rawToVhdx(raw, out, await dataExtents(toolbox, raw), {
+    uuid: seededUuid(uuidSeed, 'vhdx'),
+    fileUuid: seededUuid(uuidSeed, 'vhdx file'),
+    dataUuid: seededUuid(uuidSeed, 'vhdx data'),
+  });
 }
 
 /** Digests of formats with every byte of the disk: raw, and VHD, which has a footer, too. */

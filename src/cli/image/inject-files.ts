@@ -22,7 +22,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .requiredOption('--output-path <file>', 'the disk to write')
     .option(
       '--output-image-format <format>',
-      "raw, qcow2, vhd or vhd-fixed; default: by the path's ending, else as the input",
+      "raw, qcow2, vhd, vhd-fixed or vhdx; default: by the path's ending, else as the input",
     )
     .addHelpText(
       'after',

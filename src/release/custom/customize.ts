@@ -100,6 +100,7 @@ const endings: Readonly<Record<string, ImageFormat>> = {
   '.img': 'raw',
   '.qcow2': 'qcow2',
   '.vhd': 'vhd',
+  '.vhdx': 'vhdx',
   '.wsl': 'wsl',
 };
 const formatNames: Readonly<Record<string, ImageFormat>> = {
@@ -107,6 +108,7 @@ const formatNames: Readonly<Record<string, ImageFormat>> = {
   qcow2: 'qcow2',
   vhd: 'vhd',
   'vhd-fixed': 'vhd',
+  vhdx: 'vhdx',
   wsl: 'wsl',
   oci: 'oci',
 };
@@ -137,7 +139,7 @@ function formatsOf(
   byEnding: ImageFormat | undefined,
   asked: string | undefined,
 ): readonly ImageFormat[] {
-  const possible = { disk: ['raw', 'qcow2', 'vhd'], container: ['oci'], wsl: ['wsl'] }[kind];
+  const possible = { disk: ['raw', 'qcow2', 'vhd', 'vhdx'], container: ['oci'], wsl: ['wsl'] }[kind];
   const format = asked === undefined ? byEnding : formatNames[asked];
   if (asked === undefined && format === undefined) return own;
   if (format !== undefined && possible.includes(format)) return [format];

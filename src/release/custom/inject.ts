@@ -6,6 +6,7 @@ import { temporaryName } from '../../base/files.ts';
 import { inStage } from '../../base/progress.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import type { Target } from '../../image/disk.ts';
+import type { VmFormat } from '../../image/disk-formats.ts';
 import { checkExt4 } from '../../image/ext4.ts';
 import { identifyFileSystem, type PartitionContent } from '../../image/filesystem-identity.ts';
 import { type GptPartition, readGpt } from '../../lint/gpt.ts';
@@ -13,12 +14,12 @@ import type { Toolbox } from '../../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from '../../workspace/workspace.ts';
 import type { Injection } from './inject-config.ts';
 import { writeExt4, writeFat } from './inject-files.ts';
-import { formatToWrite, rawCopy, type WrittenFormat, within, writeFormat } from './raw-copy.ts';
+import { formatToWrite, rawCopy, within, writeFormat } from './raw-copy.ts';
 import { problem } from './yaml.ts';
 
 export interface InjectedImage {
   readonly path: string;
-  readonly format: WrittenFormat;
+  readonly format: VmFormat;
   readonly files: readonly {
     readonly destination: string;
     readonly source: string;

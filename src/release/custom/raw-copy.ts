@@ -3,11 +3,10 @@ import { extname } from 'node:path';
 import { fileReader } from '../../archive/read-at.ts';
 import { WeirError } from '../../base/errors.ts';
 import { copySparse, rawToQcow2, rawToVhd } from '../../image/disk.ts';
+import { type VmFormat, writeVhdx } from '../../image/disk-formats.ts';
 import { seededUuid } from '../../image/uuid.ts';
 import { checkIsDisk, diskFormat } from '../../lint/open-disk.ts';
 import { runTool, type Toolbox } from '../../toolbox/tool.ts';
-
-export type WrittenFormat = 'raw' | 'qcow2' | 'vhd';
 
 const footerBytes = 512;
 
@@ -16,11 +15,15 @@ const footerBytes = 512;
  * @param scratch folder of `raw`
  * @returns the format of the disk @throws WeirError `no-file`, `unknown-format`
  */
-export async function rawCopy(toolbox: Toolbox, disk: string, raw: string, scratch: string): Promise<WrittenFormat> {
+export async function rawCopy(toolbox: Toolbox, disk: string, raw: string, scratch: string): Promise<VmFormat> {
   const info = await stat(disk).catch(() => undefined);
   if (info?.isFile() !== true) {
     const what = info === undefined ? 'there is no such file' : 'this is not a file';
-    throw new WeirError('no-file', what, { where: { file: disk }, hint: 'give a raw, qcow2 or VHD disk', exit: 2 });
+    throw new WeirError('no-file', what, {
+      where: { file: disk },
+      hint: 'give a raw, qcow2, VHD or VHDX disk',
+      exit: 2,
+    });
   }
   const ends = await within(disk, (read) => ({ first: read(0, 512), last: read(Math.max(0, info.size - 512), 512) }));
   const { format, qemu } = diskFormat(disk, ends.first, ends.last);
@@ -52,8 +55,12 @@ export async function within<T>(path: string, work: (read: ReturnType<typeof fil
  * The format to write: the one asked for, else that of the path's ending, else that of the input.
  * @throws WeirError `bad-option` (exit 2)
  */
-export function formatToWrite(path: string, asked: string | undefined, input: WrittenFormat): WrittenFormat {
-  const known: Readonly<Record<string, WrittenFormat>> = { raw: 'raw', qcow2: 'qcow2', vhd: 'vhd', 'vhd-fixed': 'vhd' };
+export function formatToWrite(path: string, asked: string | undefined, input: VmFormat): VmFormat {
+  const formats: readonly VmFormat[] = ['raw', 'qcow2', 'vhd', 'vhdx'];
+  const known: Readonly<Record<string, VmFormat>> = {
+    ...Object.fromEntries(formats.map((one) => [one, one])),
+    'vhd-fixed': 'vhd',
+  };
   const format = asked === undefined ? (known[extname(path).slice(1).toLowerCase()] ?? input) : known[asked];
   if (format !== undefined) return format;
   throw new WeirError('bad-option', `a disk cannot be written as ${asked}`, {
@@ -67,11 +74,12 @@ export async function writeFormat(
   toolbox: Toolbox,
   raw: string,
   out: string,
-  format: WrittenFormat,
+  format: VmFormat,
   options: { readonly epoch: number; readonly seed: string },
 ): Promise<void> {
   const { epoch, seed } = options;
   if (format === 'raw') await copySparse(toolbox, raw, out);
   else if (format === 'qcow2') await rawToQcow2(toolbox, raw, out);
+  else if (format === 'vhdx') await writeVhdx(toolbox, raw, out, seed);
   else await rawToVhd(toolbox, raw, out, { epoch, uuid: seededUuid(seed, 'vhd') });
 }
