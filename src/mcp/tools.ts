@@ -216,10 +216,35 @@ export const tools: readonly Tool[] = [
     },
   },
   {
+    name: 'config_check',
+    about:
+      'Find the dialect of the project and keys that contradict each other; with spec, differences from that revision of the draft Distro TOML specification.',
+    command: ['config', 'check'],
+    parameters: { spec: { as: 'value', option: '--spec', about: 'revision of the specification', choices: ['0.1'] } },
+  },
+  {
+    name: 'config_dump',
+    about: 'Show all configuration files as one, built-in values included, before inheritance.',
+    command: ['config', 'dump'],
+    parameters: {},
+  },
+  {
     name: 'schema',
     about: 'Print the JSON Schema of the configuration.',
     command: ['schema'],
     parameters: {},
+  },
+  {
+    name: 'upstream_status',
+    about:
+      'Show what upstream did since the pinned commits: version, patches, sources, macros, CVE numbers, and overlays that fail, have no effect or were taken in.',
+    command: ['upstream', 'status'],
+    parameters: {
+      ...selection,
+      to: { as: 'value', option: '--to', about: 'compare with the last commit up to this day or moment' },
+      withoutOverlays: { as: 'switch', option: '--no-overlays', about: 'do not check overlays' },
+    },
+    network: true,
   },
 ];
 
