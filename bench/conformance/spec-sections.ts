@@ -102,7 +102,7 @@ function fits(section: Section, header: SectionHeader | undefined): boolean {
   return new RegExp(`^${known.join('.*')}$`, 's').test(header.package);
 }
 
-/** A section of rpm's output, without blank lines. */
+/** A section of rpm's output, without blank lines and comments. */
 interface Output {
   readonly header: string;
   readonly body: readonly string[];
@@ -115,7 +115,7 @@ function sectionsIn(output: string): Output[] {
   const sections = [{ header: '', body: [] as string[] }];
   for (const line of output.split('\n')) {
     if (parseHeader(line) !== undefined) sections.push({ header: line.trim(), body: [] });
-    else if (line.trim() !== '') sections.at(-1)!.body.push(line.trimEnd().replace(randomName, '…'));
+    else if (/^\s*[^\s#]/.test(line)) sections.at(-1)!.body.push(line.trimEnd().replace(randomName, '…'));
   }
   return sections;
 }
