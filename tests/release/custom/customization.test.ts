@@ -222,6 +222,7 @@ injectFiles:
     expect(formatToWrite('/o/a.vhd', undefined, 'raw')).toBe('vhd');
     expect(formatToWrite('/o/a.img', undefined, 'qcow2')).toBe('qcow2');
     expect(formatToWrite('/o/a.raw', 'qcow2', 'vhd')).toBe('qcow2');
-    expect(() => formatToWrite('/o/a', 'vhdx', 'raw')).toThrow('vhdx');
+    expect(formatToWrite('/o/a.vhdx', undefined, 'raw')).toBe('vhdx');
+    expect(() => formatToWrite('/o/a', 'vmdk', 'raw')).toThrow('vmdk');
   });
 });
