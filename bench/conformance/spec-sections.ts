@@ -197,7 +197,9 @@ export function removalDifference(spec: Spec, name: string, plain: string, outpu
     const parsed = parseHeader(header);
     return parsed !== undefined && parsed.package !== '' && removed.has(fullName(parsed));
   };
-  const kept = sectionsIn(plain).filter(({ header }) => !isRemoved(header));
+  const kept = sectionsIn(plain).filter(
+    ({ header }, index, all) => !isRemoved(/^%end\b/i.test(header) ? (all[index - 1]?.header ?? '') : header),
+  );
   const after = sectionsIn(output);
   for (const [index, one] of kept.entries()) {
     const now = after[index];
