@@ -22,16 +22,23 @@ const fixed = (options: string, certain: boolean, headers: readonly string[]): K
 /** `a,b c` as extras; `name+extra` packages with description and files. */
 const extras: KnownMacro = {
   options: 'n:i:f:FaAv:',
-  certain: (call) => extraNames(call).some((name) => !/%\{[?!]/.test(name)),
+  certain: (call) => extraNames(call, false).length > 0,
   headers: (call) =>
     headersFor(
       call.options.has('F') ? ['package', 'description'] : whole,
-      ...extraNames(call).map((extra) => `-n ${call.options.get('n') ?? '*'}+${extra}`),
+      ...extraNames(call, true).map((extra) => `-n ${call.options.get('n') ?? '*'}+${extra}`),
     ),
 };
-/** Extras are separated by commas and blanks; a macro in brackets is one word. */
-const extraNames = ({ words }: Call): string[] =>
-  words.flatMap((word) => argumentWords(word.replace(/%\{[^{}]*\}|,/g, (part) => (part === ',' ? ' ' : part))));
+const optional = /%\{[?!]+\w+:([^{}]*)\}/g;
+/**
+ * Extras are separated by commas and blanks: `a,b%{?with_x:,c} d`. Other macros in brackets are one word.
+ * @param all whether to include those in a condition
+ */
+function extraNames({ words }: Call, all: boolean): string[] {
+  return words
+    .map((word) => word.replace(optional, all ? '$1' : ''))
+    .flatMap((word) => argumentWords(word.replace(/%\{[^{}]*\}|,/g, (part) => (part === ',' ? ' ' : part))));
+}
 const scriptlets = (...names: readonly string[]): KnownMacro => ({
   options: 'n:',
   certain: false,
