@@ -515,7 +515,7 @@ config_opts['dnf.conf'] = '[main]\\n'
     await writeFile(lock, whole);
     for (const [words, message] of [
       [['--repo', `a=${folder}`, '--repo', `a=${folder}`], /two repositories "a"/],
-      [['--repo', `built=${folder}`], /cannot have the id "built"/],
+      [['--repo', `built=${folder}`], /the id "built" is reserved|repository id "built" is reserved/],
     ] as const) {
       const refused = await weir(['-C', project, 'component', 'build', 'hello', ...words]);
       expect(refused.code).toBe(2);
