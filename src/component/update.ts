@@ -5,7 +5,6 @@ import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Project } from '../project/model/project.ts';
-import { type Configuration, componentTables } from '../project/resolve.ts';
 import {
   type ComponentLock,
   formatLock,
@@ -23,6 +22,7 @@ import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
 import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
+import { commitByHand, type LoadsConfiguration } from './commit-by-hand.ts';
 
 export interface UpdateOptions {
   /** Increments the rebuild counter of every component instead; does not ask upstream. */
@@ -36,7 +36,7 @@ export interface UpdateOptions {
   /** Writes pins into this folder, relative to the project, and no locks. */
   readonly pinFolder?: string;
   /** The configuration with its files. Without it, a commit in a component's own file is taken for that of its pin. */
-  readonly configuration?: () => Promise<Configuration>;
+  readonly configuration?: LoadsConfiguration;
 }
 
 /** The result for one component. */
@@ -277,20 +277,7 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
   // A pin alone defines a component of its name, from what all components inherit.
   const isLeft = ({ name, origin, alsoIn }: ResolvedComponent): boolean =>
     origin.file === pinPath(folder, name) && alsoIn === undefined;
-  let loaded: Promise<Configuration> | undefined;
-  /** Whether a file other than the pin sets the commit: it was included later, and so wins. */
-  const isPinnedByHand = async (component: ResolvedComponent): Promise<boolean> => {
-    if (component.spec?.type !== 'upstream' || component.spec.commit === undefined) return false;
-    loaded ??= options.configuration?.();
-    const configuration = await loaded;
-    if (configuration === undefined) return false;
-    return componentTables(configuration, component).some(({ source, says }) => {
-      const spec = says.entries.get('spec');
-      return (
-        source.file !== pinPath(folder, component.name) && spec?.kind === 'table' && spec.entries.has('upstream-commit')
-      );
-    });
-  };
+  const byHand = commitByHand(folder, options.configuration);
   return {
     kind: 'pins',
     folder,
@@ -309,7 +296,7 @@ function pins(project: Project, context: SourceContext, options: UpdateOptions, 
       const previous = await readPin(folder, name);
       // The commit in the configuration may be the pin itself, which would then never change.
       const { commit: _, ...unpinned } = spec;
-      const asked = (await isPinnedByHand(component)) ? spec : unpinned;
+      const asked = (await byHand(component)) === undefined ? unpinned : spec;
       const commit = await configuredCommit({ ...component, spec: asked }, project, context, options.force === true);
       if (commit === undefined) return { component: name, state: 'skipped', reason: plainFolder };
       if (options.checkOnly !== true) await writePin(folder, name, commit);

@@ -3,6 +3,7 @@ import { shownError, WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
+import { type CommitByHand, commitByHand, type LoadsConfiguration } from '../component/commit-by-hand.ts';
 import { inLots, pinFolderOf } from '../component/update.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
@@ -32,6 +33,8 @@ export interface StatusOptions {
   readonly to?: string;
   /** Does not check overlays. */
   readonly withoutOverlays?: boolean;
+  /** Tells a commit in a component's own file from that of its pin, which repeats it. */
+  readonly configuration?: LoadsConfiguration;
   /** Components to compare between two given commits instead. */
   readonly moves?: ReadonlyMap<string, { readonly from: string; readonly to: string }>;
 }
@@ -45,7 +48,9 @@ export async function upstreamStatus(
 ): Promise<StatusReport> {
   const { project, progress } = workspace;
   const pinFolder = await pinFolderOf(project);
-  const kept: Kept = { locks: await readLocks(project), ...(pinFolder === undefined ? {} : { pinFolder }) };
+  const pins =
+    pinFolder === undefined ? undefined : { folder: pinFolder, byHand: commitByHand(pinFolder, options.configuration) };
+  const kept: Kept = { locks: await readLocks(project), ...(pins === undefined ? {} : { pins }) };
   const records = await StatusRecords.open(workspace.cache, project.root);
   const run: Run = { workspace, context, options, kept, records };
   return inStage(progress, 'upstream', async (stage) => {
@@ -95,7 +100,7 @@ type PinnedBy = NonNullable<ComponentStatus['pinned']>['by'];
 /** Where the project keeps commits. */
 interface Kept {
   readonly locks: ReadonlyMap<string, ComponentLock>;
-  readonly pinFolder?: string;
+  readonly pins?: { readonly folder: string; readonly byHand: CommitByHand };
 }
 
 interface Run {
@@ -256,11 +261,13 @@ function stateOf({ relation, retired }: Between): FollowState {
 }
 
 /** What names the commit that a component uses. */
-async function pinnedBy(kept: Kept, { name }: ResolvedComponent, revision: RevisionSpec): Promise<PinnedBy> {
+async function pinnedBy(kept: Kept, component: ResolvedComponent, revision: RevisionSpec): Promise<PinnedBy> {
+  const { name } = component;
   if (kept.locks.get(name)?.upstreamCommit !== undefined) return 'lock';
   if (revision.commit !== undefined) {
-    const pin = kept.pinFolder === undefined ? undefined : await readPin(kept.pinFolder, name);
-    return revision.commit === pin ? 'pin' : 'configuration';
+    const { pins } = kept;
+    if (pins === undefined || revision.commit !== (await readPin(pins.folder, name))) return 'configuration';
+    return (await pins.byHand(component)) === undefined ? 'pin' : 'configuration';
   }
   return revision.snapshot === undefined ? 'branch' : 'snapshot';
 }

@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { type PlainError, shownError, WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { writeIfChanged } from '../base/files.ts';
+import { type CommitByHand, commitByHand, type LoadsConfiguration } from '../component/commit-by-hand.ts';
 import { renderComponents } from '../component/render/render.ts';
 import type { Move } from '../component/render/render-one.ts';
 import { pinFolderOf } from '../component/update.ts';
@@ -56,9 +57,9 @@ export async function updateFromUpstream(
   workspace: ProjectWorkspace,
   components: readonly ResolvedComponent[],
   context: SourceContext,
-  options: Pick<StatusOptions, 'to'> = {},
+  options: Pick<StatusOptions, 'to' | 'configuration'> = {},
 ): Promise<UpstreamUpdate> {
-  const keeper = await keeperOf(workspace.project);
+  const keeper = await keeperOf(workspace.project, options.configuration);
   const path = journalPath(workspace.cache, workspace.project.root);
   return withLock(`${path}.lock`, async () => {
     const begun = await begunMoves(workspace.project, keeper, await readJournal(path));
@@ -67,7 +68,7 @@ export async function updateFromUpstream(
     const due: ComponentStatus[] = [];
     const left: LeftComponent[] = [];
     for (const status of report.components) {
-      const reason = reasonToStay(status, keeper, workspace.project);
+      const reason = await reasonToStay(status, keeper, workspace.project);
       if (reason !== undefined) left.push({ component: status.component, status, ...reason });
       else if (status.state === 'behind') due.push(status);
     }
@@ -82,7 +83,7 @@ export async function updateFromUpstream(
     const count = (...states: readonly ComponentStatus['state'][]): number =>
       report.components.filter(({ state }) => states.includes(state)).length;
     return {
-      ...options,
+      ...(options.to === undefined ? {} : { to: options.to }),
       kept: keeper.kind,
       folder: keeper.folder,
       moved: due.filter(({ component }) => !failed.has(component)),
@@ -97,14 +98,14 @@ export async function updateFromUpstream(
 /** How the project keeps commits. */
 type Keeper =
   | { readonly kind: 'locks'; readonly folder: string; readonly locks: ReadonlyMap<string, ComponentLock> }
-  | { readonly kind: 'pins'; readonly folder: string };
+  | { readonly kind: 'pins'; readonly folder: string; readonly byHand: CommitByHand };
 
-async function keeperOf(project: Project): Promise<Keeper> {
+async function keeperOf(project: Project, configuration: LoadsConfiguration | undefined): Promise<Keeper> {
   if (await hasLocks(project)) {
     return { kind: 'locks', folder: lockFolder(project), locks: await readLocks(project) };
   }
   const folder = await pinFolderOf(project);
-  if (folder !== undefined) return { kind: 'pins', folder };
+  if (folder !== undefined) return { kind: 'pins', folder, byHand: commitByHand(folder, configuration) };
   throw new WeirError('no-lock', 'the project has neither locks nor pins, so there is nothing to move', {
     where: { file: lockFolder(project) },
     hint: 'run weir component update -a first: it writes the commits that the components use now',
@@ -146,11 +147,11 @@ function plannedMove({ component, pinned, newest }: ComponentStatus): PlannedMov
 }
 
 /** Why a component with news is not moved; undefined if it can be, or has none. */
-function reasonToStay(
+async function reasonToStay(
   { component, state, pinned, between, error }: ComponentStatus,
   keeper: Keeper,
   project: Project,
-): { readonly reason: string; readonly error?: PlainError } | undefined {
+): Promise<{ readonly reason: string; readonly error?: PlainError } | undefined> {
   if (state === 'failed') return { reason: error?.message ?? 'it failed', ...(error === undefined ? {} : { error }) };
   if (state === 'retired') {
     const words = between?.retired ?? '';
@@ -160,9 +161,11 @@ function reasonToStay(
     return { reason: 'its commit is not in the history of the branch: select a commit with weir component update' };
   }
   if (state !== 'behind') return undefined;
-  const { spec, origin } = project.components.get(component)!;
+  const resolved = project.components.get(component)!;
+  const { spec } = resolved;
   if (spec?.type === 'upstream' && spec.commit !== undefined && pinned?.by !== 'pin') {
-    const { file, line } = origin;
+    const byHand = keeper.kind === 'pins' ? await keeper.byHand(resolved) : undefined;
+    const { file, line } = byHand ?? resolved.origin;
     return {
       reason: `its upstream-commit is set in the configuration: change it there (${relative(project.root, file)}:${line})`,
     };

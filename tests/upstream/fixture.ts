@@ -7,6 +7,7 @@ import { createProgress } from '../../src/base/progress.ts';
 import { sourceContext } from '../../src/component/sources.ts';
 import { updateComponents } from '../../src/component/update.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
+import { loadConfiguration } from '../../src/project/load.ts';
 import { selectComponents } from '../../src/project/select.ts';
 import { type StatusOptions, upstreamStatus } from '../../src/upstream/status.ts';
 import type { ComponentStatus } from '../../src/upstream/status-model.ts';
@@ -72,7 +73,8 @@ ${components}`;
     open,
     lock: async () => {
       const workspace = await open();
-      await updateComponents(workspace, all(workspace), await sourceContext(workspace));
+      const configuration = () => loadConfiguration(dir);
+      await updateComponents(workspace, all(workspace), await sourceContext(workspace), { configuration });
     },
     status: async (options = {}) => {
       const workspace = await open();

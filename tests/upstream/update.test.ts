@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sourceContext } from '../../src/component/sources.ts';
+import { loadConfiguration } from '../../src/project/load.ts';
 import { updateMarkdown } from '../../src/upstream/report.ts';
 import { type UpstreamUpdate, updateFromUpstream } from '../../src/upstream/update.ts';
 import { all, type Site, siteWith, spec } from './fixture.ts';
@@ -15,7 +16,8 @@ async function update(
   const { only, ...rest } = options;
   const workspace = await site.open();
   const components = all(workspace).filter(({ name }) => only === undefined || name === only);
-  return updateFromUpstream(workspace, components, await sourceContext(workspace), rest);
+  const configuration = () => loadConfiguration(site.dir);
+  return updateFromUpstream(workspace, components, await sourceContext(workspace), { ...rest, configuration });
 }
 
 const lockOf = async (site: Site, name: string): Promise<string> =>
@@ -117,6 +119,32 @@ describe('upstream update', () => {
       { component: 'a', reason: expect.stringContaining('upstream-commit is set in the configuration') },
     ]);
     expect(await lockOf(site, 'a')).toBe(first);
+  });
+});
+
+describe('a commit set by hand in a project with pins', () => {
+  it('is no pin, although the pin repeats it', async () => {
+    const site = await siteWith('[components.a]\n');
+    const git = site.distGit('a');
+    const first = git.commit({ 'a.spec': spec('a') });
+    git.commit({ 'a.spec': spec('a', { version: '2' }) });
+    const own = `[components.a]\nspec = { type = "upstream", upstream-commit = "${first}" }\n`;
+    const config = (await site.read('weir.toml')).replace('[components.a]\n', own);
+    await site.write({
+      'weir.toml': `includes = ["base/upstream-commits/*.toml"]\n${config}`,
+      'base/upstream-commits/.keep': '',
+    });
+    await site.lock();
+    const pin = await site.read('base/upstream-commits/a.toml');
+    expect(pin).toContain(first);
+    const configuration = () => loadConfiguration(site.dir);
+    expect(await site.status({ configuration })).toMatchObject({ a: { pinned: { by: 'configuration' } } });
+    const report = await update(site);
+    expect(report.moved).toEqual([]);
+    const line = `includes\n${config}`.split('\n').indexOf('[components.a]');
+    expect(report.left).toMatchObject([{ component: 'a', reason: expect.stringContaining('(weir.toml:') }]);
+    expect(report.left[0]!.reason).toContain(`set in the configuration: change it there (weir.toml:${line + 1})`);
+    expect(await site.read('base/upstream-commits/a.toml')).toBe(pin);
   });
 });
 

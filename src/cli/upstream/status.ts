@@ -8,7 +8,7 @@ import { changeWords, countWords, statusDetails } from '../../upstream/words.ts'
 import { momentOption } from '../moment.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
-import { projectWorkspaceFor } from '../workspace.ts';
+import { configurationFor, projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
   readonly to?: string;
@@ -44,6 +44,7 @@ ${examples([
       const report = await upstreamStatus(workspace, components, await sourceContext(workspace), {
         ...(to === undefined ? {} : { to }),
         withoutOverlays: !options.overlays,
+        configuration: () => configurationFor(settings),
       });
       printResult(settings, report, () => (options.details === true ? statusDetails(report) : statusTable(report)));
       const failed = report.components.flatMap(({ error }) => (error === undefined ? [] : [revivedError(error)]));

@@ -10,7 +10,7 @@ import { changeWords } from '../../upstream/words.ts';
 import { momentOption } from '../moment.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOf } from '../selection.ts';
-import { projectWorkspaceFor } from '../workspace.ts';
+import { configurationFor, projectWorkspaceFor } from '../workspace.ts';
 
 interface Options extends SelectionOptions {
   readonly to?: string;
@@ -50,7 +50,10 @@ ${examples([
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const components = selectComponents(workspace.project, selection);
       const context = await sourceContext(workspace);
-      const update = await updateFromUpstream(workspace, components, context, to === undefined ? {} : { to });
+      const update = await updateFromUpstream(workspace, components, context, {
+        ...(to === undefined ? {} : { to }),
+        configuration: () => configurationFor(settings),
+      });
       const markdown = updateMarkdown(update);
       if (options.report !== undefined) await writeAtomic(resolve(options.report), markdown);
       printResult(settings, update, () => (options.report === undefined ? markdown.trimEnd() : updateTable(update)));
