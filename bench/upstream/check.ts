@@ -117,7 +117,7 @@ export function checkWords(
       }
     }
   }
-  checkCves(cves, added, subjects, check);
+  checkCves(cves, diff, subjects, check);
   return { words, wrong };
 }
 
@@ -200,15 +200,25 @@ function checkRelease(
   );
 }
 
-function checkCves(cves: Between['cves'], added: readonly string[], subjects: readonly string[], check: Check): void {
+function checkCves(cves: Between['cves'], diff: DiffLines, subjects: readonly string[], check: Check): void {
+  const added = without(diff.added, diff.removed);
   const pattern = /CVE-\d{4}-\d{4,19}/gi;
   const inText = (text: string): string[] => [...text.matchAll(pattern)].map(([id]) => id.toUpperCase());
   const there = new Set([...added, ...subjects].flatMap(inText));
   const said = new Set(cves.map(({ id }) => id));
   for (const id of said) check(there.has(id), `${id} is not in the diff`);
-  // Lines of a changelog, and names of patches.
-  const lines = added.filter((line) => /^\s*[-*+]\s|^\s*Patch\s*\d*\s*:/i.test(line));
-  for (const id of new Set(lines.flatMap(inText))) check(said.has(id), `${id} is in the diff, and nothing says so`);
+  const entries = (lines: readonly string[]): string[] => lines.filter((line) => /^\s*[-*+]\s/.test(line));
+  const before = [...diff.kept, ...diff.removed];
+  const old = new Set(entries(before).flatMap(inText));
+  for (const { id, in: places } of cves)
+    check(places.join() !== 'changelog' || !old.has(id), `${id} is in the changelog of both sides`);
+  // New names of patches, and lines of a changelog whose numbers were nowhere before.
+  const known = new Set(before.flatMap(inText));
+  const fresh = entries(added)
+    .flatMap(inText)
+    .filter((id) => !known.has(id));
+  const named = added.filter((line) => /^\s*Patch\s*\d*\s*:/i.test(line)).flatMap(inText);
+  for (const id of new Set([...fresh, ...named])) check(said.has(id), `${id} is in the diff, and nothing says so`);
 }
 
 function valuesOf(tag: string, lines: readonly string[]): string[] {

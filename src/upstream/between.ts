@@ -12,6 +12,7 @@ import { patches, sources } from '../spec/query.ts';
 import { type CveMention, cveMentions } from './cve.ts';
 import {
   addedLines,
+  changelogOf,
   compareNames,
   compareSpecs,
   fileNames,
@@ -60,12 +61,13 @@ export async function between(
   const changes = await treeChanges(repository, from.tree, to.tree);
   const before = await folderOf(repository, from.tree, specName);
   const after = await folderOf(repository, to.tree, specName);
-  const wanted = [...before.wanted, ...after.wanted, ...textsFor(changes)];
+  const wanted = [...before.wanted, ...after.wanted];
   const texts = await readTexts(repository, wanted, retry);
   const [old, fresh] = [specOf(before, texts), specOf(after, texts)];
   const compared = old === undefined || fresh === undefined ? undefined : compareSpecs(old, fresh);
   const files = compareFiles(changes);
   const changelog = [...(compared?.changelog ?? []), ...newLines(changes, 'changelog', texts)];
+  const oldChangelog = [...(old === undefined ? [] : changelogOf(old)), textIn(before, 'changelog', texts) ?? ''];
   let spec: Between['spec'];
   if (compared !== undefined) {
     const { changelog: _, ...rest } = compared;
@@ -78,11 +80,14 @@ export async function between(
     ...(spec === undefined ? {} : { spec }),
     ...(after.specs === 0 ? { retired: textIn(after, 'dead.package', texts)?.trim() ?? '' } : {}),
     files,
-    cves: cveMentions({
-      message: range.commits.map(({ message }) => message),
-      changelog,
-      patch: spec?.patches.added ?? [],
-    }),
+    cves: cveMentions(
+      {
+        message: range.commits.map(({ message }) => message),
+        changelog,
+        patch: spec?.patches.added ?? [],
+      },
+      oldChangelog,
+    ),
   };
 }
 
@@ -101,8 +106,10 @@ async function folderOf(repository: GitRepository, tree: string, specName: strin
   const files = [...entries].filter(([, { mode }]) => mode === 'file' || mode === 'executable');
   const names = files.map(([name]) => name);
   const spec = specAmong(names, specName);
-  const read = new Set([spec, 'sources', ...(spec === undefined ? ['dead.package'] : [])]);
-  const specs = names.filter((name) => name.endsWith('.spec')).length;
+  // In the file `changelog` rpmautospec keeps older entries.
+  const read = new Set([spec, 'sources', 'changelog', ...(spec === undefined ? ['dead.package'] : [])]);
+  // A link cannot be read as a spec, but the component is not retired.
+  const specs = [...entries].filter(([name, { mode }]) => name.endsWith('.spec') && mode !== 'folder').length;
   return { entries, spec, specs, wanted: files.flatMap(([name, { id }]) => (read.has(name) ? [id] : [])) };
 }
 
@@ -170,12 +177,6 @@ function compareFiles(changes: readonly TreeChange[]): ListChanges {
     removed: paths(({ after }) => after === undefined),
     changed: paths(({ before, after }) => before !== undefined && after !== undefined),
   };
-}
-
-/** The file `changelog`, where rpmautospec keeps older entries. */
-function textsFor(changes: readonly TreeChange[]): string[] {
-  const change = changes.find(({ path }) => path === 'changelog');
-  return [change?.before, change?.after].flatMap((entry) => (entry?.mode === 'file' ? [entry.id] : []));
 }
 
 function newLines(changes: readonly TreeChange[], name: string, texts: Texts): string[] {

@@ -12,13 +12,23 @@ export interface CveMention {
 // The number has four digits or more (https://www.cve.org/ResourcesSupport/AllResources/CNARules).
 const pattern = /(?<![0-9a-z])CVE-(\d{4})-(\d{4,19})(?!\d)/gi;
 
-/** The CVE numbers that texts name, sorted by year and number. */
-export function cveMentions(texts: Readonly<Record<CvePlace, readonly string[]>>): CveMention[] {
+/**
+ * The CVE numbers that texts name, sorted by year and number.
+ * @param before the older changelog: what it names is no news in the newer one, however its lines have moved
+ */
+export function cveMentions(
+  texts: Readonly<Record<CvePlace, readonly string[]>>,
+  before: readonly string[] = [],
+): CveMention[] {
+  const old = new Set(
+    before.flatMap((text) => [...text.matchAll(pattern)].map(([, year, number]) => `CVE-${year}-${number}`)),
+  );
   const found = new Map<string, { readonly year: number; readonly number: bigint; readonly in: Set<CvePlace> }>();
   for (const place of ['message', 'changelog', 'patch'] as const) {
     for (const text of texts[place]) {
       for (const [, year, number] of text.matchAll(pattern)) {
         const id = `CVE-${year}-${number}`;
+        if (place === 'changelog' && old.has(id)) continue;
         const mention = found.get(id) ?? { year: Number(year), number: BigInt(number!), in: new Set() };
         mention.in.add(place);
         found.set(id, mention);

@@ -166,7 +166,8 @@ function compareMacros(
   return changes;
 }
 
-function changelogOf(spec: Spec): string[] {
+/** The lines of `%changelog`. */
+export function changelogOf(spec: Spec): string[] {
   return spec.sections
     .filter(({ key }) => key === '%changelog')
     .flatMap(({ start, end }) => spec.lines.slice(start, end).map(({ text }) => text));
