@@ -7,7 +7,7 @@ import { type CommitByHand, commitByHand, type LoadsConfiguration } from '../com
 import { inLots, pinFolderOf } from '../component/update.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
-import { type ComponentLock, readLocks } from '../sources/component-lock.ts';
+import { type ComponentLock, readLock } from '../sources/component-lock.ts';
 import type { SourceContext } from '../sources/fetch.ts';
 import {
   isObjectId,
@@ -50,9 +50,8 @@ export async function upstreamStatus(
   const pinFolder = await pinFolderOf(project);
   const pins =
     pinFolder === undefined ? undefined : { folder: pinFolder, byHand: commitByHand(pinFolder, options.configuration) };
-  const kept: Kept = { locks: await readLocks(project), ...(pins === undefined ? {} : { pins }) };
   const records = await StatusRecords.open(workspace.cache, project.root);
-  const run: Run = { workspace, context, options, kept, records };
+  const run: Run = { workspace, context, options, records, ...(pins === undefined ? {} : { pins }) };
   return inStage(progress, 'upstream', async (stage) => {
     const found: ComponentStatus[] = [];
     const due: Due[] = [];
@@ -97,17 +96,17 @@ export function countsOf({ components }: StatusReport): string {
 
 type PinnedBy = NonNullable<ComponentStatus['pinned']>['by'];
 
-/** Where the project keeps commits. */
-interface Kept {
-  readonly locks: ReadonlyMap<string, ComponentLock>;
-  readonly pins?: { readonly folder: string; readonly byHand: CommitByHand };
+/** Where a project without locks keeps commits. */
+interface Pins {
+  readonly folder: string;
+  readonly byHand: CommitByHand;
 }
 
 interface Run {
   readonly workspace: ProjectWorkspace;
   readonly context: SourceContext;
   readonly options: StatusOptions;
-  readonly kept: Kept;
+  readonly pins?: Pins;
   readonly records: StatusRecords;
 }
 
@@ -138,9 +137,10 @@ async function attempt<T>(
 
 /** What is known without git: that there is nothing to follow, or the status of an earlier run, as long as no ref has moved. */
 async function known(run: Run, component: ResolvedComponent): Promise<ComponentStatus | Due> {
-  const { records, options, context, kept, workspace } = run;
+  const { records, options, context, pins, workspace } = run;
   const skipped = { component: component.name, state: 'skipped', overlays: [] } as const;
-  const upstream = upstreamOf(component, workspace.project, kept.locks.get(component.name));
+  const lock = await readLock(workspace.project, component.name);
+  const upstream = upstreamOf(component, workspace.project, lock);
   if (upstream === undefined) return { ...skipped, reason: "its spec is the project's own" };
   const distGit = await openDistGit(upstream, context.cache);
   if (distGit.kind === 'folder') {
@@ -148,7 +148,7 @@ async function known(run: Run, component: ResolvedComponent): Promise<ComponentS
   }
   const { repository } = distGit;
   const { uri, name, revision } = upstream;
-  const by = await pinnedBy(kept, component, revision);
+  const by = await pinnedBy(lock, pins, component, revision);
   const move = options.moves?.get(component.name);
   const asked = valueDigest([codeDigest(import.meta.url), uri, name, revision, by, options.to ?? '', move ?? '']);
   const { branch } = revision;
@@ -261,12 +261,15 @@ function stateOf({ relation, retired }: Between): FollowState {
 }
 
 /** What names the commit that a component uses. */
-async function pinnedBy(kept: Kept, component: ResolvedComponent, revision: RevisionSpec): Promise<PinnedBy> {
-  const { name } = component;
-  if (kept.locks.get(name)?.upstreamCommit !== undefined) return 'lock';
+async function pinnedBy(
+  lock: ComponentLock | undefined,
+  pins: Pins | undefined,
+  component: ResolvedComponent,
+  revision: RevisionSpec,
+): Promise<PinnedBy> {
+  if (lock?.upstreamCommit !== undefined) return 'lock';
   if (revision.commit !== undefined) {
-    const { pins } = kept;
-    if (pins === undefined || revision.commit !== (await readPin(pins.folder, name))) return 'configuration';
+    if (pins === undefined || revision.commit !== (await readPin(pins.folder, component.name))) return 'configuration';
     return (await pins.byHand(component)) === undefined ? 'pin' : 'configuration';
   }
   return revision.snapshot === undefined ? 'branch' : 'snapshot';

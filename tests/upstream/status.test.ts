@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -67,6 +68,44 @@ describe('upstream status', () => {
         { id: 'CVE-2020-99999', in: ['changelog'] },
         { id: 'CVE-2021-4444', in: ['patch'] },
       ],
+    });
+  });
+
+  it('names no CVE number anew whose line only moved', async () => {
+    const site = await siteWith('[components.a]\n');
+    const git = site.distGit('a');
+    const old = '* Mon Jan 06 2020 Ann <ann@example.org> - 1-1\n- CVE-2020-1111\n-  CVE-2020-2222\n';
+    git.commit({ 'a.spec': spec('a', { changelog: old }) });
+    await site.lock();
+    git.commit({ 'a.spec': spec('a', { changelog: old.replace('-  CVE', '- CVE') }) });
+    expect((await site.status()).a!.between!.cves).toEqual([]);
+    git.commit({ 'a.spec': spec('a', { changelog: '%autochangelog\n' }), changelog: `- CVE-2020-3333\n${old}` });
+    expect((await site.status()).a!.between!.cves).toEqual([{ id: 'CVE-2020-3333', in: ['changelog'] }]);
+    await site.lock();
+    git.commit({ changelog: '- CVE-2020-1111, CVE-2020-2222 and CVE-2020-3333\n' });
+    expect((await site.status()).a).toMatchObject({ state: 'behind', between: { cves: [] } });
+  });
+
+  it('does not take a component whose spec is a link for retired', async () => {
+    const site = await siteWith('[components.a]\n');
+    const git = site.distGit('a');
+    git.commit({ 'a.spec': spec('a') });
+    await site.lock();
+    symlinkSync('other.spec.in', join(git.dir, 'b.spec'));
+    git.commit({ 'a.spec': undefined });
+    const { a } = await site.status();
+    expect(a).toMatchObject({ state: 'behind' });
+    expect(a!.between).not.toHaveProperty('retired');
+  });
+
+  it('reports a lock that cannot be read, with its place', async () => {
+    const site = await siteWith('[components.a]\n[components.b]\n');
+    for (const name of ['a', 'b']) site.distGit(name).commit({ [`${name}.spec`]: spec(name) });
+    await site.lock();
+    await site.write({ 'locks/b.lock': `<<<<<<< HEAD\n${await site.read('locks/b.lock')}` });
+    expect(await site.status()).toMatchObject({
+      a: { state: 'current' },
+      b: { state: 'failed', error: { where: { file: join(site.dir, 'locks/b.lock'), line: 1 } } },
     });
   });
 
