@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isAlive, thisProcess } from './alive.ts';
 import { systemCode, WeirError } from './errors.ts';
@@ -37,13 +37,13 @@ export function isAbandoned(name: string, mtimeMs: number): boolean {
 
 /**
  * Writes a file atomically: readers see the old content or the new, never a part. Creates parent folders.
- * @throws WeirError `read-only`; see `refuseReadOnly`
+ * @throws WeirError `read-only`, see `refuseReadOnly`; those of `diskError`, and `not-writable` if no folder can be made there
  */
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
   refuseReadOnly(path);
-  await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
   try {
+    makeFolder(dirname(path));
     const handle = await open(temporary, 'wx', mode);
     try {
       await handle.writeFile(data);
@@ -52,8 +52,28 @@ export async function writeAtomic(path: string, data: string | Uint8Array, mode 
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, path);
+    await rm(temporary, { force: true }).catch(() => {});
+    if (systemCode(error) !== 'ENOENT') throw diskError(error, path);
+    // Parent folders were made: here none can be, as below /proc.
+    throw new WeirError('not-writable', 'cannot write here: the folder cannot be made', {
+      where: { file: path },
+      cause: error,
+    });
+  }
+}
+
+/** As `mkdir -p`. Node's own never ends where a file system such as /proc answers that a folder's parent is not there. */
+export function makeFolder(dir: string): void {
+  for (let turn = 0; ; turn++) {
+    try {
+      mkdirSync(dir);
+      return;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EEXIST') return;
+      if (code !== 'ENOENT' || turn > 0 || dirname(dir) === dir) throw error;
+    }
+    makeFolder(dirname(dir));
   }
 }
 
@@ -91,12 +111,7 @@ export async function readIfExists(path: string): Promise<string | undefined> {
       const hint = 'check the permissions of the file and of its parent folders';
       throw new WeirError('not-readable', 'cannot read the file', { where: { file: path }, hint, cause: error });
     }
-    if (code !== 'EISDIR') throw diskError(error, dirname(path));
-    throw new WeirError('not-a-file', 'this is a folder, not a file', {
-      where: { file: path },
-      exit: 2,
-      cause: error,
-    });
+    throw diskError(error, code === 'EISDIR' ? path : dirname(path));
   }
 }
 
@@ -151,6 +166,13 @@ export function diskError(error: unknown, path: string): unknown {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new WeirError('not-writable', 'cannot write here: permission denied or read-only file system', {
       where: { file: path },
+      cause: error,
+    });
+  }
+  if (code === 'EISDIR') {
+    return new WeirError('not-a-file', 'this is a folder, not a file', {
+      where: { file: path },
+      exit: 2,
       cause: error,
     });
   }

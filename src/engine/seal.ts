@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemCode } from '../base/errors.ts';
-import { diskError, temporaryName } from '../base/files.ts';
+import { diskError, makeFolder, temporaryName } from '../base/files.ts';
 import { writeDurable } from './durable.ts';
 
 /**
@@ -61,21 +61,6 @@ function readKey(file: string): Buffer | undefined {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw diskError(error, file);
-  }
-}
-
-/** As `mkdir -p`. Node's own never ends where a file system such as /proc answers that a folder's parent is not there. */
-function makeFolder(dir: string): void {
-  for (let turn = 0; ; turn++) {
-    try {
-      mkdirSync(dir);
-      return;
-    } catch (error) {
-      const code = systemCode(error);
-      if (code === 'EEXIST') return;
-      if (code !== 'ENOENT' || turn > 0 || dirname(dir) === dir) throw error;
-    }
-    makeFolder(dirname(dir));
   }
 }
 

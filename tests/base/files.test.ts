@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { diskError, isAbandoned, isTemporary, readIfExists, temporaryName } from '../../src/base/files.ts';
+import { diskError, isAbandoned, isTemporary, readIfExists, temporaryName, writeAtomic } from '../../src/base/files.ts';
 import { run } from '../../src/base/process.ts';
 import { unprivileged } from '../unprivileged.ts';
 
@@ -38,6 +38,20 @@ test('temporary files of other containers expire after a day', () => {
 
 test('other names are never abandoned temporary files', () => {
   for (const name of ['.x.tmp', '.git', 'a.tmp', '.1-2-3.tmp']) expect(isAbandoned(name, 0), name).toBe(false);
+});
+
+test('a file that cannot be written is an error naming it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'weir-files-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  await writeAtomic(join(dir, 'deep/er/a'), 'text');
+  expect(await readIfExists(join(dir, 'deep/er/a'))).toBe('text');
+  for (const [path, code] of [
+    [join(dir, 'deep/er/a/b'), 'not-a-folder'],
+    [join(dir, 'deep/er/a/b/c'), 'not-a-folder'],
+    [join(dir, 'deep/er'), 'not-a-file'],
+    ['/proc/nope/a', 'not-writable'],
+  ] as const)
+    await expect(writeAtomic(path, 'x'), path).rejects.toMatchObject({ code, where: { file: path } });
 });
 
 test('a missing file is undefined, and an unreadable one is an error naming it', async () => {
