@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   /** Kills the child when it fires; the exit code is then 137, as after a timeout. */
   readonly signal?: AbortSignal;
+  /** When the signal fires, the child gets SIGTERM first and has this time to stop what it started in other groups. */
+  readonly graceSeconds?: number;
   /** Called with the PID once the child runs. */
   readonly started?: (pid: number) => void;
   /** Limit for stdout and stderr together; the rest is discarded and `onExceeded` is called once. */
@@ -155,7 +157,12 @@ function start(argv: readonly string[], options: RunOptions, log: number | undef
   });
   children.add(child);
   if (child.pid !== undefined) options.started?.(child.pid);
-  options.signal?.addEventListener('abort', () => kill(child, 'SIGKILL'), { once: true });
+  const { graceSeconds } = options;
+  const stop = (): void => {
+    kill(child, graceSeconds === undefined ? 'SIGKILL' : 'SIGTERM');
+    if (graceSeconds !== undefined) setTimeout(() => kill(child, 'SIGKILL'), graceSeconds * 1000).unref();
+  };
+  options.signal?.addEventListener('abort', stop, { once: true });
   return child;
 }
 

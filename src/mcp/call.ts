@@ -19,6 +19,9 @@ const most = Math.max(2, availableParallelism());
 let running = 0;
 const waiting: (() => void)[] = [];
 
+/** Longer than a command takes to stop its own children, each of which leads a group of processes. */
+const cancelSeconds = 8;
+
 /**
  * Runs a tool's command as a process of its own, so that neither a crash nor output of the command reaches the protocol. Its
  * result, unchanged but for spaces, is the first text; what it said on stderr is the second. A failed command is an answer
@@ -38,6 +41,7 @@ export async function callTool(
     const { code, stdout, stderr } = await run([join(installRoot, 'weir'), ...argv], {
       env: { ...process.env, [readOnlyVariable]: '1', NO_COLOR: '1' } as Record<string, string>,
       signal,
+      graceSeconds: cancelSeconds,
     });
     return answerOf(tool, given, code, stdout, stderr);
   } finally {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { tools } from '../../src/mcp/tools.ts';
 import { folder, weir } from '../cli/weir.ts';
+import { listen } from '../sources/server.ts';
 import { Client, type Message } from './client.ts';
 
 const clients: Client[] = [];
@@ -24,6 +25,32 @@ const project = {
 };
 
 describe('weir mcp', () => {
+  it('ends all that a cancelled call has started', async () => {
+    const asked = Promise.withResolvers<void>();
+    const left = Promise.withResolvers<void>();
+    // It never answers, so that git waits.
+    const url = await listen((request) => {
+      asked.resolve();
+      request.socket.on('close', () => left.resolve());
+    });
+    const dir = folder({
+      'weir.toml': `[distros.up]
+dist-git-base-uri = "${url}/$pkg"
+[distros.up.versions.1]
+dist-git-branch = "f1"
+[components.a]
+spec = { type = "upstream", upstream-distro = { name = "up", version = "1" } }
+`,
+    });
+    const server = client(['-C', dir, 'mcp']);
+    await server.open('2025-11-25');
+    const requestId = server.next;
+    void server.ask('tools/call', { name: 'upstream_status', arguments: {} });
+    await asked.promise;
+    server.notify('notifications/cancelled', { requestId });
+    await left.promise;
+  }, 60_000);
+
   it.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])('speaks revision %s', async (revision) => {
     const server = client(['-C', folder(project), 'mcp']);
     const opened = await server.open(revision);
