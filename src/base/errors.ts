@@ -1,3 +1,4 @@
+import { shownText } from './foreign-text.ts';
 import { compareText } from './order.ts';
 /** Where an error happened: a file with line and column (1-based), or a named thing. */
 export interface Place {
@@ -85,15 +86,10 @@ export function formatError(error: WeirError, word: 'error' | 'warning' = 'error
   return lines.map(printable).join('\n');
 }
 
-/** Names and logs are untrusted: drops colours and escapes every other control character that could move the cursor. */
+/** Names and logs are untrusted: drops colours, and shows the rest of what a terminal would obey. */
 function printable(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-      .replace(/\x1b\[[0-9;]*m/g, '')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-      .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  );
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
+  return shownText(text.replace(/\x1b\[[0-9;]*m/g, ''));
 }
 
 /** The error as `--json` prints it. */

@@ -1,9 +1,8 @@
+import { shownLine } from './foreign-text.ts';
+
 /** A text in one line, in which a table's column marks, HTML and escapes of Markdown mean nothing. */
 export function tableCell(text: string): string {
-  return text
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/[|\\<]/g, '\\$&');
+  return shownLine(text).replace(/[|\\<]/g, '\\$&');
 }
 
 /**
@@ -11,7 +10,7 @@ export function tableCell(text: string): string {
  * @param inTable whether it stands in a table, where a column mark counts even in code
  */
 export function codeSpan(text: string, inTable = false): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = shownLine(text);
   if (line === '') return '';
   const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
@@ -21,5 +20,5 @@ export function codeSpan(text: string, inTable = false): string {
 
 /** A text inside an HTML element. */
 export function htmlText(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return shownLine(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

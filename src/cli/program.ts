@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { errorJson, formatError, systemCode, WeirError } from '../base/errors.ts';
 import { diskError, tooManyFiles } from '../base/files.ts';
+import { shownLine } from '../base/foreign-text.ts';
 import { stopChildren } from '../base/process.ts';
 import { createProgress, type Progress } from '../base/progress.ts';
 import { commands } from './commands.ts';
@@ -187,7 +188,7 @@ export function printResult(globals: GlobalOptions, value: unknown, text: string
 /** Aligned columns under a heading, one line a row; the text `none` if there are no rows. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
-  const all = [heading, ...rows].map((row) => row.map((cell) => cell.replace(/\s+/g, ' ').trim()));
+  const all = [heading, ...rows].map((row) => row.map(shownLine));
   const widths = heading.map((_, column) => all.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
   return all
     .map((row) =>

@@ -1,3 +1,4 @@
+import { shownLine } from '../base/foreign-text.ts';
 import { dateOf } from '../overlay/taken-in.ts';
 import type { Between, BetweenCommit } from './between.ts';
 import type { OverlayFinding } from './overlay-findings.ts';
@@ -98,7 +99,7 @@ function componentDetails(status: ComponentStatus): string {
   const body = lines.map(({ label, text }) => {
     const first = label === last ? '' : label;
     last = label;
-    return `  ${first.padEnd(9)}${text.replace(/\s+/g, ' ')}`;
+    return `  ${first.padEnd(9)}${shownLine(text)}`;
   });
   return [head, ...body].join('\n');
 }

@@ -20,7 +20,7 @@ describe('user-facing errors', () => {
       details: ['\x1b[31mred\x1b[0m\tand\x07'],
       hint: 'a\x7f',
     });
-    expect(formatError(hostile)).toBe('error: no \\x1b[2Jimage \\x9b\\x0d\n  red\tand\\x07\nhint: a\\x7f');
+    expect(formatError(hostile)).toBe('error: no \\u{1b}[2Jimage \\u{9b}\\u{d}\n  red\tand\\u{7}\nhint: a\\u{7f}');
   });
 
   test('have the same content as JSON', () => {
