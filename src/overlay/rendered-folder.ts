@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Digest, sha256 } from '../base/digest.ts';
-import { systemCode } from '../base/errors.ts';
+import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, isAbandoned, isTemporary, temporaryName } from '../base/files.ts';
 import { byName, compareText } from '../base/order.ts';
 import { type RenderedComponent, type RenderedFile, renderedHeader } from './render.ts';
@@ -134,6 +134,17 @@ function replaceFile(target: string, name: string, file: RenderedFile): FileStam
  * @returns the current stamp, the same object if nothing changed; undefined if a file differs
  */
 export function asStamped(dir: string, stamp: FolderStamp): FolderStamp | undefined {
+  try {
+    return stampNow(dir, stamp);
+  } catch (error) {
+    // A file is where a folder must be: rendering the component reports it.
+    if (systemCode(error) === 'ENOTDIR' || (error instanceof WeirError && error.code === 'not-a-folder'))
+      return undefined;
+    throw error;
+  }
+}
+
+function stampNow(dir: string, stamp: FolderStamp): FolderStamp | undefined {
   // If the folder's own stamp is the same, no entry was added or removed and it need not be listed.
   const folderLook = lookOfFolder(dir);
   if (folderLook === undefined || folderLook !== stamp.look) {
@@ -221,7 +232,7 @@ function list(dir: string): Dirent[] {
     return readdirSync(dir, { withFileTypes: true });
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+    throw diskError(error, dir);
   }
 }
 
