@@ -68,7 +68,7 @@ export async function upstreamStatus(
       );
       try {
         await mapLimit(lot, 8, async (one) => {
-          found.push(await attempt(one.component, () => fresh(run, one)));
+          found.push(await attempt(one.component, () => fresh(run, one), one.repository.url));
           stage.update(`${found.length} of ${components.length}`);
         });
       } finally {
@@ -125,13 +125,15 @@ interface Due {
 async function attempt<T>(
   component: ResolvedComponent,
   work: () => Promise<T | ComponentStatus>,
+  upstream?: string,
 ): Promise<T | ComponentStatus> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof WeirError) || error.code === 'interrupted') throw error;
     const shown = shownError(ofComponent(error, component));
-    return { component: component.name, state: 'failed', overlays: [], error: shown };
+    const address = upstream === undefined ? {} : { upstream };
+    return { component: component.name, state: 'failed', ...address, overlays: [], error: shown };
   }
 }
 

@@ -41,6 +41,8 @@ export interface UpstreamUpdate {
   readonly moved: readonly ComponentStatus[];
   /** With newer commits, but left at theirs; sorted by name. */
   readonly left: readonly LeftComponent[];
+  /** How many of those left could not be compared with upstream. */
+  readonly failed: number;
   /** Components that already use the newest commit, or a newer one than asked for. */
   readonly current: number;
   /** Components without an upstream that has commits. */
@@ -72,14 +74,31 @@ export async function updateFromUpstream(
       if (reason !== undefined) left.push({ component: status.component, status, ...reason });
       else if (status.state === 'behind') due.push(status);
     }
-    await writeJournal(path, due.map(plannedMove));
-    const { failed, warnings } = await moveAll(workspace, keeper, due);
-    await removeJournal(path);
+    // A begun component that could not be looked at may have a new lock and an old folder: the next run has to finish it.
+    const unread = report.components.flatMap(({ component, state }) =>
+      state === 'failed' && begun.has(component) ? [begun.get(component)!] : [],
+    );
+    await writeJournal(path, [...due.map(plannedMove), ...unread]);
+    const { failed, warnings } = await moveAll(workspace, keeper, due.map(plannedMove));
+    // Its lock or pin was written before the kill: it goes back, with the folder.
+    const back = [...failed.keys()].flatMap((name) => begun.get(name) ?? []);
+    const { failed: stuck } = await moveAll(
+      workspace,
+      keeper,
+      back.map(({ component, from, to }) => ({ component, from: to, to: from })),
+    );
+    const open = [...unread, ...back.filter(({ component }) => stuck.has(component))];
+    if (open.length === 0) await removeJournal(path);
+    else await writeJournal(path, open);
     for (const status of due) {
       const error = failed.get(status.component);
       if (error !== undefined)
         left.push({ component: status.component, reason: error.message, error: shownError(error), status });
     }
+    const unfinished = new Set(open.map(({ component }) => component));
+    const said = left.map((one) =>
+      unfinished.has(one.component) ? { ...one, reason: `${one.reason}; ${unfinishedWords(keeper)}` } : one,
+    );
     const count = (...states: readonly ComponentStatus['state'][]): number =>
       report.components.filter(({ state }) => states.includes(state)).length;
     return {
@@ -87,7 +106,8 @@ export async function updateFromUpstream(
       kept: keeper.kind,
       folder: keeper.folder,
       moved: due.filter(({ component }) => !failed.has(component)),
-      left: left.sort((a, b) => (a.component < b.component ? -1 : 1)),
+      left: said.sort((a, b) => (a.component < b.component ? -1 : 1)),
+      failed: count('failed'),
       current: count('current', 'ahead'),
       skipped: count('skipped'),
       warnings: [...warnings, ...snapshotWarnings(workspace.project, keeper, due)],
@@ -175,19 +195,23 @@ async function reasonToStay(
   return { reason: `it has no ${what}: run weir component update ${component}` };
 }
 
+function unfinishedWords({ kind }: Keeper): string {
+  const what = kind === 'locks' ? 'lock' : 'pin';
+  return `an update that was killed has moved its ${what}, and maybe not its folder: run the command again`;
+}
+
 /** Renders and moves components. @returns errors by component */
 async function moveAll(
   workspace: ProjectWorkspace,
   keeper: Keeper,
-  due: readonly ComponentStatus[],
+  due: readonly PlannedMove[],
 ): Promise<{ readonly failed: ReadonlyMap<string, WeirError>; readonly warnings: readonly string[] }> {
   if (due.length === 0) return { failed: new Map(), warnings: [] };
   const { project } = workspace;
   const moves = new Map<string, Move>();
   const moving = new Map<string, ResolvedComponent>();
-  for (const { component: name, newest } of due) {
+  for (const { component: name, to: commit } of due) {
     const component = project.components.get(name)!;
-    const { commit } = newest!;
     if (keeper.kind === 'locks') {
       const lock = lockAt(commit, keeper.locks.get(name), component, project);
       moves.set(name, { path: lockPath(project, name), text: formatLock(lock), lock });
