@@ -1,7 +1,6 @@
-import type { PlainError } from '../base/errors.ts';
-import { codeSpan, htmlText, tableCell } from '../base/markdown.ts';
+import { codeSpan, htmlText } from '../base/markdown.ts';
 import type { ComponentStatus } from './status-model.ts';
-import type { UpstreamUpdate } from './update.ts';
+import type { LeftComponent, UpstreamUpdate } from './update.ts';
 import { betweenLines, changeWords, commitWords, findingWords, plural } from './words.ts';
 
 /** GitHub rejects the text of a pull request above 65,536 characters; some room is left for the author's words. */
@@ -9,19 +8,24 @@ const mostCharacters = 60_000;
 
 /** An update as the Markdown text of a pull request: the most important first, cut where it would get too long. */
 export function updateMarkdown(update: UpstreamUpdate, limit = mostCharacters): string {
-  const { moved, left, warnings, current, skipped, to } = update;
+  const { moved, left, failed, warnings, current, skipped, to } = update;
   const page = new Page(limit);
   page.add('# Update from upstream', '');
   const until = to === undefined ? '' : ` (state of ${to})`;
   const others = [`${current} are current`, ...(skipped === 0 ? [] : [`${skipped} have no upstream`])].join(', ');
-  const stay = left.length === 0 ? '' : `${plural(left.length, 'component')} with news could not be moved. `;
-  page.add(`${plural(moved.length, 'component')} moved to newer commits of upstream${until}. ${stay}${others}.`, '');
-  for (const warning of warnings) page.add(`> ${tableCell(warning)}`, '');
+  const news = left.length - failed;
+  const stay = news === 0 ? '' : `${plural(news, 'component')} with news could not be moved. `;
+  const unread = failed === 0 ? '' : `${plural(failed, 'component')} could not be compared with upstream. `;
+  page.add(
+    `${plural(moved.length, 'component')} moved to newer commits of upstream${until}. ${stay}${unread}${others}.`,
+    '',
+  );
+  for (const warning of warnings) page.add(`> ${codeSpan(warning)}`, '');
   page.rows('## CVE numbers', ['CVE', 'Component', 'Named by'], cveRows(moved));
   page.rows(
     '## Left as they were',
     ['Component', 'Reason'],
-    left.map(({ component, reason, error }) => [codeSpan(component, true), codeSpan(reasonWords(reason, error), true)]),
+    left.map((one) => [codeSpan(one.component, true), codeSpan(reasonWords(one), true)]),
   );
   page.list(
     '## Overlays to look at',
@@ -35,9 +39,12 @@ export function updateMarkdown(update: UpstreamUpdate, limit = mostCharacters): 
 }
 
 /** With the overlay that is the reason, but without files of this machine. */
-function reasonWords(reason: string, error: PlainError | undefined): string {
+function reasonWords({ component, reason, error, status }: LeftComponent): string {
   const overlay = error?.where?.overlay === undefined ? '' : `overlay ${error.where.overlay}: `;
-  return (overlay + [reason, ...(error?.details ?? [])].join('; ')).slice(0, 400);
+  const words = overlay + [reason, ...(error?.details ?? [])].join('; ');
+  const { upstream } = status;
+  const local = upstream === undefined || upstream.includes('://') ? undefined : upstream;
+  return (local === undefined ? words : words.replaceAll(local, `the dist-git of ${component}`)).slice(0, 400);
 }
 
 function cveRows(moved: readonly ComponentStatus[]): string[][] {
@@ -62,7 +69,9 @@ function details({ component, upstream, pinned, newest, between }: ComponentStat
   const commits = between?.commits ?? [];
   const words = [...(version === undefined ? [] : [changeWords(version)]), plural(commits.length, 'commit')].join(', ');
   const lines =
-    between === undefined ? [] : betweenLines(between).map(({ label, text }) => `- ${label}: ${codeSpan(text)}`);
+    between === undefined
+      ? []
+      : betweenLines(between).map(({ label, text }) => `- ${label}: ${codeSpan(text.slice(0, mostInLine))}`);
   // A folder of this machine means nothing to the reader.
   const source = upstream === undefined || !upstream.includes('://') ? '' : `${codeSpan(upstream)}: `;
   return [
@@ -70,8 +79,9 @@ function details({ component, upstream, pinned, newest, between }: ComponentStat
     '',
     `${source}${codeSpan(pinned?.commit ?? '')} → ${codeSpan(newest?.commit ?? '')}`,
     '',
-    ...lines,
-    ...commits.slice(0, mostCommits).map((commit) => `- ${codeSpan(commitWords(commit))}`),
+    ...lines.slice(0, mostLines),
+    ...(lines.length > mostLines ? [`- ${plural(lines.length - mostLines, 'more change')}`] : []),
+    ...commits.slice(0, mostCommits).map((commit) => `- ${codeSpan(commitWords(commit).slice(0, mostInLine))}`),
     ...(commits.length > mostCommits ? [`- ${plural(commits.length - mostCommits, 'earlier commit')}`] : []),
     '',
     '</details>',
@@ -79,6 +89,9 @@ function details({ component, upstream, pinned, newest, between }: ComponentStat
 }
 
 const mostCommits = 30;
+const mostLines = 60;
+/** Characters of a value: one macro may be a whole program. */
+const mostInLine = 300;
 
 /** Lines up to a number of characters. */
 class Page {
@@ -110,15 +123,19 @@ class Page {
     const rest = (count: number): string => `${count} more: see the JSON output of the command.`;
     const room = this.#left - sizeOf(head) - rest(items.length).length - 3;
     let used = 0;
-    let shown = 0;
-    while (shown < items.length && used + items[shown]!.length + 1 <= room) used += items[shown++]!.length + 1;
-    if (shown === 0) {
+    // One that is too large hides none of the others.
+    const shown = items.filter((item) => {
+      if (used + item.length + 1 > room) return false;
+      used += item.length + 1;
+      return true;
+    });
+    if (shown.length === 0) {
       // Without room for a heading and one item, a word about them is enough.
       if (this.#left > 200) this.add(`${head[0]!.replace(/^#+ /, '')}: ${rest(items.length)}`, '');
       return;
     }
-    this.add(...head, ...items.slice(0, shown), '');
-    if (shown < items.length) this.add(rest(items.length - shown), '');
+    this.add(...head, ...shown, '');
+    if (shown.length < items.length) this.add(rest(items.length - shown.length), '');
   }
 
   text(): string {

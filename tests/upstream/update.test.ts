@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { sourceContext } from '../../src/component/sources.ts';
 import { loadConfiguration } from '../../src/project/load.ts';
 import { updateMarkdown } from '../../src/upstream/report.ts';
 import { type UpstreamUpdate, updateFromUpstream } from '../../src/upstream/update.ts';
+import { journalPath, readJournal, writeJournal } from '../../src/upstream/update-journal.ts';
 import { all, type Site, siteWith, spec } from './fixture.ts';
 
 async function update(
@@ -202,7 +203,82 @@ describe('a killed update', () => {
   });
 });
 
+describe('the rest of a killed update', () => {
+  /** As a kill between the lock and the folder leaves it. */
+  async function torn(name: 'a' | 'b') {
+    const { site, first, second } = await made();
+    const workspace = await site.open();
+    await site.write({
+      [`locks/${name}.lock`]: (await site.read(`locks/${name}.lock`)).replace(
+        `upstream-commit = '${first[name]}'`,
+        `upstream-commit = '${second[name]}'`,
+      ),
+    });
+    const journal = journalPath(workspace.cache, workspace.project.root);
+    await writeJournal(journal, [{ component: name, from: first[name]!, to: second[name]! }]);
+    return { site, first, second, journal };
+  }
+
+  it('goes back where it cannot be rendered any more', async () => {
+    const { site, first, journal } = await torn('b');
+    expect(await update(site)).toMatchObject({ left: [{ component: 'b', error: { code: 'overlay-no-match' } }] });
+    expect(await lockOf(site, 'b')).toBe(first.b);
+    expect(await site.read('specs/b/b/b.spec')).toContain('Version: 1\n');
+    expect(await readJournal(journal)).toEqual([]);
+  });
+
+  it('is kept for the next run where upstream cannot be read', async () => {
+    const { site, first, second, journal } = await torn('a');
+    renameSync(join(site.root, 'git/a'), join(site.root, 'git/away'));
+    const report = await update(site);
+    expect(report).toMatchObject({ failed: 1, moved: [] });
+    expect(report.left.find(({ component }) => component === 'a')!.reason).toMatch(/run the command again$/);
+    expect(await readJournal(journal)).toEqual([{ component: 'a', from: first.a, to: second.a }]);
+    renameSync(join(site.root, 'git/away'), join(site.root, 'git/a'));
+    expect(await update(site)).toMatchObject({
+      failed: 0,
+      moved: [{ component: 'a', pinned: { commit: first.a }, newest: { commit: second.a } }],
+    });
+    expect(await site.read('specs/a/a/a.spec')).toContain('Version: 2\n');
+    expect(await readJournal(journal)).toEqual([]);
+  });
+});
+
+describe('the rendered folder of one component', () => {
+  it('stops no other one if a file is in its place', async () => {
+    const { site } = await made();
+    await site.write({ 'specs/c': 'a file\n', 'specs/b': 'a file\n' });
+    site.distGit('c').commit({ 'c.spec': spec('c', { version: '2' }) });
+    const report = await update(site);
+    expect(report.moved.map(({ component }) => component)).toEqual(['a']);
+    expect(report.left).toMatchObject([{ component: 'b' }, { component: 'c', error: { code: 'not-a-folder' } }]);
+  });
+});
+
 describe('the report', () => {
+  it('shows no folder of this machine, and counts what could not be compared', async () => {
+    const { site } = await made();
+    const report = await update(site, { to: '2001-01-01T00:00:00Z' });
+    expect(report).toMatchObject({ failed: 3, moved: [] });
+    const text = updateMarkdown(report);
+    expect(text).toContain('3 components could not be compared with upstream. 0 are current.');
+    expect(text).toContain('the dist-git of a');
+    expect(text).not.toContain(site.root);
+  });
+
+  it('hides no component behind a large one, and takes warnings as text', async () => {
+    const { site } = await made();
+    const report = await update(site);
+    const [one] = report.moved;
+    const commits = Array.from({ length: 30 }, () => ({ ...one!.between!.commits[0]!, subject: 'x'.repeat(5000) }));
+    const files = { added: Array.from({ length: 5000 }, (_, at) => `file-${at}`), removed: [], changed: [] };
+    const large = { ...one!, component: 'large', between: { ...one!.between!, commits, files } };
+    const text = updateMarkdown({ ...report, moved: [large, one!], warnings: ['from @all'] }, 6000);
+    expect(text).toContain('<details><summary>a: ');
+    expect(text).toContain('> `from @all`');
+    expect(updateMarkdown({ ...report, moved: [large, one!] })).toContain('more changes');
+  });
+
   it('has everything, and foreign text as code', async () => {
     const { site } = await made();
     const text = updateMarkdown(await update(site));
