@@ -115,6 +115,26 @@ describe('upstream update', () => {
   });
 });
 
+describe('a report that cannot be written', () => {
+  it('stops the update before it moves anything', () => {
+    const { run, root, first } = made();
+    for (const report of ['project/weir.toml/x.md', '/proc/nope/x.md', 'project']) {
+      const { code, stderr } = run('upstream', 'update', '-a', '--report', report);
+      expect(stderr, report).toMatch(/^error: .*: (?:this is not a folder|cannot write here|the report cannot)/);
+      expect(code).toBeGreaterThan(0);
+    }
+    expect(readFileSync(join(root, 'project/locks/a.lock'), 'utf8')).toContain(`upstream-commit = '${first}'`);
+  });
+
+  it('has exit code 1 if upstream could not be read', () => {
+    const { run } = made();
+    const { code, stdout, stderr } = run('upstream', 'update', '-a', '--to', '2001-01-01');
+    expect(code).toBe(1);
+    expect(stdout).toContain('1 component could not be compared with upstream.');
+    expect(stderr).toContain('error: ');
+  });
+});
+
 describe('upstream give-back', () => {
   it('writes patches, and says what they are', () => {
     const { run, root, second } = made();

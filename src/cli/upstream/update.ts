@@ -1,7 +1,9 @@
+import { rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { WeirError } from '../../base/errors.ts';
-import { writeAtomic } from '../../base/files.ts';
+import { formatError, revivedError, WeirError } from '../../base/errors.ts';
+import { temporaryName, writeAtomic } from '../../base/files.ts';
+import { shownLine } from '../../base/foreign-text.ts';
 import { sourceContext } from '../../component/sources.ts';
 import { isEmptySelection, selectComponents } from '../../project/select.ts';
 import { updateMarkdown } from '../../upstream/report.ts';
@@ -27,7 +29,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 Moves the locks or pins of components to the newest commits of their branches,
 renders them, and prints a report in Markdown, fit for a pull request. A
 component that cannot be rendered from its newest commit stays as it is, with
-the reason in the report; the exit code is then still 0.
+the reason in the report; the exit code is then still 0. It is 1 if a component
+could not be compared with upstream.
 
 If the command is killed, every component has its old lock and rendered folder
 or the new ones; run it again, and it finishes and reports the whole update.
@@ -47,6 +50,8 @@ ${examples([
           exit: 2,
         });
       }
+      const file = options.report === undefined ? undefined : resolve(options.report);
+      if (file !== undefined) await checkReport(file);
       const workspace = await projectWorkspaceFor(settings, progressFor(settings));
       const components = selectComponents(workspace.project, selection);
       const context = await sourceContext(workspace);
@@ -55,10 +60,36 @@ ${examples([
         configuration: () => configurationFor(settings),
       });
       const markdown = updateMarkdown(update);
-      if (options.report !== undefined) await writeAtomic(resolve(options.report), markdown);
-      printResult(settings, update, () => (options.report === undefined ? markdown.trimEnd() : updateTable(update)));
-      for (const warning of update.warnings) process.stderr.write(`warning: ${warning}\n`);
+      const lost = file === undefined ? undefined : await writeReport(file, markdown);
+      const isWritten = file !== undefined && lost === undefined;
+      printResult(settings, update, () => (isWritten ? updateTable(update) : markdown.trimEnd()));
+      for (const warning of update.warnings) process.stderr.write(`warning: ${shownLine(warning)}\n`);
+      if (lost !== undefined) process.stderr.write(`${formatError(lost)}\n`);
+      for (const { status, error } of update.left)
+        if (status.state === 'failed' && error !== undefined)
+          process.stderr.write(`${formatError(revivedError(error))}\n`);
+      if (lost !== undefined || update.failed > 0) process.exitCode = 1;
     });
+}
+
+/** Before anything moves: the report could not be made again. */
+async function checkReport(file: string): Promise<void> {
+  const temporary = temporaryName(file);
+  await writeAtomic(temporary, '');
+  await rm(temporary, { force: true });
+  if ((await stat(file).catch(() => undefined))?.isDirectory() === true)
+    throw new WeirError('not-a-file', 'the report cannot be written: this is a folder', { where: { file }, exit: 2 });
+}
+
+/** @returns why the report could not be written */
+async function writeReport(file: string, text: string): Promise<WeirError | undefined> {
+  try {
+    await writeAtomic(file, text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof WeirError) return error;
+    throw error;
+  }
 }
 
 function updateTable({ moved, left }: UpstreamUpdate): string {
