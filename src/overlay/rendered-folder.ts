@@ -19,6 +19,7 @@ import { type Digest, sha256 } from '../base/digest.ts';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, isAbandoned, isTemporary, temporaryName } from '../base/files.ts';
 import { byName, compareText } from '../base/order.ts';
+import { refuseReadOnly } from '../base/read-only.ts';
 import { type RenderedComponent, type RenderedFile, renderedHeader } from './render.ts';
 
 /** A file of the rendered folder that differs from the expected one. */
@@ -80,7 +81,7 @@ export function checkRendered(root: string, rendered: RenderedComponent): Folder
 /**
  * Writes files that differ and removes extra ones in a component's folder. @param root the rendered specs' folder
  * @returns the files that differed
- * @throws WeirError `not-writable`, `no-space`
+ * @throws WeirError `not-writable`, `no-space`, `read-only`
  */
 export function writeRendered(root: string, rendered: RenderedComponent): FolderState {
   const { stale, stamp } = checkRendered(root, rendered);
@@ -88,6 +89,7 @@ export function writeRendered(root: string, rendered: RenderedComponent): Folder
   const top = join(root, rendered.dir);
   for (const { path, state } of stale) {
     const target = join(root, path);
+    refuseReadOnly(target);
     try {
       if (state === 'extra') {
         rmSync(target, { force: true });
