@@ -33,12 +33,14 @@ export function dialectOf(rootFile: string, documents: readonly ConfigDocument[]
 }
 
 /**
- * Keys that no version of azldev knows together with newer ones of the same project, each with the places of those. A project
+ * Keys that no version of azldev knows together with newer ones of the same project, each with the places of those, and keys
+ * that the version in `.azldev-version` does not know. A project
  * of Weir's may have them all; so may one of the specification, which has rules of its own.
  */
 export function contradictionsOf({ project, collected }: Configuration): WeirError[] {
   if (!project.dialect.name.startsWith('azldev')) return [];
-  return contradictions(evidenceIn(collected.documents)).map(({ old, newer }) => {
+  const evidence = evidenceIn(collected.documents);
+  const found = contradictions(evidence).map(({ old, newer }) => {
     const details = newer.map(({ key, versions, document, path }) => {
       const { file, line, column } = problem(document, path, '', '').where ?? {};
       return `${[file, line, column].join(':')}: ${key} is of ${versions}`;
@@ -48,6 +50,20 @@ export function contradictionsOf({ project, collected }: Configuration): WeirErr
       hint: 'no version of azldev reads both: use the newer form, or remove the newer keys',
     });
   });
+  const pinned = pinnedVersion(join(dirname(project.file), '.azldev-version'), undefined);
+  if (pinned === undefined) return found;
+  const at = formatVersions.indexOf(pinned);
+  const foreign = evidence.filter(
+    ({ from, to }) =>
+      (from !== undefined && formatVersions.indexOf(from) > at) ||
+      (to !== undefined && formatVersions.indexOf(to) < at),
+  );
+  const pins = foreign.map(({ key, versions, document, path }) =>
+    problem(document, path, 'dialects', `${key} is of ${versions}, but .azldev-version pins ${pinned}`, {
+      hint: 'pin a version that reads the key, or remove the key',
+    }),
+  );
+  return [...found, ...pins];
 }
 
 /** The versions that a project can be for, as far as its keys tell. If they contradict each other, the newest counts. */
