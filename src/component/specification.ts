@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WeirError, withContext } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { applyOverlays, archiveOf } from '../overlay/apply.ts';
@@ -44,8 +44,9 @@ async function localDifferences(component: ResolvedComponent): Promise<WeirError
   try {
     spec = parseSpec(await readFile(path));
   } catch {
-    // Rendering reports a missing spec.
-    return [];
+    const { file, line } = component.origin;
+    const where = { file, line, column: columnOf(component.origin), component: component.name };
+    return [new WeirError('no-spec', `the spec ${path} cannot be read`, { where, exit: 2 })];
   }
   const found = specDifferences(path, spec);
   if (component.release.calculation === 'static') {
@@ -56,6 +57,13 @@ async function localDifferences(component: ResolvedComponent): Promise<WeirError
     }
   }
   const overlays = component.overlays.filter((overlay) => archiveOf(overlay) === undefined);
+  for (const overlay of overlays) {
+    if (overlay.type !== 'file-add' || existsSync(dirname(join(dirname(path), overlay.file)))) continue;
+    const { file, line } = overlay.origin;
+    const where = { file, line, column: columnOf(overlay.origin), component: component.name };
+    const message = `the folder of ${overlay.file} does not exist; the specification makes none for a file-add`;
+    found.push(new WeirError('file', message, { where, exit: 2 }));
+  }
   if (overlays.length > 0) {
     const failed = (_number: number, { origin }: Overlay, error: WeirError): void => {
       found.push(withContext(error, { where: { ...error.where, column: columnOf(origin) } }));

@@ -9,6 +9,7 @@ import { componentKeys, fileKeys, type Keys, keysAt } from './keys.ts';
 import { isZero } from './merge.ts';
 import type { Configuration } from './resolve.ts';
 import { overlayListSchema } from './schema/component.ts';
+import type { RawFile } from './schema/file.ts';
 import { differencesOfKeys, differencesOfOverlayFile } from './specification-keys.ts';
 
 /** Revisions of the draft Distro TOML specification that a project can be held against. */
@@ -53,6 +54,16 @@ interface Said {
   readonly value: unknown;
 }
 
+/** Tables that merge component by component, and keys about the files themselves. */
+const ofComponents: readonly (keyof RawFile)[] = [
+  '$schema',
+  'spec-version',
+  'includes',
+  'components',
+  'component-groups',
+  'default-component-config',
+];
+
 /**
  * In the specification the last value wins, be it false or empty, and only `overlays` append. Here unset and empty values do not
  * override, and most lists of components append.
@@ -60,7 +71,8 @@ interface Said {
 function mergingDifferences({ project, collected }: Configuration): WeirError[] {
   const found: WeirError[] = [];
   const top = collected.documents.filter(({ path }) => path !== builtIn);
-  for (const key of ['project', 'default-package-config'] as const) {
+  const keys = new Set(top.flatMap(({ data }) => Object.keys(data) as (keyof RawFile)[]));
+  for (const key of [...keys].filter((one) => !ofComponents.includes(one))) {
     const tables = top.map((document) => ({ document, path: [key] as TomlPath, raw: document.data[key] }));
     found.push(...differencesOf(tables, fileKeys.at(key)));
   }
@@ -86,6 +98,8 @@ function differencesOf(
   const said = new Map<string, Said>();
   for (const { document, path, raw } of tables) {
     for (const [inner, value] of leavesOf(raw)) {
+      // What a distro says of components is in the tables that these inherit.
+      if (inner.includes('default-component-config')) continue;
       const id = inner.join('\0');
       const before = said.get(id);
       const rule = keysAt(keys, inner).rule.merge;

@@ -86,3 +86,19 @@ it('counts the specs that it cannot see', async () => {
   const { unchecked } = await differences({ 'azldev.toml': `${distros}[components.a]\n[components.b]\n` });
   expect(unchecked).toBe(2);
 });
+
+it('needs the spec, and the folder of a file that an overlay adds', async () => {
+  const overlay = `[[components.c.overlays]]
+type = "file-add"
+description = "d"
+file = "a/b"
+source = "s.txt"
+`;
+  const files = { 'azldev.toml': `${root}${local}${overlay}`, 's.txt': 'x\n' };
+  expect((await differences(files)).found).toEqual([
+    expect.stringMatching(/^azldev\.toml:2 no-spec the spec .*c\.spec/),
+  ]);
+  const whole = { ...files, 'c.spec': 'Name: c\n' };
+  expect((await differences(whole)).found).toEqual([expect.stringMatching(/^azldev\.toml:4 file the folder of a\/b /)]);
+  expect((await differences({ ...whole, 'a/x': '' })).found).toEqual([]);
+});

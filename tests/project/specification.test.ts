@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { contradictionsOf } from '../../src/project/dialect.ts';
 import { loadConfiguration } from '../../src/project/load.ts';
 import { specificationDifferences } from '../../src/project/specification.ts';
 import { distros, failure, folder, load } from './fixture.ts';
@@ -244,5 +245,36 @@ build = { without = ["x"], check = { skip = true, skip-reason = "s" } }
     expect(found).toEqual([
       'azldev.toml:11:15 groups build.defines.x is set by the group a too, and both groups have a component in common',
     ]);
+  });
+});
+
+describe('the merging of tables that are not about components', () => {
+  it('differs where a later value is empty', async () => {
+    const dir = folder({
+      'azldev.toml': `includes = ["b.toml"]
+[distros.d]
+description = "one"
+default-version = "1"
+[distros.d.versions.1]
+release-ver = "1"
+`,
+      'b.toml': '[distros.d]\ndescription = ""\n',
+    });
+    const found = specificationDifferences(await loadConfiguration(dir, { env: {} }));
+    expect(found.filter(({ code }) => code === 'merging')).toMatchObject([
+      { where: { line: 2 }, message: expect.stringContaining('d.description overrides the value of azldev.toml:3') },
+    ]);
+  });
+});
+
+describe('the pin of the tool', () => {
+  it('contradicts keys that its version does not know', async () => {
+    const files = { 'azldev.toml': '[tests.t]\ntype = "pytest"\npytest = { working-dir = "t" }\n', 't/x': '' };
+    const contradictions = async (pin: string) =>
+      contradictionsOf(await loadConfiguration(folder({ ...files, '.azldev-version': pin }), { env: {} }));
+    expect(await contradictions('0.3.1\n')).toMatchObject([
+      { code: 'dialects', message: expect.stringMatching(/^tests is of .*, but \.azldev-version pins 0\.3$/) },
+    ]);
+    expect(await contradictions('1.0.0\n')).toEqual([]);
   });
 });

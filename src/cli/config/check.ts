@@ -62,6 +62,7 @@ function dialectLines({ dialect, file, project, root }: Project): string[] {
 
 async function checkDraft(settings: GlobalOptions, configuration: Configuration, revision: string): Promise<void> {
   const { checkSpecification } = await import('../../component/specification.ts');
+  const { plural } = await import('../../upstream/words.ts');
   const { differences, unchecked } = await checkSpecification(configuration);
   const json = {
     file: configuration.project.file,
@@ -72,8 +73,10 @@ async function checkDraft(settings: GlobalOptions, configuration: Configuration,
   };
   printResult(settings, json, () => differences.map(line).join('\n'));
   if (!settings.quiet) {
-    process.stderr.write(`${differences.length} differences from revision ${revision} of the specification\n`);
-    if (unchecked > 0) process.stderr.write(`not checked: the specs of ${unchecked} upstream components\n`);
+    process.stderr.write(
+      `${plural(differences.length, 'difference')} from revision ${revision} of the specification\n`,
+    );
+    if (unchecked > 0) process.stderr.write(`not checked: the specs of ${plural(unchecked, 'upstream component')}\n`);
   }
   if (differences.length > 0) process.exitCode = 1;
 }
