@@ -37,6 +37,14 @@ describe('weir package list in a project of azldev', () => {
     `);
   });
 
+  it('says which channels there are if none of the packages is in the one asked for', () => {
+    expect(list('--channel', 'bsae')).toEqual({
+      code: 0,
+      stdout: 'no packages\n',
+      stderr: 'hint: no package is in the channel bsae; those listed are in base, sdk\n',
+    });
+  });
+
   it('looks up names, and the sources and packages of a map', () => {
     expect(rows('a-libs', '-p', 'nobody')).toEqual([
       libs,

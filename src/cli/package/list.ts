@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../../base/errors.ts';
+import { compareText } from '../../base/order.ts';
 import type { Project } from '../../project/model/project.ts';
 import { type LookedUpPackage, lookUpPackages, lookUpSourceMap, readSourceMap } from '../../release/package-lookup.ts';
 import { builtRelease } from '../../release/published.ts';
@@ -52,7 +53,7 @@ ${examples([
       const all = options.all === true || options.configured === true;
       const looksUp = all || names.length > 0 || options.rpmFile !== undefined;
       const ofChannel = <T extends { readonly channel?: string | undefined }>(rows: readonly T[]): readonly T[] =>
-        rows.filter(({ channel }) => options.channel === undefined || channel === options.channel);
+        options.channel === undefined ? rows : inChannel(rows, options.channel);
       const workspace = looksUp ? undefined : await projectWorkspaceFor(settings, progressFor(settings), options.out);
       // A project of azldev's has no release: what it names is all that can be listed.
       if (workspace?.project.release === undefined) {
@@ -68,6 +69,18 @@ ${examples([
       const cells = rows.map((row) => [row.nevra, row.channel, row.origin, row.debian ?? '']);
       printResult(settings, rows, table(['PACKAGE', 'CHANNEL', 'FROM', 'DEBIAN SOURCE'], cells, 'no packages'));
     });
+}
+
+/** The rows of a channel; without any, says which channels there are. */
+function inChannel<T extends { readonly channel?: string | undefined }>(
+  rows: readonly T[],
+  name: string,
+): readonly T[] {
+  const found = rows.filter(({ channel }) => channel === name);
+  const others = [...new Set(rows.flatMap(({ channel }) => channel ?? []))].sort(compareText);
+  if (found.length === 0 && others.length > 0)
+    process.stderr.write(`hint: no package is in the channel ${name}; those listed are in ${others.join(', ')}\n`);
+  return found;
 }
 
 function checkOptions(names: readonly string[], options: Options): void {
