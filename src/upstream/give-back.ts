@@ -315,12 +315,15 @@ function messageOf(overlay: Overlay, component: ResolvedComponent): string {
   const subject = subjectOf(overlay, component);
   const { description, metadata } = overlay;
   // A line of dashes, or the beginning of a difference, would end the message for `git am`.
-  const body = description.replace(/^(?=---|diff |Index: |From )/gm, ' ').trim();
+  const safe = description.replace(/^(?=---|diff |Index: |From )/gm, ' ').trim();
+  const [first, ...rest] = safe.split('\n');
+  // A subject that had to be changed or cut does not say all of the first line.
+  const body = first!.trim() === subject ? rest.join('\n').trim() : safe;
   const links = [
     ...(metadata?.bugs ?? []).map((url) => `Bug: ${url}`),
     ...(metadata?.commits ?? []).map((url) => `Commit: ${url}`),
   ].join('\n');
-  return `${[subject, ...(body === subject ? [] : [body]), links].filter((part) => part !== '').join('\n\n')}\n`;
+  return `${[subject, body, links].filter((part) => part !== '').join('\n\n')}\n`;
 }
 
 /** Applies the series as its receiver would. @returns the options that it needs, and the folder of the result */

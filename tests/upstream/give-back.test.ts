@@ -193,3 +193,19 @@ ${status('upstreamable')}`);
     await expect(give(own)).rejects.toMatchObject({ code: 'nothing-to-give', exit: 2 });
   });
 });
+
+it('says the first line of a description once', async () => {
+  const site = await siteWith(`[components.a]
+[[components.a.overlays]]
+type = "spec-update-tag"
+description = "Name it\\n\\nIt had no name"
+tag = "Summary"
+value = "Ours"
+${status('upstreamable')}`);
+  site.distGit('a').commit({ 'a.spec': spec('a') });
+  await site.lock();
+  const { folder, patches } = await give(site);
+  const text = readFileSync(join(folder, patches[0]!.file), 'utf8');
+  expect(text.match(/Name it/g)).toHaveLength(1);
+  expect(text).toContain('Subject: [PATCH] Name it\n\nIt had no name\n');
+});
