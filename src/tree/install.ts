@@ -186,7 +186,7 @@ function rpmCommand(packages: readonly TreePackage[]): string[] {
 }
 
 /** Lists the packages in the database, in the form of `nvra`. */
-function queryCommand(): string[] {
+export function queryCommand(): string[] {
   const format = '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n';
   return [...ownerTool('rpm'), '--noplugins', '--dbpath', rpmdbPath, '-qa', '--qf', format];
 }

@@ -19,13 +19,15 @@ const smallFile = 1 << 20;
  * changed entries get the clock's time.
  * @param archive a tar file with numeric owners and `security.capability`, hard links as such
  * @param skipped paths that the archive does not contain, such as mounts; their entries are those of the composed tree
+ * @param special called for each device and pipe. A tree contains none; composing leaves them out, too
  */
 export async function readBack(
-  engine: Engine,
+  engine: Pick<Engine, 'store'>,
   composed: Tree,
   archive: string,
   skipped: (path: string) => boolean,
   clock: number,
+  special: (path: string, kind: string) => void = () => {},
 ): Promise<Tree> {
   const fd = openSync(archive, 'r');
   try {
@@ -40,6 +42,7 @@ export async function readBack(
     }
     for (const member of members) {
       if (member.kind === 'hardlink') continue;
+      if (!inTree.includes(member.kind)) special(`/${member.path}`, member.kind);
       const links = linkSets.get(member.path);
       if (links === undefined)
         entries.push(...(await toEntries(engine, source, [member], member, before, owners, clock)));
@@ -50,6 +53,8 @@ export async function readBack(
     closeSync(fd);
   }
 }
+
+const inTree: readonly string[] = ['file', 'directory', 'symlink'];
 
 interface Names {
   readonly user: (uid: number) => string;
@@ -70,7 +75,7 @@ function namesOf(source: ReadAt, members: readonly TarMember[]): Names {
 
 /** Entries for one file of the archive under all its names. */
 async function toEntries(
-  engine: Engine,
+  engine: Pick<Engine, 'store'>,
   source: ReadAt,
   named: readonly TarMember[],
   member: TarMember,
@@ -110,12 +115,15 @@ async function toEntries(
       return [kept(entry(first!.path)), ...others.map(({ path }) => kept({ ...entry(path), hardlink: first!.path }))];
     }
     default:
-      // A tree contains no devices, pipes or sockets; composing leaves them out, too.
       return [];
   }
 }
 
-async function content(engine: Engine, source: ReadAt, member: TarMember): Promise<{ digest: string; size: number }> {
+async function content(
+  engine: Pick<Engine, 'store'>,
+  source: ReadAt,
+  member: TarMember,
+): Promise<{ digest: string; size: number }> {
   if (member.size <= smallFile) {
     const bytes = readMember(source, member);
     return putBytesNow(engine.store, bytes, sha256(bytes));

@@ -2,15 +2,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { valueDigest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { lastLines } from '../base/process.ts';
+import type { RunResult } from '../base/process.ts';
 import { type Engine, perform, readOutput } from '../engine/action.ts';
 import { codeDigest } from '../engine/code-digest.ts';
 import { scriptLimits } from '../engine/limits.ts';
 import { claimTree, ownerMount, ownerMounts, ownerTool, releaseTree, runAsTreeOwner } from '../engine/tree-owner.ts';
-import { nvra } from '../repo/metadata.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { rpmdbPath } from './finalise.ts';
-import { packTree, traces } from './install.ts';
+import { packTree, queryCommand, traces } from './install.ts';
+import { demandDone, isRpmdb, leftPackages } from './left-packages.ts';
 import { readBack } from './read-back.ts';
 import { treeTar } from './tar.ts';
 import type { Tree } from './tree.ts';
@@ -77,7 +77,7 @@ async function run(
       treeTar(engine.store, before, { epoch: clock, xattrs: { capabilities: true } }),
     );
     const unpacked = await runAsTreeOwner(jail, { ...common, folders: { in: { from: input } }, argv: unpackCommand() });
-    if (unpacked.code !== 0) throw failed('cannot lay out the tree', unpacked);
+    demandDone('cannot lay out the tree', unpacked);
     for (const { path, optional, remove } of scripts) {
       const mode = await modeIn(path);
       if (mode === undefined) {
@@ -89,26 +89,32 @@ async function run(
       }
       const argv = mode === 'executable' ? [path] : ['/bin/bash', path];
       const outcome = await runAsTreeOwner(jail, { ...common, env, argv });
-      if (outcome.code !== 0) throw failed(`the script ${path} failed`, outcome);
+      demandDone(`the script ${path} failed`, outcome);
       log.push(`script: ${path}`);
-      if (remove) await runAsTreeOwner(jail, { ...common, argv: [...ownerTool('rm'), '-f', path] });
+      if (!remove) continue;
+      const removed = await runAsTreeOwner(jail, { ...common, argv: [...ownerTool('rm'), '-f', path] });
+      demandDone(`cannot remove the script ${path}`, removed);
     }
-    const query = await runAsTreeOwner(jail, { ...common, argv: queryCommand() });
-    const packed = await packTree(jail, common, out);
-    if (packed.code !== 0) throw failed('cannot read the tree', packed);
+    // For a query rpm makes no new database, but it does fail.
+    const query = (await test('-e', `${rpmdbPath}/rpmdb.sqlite`))
+      ? await runAsTreeOwner(jail, { ...common, argv: queryCommand() })
+      : undefined;
+    demandDone('cannot read the tree', await packTree(jail, common, out));
     const isMount = (path: string): boolean =>
       ownerMounts.some((mount) => path === mount || path.startsWith(`${mount}/`));
-    const after = await readBack(engine, before, join(out, 'tree.tar'), isMount, clock);
-    return finish(before, after, query.code === 0 ? query.stdout.split('\n') : [], log);
+    const after = await readBack(engine, before, join(out, 'tree.tar'), isMount, clock, refuseSpecial);
+    return finish(before, after, query, log);
   } finally {
     await releaseTree(jail, common);
   }
 
   async function modeIn(path: string): Promise<'executable' | 'plain' | undefined> {
-    const test = async (flag: string): Promise<boolean> =>
-      (await runAsTreeOwner(jail, { ...common, argv: [...ownerTool('test'), flag, path] })).code === 0;
-    if (!(await test('-f'))) return undefined;
-    return (await test('-x')) ? 'executable' : 'plain';
+    if (!(await test('-f', path))) return undefined;
+    return (await test('-x', path)) ? 'executable' : 'plain';
+  }
+
+  async function test(flag: string, path: string): Promise<boolean> {
+    return (await runAsTreeOwner(jail, { ...common, argv: [...ownerTool('test'), flag, path] })).code === 0;
   }
 }
 
@@ -122,40 +128,20 @@ function unpackCommand(): string[] {
   ];
 }
 
-/** Fails where the scripts removed the database: rpm makes no new one for a query. */
-function queryCommand(): string[] {
-  const exists = `test -e ${rpmdbPath}/rpmdb.sqlite`;
-  const query = `exec ${ownerTool('rpm').join(' ')} --noplugins --dbpath ${rpmdbPath} -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n'`;
-  return [...ownerTool('dash'), '-c', `${exists} && ${query}`];
-}
-
-/** The tree without the old database, with the packages that are left. @param installed what the database lists, or nothing */
-function finish(before: Tree, after: Tree, installed: readonly string[], log: readonly string[]): Scripted {
-  const hasRpmdb = after.entries.some(({ path }) => path === `${rpmdbPath}/rpmdb.sqlite`);
-  const owners = new Set<string>();
-  for (const { kind, packages } of after.entries)
-    if (kind !== 'directory') for (const name of packages) owners.add(name);
-  const hadFiles = new Set<string>();
-  for (const { kind, packages } of before.entries)
-    if (kind !== 'directory') for (const name of packages) hadFiles.add(name);
-  const listed = new Set(installed);
-  const packages = before.packages.filter((pkg) =>
-    hasRpmdb ? listed.has(nvra(pkg)) : owners.has(pkg.name) || !hadFiles.has(pkg.name),
-  );
+/** The tree without the old database, with the packages that are left. @param query what the database lists, if it is there */
+function finish(before: Tree, after: Tree, query: RunResult | undefined, log: readonly string[]): Scripted {
+  const packages = leftPackages(before, after, query);
   const kept = new Set(packages.map(({ name }) => name));
   const entries = after.entries
-    .filter(({ path }) => !path.startsWith(`${rpmdbPath}/`) && !traces.has(path))
+    .filter(({ path }) => !isRpmdb(path) && !traces.has(path))
     .map((entry) => ({ ...entry, packages: entry.packages.filter((name) => kept.has(name)) }));
   const removed = before.packages.length - packages.length;
   const more = removed === 0 ? [] : [`the scripts removed ${removed} packages`];
-  return { tree: { entries, packages }, hasRpmdb, log: [...log, ...more] };
+  return { tree: { entries, packages }, hasRpmdb: query !== undefined, log: [...log, ...more] };
 }
 
-function failed(
-  what: string,
-  outcome: { readonly code: number; readonly stdout: string; readonly stderr: string },
-): WeirError {
-  return new WeirError('script-failed', `${what}: exit code ${outcome.code}`, {
-    details: lastLines(`${outcome.stdout}\n${outcome.stderr}`, 20),
+function refuseSpecial(path: string, kind: string): never {
+  throw new WeirError('script-failed', `the scripts made ${path}, a ${kind}: an image has no such files`, {
+    hint: 'let the running system make it: by a line in /usr/lib/tmpfiles.d',
   });
 }
