@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { didYouMean, systemCode, WeirError } from '../base/errors.ts';
 import { checkElement, descriptionRule, fault, profilesRule } from './grammar.ts';
+import { lookInside } from './inside.ts';
 import { parseXml, type XmlElement, type XmlPlace } from './xml.ts';
 
 export interface KiwiProfile {
@@ -102,9 +103,10 @@ function included(root: XmlElement, dir: string, chain: readonly string[]): XmlE
         'use this://./ and a path in the folder of the description',
       );
     }
-    const file = resolve(dir, path);
-    if (relative(dir, file).startsWith('..'))
+    const named = resolve(dir, path);
+    if (relative(dir, named).startsWith('..'))
       throw fault(place, `from="${value}" is outside of the description's folder`);
+    const file = lookInside(dir, path, place)?.path ?? named;
     if (chain.includes(file)) {
       const names = [...chain, file].map((each) => relative(dir, each)).join(' → ');
       throw fault(place, `files include each other in a cycle: ${names}`);

@@ -1,5 +1,5 @@
-import { didYouMean, WeirError } from '../base/errors.ts';
-import type { XmlElement, XmlPlace } from './xml.ts';
+import { didYouMean, type Place, WeirError } from '../base/errors.ts';
+import type { XmlElement } from './xml.ts';
 
 // What Weir reads of KIWI's descriptions (schema version 8.3): every element, attribute and value that is not here is an error.
 
@@ -26,6 +26,11 @@ const architectures: ValueRule = {
 };
 const names: ValueRule = { pattern: /^\s*[^\s,]+(\s*,\s*[^\s,]+)*\s*$/, rule: 'names with commas' };
 const word: ValueRule = { pattern: /^\S+$/, rule: 'one word' };
+/** A folder of this name is laid over the root, as `root` is for all profiles. */
+const profileName: ValueRule = {
+  pattern: /^(?!(\.{1,2}|root)$)[^\s,/\p{Cc}]+$/u,
+  rule: 'the name of a folder, without "/" and ",", and not "root"',
+};
 const absolute: ValueRule = { pattern: /^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, rule: 'an absolute path' };
 
 const text: ElementRule = { text: anyText };
@@ -39,7 +44,7 @@ export const descriptionRule: ElementRule = {
 export const profilesRule: ElementRule = {
   children: {
     profile: {
-      attributes: { name: word, description: anyText, import: flag, arch: architectures },
+      attributes: { name: profileName, description: anyText, import: flag, arch: architectures },
       required: ['name', 'description'],
       children: { requires: { attributes: { profile: word }, required: ['profile'] } },
     },
@@ -212,7 +217,7 @@ export const preferencesRule: ElementRule = {
 };
 
 /** An error in a description. */
-export function fault(where: XmlPlace, message: string, hint?: string): WeirError {
+export function fault(where: Place, message: string, hint?: string): WeirError {
   return new WeirError('invalid-kiwi', message, { where, exit: 2, ...(hint === undefined ? {} : { hint }) });
 }
 

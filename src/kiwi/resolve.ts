@@ -13,6 +13,7 @@ import {
   typeRules,
   usersRule,
 } from './grammar.ts';
+import { lookInside, takeByName } from './inside.ts';
 import { printXml, type XmlElement, type XmlPlace } from './xml.ts';
 
 /** A text with its place. */
@@ -72,8 +73,8 @@ export interface ResolvedKiwi {
   readonly users: readonly KiwiUser[];
   /** Folders to lay over the root, in this order; absolute. */
   readonly overlays: readonly string[];
-  /** Scripts of the description that are there. */
-  readonly scripts: readonly ('config.sh' | 'images.sh')[];
+  /** Scripts of the description that are there; `from` is absolute. */
+  readonly scripts: readonly { readonly name: 'config.sh' | 'images.sh'; readonly from: string }[];
   /** Number of `<repository>` elements that apply. */
   readonly repositories: number;
   /** The description with all included files, as scripts find it. */
@@ -131,8 +132,11 @@ export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): R
     weak: weakOf(system),
     files: items([...bootstrap, ...system], 'file').map((each) => fileOf(dir, each)),
     users: named('users').flatMap(({ children }) => children.map(userOf)),
-    overlays: ['root', ...profiles].map((each) => join(dir, each)).filter((path) => isFolder(path)),
-    scripts: (['config.sh', 'images.sh'] as const).filter((each) => isFile(join(dir, each))),
+    overlays: ['root', ...profiles].flatMap((each) => takeByName(dir, each, 'folder') ?? []),
+    scripts: (['config.sh', 'images.sh'] as const).flatMap((each) => {
+      const from = takeByName(dir, each, 'file');
+      return from === undefined ? [] : [{ name: each, from }];
+    }),
     repositories: named('repository').length,
     xml: printXml(image),
   };
@@ -227,10 +231,10 @@ function weakOf(blocks: readonly XmlElement[]): boolean {
 
 function fileOf(dir: string, element: XmlElement): KiwiFile {
   const { value, place } = element.attributes.get('name')!;
-  const from = join(dir, value);
-  if (!isFile(from)) throw fault(place, `the description has no file ${value}`);
+  const found = lookInside(dir, value, place);
+  if (found?.kind !== 'file') throw fault(place, `the description has no file ${value}`);
   const mode = attribute(element, 'permissions');
-  return { from, target: attribute(element, 'target')!, ...(mode === undefined ? {} : { mode }) };
+  return { from: found.path, target: attribute(element, 'target')!, ...(mode === undefined ? {} : { mode }) };
 }
 
 function userOf(element: XmlElement): KiwiUser {
@@ -261,12 +265,4 @@ function refuseOthers(dir: string): void {
     hint: `KIWI uses this file by its name; move what it does to ${found.endsWith('.sh') ? 'config.sh or images.sh' : 'the folder root/'}`,
     exit: 2,
   });
-}
-
-function isFile(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

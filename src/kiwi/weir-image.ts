@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { ContainerSettings, ImageSetup, SetupFile, SetupScript, WeirImage } from '../project/model/image.ts';
 import { kconfigText, kiwiEnvironment, profileText } from './environment.ts';
 import { fault } from './grammar.ts';
@@ -201,17 +200,17 @@ function commandOf(config: XmlElement, name: string, words: (text: string) => re
 const temporary = ['/.kconfig', '/.profile', '/image'];
 
 function setupOf(kiwi: ResolvedKiwi): ImageSetup | undefined {
-  const { preferences, scripts, dir } = kiwi;
+  const { preferences, scripts } = kiwi;
   const isDisk = attribute(kiwi.type, 'image') === 'oem';
   const environment = kiwiEnvironment(kiwi);
   const locale = preferences.locale?.value.split(',')[0];
   const isFiltered = preferences['rpm-locale-filtering']?.value === 'true';
-  const own: SetupScript[] = scripts.map((name) => ({ path: `/image/${name}`, optional: false, remove: false }));
+  const own: SetupScript[] = scripts.map(({ name }) => ({ path: `/image/${name}`, optional: false, remove: false }));
   const scriptFiles: SetupFile[] = [
     { content: profileText(environment), to: '/.profile' },
     { content: kconfigText, to: '/.kconfig' },
     { content: kiwi.xml, to: '/image/config.xml' },
-    ...scripts.map((name) => ({ from: join(dir, name), to: `/image/${name}` })),
+    ...scripts.map(({ name, from }) => ({ from, to: `/image/${name}` })),
   ];
   const settings = {
     ...(locale === undefined ? {} : { locale: locale === 'POSIX' ? locale : `${locale}.UTF-8` }),

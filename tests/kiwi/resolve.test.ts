@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ describe('a description', () => {
     });
     expect(bootstrap).toEqual(['filesystem', 'setup', 'coreutils']);
     expect(packages).toEqual(['bash', 'weir-release', 'tzdata', 'grep', 'sed', 'rpm', 'less']);
-    expect({ ignored, weak, repositories, scripts }).toEqual({
+    expect({ ignored, weak, repositories, scripts: scripts.map(({ name }) => name) }).toEqual({
       ignored: [],
       weak: false,
       repositories: 1,
@@ -233,6 +233,15 @@ describe('what Weir does not know is an error with its place', () => {
     ],
     [disk, '<oemconfig>', '<systemdisk name="a"/><oemconfig>', /Weir does not know <systemdisk> in <type>$/, 'disk'],
     [disk, '>3</size>', '>three</size>', /<size>three<\/size> must be a number$/, 'disk'],
+    ...(['../secret', '..', 'root', 'a,b'] as const).map(
+      (name) =>
+        [
+          'parts/profiles.xml',
+          'name="disc"',
+          `name="${name}"`,
+          /^parts\/profiles\.xml:\d+:14: name=".*" of <profile> must be the name of a folder/,
+        ] as const,
+    ),
     ['disk.sh', '', '#!/bin/sh\n', /^disk\.sh: Weir does not know what disk\.sh is for$/],
   ];
   test.each(cases.map(([path, from, to, says, profile = 'cell']) => ({ path, from, to, says, profile })))(
@@ -247,5 +256,55 @@ describe('what Weir does not know is an error with its place', () => {
     const other = example[disk]!.replace('filesystem="ext4"', 'filesystem="zfs"');
     const kiwi = await writeDescription(dir, { ...example, [disk]: other });
     expect(resolve('cell', 'x86_64', kiwi).name).toBe('example');
+  });
+});
+
+describe('links in the folder of a description', () => {
+  const linked = async (path: string, target: string, text: string = example['example.kiwi']!): Promise<string> => {
+    const dir = mkdtempSync(join(folder, 'link-'));
+    const kiwi = await writeDescription(dir, { ...example, 'example.kiwi': text });
+    await rm(join(dir, path), { recursive: true, force: true });
+    await symlink(target, join(dir, path));
+    return kiwi;
+  };
+  const names = (kiwi: string) => {
+    const { overlays, scripts } = resolve('cell', 'x86_64', kiwi);
+    const inner = (path: string): string => relative(join(kiwi, '..'), path);
+    return { overlays: overlays.map(inner), scripts: scripts.map(({ from }) => inner(from)) };
+  };
+
+  test('are followed for scripts and overlay folders', async () => {
+    const kiwi = await linked('config.sh', 'scripts/ours.sh');
+    const dir = join(kiwi, '..');
+    await mkdir(join(dir, 'scripts'));
+    await rename(join(dir, 'images.sh'), join(dir, 'scripts/ours.sh'));
+    await rename(join(dir, 'root'), join(dir, 'scripts/root'));
+    await symlink('scripts/root', join(dir, 'root'));
+    expect(names(kiwi)).toEqual({ overlays: ['scripts/root', 'cell', 'Common'], scripts: ['scripts/ours.sh'] });
+  });
+
+  test.each(['config.sh', 'root', 'Common'])('%s as a link out of it or to nothing is an error', async (name) => {
+    const out = await linked(name, '/etc');
+    expect(() => names(out)).toThrow(expect.objectContaining({ message: expect.stringMatching(/is outside of/) }));
+    const nothing = await linked(name, 'none');
+    expect(() => names(nothing)).toThrow(expect.objectContaining({ message: `${name} is a link that leads nowhere` }));
+  });
+
+  test('a folder in place of a script is an error', async () => {
+    const kiwi = await linked('config.sh', 'files');
+    expect(() => names(kiwi)).toThrow(expect.objectContaining({ message: 'config.sh is not a file' }));
+  });
+
+  test.each([
+    ['name="files/plain.txt"', 'name="host/passwd"'],
+    ['from="this://./parts/profiles.xml"', 'from="this://./host/passwd"'],
+  ])('%s → %s: a linked folder does not lead out', async (from, to) => {
+    const kiwi = await linked('host', '/etc', example['example.kiwi']!.replace(from, to));
+    expect(() => names(kiwi)).toThrow(
+      expect.objectContaining({
+        message: "host/passwd is outside of the description's folder: a link leads there",
+        where: expect.objectContaining({ line: expect.any(Number) }),
+      }),
+    );
   });
 });
