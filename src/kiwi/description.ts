@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { didYouMean, systemCode, WeirError } from '../base/errors.ts';
-import { checkElement, descriptionRule, fault, profilesRule } from './grammar.ts';
+import { checkElement, checkValue, descriptionRule, fault, oneLine, profilesRule } from './grammar.ts';
 import { lookInside } from './inside.ts';
 import { parseXml, type XmlElement, type XmlPlace } from './xml.ts';
 
@@ -74,6 +74,8 @@ function checkImage(root: XmlElement): void {
   const known = ['schemaversion', 'name', 'displayname', 'id'];
   for (const [key, { value, place }] of root.attributes) {
     if (!known.includes(key)) throw fault(place, `Weir does not know the attribute ${key} of <image>`);
+    // Scripts get the name in a variable.
+    if (key === 'displayname') checkValue('image', key, oneLine, value, place);
     if (key === 'schemaversion' && !/^(7\.[0-9]+|8\.[0-9]+)$/.test(value)) {
       throw fault(place, `schemaversion="${value}" is not supported`, 'Weir reads versions 7 and 8');
     }

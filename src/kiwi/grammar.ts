@@ -1,4 +1,5 @@
 import { didYouMean, type Place, WeirError } from '../base/errors.ts';
+import { setupRules } from '../project/schema/image-setup.ts';
 import type { XmlElement } from './xml.ts';
 
 // What Weir reads of KIWI's descriptions (schema version 8.3): every element, attribute and value that is not here is an error.
@@ -20,6 +21,10 @@ const filled: ValueRule = { pattern: /\S/, rule: 'not empty' };
 const flag: ValueRule = ['true', 'false'];
 const off: ValueRule = ['false'];
 const number: ValueRule = { pattern: /^\d{1,9}$/, rule: 'a number' };
+const positive: ValueRule = { pattern: /^[1-9]\d{0,8}$/, rule: 'a number from 1' };
+/** As in `boot-timeout`. */
+const seconds: ValueRule = { pattern: /^(\d{1,3}|[12]\d{3}|3[0-5]\d{2}|3600)$/, rule: 'a number up to 3600' };
+export const oneLine: ValueRule = { pattern: /^[^\p{Cc}]*$/u, rule: 'one line' };
 const architectures: ValueRule = {
   pattern: /^[a-z0-9_]+(\s*,\s*[a-z0-9_]+)*$/,
   rule: 'names of architectures with commas',
@@ -31,7 +36,13 @@ const profileName: ValueRule = {
   pattern: /^(?!(\.{1,2}|root)$)[^\s,/\p{Cc}]+$/u,
   rule: 'the name of a folder, without "/" and ",", and not "root"',
 };
-const absolute: ValueRule = { pattern: /^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, rule: 'an absolute path' };
+const passwdPath: ValueRule = {
+  pattern: setupRules.passwdPath,
+  rule: 'an absolute path without ".", "..", "//", a slash at its end and a colon',
+};
+const passwdField: ValueRule = { pattern: setupRules.passwdField, rule: 'one line without colon' };
+/** KIWI reads `.` and `//` as nothing. */
+const target: ValueRule = { pattern: /^\/(?!.*(^|\/)\.\.(\/|$))[^\p{Cc}]*$/u, rule: 'an absolute path without ".."' };
 
 const text: ElementRule = { text: anyText };
 
@@ -75,17 +86,17 @@ export const usersRule: ElementRule = {
   children: {
     user: {
       attributes: {
-        name: { pattern: /^[a-z_][a-z0-9_-]*$/, rule: 'the name of an account' },
-        password: { pattern: /^[^:\n]*$/, rule: 'a text without colon' },
+        name: { pattern: setupRules.account, rule: 'the name of an account' },
+        password: passwdField,
         pwdformat: ['plain', 'encrypted'],
-        home: absolute,
-        shell: absolute,
+        home: passwdPath,
+        shell: passwdPath,
         groups: {
-          pattern: /^[a-z_][a-z0-9_-]*(:\d+)?(,[a-z_][a-z0-9_-]*(:\d+)?)*$/,
+          pattern: /^[a-z_][a-z0-9_-]*(:\d{1,9})?(,[a-z_][a-z0-9_-]*(:\d{1,9})?)*$/,
           rule: 'names of groups with commas',
         },
         id: number,
-        realname: { pattern: /^[^:\n]*$/, rule: 'a text without colon' },
+        realname: passwdField,
       },
       required: ['name'],
     },
@@ -105,7 +116,7 @@ export const packagesRule: ElementRule = {
     file: {
       attributes: {
         name: { pattern: /^(?!\/)(?!(.*\/)?\.\.(\/|$))\S[^\0]*$/, rule: 'a path in the folder of the description' },
-        target: absolute,
+        target,
         permissions: { pattern: /^0?[0-7]{3,4}$/, rule: 'an octal mode' },
         owner: { pattern: /^root:root$/, rule: 'root:root' },
         arch: architectures,
@@ -129,17 +140,17 @@ const oemRule: ElementRule = {
     ...{ image: ['oem'], primary: flag, bundle_format: anyText },
     ...{ format: ['raw', 'qcow2', 'vhd-fixed', 'vhdx'], formatoptions: anyText },
     ...{ filesystem: ['ext4'], fscreateoptions: ['-m 1'], initrd_system: ['dracut', 'none'] },
-    ...{ firmware: ['bios', 'efi', 'uefi'], eficsm: flag, efipartsize: number, efiparttable: ['gpt'] },
+    ...{ firmware: ['bios', 'efi', 'uefi'], eficsm: flag, efipartsize: positive, efiparttable: ['gpt'] },
     ...{ bootpartition: off, overlayroot: off, installiso: off },
     ...{ devicepersistency: ['by-uuid', 'by-label', 'by-partuuid'] },
     rootfs_label: { pattern: /^[A-Za-z0-9_.-]{1,16}$/, rule: '1 to 16 letters, digits and . _ -' },
-    kernelcmdline: { pattern: /^[^\p{Cc}]*$/u, rule: 'one line' },
+    kernelcmdline: oneLine,
   },
   required: ['image', 'filesystem'],
   children: {
     bootloader: {
       attributes: {
-        ...{ name: ['grub2', 'systemd_boot', 'custom'], bls: flag, timeout: number },
+        ...{ name: ['grub2', 'systemd_boot', 'custom'], bls: flag, timeout: seconds },
         console: {
           pattern: /^(none|console|gfxterm|serial)( (none|console|gfxterm|serial))?$/,
           rule: 'a console of GRUB',
@@ -147,7 +158,7 @@ const oemRule: ElementRule = {
       },
       required: ['name'],
     },
-    size: { attributes: { unit: ['M', 'G'], additive: off }, text: { pattern: /^[1-9]\d{0,8}$/, rule: 'a number' } },
+    size: { attributes: { unit: ['M', 'G'], additive: off }, text: positive },
     oemconfig: { children: { 'oem-resize': { text: flag } } },
   },
 };
@@ -234,7 +245,7 @@ export function checkElement(element: XmlElement, rule: ElementRule, ignoring: r
     if (allowed === undefined) {
       throw fault(at, `Weir does not know the attribute ${key} of <${name}>`, hintOf(key, Object.keys(known)));
     }
-    if (!allows(allowed, value)) throw fault(at, `${key}="${value}" of <${name}> ${demand(allowed)}`);
+    checkValue(name, key, allowed, value, at);
   }
   for (const key of rule.required ?? []) {
     if (!attributes.has(key)) throw fault(place, `<${name}> has no attribute ${key}`);
@@ -256,6 +267,11 @@ export function checkElement(element: XmlElement, rule: ElementRule, ignoring: r
     }
     checkElement(child, inner[child.name]!);
   }
+}
+
+/** Checks an attribute. @throws WeirError `invalid-kiwi` (exit 2) */
+export function checkValue(element: string, key: string, rule: ValueRule, value: string, place: Place): void {
+  if (!allows(rule, value)) throw fault(place, `${key}="${value}" of <${element}> ${demand(rule)}`);
 }
 
 function allows(rule: ValueRule, value: string): boolean {

@@ -15,7 +15,7 @@ export function printImage(
   comments: readonly string[],
 ): string {
   const table = `images.${keyText(name)}.definition`;
-  const lines = [...comments, ...differences.map((each) => `Differs from KIWI's: ${each}.`)].map((each) => `# ${each}`);
+  const lines = [...comments, ...differences.map((each) => `Differs from KIWI's: ${each}.`)].map(commentOf);
   lines.push(...(lines.length === 0 ? [] : ['']), `[${table}]`, ...settings(common(definition)));
   const tables: [string, Readonly<Record<string, unknown>>][] = [];
   if (definition.kind === 'disk') {
@@ -43,6 +43,11 @@ export function printImage(
   return `${lines.join('\n')}\n`;
 }
 
+/** A comment is one line, and TOML has no control characters in it. */
+function commentOf(text: string): string {
+  return `# ${text.replace(/\p{Cc}/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)}`;
+}
+
 function common(definition: WeirImage): Record<string, unknown> {
   const { maxSize } = definition;
   return {
@@ -62,7 +67,7 @@ function setupTable(setup: ImageSetup, dir: string): Record<string, unknown> {
   const file = ({ from, content, to, mode }: SetupFile): Record<string, unknown> => ({
     from: from === undefined ? undefined : path(from),
     to,
-    mode: mode === undefined ? undefined : `0${mode.toString(8)}`,
+    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, '0'),
     content,
   });
   const user = ({ name, id, passwordHash, fullName, home, shell, groups }: SetupUser): Record<string, unknown> => ({

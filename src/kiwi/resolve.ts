@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { activeProfiles, type KiwiDescription, profileHint } from './description.ts';
 import {
@@ -117,6 +117,8 @@ export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): R
   const listed = (from: readonly XmlElement[], element: string): string[] => [
     ...new Set(items(from, element).map((each) => attribute(each, 'name')!)),
   ];
+  const all = [...bootstrap, ...system];
+  refuseBoth(items(all, 'ignore'), listed(all, 'package'));
   return {
     file,
     dir,
@@ -128,9 +130,9 @@ export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): R
     type,
     bootstrap: listed(bootstrap, 'package'),
     packages: listed(system, 'package'),
-    ignored: listed([...bootstrap, ...system], 'ignore'),
+    ignored: listed(all, 'ignore'),
     weak: weakOf(system),
-    files: items([...bootstrap, ...system], 'file').map((each) => fileOf(dir, each)),
+    files: items(all, 'file').map((each) => fileOf(dir, each)),
     users: named('users').flatMap(({ children }) => children.map(userOf)),
     overlays: ['root', ...profiles].flatMap((each) => takeByName(dir, each, 'folder') ?? []),
     scripts: (['config.sh', 'images.sh'] as const).flatMap((each) => {
@@ -229,12 +231,22 @@ function weakOf(blocks: readonly XmlElement[]): boolean {
   return first?.value === 'plusRecommended';
 }
 
+function refuseBoth(ignored: readonly XmlElement[], packages: readonly string[]): void {
+  for (const { attributes } of ignored) {
+    const { value, place } = attributes.get('name')!;
+    if (packages.includes(value)) throw fault(place, `package ${value} is both listed and ignored`);
+  }
+}
+
 function fileOf(dir: string, element: XmlElement): KiwiFile {
   const { value, place } = element.attributes.get('name')!;
   const found = lookInside(dir, value, place);
   if (found?.kind !== 'file') throw fault(place, `the description has no file ${value}`);
   const mode = attribute(element, 'permissions');
-  return { from: found.path, target: attribute(element, 'target')!, ...(mode === undefined ? {} : { mode }) };
+  // KIWI copies into a folder, too.
+  const said = posix.normalize(attribute(element, 'target')!);
+  const target = said.endsWith('/') ? `${said}${posix.basename(value)}` : said;
+  return { from: found.path, target, ...(mode === undefined ? {} : { mode }) };
 }
 
 function userOf(element: XmlElement): KiwiUser {

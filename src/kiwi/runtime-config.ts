@@ -67,14 +67,14 @@ export function readRuntimeConfig(file: string): KiwiRuntimeConfig {
       if (name !== 'max_size') throw refuse(at(item), 'Weir only knows max_size in build_constraints');
       maxSize = bytesOf(isScalar(pair!.value) ? String(pair!.value.value) : '');
       if (maxSize === undefined)
-        throw refuse(at(pair!.value), 'max_size must be a number of bytes, or one with m or g');
+        throw refuse(at(pair!.value), 'max_size must be a number of bytes from 1, or one with m or g');
     }
   }
   return { without, ...(maxSize === undefined ? {} : { maxSize }) };
 }
 
 function bytesOf(text: string): number | undefined {
-  const match = /^(\d{1,12})([mg]?)$/.exec(text);
+  const match = /^([1-9]\d{0,11})([mg]?)$/.exec(text);
   if (match === null) return undefined;
   return Number(match[1]) * { '': 1, m: 2 ** 20, g: 2 ** 30 }[match[2] as '' | 'm' | 'g'];
 }

@@ -1,4 +1,5 @@
 import type { ContainerSettings, ImageSetup, SetupFile, SetupScript, WeirImage } from '../project/model/image.ts';
+import { containerName } from '../project/schema/image.ts';
 import { kconfigText, kiwiEnvironment, profileText } from './environment.ts';
 import { fault } from './grammar.ts';
 import { attribute, type KiwiUser, type ResolvedKiwi } from './resolve.ts';
@@ -165,6 +166,15 @@ function containerOf(type: XmlElement, differences: string[]): ContainerSettings
   const [name, tag] = [get('name')!, get('tag') ?? 'latest'];
   const more = (get('additionalnames') ?? '').split(',').map((each) => each.trim());
   const names = more.filter((each) => each !== '').map((each) => nameOf(each, name, tag));
+  const wrong = names.find((each) => !containerName.test(each));
+  if (wrong !== undefined) {
+    const { place } = config.attributes.get('additionalnames')!;
+    throw fault(
+      place,
+      `"${wrong}" is not a name that Weir can give`,
+      'a name is a repository and a tag, without a port',
+    );
+  }
   const [user, workdir] = [get('user'), get('workingdir')];
   return {
     entrypoint: commandOf(config, 'entrypoint', (each) => [each]),
@@ -177,10 +187,10 @@ function containerOf(type: XmlElement, differences: string[]): ContainerSettings
   };
 }
 
-/** An additional name: `:TAG`, `NAME` or `NAME:TAG`. */
+/** An additional name: `:TAG`, `NAME` or `NAME:TAG`; a colon before a slash is that of a port. */
 function nameOf(text: string, name: string, tag: string): string {
   const colon = text.lastIndexOf(':');
-  if (colon < 0) return `${text}:${tag}`;
+  if (colon < text.lastIndexOf('/') || colon < 0) return `${text}:${tag}`;
   return `${text.slice(0, colon) || name}:${text.slice(colon + 1)}`;
 }
 

@@ -232,7 +232,7 @@ describe('what Weir does not know is an error with its place', () => {
       'disk',
     ],
     [disk, '<oemconfig>', '<systemdisk name="a"/><oemconfig>', /Weir does not know <systemdisk> in <type>$/, 'disk'],
-    [disk, '>3</size>', '>three</size>', /<size>three<\/size> must be a number$/, 'disk'],
+    [disk, '>3</size>', '>three</size>', /<size>three<\/size> must be a number from 1$/, 'disk'],
     ...(['../secret', '..', 'root', 'a,b'] as const).map(
       (name) =>
         [
@@ -242,6 +242,23 @@ describe('what Weir does not know is an error with its place', () => {
           /^parts\/profiles\.xml:\d+:14: name=".*" of <profile> must be the name of a folder/,
         ] as const,
     ),
+    ...(['/a/', '/a//b', '/a/./b', '/a:b', 'a'] as const).map(
+      (home) => [main, 'home="/srv/worker"', `home="${home}"`, /home=".*" of <user> must be an absolute path/] as const,
+    ),
+    ...(['realname="A worker"', 'password="$6$salt$hash"', 'home="/srv/worker"', 'shell="/bin/sh"'] as const).map(
+      (said) =>
+        [main, said, `${said.slice(0, -1)}&#10;evil"`, /of <user> must be (one line|an absolute path)/] as const,
+    ),
+    [main, 'displayname="Example"', 'displayname="a&#13;b"', /:3:\d+: displayname=".*" of <image> must be one line$/s],
+    [
+      main,
+      '<ignore name="nano"/>',
+      '<ignore name="nano"/><ignore name="grep"/>',
+      /:65:34: package grep is both listed and ignored$/,
+      'desk',
+    ],
+    [disk, 'timeout="1"', 'timeout="3601"', /timeout="3601" of <bootloader> must be a number up to 3600$/, 'disk'],
+    [disk, 'efipartsize="160"', 'efipartsize="0"', /efipartsize="0" of <type> must be a number from 1$/, 'disk'],
     ['disk.sh', '', '#!/bin/sh\n', /^disk\.sh: Weir does not know what disk\.sh is for$/],
   ];
   test.each(cases.map(([path, from, to, says, profile = 'cell']) => ({ path, from, to, says, profile })))(
@@ -307,4 +324,14 @@ describe('links in the folder of a description', () => {
       }),
     );
   });
+});
+
+test.each([
+  ['/opt/', '/opt/plain.txt'],
+  ['/', '/plain.txt'],
+  ['/a//b/./c', '/a/b/c'],
+])('a file with target %s is copied to %s, as KIWI does', async (said, target) => {
+  const text = example['example.kiwi']!.replace('target="/srv/plain.txt"', `target="${said}"`);
+  const kiwi = await writeDescription(mkdtempSync(join(folder, 'target-')), { ...example, 'example.kiwi': text });
+  expect(resolve('cell', 'x86_64', kiwi).files.map((file) => file.target)).toContain(target);
 });

@@ -167,6 +167,7 @@ describe('kiwi-config-override', () => {
   test.each([
     ['bundles:\n  - compress: true\n', /Weir does not know the section bundles/, 1, 1],
     ['xz: []\nbuild_constraints:\n  - max_size: much\n', /max_size must be a number/, 3, 15],
+    ['build_constraints:\n  - max_size: 0\n', /max_size must be a number of bytes from 1/, 2, 15],
     ['build_constraints:\n  - min_size: 1\n', /only knows max_size/, 2, 5],
     ['a: [\n', /this is not YAML/, 2, 1],
     ['text\n', /must be a table of sections/, 1, 1],
@@ -187,6 +188,35 @@ describe('printed as TOML', () => {
     const whole = made(profile);
     const dir = dirname(path);
     await writeFile(join(dir, 'weir.toml'), printImage('my.image', whole, dir, ['A comment']));
+    const project = await loadProject(dir);
+    expect(project.images.get('my.image')?.definition).toEqual(whole.definition);
+  });
+});
+
+describe('a container', () => {
+  const edited = async (from: string, to: string) => {
+    const before = example['example.kiwi']!;
+    const after = before.replace(from, () => to);
+    expect(after).not.toBe(before);
+    const file = await writeDescription(mkdtempSync(join(folder, 'edit-')), { ...example, 'example.kiwi': after });
+    return { file, read: (profile: string) => kiwiImage({ path: file, profile }, 'x86_64') };
+  };
+
+  test('with a port in a name is an error', async () => {
+    const { read } = await edited('other/cell"', 'localhost:5000/cell"');
+    expect(() => read('cell')).toThrow(
+      expect.objectContaining({ message: '"localhost:5000/cell:1.0" is not a name that Weir can give' }),
+    );
+  });
+
+  test.each([
+    ['desk', 'bundle_format="Example-%A"', 'bundle_format="a&#10;packages = []&#13;"'],
+    ['cell', 'permissions="0750"', 'permissions="0000"'],
+    ['cell', 'target="/srv/plain.txt"', 'target="/srv//./plain/"'],
+  ])('%s with %s → %s still loads as it is printed', async (profile, from, to) => {
+    const { file, read } = await edited(from, to);
+    const [whole, dir] = [read(profile), dirname(file)];
+    await writeFile(join(dir, 'weir.toml'), printImage('my.image', whole, dir, ['A\ncomment']));
     const project = await loadProject(dir);
     expect(project.images.get('my.image')?.definition).toEqual(whole.definition);
   });

@@ -1,12 +1,20 @@
 import { z } from 'zod';
 import { filledTexts, flag, text } from './words.ts';
 
+/** Rules that other descriptions of images have in common with this one. */
+export const setupRules = {
+  path: /^\/(?!.*(^|\/)\.\.?(\/|$))(?!.*\/\/)(?!\/)[^\p{Cc}]*[^\p{Cc}/]$/u,
+  /** A path in a field of /etc/passwd. */
+  passwdPath: /^\/(?!.*(^|\/)\.\.?(\/|$))(?!.*\/\/)(?!\/)[^:\p{Cc}]*[^:\p{Cc}/]$/u,
+  account: /^[a-z_][a-z0-9_-]*$/,
+  passwdField: /^[^:\p{Cc}]*$/u,
+} as const;
+
 /** A path in an image. */
-export const absolutePath = z
-  .string()
-  .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[^\p{Cc}]*[^\p{Cc}/]$/u, 'must be an absolute path without "." and ".."');
-const accountName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'a name consists of small letters, digits, "_" and "-"');
-const passwdField = z.string().regex(/^[^:\p{Cc}]*$/u, 'must be one line without a colon');
+export const absolutePath = z.string().regex(setupRules.path, 'must be an absolute path without "." and ".."');
+const passwdPath = z.string().regex(setupRules.passwdPath, 'must be an absolute path without ".", ".." and a colon');
+const accountName = z.string().regex(setupRules.account, 'a name consists of small letters, digits, "_" and "-"');
+const passwdField = z.string().regex(setupRules.passwdField, 'must be one line without a colon');
 
 export const setupSchema = z
   .strictObject({
@@ -53,8 +61,8 @@ export const setupSchema = z
           id: z.int().min(0).max(4_294_967_294).optional().describe('User ID; by default a free one from 1000'),
           'password-hash': passwdField.optional().describe('Password in the form of crypt(5); by default none'),
           'full-name': passwdField.optional().describe('Full name'),
-          home: absolutePath.optional().describe('Home folder; by default /home and the name'),
-          shell: absolutePath.optional().describe('Shell; by default /bin/bash'),
+          home: passwdPath.optional().describe('Home folder; by default /home and the name'),
+          shell: passwdPath.optional().describe('Shell; by default /bin/bash'),
           groups: z
             .array(
               z

@@ -41,6 +41,9 @@ const weirFields = {
 
 const { selinux: _mode, 'enabled-services': _enabled, 'disabled-services': _disabled, ...containerFields } = weirFields;
 
+/** A repository and a tag. */
+export const containerName = /^[a-z0-9]+([._/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
 // A container uses the host's policy, and starts one program instead of units.
 const containerSchema = z
   .strictObject({
@@ -69,14 +72,7 @@ const containerSchema = z
           .optional()
           .describe('Folder that the program starts in'),
         names: z
-          .array(
-            z
-              .string()
-              .regex(
-                /^[a-z0-9]+([._/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
-                'a name is a repository and a tag, such as "base/core:4.0"',
-              ),
-          )
+          .array(z.string().regex(containerName, 'a name is a repository and a tag, such as "base/core:4.0"'))
           .optional()
           .describe('Names with tags; the first one is its name in the OCI layout, by default that of the image'),
       })
