@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
-import { didYouMean, systemCode, WeirError } from '../base/errors.ts';
+import { didYouMean, type Place, systemCode, WeirError } from '../base/errors.ts';
 import { checkElement, checkValue, descriptionRule, fault, oneLine, profilesRule } from './grammar.ts';
 import { lookInside } from './inside.ts';
 import { parseXml, type XmlElement, type XmlPlace } from './xml.ts';
@@ -9,6 +9,8 @@ export interface KiwiProfile {
   readonly name: string;
   /** Whether it is active if no profile is asked for. */
   readonly isDefault: boolean;
+  /** Without them it is for each one. */
+  readonly archs: readonly string[];
   readonly requires: readonly { readonly name: string; readonly place: XmlPlace }[];
   readonly place: XmlPlace;
 }
@@ -133,6 +135,7 @@ function profilesOf(children: readonly XmlElement[]): Map<string, KiwiProfile> {
       }
       profiles.set(name.value, {
         name: name.value,
+        archs: (element.attributes.get('arch')?.value ?? '').split(',').flatMap((each) => each.trim() || []),
         isDefault: element.attributes.get('import')?.value === 'true',
         requires: element.children.map((each) => {
           const { value, place } = each.attributes.get('profile')!;
@@ -147,29 +150,33 @@ function profilesOf(children: readonly XmlElement[]): Map<string, KiwiProfile> {
 
 /**
  * The active profiles in the order in which KIWI lists them for scripts: each one asked for, followed by what it requires.
- * @param asked names; without any, those with import="true"
+ * @param asked names; without any, those with import="true" for the architecture, like in KIWI without what they require
  * @throws WeirError `no-profile` (exit 2)
  */
-export function activeProfiles({ file, profiles }: KiwiDescription, asked: readonly string[]): string[] {
+export function activeProfiles({ file, profiles }: KiwiDescription, asked: readonly string[], arch: string): string[] {
+  const isFor = ({ archs }: KiwiProfile): boolean => archs.length === 0 || archs.includes(arch);
+  if (asked.length === 0) {
+    return [...profiles.values()].filter((each) => each.isDefault && isFor(each)).map(({ name }) => name);
+  }
   const active = new Set<string>();
   const visit = (name: string, place: XmlPlace | undefined): void => {
     if (active.has(name)) return;
     const profile = profiles.get(name);
     if (profile === undefined) {
-      const hint = profileHint(name, profiles);
-      throw new WeirError('no-profile', `the description has no profile ${name}`, {
-        where: place ?? { file },
-        exit: 2,
-        ...(hint === undefined ? {} : { hint }),
-      });
+      throw noProfile(`the description has no profile ${name}`, place ?? { file }, profileHint(name, profiles));
+    }
+    if (!isFor(profile)) {
+      throw noProfile(`profile ${name} is not for ${arch}`, profile.place, `it is for ${profile.archs.join(', ')}`);
     }
     active.add(name);
     for (const each of profile.requires) visit(each.name, each.place);
   };
-  const first =
-    asked.length > 0 ? asked : [...profiles.values()].filter((each) => each.isDefault).map((each) => each.name);
-  for (const name of first) visit(name, undefined);
+  for (const name of asked) visit(name, undefined);
   return [...active];
+}
+
+function noProfile(message: string, where: Place, hint: string | undefined): WeirError {
+  return new WeirError('no-profile', message, { where, exit: 2, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** What to use in place of an unknown profile. */

@@ -14,6 +14,8 @@ export interface ElementRule {
   readonly children?: Readonly<Record<string, ElementRule>>;
   /** The text in it; without a rule it may have none. */
   readonly text?: ValueRule;
+  /** Whether there may be several in one parent. */
+  readonly many?: true;
 }
 
 export const anyText: ValueRule = { pattern: /^[^\0]*$/, rule: 'a text' };
@@ -44,20 +46,22 @@ const passwdField: ValueRule = { pattern: setupRules.passwdField, rule: 'one lin
 /** KIWI reads `.` and `//` as nothing. */
 const target: ValueRule = { pattern: /^\/(?!.*(^|\/)\.\.(\/|$))[^\p{Cc}]*$/u, rule: 'an absolute path without ".."' };
 
+const many = true;
 const text: ElementRule = { text: anyText };
 
 /** `<description>`. It is for people. */
 export const descriptionRule: ElementRule = {
   attributes: { type: ['system', 'boot'] },
-  children: { author: text, contact: text, specification: text, license: text },
+  children: { author: { ...text, many }, contact: { ...text, many }, specification: text, license: { ...text, many } },
 };
 
 export const profilesRule: ElementRule = {
   children: {
     profile: {
+      many,
       attributes: { name: profileName, description: anyText, import: flag, arch: architectures },
       required: ['name', 'description'],
-      children: { requires: { attributes: { profile: word }, required: ['profile'] } },
+      children: { requires: { many, attributes: { profile: word }, required: ['profile'] } },
     },
   },
 };
@@ -73,7 +77,7 @@ export const repositoryRule: ElementRule = {
     source: {
       attributes: { path: filled },
       required: ['path'],
-      children: { signing: { attributes: { key: anyText } } },
+      children: { signing: { many, attributes: { key: anyText } } },
     },
   },
 };
@@ -85,6 +89,7 @@ export const usersRule: ElementRule = {
   attributes: selecting,
   children: {
     user: {
+      many,
       attributes: {
         name: { pattern: setupRules.account, rule: 'the name of an account' },
         password: passwdField,
@@ -111,9 +116,10 @@ export const packagesRule: ElementRule = {
   attributes: { ...selecting, type: packageTypes, patternType: ['onlyRequired', 'plusRecommended'] },
   required: ['type'],
   children: {
-    package: { attributes: { name: packageName, arch: architectures }, required: ['name'] },
-    ignore: { attributes: { name: packageName, arch: architectures }, required: ['name'] },
+    package: { many, attributes: { name: packageName, arch: architectures }, required: ['name'] },
+    ignore: { many, attributes: { name: packageName, arch: architectures }, required: ['name'] },
     file: {
+      many,
       attributes: {
         name: { pattern: /^(?!\/)(?!(.*\/)?\.\.(\/|$))\S[^\0]*$/, rule: 'a path in the folder of the description' },
         target,
@@ -165,7 +171,7 @@ const oemRule: ElementRule = {
 
 const commandRule: ElementRule = {
   attributes: { execute: filled, clear: ['true'] },
-  children: { argument: { attributes: { name: anyText }, required: ['name'] } },
+  children: { argument: { many, attributes: { name: anyText }, required: ['name'] } },
 };
 
 const containerRule: ElementRule = {
@@ -184,12 +190,15 @@ const containerRule: ElementRule = {
     environment: {
       children: {
         env: {
+          many,
           attributes: { name: { pattern: /^[^=\0]+$/, rule: 'the name of a variable' }, value: anyText },
           required: ['name', 'value'],
         },
       },
     },
-    labels: { children: { label: { attributes: { name: filled, value: anyText }, required: ['name', 'value'] } } },
+    labels: {
+      children: { label: { many, attributes: { name: filled, value: anyText }, required: ['name', 'value'] } },
+    },
   },
 };
 
@@ -265,8 +274,17 @@ export function checkElement(element: XmlElement, rule: ElementRule, ignoring: r
         hintOf(child.name, Object.keys(inner)),
       );
     }
-    checkElement(child, inner[child.name]!);
+    const childRule = inner[child.name]!;
+    const earlier = childRule.many === true ? child : children.find((each) => each.name === child.name)!;
+    if (earlier !== child) {
+      throw fault(child.place, `<${name}> has more than one <${child.name}>`, `the other one is ${placeText(earlier)}`);
+    }
+    checkElement(child, childRule);
   }
+}
+
+function placeText({ place: { line, column } }: XmlElement): string {
+  return `at ${line}:${column}`;
 }
 
 /** Checks an attribute. @throws WeirError `invalid-kiwi` (exit 2) */

@@ -67,7 +67,8 @@ export interface ResolvedKiwi {
   readonly bootstrap: readonly string[];
   readonly packages: readonly string[];
   readonly ignored: readonly string[];
-  /** Whether weak dependencies of `packages` are installed. */
+  /** Whether weak dependencies of `bootstrap` and of `packages` are asked for. */
+  readonly weakBootstrap: boolean;
   readonly weak: boolean;
   readonly files: readonly KiwiFile[];
   readonly users: readonly KiwiUser[];
@@ -95,7 +96,7 @@ export interface KiwiChoice {
 export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): ResolvedKiwi {
   const { file, dir, name, image } = description;
   const asked = (choice.profile ?? '').split(',').filter((each) => each !== '');
-  const profiles = activeProfiles(description, asked);
+  const profiles = activeProfiles(description, asked, choice.arch);
   const blocks = image.children.filter((block) => isActive(description, block, profiles, choice.arch));
   const named = (kind: string): XmlElement[] => blocks.filter((block) => block.name === kind);
   const blockRules = { repository: repositoryRule, packages: packagesRule, users: usersRule };
@@ -131,6 +132,7 @@ export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): R
     bootstrap: listed(bootstrap, 'package'),
     packages: listed(system, 'package'),
     ignored: listed(all, 'ignore'),
+    weakBootstrap: weakOf(bootstrap),
     weak: weakOf(system),
     files: items(all, 'file').map((each) => fileOf(dir, each)),
     users: named('users').flatMap(({ children }) => children.map(userOf)),

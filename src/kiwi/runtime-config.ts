@@ -62,12 +62,16 @@ export function readRuntimeConfig(file: string): KiwiRuntimeConfig {
     }
     if (!isSeq(value)) throw refuse(at(value), 'build_constraints must be a list');
     for (const item of value.items) {
-      const [pair] = isMap(item) ? item.items : [];
-      const name = pair !== undefined && isScalar(pair.key) ? String(pair.key.value) : '';
-      if (name !== 'max_size') throw refuse(at(item), 'Weir only knows max_size in build_constraints');
-      maxSize = bytesOf(isScalar(pair!.value) ? String(pair!.value.value) : '');
+      const pairs = isMap(item) ? item.items : [];
+      const other = pairs.find(({ key: each }) => !(isScalar(each) && each.value === 'max_size'));
+      const [pair] = pairs;
+      if (pair === undefined || other !== undefined) {
+        throw refuse(at(other?.key ?? item), 'Weir only knows max_size in build_constraints');
+      }
+      if (maxSize !== undefined) throw refuse(at(pair.key), 'max_size is said twice');
+      maxSize = bytesOf(isScalar(pair.value) ? String(pair.value.value) : '');
       if (maxSize === undefined)
-        throw refuse(at(pair!.value), 'max_size must be a number of bytes from 1, or one with m or g');
+        throw refuse(at(pair.value), 'max_size must be a number of bytes from 1, or one with m or g');
     }
   }
   return { without, ...(maxSize === undefined ? {} : { maxSize }) };

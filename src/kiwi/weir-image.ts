@@ -42,9 +42,12 @@ export function weirImage(kiwi: ResolvedKiwi, config: KiwiRuntimeConfig): KiwiAs
   const manager = managers[preferences.packagemanager?.value ?? ''];
   const packages = [...new Set([...kiwi.bootstrap, ...(manager === undefined ? [] : [manager]), ...kiwi.packages])];
   if (packages.length === 0) throw fault(type.place, 'the description has no packages for this image');
-  if (kiwi.weak && kiwi.bootstrap.length > 0) {
+  const isWeak = kiwi.weak || kiwi.weakBootstrap;
+  if (isWeak && !kiwi.weakBootstrap && kiwi.bootstrap.length > 0) {
     differences.push('weak dependencies of bootstrap packages are installed too');
   }
+  if (isWeak && !kiwi.weak)
+    differences.push('weak dependencies of all packages are installed, not only of bootstrap packages');
   if (config.without.length > 0) {
     differences.push(`these sections of kiwi-config-override are about KIWI's tools: ${config.without.join(', ')}`);
   }
@@ -53,7 +56,7 @@ export function weirImage(kiwi: ResolvedKiwi, config: KiwiRuntimeConfig): KiwiAs
     type: 'weir' as const,
     packages,
     excludePackages: kiwi.ignored,
-    ...(kiwi.weak ? { weakDependencies: true } : {}),
+    ...(isWeak ? { weakDependencies: true } : {}),
     ...(setup === undefined ? {} : { setup }),
     ...(config.maxSize === undefined ? {} : { maxSize: config.maxSize }),
     enabledServices: [],

@@ -13,7 +13,13 @@ const folder = mkdtempSync(join(tmpdir(), 'weir-kiwi-'));
 afterAll(() => rm(folder, { recursive: true }));
 
 let file: string;
+let bare: string;
+let arm: string;
+const always = { 'example.kiwi': example['example.kiwi']!.replace('<preferences profiles="cell">', '<preferences>') };
 beforeAll(async () => {
+  bare = await writeDescription(join(folder, 'bare'), { ...example, ...always });
+  const profiles = example['parts/profiles.xml']!.replace('name="cell"', 'name="cell" arch="aarch64, s390x"');
+  arm = await writeDescription(join(folder, 'arm'), { ...example, ...always, 'parts/profiles.xml': profiles });
   file = await writeDescription(join(folder, 'whole'));
 });
 
@@ -21,8 +27,20 @@ const resolve = (profile?: string, arch = 'x86_64', path = file): ResolvedKiwi =
   resolveKiwi(readDescription(path), { arch, ...(profile === undefined ? {} : { profile }) });
 
 describe('profiles', () => {
-  test('without one, those that are imported; the chosen one first, then what it requires', () => {
-    expect(resolve().profiles).toEqual(['cell', 'Common']);
+  test('without one, those that are imported, like in KIWI without what they require', () => {
+    expect(resolve(undefined, 'x86_64', bare).profiles).toEqual(['cell']);
+  });
+
+  test('one for another architecture is not imported, and an error if it is asked for', () => {
+    expect(resolve(undefined, 'x86_64', arm).profiles).toEqual([]);
+    expect(resolve(undefined, 'aarch64', arm).profiles).toEqual(['cell']);
+    expect(() => resolve('cell', 'x86_64', arm)).toThrow(
+      expect.objectContaining({ code: 'no-profile', message: 'profile cell is not for x86_64' }),
+    );
+  });
+
+  test('the chosen one first, then what it requires', () => {
+    expect(resolve('cell').profiles).toEqual(['cell', 'Common']);
     expect(resolve('disk').profiles).toEqual(['disk', 'Boot', 'Common']);
     expect(resolve('cell,desk').profiles).toEqual(['cell', 'Common', 'desk']);
   });
@@ -35,7 +53,7 @@ describe('profiles', () => {
 describe('a description', () => {
   test('for a container', () => {
     const { preferences, bootstrap, packages, ignored, weak, files, overlays, scripts, users, repositories } =
-      resolve();
+      resolve('cell');
     expect(Object.fromEntries(Object.entries(preferences).map(([key, { value }]) => [key, value]))).toEqual({
       packagemanager: 'dnf5',
       locale: 'en_US',
@@ -91,7 +109,7 @@ describe('a description', () => {
   });
 
   test('the variables of its scripts', () => {
-    const environment = kiwiEnvironment(resolve());
+    const environment = kiwiEnvironment(resolve('cell'));
     expect(environment).toEqual({
       kiwi_displayname: 'Example',
       kiwi_iname: 'example',
@@ -259,6 +277,15 @@ describe('what Weir does not know is an error with its place', () => {
     ],
     [disk, 'timeout="1"', 'timeout="3601"', /timeout="3601" of <bootloader> must be a number up to 3600$/, 'disk'],
     [disk, 'efipartsize="160"', 'efipartsize="0"', /efipartsize="0" of <type> must be a number from 1$/, 'disk'],
+    [
+      disk,
+      '<bootloader name',
+      '<bootloader name="custom"/><bootloader name',
+      /^parts\/disk\.xml:\d+:34: <type> has more than one <bootloader>$/,
+      'disk',
+    ],
+    [main, '<entrypoint', '<subcommand clear="true"/><entrypoint', /<containerconfig> has more than one <subcommand>$/],
+    [main, '<version>', '<version>1</version><version>', /<preferences> has more than one <version>$/],
     ['disk.sh', '', '#!/bin/sh\n', /^disk\.sh: Weir does not know what disk\.sh is for$/],
   ];
   test.each(cases.map(([path, from, to, says, profile = 'cell']) => ({ path, from, to, says, profile })))(

@@ -168,6 +168,9 @@ describe('kiwi-config-override', () => {
     ['bundles:\n  - compress: true\n', /Weir does not know the section bundles/, 1, 1],
     ['xz: []\nbuild_constraints:\n  - max_size: much\n', /max_size must be a number/, 3, 15],
     ['build_constraints:\n  - max_size: 0\n', /max_size must be a number of bytes from 1/, 2, 15],
+    ['build_constraints:\n  - max_size: 1\n    min_size: 1\n', /only knows max_size/, 3, 5],
+    ['build_constraints:\n  - max_size: 1\n  - max_size: 2\n', /max_size is said twice/, 3, 5],
+    ['build_constraints:\n  - {}\n', /only knows max_size/, 2, 5],
     ['build_constraints:\n  - min_size: 1\n', /only knows max_size/, 2, 5],
     ['a: [\n', /this is not YAML/, 2, 1],
     ['text\n', /must be a table of sections/, 1, 1],
@@ -207,6 +210,14 @@ describe('a container', () => {
     expect(() => read('cell')).toThrow(
       expect.objectContaining({ message: '"localhost:5000/cell:1.0" is not a name that Weir can give' }),
     );
+  });
+
+  test('weak dependencies that only bootstrap packages ask for are installed for all, and this is said', async () => {
+    const { read } = await edited('type="bootstrap" ', 'type="bootstrap" patternType="plusRecommended" ');
+    const { definition, differences } = read('cell');
+    expect(definition.weakDependencies).toBe(true);
+    expect(differences).toContain('weak dependencies of all packages are installed, not only of bootstrap packages');
+    expect(read('desk').differences.filter((each) => each.startsWith('weak'))).toEqual([]);
   });
 
   test.each([
