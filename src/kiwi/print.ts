@@ -35,7 +35,10 @@ export function printImage(
     tables.push(['kernel', { 'command-line': definition.kernel.commandLine }]);
   }
   if (definition.kind === 'container') tables.push(['container', { ...definition.container }]);
-  if (definition.setup !== undefined) tables.push(['setup', setupTable(definition.setup, dir)]);
+  if (definition.setup !== undefined) {
+    tables.push(['setup', setupTable(definition.setup, dir)]);
+    tables.push(['setup.environment', definition.setup.environment]);
+  }
   for (const [key, values] of tables) {
     const written = settings(values);
     if (written.length > 0) lines.push('', `[${table}.${key}]`, ...written);
@@ -87,7 +90,6 @@ function setupTable(setup: ImageSetup, dir: string): Record<string, unknown> {
       optional: optional ? true : undefined,
       remove: remove ? true : undefined,
     })),
-    environment: setup.environment,
     temporary: setup.temporary,
   };
 }

@@ -98,7 +98,7 @@ function diskOf(
     throw fault(options.place, `formatoptions="${options.value}" is not supported for ${format}`);
   }
   const firmware = type.attributes.get('firmware');
-  const isBios = (firmware?.value ?? 'bios') === 'bios';
+  const isBios = (firmware?.value ?? (arch === 'x86_64' ? 'bios' : 'efi')) === 'bios';
   if (isBios && arch !== 'x86_64') throw fault((firmware ?? type).place, `there is no BIOS on ${arch}`);
   const loader = type.children.find((each) => each.name === 'bootloader');
   const isOwn = loader !== undefined && attribute(loader, 'name') === 'custom';

@@ -110,7 +110,10 @@ describe('a description', () => {
 
   test('the variables of its scripts', () => {
     const environment = kiwiEnvironment(resolve('cell'));
-    expect(environment).toEqual({
+    expect(environment).toMatchObject({
+      kiwi_boot_timeout: '',
+      kiwi_cmdline: '',
+      kiwi_delete: '',
       kiwi_displayname: 'Example',
       kiwi_iname: 'example',
       kiwi_iversion: '1.2.3',
@@ -122,9 +125,14 @@ describe('a description', () => {
     });
     expect(kiwiEnvironment(resolve('disk'))).toMatchObject({
       kiwi_cmdline: 'console=ttyS0 rd.shell=0',
+      kiwi_boot_timeout: '1',
       kiwi_bootloader: 'grub2',
+      kiwi_bootloader_console: 'serial:serial',
+      kiwi_oemresizeonce: '',
       kiwi_firmware: 'uefi',
     });
+    expect(environment).not.toHaveProperty('kiwi_oemresizeonce');
+    expect(Object.keys(environment)).toEqual(Object.keys(environment).toSorted());
     expect(profileText({ a: "it's" })).toBe("a='it'\\''s'\n");
   });
 

@@ -117,6 +117,14 @@ describe('a disk', () => {
     expect(differences.join('\n')).toMatch(/boots by Weir's GRUB/);
   });
 
+  test('boots by UEFI on aarch64 without a word', async () => {
+    const text = example['parts/disk.xml']!.replaceAll('"x86_64"', '"aarch64"').replace('firmware="uefi"', '');
+    const file = await writeDescription(mkdtempSync(join(folder, 'arm-')), { ...example, 'parts/disk.xml': text });
+    expect(kiwiImage({ path: file, profile: 'disk' }, 'aarch64').definition).toMatchObject({
+      disk: { espMount: '/boot/efi' },
+    });
+  });
+
   test('with a tiny ESP gets a larger one, and this is said', async () => {
     const { definition, differences } = await disk((text) => text.replace('"160"', '"32"'))();
     expect(definition).toMatchObject({ disk: { espSize: 128 * 2 ** 20 } });

@@ -73,7 +73,10 @@ export function storedDefinition(definition: WeirImage, setup: StoredSetup | und
   return { ...rest, setup: { ...others, files: laid.length, filesDigest: valueDigest(laid) } };
 }
 
-/** Locale, keyboard map and time zone, then the files of a setup. */
+/**
+ * The files of a setup, then its locale, keyboard map and time zone: what is named wins over a file of an overlay.
+ * @throws WeirError `no-timezone` (exit 2) for a time zone that no package has
+ */
 export async function withSetup(store: Store, tree: Tree, setup: StoredSetup, clock: number): Promise<Tree> {
   const { locale, keymap, timezone } = setup;
   const text = async (path: string, content: string): Promise<Laid> => ({
@@ -83,10 +86,20 @@ export async function withSetup(store: Store, tree: Tree, setup: StoredSetup, cl
   const settings: Laid[] = [];
   if (locale !== undefined) settings.push(await text('/etc/locale.conf', `LANG=${locale}\n`));
   if (keymap !== undefined) settings.push(await text('/etc/vconsole.conf', `KEYMAP=${keymap}\n`));
+  const laid = layOver(tree, setup.laid, clock);
   if (timezone !== undefined) {
-    settings.push({ kind: 'symlink', path: '/etc/localtime', target: `../usr/share/zoneinfo/${timezone}` });
+    const zone = `/usr/share/zoneinfo/${timezone}`;
+    if (laid.entries.some(({ path, kind }) => path === zone && kind !== 'directory')) {
+      settings.push({ kind: 'symlink', path: '/etc/localtime', target: `..${zone}` });
+    } else if (timezone !== 'UTC') {
+      // Without the link it is UTC.
+      throw new WeirError('no-timezone', `the image has no time zone ${timezone}`, {
+        hint: 'install tzdata, or name a zone that is in it',
+        exit: 2,
+      });
+    }
   }
-  return layOver(tree, [...settings, ...setup.laid], clock);
+  return layOver(laid, settings, clock);
 }
 
 /** The tree with the accounts of a setup, and their home folders with /etc/skel. */
