@@ -135,7 +135,7 @@ export function resolveKiwi(description: KiwiDescription, choice: KiwiChoice): R
     weakBootstrap: weakOf(bootstrap),
     weak: weakOf(system),
     files: items(all, 'file').map((each) => fileOf(dir, each)),
-    users: named('users').flatMap(({ children }) => children.map(userOf)),
+    users: withAllGroups(named('users').flatMap(({ children }) => children.map(userOf))),
     overlays: ['root', ...profiles].flatMap((each) => takeByName(dir, each, 'folder') ?? []),
     scripts: (['config.sh', 'images.sh'] as const).flatMap((each) => {
       const from = takeByName(dir, each, 'file');
@@ -249,6 +249,14 @@ function fileOf(dir: string, element: XmlElement): KiwiFile {
   const said = posix.normalize(attribute(element, 'target')!);
   const target = said.endsWith('/') ? `${said}${posix.basename(value)}` : said;
   return { from: found.path, target, ...(mode === undefined ? {} : { mode }) };
+}
+
+/** Users with the groups of all blocks: in KIWI a later block adds groups, and the first group of all is the primary one. */
+function withAllGroups(users: readonly KiwiUser[]): KiwiUser[] {
+  return users.map((user) => {
+    const all = users.filter(({ name }) => name === user.name).flatMap(({ groups }) => groups);
+    return { ...user, groups: [...new Set(all)] };
+  });
 }
 
 function userOf(element: XmlElement): KiwiUser {

@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
 import { addMissingParents, linkResolver, sortEntries } from './compose.ts';
 import type { Entry, Tree } from './tree.ts';
 
@@ -16,6 +17,7 @@ type Own<T> = T extends Entry ? Omit<T, 'path' | 'user' | 'group' | 'mtime' | 'p
  * Lays files over a tree, later ones over earlier ones. A folder that is there, or a link to one, stays as it is; a file that
  * replaces one keeps its packages. Paths lead through the tree's links, and parents that are missing are added.
  * @param clock time of what is new, in seconds since 1970
+ * @throws WeirError `file-conflict` (exit 2) for a file or link in place of a folder
  */
 export function layOver(tree: Tree, laid: readonly Laid[], clock: number): Tree {
   const entries = new Map(tree.entries.map((entry) => [entry.path, entry]));
@@ -36,6 +38,13 @@ export function layOver(tree: Tree, laid: readonly Laid[], clock: number): Tree 
 
   function put(path: string, what: Own<Entry>): void {
     const before = entries.get(path);
+    if (before?.kind === 'directory' && what.kind !== 'directory') {
+      const kind = what.kind === 'file' ? 'file' : 'link';
+      throw new WeirError('file-conflict', `the setup has a ${kind} in place of the folder ${path} of the image`, {
+        hint: `give the ${kind} another path, such as one in the folder`,
+        exit: 2,
+      });
+    }
     for (const entry of before?.kind === 'file' ? entries.values() : []) {
       // The other names of a hard link keep the old content.
       if (entry.kind !== 'file' || entry.hardlink !== path) continue;
@@ -47,7 +56,8 @@ export function layOver(tree: Tree, laid: readonly Laid[], clock: number): Tree 
   }
 }
 
-function resolverOf(entries: Iterable<Entry>): (path: string) => string {
+/** Where a path leads through the links of its parents. */
+export function resolverOf(entries: Iterable<Entry>): (path: string) => string {
   const links = new Map<string, string>();
   for (const entry of entries) if (entry.kind === 'symlink') links.set(entry.path, entry.target);
   return linkResolver(links);

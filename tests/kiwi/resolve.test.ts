@@ -370,3 +370,14 @@ test.each([
   const kiwi = await writeDescription(mkdtempSync(join(folder, 'target-')), { ...example, 'example.kiwi': text });
   expect(resolve('cell', 'x86_64', kiwi).files.map((file) => file.target)).toContain(target);
 });
+
+test('a user in two blocks has the groups of both, the first one as the primary', async () => {
+  const more = '<users><user name="worker" groups="wheel,root"/></users>\n</image>\n';
+  const text = example['example.kiwi']!.replace('</image>\n', more);
+  const kiwi = await writeDescription(mkdtempSync(join(folder, 'user-')), { ...example, 'example.kiwi': text });
+  const groups = resolve('cell', 'x86_64', kiwi).users.filter(({ name }) => name === 'worker');
+  expect(groups.map((each) => each.groups)).toEqual([
+    ['work:1500', 'root', 'wheel'],
+    ['work:1500', 'root', 'wheel'],
+  ]);
+});

@@ -71,3 +71,12 @@ test('paths lead through links of the tree, and through new ones', () => {
 test('removes paths with what is below them', () => {
   expect(without(tree, ['/etc', '/us']).entries.map(({ path }) => path)).toEqual(['/', '/lib', '/usr', '/usr/lib']);
 });
+
+test('a file or a link in place of a folder is an error', () => {
+  const before: Tree = { ...tree, entries: [folder('/srv/empty')] };
+  for (const item of [laid('/srv/empty'), { kind: 'symlink', path: '/srv/empty', target: 'x' } as const]) {
+    expect(() => layOver(before, [item], 9)).toThrow(
+      expect.objectContaining({ code: 'file-conflict', exit: 2, hint: expect.stringContaining('another path') }),
+    );
+  }
+});

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { valueDigest } from '../../base/digest.ts';
@@ -6,7 +7,7 @@ import type { Engine } from '../../engine/action.ts';
 import { putBytes, putFile, readBlobText, type Store } from '../../engine/store.ts';
 import type { ImageSetup, WeirImage } from '../../project/model/image.ts';
 import { type AccountFiles, withAccounts } from '../../tree/accounts.ts';
-import { type Laid, layOver } from '../../tree/lay-over.ts';
+import { type Laid, layOver, resolverOf } from '../../tree/lay-over.ts';
 import { withEntries } from '../../tree/overlayfs.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 
@@ -41,9 +42,11 @@ function modeOf(mode: number): number {
 }
 
 async function overlay(store: Store, folder: string, path: string): Promise<Laid[]> {
-  const names = await readdir(join(folder, path)).catch((error: unknown) => refuse(folder, error));
+  const names = await readdir(join(folder, path), 'buffer').catch((error: unknown) => refuse(folder, error));
   const laid: Laid[] = path === '' ? [] : [{ kind: 'directory', path }];
-  for (const name of names.sort()) {
+  const odd = names.find((name) => !isUtf8(name));
+  if (odd !== undefined) throw refused(join(folder, path), `a name in this folder is not UTF-8: ${odd.toString()}`);
+  for (const name of names.map(String).sort()) {
     const inner = `${path}/${name}`;
     const file = join(folder, inner);
     const info = await lstat(file);
@@ -122,11 +125,22 @@ export async function withUsers({ store }: Engine, tree: Tree, { users }: Stored
   }
   const rows = new Map(after.passwd.split('\n').map((line) => [line.split(':')[0]!, line.split(':')]));
   const groups = new Map(after.group.split('\n').map((line) => [line.split(':')[2]!, line.split(':')[0]!]));
-  for (const { name } of users) {
-    const [, , , gid, , home] = rows.get(name)!;
-    if (entries.has(home!)) continue;
+  const resolve = resolverOf(tree.entries);
+  const known = new Set(before.passwd.split('\n').map((line) => line.split(':')[0]!));
+  for (const { name, home: said } of users) {
+    const [, , , gid, , field] = rows.get(name)!;
+    const home = resolve(`${field}/x`).slice(0, -2);
     const owner = { user: name, group: groups.get(gid!) ?? gid!, mtime: clock, packages: [] };
-    added.push({ ...owner, kind: 'directory', path: home!, mode: 0o700 });
+    if (entries.has(home)) {
+      // As in KIWI, a new account gets what an overlay has in the home folder that is named for it.
+      const { user, group } = owner;
+      const isIn = (path: string): boolean => path === home || path.startsWith(`${home}/`);
+      if (said !== undefined && !known.has(name)) {
+        added.push(...tree.entries.filter(({ path }) => isIn(path)).map((entry) => ({ ...entry, user, group })));
+      }
+      continue;
+    }
+    added.push({ ...owner, kind: 'directory', path: home, mode: 0o700 });
     for (const entry of tree.entries) {
       if (entry.path.startsWith('/etc/skel/')) added.push({ ...entry, ...owner, path: home + entry.path.slice(9) });
     }
