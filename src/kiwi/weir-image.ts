@@ -116,6 +116,8 @@ function diskOf(
         'put it into the unified kernel image',
       );
     }
+    const wait = loader.attributes.get('timeout');
+    if (wait !== undefined) throw fault(wait.place, 'the boot loader of the image has its own timeout');
   } else {
     const loaders = isBios
       ? "it boots by Weir's GRUB, from kernel and initrd on an EFI system partition of a GPT disk"

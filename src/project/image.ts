@@ -122,6 +122,7 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     const message = 'boot-loader = "image" needs esp-mount: the folder with the boot loader';
     throw problem(entry.document, [...entry.path, 'definition', 'disk', 'boot-loader'], 'invalid-image', message);
   }
+  if (disk['boot-loader'] === 'image') checkOwnLoader(entry, own, raw);
   return {
     ...common,
     ...hostname,
@@ -140,6 +141,28 @@ function definitionOf(collected: Collected, entry: Entry<RawImage>, own: RawDefi
     }),
     kernel: { commandLine: raw.kernel?.['command-line'] ?? [] },
   };
+}
+
+type RawDisk = Extract<RawDefinition, { kind: 'disk' }>;
+
+/** Settings of Weir's boot loader have no effect on another one. @param own before it extends another image: for places */
+function checkOwnLoader(entry: Entry<RawImage>, own: RawDefinition, raw: RawDisk): void {
+  const found = (
+    [
+      [['kernel', 'command-line'], (raw.kernel?.['command-line'] ?? []).length > 0],
+      [['disk', 'boot-timeout'], raw.disk?.['boot-timeout'] !== undefined],
+      [['selinux'], (raw.selinux ?? 'enforcing') !== 'enforcing'],
+    ] as const
+  ).find(([, isSet]) => isSet);
+  if (found === undefined) return;
+  const [path] = found;
+  let said: unknown = own;
+  for (const key of path) said = (said as Record<string, unknown> | undefined)?.[key];
+  const at = said === undefined ? ['definition'] : ['definition', ...path];
+  const message = `${path.join('.')} has no effect with boot-loader = "image": the boot loader of the image sets it`;
+  throw problem(entry.document, [...entry.path, ...at], 'invalid-image', message, {
+    hint: 'say it in the configuration or the unified kernel of that boot loader',
+  });
 }
 
 function setupOf(entry: Entry<RawImage>, raw: NonNullable<RawWeirDefinition['setup']>): ImageSetup {

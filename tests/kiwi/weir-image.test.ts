@@ -146,6 +146,11 @@ describe('a disk', () => {
       /formatoptions="subformat=fixed" is not supported/,
     ],
     ['name="grub2"', 'name="custom"', /the boot loader of the image has its own command line/],
+    [
+      'kernelcmdline="console=ttyS0 rd.shell=0">\n      <bootloader name="grub2"',
+      '>\n      <bootloader name="custom"',
+      /has its own timeout/,
+    ],
     ['initrd_system="dracut"', 'initrd_system="none"', /without an initrd needs <bootloader name="custom"\/>/],
     ['rd.shell=0"', 'root=/dev/sda1"', /root=\/dev\/sda1: the image sets root= itself/],
   ])('%s → %s is an error', async (from, to, says) => {

@@ -409,6 +409,19 @@ const cases: readonly Case[] = [
     at: '1:11',
     says: /one package/,
   },
+  ...(
+    [
+      ['selinux = "permissive"\n', '', '5:1', /selinux has no effect with boot-loader = "image"/],
+      ['', 'disk.boot-timeout = 1\n', '7:6', /disk\.boot-timeout has no effect/],
+      ['', 'kernel.command-line = ["quiet"]\n', '7:8', /kernel\.command-line has no effect/],
+    ] as const
+  ).map(([first, last, at, says]) => ({
+    name: `a boot loader of its own with ${first || last}`,
+    toml: image(`kind = "disk"\n${first}disk.boot-loader = "image"\ndisk.esp-mount = "/boot/efi"\n${last}`),
+    code: 'invalid-image',
+    at,
+    says,
+  })),
   {
     name: 'an image that enables and disables a service',
     toml: image('kind = "disk"\nenabled-services = ["a.service"]\ndisabled-services = ["b.service", "a.service"]'),
