@@ -13,6 +13,26 @@ describe('weir config check', () => {
     });
   });
 
+  it('fails for a KIWI description that is missing or wrong, not for a type that Weir does not build', () => {
+    const image = (name: string, path: string) =>
+      `[images.${name}]\ndefinition = { type = "kiwi", path = "${path}" }\n`;
+    const kiwi = (type: string) =>
+      `<image schemaversion="8.3" name="x"><preferences><type image="${type}"/></preferences></image>`;
+    const dir = folder({
+      'azldev.toml': ['none', 'disc', 'odd', 'odder'].map((name) => image(name, `${name.slice(0, 4)}.kiwi`)).join(''),
+      'disc.kiwi': kiwi('iso'),
+      'odd.kiwi': kiwi('floppy'),
+      'odde.kiwi': '<image',
+    });
+    const { code, stderr } = weir(['config', 'check'], { cwd: dir });
+    expect(code).toBe(1);
+    expect(stderr.match(/^error: .*$/gm)).toEqual([
+      `error: ${join(dir, 'none.kiwi')}: no such file`,
+      `error: ${join(dir, 'odd.kiwi')}:1:56: image="floppy" of <type> must be a type of image`,
+      expect.stringContaining(`error: ${join(dir, 'odde.kiwi')}:1:`),
+    ]);
+  });
+
   it('fails for keys that contradict each other, with all places', () => {
     const dir = folder({
       'azldev.toml':

@@ -23,7 +23,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       'after',
       `
 Says which dialect of the format the project is in, and by which of its keys.
-Keys that no single version of azldev knows together are errors.
+Keys that no single version of azldev knows together are errors, and so is
+a KIWI description of an image that is missing or that Weir cannot read.
 
 With --spec, holds the project against the draft specification instead, and
 prints each difference with its place. Exit code 1 if there are any.
@@ -32,18 +33,20 @@ ${examples(['weir config check', 'weir config check --spec 0.1', "weir config ch
     .action(async ({ spec }: CheckOptions) => {
       const settings = globals();
       const configuration = await configurationFor(settings);
-      if (spec === undefined) checkDialect(settings, configuration);
+      if (spec === undefined) await checkDialect(settings, configuration);
       else await checkDraft(settings, configuration, spec);
     });
 }
 
-function checkDialect(settings: GlobalOptions, configuration: Configuration): void {
+async function checkDialect(settings: GlobalOptions, configuration: Configuration): Promise<void> {
   const { project } = configuration;
   // A project that says that it follows the specification contradicts itself by keys which that does not have.
-  const found =
+  const { kiwiFaults } = await import('../../release/image/kiwi.ts');
+  const contradictions =
     project.dialect.name === 'distro-toml 0.1'
       ? specificationDifferences(configuration).filter(({ code }) => code === 'foreign-key')
       : contradictionsOf(configuration);
+  const found = [...contradictions, ...kiwiFaults(project)];
   const { name, because, signs } = project.dialect;
   const json = { file: project.file, dialect: name, because, signs, differences: found.map(plainFinding) };
   printResult(settings, json, () => dialectLines(project).join('\n'));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { WeirError } from '../../base/errors.ts';
 import { megabytes } from '../../base/progress.ts';
 import { imageShape } from '../../release/describe.ts';
 import { asWeirImage } from '../../release/image/kiwi.ts';
@@ -16,7 +17,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const rows = [];
       for (const image of workspace.project.images.values()) {
         const record = await readImage(workspace, image.name);
-        const { kind, formats } = imageShape(asWeirImage(workspace, image));
+        const made = asWeirImage(workspace, image);
+        const unread = made instanceof WeirError ? { notChecked: made.message } : {};
+        const { kind, formats } = imageShape(made instanceof WeirError ? image : made);
         const { name, description } = image;
         const built = record && {
           snapshot: record.snapshot,
@@ -24,12 +27,12 @@ export function register(command: Command, globals: () => GlobalOptions): void {
           installedSize: record.installedSize,
           dir: imageFolder(workspace, name),
         };
-        rows.push({ name, description, kind, formats, built });
+        rows.push({ name, description, kind, formats, ...unread, built });
       }
-      const cells = rows.map(({ name, kind, formats, built }) => [
+      const cells = rows.map(({ name, kind, formats, notChecked, built }) => [
         name,
         kind,
-        formats.join(' '),
+        notChecked === undefined ? formats.join(' ') : `not checked: ${notChecked}`,
         built === undefined ? 'not built' : `${built.packages} packages, ${megabytes(built.installedSize)}`,
       ]);
       printResult(settings, rows, table(['IMAGE', 'KIND', 'FORMATS', 'BUILT'], cells, 'no images'));

@@ -1,4 +1,4 @@
-import { WeirError } from '../../base/errors.ts';
+import { formatError, WeirError } from '../../base/errors.ts';
 import { kiwiImage } from '../../kiwi/kiwi-image.ts';
 import type { Image } from '../../project/model/image.ts';
 import type { Project } from '../../project/model/project.ts';
@@ -41,13 +41,33 @@ export function withKiwiImages<T extends Pick<ProjectWorkspace, 'project' | 'arc
   return { ...workspace, project: { ...project, images: all } };
 }
 
-/** The image with Weir's definition, for lists: an image whose description cannot be read or built stays as it is. */
-export function asWeirImage({ project, arch }: Pick<ProjectWorkspace, 'project' | 'arch'>, image: Image): Image {
+/** The image with Weir's definition, for lists, or what is wrong with its description. */
+export function asWeirImage(
+  { project, arch }: Pick<ProjectWorkspace, 'project' | 'arch'>,
+  image: Image,
+): Image | WeirError {
   if (image.definition?.type !== 'kiwi') return image;
   try {
     return { ...image, definition: kiwiImage(image.definition, arch, kiwiConfig(project)).definition };
   } catch (error) {
-    if (error instanceof WeirError) return image;
+    if (error instanceof WeirError) return error;
     throw error;
   }
+}
+
+/**
+ * What is wrong with the descriptions of a project: for each image, of its architectures. Without a list of them, one for which
+ * the description is right will do. A type that Weir does not build is not wrong.
+ */
+export function kiwiFaults(project: Project): WeirError[] {
+  const faults = [...project.images.values()].flatMap((image) => {
+    const { architectures } = image;
+    const archs = architectures.length === 0 ? (['x86_64', 'aarch64'] as const) : architectures;
+    const found = archs.map((arch) => asWeirImage({ project, arch }, image));
+    const wrong = found.filter((each) => each instanceof WeirError && each.code !== 'kiwi-type') as WeirError[];
+    return architectures.length === 0 && wrong.length < archs.length ? [] : wrong;
+  });
+  // Images of one description have the same faults, and so have architectures.
+  const texts = faults.map((each) => formatError(each));
+  return faults.filter((_, index) => texts.indexOf(texts[index]!) === index);
 }

@@ -91,8 +91,8 @@ describe('descriptions', () => {
 
   test('are listed by what they become', () => {
     const { place } = workspace();
-    expect(asWeirImage(place, project.images.get('cell')!).definition).toMatchObject({ kind: 'container' });
-    expect(asWeirImage(place, project.images.get('disc')!)).toEqual(project.images.get('disc'));
+    expect(asWeirImage(place, project.images.get('cell')!)).toMatchObject({ definition: { kind: 'container' } });
+    expect(asWeirImage(place, project.images.get('disc')!)).toMatchObject({ code: 'kiwi-type' });
   });
 
   test('the configuration is that of the default distro', () => {
