@@ -39,6 +39,8 @@ const imageFields = {
 /** `image.json`, beside an image. */
 export const imageRecordSchema = z.object({
   ...imageFields,
+  /** Name of the project's image that this one was derived from, if a customization made it. */
+  derivedFrom: z.string().exactOptional(),
   snapshot: z.string(),
   packages: z.array(
     z.object({

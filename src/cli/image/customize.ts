@@ -2,7 +2,7 @@ import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../../base/errors.ts';
 import { type Customization, readCustomization } from '../../release/custom/customization.ts';
-import { customizeImage, imageOfFile } from '../../release/custom/customize.ts';
+import { type CustomOutput, customizeImage, imageOfFile } from '../../release/custom/customize.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { addBuildOptions, type BuildCommandOptions, buildOptionsOf, withResults } from '../build-options.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
@@ -20,8 +20,11 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   addBuildOptions(command.argument('[image]', 'name of the image to derive from'))
     .option('--image-file <file>', 'a file of a built image of the project, instead of its name')
     .requiredOption('--image-config <file>', 'what to change, as YAML')
-    .option('--output-path <path>', 'file (.raw, .qcow2, .vhd, .wsl) or folder to write')
-    .option('--output-image-format <format>', "raw, qcow2, vhd, vhd-fixed, oci or wsl; default: by the path's ending")
+    .option('--output-path <path>', 'file (.raw, .qcow2, .vhd, .vhdx, .wsl) or new folder to write')
+    .option(
+      '--output-image-format <format>',
+      "raw, qcow2, vhd, vhd-fixed, vhdx, oci or wsl; default: by the path's ending",
+    )
     .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
@@ -56,7 +59,7 @@ ${examples([
         process.stderr.write(settings.quiet ? '' : `note: ${what}\n`);
       }
       await withResults(settings, async () => {
-        const output = { path, format: options.outputImageFormat ?? custom.output.format };
+        const output = outputOf(path, options, custom);
         const { record, ...made } = await customizeImage(workspace, from, custom, output, buildOptionsOf(options));
         const here = (each: string): string => relative(process.cwd(), each) || '.';
         const lines = [
@@ -66,6 +69,16 @@ ${examples([
         printResult(settings, { ...made, snapshot: record.snapshot, files: record.files }, lines.join('\n'));
       });
     });
+}
+
+/** The output, with the lines of the configuration for what no option names. */
+function outputOf(path: string, { outputPath, outputImageFormat }: Options, custom: Customization): CustomOutput {
+  const place = (key: string) => custom.placeOf(['output', 'image', key]);
+  const places = {
+    ...(outputPath === undefined ? { path: place('path') } : {}),
+    ...(outputImageFormat === undefined ? { format: place('format') } : {}),
+  };
+  return { path, format: outputImageFormat ?? custom.output.format, places };
 }
 
 /** The image to derive from: the argument, or the one that a file was built as. */

@@ -17,7 +17,7 @@ const earliest = 315_532_800;
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .requiredOption('--image-file <file>', 'the disk: raw, qcow2 or VHD')
+    .requiredOption('--image-file <file>', 'the disk: raw, qcow2, VHD or VHDX')
     .requiredOption('--image-config <file>', 'files and partitions, as YAML')
     .requiredOption('--output-path <file>', 'the disk to write')
     .option(

@@ -1,7 +1,7 @@
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { valueDigest } from '../../base/digest.ts';
-import { WeirError } from '../../base/errors.ts';
+import { type Place, WeirError } from '../../base/errors.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuildOptions } from '../../component/build.ts';
 import type { Image, ImageFormat, WeirImage } from '../../project/model/image.ts';
@@ -16,6 +16,7 @@ import type { ImageRecord } from '../record-schema.ts';
 import { addFiles } from './custom-files.ts';
 import { addUsers, withPasswords } from './custom-users.ts';
 import type { Customization } from './customization.ts';
+import { checkImageFile, checkImageFolder } from './output.ts';
 import { TreePaths } from './tree-paths.ts';
 import { problem } from './yaml.ts';
 
@@ -25,6 +26,8 @@ export interface CustomOutput {
   readonly path: string;
   /** A format instead of the one of the path's ending. */
   readonly format: string | undefined;
+  /** Lines that name them, if they come from a file. */
+  readonly places?: { readonly path?: Place; readonly format?: Place };
 }
 
 export interface CustomImage {
@@ -40,8 +43,9 @@ export interface CustomImage {
 
 /**
  * Derives an image: its definition with what a customization adds and removes, built from the packages of the release, with
- * SBOM and provenance like every other. No existing file is changed.
- * @throws WeirError `bad-image-config` (exit 2) with the line of what does not fit the image; those of a build
+ * SBOM and provenance like every other. Of what exists, only an empty folder or a customized image is replaced.
+ * @throws WeirError `bad-image-config` (exit 2) with the line of what does not fit the image; `bad-option` and those of
+ *   `checkImageFolder` (exit 2) before anything is built; those of a build
  */
 export async function customizeImage(
   workspace: Workspace,
@@ -53,15 +57,17 @@ export async function customizeImage(
   checkImageName(workspace.project, name);
   const base = workspace.project.images.get(name)!;
   const { image, file } = derivedImage(base, custom, output);
+  const folder = file === undefined ? output.path : `${output.path}.evidence`;
+  if (file !== undefined) await checkImageFile(output.path, output.places?.path);
+  await checkImageFolder(folder, output.places?.path);
   const extras = await extrasOf(workspace, custom, image.name);
   // The repository gets what the image asks for, like what every image of the project does.
   const images = new Map([...workspace.project.images, [`${image.name} (customized)`, image] as const]);
   return withRepository({ ...workspace, project: { ...workspace.project, images } }, options, async (context) => {
-    const folder = file === undefined ? output.path : `${output.path}.evidence`;
     return inStage(workspace.progress, image.name, async (stage) => {
       stage.update(`deriving it from ${name}`);
       const record = await replaceFolder(folder, exchangeBy(context.toolbox), (temporary) =>
-        imageWithExtras(context, image, extras(context), temporary),
+        imageWithExtras(context, image, { ...extras(context), from: name }, temporary),
       );
       if (file !== undefined) await rename(join(folder, file), output.path);
       const result = { name: image.name, from: name, path: output.path, evidence: folder, record };
@@ -125,6 +131,14 @@ export function derivedImage(
   }
   const ending = extname(output.path);
   const byEnding = endings[ending.toLowerCase()];
+  // Without a word about it, the path would be a folder.
+  if (byEnding === undefined && /^\.[a-z][a-z0-9]*$/i.test(ending)) {
+    throw new WeirError('bad-option', `Weir writes no ${ending} image: ${output.path}`, {
+      ...(output.places?.path === undefined ? {} : { where: output.places.path }),
+      hint: `end the path in one of ${Object.keys(endings).join(', ')}, or name a folder without an ending`,
+      exit: 2,
+    });
+  }
   const name = basename(output.path, byEnding === undefined ? '' : ending)
     .toLowerCase()
     .replace(/[^a-z0-9._-]/g, '-');
@@ -180,7 +194,7 @@ async function extrasOf(
   { engine, clock }: Workspace,
   custom: Customization,
   name: string,
-): Promise<(context: ImageContext) => ImageExtras> {
+): Promise<(context: ImageContext) => Omit<ImageExtras, 'from'>> {
   const { store } = engine;
   const entriesIn = async (tree: Tree) => {
     const paths = new TreePaths(tree, clock);

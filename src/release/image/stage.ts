@@ -59,6 +59,8 @@ export interface ImageContext {
 
 /** What an image has beyond its definition. */
 export interface ImageExtras {
+  /** The image that it is derived from. */
+  readonly from: string;
   /** Digest of all of it. */
   readonly digest: Digest;
   /** Entries to add to the composed tree before it is finalised. */
@@ -120,7 +122,7 @@ export async function imageWithExtras(
   try {
     const wanted = await wantedImage(context, image, extras);
     const { tree, log } = await imageTree(context, wanted, () => {}, extras);
-    return await writeImage(context, wanted, tree, log, folder);
+    return await writeImage(context, wanted, tree, log, folder, extras.from);
   } catch (error) {
     throw ofImage(error, image);
   }
@@ -215,6 +217,7 @@ async function writeImage(
   tree: Tree,
   log: readonly string[],
   folder: string,
+  derivedFrom?: string,
 ): Promise<ImageRecord> {
   const { workspace, toolbox, repository, key } = context;
   const { name } = image;
@@ -245,6 +248,7 @@ async function writeImage(
   const record: ImageRecord = {
     name,
     kind,
+    ...(derivedFrom === undefined ? {} : { derivedFrom }),
     inputs,
     snapshot: repository.snapshot.name,
     packages: packages.map((pkg) => ({ ...pkg, nevra: nevra(pkg) })),

@@ -184,6 +184,13 @@ os:
     await expect(derive('vm', '', '/o/a', 'cosi')).rejects.toMatchObject({ hint: expect.stringContaining('qcow2') });
   });
 
+  it.each(['/o/a.iso', '/o/a.cosi', '/o/a.vhdx.gz'])('is not written as %s', async (path) => {
+    await expect(derive('vm', '', path)).rejects.toMatchObject({
+      ...{ code: 'bad-option', exit: 2, message: expect.stringContaining(path) },
+      hint: expect.stringContaining('.vhdx'),
+    });
+  });
+
   it.each([
     ['services', 'os:\n  services: { enable: [a] }\n'],
     ['kernelCommandLine', 'os:\n  kernelCommandLine: { extraCommandLine: [a] }\n'],
