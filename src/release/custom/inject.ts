@@ -1,5 +1,5 @@
-import { rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileDigest } from '../../base/digest.ts';
 import { WeirError } from '../../base/errors.ts';
 import { temporaryName } from '../../base/files.ts';
@@ -14,7 +14,8 @@ import type { Toolbox } from '../../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from '../../workspace/workspace.ts';
 import type { Injection } from './inject-config.ts';
 import { writeExt4, writeFat } from './inject-files.ts';
-import { formatToWrite, rawCopy, within, writeFormat } from './raw-copy.ts';
+import { checkImageFile, checkIsNoInput } from './output.ts';
+import { checkSize, formatToWrite, rawCopy, within, writeFormat } from './raw-copy.ts';
 import { problem } from './yaml.ts';
 
 export interface InjectedImage {
@@ -40,7 +41,8 @@ interface Part extends GptPartition {
  * is. No mount, no root: FAT is written by mtools, ext4 by debugfs.
  * @param epoch time of the new files, seconds since 1970
  * @throws WeirError `bad-image-config` (exit 2) with the line for a partition, file system or source that is none;
- *   `no-file`, `unknown-format`, `tool-failed`
+ *   `output-exists`, `not-a-file`, `not-a-folder` (exit 2) for an output that cannot be written; `no-file`, `unknown-format`,
+ *   `bad-size`, `tool-failed`
  */
 export async function injectFiles(
   workspace: ProjectWorkspace,
@@ -49,6 +51,8 @@ export async function injectFiles(
   output: { readonly path: string; readonly format: string | undefined },
   epoch: number,
 ): Promise<InjectedImage> {
+  await checkIsNoInput(output.path, [disk, ...injections.map(({ source }) => source)]);
+  await checkImageFile(output.path);
   const sources = await Promise.all(injections.map(digestOf));
   const toolbox = await toolboxStage(workspace, 'core');
   const { engine, progress } = workspace;
@@ -57,6 +61,7 @@ export async function injectFiles(
       stage.update(`copying ${disk}`);
       const raw = join(scratch, 'disk.raw');
       const format = formatToWrite(output.path, output.format, await rawCopy(toolbox, disk, raw, scratch));
+      await checkSize(disk, raw, format);
       const parts = await partsOf(raw);
       const chosen = injections.map((injection) => partitionFor(injection, parts));
       const touched = new Set<Part>();
@@ -67,6 +72,7 @@ export async function injectFiles(
       }
       for (const part of touched) if (typeOf(part) === 'ext4') await checkExt4(toolbox, targetOf(raw, part));
       stage.update(`writing ${output.path}`);
+      await mkdir(dirname(output.path), { recursive: true });
       const temporary = temporaryName(output.path);
       try {
         await writeFormat(toolbox, raw, temporary, format, { epoch, seed: sources.join(' ') });

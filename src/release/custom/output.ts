@@ -36,6 +36,23 @@ export async function checkImageFile(path: string, where?: Place): Promise<void>
   throw refused('output-exists', path, `this is a file of image ${record.name}`, 'name another file', where);
 }
 
+/** Refuses an output that is one of the files it is made from, also by another name. @throws WeirError `output-exists` (exit 2) */
+export async function checkIsNoInput(path: string, inputs: readonly string[]): Promise<void> {
+  const out = await stat(path).catch(() => undefined);
+  if (out === undefined) return;
+  for (const input of inputs) {
+    const info = await stat(input).catch(() => undefined);
+    if (info?.dev !== out.dev || info.ino !== out.ino) continue;
+    throw refused(
+      'output-exists',
+      path,
+      `this is the input ${input}, which stays as it is`,
+      'name another file',
+      undefined,
+    );
+  }
+}
+
 async function recordIn(folder: string): Promise<ImageRecord | undefined> {
   return parsedRecord(await readFile(join(folder, 'image.json'), 'utf8').catch(() => ''));
 }

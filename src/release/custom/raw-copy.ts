@@ -69,6 +69,25 @@ export function formatToWrite(path: string, asked: string | undefined, input: Vm
   });
 }
 
+/**
+ * Refuses a disk of a size that the format cannot have. @param disk the file that was given @param raw its raw copy
+ * @throws WeirError `bad-size` (exit 2)
+ */
+export async function checkSize(disk: string, raw: string, format: VmFormat): Promise<void> {
+  const { size } = await stat(raw);
+  const [unit, name] = format === 'vhd' || format === 'vhdx' ? [1 << 20, '1 MiB'] : [512, '512 bytes'];
+  if (size % unit === 0) return;
+  throw new WeirError(
+    'bad-size',
+    `the disk has ${size} bytes, but the size of a ${format} disk is a multiple of ${name}`,
+    {
+      where: { file: disk },
+      hint: unit === 512 ? 'the file may be cut off' : 'write it as raw or qcow2, or enlarge the disk first',
+      exit: 2,
+    },
+  );
+}
+
 /** Writes a raw disk in a format. @param epoch time of a VHD, seconds since 1970 @param seed of its UUID */
 export async function writeFormat(
   toolbox: Toolbox,

@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readCustomization } from '../../../src/release/custom/customization.ts';
 import { customizeImage } from '../../../src/release/custom/customize.ts';
+import { injectFiles } from '../../../src/release/custom/inject.ts';
 import { checkImageFile, checkImageFolder } from '../../../src/release/custom/output.ts';
+import { checkSize } from '../../../src/release/custom/raw-copy.ts';
 import { type ImageRecord, recordText } from '../../../src/release/record-schema.ts';
 import type { Workspace } from '../../../src/workspace/workspace.ts';
 import { load } from '../../project/fixture.ts';
@@ -82,5 +84,47 @@ describe('a file for an image', () => {
     await writeFile(join(dir, 'image.json'), recordText(record));
     await expect(checkImageFile(join(dir, 'vm.raw'))).rejects.toMatchObject({ code: 'output-exists', exit: 2 });
     await checkImageFile(join(dir, 'other.raw'));
+  });
+});
+
+describe('the output of injected files', () => {
+  const inject = (to: string): Promise<unknown> => {
+    const files = [
+      { idType: 'part-label', id: 'esp', destination: '/x', source: join(dir, 'x'), place: { file: 'c.yaml' } },
+    ] as const;
+    // Nothing of the workspace is there to be used.
+    return injectFiles({} as Workspace, join(dir, 'vm.raw'), files, { path: join(dir, to), format: undefined }, 0);
+  };
+
+  beforeEach(async () => {
+    await writeFile(join(dir, 'vm.raw'), 'disk');
+    await writeFile(join(dir, 'x'), 'x');
+    await symlink('vm.raw', join(dir, 'link.raw'));
+    await link(join(dir, 'vm.raw'), join(dir, 'other.raw'));
+    await mkdir(join(dir, 'folder.raw'));
+  });
+
+  it.each(['vm.raw', 'link.raw', 'other.raw', 'x'])('is not an input: %s', async (to) => {
+    await expect(inject(to)).rejects.toMatchObject({ code: 'output-exists', exit: 2, where: { file: join(dir, to) } });
+    expect(await readFile(join(dir, 'vm.raw'), 'utf8')).toBe('disk');
+  });
+
+  it.each([
+    ['folder.raw', 'not-a-file'],
+    ['x/new.raw', 'not-a-folder'],
+  ])('can be written: %s is refused', async (to, code) => {
+    await expect(inject(to)).rejects.toMatchObject({ code, exit: 2 });
+  });
+
+  it('has a size that its format can have', async () => {
+    const raw = join(dir, 'raw');
+    await writeFile(raw, Buffer.alloc(1024));
+    await checkSize('/vm.raw', raw, 'raw');
+    await expect(checkSize('/vm.raw', raw, 'vhd')).rejects.toMatchObject({
+      code: 'bad-size',
+      where: { file: '/vm.raw' },
+    });
+    await writeFile(raw, Buffer.alloc(1025));
+    await expect(checkSize('/vm.raw', raw, 'raw')).rejects.toMatchObject({ code: 'bad-size', exit: 2 });
   });
 });
