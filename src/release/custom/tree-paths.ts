@@ -1,5 +1,6 @@
 import { WeirError } from '../../base/errors.ts';
 import { compareText } from '../../base/order.ts';
+import { freedNames } from '../../tree/hard-links.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 
 /** As many as the kernel follows. */
@@ -69,9 +70,16 @@ export class TreePaths {
       throw new WeirError('bad-path', `${entry.path} is ${is} in the image`, { exit: 2 });
     }
     this.folders(path.slice(0, path.lastIndexOf('/')));
+    if (before?.kind === 'file') {
+      for (const other of freedNames(this.#entries.values(), path)) this.#set(other);
+    }
     const made = { ...entry, path, packages: before?.packages ?? entry.packages };
-    this.#entries.set(path, made);
-    this.#added.set(path, made);
+    this.#set(made);
+  }
+
+  #set(entry: Entry): void {
+    this.#entries.set(entry.path, entry);
+    this.#added.set(entry.path, entry);
   }
 
   /** Makes the folders of a real path that are missing. */

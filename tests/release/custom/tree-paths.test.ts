@@ -47,6 +47,18 @@ describe('entries added to a tree', () => {
     ]);
   });
 
+  it('leave the other names of a hard link as they are', () => {
+    const first = { ...file('/usr/bin/a'), digest: '1', size: 1 } as Entry;
+    const paths = tree(folder('/usr'), folder('/usr/bin'), first, {
+      ...first,
+      path: '/usr/bin/b',
+      hardlink: '/usr/bin/a',
+    } as Entry);
+    paths.put(file('/usr/bin/a'));
+    expect(paths.find('/usr/bin/b')).toEqual({ ...first, path: '/usr/bin/b' });
+    expect(paths.added.map(({ path }) => path)).toEqual(['/usr/bin/b', '/usr/bin/a']);
+  });
+
   it('cannot take the place of a folder, stand below a file, or follow links in a circle', () => {
     const paths = tree(folder('/a'), file('/f'), link('/x', '/y'), link('/y', '/x'));
     expect(() => paths.put(file('/a'))).toThrow('/a is a folder');
