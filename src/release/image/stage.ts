@@ -8,7 +8,7 @@ import { byPath } from '../../base/order.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuiltComponents } from '../../component/build.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
-import { readBlobText } from '../../engine/store.ts';
+import { readBlobText, type Store } from '../../engine/store.ts';
 import { gzipBy } from '../../image/gzip.ts';
 import type { Image, WeirImage } from '../../project/model/image.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
@@ -63,7 +63,7 @@ export interface ImageExtras {
   readonly from: string;
   /** Digest of all of it. */
   readonly digest: Digest;
-  /** Entries to add to the composed tree before it is finalised. */
+  /** Entries to add to the tree with the files of its setup, before it is finalised. */
   readonly entries: (tree: Tree) => Promise<Entry[]>;
   /** The finalised tree with the rest. */
   readonly finish: (tree: Tree) => Promise<Tree>;
@@ -99,10 +99,8 @@ export async function imageStage(context: ImageContext, image: Image): Promise<B
     stage.update(`composing ${wanted.packages.length} packages`);
     const { tree, log } = await imageTree(context, wanted, (text) => stage.update(text));
     stage.update('writing the image');
-    const kept = new Set(tree.packages.map(({ name }) => name));
-    const left = { ...wanted, packages: wanted.packages.filter(({ name }) => kept.has(name)) };
     const record = await replaceFolder(dir, exchangeBy(toolbox), (folder) =>
-      writeImage(context, left, tree, log, folder),
+      writeImage(context, wanted, tree, log, folder),
     );
     await rememberFiles(workspace, dir, { text: recordText(record), files: record.files });
     return { result: { record, dir, cached: false }, summary: summarise(record), cached: false };
@@ -186,8 +184,7 @@ async function imageTree(
   const files = left === undefined ? installed.tree : await withoutFiles(engine, installed.tree, left);
   const added = await imageEntries(workspace, image.name, definition, files, content);
   const composed = layOver(withEntries(files, added), [], clock);
-  const extended = extras === undefined ? composed : withEntries(composed, await extras.entries(composed));
-  const laid = setup === undefined ? extended : await withSetup(engine.store, extended, setup, clock);
+  const laid = await laidTree(engine.store, composed, setup, extras, clock);
   const options = {
     ...{ cache, clock, rpmdb: true, presets: definition.kind !== 'container' },
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
@@ -210,10 +207,28 @@ async function imageTree(
   return { tree, log: [...installed.log, ...log] };
 }
 
+/** The tree with the files of a setup and then with those of a customization, which knows the image and wins. */
+export async function laidTree(
+  store: Store,
+  tree: Tree,
+  setup: StoredSetup | undefined,
+  extras: Pick<ImageExtras, 'entries'> | undefined,
+  clock: number,
+): Promise<Tree> {
+  const laid = setup === undefined ? tree : await withSetup(store, tree, setup, clock);
+  return extras === undefined ? laid : withEntries(laid, await extras.entries(laid));
+}
+
+/** Those of the packages that the tree still has: scripts may have removed some. */
+export function packagesLeft<T extends Pick<RepoPackage, 'name'>>(packages: readonly T[], tree: Tree): T[] {
+  const kept = new Set(tree.packages.map(({ name }) => name));
+  return packages.filter(({ name }) => kept.has(name));
+}
+
 /** Writes the image's files, evidence and record to a folder. */
 async function writeImage(
   context: ImageContext,
-  { image, definition, setup, packages, content, inputs }: Wanted,
+  { image, definition, setup, packages: resolved, content, inputs }: Wanted,
   tree: Tree,
   log: readonly string[],
   folder: string,
@@ -222,6 +237,7 @@ async function writeImage(
   const { workspace, toolbox, repository, key } = context;
   const { name } = image;
   const { kind } = definition;
+  const packages = packagesLeft(resolved, tree);
   const osRelease = await osReleaseOf(workspace, tree);
   const contents = await imageContents(workspace, { name, kind }, osRelease, packages, context);
   // Their libraries are not loaded for images that are reused.
