@@ -19,13 +19,15 @@ export function countsOf(xml: string): CaseCounts | undefined {
 
 /**
  * One JUnit report of all tests: of each the suites that it reported, under its own name. A test that was skipped or could not
- * run is a suite with one case that says so.
+ * run is a suite with one case that says so; it stands beside the reported ones if these have neither failure nor error.
  */
 export function junitReport(outcomes: readonly TestOutcome[]): string {
   const suites = outcomes.flatMap((outcome) => {
     const reported = outcome.report === undefined ? [] : suitesOf(outcome.report);
-    if (reported.length > 0) return reported.map((suite) => renamed(suite, outcome.name));
-    return [ownSuite(outcome)];
+    const suites = reported.map((suite) => renamed(suite, outcome.name));
+    const { failures = 0, errors = 0 } = countsOf(outcome.report ?? '') ?? {};
+    const isSaid = outcome.state === 'passed' || failures + errors > 0;
+    return suites.length > 0 && isSaid ? suites : [...suites, ownSuite(outcome)];
   });
   return `<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n${suites.join('\n')}\n</testsuites>\n`;
 }

@@ -22,3 +22,10 @@ export interface TestOutcome {
   /** Its JUnit report, as XML. */
   readonly report?: string;
 }
+
+/** Why a run without a failed case checked nothing; undefined if at least one case passed. */
+export function whyNothingChecked({ tests, failures, errors, skipped }: CaseCounts): string | undefined {
+  if (tests - failures - errors - skipped > 0) return undefined;
+  if (tests === 0) return 'no case ran';
+  return skipped === 1 ? 'the only case was skipped' : `all ${skipped} cases were skipped`;
+}

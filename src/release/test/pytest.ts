@@ -7,7 +7,7 @@ import { expandGlob } from '../../project/glob.ts';
 import type { Image } from '../../project/model/image.ts';
 import type { PytestSuite } from '../../project/model/test.ts';
 import { countsOf } from './junit.ts';
-import type { TestOutcome } from './outcome.ts';
+import { type CaseCounts, type TestOutcome, whyNothingChecked } from './outcome.ts';
 import { filledArgument, type PlannedTest } from './plan.ts';
 import { pythonEnvironment } from './venv.ts';
 
@@ -58,22 +58,28 @@ export async function runPytest(test: PlannedTest, suite: PytestSuite, on: TestR
   const report = await readIfExists(junit);
   const cases = report === undefined ? undefined : countsOf(report);
   const facts = { name: test.name, type: test.type, log: on.log, ...(report === undefined ? {} : { report }) };
-  if (cases === undefined) {
-    const details = lastLines(await tail(on.log), 10);
-    return { ...facts, state: 'not checked', reason: exits[code] ?? `pytest ended with exit code ${code}`, details };
+  const judged = judgedRun(code, cases);
+  const counted = cases === undefined ? {} : { cases };
+  if (judged.state === 'passed') return { ...facts, ...judged, ...counted };
+  return { ...facts, ...judged, details: lastLines(await tail(on.log), 10), ...counted };
+}
+
+/** What a run of pytest says by its exit code and its report. */
+export function judgedRun(code: number, cases: CaseCounts | undefined): Pick<TestOutcome, 'state' | 'reason'> {
+  const nothing = cases === undefined ? undefined : whyNothingChecked(cases);
+  if (code === 0 && cases !== undefined) {
+    return nothing === undefined ? { state: 'passed' } : { state: 'not checked', reason: nothing };
   }
-  if (code === 0) return { ...facts, state: 'passed', cases };
-  const failed = cases.failures + cases.errors;
-  const details = lastLines(await tail(on.log), 10);
-  if (code === 1)
-    return { ...facts, state: 'failed', reason: `${failed} of ${cases.tests} cases failed`, details, cases };
-  return {
-    ...facts,
-    state: 'not checked',
-    reason: exits[code] ?? `pytest ended with exit code ${code}`,
-    details,
-    cases,
-  };
+  if (code === 1 && cases !== undefined) {
+    // A case can both fail and meet an error when it is taken down.
+    const failed = Math.min(cases.tests, cases.failures + cases.errors);
+    const reason =
+      failed === 0
+        ? 'pytest ended with exit code 1, although no case failed'
+        : `${failed} of ${cases.tests} cases failed`;
+    return { state: 'failed', reason };
+  }
+  return { state: 'not checked', reason: exits[code] ?? `pytest ended with exit code ${code}` };
 }
 
 /** Files that a pattern matches, relative to the folder; the pattern itself if there are none, so that pytest names it. */

@@ -6,7 +6,7 @@ import { refuseOffline } from '../../base/network.ts';
 import { lastLines, run, runOk, tail } from '../../base/process.ts';
 import type { TmtTest } from '../../project/model/test.ts';
 import { countsOf } from './junit.ts';
-import type { TestOutcome } from './outcome.ts';
+import { type TestOutcome, whyNothingChecked } from './outcome.ts';
 import type { PlannedTest } from './plan.ts';
 import type { TestRun } from './pytest.ts';
 
@@ -35,9 +35,11 @@ export async function runTmt(test: PlannedTest, { source, plan }: TmtTest, on: T
     ...(report === undefined ? {} : { report }),
     ...(cases === undefined ? {} : { cases }),
   };
-  if (code === 0 && cases !== undefined) return { ...rest, state: 'passed' };
+  const nothing = cases === undefined ? 'tmt wrote no report' : whyNothingChecked(cases);
+  if (code === 0 && nothing === undefined) return { ...rest, state: 'passed' };
   const details = lastLines(await tail(on.log), 10);
   if (code === 1) return { ...rest, state: 'failed', reason: 'a test of the plan failed', details };
+  if (code === 0 && nothing !== undefined) return { ...rest, state: 'not checked', reason: nothing, details };
   // 2: a step could not be done; 3: no test ran.
   return { ...rest, state: 'not checked', reason: `tmt ended with exit code ${code}`, details };
 }

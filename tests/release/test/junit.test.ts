@@ -26,4 +26,19 @@ describe('a JUnit report', () => {
       "
     `);
   });
+
+  it('of a run that did not pass is not green, although no case of it failed', () => {
+    const report = '<testsuite name="pytest" errors="0" failures="0" skipped="1" tests="1"></testsuite>';
+    const outcome = { name: 'files', type: 'pytest', report } as const;
+    for (const state of ['failed', 'not checked'] as const) {
+      const counts = countsOf(junitReport([{ ...outcome, state, reason: 'why' }]))!;
+      expect(counts).toMatchObject({ tests: 2 });
+      expect(counts.failures + counts.errors).toBe(1);
+    }
+    expect(countsOf(junitReport([{ ...outcome, state: 'passed' }]))).toMatchObject({
+      tests: 1,
+      failures: 0,
+      errors: 0,
+    });
+  });
 });
