@@ -10,6 +10,7 @@ import { withScratch } from '../../engine/scratch.ts';
 import { toolboxStage, type Workspace } from '../../workspace/workspace.ts';
 import { builtImage, builtRelease, imageFolder } from '../published.ts';
 import type { ImageRecord } from '../record-schema.ts';
+import { diskFormats } from './image-record.ts';
 
 /** Finds a built disk image. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
 export async function bootableImage(
@@ -18,7 +19,7 @@ export async function bootableImage(
 ): Promise<{ readonly image: BootImage; readonly record: ImageRecord }> {
   const record = await builtImage(workspace, name);
   const dir = imageFolder(workspace, name);
-  for (const format of ['qcow2', 'raw', 'vhd', 'vhdx'] as const) {
+  for (const format of diskFormats) {
     const path = join(dir, `${name}.${format}`);
     if (await exists(path)) return { image: { path, format, arch: workspace.arch }, record };
   }

@@ -18,6 +18,9 @@ export function provenanceSubjects(
   return files.filter(({ path }) => path.startsWith(`${name}.`)).map(({ path, sha256 }) => ({ name: path, sha256 }));
 }
 
+/** Formats of a disk; of several files of one disk, the first is the one that most tools open. */
+export const diskFormats = ['qcow2', 'raw', 'vhd', 'vhdx'] as const;
+
 /** Whether a file is a disk, mostly zeros, whose record has a digest of its data. */
 export function isDisk(path: string): boolean {
   return /\.(raw|vhd)$/.test(path);

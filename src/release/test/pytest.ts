@@ -47,13 +47,7 @@ export async function runPytest(test: PlannedTest, suite: PytestSuite, on: TestR
   ];
   await mkdir(dirname(on.log), { recursive: true });
   await rm(on.log, { force: true });
-  const { PYTHONHOME: _home, PYTHONPATH: _path, ...outer } = process.env;
-  const env = {
-    ...(outer as Record<string, string>),
-    VIRTUAL_ENV: venv,
-    PATH: `${join(venv, 'bin')}:${process.env.PATH ?? ''}`,
-    PYTHONDONTWRITEBYTECODE: '1',
-  };
+  const env = testEnvironment(process.env as Record<string, string>, venv);
   const { code } = await run(argv, { cwd: dir, env, log: on.log });
   const report = await readIfExists(junit);
   const cases = report === undefined ? undefined : countsOf(report);
@@ -62,6 +56,13 @@ export async function runPytest(test: PlannedTest, suite: PytestSuite, on: TestR
   const counted = cases === undefined ? {} : { cases };
   if (judged.state === 'passed') return { ...facts, ...judged, ...counted };
   return { ...facts, ...judged, details: lastLines(await tail(on.log), 10), ...counted };
+}
+
+/** The environment of pytest: what the caller set for Python or pytest would change what runs. */
+export function testEnvironment(caller: Readonly<Record<string, string>>, venv: string): Record<string, string> {
+  const { PYTHONHOME: _home, PYTHONPATH: _path, PYTEST_ADDOPTS: _options, PYTEST_PLUGINS: _plugins, ...outer } = caller;
+  const path = `${join(venv, 'bin')}:${caller.PATH ?? ''}`;
+  return { ...outer, VIRTUAL_ENV: venv, PATH: path, PYTHONDONTWRITEBYTECODE: '1' };
 }
 
 /** What a run of pytest says by its exit code and its report. */

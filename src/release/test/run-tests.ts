@@ -5,7 +5,9 @@ import { cachePath } from '../../base/paths.ts';
 import { inStage } from '../../base/progress.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
+import { diskFormats } from '../image/image-record.ts';
 import { builtImage, checkImageName, imageFolder } from '../published.ts';
+import type { ImageRecord } from '../record-schema.ts';
 import type { TestOutcome } from './outcome.ts';
 import { type PlannedTest, plannedTests } from './plan.ts';
 import { runPytest, type TestRun } from './pytest.ts';
@@ -38,7 +40,7 @@ export async function testImage(
   const path = await testedPath(workspace, name, file);
   const tests: TestOutcome[] = [];
   for (const test of planned) {
-    const log = cachePath(cache, 'logs', 'tests', `${name}-${test.name}.log`);
+    const log = testLog(cache, name, test.name);
     const outcome = await inStage(progress, test.name, async (stage) => {
       stage.update(test.type);
       const result = await withScratch(engine.scratch, (scratch) =>
@@ -69,8 +71,10 @@ async function attempt(test: PlannedTest, on: TestRun): Promise<TestOutcome> {
   }
 }
 
-/** Of several formats of one disk, the one that most tools open. */
-const preference = [/\.qcow2$/, /\.raw$/, /\.vhd$/, /\.wsl$/];
+/** The log of one test of one image: a folder of its own, as both names may have a "-". */
+export function testLog(cache: string, image: string, test: string): string {
+  return cachePath(cache, 'logs', 'tests', image, `${test}.log`);
+}
 
 async function testedPath(workspace: ProjectWorkspace, name: string, file: string | undefined): Promise<string> {
   if (file !== undefined) {
@@ -80,7 +84,24 @@ async function testedPath(workspace: ProjectWorkspace, name: string, file: strin
   }
   const record = await builtImage(workspace, name);
   const folder = imageFolder(workspace, name);
-  if (record.kind === 'container') return join(folder, 'oci');
-  const found = preference.map((ending) => record.files.find(({ path }) => ending.test(path))).find(Boolean);
-  return found === undefined ? folder : join(folder, found.path);
+  return testedFile(record, folder);
+}
+
+/**
+ * What tests of a built image get: the OCI layout of a container, the disk in the format that most tools open, or the WSL file.
+ * @throws WeirError `no-file` for a record without any of them
+ */
+export function testedFile(
+  { name, kind, files }: Pick<ImageRecord, 'name' | 'kind' | 'files'>,
+  folder: string,
+): string {
+  if (kind === 'container') return join(folder, 'oci');
+  const formats = kind === 'disk' ? diskFormats : ['wsl'];
+  const found = formats.map((format) => files.find(({ path }) => path === `${name}.${format}`)).find(Boolean);
+  if (found !== undefined) return join(folder, found.path);
+  throw new WeirError('no-file', `image ${name} has no file to test: none of ${formats.join(', ')}`, {
+    where: { file: folder },
+    hint: 'build it again, or name a file with --image-path',
+    exit: 2,
+  });
 }
