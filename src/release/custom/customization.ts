@@ -14,8 +14,9 @@ const modeSchema = z
 const wordSchema = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word');
 const pathSchema = z
   .string()
-  .regex(/^\/[^\p{Cc}]+$/u, 'must be an absolute path')
-  .refine((path) => !path.split('/').includes('..'), 'must not contain ".."');
+  .regex(/^\/[^\p{Cc}]*$/u, 'must be an absolute path')
+  .refine((path) => !path.split('/').includes('..'), 'must not contain ".."')
+  .refine((path) => /[^/.]/.test(path), 'must name something below "/"');
 const nameSchema = z
   .string()
   .regex(

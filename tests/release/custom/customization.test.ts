@@ -90,6 +90,15 @@ os:
       undefined,
     ],
     [
+      'the root as a file',
+      'os:\n  additionalFiles:\n  - { content: a, destination: / }\n',
+      3,
+      32,
+      'below "/"',
+      undefined,
+    ],
+    ['the root as a folder', 'os:\n  additionalDirs:\n  - { source: a, destination: // }\n', 3, 31, 'below', undefined],
+    [
       'a file without content',
       'os:\n  additionalFiles:\n  - destination: /x\n',
       3,
