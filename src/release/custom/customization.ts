@@ -17,6 +17,11 @@ const pathSchema = z
   .regex(/^\/[^\p{Cc}]*$/u, 'must be an absolute path')
   .refine((path) => !path.split('/').includes('..'), 'must not contain ".."')
   .refine((path) => /[^/.]/.test(path), 'must name something below "/"');
+// Fields of sysusers.d(5) and of passwd(5) end at these, and "%" begins a specifier.
+const accountPathSchema = pathSchema.refine(
+  (path) => !/[\s%:"'\\]/.test(path),
+  'must not contain blanks, %, :, quotes or backslashes',
+);
 const nameSchema = z
   .string()
   .regex(
@@ -42,8 +47,8 @@ const userSchema = z.strictObject({
   sshPublicKeys: z.array(lineSchema).optional(),
   primaryGroup: nameSchema.optional(),
   secondaryGroups: z.array(nameSchema).optional(),
-  startupCommand: pathSchema.optional(),
-  homeDirectory: pathSchema.optional(),
+  startupCommand: accountPathSchema.optional(),
+  homeDirectory: accountPathSchema.optional(),
 });
 
 const packagesSchema = z.strictObject({
@@ -197,11 +202,38 @@ function checkValues({ data, placeOf }: YamlFile<z.output<typeof schema>>): void
     throw problem(placeOf(['os', 'additionalFiles', index]), 'a file needs either "source" or "content"');
   }
   const names = new Set<string>();
-  for (const [index, { name, password }] of (data.os?.users ?? []).entries()) {
+  for (const [index, user] of (data.os?.users ?? []).entries()) {
+    const { name, password } = user;
     const path = ['os', 'users', index];
     if (names.has(name)) throw problem(placeOf([...path, 'name']), `user ${name} is listed twice`);
     names.add(name);
+    if (name === 'root') checkRoot(user, (key) => placeOf([...path, key]));
     if (password === undefined || password.type === 'locked' || (password.value ?? '') !== '') continue;
     throw problem(placeOf([...path, 'password']), `a password of type ${password.type} needs a "value"`);
+  }
+  const uids = (data.os?.users ?? []).map(({ name, uid }) => (name === 'root' ? undefined : uid));
+  checkNumbers(uids, (index) => placeOf(['os', 'users', index, 'uid']));
+  const gids = (data.os?.groups ?? []).map(({ name, gid }) => (name === 'root' ? undefined : gid));
+  checkNumbers(gids, (index) => placeOf(['os', 'groups', index, 'gid']));
+}
+
+/** What root has is not changed, so what a configuration says about it must be what root has. */
+function checkRoot(user: CustomUser, placeOf: (key: keyof CustomUser) => Place): void {
+  const own = { uid: 0, primaryGroup: 'root', homeDirectory: '/root', startupCommand: undefined };
+  for (const key of ['uid', 'primaryGroup', 'homeDirectory', 'startupCommand'] as const) {
+    if (user[key] === undefined || user[key] === own[key]) continue;
+    throw problem(placeOf(key), `"${key}" of root cannot be changed`, 'remove the key, or add another user');
+  }
+}
+
+/** 0 is root's, and no number is given twice. */
+function checkNumbers(numbers: readonly (number | undefined)[], placeOf: (index: number) => Place): void {
+  const seen = new Set([0]);
+  for (const [index, number] of numbers.entries()) {
+    if (number === undefined) continue;
+    if (seen.has(number)) {
+      throw problem(placeOf(index), `${number} is ${number === 0 ? "root's" : 'given twice'}`, 'give another number');
+    }
+    seen.add(number);
   }
 }

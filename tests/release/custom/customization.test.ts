@@ -136,6 +136,32 @@ os:
     if (hint !== undefined) expect(error.hint).toContain(hint);
   });
 
+  it.each([
+    ['a shell for root', 'os:\n  users:\n  - { name: root, startupCommand: /bin/sh }\n', 3, 'startupCommand'],
+    ['a number for root', 'os:\n  users:\n  - { name: root, uid: 5 }\n', 3, '"uid" of root'],
+    ['a group for root', 'os:\n  users:\n  - { name: root, primaryGroup: a }\n', 3, 'primaryGroup'],
+    ['a home for root', 'os:\n  users:\n  - { name: root, homeDirectory: /home/root }\n', 3, 'homeDirectory'],
+    [
+      'a number twice',
+      'os:\n  users:\n  - { name: a, uid: 1000 }\n  - { name: b, uid: 1000 }\n',
+      4,
+      '1000 is given twice',
+    ],
+    ['a second root', 'os:\n  users:\n  - { name: a, uid: 0 }\n', 3, '0 is root'],
+    ['a home with a blank', 'os:\n  users:\n  - { name: a, homeDirectory: /home/a b }\n', 3, 'blanks'],
+    ['a home with a specifier', 'os:\n  users:\n  - { name: a, homeDirectory: /home/%m }\n', 3, '%'],
+    ['a group number twice', 'os:\n  groups:\n  - { name: a, gid: 5 }\n  - { name: b, gid: 5 }\n', 4, 'twice'],
+  ])('with %s among its accounts is refused at its line', async (_what, text, line, said) => {
+    const error = await failure(read(text));
+    expect(error).toMatchObject({ code: 'bad-image-config', exit: 2, where: { line } });
+    expect(error.message).toContain(said);
+  });
+
+  it('may say of root what root has', async () => {
+    const text = 'os:\n  users:\n  - { name: root, uid: 0, primaryGroup: root, homeDirectory: /root }\n';
+    expect(await read(text)).toMatchObject({ users: [{ name: 'root' }] });
+  });
+
   it('is refused with all its faults at once', async () => {
     const error = await failure(read('os:\n  hostname: "a b"\n  iso: 1\npxe: 1\n'));
     expect([error, ...error.others].map((each: WeirError) => each.where?.line)).toEqual([2, 3, 4]);
