@@ -3,8 +3,13 @@ import { WeirError } from '../../base/errors.ts';
 import type { Target } from '../../image/disk.ts';
 import { parentFolders } from '../../image/esp.ts';
 import { runTool, type Toolbox } from '../../toolbox/tool.ts';
+import { type AskDebugfs, checkFatPath, ext4Path, factsOf } from './inject-paths.ts';
+import { within } from './raw-copy.ts';
 
-/** Writes a file to a FAT file system, over one of that name; folders that are missing are made. */
+/**
+ * Writes a file to a FAT file system, over one of that name; folders that are missing are made.
+ * @throws WeirError `bad-path`, `tool-failed`
+ */
 export async function writeFat(
   toolbox: Toolbox,
   target: Target,
@@ -12,6 +17,8 @@ export async function writeFat(
   source: string,
   epoch: number,
 ): Promise<void> {
+  // mcopy would put the file into a folder of that name.
+  await within(target.file, (read) => checkFatPath(read, target.offset, target.size, path));
   const image = `${target.file}@@${target.offset}`;
   const binds = [{ from: dirname(target.file), writable: true }];
   const env = { SOURCE_DATE_EPOCH: String(epoch), MTOOLS_SKIP_CHECK: '1' };
@@ -33,12 +40,13 @@ const inside = '/tmp/source';
 
 /**
  * Writes a file to an ext4 file system, over one of that path, which keeps its owner, mode and SELinux label; a new one is root's,
- * 0644, and has the label of its folder. Folders that are missing are made.
+ * 0644, and has the label of its folder. Links among the folders are followed; folders that are missing are made.
+ * @throws WeirError `bad-path`, `tool-failed`
  */
 export async function writeExt4(
   toolbox: Toolbox,
   target: Target,
-  path: string,
+  destination: string,
   source: string,
   epoch: number,
 ): Promise<void> {
@@ -48,7 +56,7 @@ export async function writeExt4(
     { from: source, to: inside },
   ];
   const env = { SOURCE_DATE_EPOCH: String(epoch) };
-  const ask = async (command: string): Promise<string> => {
+  const ask: AskDebugfs = async (command) => {
     const { stdout } = await runTool(toolbox, { argv: ['debugfs', '-R', command, device], binds, env });
     return stdout;
   };
@@ -59,10 +67,7 @@ export async function writeExt4(
     const said = stderr.split('\n').filter((line) => line !== '' && !/^debugfs \d/.test(line));
     if (said.length > 0) throw new WeirError('tool-failed', 'debugfs failed', { details: said.slice(0, 5) });
   };
-  const before = factsOf(await ask(`stat "${path}"`));
-  if (before !== undefined && before.type !== 'regular') {
-    throw new WeirError('tool-failed', 'not a regular file', { details: [`${path} is a ${before.type}`] });
-  }
+  const { path, before } = await ext4Path(ask, destination);
   let folder = '/';
   for (const each of parentFolders([path.slice(1)])) {
     if (factsOf(await ask(`stat "/${each}"`)) === undefined) {
@@ -82,17 +87,7 @@ export async function writeExt4(
   ]);
 }
 
-/** What debugfs's `stat` says; undefined if there is no such path. */
-function factsOf(
-  text: string,
-): { readonly type: string; readonly mode: string; readonly user: string; readonly group: string } | undefined {
-  const [, type, mode] = /Type: (\S+)\s+Mode:\s+(\d{4})/.exec(text) ?? [];
-  const [, user, group] = /User:\s+(\d+)\s+Group:\s+(\d+)/.exec(text) ?? [];
-  if (type === undefined || mode === undefined || user === undefined || group === undefined) return undefined;
-  return { type, mode, user, group };
-}
-
-async function labelOf(ask: (command: string) => Promise<string>, path: string): Promise<string | undefined> {
+async function labelOf(ask: AskDebugfs, path: string): Promise<string | undefined> {
   return /security\.selinux \(\d+\) = "([A-Za-z0-9_:.,-]+)\\000"/.exec(await ask(`ea_list "${path}"`))?.[1];
 }
 

@@ -146,6 +146,8 @@ async function put(toolbox: Toolbox, raw: string, part: Part, injection: Injecti
     if (type === 'vfat') await writeFat(toolbox, target, destination, source, epoch);
     else await writeExt4(toolbox, target, destination, source, epoch);
   } catch (error) {
+    if (error instanceof WeirError && error.code === 'bad-path')
+      throw problem(place, `${destination} ${error.message}`);
     if (!(error instanceof WeirError) || error.code !== 'tool-failed') throw error;
     throw new WeirError('inject-failed', `${destination} cannot be written to partition ${part.number}`, {
       where: place,
