@@ -90,17 +90,67 @@ async function addHome(
   paths.put({ ...owned, kind: 'file', path: `${home}/.ssh/authorized_keys`, mode: 0o600, ...blob });
 }
 
+/** What a configuration says about each user's password, read from its file if it is in one. */
+export type PasswordTexts = readonly (string | undefined)[];
+
+/** Reads the files with passwords. @throws WeirError `bad-image-config` (exit 2) with the line */
+export async function readPasswords({
+  users,
+  placeOf,
+}: Pick<Customization, 'users' | 'placeOf'>): Promise<PasswordTexts> {
+  return Promise.all(
+    users.map(async ({ password }, index) => {
+      if (password?.type.endsWith('-file') !== true) return password?.value;
+      const text = await readFile(password.value!, 'utf8').catch(() => undefined);
+      if (text !== undefined) return text.replace(/\r?\n$/, '');
+      throw problem(placeOf(['os', 'users', index, 'password', 'value']), `cannot read ${password.value}`);
+    }),
+  );
+}
+
 /**
- * Sets passwords and their age in the shadow(5) file of a finalised tree. A plain one is hashed with SHA-512, its salt derived
- * from `seed`, so that equal inputs give equal images.
+ * What the second field of shadow(5) gets for each user. A plain password is hashed with SHA-512.
+ * @param seed of the salts, so that equal inputs give equal images; not made from a password
+ * @throws WeirError `bad-image-config` (exit 2)
+ */
+export async function passwordHashes(
+  toolbox: Toolbox,
+  { users, placeOf }: Pick<Customization, 'users' | 'placeOf'>,
+  texts: PasswordTexts,
+  seed: string,
+): Promise<(string | undefined)[]> {
+  return Promise.all(
+    users.map(async ({ name, password }, index) => {
+      if (password === undefined) return undefined;
+      if (password.type === 'locked') return '!';
+      const text = texts[index] ?? '';
+      const hash = password.type.startsWith('hashed') ? text : await hashed(toolbox, text, `${seed}/${name}`);
+      if (/^[^:\n]+$/.test(hash)) return hash;
+      throw problem(placeOf(['os', 'users', index, 'password']), 'a hash is one line without ":"');
+    }),
+  );
+}
+
+async function hashed(toolbox: Toolbox, text: string, seed: string): Promise<string> {
+  const salt = `$6$${sha256(seed).slice(0, 16)}$`;
+  // The password must not be in the list of processes.
+  const { stdout } = await runTool(toolbox, {
+    argv: ['perl', '-e', 'local $/; my $p = <STDIN>; print crypt($p, $ARGV[0])', salt],
+    input: text,
+  });
+  if (!stdout.startsWith(salt)) throw new WeirError('tool-failed', 'the toolbox cannot hash a password');
+  return stdout;
+}
+
+/**
+ * Sets passwords and their age in the shadow(5) file of a finalised tree. @param hashes those of `passwordHashes`
  * @throws WeirError `bad-image-config` (exit 2)
  */
 export async function withPasswords(
   store: Store,
-  toolbox: Toolbox,
   tree: Tree,
   custom: Pick<Customization, 'users' | 'placeOf'>,
-  seed: string,
+  hashes: readonly (string | undefined)[],
 ): Promise<Tree> {
   const set = [...custom.users.entries()].filter(
     ([, user]) => user.password !== undefined || user.passwordExpiresDays !== undefined,
@@ -115,35 +165,11 @@ export async function withPasswords(
     const at = lines.findIndex((line) => line.startsWith(`${user.name}:`));
     if (at < 0) throw problem(place(index), `the image has no account ${user.name} in its /etc/shadow`);
     const fields = lines[at]!.split(':');
-    const path = ['os', 'users', index, 'password'];
-    const hash = await hashOf(toolbox, user, `${seed}/${user.name}`).catch((error: unknown) => {
-      if (error instanceof WeirError) throw error;
-      throw problem(custom.placeOf(path), error instanceof Error ? error.message : String(error));
-    });
-    if (hash !== undefined) {
-      if (!/^[^:\n]+$/.test(hash)) throw problem(custom.placeOf(path), 'a hash is one line without ":"');
-      fields[1] = hash;
-    }
+    fields[1] = hashes[index] ?? fields[1]!;
     // The fifth field is the most days between two changes; -1 means no limit.
     if (user.passwordExpiresDays !== undefined)
       fields[4] = user.passwordExpiresDays < 0 ? '' : String(user.passwordExpiresDays);
     lines[at] = fields.join(':');
   }
   return withEntries(tree, [{ ...shadow, ...(await putBytes(store, lines.join('\n'))) }]);
-}
-
-async function hashOf(toolbox: Toolbox, { password }: CustomUser, seed: string): Promise<string | undefined> {
-  if (password === undefined) return undefined;
-  const { type, value = '' } = password;
-  if (type === 'locked') return '!';
-  const text = type.endsWith('-file') ? (await readFile(value, 'utf8')).replace(/\r?\n$/, '') : value;
-  if (type.startsWith('hashed')) return text;
-  const salt = `$6$${sha256(seed).slice(0, 16)}$`;
-  // The password must not be in the list of processes.
-  const { stdout } = await runTool(toolbox, {
-    argv: ['perl', '-e', 'local $/; my $p = <STDIN>; print crypt($p, $ARGV[0])', salt],
-    input: text,
-  });
-  if (!stdout.startsWith(salt)) throw new WeirError('tool-failed', 'the toolbox cannot hash a password');
-  return stdout;
 }

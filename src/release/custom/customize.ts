@@ -1,11 +1,11 @@
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { valueDigest } from '../../base/digest.ts';
+import { type Digest, valueDigest } from '../../base/digest.ts';
 import { type Place, WeirError } from '../../base/errors.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuildOptions } from '../../component/build.ts';
 import type { Image, ImageFormat, WeirImage } from '../../project/model/image.ts';
-import type { Tree } from '../../tree/tree.ts';
+import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { withRepository } from '../build.ts';
 import { parsedRecord } from '../image/image-record.ts';
@@ -14,7 +14,7 @@ import { type ImageContext, type ImageExtras, imageWithExtras } from '../image/s
 import { checkImageName } from '../published.ts';
 import type { ImageRecord } from '../record-schema.ts';
 import { addFiles } from './custom-files.ts';
-import { addUsers, withPasswords } from './custom-users.ts';
+import { addUsers, passwordHashes, readPasswords, withPasswords } from './custom-users.ts';
 import type { Customization } from './customization.ts';
 import { checkImageFile, checkImageFolder } from './output.ts';
 import { TreePaths } from './tree-paths.ts';
@@ -66,8 +66,8 @@ export async function customizeImage(
   return withRepository({ ...workspace, project: { ...workspace.project, images } }, options, async (context) => {
     return inStage(workspace.progress, image.name, async (stage) => {
       stage.update(`deriving it from ${name}`);
-      const record = await replaceFolder(folder, exchangeBy(context.toolbox), (temporary) =>
-        imageWithExtras(context, image, { ...extras(context), from: name }, temporary),
+      const record = await replaceFolder(folder, exchangeBy(context.toolbox), async (temporary) =>
+        imageWithExtras(context, image, { ...(await extras(context)), from: name }, temporary),
       );
       if (file !== undefined) await rename(join(folder, file), output.path);
       const result = { name: image.name, from: name, path: output.path, evidence: folder, record };
@@ -194,7 +194,7 @@ async function extrasOf(
   { engine, clock }: Workspace,
   custom: Customization,
   name: string,
-): Promise<(context: ImageContext) => Omit<ImageExtras, 'from'>> {
+): Promise<(context: ImageContext) => Promise<Omit<ImageExtras, 'from'>>> {
   const { store } = engine;
   const entriesIn = async (tree: Tree) => {
     const paths = new TreePaths(tree, clock);
@@ -202,20 +202,26 @@ async function extrasOf(
     await addFiles(store, paths, custom, clock);
     return paths.added;
   };
-  const secrets = await Promise.all(
-    custom.users.map(async ({ password }, index) => {
-      if (password?.type.endsWith('-file') !== true) return password;
-      const text = await readFile(password.value!, 'utf8').catch(() => undefined);
-      if (text !== undefined) return [password.type, text];
-      throw problem(custom.placeOf(['os', 'users', index, 'password', 'value']), `cannot read ${password.value}`);
-    }),
-  );
+  const texts = await readPasswords(custom);
   const draft = await entriesIn({ entries: [], packages: [] });
-  const age = custom.users.map(({ name: user, passwordExpiresDays }) => [user, passwordExpiresDays ?? null]);
-  const digest = valueDigest([draft, secrets.map((each) => each ?? null), age]);
-  return ({ toolbox }) => ({
-    digest,
-    entries: entriesIn,
-    finish: (tree) => withPasswords(store, toolbox, tree, custom, `${name}/${digest}`),
-  });
+  return async ({ toolbox }) => {
+    const hashes = await passwordHashes(toolbox, custom, texts, `${name}/${valueDigest(draft)}`);
+    const finish = (tree: Tree): Promise<Tree> => withPasswords(store, tree, custom, hashes);
+    return { digest: extrasDigest(custom, draft, hashes), entries: entriesIn, finish };
+  };
+}
+
+/**
+ * Digest of what a customization adds. It is published, so of passwords it covers only the hashes that are in the image.
+ * @param draft its entries in an empty tree
+ */
+export function extrasDigest(
+  { dirs, users }: Pick<Customization, 'dirs' | 'users'>,
+  draft: readonly Entry[],
+  hashes: readonly (string | undefined)[],
+): Digest {
+  // Only a folder that the image has gets these.
+  const merged = dirs.map(({ destination, mergedDirPermissions }) => [destination, mergedDirPermissions ?? null]);
+  const age = users.map(({ name, passwordExpiresDays }) => [name, passwordExpiresDays ?? null]);
+  return valueDigest([draft, merged, hashes.map((hash) => hash ?? null), age]);
 }

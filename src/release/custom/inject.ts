@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileDigest } from '../../base/digest.ts';
+import { fileDigest, valueDigest } from '../../base/digest.ts';
 import { WeirError } from '../../base/errors.ts';
 import { temporaryName } from '../../base/files.ts';
 import { inStage } from '../../base/progress.ts';
@@ -62,7 +62,7 @@ export async function injectFiles(
       const raw = join(scratch, 'disk.raw');
       const format = formatToWrite(output.path, output.format, await rawCopy(toolbox, disk, raw, scratch));
       await checkSize(disk, raw, format);
-      const parts = await partsOf(raw);
+      const { diskUuid, parts } = await tableOf(raw);
       const chosen = injections.map((injection) => partitionFor(injection, parts));
       const touched = new Set<Part>();
       for (const [index, injection] of injections.entries()) {
@@ -75,7 +75,8 @@ export async function injectFiles(
       await mkdir(dirname(output.path), { recursive: true });
       const temporary = temporaryName(output.path);
       try {
-        await writeFormat(toolbox, raw, temporary, format, { epoch, seed: sources.join(' ') });
+        const seed = seedOf(diskUuid, injections, chosen, sources);
+        await writeFormat(toolbox, raw, temporary, format, { epoch, seed });
         await rename(temporary, output.path);
       } finally {
         await rm(temporary, { force: true });
@@ -99,12 +100,26 @@ async function digestOf({ source, place }: Injection): Promise<string> {
   return fileDigest(source);
 }
 
-async function partsOf(raw: string): Promise<Part[]> {
+async function tableOf(raw: string): Promise<{ readonly diskUuid: string; readonly parts: Part[] }> {
   const { size } = await stat(raw);
   return within(raw, (read) => {
-    const { partitions } = readGpt(read, size);
-    return partitions.map((part) => ({ ...part, content: identifyFileSystem(read, part.offset, part.size) }));
+    const { primary, backup, partitions } = readGpt(read, size);
+    const parts = partitions.map((part) => ({ ...part, content: identifyFileSystem(read, part.offset, part.size) }));
+    return { diskUuid: (primary.sound ? primary : backup).diskUuid, parts };
   });
+}
+
+/** Seed of the result's own UUID: two disks with the same files, or one with them elsewhere, are not the same disk. */
+export function seedOf(
+  diskUuid: string,
+  injections: readonly Pick<Injection, 'destination'>[],
+  chosen: readonly Pick<GptPartition, 'uuid'>[],
+  digests: readonly string[],
+): string {
+  return valueDigest([
+    diskUuid,
+    ...injections.map(({ destination }, index) => [chosen[index]!.uuid, destination, digests[index]]),
+  ]);
 }
 
 function partitionFor({ idType, id, place }: Injection, parts: readonly Part[]): Part {
