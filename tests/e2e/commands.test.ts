@@ -110,7 +110,7 @@ describe('weir image customize', () => {
     await writeFile(
       config,
       `os:
-  packages: { install: [less], remove: [vim-minimal] }
+  packages: { install: [less], remove: [bzip2] }
   additionalFiles:
   - { content: "hello", destination: /etc/motd, permissions: "640" }
   additionalDirs:
@@ -139,6 +139,7 @@ describe('weir image customize', () => {
     expect(tree.get('/opt/app')).toMatchObject({ mode: '0750' });
     expect(tree.get('/opt/app/sub/run')).toMatchObject({ mode: '0755' });
     expect(tree.get('/usr/bin/less')).toBeDefined();
+    expect(tree.get('/usr/bin/bzip2')).toBeUndefined();
     expect(tree.get('/home/alice')).toMatchObject({ mode: '0700', user: 'alice' });
     const second = await derive('b/box');
     expect(second.files).toEqual(first.files);

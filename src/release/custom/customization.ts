@@ -135,6 +135,8 @@ export interface Customization {
   readonly hostname: string | undefined;
   readonly install: readonly string[];
   readonly remove: readonly string[];
+  /** Where each of them is listed. */
+  readonly removedAt: ReadonlyMap<string, Place>;
   readonly update: readonly string[];
   readonly files: readonly CustomFile[];
   readonly dirs: readonly CustomDir[];
@@ -158,15 +160,23 @@ export async function readCustomization(path: string): Promise<Customization> {
   const { os = {}, input, output } = yaml.data;
   const { packages = {} } = os;
   const from = (name: string): string => resolve(dirname(path), name);
-  const listed = async (lists: readonly string[] = []): Promise<string[]> =>
-    (await Promise.all(lists.map((name) => readYaml(from(name), listSchema)))).flatMap(({ data }) => data.packages);
+  const read = async (lists: readonly string[] = []) =>
+    (await Promise.all(lists.map((name) => readYaml(from(name), listSchema)))).flatMap(({ data, placeOf }) =>
+      data.packages.map((name, index) => [name, placeOf(['packages', index])] as const),
+    );
+  const listed = async (lists?: readonly string[]): Promise<string[]> => (await read(lists)).map(([name]) => name);
   checkValues(yaml);
+  const removed = [
+    ...(await read(packages.removeLists)),
+    ...(packages.remove ?? []).map((name, index) => [name, yaml.placeOf(['os', 'packages', 'remove', index])] as const),
+  ];
   return {
     file: path,
     placeOf: yaml.placeOf,
     hostname: os.hostname,
     install: [...(await listed(packages.installLists)), ...(packages.install ?? [])],
-    remove: [...(await listed(packages.removeLists)), ...(packages.remove ?? [])],
+    remove: removed.map(([name]) => name),
+    removedAt: new Map(removed),
     update: [...(await listed(packages.updateLists)), ...(packages.update ?? [])],
     files: (os.additionalFiles ?? []).map(({ source, ...rest }) =>
       source === undefined ? rest : { ...rest, source: from(source) },
@@ -200,6 +210,20 @@ function checkValues({ data, placeOf }: YamlFile<z.output<typeof schema>>): void
   for (const [index, { source, content }] of (data.os?.additionalFiles ?? []).entries()) {
     if ((source === undefined) !== (content === undefined)) continue;
     throw problem(placeOf(['os', 'additionalFiles', index]), 'a file needs either "source" or "content"');
+  }
+  if ((data.previewFeatures ?? []).length > 0) {
+    const hint = 'remove the line: what Weir does of the configuration needs no preview';
+    throw problem(placeOf(['previewFeatures', 0]), 'Weir has no preview features', hint);
+  }
+  if (data.os?.packages?.updateExistingPackages === true) {
+    const hint = 'remove the line: every package comes from the newest snapshot of the release';
+    const place = placeOf(['os', 'packages', 'updateExistingPackages']);
+    throw problem(place, 'Weir does not update an image: it builds the new one', hint);
+  }
+  const enabled = new Set((data.os?.services?.enable ?? []).map(unitName));
+  for (const [index, name] of (data.os?.services?.disable ?? []).entries()) {
+    if (!enabled.has(unitName(name))) continue;
+    throw problem(placeOf(['os', 'services', 'disable', index]), `${name} is to be both enabled and disabled`);
   }
   const names = new Set<string>();
   for (const [index, user] of (data.os?.users ?? []).entries()) {

@@ -1,17 +1,17 @@
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { type Digest, valueDigest } from '../../base/digest.ts';
-import { type Place, WeirError } from '../../base/errors.ts';
+import { didYouMean, type Place, WeirError } from '../../base/errors.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuildOptions } from '../../component/build.ts';
 import type { Image, ImageFormat, WeirImage } from '../../project/model/image.ts';
 import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
-import { withRepository } from '../build.ts';
+import { chosenImages, withRepository } from '../build.ts';
 import { parsedRecord } from '../image/image-record.ts';
+import { withKiwiImages } from '../image/kiwi.ts';
 import { exchangeBy, replaceFolder } from '../image/replace-folder.ts';
-import { type ImageContext, type ImageExtras, imageWithExtras } from '../image/stage.ts';
-import { checkImageName } from '../published.ts';
+import { type ImageContext, type ImageExtras, imageWithExtras, packagesOfImage } from '../image/stage.ts';
 import type { ImageRecord } from '../record-schema.ts';
 import { addFiles } from './custom-files.ts';
 import { addUsers, passwordHashes, readPasswords, withPasswords } from './custom-users.ts';
@@ -48,13 +48,13 @@ export interface CustomImage {
  *   `checkImageFolder` (exit 2) before anything is built; those of a build
  */
 export async function customizeImage(
-  workspace: Workspace,
+  given: Workspace,
   name: string,
   custom: Customization,
   output: CustomOutput,
   options: Pick<BuildOptions, 'jobs' | 'keepGoing'>,
 ): Promise<CustomImage> {
-  checkImageName(workspace.project, name);
+  const workspace = withKiwiImages(given, chosenImages(given, [name]), true);
   const base = workspace.project.images.get(name)!;
   const { image, file } = derivedImage(base, custom, output);
   const folder = file === undefined ? output.path : `${output.path}.evidence`;
@@ -66,6 +66,7 @@ export async function customizeImage(
   return withRepository({ ...workspace, project: { ...workspace.project, images } }, options, async (context) => {
     return inStage(workspace.progress, image.name, async (stage) => {
       stage.update(`deriving it from ${name}`);
+      if (custom.remove.length > 0) checkRemoved(custom, name, await packagesOfImage(context, base));
       const record = await replaceFolder(folder, exchangeBy(context.toolbox), async (temporary) =>
         imageWithExtras(context, image, { ...(await extras(context)), from: name }, temporary),
       );
@@ -74,6 +75,19 @@ export async function customizeImage(
       return { result, summary: `${record.packages.length} packages, derived from ${name}`, cached: false };
     });
   });
+}
+
+/** Refuses to remove what the image does not have. @throws WeirError `bad-image-config` (exit 2) with the line */
+export function checkRemoved(
+  { removedAt }: Pick<Customization, 'removedAt'>,
+  name: string,
+  packages: readonly { readonly name: string }[],
+): void {
+  const names = new Set(packages.map((each) => each.name));
+  for (const [removed, place] of removedAt) {
+    if (!names.has(removed))
+      throw problem(place, `image ${name} has no package ${removed}`, didYouMean(removed, names));
+  }
 }
 
 /**
@@ -127,7 +141,11 @@ export function derivedImage(
 ): { readonly image: Image; readonly file: string | undefined } {
   const { definition } = base;
   if (definition?.type !== 'weir') {
-    throw new WeirError('image-kind', `image ${base.name} has no Weir definition`, { where: base.origin, exit: 2 });
+    throw new WeirError('image-kind', `image ${base.name} has no Weir definition`, {
+      where: base.origin,
+      hint: 'name an image with definition = { type = "weir" or "kiwi", … }',
+      exit: 2,
+    });
   }
   const ending = extname(output.path);
   const byEnding = endings[ending.toLowerCase()];
@@ -142,7 +160,7 @@ export function derivedImage(
   const name = basename(output.path, byEnding === undefined ? '' : ending)
     .toLowerCase()
     .replace(/[^a-z0-9._-]/g, '-');
-  const formats = formatsOf(base.name, definition, byEnding, output.format);
+  const formats = formatsOf(base.name, definition, byEnding, output);
   const image = { ...base, name, definition: { ...derived(definition, custom), formats } as WeirImage };
   return { image, file: byEnding === undefined ? undefined : `${name}.${formats[0]}` };
 }
@@ -151,13 +169,22 @@ function formatsOf(
   name: string,
   { kind, formats: own }: WeirImage,
   byEnding: ImageFormat | undefined,
-  asked: string | undefined,
+  { path, format: asked, places }: CustomOutput,
 ): readonly ImageFormat[] {
   const possible = { disk: ['raw', 'qcow2', 'vhd', 'vhdx'], container: ['oci'], wsl: ['wsl'] }[kind];
   const format = asked === undefined ? byEnding : formatNames[asked];
   if (asked === undefined && format === undefined) return own;
+  const where = asked === undefined ? places?.path : places?.format;
+  if (format === 'oci' && byEnding !== undefined && kind === 'container') {
+    throw new WeirError('bad-option', `a container is written as a folder, so its path has no ending: ${path}`, {
+      ...(where === undefined ? {} : { where }),
+      hint: 'name a folder in --output-path',
+      exit: 2,
+    });
+  }
   if (format !== undefined && possible.includes(format)) return [format];
   throw new WeirError('bad-option', `image ${name} cannot be written as ${asked ?? format}`, {
+    ...(where === undefined ? {} : { where }),
     hint: `its formats: ${possible.join(', ')}`,
     exit: 2,
   });

@@ -32,11 +32,13 @@ const schema = z.strictObject({
         }),
         destination: destinationSchema,
         source: z.string().min(1),
+        /** What the file is; it changes nothing. */
         type: z.string().optional(),
       }),
     )
     .min(1, 'at least one file is needed'),
-  previewFeatures: z.array(z.string()).optional(),
+  // Image Customizer wants this command to be allowed.
+  previewFeatures: z.array(z.literal('inject-files')).optional(),
 });
 
 /**

@@ -126,10 +126,9 @@ export async function imageWithExtras(
   }
 }
 
-/** Resolves the image's packages. @throws WeirError `image-kind` */
-async function wantedImage(context: ImageContext, image: Image, extras?: ImageExtras): Promise<Wanted> {
-  const { workspace, toolbox, repository, key } = context;
-  const { engine, clock, arch, project, release } = workspace;
+/** The packages of an image and its definition. @throws WeirError `image-kind` */
+async function resolvedImage({ workspace, toolbox, repository }: ImageContext, image: Image) {
+  const { engine, arch } = workspace;
   const { definition } = image;
   if (definition?.type !== 'weir') {
     throw new WeirError('image-kind', `image ${image.name} has no Weir definition`, {
@@ -146,6 +145,19 @@ async function wantedImage(context: ImageContext, image: Image, extras?: ImageEx
     definition.excludePackages,
     definition.weakDependencies,
   );
+  return { definition, packages };
+}
+
+/** The packages of an image, before its scripts. @throws WeirError `image-kind` */
+export async function packagesOfImage(context: ImageContext, image: Image): Promise<readonly RepoPackage[]> {
+  return (await resolvedImage(context, image)).packages;
+}
+
+/** Resolves the image's packages. @throws WeirError `image-kind` */
+async function wantedImage(context: ImageContext, image: Image, extras?: ImageExtras): Promise<Wanted> {
+  const { workspace, toolbox, key } = context;
+  const { engine, clock, arch, project, release } = workspace;
+  const { definition, packages } = await resolvedImage(context, image);
   const setup = definition.setup && (await storeSetup(engine.store, definition.setup));
   const content = {
     packages: packages.map((pkg) => pkg.rpm),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WeirError } from '../../../src/base/errors.ts';
 import type { Image } from '../../../src/project/model/image.ts';
 import { type Customization, readCustomization } from '../../../src/release/custom/customization.ts';
-import { derivedImage } from '../../../src/release/custom/customize.ts';
+import { checkRemoved, derivedImage } from '../../../src/release/custom/customize.ts';
 import { readInjections } from '../../../src/release/custom/inject-config.ts';
 import { formatToWrite } from '../../../src/release/custom/raw-copy.ts';
 import { failure } from '../../base/failure.ts';
@@ -31,7 +31,6 @@ describe("a configuration of Image Customizer's", () => {
   it('is read with packages of lists, paths from its folder, and octal permissions', async () => {
     await file('packages: [vim, less]\n', 'more.yaml');
     const custom = await read(`
-previewFeatures: [x]
 os:
   hostname: web
   packages:
@@ -122,6 +121,17 @@ os:
       24,
       'root=',
       undefined,
+    ],
+    ['a preview feature', 'os: {}\npreviewFeatures: [uki]\n', 2, 19, 'no preview features', 'remove'],
+    [
+      'an update of all packages',
+      'os:\n  packages:\n    updateExistingPackages: true\n',
+      ...([3, 29, 'does not update', 'newest snapshot'] as const),
+    ],
+    [
+      'a unit that is enabled and disabled',
+      'os:\n  services:\n    enable: [a]\n    disable: [b, a.service]\n',
+      ...([4, 18, 'both enabled and disabled', undefined] as const),
     ],
     ['no YAML', 'os: [\n', 2, 1, 'invalid YAML', undefined],
     ['a key twice', 'os: {}\nos: {}\n', 2, 1, 'invalid YAML', undefined],
@@ -219,6 +229,33 @@ os:
     await expect(derive('vm', '', '/o/a', 'cosi')).rejects.toMatchObject({ hint: expect.stringContaining('qcow2') });
   });
 
+  it('that is a container is no file', async () => {
+    await expect(derive('box', '', '/o/tools.wsl', 'oci')).rejects.toMatchObject({ code: 'bad-option', exit: 2 });
+  });
+
+  it('has the line of a format that it cannot have', async () => {
+    const where = { file: 'c.yaml', line: 3, column: 5 };
+    const output = { path: '/o/a', format: 'cosi', places: { format: where } };
+    const custom = await read('');
+    const vm = await image('vm');
+    expect(() => derivedImage(vm, custom, output)).toThrow(expect.objectContaining({ where }));
+  });
+
+  it('loses only packages that the image has', async () => {
+    await file('packages: [nano]\n', 'less.yaml');
+    const custom = await read('os:\n  packages:\n    removeLists: [less.yaml]\n    remove: [vim]\n');
+    checkRemoved(custom, 'vm', [{ name: 'nano' }, { name: 'vim' }]);
+    const lacks = (...names: string[]) => {
+      const packages = names.map((name) => ({ name }));
+      return failure(Promise.resolve().then(() => checkRemoved(custom, 'vm', packages)));
+    };
+    expect(await lacks('nano', 'vi')).toMatchObject({
+      ...{ code: 'bad-image-config', exit: 2, message: 'image vm has no package vim' },
+      ...{ where: { file: join(dir, 'c.yaml'), line: 4 }, hint: 'did you mean vi?' },
+    });
+    expect(await lacks('vim')).toMatchObject({ where: { file: join(dir, 'less.yaml'), line: 1 } });
+  });
+
   it.each(['/o/a.iso', '/o/a.cosi', '/o/a.vhdx.gz'])('is not written as %s', async (path) => {
     await expect(derive('vm', '', path)).rejects.toMatchObject({
       ...{ code: 'bad-option', exit: 2, message: expect.stringContaining(path) },
@@ -255,6 +292,11 @@ injectFiles:
     ['a relative destination', 'injectFiles:\n- { partition: { id: a }, source: x, destination: x }\n', 2],
     ['a destination with a quote', `injectFiles:\n- { partition: { id: a }, source: x, destination: '/a"b' }\n`, 2],
     ['another kind of id', 'injectFiles:\n- { partition: { idType: name, id: a }, source: x, destination: /x }\n', 2],
+    [
+      'a preview feature of another command',
+      'previewFeatures: [uki]\ninjectFiles:\n- { partition: { id: a }, source: x, destination: /x }\n',
+      1,
+    ],
     ['an unknown key', 'injectFiles:\n- { partition: { id: a }, source: x, destination: /x, mode: 1 }\n', 2],
   ])('with %s is refused at its line', async (_what, text, line) => {
     expect(await failure(file(text).then(readInjections))).toMatchObject({ code: 'bad-image-config', where: { line } });

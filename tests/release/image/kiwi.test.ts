@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadProject } from '../../../src/project/load.ts';
 import type { Project } from '../../../src/project/model/project.ts';
 import { chosenImages } from '../../../src/release/build.ts';
+import { readCustomization } from '../../../src/release/custom/customization.ts';
+import { customizeImage } from '../../../src/release/custom/customize.ts';
 import { asWeirImage, kiwiConfig, withKiwiImages } from '../../../src/release/image/kiwi.ts';
-import type { ProjectWorkspace } from '../../../src/workspace/workspace.ts';
+import type { ProjectWorkspace, Workspace } from '../../../src/workspace/workspace.ts';
 import { writeDescription } from '../../kiwi/fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-kiwi-'));
@@ -87,6 +89,27 @@ describe('descriptions', () => {
     expect(() => withKiwiImages(place, chosenImages(place, ['disc']), true)).toThrow(
       expect.objectContaining({ code: 'kiwi-type', exit: 2 }),
     );
+  });
+
+  test('can be customized', async () => {
+    const { place } = workspace();
+    await writeFile(join(folder, 'c.yaml'), '');
+    const custom = await readCustomization(join(folder, 'c.yaml'));
+    const derive = (name: string) =>
+      customizeImage(
+        place as Workspace,
+        name,
+        custom,
+        { path: folder, format: undefined },
+        { jobs: 1, keepGoing: false },
+      );
+    // The folder is checked once there is a definition, before anything is built.
+    await expect(derive('cell')).rejects.toMatchObject({ code: 'output-exists' });
+    await expect(derive('disc')).rejects.toMatchObject({ code: 'kiwi-type', exit: 2 });
+    await expect(derive('undefined')).rejects.toMatchObject({
+      code: 'image-kind',
+      hint: expect.stringContaining('kiwi'),
+    });
   });
 
   test('are listed by what they become', () => {
