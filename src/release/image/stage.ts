@@ -8,7 +8,7 @@ import { byPath } from '../../base/order.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuiltComponents } from '../../component/build.ts';
 import { codeDigest } from '../../engine/code-digest.ts';
-import { readBlobText, type Store } from '../../engine/store.ts';
+import { readBlobText } from '../../engine/store.ts';
 import { gzipBy } from '../../image/gzip.ts';
 import type { Image, WeirImage } from '../../project/model/image.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
@@ -35,10 +35,11 @@ import { recordFile, rememberFiles } from './file-stamps.ts';
 import { describeFile, describeFiles } from './files.ts';
 import { provenanceFile, provenanceSubjects } from './image-record.ts';
 import { knownImage } from './known-image.ts';
+import { laidTree, packagesLeft } from './laid-tree.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
 import { changesAgain, hasRpm, leftOut, withScripts } from './scripts.ts';
-import { type StoredSetup, storedDefinition, storeSetup, withSetup } from './setup.ts';
+import { type StoredSetup, storedDefinition, storeSetup } from './setup.ts';
 
 export interface BuiltImage {
   readonly record: ImageRecord;
@@ -217,24 +218,6 @@ async function imageTree(
     await checkContainerUser(image, definition.container.user, tree, text);
   }
   return { tree, log: [...installed.log, ...log] };
-}
-
-/** The tree with the files of a setup and then with those of a customization, which knows the image and wins. */
-export async function laidTree(
-  store: Store,
-  tree: Tree,
-  setup: StoredSetup | undefined,
-  extras: Pick<ImageExtras, 'entries'> | undefined,
-  clock: number,
-): Promise<Tree> {
-  const laid = setup === undefined ? tree : await withSetup(store, tree, setup, clock);
-  return extras === undefined ? laid : withEntries(laid, await extras.entries(laid));
-}
-
-/** Those of the packages that the tree still has: scripts may have removed some. */
-export function packagesLeft<T extends Pick<RepoPackage, 'name'>>(packages: readonly T[], tree: Tree): T[] {
-  const kept = new Set(tree.packages.map(({ name }) => name));
-  return packages.filter(({ name }) => kept.has(name));
 }
 
 /** Writes the image's files, evidence and record to a folder. */

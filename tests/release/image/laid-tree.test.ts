@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openEngine } from '../../../src/engine/engine.ts';
 import { putBytes, type Store } from '../../../src/engine/store.ts';
+import { laidTree, packagesLeft } from '../../../src/release/image/laid-tree.ts';
 import { storeSetup } from '../../../src/release/image/setup.ts';
-import { laidTree, packagesLeft } from '../../../src/release/image/stage.ts';
 import type { Entry, Tree } from '../../../src/tree/tree.ts';
 import { load } from '../../project/fixture.ts';
 
