@@ -1,6 +1,7 @@
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { addMissingParents, linkResolver, sortEntries } from './compose.ts';
+import { freedNames } from './hard-links.ts';
 import type { Entry, Tree } from './tree.ts';
 
 /** Something to put into a tree; owned by root. */
@@ -45,11 +46,8 @@ export function layOver(tree: Tree, laid: readonly Laid[], clock: number): Tree 
         exit: 2,
       });
     }
-    for (const entry of before?.kind === 'file' ? entries.values() : []) {
-      // The other names of a hard link keep the old content.
-      if (entry.kind !== 'file' || entry.hardlink !== path) continue;
-      const { hardlink: _first, ...own } = entry;
-      entries.set(entry.path, own);
+    if (before?.kind === 'file') {
+      for (const entry of freedNames(entries.values(), path)) entries.set(entry.path, entry);
     }
     const packages = before?.packages ?? [];
     entries.set(path, { path, user: 'root', group: 'root', mtime: clock, packages, ...what } as Entry);
