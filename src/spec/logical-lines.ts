@@ -18,7 +18,7 @@ export interface LineTable {
   readonly line: (line: number) => string;
 }
 
-/** Grows as needed and serves every parse: a new one for each spec costs more than the parse of a small one. */
+/** Buffer of line offsets, reused by every parse: allocating one costs more than parsing a small spec. */
 let space = new Uint32Array(4096);
 
 /** @returns a table that is valid until the next call */

@@ -90,7 +90,7 @@ export function parseLines(lines: readonly SpecLine[], encoding: Encoding): Spec
   return parseText(joinLines(lines), encoding);
 }
 
-/** A parsed spec. What is needed line by line is made from the text when it is first asked for: few callers need all of it. */
+/** A parsed spec. Lines, roles, flags and depths are computed from the text on first use, because few callers need them. */
 class ParsedSpec implements Spec {
   readonly text: string;
   readonly encoding: Encoding;
@@ -137,11 +137,11 @@ class ParsedSpec implements Spec {
   }
 }
 
-/** What parsing notes of lines; the rest of their marks follows from the text. */
+/** Facts about lines that the parser records; roles, flags and depths are derived from them and the text. */
 interface LineMarks {
   /** Roles of lines that begin with a percent sign, if it is not `text`. */
   readonly roles: ReadonlyMap<number, LineRole>;
-  /** From which line on tags are read, or no longer. */
+  /** The lines after which tags are recognized, or no longer are. */
   readonly tagsFrom: readonly { readonly line: number; readonly allowed: boolean }[];
   /** See `joinedFlags`. */
   readonly flags: Uint8Array | undefined;
