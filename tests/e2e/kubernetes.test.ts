@@ -30,6 +30,7 @@ test('a node runs our container in a confined pod without denials', async () => 
   await writeFile(script, nodeScript);
   const words = ['boot', 'vm-kubernetes', '--check', '--run', script, '--disk', disk, '--disk-bus', 'virtio'];
   const result = await weir(['-C', shared.project, ...words, '--out', shared.out]);
+  expect(result.stdout, result.stderr).not.toBe('');
   const report = JSON.parse(result.stdout) as BootReport;
   const said = report.machine.run?.output ?? [];
   // Among failures would be everything that SELinux denied, and a script that did not end well.
