@@ -109,6 +109,9 @@ interface Attempt {
 /** QEMU bug: emulation with several CPUs rarely traps on a breakpoint that the guest kernel patches into itself. */
 const knownOops = /Oops: int3/;
 
+/** QEMU cannot be given a port that is open: between `freePort` and its start, another program may take it. */
+const portTaken = /Could not set up host forwarding rule/;
+
 const kernelPanic = /Kernel panic - not syncing[^\r\n]*/;
 
 /**
@@ -131,6 +134,10 @@ export async function bootCheck(toolbox: Toolbox, image: BootImage, options: Che
       }
       if (attempts < 2 && accelerator.accelerator === 'tcg' && knownOops.test(attempt.console)) {
         notes.push('the guest hit a known QEMU bug (spurious int3 with several CPUs); retrying');
+        continue;
+      }
+      if (attempts < 3 && portTaken.test(attempt.stderr)) {
+        notes.push('another program took the port that leads to sshd; retrying with another one');
         continue;
       }
       if (attempt.code !== 0 && attempt.code !== 137 && attempt.console === '') {
