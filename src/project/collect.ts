@@ -10,7 +10,7 @@ import type { RawComponent, RawComponentGroup, RawPackageConfig } from './schema
 import type { RawDistro, RawDistroVersion, RawProject, RawResources } from './schema/distro.ts';
 import type { RawFile } from './schema/file.ts';
 import type { RawImage, RawTestSuite, RawTools } from './schema/image.ts';
-import type { RawLifecycle, RawRelease, RawSeed, RawSigning, RawToolbox } from './schema/release.ts';
+import type { RawAdvisories, RawLifecycle, RawRelease, RawSeed, RawSigning, RawToolbox } from './schema/release.ts';
 import type { RawSkuGroup, RawTest, RawTestGroup, RawVmSku } from './schema/test.ts';
 
 /** A table of a file, with its path in the document. */
@@ -74,6 +74,7 @@ export interface Collected {
   readonly toolbox: Entry<RawToolbox> | undefined;
   readonly signing: Entry<RawSigning> | undefined;
   readonly lifecycle: Entry<RawLifecycle> | undefined;
+  readonly advisories: Entry<RawAdvisories> | undefined;
   readonly release: Entry<RawRelease> | undefined;
 }
 
@@ -106,6 +107,7 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     toolbox: undefined as Entry<RawToolbox> | undefined,
     signing: undefined as Entry<RawSigning> | undefined,
     lifecycle: undefined as Entry<RawLifecycle> | undefined,
+    advisories: undefined as Entry<RawAdvisories> | undefined,
     release: undefined as Entry<RawRelease> | undefined,
   };
   for (const document of documents) {
@@ -139,6 +141,7 @@ export function collect(documents: readonly ConfigDocument[], mergeComponents = 
     collected.toolbox = mergeEntry('toolbox', collected.toolbox, document);
     collected.signing = mergeEntry('signing', collected.signing, document);
     collected.lifecycle = mergeEntry('lifecycle', collected.lifecycle, document);
+    collected.advisories = mergeEntry('advisories', collected.advisories, document);
     collected.release = mergeEntry('release', collected.release, document);
   }
   const check = (layer: Layer, path: TomlPath, own: readonly ConfigDocument[], name?: string): void => {

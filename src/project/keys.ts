@@ -205,6 +205,8 @@ export const fileRules = {
   tools: { affects: 'none' },
   release: { affects: 'none' },
   lifecycle: { affects: 'none' },
+  advisories: { affects: 'none' },
+  'advisories.path': { path: 'path' },
   signing: { affects: 'none' },
   'signing.image-key': { path: 'path' },
   toolbox: { affects: 'none' },

@@ -13,7 +13,7 @@ import { packagePublishOf } from './layer.ts';
 import { groupsOf } from './members.ts';
 import type { Dialect, Project } from './model/project.ts';
 import { checkChannels, packageGroupsOf } from './publish.ts';
-import { lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
+import { advisoriesOf, lifecycleOf, releaseOf, seedOf, signingOf, toolboxOf } from './release.ts';
 import type { Configuration } from './resolve.ts';
 import { resourcesOf } from './resources.ts';
 import { isAzldev, rootFiles } from './root-file.ts';
@@ -101,6 +101,7 @@ export async function loadConfiguration(dir: string, options: LoadOptions = {}):
     toolbox: toolboxOf(collected),
     signing: signingOf(collected),
     lifecycle: problems.attempt(() => lifecycleOf(collected)),
+    advisories: advisoriesOf(collected, dirname(file)),
     release,
   };
   problems.throwIfAny();

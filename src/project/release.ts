@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { problem } from '../toml/document.ts';
 import type { Collected, Entry } from './collect.ts';
 import { sizeInBytes } from './image.ts';
 import { defined, filled } from './merge.ts';
-import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model/release.ts';
+import type { AdvisoriesConfig, Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model/release.ts';
 
 /** The `[seed]` table with its defaults. */
 export function seedOf(collected: Collected): Seed | undefined {
@@ -56,6 +57,17 @@ export function lifecycleOf(collected: Collected): Lifecycle | undefined {
     version: needed(entry, 'version', filled(raw.version) ?? collected.release?.raw.version),
     releaseDate,
     supportEnd,
+  });
+}
+
+/** The `[advisories]` table with its defaults. @param root the folder of the root file */
+export function advisoriesOf(collected: Collected, root: string): AdvisoriesConfig {
+  const raw = collected.advisories?.raw ?? {};
+  const { name, namespace, contact } = raw.publisher ?? {};
+  return defined({
+    path: filled(raw.path) ?? join(root, 'advisories'),
+    url: raw.url?.replace(/\/+$/, ''),
+    publisher: defined({ name: filled(name), namespace, contact: filled(contact) }),
   });
 }
 

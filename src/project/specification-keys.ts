@@ -20,6 +20,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
   'images.*.tests.test-suites': 'use tests.tests',
   release: "it is Weir's own: keep it in a file beside the project",
   lifecycle: "it is Weir's own: keep it in a file beside the project",
+  advisories: "it is Weir's own: keep it in a file beside the project",
   signing: "it is Weir's own: keep it in a file beside the project",
   toolbox: "it is Weir's own: keep it in a file beside the project",
   seed: "it is Weir's own: keep it in a file beside the project",

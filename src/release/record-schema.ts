@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Frozen } from '../base/frozen.ts';
 import { parseNevra } from '../repo/metadata.ts';
 
 // The records of a build, `release.json` and `image.json`: their types for the writers, and the checks for the readers, as
@@ -109,12 +110,6 @@ export const releaseRecordSchema = z.object({
   ),
   images: z.array(z.object({ ...imageFields, packages: z.array(nevra) })),
 });
-
-type Frozen<T> = T extends readonly (infer E)[]
-  ? readonly Frozen<E>[]
-  : T extends object
-    ? { readonly [K in keyof T]: Frozen<T[K]> }
-    : T;
 
 export type ImageFile = Frozen<z.infer<typeof imageFile>>;
 export type ImageRecord = Frozen<z.infer<typeof imageRecordSchema>>;

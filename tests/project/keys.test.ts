@@ -106,6 +106,8 @@ dist-git = "dist-git"
 mappings = ["map/*.toml"]
 [toolbox]
 root = "tools"
+[advisories]
+path = "records"
 [signing]
 image-key = "image.pem"
 [components.curl]
@@ -137,6 +139,7 @@ const places: readonly (readonly [key: string, path: string, of: (project: Proje
   ],
   ['seed.dist-git', 'sub/dist-git', ({ seed }) => seed?.distGit],
   ['toolbox.root', 'sub/tools', ({ toolbox }) => toolbox.root],
+  ['advisories.path', 'sub/records', ({ advisories }) => advisories.path],
   ['signing.image-key', 'sub/image.pem', ({ signing }) => signing.imageKey],
   ['components.curl.spec.path', 'sub/curl.spec', ({ components }) => localSpec(components.get('curl'))],
 ];

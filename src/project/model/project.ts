@@ -12,7 +12,7 @@ import type {
 } from './component.ts';
 import type { Distro, Resources } from './distro.ts';
 import type { Image } from './image.ts';
-import type { Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './release.ts';
+import type { AdvisoriesConfig, Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './release.ts';
 import type { SkuGroup, Test, TestGroup, TestSuite } from './test.ts';
 
 export interface ProjectInfo {
@@ -108,5 +108,6 @@ export interface Project {
   readonly toolbox: ToolboxConfig;
   readonly signing: Signing;
   readonly lifecycle: Lifecycle | undefined;
+  readonly advisories: AdvisoriesConfig;
   readonly release: ReleaseConfig | undefined;
 }

@@ -52,6 +52,15 @@ export interface Lifecycle {
   readonly supportEnd?: string;
 }
 
+/** The records of vulnerabilities and their feeds. */
+export interface AdvisoriesConfig {
+  /** Folder of the records; it need not exist. */
+  readonly path: string;
+  /** Where users get the published repository from. */
+  readonly url?: string;
+  readonly publisher: { readonly name?: string; readonly namespace?: string; readonly contact?: string };
+}
+
 export type Architecture = 'x86_64' | 'aarch64';
 
 export interface ReleaseConfig {

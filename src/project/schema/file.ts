@@ -8,7 +8,14 @@ import {
 } from './component.ts';
 import { distroSchema, projectSchema, resourcesSchema } from './distro.ts';
 import { imageSchema, testSuiteSchema, toolsSchema } from './image.ts';
-import { lifecycleSchema, releaseSchema, seedSchema, signingSchema, toolboxSchema } from './release.ts';
+import {
+  advisoriesSchema,
+  lifecycleSchema,
+  releaseSchema,
+  seedSchema,
+  signingSchema,
+  toolboxSchema,
+} from './release.ts';
 import { testTables } from './test.ts';
 import { filledTexts, labelSchema, nameSchema, text } from './words.ts';
 
@@ -35,6 +42,7 @@ export const fileSchema = z
     ...testTables,
     release: releaseSchema.optional(),
     lifecycle: lifecycleSchema.optional(),
+    advisories: advisoriesSchema.optional(),
     signing: signingSchema.optional(),
     toolbox: toolboxSchema.optional(),
     seed: seedSchema.optional(),

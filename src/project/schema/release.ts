@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channelSchema, dateSchema, filledTexts, flag, momentSchema, sizeSchema, text } from './words.ts';
+import { channelSchema, dateSchema, filledTexts, flag, line, momentSchema, sizeSchema, text, webUri } from './words.ts';
 
 export const seedSchema = z
   .strictObject({
@@ -67,6 +67,21 @@ export const lifecycleSchema = z
   })
   .describe('The distribution as its users know it');
 
+export const advisoriesSchema = z
+  .strictObject({
+    path: text('Folder of the records, relative to this file; by default "advisories" beside the root file'),
+    url: webUri.optional().describe('Where users get the published repository from, for links in the feeds'),
+    publisher: z
+      .strictObject({
+        name: line('Who publishes the advisories; by default the name of the distribution'),
+        namespace: webUri.optional().describe('A URL of the publisher, which identifies it'),
+        contact: line('How to reach the publisher, such as an e-mail address'),
+      })
+      .optional()
+      .describe('Publisher of the feeds'),
+  })
+  .describe('Records of vulnerabilities, and the feeds made from them');
+
 export const releaseSchema = z
   .strictObject({
     version: text('Version of the distribution, such as "4.0"'),
@@ -94,4 +109,5 @@ export type RawSeed = z.output<typeof seedSchema>;
 export type RawToolbox = z.output<typeof toolboxSchema>;
 export type RawSigning = z.output<typeof signingSchema>;
 export type RawLifecycle = z.output<typeof lifecycleSchema>;
+export type RawAdvisories = z.output<typeof advisoriesSchema>;
 export type RawRelease = z.output<typeof releaseSchema>;

@@ -1,0 +1,122 @@
+import { parseNevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
+import { compareEvr, type Evr, parseEvr } from '../rpm/version.ts';
+import type { Advisory, AdvisoryEvent, EventOf, EventType } from './record.ts';
+
+/** The events that say what a component's state is; the others only say how far the fix has come. */
+const deciding = [
+  'detected',
+  'triaged',
+  'affected',
+  'not-affected',
+  'fix-pending',
+  'fixed',
+  'exception',
+  'disputed',
+] as const satisfies readonly EventType[];
+
+export type ComponentState = (typeof deciding)[number];
+type Deciding = EventOf<ComponentState>;
+
+/** How a component stands in a record. */
+export interface Standing {
+  readonly component: string;
+  readonly state: ComponentState;
+  /** The event that made it so. */
+  readonly event: Deciding;
+  /** The last event that gave the range of affected versions. */
+  readonly affected?: EventOf<'affected'>;
+  /** The last fix; an older package is affected even if the state is `fixed`. */
+  readonly fixed?: EventOf<'fixed'>;
+}
+
+/** Names of the components in a record, in the order in which they appear. */
+export function componentsIn(record: Pick<Advisory, 'events'>): string[] {
+  const named = record.events.flatMap((event) =>
+    'component' in event && event.component !== undefined ? [event.component] : [],
+  );
+  return [...new Set(named)];
+}
+
+/**
+ * How a component stands: what its last event says. A feed or a first look changes nothing about a decision: after it, `detected`
+ * and `triaged` are only notes. Undefined if the record does not name it.
+ */
+export function standingOf(record: Pick<Advisory, 'events'>, component: string): Standing | undefined {
+  if (!componentsIn(record).includes(component)) return undefined;
+  const about = record.events.filter((event): event is Deciding => isAbout(event, component));
+  const decision = about.findLast(({ type }) => type !== 'detected' && type !== 'triaged');
+  const event = decision ?? about.at(-1);
+  if (event === undefined) return undefined;
+  const affected = about.findLast((one) => one.type === 'affected');
+  const fixed = about.findLast((one) => one.type === 'fixed');
+  return {
+    component,
+    state: event.type,
+    event,
+    ...(affected === undefined ? {} : { affected }),
+    // A component that was found affected again after its fix has none.
+    ...(fixed === undefined || (affected !== undefined && about.indexOf(affected) > about.indexOf(fixed))
+      ? {}
+      : { fixed }),
+  };
+}
+
+/** How all components of a record stand. */
+export function standings(record: Pick<Advisory, 'events'>): Standing[] {
+  return componentsIn(record).flatMap((component) => standingOf(record, component) ?? []);
+}
+
+function isAbout(event: AdvisoryEvent, component: string): event is Deciding {
+  if (!deciding.includes(event.type as ComponentState)) return false;
+  return !('component' in event) || event.component === undefined || event.component === component;
+}
+
+/** What a record says of one package, in the words of VEX. */
+export type PackageStatus = 'fixed' | 'affected' | 'not-affected' | 'under-investigation';
+
+/** The name, version and source package that a record is held against. */
+export type VersionedPackage = Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'sourceRpm'>;
+
+/** The status of a package of the component, by rpm's version rules. */
+export function packageStatus(standing: Standing, pkg: VersionedPackage): PackageStatus {
+  const { state, affected, fixed } = standing;
+  if (state === 'not-affected') return 'not-affected';
+  if (state === 'detected' || state === 'triaged' || state === 'disputed') return 'under-investigation';
+  if (fixed !== undefined && !isOlderThanFix(fixed, pkg)) return 'fixed';
+  const own = evrOf(pkg);
+  if (affected?.first !== undefined && compareEvr(own, parseEvr(affected.first)) < 0) return 'not-affected';
+  if (affected?.last !== undefined && compareEvr(own, parseEvr(affected.last)) > 0) return 'not-affected';
+  return 'affected';
+}
+
+/** Whether a package is older than the build that has the fix. */
+export function isOlderThanFix(fixed: EventOf<'fixed'>, pkg: VersionedPackage): boolean {
+  const wanted = fixVersion(fixed, pkg);
+  return wanted !== undefined && compareEvr(evrOf(pkg), wanted) < 0;
+}
+
+/**
+ * The first version of a package that has the fix: that of the package of its name among those of the fix, or that of the source
+ * package, whose version the packages of a build share unless they say otherwise.
+ */
+export function fixVersion(
+  fixed: EventOf<'fixed'>,
+  pkg: Pick<VersionedPackage, 'name' | 'arch' | 'sourceRpm'>,
+): Evr | undefined {
+  const all = fixed.in.map((text) => parseNevra(text)!);
+  const sameName = all.filter((one) => one.name === pkg.name && (one.arch === 'src') === (pkg.arch === 'src'));
+  const [own] = [...sameName.filter(({ arch }) => arch === pkg.arch), ...sameName];
+  return (
+    own ?? all.find((one) => one.arch === 'src') ?? all.find((one) => one.name === sourceName({ ...pkg })) ?? all[0]
+  );
+}
+
+/** Epoch, version and release of a package. */
+export function evrOf({ epoch, version, release }: Pick<VersionedPackage, 'epoch' | 'version' | 'release'>): Evr {
+  return { epoch, version, release };
+}
+
+/** Whether an exception is over. Its last day counts. @param now seconds since 1970 */
+export function isExpired({ expires }: Pick<EventOf<'exception'>, 'expires'>, now: number): boolean {
+  return Date.parse(`${expires}T00:00:00Z`) / 1000 + 86_400 <= now;
+}
