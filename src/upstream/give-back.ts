@@ -2,7 +2,6 @@ import { mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { systemCode, WeirError } from '../base/errors.ts';
 import { diskError, temporaryName } from '../base/files.ts';
-import { run } from '../base/process.ts';
 import { inStage } from '../base/progress.ts';
 import { removeTree, withScratch } from '../engine/scratch.ts';
 import { overlayTimes, presentTime } from '../history/overlay-age.ts';
@@ -16,24 +15,17 @@ import {
 import { readEntry } from '../overlay/files.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Overlay } from '../project/model/overlay.ts';
+import { type Author, projectAuthor } from '../sources/author.ts';
 import { fetchSources, type SourceContext, specAmong } from '../sources/fetch.ts';
 import { readCommit, resolveCommit } from '../sources/git.ts';
 import type { CommitFile } from '../sources/git-files.ts';
-import { type GitRepository, gitEnvironment } from '../sources/git-run.ts';
+import type { GitRepository } from '../sources/git-run.ts';
 import { listTree } from '../sources/tree-changes.ts';
 import { openDistGit, upstreamOf } from '../sources/upstream.ts';
 import { specBytes } from '../spec/parse.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { type Effect, sameEffect } from './effect.ts';
-import {
-  type Author,
-  applySeries,
-  commitSeries,
-  formatPatches,
-  type SeriesCommit,
-  scratchRepository,
-  treeOf,
-} from './series.ts';
+import { applySeries, commitSeries, formatPatches, type SeriesCommit, scratchRepository, treeOf } from './series.ts';
 
 export interface GiveBackOptions {
   /** The folder of the patches; it does not exist yet, or is empty. */
@@ -197,17 +189,6 @@ async function checkFolder(path: string): Promise<string> {
   throw new WeirError('not-empty', 'the folder is not empty', {
     where: { file: folder },
     hint: 'name a folder that does not exist with --output',
-    exit: 2,
-  });
-}
-
-/** The author that git would use in the project. */
-async function projectAuthor(root: string): Promise<Author> {
-  const { code, stdout } = await run(['git', '-C', root, 'var', 'GIT_AUTHOR_IDENT'], { env: gitEnvironment() });
-  const match = /^(.*) <(.*)> \d+ [+-]\d+$/.exec(stdout.trim());
-  if (code === 0 && match !== null) return { name: match[1]!, email: match[2]! };
-  throw new WeirError('no-author', 'git does not know who the author of the patches is', {
-    hint: 'name one with --author "NAME <EMAIL>", or set user.name and user.email in git',
     exit: 2,
   });
 }

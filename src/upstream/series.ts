@@ -4,15 +4,10 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeAtomic } from '../base/files.ts';
 import type { RunOptions } from '../base/process.ts';
+import type { Author } from '../sources/author.ts';
 import { hasLongNames } from '../sources/git-fetch.ts';
 import type { CommitFile } from '../sources/git-files.ts';
 import { type GitRepository, gitEnvironment, gitFailed, runGit } from '../sources/git-run.ts';
-
-/** `NAME <EMAIL>` in two parts. */
-export interface Author {
-  readonly name: string;
-  readonly email: string;
-}
 
 /** One commit of a series. */
 export interface SeriesCommit {
