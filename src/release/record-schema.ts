@@ -103,6 +103,8 @@ export const releaseRecordSchema = z.object({
           /** SHA-256 of the file before signing, if it was signed. */
           unsigned: z.string().optional(),
           origin: z.string(),
+          /** File name of the source package it was built from. */
+          source: z.string().exactOptional(),
           debian: z.string().exactOptional(),
         }),
       ),

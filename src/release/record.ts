@@ -65,6 +65,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
         sha256: pkg.rpm,
         unsigned: pkg.unsigned,
         origin: pkg.origin,
+        ...(pkg.sourceRpm === '' ? {} : { source: pkg.sourceRpm }),
         ...debianOrigin(inputs.seed, pkg),
       })),
     })),
