@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
-import { WeirError } from '../base/errors.ts';
+import { didYouMean, WeirError } from '../base/errors.ts';
 import { namesEndingIn } from '../base/files.ts';
 import { type Document, parseDocument, problem, readDocument } from '../toml/document.ts';
 import { together } from '../toml/problems.ts';
@@ -83,4 +83,26 @@ const numerically = new Intl.Collator('en', { numeric: true });
 /** Order of records: CVE-2026-999 before CVE-2026-1000. */
 export function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return numerically.compare(a.id, b.id);
+}
+
+/**
+ * Records by ID or alias, in the order asked for.
+ * @throws WeirError (exit 2) `no-record` with the closest ID, and those of `loadAdvisories`
+ */
+export async function recordsNamed(folder: string, ids: readonly string[]): Promise<readonly Advisory[]> {
+  const records = await loadAdvisories(folder);
+  return [...new Set(ids)].map((id) => {
+    const wanted = id.toUpperCase();
+    const found = records.find((one) => [one.id, ...(one.aliases ?? [])].some((each) => each.toUpperCase() === wanted));
+    if (found !== undefined) return found;
+    throw new WeirError('no-record', `there is no record of ${id}`, {
+      where: { file: folder },
+      hint:
+        didYouMean(
+          id,
+          records.map((record) => record.id),
+        ) ?? 'see: weir advisory list',
+      exit: 2,
+    });
+  });
 }

@@ -142,6 +142,9 @@ const eventSchemas = [
     .describe('A scanner does not find it in the image any more'),
 ] as const;
 
+/** The types of events, in the order in which they mostly happen. */
+export const eventTypes = eventSchemas.map(({ shape }) => shape.type.value);
+
 export const eventSchema = z.discriminatedUnion('type', eventSchemas);
 
 /** One vulnerability: a file `advisories/<ID>.toml`. */

@@ -3,7 +3,7 @@ import { compareEvr, type Evr, parseEvr } from '../rpm/version.ts';
 import type { Advisory, AdvisoryEvent, EventOf, EventType } from './record.ts';
 
 /** The events that say what a component's state is; the others only say how far the fix has come. */
-const deciding = [
+export const componentStates = [
   'detected',
   'triaged',
   'affected',
@@ -14,7 +14,7 @@ const deciding = [
   'disputed',
 ] as const satisfies readonly EventType[];
 
-export type ComponentState = (typeof deciding)[number];
+export type ComponentState = (typeof componentStates)[number];
 type Deciding = EventOf<ComponentState>;
 
 /** How a component stands in a record. */
@@ -67,7 +67,7 @@ export function standings(record: Pick<Advisory, 'events'>): Standing[] {
 }
 
 function isAbout(event: AdvisoryEvent, component: string): event is Deciding {
-  if (!deciding.includes(event.type as ComponentState)) return false;
+  if (!componentStates.includes(event.type as ComponentState)) return false;
   return !('component' in event) || event.component === undefined || event.component === component;
 }
 

@@ -4,6 +4,7 @@ import { WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { exists, readIfExists, writeAtomic } from '../base/files.ts';
 import { keyText, quotedText } from '../project/toml.ts';
+import { together } from '../toml/problems.ts';
 import { parseAdvisory, recordPath } from './load.ts';
 import type { Advisory, AdvisoryEvent } from './record.ts';
 
@@ -91,7 +92,7 @@ export async function appendEvents(folder: string, id: string, events: readonly 
     const known = parseAdvisory(path, before);
     if (events.length === 0) return known;
     const text = `${before}${before.endsWith('\n') ? '' : '\n'}${events.map(eventText).join('')}`;
-    const after = parseAdvisory(path, text);
+    const after = withoutLines(path, () => parseAdvisory(path, text));
     // TOML that ends inside another table would take the events for its own.
     if (after.events.length !== known.events.length + events.length) throw unexpected(path);
     const from = Math.max(0, known.events.length - 1);
@@ -111,6 +112,19 @@ export async function appendEvents(folder: string, id: string, events: readonly 
     await writeAtomic(path, text);
     return after;
   });
+}
+
+/** Errors about text that is not in the file yet name the file alone. */
+function withoutLines<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    const [first, ...others] = [error, ...error.others].map(({ code, message, hint }) => {
+      return new WeirError(code, message, { where: { file: path }, ...(hint === undefined ? {} : { hint }), exit: 2 });
+    });
+    throw together(first!, others);
+  }
 }
 
 function unexpected(path: string): WeirError {

@@ -11,7 +11,7 @@ export interface Candidate {
   readonly description: string;
 }
 
-type Kind = 'components' | 'groups' | 'images';
+type Kind = 'components' | 'groups' | 'images' | 'advisories';
 
 /**
  * The completions of the last of `words`; none if a file is expected or there is no project.
@@ -55,6 +55,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   upstream: 'components',
   divergence: 'components',
   image: 'images',
+  advisory: 'advisories',
 };
 
 function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> | Candidate[] {
@@ -73,8 +74,18 @@ async function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
     if (error instanceof WeirError) return [];
     throw error;
   }
+  if (kind === 'advisories') return recordCandidates(project.advisories.path);
   const described = (value: object): string => ('description' in value ? String(value.description ?? '') : '');
   return [...project[kind]].map(([word, value]) => ({ word, description: described(value).split('\n')[0]! }));
+}
+
+async function recordCandidates(folder: string): Promise<Candidate[]> {
+  const { loadAdvisories } = await import('../advisory/load.ts');
+  const records = await loadAdvisories(folder).catch((error: unknown) => {
+    if (error instanceof WeirError) return [];
+    throw error;
+  });
+  return records.map(({ id, title }) => ({ word: id, description: title }));
 }
 
 interface Position {

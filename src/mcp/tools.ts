@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { severities } from '../advisory/schema.ts';
+import { componentStates } from '../advisory/state.ts';
 
 /** How an argument of a tool becomes words of the command line. */
 type Parameter =
@@ -245,6 +247,33 @@ export const tools: readonly Tool[] = [
       withoutOverlays: { as: 'switch', option: '--no-overlays', about: 'do not check overlays' },
     },
     network: true,
+  },
+  {
+    name: 'advisory_list',
+    about: 'List the records of vulnerabilities with the state of each component and all events.',
+    command: ['advisory', 'list'],
+    parameters: {
+      state: { as: 'value', option: '--state', about: 'records in this state', choices: componentStates },
+      severity: { as: 'value', option: '--severity', about: 'records of this severity', choices: severities },
+      components: { as: 'values', option: '--component', about: 'records of these components' },
+    },
+    rows: true,
+  },
+  {
+    name: 'advisory_show',
+    about: 'Show records of vulnerabilities by CVE or alias, with all events.',
+    command: ['advisory', 'show'],
+    parameters: { ids: { as: 'words', required: true, about: 'CVEs or other IDs' } },
+    rows: true,
+  },
+  {
+    name: 'advisory_check',
+    about: 'Hold the records of vulnerabilities against the schema, the clock, the project and the repository.',
+    command: ['advisory', 'check'],
+    parameters: {
+      since: { as: 'value', option: '--since', about: 'prove that events were only added since this commit' },
+    },
+    built: true,
   },
 ];
 

@@ -1,0 +1,156 @@
+import type { WeirError } from '../base/errors.ts';
+import { nevra, parseNevra } from '../repo/metadata.ts';
+import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
+import { problem } from '../toml/document.ts';
+import type { Advisory, AdvisoryEvent, EventOf } from './record.ts';
+import { evrOf, isExpired, isOlderThanFix, standings, type VersionedPackage } from './state.ts';
+
+/** A package of a release with what builds it. */
+export interface ReleasedPackage extends VersionedPackage {
+  /** The component, or the source package of what no component builds: what records name. */
+  readonly component: string;
+}
+
+/** What records are held against. */
+export interface CheckContext {
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly components: { readonly has: (name: string) => boolean; readonly keys: () => Iterable<string> };
+  /** The packages of the last release; undefined if none was built. */
+  readonly released?: readonly ReleasedPackage[];
+}
+
+export interface CheckReport {
+  readonly problems: readonly WeirError[];
+  /** What could not be looked at, each one sentence. */
+  readonly notChecked: readonly string[];
+}
+
+/** Holds records against the clock, the project and what is published. */
+export function checkRecords(records: readonly Advisory[], context: CheckContext): CheckReport {
+  const sources = context.released && new Set(context.released.map(({ component }) => component));
+  const unsure = new Set<string>();
+  const problems = records.flatMap((record) => {
+    const found = [...times(record, context.now), ...ranges(record), ...exceptions(record, context.now)];
+    for (const [index, event] of record.events.entries()) {
+      if (!('component' in event) || event.component === undefined) continue;
+      const { component } = event;
+      if (context.components.has(component) || sources?.has(component) === true) continue;
+      if (sources === undefined) unsure.add(component);
+      else found.push(unknownComponent(record, index, component));
+    }
+    if (context.released !== undefined) found.push(...ahead(record, context.released));
+    return found;
+  });
+  const notChecked = [...unsure].sort().map((name) => `whether ${name} is a package: no release was built yet`);
+  if (context.released === undefined && records.some(({ events }) => events.some(({ type }) => type === 'fixed'))) {
+    notChecked.push('whether the repository has the fixes: no release was built yet');
+  }
+  return { problems, notChecked };
+}
+
+function at(record: Advisory, index: number, key: string, code: string, message: string, hint?: string): WeirError {
+  const component = (record.events[index] as { readonly component?: string }).component;
+  return problem(record.document, ['events', index, key], code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(component === undefined ? {} : { component }),
+  });
+}
+
+function times(record: Advisory, now: number): WeirError[] {
+  const found: WeirError[] = [];
+  if (Date.parse(record.published) > now * 1000) {
+    const message = `${record.id} is public only from ${record.published} on`;
+    found.push(
+      problem(record.document, ['published'], 'future-date', message, { hint: 'no date of a record is in the future' }),
+    );
+  }
+  for (const [index, event] of record.events.entries()) {
+    const previous = record.events[index - 1];
+    if (Date.parse(event.at) > now * 1000) {
+      found.push(at(record, index, 'at', 'future-date', `the event is of ${event.at}, which is in the future`));
+    } else if (previous !== undefined && Date.parse(event.at) < Date.parse(previous.at)) {
+      const message = `the event is of ${event.at}, earlier than the one before it`;
+      found.push(
+        at(record, index, 'at', 'event-order', message, 'events are in order of time; add new ones at the end'),
+      );
+    }
+  }
+  return found;
+}
+
+/** Fixes that are not later than what is affected, and ranges that end before they begin. */
+function ranges(record: Advisory): WeirError[] {
+  const found: WeirError[] = [];
+  const affected = new Map<string, EventOf<'affected'>>();
+  for (const [index, event] of record.events.entries()) {
+    if (event.type === 'affected') {
+      affected.set(event.component, event);
+      if (event.first === undefined || event.last === undefined) continue;
+      if (compareEvr(parseEvr(event.last), parseEvr(event.first)) >= 0) continue;
+      found.push(
+        at(
+          record,
+          index,
+          'last',
+          'version-order',
+          `the last affected version, ${event.last}, is older than the first, ${event.first}`,
+        ),
+      );
+    } else if (event.type === 'fixed') {
+      const bound = affected.get(event.component);
+      const version = bound?.last ?? bound?.first;
+      if (version === undefined) continue;
+      const fix = mainVersion(event);
+      const order = compareEvr(fix, parseEvr(version));
+      // A fix may have the version of the first affected one only with a higher release, which `first` may leave open.
+      if (order > 0 || (order === 0 && parseEvr(version).release === undefined)) continue;
+      const message = `fixed in ${formatEvr(fix)}, which is not newer than the affected ${version}`;
+      found.push(at(record, index, 'in', 'fix-not-newer', message));
+    }
+  }
+  return found;
+}
+
+/** The version of the source package of a fix, or of its first package. */
+function mainVersion(event: EventOf<'fixed'>) {
+  const all = event.in.map((text) => parseNevra(text)!);
+  return evrOf(all.find(({ arch }) => arch === 'src') ?? all[0]!);
+}
+
+function exceptions(record: Advisory, now: number): WeirError[] {
+  return standings(record).flatMap(({ component, event }) => {
+    if (event.type !== 'exception' || !isExpired(event, now)) return [];
+    const message = `the exception of ${component} for ${record.id} ended on ${event.expires}; its owner is ${event.owner}`;
+    const hint = 'fix it, or add an exception event with a new reason and day';
+    return [at(record, indexOf(record, event), 'expires', 'exception-expired', message, hint)];
+  });
+}
+
+function unknownComponent(record: Advisory, index: number, component: string): WeirError {
+  return at(
+    record,
+    index,
+    'component',
+    'unknown-component',
+    `the project has no component or package ${component}`,
+    'a record names a component, or the source package of what no component builds',
+  );
+}
+
+/** Fixes that the repository does not have: it has the package in an older version. */
+export function ahead(record: Advisory, released: readonly ReleasedPackage[]): WeirError[] {
+  return standings(record).flatMap(({ component, state, fixed }) => {
+    if (state !== 'fixed' || fixed === undefined) return [];
+    const old = released.filter((pkg) => pkg.component === component && isOlderThanFix(fixed, pkg));
+    if (old.length === 0) return [];
+    const packages = old.slice(0, 3).map(nevra).join(', ');
+    const message = `${record.id} is said to be fixed in ${component}, but the repository has ${packages}${old.length > 3 ? ' …' : ''}`;
+    const hint = 'build the fix first, or add an affected event';
+    return [at(record, indexOf(record, fixed), 'in', 'advisory-ahead', message, hint)];
+  });
+}
+
+function indexOf(record: Advisory, event: AdvisoryEvent): number {
+  return record.events.indexOf(event);
+}

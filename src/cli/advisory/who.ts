@@ -1,0 +1,26 @@
+import { projectAuthor } from '../../sources/author.ts';
+import { momentOption } from '../moment.ts';
+
+/** Who says something, and when; by default git's author, now. */
+export interface WhoOptions {
+  readonly by?: string;
+  readonly at?: string;
+}
+
+/** The two fields that every event has. @param root of the project, for git's author */
+export async function signature(
+  root: string,
+  { by, at }: WhoOptions,
+): Promise<{ readonly at: string; readonly by: string }> {
+  const { name, email } = by === undefined ? await projectAuthor(root) : { name: by, email: '' };
+  return { at: momentOption(at) ?? now(), by: email === '' ? name : `${name} <${email}>` };
+}
+
+function now(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+/** A day or a moment; a day alone means its beginning, in UTC. @throws WeirError `bad-date` (exit 2) */
+export function beginningOption(text: string): string {
+  return momentOption(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text)!;
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { type CheckContext, checkRecords, type ReleasedPackage } from '../../src/advisory/check.ts';
+import { parseAdvisory } from '../../src/advisory/load.ts';
+import type { AdvisoryEvent } from '../../src/advisory/record.ts';
+import { recordText } from '../../src/advisory/write.ts';
+import { event, header } from './records.ts';
+
+const now = Date.parse('2026-11-28T12:00:00Z') / 1000;
+const context: CheckContext = { now, components: new Map([['bash', 1]]) };
+
+function found(events: readonly AdvisoryEvent[], more: Partial<CheckContext> = {}, fields = header()) {
+  const record = parseAdvisory(`/p/${fields.id}.toml`, recordText(fields, events));
+  const { problems, notChecked } = checkRecords([record], { ...context, ...more });
+  return { codes: problems.map(({ code, where }) => `${code}:${where?.line}`), notChecked };
+}
+
+const component = 'bash';
+const affected = event('affected', { component, last: '5.2-1' });
+const exception = event('exception', { component, owner: 'x', reason: 'y', expires: '2026-11-27' });
+
+test.each<[string, readonly AdvisoryEvent[], readonly string[]]>([
+  ['all in order', [affected, event('fixed', { component, in: ['bash-5.2-2.src'] })], []],
+  ['a date in the future', [event('triaged', { at: '2026-11-29T00:00:00Z' })], ['future-date:8']],
+  ['events out of order', [affected, event('triaged', { at: '2026-11-01T00:00:00Z' })], ['event-order:15']],
+  [
+    'a fix older than what is affected',
+    [affected, event('fixed', { component, in: ['bash-5.1-9.src'] })],
+    ['fix-not-newer:18'],
+  ],
+  [
+    'a fix as old as what is affected',
+    [affected, event('fixed', { component, in: ['bash-5.2-1.src'] })],
+    ['fix-not-newer:18'],
+  ],
+  [
+    'a range that ends before it begins',
+    [event('affected', { component, first: '5.2-1', last: '5.1-1' })],
+    ['version-order:12'],
+  ],
+  ['an exception that has ended', [exception], ['exception-expired:13']],
+  ['one that was fixed since', [exception, event('fixed', { component, in: ['bash-5.2-2.src'] })], []],
+  ['one that still holds', [{ ...exception, expires: '2026-11-28' } as AdvisoryEvent], []],
+])('%s', (_, events, codes) => expect(found(events).codes).toEqual(codes));
+
+test('a record that is public only in the future', () => {
+  expect(found([], {}, header('CVE-2026-1', { published: '2027-01-01T00:00:00Z' })).codes).toEqual(['future-date:4']);
+});
+
+const pkg = (version: string, name = 'bash'): ReleasedPackage => ({
+  ...{ name, epoch: 0, version, release: '1', arch: 'x86_64', sourceRpm: 'bash-5.2-1.src.rpm', component: 'bash' },
+});
+
+test('a fix that the repository does not have', () => {
+  const fixed = [event('fixed', { component, in: ['bash-5.2-1.src'] })];
+  expect(found(fixed, { released: [pkg('5.1')] }).codes).toEqual(['advisory-ahead:11']);
+  expect(found(fixed, { released: [pkg('5.2'), pkg('5.1', 'bash-devel')] }).codes).toEqual(['advisory-ahead:11']);
+  expect(found(fixed, { released: [pkg('5.2')] }).codes).toEqual([]);
+  expect(found(fixed)).toEqual({
+    codes: [],
+    notChecked: ['whether the repository has the fixes: no release was built yet'],
+  });
+});
+
+test('a component that is neither in the project nor published', () => {
+  const other = [event('detected', { component: 'zsh' })];
+  expect(found(other, { released: [pkg('5.1')] }).codes).toEqual(['unknown-component:10']);
+  expect(found(other, { released: [{ ...pkg('5.1', 'zsh'), component: 'zsh' }] }).codes).toEqual([]);
+  expect(found(other)).toEqual({ codes: [], notChecked: ['whether zsh is a package: no release was built yet'] });
+});

@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadAdvisories } from '../../src/advisory/load.ts';
+import type { AdvisoryEvent } from '../../src/advisory/record.ts';
+import { rewrittenSince } from '../../src/advisory/since.ts';
+import { createRecord, recordText } from '../../src/advisory/write.ts';
+import { event, header, recordFolder } from './records.ts';
+
+const first = event('detected', { component: 'bash' });
+const second = event('affected', { component: 'bash', last: '5.2-1' });
+
+async function committed() {
+  const root = recordFolder();
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
+  const folder = join(root, 'advisories');
+  const path = await createRecord(folder, header(), [first, second]);
+  await createRecord(folder, header('CVE-2026-5'));
+  git('init', '-q');
+  git('add', '.');
+  git('commit', '-qm', 'records');
+  const rewrite = (events: readonly AdvisoryEvent[]) =>
+    writeFileSync(path, recordText(header('CVE-2026-1234', { severity: 'low' }), events));
+  const check = async (ref = 'HEAD') => {
+    const { compared, problems } = await rewrittenSince({ root, folder }, await loadAdvisories(folder), ref);
+    return { compared, problems: problems.map(({ code, where }) => `${code}:${where?.line ?? 0}`) };
+  };
+  return { folder, rewrite, check };
+}
+
+test('added events and another severity are no change of the history', async () => {
+  const { rewrite, check } = await committed();
+  rewrite([first, second, event('triaged', {})]);
+  expect(await check()).toEqual({ compared: 2, problems: [] });
+});
+
+test.each<[string, readonly AdvisoryEvent[], string]>([
+  ['changed', [first, { ...second, last: '5.1-1' } as AdvisoryEvent, event('triaged', {})], 'history-rewritten:12'],
+  ['removed', [first], 'history-rewritten:6'],
+  ['put before another', [event('triaged', {}), first, second], 'history-rewritten:6'],
+])('an event that was %s is found', async (_, events, problem) => {
+  const { rewrite, check } = await committed();
+  rewrite(events);
+  expect((await check()).problems).toEqual([problem]);
+});
+
+test('a record that was removed is found, and so are all', async () => {
+  const { folder, check } = await committed();
+  rmSync(join(folder, 'CVE-2026-5.toml'));
+  expect((await check()).problems).toEqual(['record-removed:0']);
+  rmSync(folder, { recursive: true });
+  expect((await check()).problems).toHaveLength(2);
+});
+
+test('an unknown commit, and no repository, are errors', async () => {
+  const { check } = await committed();
+  await expect(check('nowhere')).rejects.toMatchObject({ code: 'unknown-ref' });
+  const root = recordFolder();
+  await expect(rewrittenSince({ root, folder: root }, [], 'HEAD')).rejects.toMatchObject({ code: 'no-repository' });
+});
