@@ -1,9 +1,9 @@
 import type { WeirError } from '../base/errors.ts';
-import { nevra, parseNevra } from '../repo/metadata.ts';
+import { nevra } from '../repo/metadata.ts';
 import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
 import { problem } from '../toml/document.ts';
 import type { Advisory, AdvisoryEvent, EventOf } from './record.ts';
-import { evrOf, isExpired, isOlderThanFix, standings, type VersionedPackage } from './state.ts';
+import { fixedSource, isExpired, isOlderThanFix, standings, type VersionedPackage } from './state.ts';
 
 /** A package of a release with what builds it. */
 export interface ReleasedPackage extends VersionedPackage {
@@ -101,7 +101,7 @@ function ranges(record: Advisory): WeirError[] {
       const bound = affected.get(event.component);
       const version = bound?.last ?? bound?.first;
       if (version === undefined) continue;
-      const fix = mainVersion(event);
+      const fix = fixedSource(event);
       const order = compareEvr(fix, parseEvr(version));
       // A fix may have the version of the first affected one only with a higher release, which `first` may leave open.
       if (order > 0 || (order === 0 && parseEvr(version).release === undefined)) continue;
@@ -110,12 +110,6 @@ function ranges(record: Advisory): WeirError[] {
     }
   }
   return found;
-}
-
-/** The version of the source package of a fix, or of its first package. */
-function mainVersion(event: EventOf<'fixed'>) {
-  const all = event.in.map((text) => parseNevra(text)!);
-  return evrOf(all.find(({ arch }) => arch === 'src') ?? all[0]!);
 }
 
 function exceptions(record: Advisory, now: number): WeirError[] {

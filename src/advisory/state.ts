@@ -111,6 +111,12 @@ export function fixVersion(
   );
 }
 
+/** The version of the source package of a fix, or of the first of its packages. */
+export function fixedSource(fixed: EventOf<'fixed'>): Evr {
+  const all = fixed.in.map((text) => parseNevra(text)!);
+  return evrOf(all.find(({ arch }) => arch === 'src') ?? all[0]!);
+}
+
 /** Epoch, version and release of a package. */
 export function evrOf({ epoch, version, release }: Pick<VersionedPackage, 'epoch' | 'version' | 'release'>): Evr {
   return { epoch, version, release };

@@ -5,6 +5,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   new: 'make the record of a vulnerability',
   event: 'add an event to a record: a decision, an exception, a fix',
+  fix: 'from a patch to patched images: overlay, build, snapshot, images, events',
   list: 'list records with the state of each component',
   show: 'show records with all events',
   check: 'hold records against the schema, the clock, the project and the repository',

@@ -3,7 +3,7 @@ import { WeirError } from '../base/errors.ts';
 import { withLock } from '../base/file-lock.ts';
 import { mapLimit } from '../base/files.ts';
 import { checkAfterBoot } from '../build/after-boot.ts';
-import { type BuildOptions, buildStage } from '../component/build.ts';
+import { type BuildOptions, type BuiltComponents, buildStage } from '../component/build.ts';
 import { sweep } from '../engine/engine.ts';
 import type { Image } from '../project/model/image.ts';
 import type { SigningKey } from '../trust/gpg.ts';
@@ -23,6 +23,11 @@ import { repositoryStage } from './repository.ts';
 /** Most of the time an image keeps one processor busy: mke2fs, the SELinux compiler and others have a single thread. */
 const imagesAtOnce = 3;
 
+export interface ReleaseOptions extends Pick<BuildOptions, 'jobs' | 'keepGoing'> {
+  /** Called when all packages are built, before the repository with its advisories is made. */
+  readonly onBuilt?: (built: BuiltComponents) => Promise<void>;
+}
+
 /**
  * Builds the release: toolbox → inputs → rendered specs → packages → signed repository → images → evidence. Each step runs only
  * if its inputs changed. The output folder is locked: one build at a time.
@@ -32,7 +37,7 @@ const imagesAtOnce = 3;
 export async function buildRelease(
   given: Workspace,
   only?: readonly string[],
-  options: Pick<BuildOptions, 'jobs' | 'keepGoing'> = {},
+  options: ReleaseOptions = {},
 ): Promise<Release> {
   // Check first: a misspelt name must not cost a build.
   const workspace = withKiwiImages(given, chosenImages(given, only), only !== undefined);
@@ -54,7 +59,7 @@ export async function buildRelease(
  */
 export async function withRepository<T>(
   workspace: Workspace,
-  options: Pick<BuildOptions, 'jobs' | 'keepGoing'>,
+  options: ReleaseOptions,
   work: (prepared: ImageContext & { readonly signer: SigningKey }) => Promise<T>,
 ): Promise<T> {
   const { out } = workspace;
@@ -67,6 +72,7 @@ export async function withRepository<T>(
     const key = await openImageKey(imageKeyOptions(workspace));
     const inputs = await inputsStage(workspace, toolbox);
     const built = await buildStage(workspace, toolbox, inputs, signer, options);
+    await options.onBuilt?.(built);
     // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
     const repository = await repositoryStage(workspace, toolbox, signer, inputs, built);

@@ -16,7 +16,8 @@ export async function signature(
   return { at: momentOption(at) ?? now(), by: email === '' ? name : `${name} <${email}>` };
 }
 
-function now(): string {
+/** The present moment in whole seconds, RFC 3339. */
+export function now(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }
 
