@@ -15,6 +15,7 @@ import { toolboxStage, type Workspace } from '../workspace/workspace.ts';
 
 import { withKiwiImages } from './image/kiwi.ts';
 import { type ImageContext, imageStage } from './image/stage.ts';
+import { sweepKept } from './keep-release.ts';
 import { checkLockstep } from './lockstep.ts';
 import { checkImageName } from './published.ts';
 import { type Release, releaseImages, writeReleaseRecord } from './record.ts';
@@ -67,6 +68,7 @@ export async function withRepository<T>(
   await checkAfterBoot(workspace.cache, workspace.engine);
   return withLock(join(out, '.lock'), async () => {
     await sweep([out, join(out, 'images')]);
+    await sweepKept(out);
     const toolbox = await toolboxStage(workspace, 'core');
     const signer = await signingKey(workspace, toolbox);
     const key = await openImageKey(imageKeyOptions(workspace));

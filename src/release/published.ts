@@ -15,7 +15,15 @@ import {
 
 /** The record of the last release built, or undefined. @throws WeirError `bad-record` */
 export async function readRelease(workspace: Pick<Workspace, 'out'>): Promise<ReleaseRecord | undefined> {
-  return readRecord<ReleaseRecord>(releaseRecordSchema, join(workspace.out, 'release.json'));
+  return readReleaseFile(join(workspace.out, 'release.json'));
+}
+
+/**
+ * The record of any release, or undefined if the file does not exist. @param hint what to do about an invalid record
+ * @throws WeirError `bad-record`
+ */
+export async function readReleaseFile(file: string, hint?: string): Promise<ReleaseRecord | undefined> {
+  return readRecord<ReleaseRecord>(releaseRecordSchema, file, hint);
 }
 
 /** The record of the last release built. @throws WeirError `not-built`, `bad-record` */
@@ -33,13 +41,13 @@ export async function readImage(workspace: Pick<Workspace, 'out'>, name: string)
   return readRecord<ImageRecord>(imageRecordSchema, join(imageFolder(workspace, name), 'image.json'));
 }
 
-async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undefined> {
+async function readRecord<T>(schema: z.ZodType, file: string, hint?: string): Promise<T | undefined> {
   const info = await stat(file).catch(() => undefined);
   // Opening a named pipe would block.
-  if (info !== undefined && !info.isFile()) throw badRecord(file, 'not a regular file');
+  if (info !== undefined && !info.isFile()) throw badRecord(file, 'not a regular file', undefined, hint);
   const text = await readIfExists(file).catch((error: unknown) => {
     throw error instanceof WeirError && error.code === 'not-readable'
-      ? badRecord(file, 'cannot read it', error)
+      ? badRecord(file, 'cannot read it', error, hint)
       : error;
   });
   if (text === undefined) return undefined;
@@ -47,18 +55,23 @@ async function readRecord<T>(schema: z.ZodType, file: string): Promise<T | undef
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw badRecord(file, 'not JSON', cause);
+    throw badRecord(file, 'not JSON', cause, hint);
   }
   const problem = recordProblem(schema, value);
-  if (problem !== undefined) throw badRecord(file, problem);
+  if (problem !== undefined) throw badRecord(file, problem, undefined, hint);
   return value as T;
 }
 
 /** The error for an invalid record, or one of an older Weir. */
-export function badRecord(file: string, what: string, cause?: unknown): WeirError {
+export function badRecord(
+  file: string,
+  what: string,
+  cause?: unknown,
+  hint = 'run weir build to recreate it',
+): WeirError {
   return new WeirError('bad-record', `invalid build record: ${what}`, {
     where: { file },
-    hint: 'run weir build to recreate it',
+    hint,
     cause,
   });
 }

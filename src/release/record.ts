@@ -15,13 +15,14 @@ import { imageKeyFile, releaseSignatureFile, timingsFile } from '../workspace/ou
 import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { BuiltImage } from './image/stage.ts';
+import { isKept, keepRelease, renewKept, unkeptRelease } from './keep-release.ts';
 import { readImage } from './published.ts';
 import { type ImageRecord, type ReleaseRecord, recordText } from './record-schema.ts';
 import type { PublishedRepository } from './repository.ts';
 
 /**
- * Writes the public image key, and `release.json` with its signature: every package, image, digest and input of the release.
- * It contains nothing about the run, so that the same release has the same bytes. Durations go to `timings.json`, unsigned.
+ * Writes the public image key, and `release.json` with its signature: every package, image, digest and input of the release;
+ * and keeps the record among those of earlier releases. It contains nothing about the run, so that the same release has the same bytes. Durations go to `timings.json`, unsigned.
  *
  * All files that the record names are synced to disk first, so that a power cut cannot leave a signed record of partial files.
  * @param images as `releaseImages` finds them
@@ -80,10 +81,12 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     })),
   };
   const text = recordText(record);
+  const signature = signText(imageKey, text);
+  const kept = { snapshot: record.snapshot, text, signature, publicKey: imageKey.publicKey };
   const files = [
     [imageKeyFile, imageKey.publicKey],
     ['release.json', text],
-    [releaseSignatureFile, signText(imageKey, text)],
+    [releaseSignatureFile, signature],
   ] as const;
   const isWritten = async ([name, data]: (typeof files)[number]): Promise<boolean> => {
     const there = await readIfExists(join(out, name));
@@ -93,8 +96,15 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     return there === data;
   };
   const written = await Promise.all(files.map(isWritten));
+  const isSame = written[1] === true;
+  const isThere = await isKept(out, kept);
+  const earlier = isSame ? undefined : await unkeptRelease(out);
   await pointLatest(dirname(repository.snapshot.dir), repository.snapshot.name);
-  if (written.includes(false) || engine.counts.ran > 0) await settle(workspace);
+  if (written.includes(false) || !isThere || engine.counts.ran > 0) await settle(workspace);
+  // The kept records come first, so that release.json is always one of them, wherever the run is killed.
+  if (earlier !== undefined) keepRelease(out, earlier);
+  if (!isThere) keepRelease(out, kept);
+  else if (!isSame) renewKept(out, kept);
   for (const [index, [name, data]] of files.entries()) if (!written[index]) writeDurably(join(out, name), data);
   await writeIfChanged(join(out, timingsFile), timings(built, progress.finished));
 }

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson, type Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
-import { isAbandoned, isTemporary, mapLimit } from '../base/files.ts';
+import { mapLimit } from '../base/files.ts';
 import { type HashFile, withHashers } from '../base/hashers.ts';
 import { inStage } from '../base/progress.ts';
 import {
@@ -29,6 +29,7 @@ import { recordFile } from './image/file-stamps.ts';
 import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder } from './published.ts';
 import { type ReleaseRecord, shaped } from './record-schema.ts';
+import { isInUse, isSnapshot, pastFaults } from './verify-past.ts';
 
 export interface Verification {
   readonly ok: boolean;
@@ -65,7 +66,9 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   const toolbox = await toolboxStage(workspace, 'core');
   return inStage(workspace.progress, 'verify', async () => {
     const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
-    let files = 3;
+    const past = await pastFaults(workspace.out);
+    found.push(...past.faults);
+    let files = 3 + past.files;
     // In parallel: threads hash while rpm checks signatures.
     const [repository, perImage] = await withHashers((hash) => {
       const digests = digestsBy(hash, toolbox);
@@ -182,20 +185,8 @@ export async function strays(
   return faults;
 }
 
-/** Whether a path is a temporary file of a running build. */
-async function isInUse(path: string, name: string): Promise<boolean> {
-  if (!isTemporary(name)) return false;
-  const info = await lstat(path).catch(() => undefined);
-  return info === undefined || !isAbandoned(name, info.mtimeMs);
-}
-
 async function holdsSnapshots(folder: string): Promise<boolean> {
   return (await entriesOf(folder)).names.some(([name, isFolder]) => isFolder && isSnapshot(name));
-}
-
-/** Whether a name has the form that `publishSnapshot` uses. */
-function isSnapshot(name: string): boolean {
-  return /^\d{8}-[0-9a-f]{8}$/.test(name);
 }
 
 /**

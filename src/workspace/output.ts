@@ -16,9 +16,12 @@ export const releaseSignatureFile = 'release.json.sig';
 /** Duration of the run that wrote the release; unsigned, because it differs on every run. */
 export const timingsFile = 'timings.json';
 
+/** Folder of the records of this release and of those before it. */
+export const releasesFolder = 'releases';
+
 /** Names that Weir creates in an output folder, apart from temporary files. */
 const results: readonly string[] = [
-  ...['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, 'repo', timingsFile],
+  ...['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, releasesFolder, 'repo', timingsFile],
 ];
 
 /**

@@ -20,6 +20,7 @@ describe('clean --out', () => {
       'release.json': '{}',
       'repo/x': '',
       'images/y': '',
+      'releases/20260101-01234567/0123456789abcdef.json': '',
       'boot/z': '',
       '.a-b-c-01234567.tmp': '',
       mine: '',

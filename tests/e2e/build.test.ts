@@ -1,12 +1,14 @@
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { describe, expect, test } from 'vitest';
-import { fileDigest } from '../../src/base/digest.ts';
+import { fileDigest, sha256 } from '../../src/base/digest.ts';
 import { mapLimit } from '../../src/base/files.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { prepareComponents } from '../../src/component/ready.ts';
 import { checkRendered, orphanedFolders } from '../../src/overlay/rendered-folder.ts';
+import { pastReleases } from '../../src/release/past-releases.ts';
+import { isSignatureOf } from '../../src/trust/image-key.ts';
 import { openWorkspace } from '../../src/workspace/workspace.ts';
 import {
   type BuildResult,
@@ -76,6 +78,16 @@ describe('the output of a build', () => {
     expect(without.map((pkg) => pkg.nevra.replace(/-[^-]+-[^-]+$/, '')).sort()).toEqual(Object.keys(own).sort());
   });
 
+  test('the record of the release is kept, with the same bytes and its signature', async () => {
+    const text = await readFile(join(shared.out, 'release.json'));
+    const [, kept] = /^([0-9a-f]{16})/.exec(sha256(text))!;
+    const folder = join(shared.out, 'releases', first.snapshot);
+    expect(await filesBelow(join(shared.out, 'releases'))).toContain(`${first.snapshot}/${kept}.json`);
+    expect(await readFile(join(folder, `${kept}.json`))).toEqual(text);
+    const signature = await readFile(join(folder, `${kept}.json.sig`), 'utf8');
+    expect(isSignatureOf((await releaseRecord()).imageKey.publicKey, text, signature)).toBe(true);
+  });
+
   test('release.json names every file of every image by digest', async () => {
     const record = await releaseRecord();
     expect(record.images.map((image) => image.name)).toEqual(images);
@@ -130,18 +142,22 @@ section = "%description"
 lines = ["Changed by a test."]
 `;
   const project = await projectWith({ 'distro/components/dos2unix/dos2unix.toml': (text) => text + overlay });
-  const changed = await weirOk([
-    '-C',
-    project,
-    'build',
-    '--no-images',
-    '--out',
-    join(await newFolder('changed'), 'out'),
-  ]);
+  const out = join(await newFolder('changed'), 'out');
+  // The release that it replaces, without what a build would check for long.
+  await mkdir(out);
+  for (const name of ['weir-output', 'release.json', 'release.json.sig'])
+    await copyFile(join(shared.out, name), join(out, name));
+  const changed = await weirOk(['-C', project, 'build', '--no-images', '--out', out]);
   const built = changed.components.filter((component) => !component.cached).map((component) => component.name);
   // Built by an earlier run of the tests in the same cache, nothing is left to do.
   expect([['dos2unix'], []]).toContainEqual(built);
   const spec = await readFile(join(project, 'specs/d/dos2unix/dos2unix.spec'), 'utf8');
   expect(spec).toContain('Changed by a test.');
   expect(changed.snapshot).not.toBe(first.snapshot);
+  // Also the record of the release before it is kept, although the folder had only its release.json.
+  const kept = await pastReleases({ out });
+  expect(kept.map(({ record, latest }) => `${record.snapshot} ${latest}`)).toEqual([
+    `${first.snapshot} false`,
+    `${changed.snapshot} true`,
+  ]);
 });

@@ -328,7 +328,13 @@ describe('an output folder', () => {
     (await strays(out, { ...release, images: [image] })).map(({ path, fault }) => `${fault} ${path}`);
   beforeEach(async () => {
     out = join(dir, '..', 'out');
-    for (const path of ['images/vm', 'boot', `repo/4.0/${snapshot}/base/x86_64`, 'repo/4.0/20251201-89abcdef/base'])
+    for (const path of [
+      'images/vm',
+      'boot',
+      'releases',
+      `repo/4.0/${snapshot}/base/x86_64`,
+      'repo/4.0/20251201-89abcdef/base',
+    ])
       await mkdir(join(out, path), { recursive: true });
     await mkdir(join(out, 'repo/3.9/20250101-89abcdef/base'), { recursive: true });
     await symlink('20250101-89abcdef', join(out, 'repo/3.9/latest'));
