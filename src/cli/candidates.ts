@@ -56,6 +56,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   divergence: 'components',
   image: 'images',
   advisory: 'advisories',
+  cve: 'advisories',
 };
 
 function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> | Candidate[] {

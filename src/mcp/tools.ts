@@ -275,6 +275,21 @@ export const tools: readonly Tool[] = [
     },
     built: true,
   },
+  {
+    name: 'cve_show',
+    about:
+      'Show where a vulnerability is: components and their state, packages in every published snapshot, images by digest, exceptions, and the clock from public to verified.',
+    command: ['cve', 'show'],
+    parameters: { id: { as: 'word', required: true, about: 'the CVE, or another ID of it' } },
+    built: true,
+  },
+  {
+    name: 'cve_clock',
+    about: 'Show medians and the worst of how long fixes took, by severity and stage.',
+    command: ['cve', 'clock'],
+    parameters: { since: { as: 'value', option: '--since', about: 'only vulnerabilities public since this day' } },
+    rows: true,
+  },
 ];
 
 /** Arguments of a call, valid for the tool's schema. */

@@ -4,10 +4,14 @@ import { parseNevra, sourceName } from '../../repo/metadata.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 
 /** The packages of a release, with what records of vulnerabilities call them by. */
-export function releasedPackages(release: ReleaseRecord, project: Pick<Project, 'components'>): ReleasedPackage[] {
-  const packages = release.channels.flatMap((channel) => channel.packages);
-  return packages.map(({ nevra, origin, source = '' }) => {
-    const pkg = { ...parseNevra(nevra)!, sourceRpm: source };
-    return { ...pkg, component: project.components.has(origin) ? origin : sourceName(pkg) };
-  });
+export function releasedPackages(
+  release: Pick<ReleaseRecord, 'channels'>,
+  project: Pick<Project, 'components'>,
+): (ReleasedPackage & { readonly channel: string })[] {
+  return release.channels.flatMap(({ name: channel, packages }) =>
+    packages.map(({ nevra, origin, source = '' }) => {
+      const pkg = { ...parseNevra(nevra)!, sourceRpm: source };
+      return { ...pkg, channel, component: project.components.has(origin) ? origin : sourceName(pkg) };
+    }),
+  );
 }

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { clockFigures, clockOf, spanWords } from '../../src/advisory/clock.ts';
+import type { AdvisoryEvent } from '../../src/advisory/record.ts';
+import { event, header } from './records.ts';
+
+const component = 'bash';
+const day = (number: number) => `2026-11-${String(number).padStart(2, '0')}T00:00:00Z`;
+const [one, two] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`];
+
+const whole: readonly AdvisoryEvent[] = [
+  event('detected', { component, at: day(2) }),
+  event('triaged', { component, at: day(3) }),
+  event('fix-pending', { component, at: day(4) }),
+  event('fixed', { component, in: ['bash-5.2-2.src'], at: day(5) }),
+  event('published', { component, snapshot: 's', at: day(6) }),
+  event('image', { image: 'vm', digest: one, snapshot: 's', at: day(7) }),
+  event('image', { image: 'container', digest: two, snapshot: 's', at: day(8) }),
+  event('verified', { image: 'vm', digest: one, scanner: 'x 1', at: day(9) }),
+];
+
+const days = (events: readonly AdvisoryEvent[]) =>
+  clockOf({ ...header(), events }).map(({ seconds }) => seconds && seconds / 86_400);
+
+test('each stage is counted from the day on which it was public', () => {
+  expect(days(whole)).toEqual([0, 2, 3, 4, 5, 7, undefined]);
+  const clean = event('verified', { image: 'container', digest: two, scanner: 'x 1', at: day(10) });
+  expect(days([...whole, clean])).toEqual([0, 2, 3, 4, 5, 7, 9]);
+});
+
+test('a decision counts as a look, and what was not reached has no time', () => {
+  expect(days([event('affected', { component, at: day(4) })])).toEqual([0, 3, ...Array(5).fill(undefined)]);
+  expect(days([])).toEqual([0, ...Array(6).fill(undefined)]);
+});
+
+test('figures are by severity, with the median and the worst', () => {
+  const record = (id: string, at: number, severity: 'low' | 'critical' = 'low') => ({
+    ...header(id, { severity }),
+    events: [event('triaged', { component, at: day(at) })],
+    document: { path: '', text: '' },
+  });
+  const figures = clockFigures([
+    record('CVE-2026-1', 3),
+    record('CVE-2026-2', 9),
+    record('CVE-2026-3', 4),
+    record('CVE-2026-4', 2, 'critical'),
+  ]);
+  expect(figures.map(({ severity, records, open, stages: [first] }) => [severity, records, open, first])).toEqual([
+    ['critical', 1, 1, { stage: 'triaged', count: 1, median: 86_400, worst: { id: 'CVE-2026-4', seconds: 86_400 } }],
+    ['low', 3, 3, { stage: 'triaged', count: 3, median: 3 * 86_400, worst: { id: 'CVE-2026-2', seconds: 8 * 86_400 } }],
+  ]);
+  expect(figures[1]!.stages[5]).toEqual({ stage: 'verified', count: 0 });
+});
+
+test.each([
+  [0, '0'],
+  [59, '59 s'],
+  [60, '1 min'],
+  [3600, '1 h'],
+  [86_400 + 7200, '1 d 2 h'],
+  [86_400 + 60, '1 d'],
+  [-7260, '-2 h 1 min'],
+])('%i seconds are %j', (seconds, words) => expect(spanWords(seconds)).toBe(words));
