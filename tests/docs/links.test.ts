@@ -63,6 +63,9 @@ function wrongWith(words: readonly string[]): string | undefined {
       const name = word.split('=')[0]!;
       if (!options.has(name)) return `weir ${path.join(' ')} has no option ${name}`;
       if (['-C', '--directory', '--profile', '--config-file', '--color'].includes(name)) at++;
+    } else if (path[0] === 'cve' && /^CVE-/.test(word)) {
+      // Short for `weir cve show`.
+      known = [];
     } else if (known.length > 0 && !known.includes(word)) {
       return `weir ${path.join(' ')} has no command ${word}`;
     } else if (known.length > 0 && word !== 'help') {

@@ -94,10 +94,17 @@ test('a fix that is killed and run again patches the image that holds the packag
   expect(await readFile(record, 'utf8')).toBe(before);
 
   const { images, packages } = JSON.parse((await weir(['-C', project, 'cve', id, '--out', out, '--json'])).stdout) as {
-    readonly images: readonly { readonly name: string; readonly status: string }[];
+    readonly images: readonly { readonly name: string; readonly status: string; readonly latest: boolean }[];
     readonly packages: readonly { readonly nevra: string; readonly status: string }[];
   };
-  expect(images).toMatchObject([{ name: 'container-base', status: 'fixed' }]);
+  expect(images[0]).toMatchObject({ name: 'container-base', status: 'fixed', latest: true });
+  const old = images.slice(1).map(({ name, status, latest }) => [name, status, latest]);
+  expect(old).toEqual(
+    expect.arrayContaining([
+      ['container-base', 'affected', false],
+      ['vm-base', 'affected', false],
+    ]),
+  );
   expect(packages).toContainEqual(expect.objectContaining({ nevra: 'less-668-1.wl4.1.x86_64', status: 'fixed' }));
 
   await writeFile(patch, `${await readFile(patch, 'utf8')}\n`);
