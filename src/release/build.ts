@@ -77,7 +77,7 @@ export async function withRepository<T>(
     await options.onBuilt?.(built);
     // Mark the folder before writing to it, so that the next run recognises it even if this one is killed.
     await markOutput(out);
-    const repository = await repositoryStage(workspace, toolbox, signer, inputs, built);
+    const repository = await repositoryStage(workspace, toolbox, { signer, imageKey: key }, inputs, built);
     await inputs.lock();
     return work({ workspace, toolbox, repository, inputs, built, key, signer });
   });

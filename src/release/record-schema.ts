@@ -110,6 +110,8 @@ export const releaseRecordSchema = z.object({
       ),
     }),
   ),
+  /** Files of the snapshot beside its channels. */
+  extras: z.array(z.object({ path, sha256: z.string(), signed: z.literal(true).exactOptional() })).exactOptional(),
   images: z.array(z.object({ ...imageFields, packages: z.array(nevra) })),
 });
 

@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { readIfExists, writeIfChanged } from '../base/files.ts';
+import { byPath } from '../base/order.ts';
 import type { FinishedStage } from '../base/progress.ts';
 import type { BuiltComponents } from '../component/build.ts';
 import { syncFileSystem, writeDurably } from '../engine/durable.ts';
+import type { Extra } from '../repo/extras.ts';
 import { nevra, type RepoPackage } from '../repo/metadata.ts';
 import { pointLatest } from '../repo/publish.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
@@ -70,6 +72,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
         ...debianOrigin(inputs.seed, pkg),
       })),
     })),
+    ...recordedExtras(repository.snapshot.extras),
     images: images.map(({ name, kind, inputs, installedSize, files, packages, details }) => ({
       name,
       kind,
@@ -153,6 +156,12 @@ function unlessBadRecord(error: unknown): undefined {
 function debianOrigin(seed: SeedRepository | undefined, pkg: RepoPackage): { readonly debian?: string } {
   const made = pkg.origin === 'seed' ? seed?.packages.get(pkg.name) : undefined;
   return made === undefined || made.source === '' ? {} : { debian: `${made.source} ${made.sourceVersion}` };
+}
+
+function recordedExtras(extras: readonly Extra[]): Pick<ReleaseRecord, 'extras'> {
+  if (extras.length === 0) return {};
+  const recorded = extras.map(({ path, sha256, signed }) => ({ path, sha256, ...(signed === true ? { signed } : {}) }));
+  return { extras: recorded.sort(byPath) };
 }
 
 /** The parts of a release. */

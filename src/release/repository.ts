@@ -4,6 +4,7 @@ import { byName } from '../base/order.ts';
 import { inStage } from '../base/progress.ts';
 import type { BuiltComponents } from '../component/build.ts';
 import { channelOf, sourceChannelOf } from '../project/channel.ts';
+import { extraFaults } from '../repo/extras.ts';
 import { packagePath, type RepoPackage } from '../repo/metadata.ts';
 import { publishSnapshot, type Snapshot } from '../repo/publish.ts';
 import { resolveCached } from '../repo/resolve.ts';
@@ -12,6 +13,7 @@ import { type ListedSource, listedSource, obtainPackages, type RepoSource, usePa
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import type { SigningKey } from '../trust/gpg.ts';
+import type { ImageKey } from '../trust/image-key.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
@@ -26,7 +28,7 @@ export interface PublishedRepository {
 export async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
-  key: SigningKey,
+  { signer: key, imageKey }: { readonly signer: SigningKey; readonly imageKey: ImageKey },
   inputs: Inputs,
   built: BuiltComponents,
 ): Promise<PublishedRepository> {
@@ -47,7 +49,7 @@ export async function repositoryStage(
       arch,
       clock,
       channels: signed,
-      isWhole: (known) => isWholeSnapshot(workspace, toolbox, key, known, stage.note),
+      isWhole: (known) => isWholeSnapshot(workspace, toolbox, { signer: key, imageKey }, known, stage.note),
     });
     if (published) await noteFolder(workspace, snapshot.dir, digestsOf(snapshot));
     const counts = snapshot.channels.map((channel) => `${channel.packages.length} ${channel.name}`).join(', ');
@@ -62,6 +64,12 @@ export async function repositoryStage(
   });
 }
 
+/** The public halves of the keys that a snapshot is signed with. */
+interface PublicKeys {
+  readonly signer: Pick<SigningKey, 'publicKey'>;
+  readonly imageKey: Pick<ImageKey, 'publicKey'>;
+}
+
 /**
  * Whether a snapshot in the output folder is intact: by the cache's record of it, or if another cache made it, by the
  * snapshot's own signatures, digests and package list.
@@ -69,7 +77,7 @@ export async function repositoryStage(
 async function isWholeSnapshot(
   workspace: Workspace,
   toolbox: Toolbox,
-  key: SigningKey,
+  keys: PublicKeys,
   snapshot: Snapshot,
   note: (text: string) => void,
 ): Promise<boolean> {
@@ -77,7 +85,7 @@ async function isWholeSnapshot(
   if (changed === undefined) return true;
   let fault: string | undefined = changed;
   if (changed === 'unknown') {
-    fault = await snapshotFault(workspace, toolbox, key, snapshot);
+    fault = await snapshotFault(workspace, toolbox, keys, snapshot);
     if (fault === undefined) {
       await noteFolder(workspace, snapshot.dir);
       return true;
@@ -90,8 +98,8 @@ async function isWholeSnapshot(
 async function snapshotFault(
   { engine }: Workspace,
   toolbox: Toolbox,
-  { publicKey }: SigningKey,
-  { dir, channels }: Snapshot,
+  { signer: { publicKey }, imageKey }: PublicKeys,
+  { dir, channels, extras }: Snapshot,
 ): Promise<string | undefined> {
   if ((await readIfExists(join(dir, 'RPM-GPG-KEY'))) !== publicKey) return 'RPM-GPG-KEY is not the key of the release';
   for (const channel of channels) {
@@ -100,6 +108,8 @@ async function snapshotFault(
     const [first] = faults;
     if (first !== undefined) return `${join(channel.name, first.path)}: ${first.message}`;
   }
+  const [first] = (await extraFaults(dir, extras, imageKey.publicKey)).faults;
+  if (first !== undefined) return `${first.path}: ${first.message}`;
   return undefined;
 }
 

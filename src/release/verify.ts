@@ -6,6 +6,7 @@ import { WeirError } from '../base/errors.ts';
 import { mapLimit } from '../base/files.ts';
 import { type HashFile, withHashers } from '../base/hashers.ts';
 import { inStage } from '../base/progress.ts';
+import { extraFaults, extraFolders } from '../repo/extras.ts';
 import {
   entriesOf,
   type Fault,
@@ -20,7 +21,7 @@ import {
 import { nevra, packagePath, parseNevra } from '../repo/metadata.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import { openEnvelope } from '../trust/dsse.ts';
+import { openEnvelope, parseEnvelope } from '../trust/dsse.ts';
 import { keyFingerprints } from '../trust/gpg.ts';
 import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../workspace/output.ts';
@@ -58,7 +59,7 @@ export function digestsBy(hash: HashFile, toolbox: Toolbox): Required<ImageDiges
 
 /**
  * Checks everything in an output folder against `release.json`: each image's files and provenance, the repository's metadata
- * and packages, and all signatures. Reads every file.
+ * and packages, the files beside its channels, and all signatures. Reads every file.
  * @throws WeirError `not-built`
  */
 export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verification> {
@@ -143,7 +144,7 @@ function recordedKeyId({ imageKey }: Pick<ReleaseRecord, 'imageKey'>, file: stri
  */
 export async function strays(
   out: string,
-  release: Pick<ReleaseRecord, 'version' | 'snapshot' | 'arch' | 'channels' | 'images'>,
+  release: Pick<ReleaseRecord, 'version' | 'snapshot' | 'arch' | 'channels' | 'extras' | 'images'>,
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
   /** @param known whether a name belongs in the folder */
@@ -160,7 +161,7 @@ export async function strays(
       faults.push({ path, fault: 'extra', message });
     }
   };
-  const { version, snapshot, arch, channels, images } = release;
+  const { version, snapshot, arch, channels, extras = [], images } = release;
   const marker = await unreadableFile(out, outputMarker);
   if (marker !== undefined) faults.push(marker);
   await look('', 'not made by a build', isResult);
@@ -178,8 +179,8 @@ export async function strays(
     );
   }
   const root = join('repo', version, snapshot);
-  const names = ['RPM-GPG-KEY', ...channels.map((channel) => channel.name)];
-  await look(root, 'not a channel of the release', (name) => names.includes(name));
+  const names = ['RPM-GPG-KEY', ...channels.map((channel) => channel.name), ...extraFolders(extras)];
+  await look(root, 'not a part of the release', (name) => names.includes(name));
   for (const { name: channel } of channels)
     await look(join(root, channel), 'not the architecture of the release', (name) => name === arch);
   return faults;
@@ -255,7 +256,7 @@ function agrees(own: string, image: RecordedImage, { channels }: Pick<ReleaseRec
 
 async function provenanceFaults(dir: string, image: RecordedImage, publicKey: string): Promise<Fault[]> {
   const wrong = (message: string): Fault[] => [{ path: provenanceFile, fault: 'wrong', message }];
-  const envelope = shaped(envelopeSchema, await readFile(join(dir, provenanceFile), 'utf8'));
+  const envelope = parseEnvelope(await readFile(join(dir, provenanceFile), 'utf8'));
   if (envelope === undefined) return wrong('not a signed statement');
   const payload = openEnvelope(publicKey, envelope);
   if (payload === undefined) return wrong('not signed by the image key of the release');
@@ -265,12 +266,6 @@ async function provenanceFaults(dir: string, image: RecordedImage, publicKey: st
   const made = provenanceSubjects(image.name, image.details, image.files);
   return canonicalJson(said) === canonicalJson(made) ? [] : wrong('its subjects do not match the files of the image');
 }
-
-const envelopeSchema = z.object({
-  payloadType: z.string(),
-  payload: z.string(),
-  signatures: z.array(z.object({ keyid: z.string(), sig: z.string() })),
-});
 
 const statementSchema = z.object({
   subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })),
@@ -314,7 +309,8 @@ async function repositoryFaults(
       return { faults: within(relative(out, dir), found.faults), files: found.files };
     }),
   );
-  for (const found of channels) {
+  const beside = await extraFaults(join(out, snapshot), release.extras ?? [], release.imageKey.publicKey, hash);
+  for (const found of [...channels, { ...beside, faults: within(snapshot, beside.faults) }]) {
     faults.push(...found.faults);
     files += found.files;
   }
@@ -337,8 +333,9 @@ async function outerShapes(
     snapshot,
     channels,
     arch,
+    extras = [],
     images,
-  }: Pick<ReleaseRecord, 'version' | 'snapshot' | 'channels' | 'arch' | 'images'>,
+  }: Pick<ReleaseRecord, 'version' | 'snapshot' | 'channels' | 'arch' | 'extras' | 'images'>,
 ): Promise<Fault[]> {
   const owner = await lstat(out);
   const root = join('repo', version, snapshot);
@@ -347,6 +344,7 @@ async function outerShapes(
     ...images.map(({ name }) => join('images', name)),
     join(root, 'RPM-GPG-KEY'),
     ...channels.flatMap(({ name }) => [join(root, name), join(root, name, arch)]),
+    ...extraFolders(extras).map((folder) => join(root, folder)),
   ];
   return (await Promise.all(paths.map((path) => shapeFaults(out, path, owner)))).flat();
 }

@@ -7,6 +7,7 @@ import { sweep } from '../engine/engine.ts';
 import { removeTree } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../trust/gpg.ts';
+import { type ExtraFile, extrasContent, writeExtras } from './extras.ts';
 import { nevra, type RepoPackage, writeRepository } from './metadata.ts';
 
 /** A published snapshot: signed packages by channel. */
@@ -16,6 +17,8 @@ export interface Snapshot {
   /** Folder of the snapshot. */
   readonly dir: string;
   readonly channels: readonly Channel[];
+  /** Files beside the channels. */
+  readonly extras: readonly ExtraFile[];
 }
 
 export interface Channel {
@@ -26,8 +29,9 @@ export interface Channel {
 }
 
 /**
- * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed. Everything
+ * Publishes channels as `root/<snapshot>/<channel>/<arch>/`, with repomd.xml signed, and extras beside the channels. Everything
  * is created under a temporary name and renamed: readers see the whole snapshot or none of it.
+ * @throws WeirError `reserved-channel`
  */
 export async function publishSnapshot(
   engine: Engine,
@@ -38,17 +42,20 @@ export async function publishSnapshot(
     readonly arch: string;
     readonly clock: number;
     readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
+    /** Files beside the channels; the snapshot's name depends on their paths and digests. */
+    readonly extras?: readonly ExtraFile[];
     /** Whether an existing snapshot is unmodified; otherwise it is recreated. */
     readonly isWhole: (snapshot: Snapshot) => Promise<boolean>;
   },
 ): Promise<{ readonly snapshot: Snapshot; readonly published: boolean }> {
-  const { root, arch, clock } = options;
+  const { root, arch, clock, extras = [] } = options;
   const content = valueDigest({
     // Not the fingerprint, which stays the same when a key's expiry is extended although RPM-GPG-KEY changes.
     key: key.publicKey,
     arch,
     clock,
     channels: options.channels.map(({ name, packages }) => [name, packages.map((pkg) => [nevra(pkg), pkg.rpm])]),
+    ...extrasContent(extras),
   });
   const day = new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
   const name = `${day}-${content.slice(0, 8)}`;
@@ -57,6 +64,7 @@ export async function publishSnapshot(
     name,
     dir,
     channels: options.channels.map((channel) => ({ ...channel, dir: join(dir, channel.name, arch) })),
+    extras,
   };
   const there = await exists(dir);
   const published = !there || !(await options.isWhole(snapshot));
@@ -65,6 +73,8 @@ export async function publishSnapshot(
     await sweep([root]);
     const temporary = temporaryName(dir);
     try {
+      await mkdir(temporary);
+      await writeExtras(temporary, extras, options.channels);
       for (const channel of options.channels) {
         const folder = join(temporary, channel.name, arch);
         await mkdir(folder, { recursive: true });

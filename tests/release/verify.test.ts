@@ -355,6 +355,13 @@ describe('an output folder', () => {
     expect(await found()).toEqual([]);
   });
 
+  test('may have the folders of the files beside the channels that the release names', async () => {
+    await mkdir(join(out, `repo/4.0/${snapshot}/evidence`));
+    expect(await found()).toEqual([`extra repo/4.0/${snapshot}/evidence`]);
+    const extras = [{ path: 'evidence/bash-5.3-1.spdx.json', sha256: sha256('') }];
+    expect(await strays(out, { ...release, extras, images: [image] })).toEqual([]);
+  });
+
   test('with files that no build made has faults', async () => {
     // Temporary of a dead process: no process has this start time.
     const abandoned = basename(temporaryName('x')).replace(/-[0-9a-z]+-([0-9a-f]{8})/, '-1-$1');

@@ -1,0 +1,103 @@
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Digest, fileDigest, sha256 } from '../base/digest.ts';
+import { WeirError } from '../base/errors.ts';
+import { mapLimit } from '../base/files.ts';
+import { byKey } from '../base/order.ts';
+import { type Store, takeOut } from '../engine/store.ts';
+import { openPublished } from '../trust/dsse.ts';
+import { type Fault, fileMode, filesWithin, onceEach, readingFaults, unreadableFile, within } from './fault.ts';
+
+/** What a release says of a file of a snapshot beside its channels. */
+export interface Extra {
+  /** Relative to the snapshot, in a folder of its own: `evidence/bash-5.3-1.spdx.json`. */
+  readonly path: string;
+  /** SHA-256 of its bytes; of a signed file, of its payload. */
+  readonly sha256: Digest;
+  /** The file is a DSSE envelope, signed by the image key. Signatures may differ each time, so they have no recorded digest. */
+  readonly signed?: true;
+}
+
+/** Such a file to publish. */
+export interface ExtraFile extends Extra {
+  /** Writes it to a new path. */
+  readonly write: (path: string) => Promise<void>;
+}
+
+export function textExtra(path: string, text: string): ExtraFile {
+  return { path, sha256: sha256(text), write: (to) => writeFile(to, text) };
+}
+
+/** A file from the content store. */
+export function blobExtra(store: Store, path: string, digest: Digest): ExtraFile {
+  return { path, sha256: digest, write: (to) => takeOut(store, digest, to) };
+}
+
+/** What the name of a snapshot depends on: its extras, in any order. Nothing for a snapshot without them. */
+export function extrasContent(extras: readonly Extra[]): { readonly extras?: readonly (readonly [string, Digest])[] } {
+  if (extras.length === 0) return {};
+  return { extras: extras.map(({ path, sha256 }) => [path, sha256] as const).sort(byKey) };
+}
+
+/** The folders that extras are in, directly below the snapshot; sorted. */
+export function extraFolders(extras: readonly Pick<Extra, 'path'>[]): string[] {
+  return [...new Set(extras.map(({ path }) => path.split('/')[0]!))].sort();
+}
+
+/** @throws WeirError `reserved-channel` (exit 2) if a channel has the name of a folder of the extras */
+export async function writeExtras(
+  dir: string,
+  extras: readonly ExtraFile[],
+  channels: readonly { readonly name: string }[],
+): Promise<void> {
+  const folders = extraFolders(extras);
+  const taken = channels.find(({ name }) => folders.includes(name));
+  if (taken !== undefined) {
+    throw new WeirError('reserved-channel', `a channel cannot be named ${taken.name}`, {
+      hint: `snapshots have a folder ${taken.name} beside their channels: choose another name in [release] channels`,
+      exit: 2,
+    });
+  }
+  for (const folder of new Set(extras.map(({ path }) => dirname(path))))
+    await mkdir(join(dir, folder), { recursive: true });
+  await mapLimit(extras, 8, async ({ path, write }) => {
+    await write(join(dir, path));
+    await chmod(join(dir, path), fileMode);
+  });
+}
+
+/**
+ * Verifies the extras of a published snapshot: each one's bytes or signed payload, and that their folders have nothing else.
+ * @param imageKey PEM; the key of signed files
+ * @returns faults with paths relative to the snapshot, and the number of files checked
+ */
+export async function extraFaults(
+  dir: string,
+  extras: readonly Extra[],
+  imageKey: string,
+  digestOf: (path: string) => Promise<Digest> = fileDigest,
+): Promise<{ readonly faults: Fault[]; readonly files: number }> {
+  const checked = await mapLimit(extras, 8, async ({ path, sha256: digest, signed }): Promise<readonly Fault[]> => {
+    const wrong = (message: string): Fault[] => [{ path, fault: 'wrong', message }];
+    const unreadable = await unreadableFile(dir, path);
+    if (unreadable !== undefined) return [unreadable];
+    return readingFaults(path, async () => {
+      if (signed !== true) {
+        const same = (await digestOf(join(dir, path))) === digest;
+        return same ? [] : wrong('its content differs from what was published');
+      }
+      const payload = openPublished(imageKey, await readFile(join(dir, path), 'utf8'));
+      if (payload === undefined) return wrong('not a statement signed by the image key of the release');
+      return sha256(payload) === digest ? [] : wrong('its statement differs from what was published');
+    });
+  });
+  const faults = checked.flat();
+  const known = new Set(extras.map(({ path }) => path));
+  for (const folder of extraFolders(extras)) {
+    const there = await filesWithin(join(dir, folder));
+    for (const path of there.paths.map((each) => join(folder, each)))
+      if (!known.has(path)) faults.push({ path, fault: 'extra', message: 'the release does not refer to it' });
+    faults.push(...within(folder, there.faults));
+  }
+  return { faults: onceEach(faults), files: known.size };
+}
