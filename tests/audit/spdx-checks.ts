@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SpdxDocument } from '../../src/audit/spdx.ts';
+import type { SpdxDocument } from '../../src/audit/spdx-draft.ts';
 
 // Requirements of SPDX 2.3 for the fields that Weir writes, from the specification (clauses 6, 7, 10, 11, 12 and
 // annex D). The official JSON Schema is in no npm package and is less strict.

@@ -1,0 +1,277 @@
+import { type Digest, sha256 } from '../base/digest.ts';
+import { byKey } from '../base/order.ts';
+import { nevra, nvra } from '../repo/metadata.ts';
+import type { AppliedOverlay, ComponentOrigin, ContainedPackage, ImageContents, SourceFile } from './contents.ts';
+import {
+  debianSourceUrl,
+  evr,
+  isoTime,
+  oneLine,
+  packageUrl,
+  type SourcePackage,
+  sourcePackage,
+  sourcePackageUrl,
+  vendorOf,
+  webUrl,
+} from './identity.ts';
+import { licenseOf } from './license.ts';
+
+/** The part of an SPDX 2.3 JSON document (ISO/IEC 5962 with the additions of 2.3) that Weir writes. */
+export interface SpdxDocument {
+  readonly spdxVersion: 'SPDX-2.3';
+  readonly dataLicense: 'CC0-1.0';
+  readonly SPDXID: 'SPDXRef-DOCUMENT';
+  readonly name: string;
+  readonly documentNamespace: string;
+  readonly creationInfo: { readonly created: string; readonly creators: readonly string[] };
+  readonly packages: readonly SpdxPackage[];
+  readonly hasExtractedLicensingInfos?: readonly SpdxExtractedLicense[];
+  readonly relationships: readonly SpdxRelationship[];
+}
+
+export interface SpdxPackage {
+  readonly SPDXID: string;
+  readonly name: string;
+  readonly versionInfo?: string;
+  readonly packageFileName?: string;
+  readonly primaryPackagePurpose?: 'CONTAINER' | 'FILE' | 'OPERATING_SYSTEM' | 'SOURCE' | 'ARCHIVE';
+  readonly supplier: string;
+  readonly originator?: string;
+  readonly downloadLocation: string;
+  readonly homepage?: string;
+  /** Always false: the package's own header lists its files. */
+  readonly filesAnalyzed: false;
+  readonly checksums?: readonly { readonly algorithm: 'SHA256'; readonly checksumValue: Digest }[];
+  readonly licenseConcluded: string;
+  readonly licenseDeclared: string;
+  readonly copyrightText: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly sourceInfo?: string;
+  readonly builtDate?: string;
+  readonly validUntilDate?: string;
+  readonly externalRefs?: readonly SpdxExternalReference[];
+  readonly annotations?: readonly SpdxAnnotation[];
+}
+
+export interface SpdxExternalReference {
+  readonly referenceCategory: 'PACKAGE-MANAGER' | 'SECURITY';
+  readonly referenceType: 'purl' | 'cpe22Type' | 'cpe23Type';
+  readonly referenceLocator: string;
+}
+
+export interface SpdxAnnotation {
+  readonly annotationDate: string;
+  readonly annotationType: 'OTHER';
+  readonly annotator: string;
+  readonly comment: string;
+}
+
+export interface SpdxExtractedLicense {
+  readonly licenseId: string;
+  readonly name: string;
+  readonly extractedText: string;
+}
+
+export interface SpdxRelationship {
+  readonly spdxElementId: string;
+  readonly relationshipType: 'DESCRIBES' | 'CONTAINS' | 'GENERATED_FROM' | 'PATCH_APPLIED';
+  readonly relatedSpdxElement: string;
+}
+
+export const unsaid = 'NOASSERTION';
+export const undeclared = {
+  downloadLocation: unsaid,
+  filesAnalyzed: false,
+  licenseConcluded: unsaid,
+  licenseDeclared: unsaid,
+  copyrightText: unsaid,
+} as const;
+
+/** A document under construction; elements shared by several packages are added once. */
+export class Draft {
+  readonly contents: ImageContents;
+  readonly supplier: string;
+  readonly #packages = new Map<string, SpdxPackage>();
+  readonly #licenses = new Map<string, string>();
+  readonly #relationships = new Map<string, SpdxRelationship>();
+
+  constructor(contents: ImageContents) {
+    this.contents = contents;
+    this.supplier = `Organization: ${vendorOf(contents.distribution)}`;
+  }
+
+  /** @returns the element's identifier */
+  add(element: SpdxPackage): string {
+    this.#packages.set(element.SPDXID, element);
+    return element.SPDXID;
+  }
+
+  relate(from: string, type: SpdxRelationship['relationshipType'], to: string): void {
+    const relationship = { spdxElementId: from, relationshipType: type, relatedSpdxElement: to };
+    this.#relationships.set(`${from} ${type} ${to}`, relationship);
+  }
+
+  /** The expression for a header's licence; records its references. */
+  license(text: string): string {
+    const license = licenseOf(text);
+    for (const [id, words] of license?.references ?? []) this.#licenses.set(id, words);
+    return license?.expression ?? unsaid;
+  }
+
+  note(comment: string): SpdxAnnotation {
+    return {
+      annotationDate: isoTime(this.contents.clock),
+      annotationType: 'OTHER',
+      annotator: `Tool: weir-${this.contents.toolVersion}`,
+      comment,
+    };
+  }
+
+  document(): SpdxDocument {
+    const { name, version, clock, toolVersion } = this.contents;
+    const licenses = [...this.#licenses].sort(byKey);
+    const body = {
+      creationInfo: { created: isoTime(clock), creators: [`Tool: weir-${toolVersion}`, this.supplier] },
+      packages: [...this.#packages.values()],
+      ...(licenses.length === 0 ? {} : { hasExtractedLicensingInfos: licenses.map(extractedLicense) }),
+      relationships: [...this.#relationships.values()],
+    };
+    const title = `${name}-${version}`;
+    return {
+      spdxVersion: 'SPDX-2.3',
+      dataLicense: 'CC0-1.0',
+      SPDXID: 'SPDXRef-DOCUMENT',
+      name: title,
+      // The form that the specification proposes if nothing is published at the address. The digest makes it unique.
+      documentNamespace: `https://spdx.org/spdxdocs/${encodeURIComponent(title)}-${sha256(JSON.stringify(body))}`,
+      ...body,
+    };
+  }
+}
+
+export function binaryPackage(draft: Draft, item: ContainedPackage): SpdxPackage {
+  const { header, origin } = item;
+  const homepage = webUrl(header.url);
+  const originator = `Organization: ${oneLine(header.vendor)}`;
+  const notes = [
+    ...(item.signedDigest === undefined ? [] : [`SHA-256 before signing: ${item.digest}`]),
+    `SHA-256 of the header: ${header.headerDigest}`,
+    `bytes before signing: ${item.size}`,
+  ];
+  return {
+    SPDXID: `SPDXRef-Package-${idPart(nevra(header))}`,
+    name: header.name,
+    versionInfo: evr(header),
+    packageFileName: `${nvra(header)}.rpm`,
+    supplier: draft.supplier,
+    ...(oneLine(header.vendor) === '' || originator === draft.supplier ? {} : { originator }),
+    ...undeclared,
+    licenseDeclared: draft.license(header.license),
+    ...(homepage === undefined ? {} : { homepage }),
+    checksums: [{ algorithm: 'SHA256', checksumValue: item.signedDigest ?? item.digest }],
+    ...(header.summary === '' ? {} : { summary: header.summary }),
+    ...(header.description === '' ? {} : { description: header.description }),
+    ...(origin.kind === 'seed' ? { sourceInfo: seedInfo(origin.debian) } : {}),
+    builtDate: isoTime(header.buildTime),
+    externalRefs: [purl(packageUrl(draft.contents.distribution, header))],
+    annotations: notes.map((text) => draft.note(text)),
+  };
+}
+
+function seedInfo(debian: { readonly source: string; readonly version: string } | undefined): string {
+  if (debian === undefined) return 'made by Weir itself; not built from a source package';
+  return `made from binary packages of Debian's source package ${debian.source} ${debian.version}; not built from a source RPM`;
+}
+
+/** Adds the element that a package was made from, with its contents. */
+export function sourceOf(draft: Draft, item: ContainedPackage): string | undefined {
+  const { header, origin } = item;
+  if (origin.kind === 'component') return componentSource(draft, sourcePackage(header), origin);
+  if (origin.kind === 'repository') {
+    const { repository } = origin;
+    return sourcePackageElement(draft, sourcePackage(header), `taken as it is from repository ${repository}`);
+  }
+  if (origin.debian === undefined) return undefined;
+  const { source, version } = origin.debian;
+  return draft.add({
+    SPDXID: `SPDXRef-DebianSource-${idPart(`${source}-${version}`)}`,
+    name: source,
+    versionInfo: version,
+    primaryPackagePurpose: 'SOURCE',
+    supplier: 'Organization: Debian',
+    ...undeclared,
+    externalRefs: [purl(debianSourceUrl(source, version))],
+  });
+}
+
+export function componentSource(draft: Draft, source: SourcePackage, origin: ComponentOrigin): string {
+  const id = sourcePackageElement(draft, source, `component ${origin.name}`, {
+    ...(origin.srpm === undefined
+      ? {}
+      : { checksums: [{ algorithm: 'SHA256', checksumValue: origin.srpm.digest } as const] }),
+    ...(origin.overlays.length === 0
+      ? {}
+      : { annotations: origin.overlays.map((overlay) => draft.note(overlayNote(overlay))) }),
+  });
+  for (const file of origin.files) {
+    const part = draft.add(sourceFile(file));
+    draft.relate(id, 'CONTAINS', part);
+    if (file.kind === 'patch') draft.relate(part, 'PATCH_APPLIED', id);
+  }
+  return id;
+}
+
+function sourcePackageElement(
+  draft: Draft,
+  source: SourcePackage,
+  sourceInfo: string,
+  { checksums, annotations }: Partial<Pick<SpdxPackage, 'checksums' | 'annotations'>> = {},
+): string {
+  return draft.add({
+    SPDXID: `SPDXRef-SourcePackage-${idPart(`${source.name}-${source.version}`)}`,
+    name: source.name,
+    versionInfo: source.version,
+    packageFileName: source.fileName,
+    primaryPackagePurpose: 'SOURCE',
+    supplier: draft.supplier,
+    ...undeclared,
+    ...(checksums === undefined ? {} : { checksums }),
+    sourceInfo,
+    externalRefs: [purl(sourcePackageUrl(draft.contents.distribution, source))],
+    ...(annotations === undefined ? {} : { annotations }),
+  });
+}
+
+// A package, because an SPDX file would need a SHA-1.
+function sourceFile({ name, sha256: digest, kind }: SourceFile): SpdxPackage {
+  return {
+    SPDXID: `SPDXRef-Source-${idPart(name)}-${digest.slice(0, 16)}`,
+    name,
+    packageFileName: name,
+    primaryPackagePurpose: kind === 'tarball' ? 'ARCHIVE' : 'FILE',
+    supplier: unsaid,
+    ...undeclared,
+    checksums: [{ algorithm: 'SHA256', checksumValue: digest }],
+  };
+}
+
+function overlayNote({ type, description, category, bugs = [], commits = [] }: AppliedOverlay): string {
+  const links = [...bugs, ...commits].map((url) => ` <${url}>`).join('');
+  return `overlay ${type}${category === undefined ? '' : ` (${category})`}: ${description}${links}`;
+}
+
+function purl(locator: string): SpdxExternalReference {
+  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: locator };
+}
+
+function extractedLicense([licenseId, words]: readonly [string, string]): SpdxExtractedLicense {
+  const extractedText = `The package's header says only "${words}". The text is in the package, below /usr/share/licenses.`;
+  return { licenseId, name: words, extractedText };
+}
+
+/** Reduces text to the characters allowed in an identifier (letters, digits, `.` and `-`); a digest keeps results distinct. */
+export function idPart(name: string): string {
+  const plain = name.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
+  return plain === name ? plain : `${plain}-${sha256(name).slice(0, 8)}`;
+}
