@@ -20,6 +20,8 @@ export interface Built {
   /** Binary packages, including debuginfo. */
   readonly packages: readonly RepoPackage[];
   readonly source: RepoPackage;
+  /** The root that it was built in. */
+  readonly buildroot: Pick<Buildroot, 'digest' | 'packages'>;
   /** Path of the whole build log. */
   readonly log: string;
   /** Seconds that the build took when it was run, not read from the cache. */
@@ -65,7 +67,7 @@ export async function buildComponent(
     },
     run: (work) => rpmbuild(context, buildroot, input, { noCheck, work }),
   });
-  return Array.isArray(result.value) ? described(context, input, result) : (result.value as MoreRequires);
+  return Array.isArray(result.value) ? described(context, buildroot, input, result) : (result.value as MoreRequires);
 }
 
 type Described = Omit<RepoPackage, 'rpm' | 'origin'> & { readonly file: string; readonly isSource: boolean };
@@ -173,7 +175,7 @@ async function buildError(context: BuildContext, input: BuildInput, log: string,
   );
 }
 
-function described(context: BuildContext, input: BuildInput, result: ActionResult): Built {
+function described(context: BuildContext, buildroot: Buildroot, input: BuildInput, result: ActionResult): Built {
   const all = (result.value as Described[]).map(({ file, isSource, ...pkg }) => ({
     isSource,
     pkg: { ...pkg, rpm: result.files[file]!.digest, origin: input.name } satisfies RepoPackage,
@@ -184,6 +186,7 @@ function described(context: BuildContext, input: BuildInput, result: ActionResul
     component: input.name,
     packages: all.filter((each) => !each.isSource).map((each) => each.pkg),
     source,
+    buildroot: { digest: buildroot.digest, packages: buildroot.packages },
     log: uncheckedOutputPath(context.engine, result, 'log'),
     seconds: result.seconds,
     cached: result.cached,

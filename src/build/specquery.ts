@@ -11,7 +11,7 @@ import { withScratch } from '../engine/scratch.ts';
 import { takeOut } from '../engine/store.ts';
 import { parseSpec, type Spec } from '../spec/parse.ts';
 import { isApplied, namedPatches, patchUses } from '../spec/patch-uses.ts';
-import { patches, sources } from '../spec/query.ts';
+import { fileNameOf, patches, sources } from '../spec/query.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type BuildContext, type Buildroot, macroOptions } from './buildroot.ts';
 import { type MacroUses, macroUses, unknownMark, withNames } from './unknown-macros.ts';
@@ -38,6 +38,8 @@ export interface SpecFacts {
   readonly provides: readonly string[];
   /** Patches in the source package that are certainly never applied, as `Patch7 (x.patch)`. */
   readonly unapplied: readonly string[];
+  /** URLs of sources and patches that have one, by file name. Empty if rpm cannot print the spec. */
+  readonly urls: Readonly<Record<string, string>>;
   /** Why rpmbuild refuses the architecture (ExclusiveArch, ExcludeArch), in its own words; undefined if it does not. */
   readonly excluded?: string;
 }
@@ -113,6 +115,13 @@ export function unappliedPatches(text: string): string[] {
     .map(({ number, name }) => `Patch${number} (${name})`);
 }
 
+/** URLs of sources and patches by file name. @param text a spec as printed by rpm */
+export function sourceUrls(text: string): Record<string, string> {
+  const spec = parseSpec(text);
+  const urls = [...sources(spec), ...patches(spec)].filter(({ value }) => /^[a-z][a-z0-9+.-]*:\/\//i.test(value));
+  return Object.fromEntries(urls.map(({ value }) => [fileNameOf(value), value]));
+}
+
 function parseFacts(output: string): SpecFacts {
   const of = (key: string): string[] =>
     output
@@ -129,6 +138,7 @@ function parseFacts(output: string): SpecFacts {
     packages: unique(of('P')),
     provides: unique([...of('P'), ...of('D')]),
     unapplied: unappliedPatches(printed.join('\n')),
+    urls: sourceUrls(printed.join('\n')),
     ...excludedBy(of('A')),
   };
 }

@@ -25,6 +25,8 @@ import { buildInOrder } from './schedule.ts';
 export interface BuiltComponents {
   readonly components: readonly Built[];
   readonly ready: ReadonlyMap<string, ReadyComponent>;
+  /** What rpm says of each component's spec. */
+  readonly facts: ReadonlyMap<string, SpecFacts>;
   readonly source: ListedSource;
   /** The outcome of every component that was to be built. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
@@ -81,7 +83,7 @@ export async function buildStage(
     const others = `${count('skipped', 'skipped')}${count('expected', 'failed as expected')}`;
     const ready = [...shelf].flatMap(([name, each]) => ('error' in each ? [] : [[name, each] as const]));
     return {
-      result: { components, ready: new Map(ready), source, outcomes },
+      result: { components, ready: new Map(ready), facts: schedule.facts, source, outcomes },
       summary: `${source.packages.length} packages of ${components.length} components, ${fresh.length} built${which}${others}`,
       cached: fresh.length === 0,
     };

@@ -28,6 +28,8 @@ export interface ReadyComponent {
   readonly component: ResolvedComponent;
   readonly input: BuildInput;
   readonly rendered: RenderedComponent;
+  /** Where the spec before overlays is from. */
+  readonly origin: Omit<FetchedSources['origin'], 'repository'>;
   /** Upstream's own files from the lookaside. */
   readonly listed: readonly LookasideFile[];
 }
@@ -121,7 +123,8 @@ async function prepareOne(
     const prepared = await prepareComponent(component, fetched, options);
     const rendered = await renderPrepared(component, prepared);
     const input = await buildInput(workspace, component, prepared, key);
-    return { component, rendered, listed: fetched.files, input };
+    const { repository: _, ...origin } = fetched.origin;
+    return { component, rendered, origin, listed: fetched.files, input };
   };
   try {
     return await withSources(site, component, prepare, fetching(site, true));

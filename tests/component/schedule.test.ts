@@ -116,6 +116,7 @@ async function schedule(world: World) {
             packages,
             provides: packages,
             unapplied: [],
+            urls: {},
           };
           return [name, { ...facts, ...(excluded === undefined ? {} : { excluded }) }];
         }),
