@@ -84,17 +84,28 @@ export interface SeedOrigin {
 export interface ComponentOrigin {
   readonly kind: 'component';
   readonly name: string;
+  /** Where its spec was before overlays; undefined if that place means nothing elsewhere. */
+  readonly upstream?: SpecOrigin;
   /** The source RPM, if it is published. */
   readonly srpm?: { readonly digest: Digest };
   readonly files: readonly SourceFile[];
   readonly overlays: readonly AppliedOverlay[];
 }
 
+/** A commit of a dist-git, or a path in the project or beside Weir. */
+export type SpecOrigin = { readonly uri: string; readonly commit: string } | { readonly path: string };
+
 /** A file of the source package. */
 export interface SourceFile {
   readonly name: string;
   readonly sha256: Digest;
-  readonly kind: 'tarball' | 'patch' | 'other';
+  readonly kind: 'spec' | 'tarball' | 'patch' | 'other';
+  /** Its address upstream, as the spec or the component's configuration says. */
+  readonly url?: string;
+  /** Upstream's own hash of it, by the algorithm that upstream uses; only if no overlay changed it. */
+  readonly listed?: { readonly algorithm: 'md5' | 'sha256' | 'sha512'; readonly hash: string };
+  /** Positions of the overlays that added or changed it, from 1. */
+  readonly overlays?: readonly number[];
 }
 
 /** An applied overlay: how the component differs from its upstream, and why. */
@@ -103,8 +114,11 @@ export interface AppliedOverlay {
   readonly description: string;
   /** `upstream-backport` or a downstream category. */
   readonly category?: string;
+  readonly upstreamStatus?: string;
   /** URLs of related bugs. */
   readonly bugs?: readonly string[];
   /** URLs of the upstream commits that it backports. */
   readonly commits?: readonly string[];
+  /** Files of the source package that it added, changed, renamed or removed. */
+  readonly files?: readonly string[];
 }

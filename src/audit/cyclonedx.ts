@@ -1,6 +1,13 @@
 import { type Digest, sha256 } from '../base/digest.ts';
 import { seededUuid } from '../image/uuid.ts';
-import type { AppliedOverlay, ContainedPackage, Distribution, ImageContents, SourceFile } from './contents.ts';
+import type {
+  AppliedOverlay,
+  ComponentOrigin,
+  ContainedPackage,
+  Distribution,
+  ImageContents,
+  SourceFile,
+} from './contents.ts';
 import {
   debianSourceUrl,
   evr,
@@ -14,6 +21,7 @@ import {
   webUrl,
 } from './identity.ts';
 import { isListed, licenseOf } from './license.ts';
+import { overlayCves } from './overlay-cves.ts';
 
 // Plain objects: the models of the CycloneDX library (10.3) lack the pedigree, which holds the overlays.
 
@@ -48,7 +56,7 @@ export interface CyclonedxComponent {
   readonly cpe?: string;
   readonly purl?: string;
   readonly pedigree?: CyclonedxPedigree;
-  readonly externalReferences?: readonly { readonly type: 'website' | 'vcs'; readonly url: string }[];
+  readonly externalReferences?: readonly { readonly type: 'website' | 'vcs' | 'distribution'; readonly url: string }[];
   readonly components?: readonly CyclonedxComponent[];
   readonly properties?: readonly CyclonedxProperty[];
 }
@@ -76,7 +84,9 @@ export interface CyclonedxPedigree {
 
 export interface CyclonedxPatch {
   readonly type: 'unofficial' | 'backport';
-  readonly resolves: readonly CyclonedxIssue[];
+  /** `url` is the file's name in the source package. */
+  readonly diff?: { readonly url: string };
+  readonly resolves?: readonly CyclonedxIssue[];
 }
 
 export interface CyclonedxIssue {
@@ -219,35 +229,64 @@ function pedigreeOf(distribution: Distribution, { header, origin }: ContainedPac
     purl: sourcePackageUrl(distribution, source),
     ...(origin.files.length === 0 ? {} : { components: origin.files.map(sourceFile) }),
   };
+  const given = origin.files.filter(({ kind, overlays = [] }) => kind === 'patch' && overlays.length === 0);
+  const patches = [...origin.overlays.map(patchOf), ...given.map(upstreamPatch)];
   return {
     ancestors: [ancestor],
-    ...(origin.overlays.length === 0 ? {} : { patches: origin.overlays.map(patchOf) }),
-    notes: `built from component ${origin.name}`,
+    ...(patches.length === 0 ? {} : { patches }),
+    notes: `built from component ${origin.name}${specPlace(origin)}`,
   };
 }
 
-function sourceFile({ name, sha256: content, kind }: SourceFile): CyclonedxComponent {
+function specPlace({ upstream }: ComponentOrigin): string {
+  if (upstream === undefined) return '';
+  return `; spec from ${'commit' in upstream ? `${upstream.uri} at commit ${upstream.commit}` : upstream.path}`;
+}
+
+function sourceFile({ name, sha256: content, kind, url }: SourceFile): CyclonedxComponent {
   return {
     type: 'file',
     name,
     hashes: [{ alg: 'SHA-256', content }],
+    ...(url === undefined ? {} : { externalReferences: [{ type: 'distribution', url }] }),
     properties: [{ name: 'weir:source:kind', value: kind }],
   };
 }
 
-function patchOf({ type, description, category, bugs = [], commits = [] }: AppliedOverlay): CyclonedxPatch {
+/** A patch that upstream's source package has, for a reason that Weir does not know beyond the CVE numbers in its name. */
+function upstreamPatch({ name }: SourceFile): CyclonedxPatch {
+  const resolves = overlayCves({ description: name }).map((id) => ({
+    type: 'security' as const,
+    id,
+    name: id,
+    description: `named by ${name}`,
+  }));
+  return { type: 'unofficial', diff: diffOf(name), ...(resolves.length === 0 ? {} : { resolves }) };
+}
+
+/** One issue for each CVE number that the overlay names; without any, one for its reason. */
+function patchOf(overlay: AppliedOverlay): CyclonedxPatch {
+  const { type, description, category, upstreamStatus, bugs = [], commits = [], files = [] } = overlay;
   const references = [...bugs, ...commits].map(webUrl).filter((url) => url !== undefined);
-  const vulnerability = /\bCVE-\d{4}-\d{4,}\b/.exec([description, ...bugs, ...commits].join(' '))?.[0];
+  const why = [category, upstreamStatus === undefined ? undefined : `upstream: ${upstreamStatus}`];
+  const words = why.filter((word) => word !== undefined).join(', ');
+  const issue = {
+    name: words === '' ? type : `${type} (${words})`,
+    description,
+    ...(references.length === 0 ? {} : { references }),
+  };
+  const cves = overlayCves(overlay);
+  const patch = type === 'patch-add' ? files.find((name) => /\.(patch|diff)$/.test(name)) : undefined;
   return {
     type: category === 'upstream-backport' ? 'backport' : 'unofficial',
-    resolves: [
-      {
-        type: vulnerability !== undefined ? 'security' : bugs.length > 0 ? 'defect' : 'enhancement',
-        ...(vulnerability === undefined ? {} : { id: vulnerability }),
-        name: category === undefined ? type : `${type} (${category})`,
-        description,
-        ...(references.length === 0 ? {} : { references }),
-      },
-    ],
+    ...(patch === undefined ? {} : { diff: diffOf(patch) }),
+    resolves:
+      cves.length > 0
+        ? cves.map((id) => ({ type: 'security', id, ...issue }))
+        : [{ type: bugs.length > 0 ? 'defect' : 'enhancement', ...issue }],
   };
+}
+
+function diffOf(name: string): { readonly url: string } {
+  return { url: encodeURIComponent(name) };
 }

@@ -8,7 +8,10 @@ import type { ContainedPackage, Distribution, ImageContents, PackageHeader } fro
  * The package URL of a binary package, in the form that scanners construct on a running system:
  * `pkg:rpm/<id>/<name>@<version>-<release>?arch=&distro=<id>-<VERSION_ID>&epoch=&upstream=<srpm>`.
  */
-export function packageUrl(distribution: Distribution, header: PackageHeader): string {
+export function packageUrl(
+  distribution: Pick<Distribution, 'id' | 'version'>,
+  header: Pick<PackageHeader, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'sourceRpm'>,
+): string {
   return rpmUrl(distribution, header.name, `${header.version}-${header.release}`, {
     arch: header.arch,
     ...(header.epoch === 0 ? {} : { epoch: String(header.epoch) }),
@@ -22,7 +25,7 @@ export function sourcePackageUrl(distribution: Distribution, source: SourcePacka
 }
 
 function rpmUrl(
-  { id, version }: Distribution,
+  { id, version }: Pick<Distribution, 'id' | 'version'>,
   name: string,
   evr: string,
   qualifiers: Readonly<Record<string, string>>,
@@ -53,7 +56,7 @@ export function sourcePackage(header: PackageHeader): SourcePackage {
 }
 
 /** `[epoch:]version-release`, without an epoch of 0. */
-export function evr(header: PackageHeader): string {
+export function evr(header: Pick<PackageHeader, 'epoch' | 'version' | 'release'>): string {
   return `${header.epoch === 0 ? '' : `${header.epoch}:`}${header.version}-${header.release}`;
 }
 
@@ -84,6 +87,16 @@ export function isoTime(seconds: number): string {
 export function webUrl(text: string | undefined): string | undefined {
   if (text === undefined || !/^(?:https?|ftp):\/\/[^\s]+$/i.test(text) || !URL.canParse(text)) return undefined;
   return new URL(text).href;
+}
+
+/** `webUrl` without a user's name and password. */
+export function publicUrl(text: string | undefined): string | undefined {
+  const checked = webUrl(text);
+  if (checked === undefined) return undefined;
+  const url = new URL(checked);
+  url.username = '';
+  url.password = '';
+  return url.href;
 }
 
 /** Joins lines: names in a document must not contain line breaks. */

@@ -4,6 +4,13 @@ import { nevra } from '../repo/metadata.ts';
 import type { ImageContents } from './contents.ts';
 import { packageUrl } from './identity.ts';
 
+/** Type of an in-toto statement 1. */
+export const statementSchemaType = 'https://in-toto.io/Statement/v1';
+/** Type of a SLSA provenance 1. */
+export const provenanceType = 'https://slsa.dev/provenance/v1';
+/** Weir, as the builder of a provenance. */
+export const builderId = 'https://weir.invalid/builder/1';
+
 /** Subject of a statement: a file, or the manifest of a container image. */
 export interface Subject {
   readonly name: string;
@@ -34,9 +41,9 @@ export function provenanceStatement(contents: ImageContents, making: ImageMaking
     digest: { sha256: signedDigest ?? digest },
   }));
   return {
-    _type: 'https://in-toto.io/Statement/v1',
+    _type: statementSchemaType,
     subject: making.subjects.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
-    predicateType: 'https://slsa.dev/provenance/v1',
+    predicateType: provenanceType,
     predicate: {
       buildDefinition: {
         buildType: 'https://weir.invalid/provenance/image/1',
@@ -50,7 +57,7 @@ export function provenanceStatement(contents: ImageContents, making: ImageMaking
         internalParameters: { sourceDateEpoch: contents.clock, inputs: making.inputs },
         resolvedDependencies: [...packages.sort(byName), { name: 'toolbox', digest: { sha256: making.toolbox } }],
       },
-      runDetails: { builder: { id: 'https://weir.invalid/builder/1', version: { weir: contents.toolVersion } } },
+      runDetails: { builder: { id: builderId, version: { weir: contents.toolVersion } } },
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Digest, sha256 } from '../base/digest.ts';
+import { sha256 } from '../base/digest.ts';
 import { byKey } from '../base/order.ts';
 import { nevra, nvra } from '../repo/metadata.ts';
 import type { AppliedOverlay, ComponentOrigin, ContainedPackage, ImageContents, SourceFile } from './contents.ts';
@@ -15,6 +15,7 @@ import {
   webUrl,
 } from './identity.ts';
 import { licenseOf } from './license.ts';
+import { overlayCves } from './overlay-cves.ts';
 
 /** The part of an SPDX 2.3 JSON document (ISO/IEC 5962 with the additions of 2.3) that Weir writes. */
 export interface SpdxDocument {
@@ -41,7 +42,7 @@ export interface SpdxPackage {
   readonly homepage?: string;
   /** Always false: the package's own header lists its files. */
   readonly filesAnalyzed: false;
-  readonly checksums?: readonly { readonly algorithm: 'SHA256'; readonly checksumValue: Digest }[];
+  readonly checksums?: readonly SpdxChecksum[];
   readonly licenseConcluded: string;
   readonly licenseDeclared: string;
   readonly copyrightText: string;
@@ -52,6 +53,11 @@ export interface SpdxPackage {
   readonly validUntilDate?: string;
   readonly externalRefs?: readonly SpdxExternalReference[];
   readonly annotations?: readonly SpdxAnnotation[];
+}
+
+export interface SpdxChecksum {
+  readonly algorithm: 'MD5' | 'SHA256' | 'SHA512';
+  readonly checksumValue: string;
 }
 
 export interface SpdxExternalReference {
@@ -75,7 +81,7 @@ export interface SpdxExtractedLicense {
 
 export interface SpdxRelationship {
   readonly spdxElementId: string;
-  readonly relationshipType: 'DESCRIBES' | 'CONTAINS' | 'GENERATED_FROM' | 'PATCH_APPLIED';
+  readonly relationshipType: 'BUILD_DEPENDENCY_OF' | 'CONTAINS' | 'DESCRIBES' | 'GENERATED_FROM' | 'PATCH_APPLIED';
   readonly relatedSpdxElement: string;
 }
 
@@ -88,15 +94,18 @@ export const undeclared = {
   copyrightText: unsaid,
 } as const;
 
+/** What every document says of itself. */
+type DraftContents = Pick<ImageContents, 'name' | 'version' | 'distribution' | 'clock' | 'toolVersion'>;
+
 /** A document under construction; elements shared by several packages are added once. */
 export class Draft {
-  readonly contents: ImageContents;
+  readonly contents: DraftContents;
   readonly supplier: string;
   readonly #packages = new Map<string, SpdxPackage>();
   readonly #licenses = new Map<string, string>();
   readonly #relationships = new Map<string, SpdxRelationship>();
 
-  constructor(contents: ImageContents) {
+  constructor(contents: DraftContents) {
     this.contents = contents;
     this.supplier = `Organization: ${vendorOf(contents.distribution)}`;
   }
@@ -154,11 +163,6 @@ export function binaryPackage(draft: Draft, item: ContainedPackage): SpdxPackage
   const { header, origin } = item;
   const homepage = webUrl(header.url);
   const originator = `Organization: ${oneLine(header.vendor)}`;
-  const notes = [
-    ...(item.signedDigest === undefined ? [] : [`SHA-256 before signing: ${item.digest}`]),
-    `SHA-256 of the header: ${header.headerDigest}`,
-    `bytes before signing: ${item.size}`,
-  ];
   return {
     SPDXID: `SPDXRef-Package-${idPart(nevra(header))}`,
     name: header.name,
@@ -175,8 +179,17 @@ export function binaryPackage(draft: Draft, item: ContainedPackage): SpdxPackage
     ...(origin.kind === 'seed' ? { sourceInfo: seedInfo(origin.debian) } : {}),
     builtDate: isoTime(header.buildTime),
     externalRefs: [purl(packageUrl(draft.contents.distribution, header))],
-    annotations: notes.map((text) => draft.note(text)),
+    annotations: fileNotes(item).map((text) => draft.note(text)),
   };
+}
+
+/** What an RPM file's checksum does not say. */
+export function fileNotes(item: Pick<ContainedPackage, 'header' | 'digest' | 'size' | 'signedDigest'>): string[] {
+  return [
+    ...(item.signedDigest === undefined ? [] : [`SHA-256 before signing: ${item.digest}`]),
+    `SHA-256 of the header: ${item.header.headerDigest}`,
+    `bytes before signing: ${item.size}`,
+  ];
 }
 
 function seedInfo(debian: { readonly source: string; readonly version: string } | undefined): string {
@@ -205,17 +218,25 @@ export function sourceOf(draft: Draft, item: ContainedPackage): string | undefin
   });
 }
 
-export function componentSource(draft: Draft, source: SourcePackage, origin: ComponentOrigin): string {
-  const id = sourcePackageElement(draft, source, `component ${origin.name}`, {
+/**
+ * Adds a component's source package with its files. @param notes further annotations
+ * @returns its identifier
+ */
+export function componentSource(
+  draft: Draft,
+  source: SourcePackage,
+  origin: ComponentOrigin,
+  notes: readonly string[] = [],
+): string {
+  const annotations = [...origin.overlays.map(overlayNote), ...notes].map((text) => draft.note(text));
+  const id = sourcePackageElement(draft, source, sourceInfo(origin), {
     ...(origin.srpm === undefined
       ? {}
       : { checksums: [{ algorithm: 'SHA256', checksumValue: origin.srpm.digest } as const] }),
-    ...(origin.overlays.length === 0
-      ? {}
-      : { annotations: origin.overlays.map((overlay) => draft.note(overlayNote(overlay))) }),
+    ...(annotations.length === 0 ? {} : { annotations }),
   });
   for (const file of origin.files) {
-    const part = draft.add(sourceFile(file));
+    const part = draft.add(sourceFile(draft, file));
     draft.relate(id, 'CONTAINS', part);
     if (file.kind === 'patch') draft.relate(part, 'PATCH_APPLIED', id);
   }
@@ -244,7 +265,8 @@ function sourcePackageElement(
 }
 
 // A package, because an SPDX file would need a SHA-1.
-function sourceFile({ name, sha256: digest, kind }: SourceFile): SpdxPackage {
+function sourceFile(draft: Draft, { name, sha256: digest, kind, url, listed, overlays = [] }: SourceFile): SpdxPackage {
+  const notes = overlays.map((number) => draft.note(`added or changed by overlay ${number}`));
   return {
     SPDXID: `SPDXRef-Source-${idPart(name)}-${digest.slice(0, 16)}`,
     name,
@@ -252,16 +274,31 @@ function sourceFile({ name, sha256: digest, kind }: SourceFile): SpdxPackage {
     primaryPackagePurpose: kind === 'tarball' ? 'ARCHIVE' : 'FILE',
     supplier: unsaid,
     ...undeclared,
-    checksums: [{ algorithm: 'SHA256', checksumValue: digest }],
+    ...(url === undefined ? {} : { downloadLocation: url }),
+    checksums: [
+      { algorithm: 'SHA256', checksumValue: digest },
+      ...(listed === undefined || listed.algorithm === 'sha256'
+        ? []
+        : [{ algorithm: listed.algorithm === 'md5' ? 'MD5' : 'SHA512', checksumValue: listed.hash } as const]),
+    ],
+    ...(notes.length === 0 ? {} : { annotations: notes }),
   };
 }
 
-function overlayNote({ type, description, category, bugs = [], commits = [] }: AppliedOverlay): string {
+function overlayNote(overlay: AppliedOverlay, index: number): string {
+  const { type, description, category, upstreamStatus, bugs = [], commits = [], files = [] } = overlay;
+  const why = [
+    category,
+    upstreamStatus === undefined ? undefined : `upstream: ${upstreamStatus}`,
+    ...overlayCves(overlay),
+  ];
+  const words = why.filter((word) => word !== undefined).join(', ');
   const links = [...bugs, ...commits].map((url) => ` <${url}>`).join('');
-  return `overlay ${type}${category === undefined ? '' : ` (${category})`}: ${description}${links}`;
+  const changed = files.length === 0 ? '' : ` [${files.join(', ')}]`;
+  return `overlay ${index + 1}, ${type}${words === '' ? '' : ` (${words})`}: ${description}${links}${changed}`;
 }
 
-function purl(locator: string): SpdxExternalReference {
+export function purl(locator: string): SpdxExternalReference {
   return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: locator };
 }
 
@@ -271,6 +308,12 @@ function extractedLicense([licenseId, words]: readonly [string, string]): SpdxEx
 }
 
 /** Reduces text to the characters allowed in an identifier (letters, digits, `.` and `-`); a digest keeps results distinct. */
+function sourceInfo({ name, upstream }: ComponentOrigin): string {
+  if (upstream === undefined) return `component ${name}`;
+  const place = 'commit' in upstream ? `${upstream.uri} at commit ${upstream.commit}` : upstream.path;
+  return `component ${name}; spec from ${place}`;
+}
+
 export function idPart(name: string): string {
   const plain = name.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
   return plain === name ? plain : `${plain}-${sha256(name).slice(0, 8)}`;

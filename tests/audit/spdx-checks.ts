@@ -27,11 +27,17 @@ const packageSchema = z.strictObject({
   primaryPackagePurpose: z.enum(['CONTAINER', 'FILE', 'OPERATING_SYSTEM', 'SOURCE', 'ARCHIVE']).optional(),
   supplier: agent,
   originator: agent.optional(),
-  downloadLocation: z.literal('NOASSERTION'),
+  downloadLocation: z.union([z.literal('NOASSERTION'), z.url()]),
   homepage: z.url().optional(),
   filesAnalyzed: z.literal(false),
   checksums: z
-    .array(z.strictObject({ algorithm: z.literal('SHA256'), checksumValue: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .array(
+      z.union([
+        z.strictObject({ algorithm: z.literal('MD5'), checksumValue: z.string().regex(/^[0-9a-f]{32}$/) }),
+        z.strictObject({ algorithm: z.literal('SHA256'), checksumValue: z.string().regex(/^[0-9a-f]{64}$/) }),
+        z.strictObject({ algorithm: z.literal('SHA512'), checksumValue: z.string().regex(/^[0-9a-f]{128}$/) }),
+      ]),
+    )
     .min(1)
     .optional(),
   licenseConcluded: z.literal('NOASSERTION'),
@@ -98,7 +104,7 @@ const documentSchema = z.strictObject({
   relationships: z.array(
     z.strictObject({
       spdxElementId: id,
-      relationshipType: z.enum(['DESCRIBES', 'CONTAINS', 'GENERATED_FROM', 'PATCH_APPLIED']),
+      relationshipType: z.enum(['BUILD_DEPENDENCY_OF', 'DESCRIBES', 'CONTAINS', 'GENERATED_FROM', 'PATCH_APPLIED']),
       relatedSpdxElement: id,
     }),
   ),
@@ -117,10 +123,12 @@ export function spdxProblems(document: SpdxDocument): string[] {
   let before = 0;
   while (reached.size > before) {
     before = reached.size;
-    for (const { spdxElementId, relatedSpdxElement } of document.relationships) {
+    for (const { spdxElementId, relationshipType, relatedSpdxElement } of document.relationships) {
       if (!known.has(spdxElementId)) problems.push(`${spdxElementId} is related but not there`);
       if (!known.has(relatedSpdxElement)) problems.push(`${relatedSpdxElement} is related to but not there`);
       if (reached.has(spdxElementId)) reached.add(relatedSpdxElement);
+      // The one relationship that is named from the other side.
+      if (relationshipType === 'BUILD_DEPENDENCY_OF' && reached.has(relatedSpdxElement)) reached.add(spdxElementId);
     }
     if (problems.length > 0) return problems;
   }
