@@ -17,6 +17,7 @@ import type { ImageKey } from '../trust/image-key.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
+import { packageEvidence } from './package-evidence.ts';
 
 /** The published snapshot, and its binary channels as sources for dnf5. */
 export interface PublishedRepository {
@@ -24,7 +25,7 @@ export interface PublishedRepository {
   readonly sources: readonly RepoSource[];
 }
 
-/** Sorts all packages into channels, signs them, and publishes the channels as one snapshot. */
+/** Sorts all packages into channels, signs them, and publishes the channels and the evidence of built packages as one snapshot. */
 export async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
@@ -43,15 +44,18 @@ export async function repositoryStage(
       signedNow += result.signedNow;
       signed.push({ name, packages: result.packages });
     }
+    const published = signed.flatMap(({ packages }) => packages);
+    const extras = await packageEvidence({ workspace, toolbox, inputs, built, imageKey }, published);
     stage.update('writing metadata');
-    const { snapshot, published } = await publishSnapshot(engine, toolbox, key, {
+    const { snapshot, published: isNew } = await publishSnapshot(engine, toolbox, key, {
       root: join(out, 'repo', release.version),
       arch,
       clock,
       channels: signed,
+      extras,
       isWhole: (known) => isWholeSnapshot(workspace, toolbox, { signer: key, imageKey }, known, stage.note),
     });
-    if (published) await noteFolder(workspace, snapshot.dir, digestsOf(snapshot));
+    if (isNew) await noteFolder(workspace, snapshot.dir, digestsOf(snapshot));
     const counts = snapshot.channels.map((channel) => `${channel.packages.length} ${channel.name}`).join(', ');
     const sources = snapshot.channels
       .filter((channel) => !isSideChannel(channel.name))
@@ -59,7 +63,7 @@ export async function repositoryStage(
     return {
       result: { snapshot, sources },
       summary: `${snapshot.name}: ${counts}; ${signedNow} signed`,
-      cached: !published && signedNow === 0,
+      cached: !isNew && signedNow === 0,
     };
   });
 }

@@ -38,7 +38,7 @@ describe('a rebuild elsewhere', () => {
     const anew = ['finalise-tree', 'resolve-packages', 'query-spec', 'selinux-policy'];
     const forgotten = await forget(cache, (action, index) => {
       if (anew.includes(action.kind) || buildsAny(components)(action)) return true;
-      if (['seed-set', 'sign-rpms'].includes(action.kind)) return true;
+      if (['seed-set', 'sign-rpms', 'package-evidence-all', 'package-evidence'].includes(action.kind)) return true;
       return ['seed-convert', 'sign-rpm', 'unpack-rpm'].includes(action.kind) && index % 10 === 0;
     });
     expect(forgotten).toBeGreaterThan(30);
