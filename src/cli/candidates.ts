@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
+import { byKey } from '../base/order.ts';
 import type { Project } from '../project/model/project.ts';
 import { commandWords, type GlobalOptions, makeProgram } from './program.ts';
 import { projectFor } from './workspace.ts';
@@ -42,6 +43,7 @@ export async function candidates(words: readonly string[], globals: GlobalOption
     if (argument === undefined) return [];
     if (argument.argChoices !== undefined) return argument.argChoices.map((word) => ({ word, description: '' }));
     if (argument.name() === 'file') return [];
+    if (argument.name() === 'package') return packages(settings);
     const kind =
       argument.name() === 'image' ? 'images' : (kinds[command.parent?.name() ?? ''] ?? kinds[command.name()]);
     return kind === undefined ? [] : named(kind, settings);
@@ -66,27 +68,44 @@ function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> 
   return [];
 }
 
-async function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
-  let project: Project;
+/** Names of packages in the last release, each with where it comes from. */
+function packages(globals: GlobalOptions): Promise<Candidate[]> {
+  return fromProject(globals, async (project) => {
+    const [{ readRelease }, { outputFolder }, { parseNevra }] = await Promise.all([
+      import('../release/published.ts'),
+      import('../workspace/workspace.ts'),
+      import('../repo/metadata.ts'),
+    ]);
+    const release = await readRelease({ out: outputFolder(project) });
+    const found = release?.channels.flatMap(({ packages: those }) => those) ?? [];
+    const origins = new Map(found.map(({ nevra, origin }) => [parseNevra(nevra)!.name, origin]));
+    return [...origins].sort(byKey).map(([word, description]) => ({ word, description }));
+  });
+}
+
+/** An invalid project or release has no names to complete. The command itself will report the error. */
+async function fromProject(
+  globals: GlobalOptions,
+  list: (project: Project) => Candidate[] | Promise<Candidate[]>,
+): Promise<Candidate[]> {
   try {
-    project = await projectFor(globals);
+    return await list(await projectFor(globals));
   } catch (error) {
-    // An invalid project has no names to complete. The command itself will report the error.
     if (error instanceof WeirError) return [];
     throw error;
   }
-  if (kind === 'advisories') return recordCandidates(project.advisories.path);
-  const described = (value: object): string => ('description' in value ? String(value.description ?? '') : '');
-  return [...project[kind]].map(([word, value]) => ({ word, description: described(value).split('\n')[0]! }));
 }
 
-async function recordCandidates(folder: string): Promise<Candidate[]> {
-  const { loadAdvisories } = await import('../advisory/load.ts');
-  const records = await loadAdvisories(folder).catch((error: unknown) => {
-    if (error instanceof WeirError) return [];
-    throw error;
+function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
+  const described = (value: object): string => ('description' in value ? String(value.description ?? '') : '');
+  return fromProject(globals, async (project) => {
+    if (kind === 'advisories') {
+      const { loadAdvisories } = await import('../advisory/load.ts');
+      const records = await loadAdvisories(project.advisories.path);
+      return records.map(({ id, title }) => ({ word: id, description: title }));
+    }
+    return [...project[kind]].map(([word, value]) => ({ word, description: described(value).split('\n')[0]! }));
   });
-  return records.map(({ id, title }) => ({ word: id, description: title }));
 }
 
 interface Position {

@@ -8,7 +8,7 @@ export const commands: Readonly<Record<string, string>> = {
   advisory: 'record vulnerabilities and what was decided about them, and check the records',
   cve: 'answer where a vulnerability is, and how long its fix took',
   divergence: 'list all differences from upstream by component, category, upstream status and age',
-  package: 'list packages and their scriptlets',
+  package: 'list packages, their scriptlets and what they were built from',
   inputs: 'list, update and verify the RPM repositories that the project builds from',
   repo: 'list and query the repositories of a release',
   release: 'build and verify a release: all images from one snapshot, checked',

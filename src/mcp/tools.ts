@@ -145,6 +145,14 @@ export const tools: readonly Tool[] = [
     built: true,
   },
   {
+    name: 'package_evidence',
+    about:
+      'Show what a package of the built release was built from: spec, sources, overlays with reasons, buildroot, digests, signature.',
+    command: ['package', 'evidence'],
+    parameters: { package: { as: 'word', required: true, about: 'NEVRA or name of the package' } },
+    built: true,
+  },
+  {
     name: 'image_list',
     about: 'List images with their kind, formats and build.',
     command: ['image', 'list'],

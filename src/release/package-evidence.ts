@@ -18,19 +18,8 @@ import { envelopeText, signEnvelope, statementType } from '../trust/dsse.ts';
 import type { ImageKey } from '../trust/image-key.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { evidencePaths } from './evidence-paths.ts';
 import { componentOrigin, distributionOf, toolVersion } from './package-origin.ts';
-
-/** The folder of a snapshot with the evidence of the packages that were built. */
-export const evidenceFolder = 'evidence';
-
-/**
- * The evidence of one build, by the name of its source package without `.src.rpm`, which every package of the build has in its header:
- * the provenance as a signed statement, and an SPDX document.
- */
-export function evidencePaths(sourceName: string): { readonly provenance: string; readonly spdx: string } {
-  const path = join(evidenceFolder, sourceName);
-  return { provenance: `${path}.provenance.dsse.json`, spdx: `${path}.spdx.json` };
-}
 
 /** What the evidence of all builds is made from. */
 export interface EvidenceContext {

@@ -28,6 +28,7 @@ import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../w
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { recordFile } from './image/file-stamps.ts';
 import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
+import { evidenceFaults } from './package-evidence-read.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder } from './published.ts';
 import { type ReleaseRecord, shaped } from './record-schema.ts';
 import { isInUse, isSnapshot, pastFaults } from './verify-past.ts';
@@ -310,7 +311,8 @@ async function repositoryFaults(
     }),
   );
   const beside = await extraFaults(join(out, snapshot), release.extras ?? [], release.imageKey.publicKey, hash);
-  for (const found of [...channels, { ...beside, faults: within(snapshot, beside.faults) }]) {
+  const about = await evidenceFaults(join(out, snapshot), release);
+  for (const found of [...channels, { ...beside, faults: within(snapshot, [...beside.faults, ...about]) }]) {
     faults.push(...found.faults);
     files += found.files;
   }

@@ -53,8 +53,7 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
   refuseLineBreak(cache, "the cache's folder", 'set XDG_CACHE_HOME to another folder');
   refuseLineBreak(resolve(options.directory), "the project's folder", 'move the project');
   const project = await openProject(options.directory, options.load);
-  // Absolute, because tools run in other folders.
-  const out = resolve(options.out ?? project.project.outputDir ?? join(project.root, '..', 'out'));
+  const out = outputFolder(project, options.out);
   refuseLineBreak(out, 'the output folder', 'use another folder with --out');
   return {
     project,
@@ -64,6 +63,11 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
     arch: project.release?.architectures[0] ?? 'x86_64',
     progress: options.progress,
   };
+}
+
+/** The output folder of a project, absolute, because tools run in other folders. @param given by the user */
+export function outputFolder(project: Pick<Project, 'project' | 'root'>, given?: string): string {
+  return resolve(given ?? project.project.outputDir ?? join(project.root, '..', 'out'));
 }
 
 /**
