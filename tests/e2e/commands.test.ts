@@ -316,6 +316,7 @@ describe('weir mcp', () => {
       ['component_diff', { names: ['less'] }],
       ['repo_compare', { left: 'latest', right: 'latest', stat: true }],
       ['package_list', { own: true }],
+      ['package_evidence', { package: 'less' }],
       ['image_show', { name: 'container-base' }],
       ['release_show', {}],
     ];
