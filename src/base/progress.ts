@@ -111,3 +111,9 @@ export async function inStage<T>(
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 1)} MB`;
 }
+
+/** A difference in bytes for people: `+512 bytes`, `-1.5 MB`. */
+export function signedSize(bytes: number): string {
+  const size = Math.abs(bytes);
+  return `${bytes < 0 ? '-' : '+'}${size < 10_000 ? `${size} bytes` : megabytes(size)}`;
+}

@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander';
 import { WeirError } from '../base/errors.ts';
 import { byKey } from '../base/order.ts';
 import type { Project } from '../project/model/project.ts';
+import { outputFolder } from '../workspace/output.ts';
 import { commandWords, type GlobalOptions, makeProgram } from './program.ts';
 import { projectFor } from './workspace.ts';
 
@@ -12,7 +13,7 @@ export interface Candidate {
   readonly description: string;
 }
 
-type Kind = 'components' | 'groups' | 'images' | 'advisories';
+type Kind = 'components' | 'groups' | 'images' | 'advisories' | 'releases';
 
 /**
  * The completions of the last of `words`; none if a file is expected or there is no project.
@@ -59,6 +60,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   image: 'images',
   advisory: 'advisories',
   cve: 'advisories',
+  release: 'releases',
 };
 
 function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> | Candidate[] {
@@ -104,8 +106,20 @@ function named(kind: Kind, globals: GlobalOptions): Promise<Candidate[]> {
       const records = await loadAdvisories(project.advisories.path);
       return records.map(({ id, title }) => ({ word: id, description: title }));
     }
+    if (kind === 'releases') return releases(project);
     return [...project[kind]].map(([word, value]) => ({ word, description: described(value).split('\n')[0]! }));
   });
+}
+
+/** What `weir release diff` accepts, apart from paths. */
+async function releases(project: Project): Promise<Candidate[]> {
+  const { keptSnapshots } = await import('../release/past-releases.ts');
+  const kept = (await keptSnapshots({ out: outputFolder(project) })).filter((name) => !name.startsWith('.'));
+  return [
+    { word: 'latest', description: 'the last build' },
+    { word: 'previous', description: 'the release before the last build' },
+    ...kept.map((word) => ({ word, description: 'a snapshot' })),
+  ];
 }
 
 interface Position {

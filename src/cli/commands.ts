@@ -11,7 +11,7 @@ export const commands: Readonly<Record<string, string>> = {
   package: 'list packages, their scriptlets and what they were built from',
   inputs: 'list, update and verify the RPM repositories that the project builds from',
   repo: 'list and query the repositories of a release',
-  release: 'build and verify a release: all images from one snapshot, checked',
+  release: 'build, verify and compare releases: all images from one snapshot, checked',
   image: 'list, inspect, lint, compare, import and push images',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',

@@ -5,6 +5,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 const verbs: Readonly<Record<string, string>> = {
   build: 'build all images of the project from one snapshot, and lint them',
   verify: 'verify that everything published is signed and unchanged',
+  diff: 'compare two releases: packages, vulnerabilities fixed, images and sizes',
   show: 'show the last release built: its snapshot, channels and images',
 };
 

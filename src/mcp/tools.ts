@@ -206,6 +206,21 @@ export const tools: readonly Tool[] = [
     built: true,
   },
   {
+    name: 'release_diff',
+    about:
+      'Compare two releases by their records: packages by channel, vulnerabilities fixed, images with packages and sizes.',
+    command: ['release', 'diff'],
+    parameters: {
+      a: {
+        as: 'word',
+        required: true,
+        about: 'snapshot or a unique start of it, latest, previous, or path of a release.json',
+      },
+      b: { as: 'word', required: true, about: 'release to compare with, in the same forms' },
+    },
+    built: true,
+  },
+  {
     name: 'config_show',
     about: 'Show the whole resolved project. Large: config_resolve with a key answers most questions.',
     command: ['config', 'show'],

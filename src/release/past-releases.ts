@@ -146,6 +146,11 @@ async function pastRelease(file: string, latest: boolean): Promise<PastRelease &
   return { file, digest: sha256(text), record, latest, written: (await stat(file)).mtimeMs };
 }
 
+/** Snapshots that have a kept record, sorted; their records are not read. */
+export async function keptSnapshots({ out }: Pick<Workspace, 'out'>): Promise<string[]> {
+  return namesIn(join(out, releasesFolder));
+}
+
 /** The kept records, sorted. */
 async function keptFiles(out: string): Promise<string[]> {
   const files: string[] = [];

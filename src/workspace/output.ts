@@ -1,8 +1,14 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { WeirError } from '../base/errors.ts';
 import { exists, isTemporary, writeAtomic } from '../base/files.ts';
 import { removeTree } from '../engine/scratch.ts';
+import type { Project } from '../project/model/project.ts';
+
+/** The output folder of a project, unless another is `given`. */
+export function outputFolder({ project, root }: Pick<Project, 'project' | 'root'>, given?: string): string {
+  return resolve(given ?? project.outputDir ?? join(root, '..', 'out'));
+}
 
 /** Marker file that allows Weir to write to and empty a folder; without it the content may be the user's. */
 export const outputMarker = 'weir-output';

@@ -14,6 +14,7 @@ import { defaultRelease } from '../project/release-default.ts';
 import { type Apt, debianArch, openApt } from '../toolbox/apt.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openToolbox, type ToolSet, toolboxFromFolder } from '../toolbox/toolbox.ts';
+import { outputFolder } from './output.ts';
 import { openProject } from './project.ts';
 
 /** The context for work on specs and sources: the project and the caches. */
@@ -53,6 +54,7 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
   refuseLineBreak(cache, "the cache's folder", 'set XDG_CACHE_HOME to another folder');
   refuseLineBreak(resolve(options.directory), "the project's folder", 'move the project');
   const project = await openProject(options.directory, options.load);
+  // Absolute, because tools run in other folders.
   const out = outputFolder(project, options.out);
   refuseLineBreak(out, 'the output folder', 'use another folder with --out');
   return {

@@ -7,6 +7,7 @@ import { mapLimit } from '../../src/base/files.ts';
 import { installRoot } from '../../src/base/paths.ts';
 import { prepareComponents } from '../../src/component/ready.ts';
 import { checkRendered, orphanedFolders } from '../../src/overlay/rendered-folder.ts';
+import type { ReleaseChanges } from '../../src/release/diff/release-diff.ts';
 import { pastReleases } from '../../src/release/past-releases.ts';
 import { isSignatureOf } from '../../src/trust/image-key.ts';
 import { openWorkspace } from '../../src/workspace/workspace.ts';
@@ -18,6 +19,7 @@ import {
   releaseRecord,
   shared,
   sharedWorkspace,
+  weir,
   weirOk,
 } from './weir.ts';
 
@@ -160,4 +162,13 @@ lines = ["Changed by a test."]
     `${first.snapshot} false`,
     `${changed.snapshot} true`,
   ]);
+  const result = await weir(['-C', project, 'release', 'diff', 'previous', 'latest', '--out', out, '--json']);
+  expect(result.code, result.stderr).toBe(0);
+  const { channels, advisories, images: inBoth } = JSON.parse(result.stdout) as ReleaseChanges;
+  const names = new Set(channels.flatMap(({ packages }) => packages.map(({ name }) => name)));
+  expect(names).toContain('dos2unix');
+  expect([...names].filter((name) => !name.startsWith('dos2unix'))).toEqual([]);
+  expect(advisories).toEqual({ fixed: [], returned: [] });
+  // It made none.
+  expect(inBoth.removed.map(({ name }) => name)).toEqual(images);
 });

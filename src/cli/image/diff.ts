@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { megabytes } from '../../base/progress.ts';
+import { megabytes, signedSize } from '../../base/progress.ts';
 import { diffBuilt } from '../../release/image/diff-built.ts';
 import {
   type FileChange,
@@ -9,8 +9,8 @@ import {
   type ReleaseDiff,
   type SizeChange,
 } from '../../release/image/image-diff.ts';
-import { type PackageChange, packageChangeKinds } from '../../release/image/package-diff.ts';
 import type { ListingLine } from '../../tree/listing.ts';
+import { packagesText } from '../package-changes.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 
@@ -75,7 +75,7 @@ function imageText({ a, b, packages, files, sizes }: ImageDiff): string[] {
   return [
     ...head,
     ...(files === undefined ? [] : filesText(files.listed)),
-    packagesText('packages', packages, files?.byPackage),
+    packagesText('packages', packages, files === undefined ? undefined : filesColumn(files.byPackage)),
     ...(sizes === undefined ? [] : [sizesText(b.installedSize - a.installedSize, sizes)]),
   ];
 }
@@ -134,23 +134,8 @@ function aspectText(aspect: FileChange['aspects'][number], before: ListingLine, 
   return `${aspect === 'hardlink' ? 'hard link' : aspect} ${of(before)} → ${of(after)}`;
 }
 
-function packagesText(what: string, changes: readonly PackageChange[], files?: readonly PackageFiles[]): string {
-  if (changes.length === 0) return `${what}: no differences`;
-  const counts = packageChangeKinds.flatMap((kind) => {
-    const count = changes.filter(({ change }) => change === kind).length;
-    return count === 0 ? [] : [`${count} ${kind}`];
-  });
-  const rows = changes.map(({ name, change, before, after }) => {
-    const arch = before !== undefined && after !== undefined && before.arch !== after.arch;
-    const version = (side: typeof before): string =>
-      side === undefined ? '-' : `${side.evr}${arch ? `.${side.arch}` : ''}`;
-    const own = (after ?? before)!.arch;
-    const several = changes.filter((each) => each.name === name).length > 1;
-    const row = [several || own === 'src' ? `${name}.${own}` : name, change, version(before), version(after)];
-    return files === undefined ? row : [...row, filesOf(files.find((each) => each.package === name))];
-  });
-  const heading = ['PACKAGE', 'CHANGE', 'A', 'B', ...(files === undefined ? [] : ['FILES'])];
-  return `${what}: ${counts.join(', ')}\n${table(heading, rows, '')}`;
+function filesColumn(files: readonly PackageFiles[]): Parameters<typeof packagesText>[2] {
+  return { heading: 'FILES', cell: ({ name }) => filesOf(files.find((each) => each.package === name)) };
 }
 
 function filesOf(files: PackageFiles | undefined): string {
@@ -166,16 +151,11 @@ function sizesText(difference: number, sizes: readonly SizeChange[]): string {
     .slice(0, largest)
     .map((size) => [
       size.package ?? '(no package)',
-      signed(size.after - size.before),
+      signedSize(size.after - size.before),
       megabytes(size.before),
       megabytes(size.after),
     ]);
   const more = sizes.length > largest ? [`and ${sizes.length - largest} smaller differences`] : [];
   const heading = ['PACKAGE', 'DIFFERENCE', 'A', 'B'];
-  return [`size: ${signed(difference)}`, table(heading, rows, ''), ...more].join('\n');
-}
-
-function signed(bytes: number): string {
-  const size = Math.abs(bytes);
-  return `${bytes < 0 ? '-' : '+'}${size < 10_000 ? `${size} bytes` : megabytes(size)}`;
+  return [`size: ${signedSize(difference)}`, table(heading, rows, ''), ...more].join('\n');
 }

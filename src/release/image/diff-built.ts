@@ -92,7 +92,7 @@ async function readSide(open: () => Promise<Built>, text: string, options: Compa
       exit: 2,
     });
   }
-  return { type: 'release', release: await releaseIn(file, record, options) };
+  return { type: 'release', release: await comparedRelease(file, record, options) };
 }
 
 /** @throws WeirError `no-image` if the folder holds no image */
@@ -135,7 +135,15 @@ async function treeIn(dir: string, name: string): Promise<ListedEntry[]> {
   }
 }
 
-async function releaseIn(file: string, record: ReleaseRecord, options: CompareOptions): Promise<ComparedRelease> {
+/**
+ * A release as it is compared. @param file its record, for places in messages; the images' trees are looked for beside it
+ * @throws WeirError `bad-release`; for trees `no-image`, `no-tree`, `bad-tree`
+ */
+export async function comparedRelease(
+  file: string,
+  record: ReleaseRecord,
+  options: Pick<CompareOptions, 'packagesOnly'>,
+): Promise<ComparedRelease> {
   const channels = record.channels.map(({ name, packages }) => ({
     name,
     packages: packages.map((pkg) => fromNevra(file, pkg.nevra, contentOf({ rpm: pkg.sha256, unsigned: pkg.unsigned }))),

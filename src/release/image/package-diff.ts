@@ -42,6 +42,30 @@ export function changesVersion({ change }: PackageChange): boolean {
   return change !== 'rebuilt';
 }
 
+/** `1 added, 3 upgraded` */
+export function changeCounts(changes: readonly PackageChange[]): string {
+  return packageChangeKinds
+    .flatMap((kind) => {
+      const count = changes.filter(({ change }) => change === kind).length;
+      return count === 0 ? [] : [`${count} ${kind}`];
+    })
+    .join(', ');
+}
+
+/** Package, change, version before and after, for people; `-` where there is none. Architectures only where they tell something. */
+export function changeCells(changes: readonly PackageChange[]): (readonly [string, string, string, string])[] {
+  const counts = new Map<string, number>();
+  for (const { name } of changes) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return changes.map(({ name, change, before, after }) => {
+    const arch = before !== undefined && after !== undefined && before.arch !== after.arch;
+    const version = (side: typeof before): string =>
+      side === undefined ? '-' : `${side.evr}${arch ? `.${side.arch}` : ''}`;
+    const own = (after ?? before)!.arch;
+    const shown = counts.get(name)! > 1 || own === 'src' ? `${name}.${own}` : name;
+    return [shown, change, version(before), version(after)];
+  });
+}
+
 function diffBuilds(
   name: string,
   before: readonly ComparedPackage[],
