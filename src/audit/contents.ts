@@ -26,7 +26,7 @@ export interface Distribution {
   readonly version: string;
   /** CPE_NAME, in CPE 2.2 (`cpe:/o:…`) or 2.3 (`cpe:2.3:o:…`) form. */
   readonly cpe: string;
-  /** SUPPORT_END, YYYY-MM-DD: the last day of support. */
+  /** YYYY-MM-DD: the last day of support, the day before SUPPORT_END. */
   readonly supportEnd?: string;
   /** VENDOR_NAME; `name` by default. */
   readonly vendor?: string;

@@ -73,9 +73,8 @@ function valuesOf(option: Option, globals: GlobalOptions): Promise<Candidate[]> 
 /** Names of packages in the last release, each with where it comes from. */
 function packages(globals: GlobalOptions): Promise<Candidate[]> {
   return fromProject(globals, async (project) => {
-    const [{ readRelease }, { outputFolder }, { parseNevra }] = await Promise.all([
+    const [{ readRelease }, { parseNevra }] = await Promise.all([
       import('../release/published.ts'),
-      import('../workspace/workspace.ts'),
       import('../repo/metadata.ts'),
     ]);
     const release = await readRelease({ out: outputFolder(project) });

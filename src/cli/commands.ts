@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, string>> = {
   inputs: 'list, update and verify the RPM repositories that the project builds from',
   repo: 'list and query the repositories of a release',
   release: 'build, verify and compare releases: all images from one snapshot, checked',
+  lifecycle: 'show how long the release and its packages are supported',
   image: 'list, inspect, lint, compare, import and push images',
   config: 'show the resolved project',
   schema: 'print the JSON Schema of the configuration',

@@ -221,6 +221,14 @@ export const tools: readonly Tool[] = [
     built: true,
   },
   {
+    name: 'lifecycle',
+    about:
+      'Show how long the release is supported, by channel and package, and whether the os-release of its images says the same.',
+    command: ['lifecycle'],
+    parameters: { at: { as: 'value', option: '--at', about: 'day or moment, in UTC; default: now' } },
+    built: true,
+  },
+  {
     name: 'config_show',
     about: 'Show the whole resolved project. Large: config_resolve with a key answers most questions.',
     command: ['config', 'show'],

@@ -80,6 +80,12 @@ function* channelUses(data: Collected['documents'][number]['data']): Uses {
       yield [['images', name, 'publish', 'channels', index], channel];
     }
   }
+  yield* exceptionUses(data.lifecycle?.exceptions);
+}
+
+function* exceptionUses(exceptions: readonly { readonly channel?: string | undefined }[] | undefined): Uses {
+  for (const [index, { channel }] of (exceptions ?? []).entries())
+    if (channel !== undefined) yield [['lifecycle', 'exceptions', index, 'channel'], channel];
 }
 
 function* componentUses(path: TomlPath, component: RawComponent | undefined): Uses {

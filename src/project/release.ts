@@ -1,9 +1,21 @@
 import { join } from 'node:path';
+import { WeirError } from '../base/errors.ts';
+import { compileGlob } from '../base/glob.ts';
 import { problem } from '../toml/document.ts';
+import type { TomlPath } from '../toml/place.ts';
 import type { Collected, Entry } from './collect.ts';
 import { sizeInBytes } from './image.ts';
 import { defined, filled } from './merge.ts';
-import type { AdvisoriesConfig, Lifecycle, ReleaseConfig, Seed, Signing, ToolboxConfig } from './model/release.ts';
+import type {
+  AdvisoriesConfig,
+  Lifecycle,
+  ReleaseConfig,
+  Seed,
+  Signing,
+  SupportException,
+  ToolboxConfig,
+} from './model/release.ts';
+import type { RawLifecycle } from './schema/release.ts';
 
 /** The `[seed]` table with its defaults. */
 export function seedOf(collected: Collected): Seed | undefined {
@@ -48,15 +60,54 @@ export function lifecycleOf(collected: Collected): Lifecycle | undefined {
   const { raw, document, path } = entry;
   const releaseDate = filled(raw['release-date']);
   const supportEnd = filled(raw['support-end']);
-  if (releaseDate !== undefined && supportEnd !== undefined && supportEnd < releaseDate) {
-    throw problem(document, [...path, 'support-end'], 'invalid-value', 'support ends before the release');
-  }
+  const fullSupportEnd = filled(raw['full-support-end']);
+  const isBefore = (day: string | undefined, other: string | undefined): boolean =>
+    day !== undefined && other !== undefined && day < other;
+  const refuse = (key: TomlPath, message: string, hint?: string): never => {
+    throw problem(document, [...path, ...key], 'invalid-value', message, hint === undefined ? {} : { hint });
+  };
+  if (isBefore(supportEnd, releaseDate)) refuse(['support-end'], 'support ends before the release');
+  if (isBefore(fullSupportEnd, releaseDate)) refuse(['full-support-end'], 'full support ends before the release');
+  if (isBefore(supportEnd, fullSupportEnd)) refuse(['full-support-end'], 'full support ends after support');
+  const exceptions = exceptionsOf(entry);
+  for (const [index, each] of exceptions.entries())
+    if (isBefore(each.supportEnd, releaseDate))
+      refuse(['exceptions', index, 'support-end'], 'support ends before the release');
   return defined({
     id: needed(entry, 'id', raw.id),
     name: needed(entry, 'name', raw.name),
     version: needed(entry, 'version', filled(raw.version) ?? collected.release?.raw.version),
     releaseDate,
+    fullSupportEnd,
     supportEnd,
+    lts: raw.lts ?? false,
+    exceptions,
+  });
+}
+
+/** `checkChannels` checks the channels. @throws WeirError (exit 2) `invalid-value`, `invalid-glob`, `duplicate-name` */
+function exceptionsOf({ raw, document, path }: Entry<RawLifecycle>): SupportException[] {
+  const seen = new Set<string>();
+  return (raw.exceptions ?? []).map(({ channel, package: names, 'support-end': supportEnd, reason }, index) => {
+    const at = [...path, 'exceptions', index];
+    if ((channel === undefined) === (names === undefined)) {
+      const message = 'an exception is for a channel or for packages: name one of them';
+      throw problem(document, at, 'invalid-value', message, { hint: 'write channel = "…" or package = "…"' });
+    }
+    const key = channel === undefined ? 'package' : 'channel';
+    const of = channel === undefined ? { package: names! } : { channel };
+    if (seen.has(`${key} ${channel ?? names}`))
+      throw problem(document, [...at, key], 'duplicate-name', `duplicate exception for ${key} "${channel ?? names}"`);
+    seen.add(`${key} ${channel ?? names}`);
+    if (names !== undefined) {
+      try {
+        compileGlob(names);
+      } catch (error) {
+        if (!(error instanceof WeirError)) throw error;
+        throw problem(document, [...at, 'package'], 'invalid-glob', error.message);
+      }
+    }
+    return { of, supportEnd, reason };
   });
 }
 

@@ -16,6 +16,7 @@ import type { ReadyComponent } from '../component/ready.ts';
 import type { RepoPackage } from '../repo/metadata.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { lastDayOfSupport } from './lifecycle/os-release.ts';
 
 /** What the origins of packages are found in. */
 export interface OriginContext {
@@ -128,7 +129,7 @@ export function distributionOf(
   osRelease: Readonly<Record<string, string>> = {},
 ): Distribution {
   const { lifecycle } = project;
-  const supportEnd = osRelease.SUPPORT_END ?? lifecycle?.supportEnd;
+  const supportEnd = lastDayOfSupport(osRelease) ?? lifecycle?.supportEnd;
   return {
     id: osRelease.ID ?? lifecycle?.id ?? 'linux',
     name: osRelease.NAME ?? lifecycle?.name ?? 'Linux',

@@ -18,6 +18,7 @@ import type { SeedRepository } from '../workspace/seed.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import type { BuiltImage } from './image/stage.ts';
 import { isKept, keepRelease, renewKept, unkeptRelease } from './keep-release.ts';
+import { writeEndOfLife } from './lifecycle/end-of-life.ts';
 import { readImage } from './published.ts';
 import { type ImageRecord, type ReleaseRecord, recordText } from './record-schema.ts';
 import type { PublishedRepository } from './repository.ts';
@@ -109,6 +110,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
   if (!isThere) keepRelease(out, kept);
   else if (!isSame) renewKept(out, kept);
   for (const [index, [name, data]] of files.entries()) if (!written[index]) writeDurably(join(out, name), data);
+  await writeEndOfLife(workspace, record);
   await writeIfChanged(join(out, timingsFile), timings(built, progress.finished));
 }
 

@@ -28,6 +28,7 @@ import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../w
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { recordFile } from './image/file-stamps.ts';
 import { dataDigest, parsedRecord, provenanceFile, provenanceSubjects } from './image/image-record.ts';
+import { endOfLifeFaults } from './lifecycle/end-of-life.ts';
 import { evidenceFaults } from './package-evidence-read.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder } from './published.ts';
 import { type ReleaseRecord, shaped } from './record-schema.ts';
@@ -69,7 +70,7 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
   return inStage(workspace.progress, 'verify', async () => {
     const found: Fault[] = [...(await keyFaults(workspace, release)), ...(await strays(workspace.out, release))];
     const past = await pastFaults(workspace.out);
-    found.push(...past.faults);
+    found.push(...past.faults, ...(await endOfLifeFaults(workspace, release)));
     let files = 3 + past.files;
     // In parallel: threads hash while rpm checks signatures.
     const [repository, perImage] = await withHashers((hash) => {

@@ -25,9 +25,22 @@ export const timingsFile = 'timings.json';
 /** Folder of the records of this release and of those before it. */
 export const releasesFolder = 'releases';
 
+/** Folder of what endoflife.date needs about the release. */
+export const endOfLifeFolder = 'endoflife';
+
 /** Names that Weir creates in an output folder, apart from temporary files. */
 const results: readonly string[] = [
-  ...['boot', imageKeyFile, 'images', 'release.json', releaseSignatureFile, releasesFolder, 'repo', timingsFile],
+  ...[
+    'boot',
+    endOfLifeFolder,
+    imageKeyFile,
+    'images',
+    'release.json',
+    releaseSignatureFile,
+    releasesFolder,
+    'repo',
+    timingsFile,
+  ],
 ];
 
 /**

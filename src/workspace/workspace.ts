@@ -67,11 +67,6 @@ export async function openProjectWorkspace(options: WorkspaceOptions): Promise<P
   };
 }
 
-/** The output folder of a project, absolute, because tools run in other folders. @param given by the user */
-export function outputFolder(project: Pick<Project, 'project' | 'root'>, given?: string): string {
-  return resolve(given ?? project.project.outputDir ?? join(project.root, '..', 'out'));
-}
-
 /**
  * Rejects early what git, debugfs and apt would fail on with a confusing error: they read paths by line. Every other character
  * works. @throws WeirError `bad-path` (exit 2)

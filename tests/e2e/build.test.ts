@@ -8,6 +8,7 @@ import { installRoot } from '../../src/base/paths.ts';
 import { prepareComponents } from '../../src/component/ready.ts';
 import { checkRendered, orphanedFolders } from '../../src/overlay/rendered-folder.ts';
 import type { ReleaseChanges } from '../../src/release/diff/release-diff.ts';
+import type { LifecycleReport } from '../../src/release/lifecycle/report.ts';
 import { pastReleases } from '../../src/release/past-releases.ts';
 import { isSignatureOf } from '../../src/trust/image-key.ts';
 import { openWorkspace } from '../../src/workspace/workspace.ts';
@@ -101,6 +102,16 @@ describe('the output of a build', () => {
         expect(await fileDigest(join(dir, file.path)), file.path).toBe(file.sha256);
       }
     }
+  });
+
+  test('every image says in os-release how long it is supported, and so does endoflife.date’s file', async () => {
+    const result = await weir(['-C', shared.project, 'lifecycle', '--at', '2027-01-01', '--out', shared.out, '--json']);
+    expect(result.code, result.stderr).toBe(0);
+    const report = JSON.parse(result.stdout) as LifecycleReport;
+    expect(report).toMatchObject({ state: 'supported', supportEnd: '2028-11-19', daysLeft: 688, unmatched: [] });
+    expect(report.images.map(({ name, status }) => `${name} ${status}`)).toEqual(images.map((name) => `${name} same`));
+    const [cycle] = JSON.parse(await readFile(join(shared.out, 'endoflife/weir.json'), 'utf8')) as [object];
+    expect(cycle).toMatchObject({ cycle: '4.0', eol: '2028-11-19', latest: first.snapshot });
   });
 
   test('no temporary files are left', async () => {

@@ -19,7 +19,7 @@ beforeEach(async () => {
   record = await releaseRecord();
   snapshot = join('repo/4.0', record.snapshot);
   base = join(snapshot, 'base/x86_64');
-  const parts = ['weir-output', 'image-key.pem', 'repo'].map((name) => join(shared.out, name));
+  const parts = ['weir-output', 'image-key.pem', 'endoflife', 'repo'].map((name) => join(shared.out, name));
   await runOk(['cp', '-al', ...parts, out]);
   await runOk(['mkdir', join(out, 'images')]);
   await runOk(['cp', '-al', join(shared.out, 'images/distroless-minimal'), join(out, 'images')]);

@@ -581,12 +581,82 @@ const cases: readonly Case[] = [
     code: 'invalid-value',
     at: '6:1',
   },
+  {
+    name: 'full support after the end of support',
+    toml: lifecycle('support-end = "2026-05-01"\nfull-support-end = "2026-05-02"'),
+    code: 'invalid-value',
+    at: '6:1',
+  },
+  {
+    name: 'full support ends before it begins',
+    toml: lifecycle('release-date = "2026-05-01"\nfull-support-end = "2026-04-30"'),
+    code: 'invalid-value',
+    at: '6:1',
+  },
+  {
+    name: 'an exception without a reason',
+    toml: lifecycle('exceptions = [{ channel = "a", support-end = "2026-05-01" }]'),
+    code: 'missing-key',
+    at: '5:15',
+    says: /reason/,
+  },
+  {
+    name: 'an exception with an empty reason',
+    toml: lifecycle('exceptions = [{ channel = "a", support-end = "2026-05-01", reason = " " }]'),
+    code: 'invalid-value',
+    at: '5:60',
+  },
+  {
+    name: 'an exception for nothing',
+    toml: lifecycle('exceptions = [{ support-end = "2026-05-01", reason = "r" }]'),
+    code: 'invalid-value',
+    at: '5:15',
+  },
+  {
+    name: 'an exception for a channel and packages',
+    toml: lifecycle('exceptions = [{ channel = "a", package = "b", support-end = "2026-05-01", reason = "r" }]'),
+    code: 'invalid-value',
+    at: '5:15',
+  },
+  {
+    name: 'an exception for an unknown channel',
+    toml: `${lifecycle('exceptions = [{ channel = "bas", support-end = "2026-05-01", reason = "r" }]')}[release]\nversion = "1"\nsnapshot = "2026-02-03"\nchannels = [{ name = "base" }]\n`,
+    code: 'unknown-channel',
+    at: '5:17',
+    hint: /base/,
+  },
+  {
+    name: 'an exception for a glob that is none',
+    toml: lifecycle('exceptions = [{ package = "a[", support-end = "2026-05-01", reason = "r" }]'),
+    code: 'invalid-glob',
+    at: '5:17',
+  },
+  {
+    name: 'an exception twice',
+    toml: lifecycle(
+      'exceptions = [{ package = "a", support-end = "2026-05-01", reason = "r" }, { package = "a", support-end = "2026-05-01", reason = "r" }]',
+    ),
+    code: 'duplicate-name',
+    at: '5:78',
+  },
+  {
+    name: 'an exception that ends before the release',
+    toml: lifecycle(
+      'release-date = "2026-05-01"\nexceptions = [{ package = "a", support-end = "2026-04-30", reason = "r" }]',
+    ),
+    code: 'invalid-value',
+    at: '6:32',
+  },
   { name: 'a key id', toml: '[signing]\nkey = "0xABCD"\n', code: 'invalid-value', at: '2:1', says: /40 or 64 hex/ },
   { name: 'no such mapping', toml: '[seed]\nmappings = ["*.x", "a.toml"]\n', code: 'mapping-not-found', at: '2:20' },
 ];
 
 function source(fields: string, origin = 'origin = { type = "download", uri = "https://example.org/a" }'): string {
   return `[[components.a.source-files]]\nfilename = "a.tar"\n${fields}\n${origin}\n`;
+}
+
+function lifecycle(fields: string): string {
+  return `[lifecycle]\nid = "w"\nname = "W"\nversion = "1"\n${fields}\n`;
 }
 
 function image(fields: string): string {

@@ -716,7 +716,13 @@ build-root = ["bash", "gcc"]
 id = "weirlinux"
 name = "Weir Linux"
 release-date = "2026-11-01"
+full-support-end = "2027-11-30"
 support-end = "2028-11-30"
+lts = true
+exceptions = [
+  { channel = "sdk", support-end = "2027-01-31", reason = "upstream ends then" },
+  { package = "nodejs*", support-end = "2029-01-31", reason = "customers" },
+]
 [seed]
 allow-expired = true
 [toolbox]
@@ -744,7 +750,13 @@ debuginfo-channel = "none"
       name: 'Weir Linux',
       version: '4.0',
       releaseDate: '2026-11-01',
+      fullSupportEnd: '2027-11-30',
       supportEnd: '2028-11-30',
+      lts: true,
+      exceptions: [
+        { of: { channel: 'sdk' }, supportEnd: '2027-01-31', reason: 'upstream ends then' },
+        { of: { package: 'nodejs*' }, supportEnd: '2029-01-31', reason: 'customers' },
+      ],
     });
     expect(project.seed).toEqual({
       suite: 'sid',

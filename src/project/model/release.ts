@@ -48,8 +48,20 @@ export interface Lifecycle {
   readonly version: string;
   /** YYYY-MM-DD: general availability. */
   readonly releaseDate?: string;
+  /** YYYY-MM-DD: the last day of full support, before security fixes alone. */
+  readonly fullSupportEnd?: string;
   /** YYYY-MM-DD: the last day of support. */
   readonly supportEnd?: string;
+  readonly lts: boolean;
+  readonly exceptions: readonly SupportException[];
+}
+
+/** Packages whose support ends on another day than the release's: those of a channel, or those of these names. */
+export interface SupportException {
+  readonly of: { readonly channel: string } | { readonly package: string };
+  /** YYYY-MM-DD: the last day of support. */
+  readonly supportEnd: string;
+  readonly reason: string;
 }
 
 /** The records of vulnerabilities and their feeds. */

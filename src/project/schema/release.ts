@@ -53,6 +53,23 @@ export const signingSchema = z
   })
   .describe('Who signs packages, repositories and images');
 
+const supportException = z
+  .strictObject({
+    channel: channelSchema
+      .min(1)
+      .refine((name) => name !== 'none', 'what is in no channel has no support')
+      .optional()
+      .describe('The channel; either this or package'),
+    package: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('Glob of package names; stronger than an exception for their channel'),
+    'support-end': dateSchema.describe('Last day of their support, "YYYY-MM-DD"'),
+    reason: z.string().regex(/\S/, 'must not be empty').describe('Why, for users'),
+  })
+  .describe('A time of support that is not that of the release');
+
 export const lifecycleSchema = z
   .strictObject({
     id: z
@@ -63,7 +80,15 @@ export const lifecycleSchema = z
     name: text('os-release\'s NAME, such as "Weir Linux"'),
     version: text('os-release\'s VERSION_ID, such as "4.0"'),
     'release-date': dateSchema.optional().describe('First day of general availability, "YYYY-MM-DD"'),
+    'full-support-end': dateSchema
+      .optional()
+      .describe('Last day of full support, "YYYY-MM-DD"; from then to support-end, only vulnerabilities are fixed'),
     'support-end': dateSchema.optional().describe('Last day of support, "YYYY-MM-DD"'),
+    lts: flag('Whether this is a release with long-term support'),
+    exceptions: z
+      .array(supportException)
+      .optional()
+      .describe('Channels and packages that are supported for a shorter or longer time than the release'),
   })
   .describe('The distribution as its users know it');
 

@@ -42,8 +42,8 @@ export function advisoryChanges(records: readonly Advisory[], a: Packages, b: Pa
         [...names].flatMap((key) => {
           const [old, made] = [before.get(key), after.get(key)];
           if (old === undefined || made === undefined) return [];
-          const same = packageStatus(standing, unsourced(old.pkg)) === from;
-          return same && packageStatus(standing, unsourced(made.pkg)) === to ? [made.nevra] : [];
+          const same = packageStatus(standing, old.pkg) === from;
+          return same && packageStatus(standing, made.pkg) === to ? [made.nevra] : [];
         });
       const told = { id, component: standing.component, severity, title };
       const [better, worse] = [became('affected', 'fixed').sort(), became('fixed', 'affected').sort()];
@@ -52,11 +52,6 @@ export function advisoryChanges(records: readonly Advisory[], a: Packages, b: Pa
     }
   }
   return { fixed: fixed.sort(bySeverity), returned: returned.sort(bySeverity) };
-}
-
-/** The record of a release does not say which source package a package is from; a fix names each of its packages. */
-function unsourced(pkg: Package): Package & { readonly sourceRpm: string } {
-  return { ...pkg, sourceRpm: '' };
 }
 
 /** The worst first. */
@@ -70,15 +65,16 @@ function bySeverity(a: ChangedAdvisory, b: ChangedAdvisory): number {
 
 interface Newest {
   readonly nevra: string;
-  readonly pkg: Package;
+  readonly pkg: Package & { readonly sourceRpm: string };
 }
 
 function newestOf({ channels }: Packages): Map<string, Newest> {
   const newest = new Map<string, Newest>();
-  for (const { nevra } of channels.flatMap(({ packages }) => packages)) {
+  for (const { nevra, source = '' } of channels.flatMap(({ packages }) => packages)) {
     const pkg = parseNevra(nevra)!;
     const there = newest.get(keyOf(pkg));
-    if (there === undefined || compareEvr(there.pkg, pkg) < 0) newest.set(keyOf(pkg), { nevra, pkg });
+    if (there === undefined || compareEvr(there.pkg, pkg) < 0)
+      newest.set(keyOf(pkg), { nevra, pkg: { ...pkg, sourceRpm: source } });
   }
   return newest;
 }
