@@ -115,7 +115,7 @@ describe('weir release diff', () => {
 
   it('--markdown is fit for release notes: foreign text is no markup', async () => {
     const text = diff('20261101', '20261120', '--markdown');
-    await expect(text).toMatchFileSnapshot(join('golden', 'release-diff.md'));
+    await expect(text).toMatchFileSnapshot(join('golden', 'release-diff-markdown.txt'));
     expect(text).toContain(': `bash: a <b>pipe</b> | overflows`, in `bash-5.3-5.src`');
   });
 
