@@ -82,7 +82,7 @@ function setupTable(setup: ImageSetup, dir: string): Record<string, unknown> {
     timezone: setup.timezone,
     'exclude-docs': setup.excludeDocs ? true : undefined,
     languages: setup.languages,
-    overlays: setup.overlays.map(path),
+    overlays: setup.overlays.map(({ from }) => path(from)),
     files: setup.files.map(file),
     users: setup.users.map(user),
     scripts: setup.scripts.map(({ path: to, optional, remove }) => ({

@@ -236,7 +236,7 @@ function setupOf(kiwi: ResolvedKiwi): ImageSetup | undefined {
   const setup: ImageSetup = {
     ...settings,
     excludeDocs: preferences['rpm-excludedocs']?.value === 'true',
-    overlays: kiwi.overlays,
+    overlays: kiwi.overlays.map((from) => ({ from })),
     files: [
       ...(scripts.length > 0 ? scriptFiles : []),
       ...kiwi.files.map(({ from, target, mode }) => ({

@@ -88,14 +88,19 @@ function extend(base: TracedTable, next: TracedTable): TracedTable {
   const entries = new Map(merged.entries);
   for (const [some, others] of opposites) {
     // The last entry counts.
-    const taken = new Set(itemsOf(next, others).map(plain));
+    const taken = itemsOf(next, others).map(plain);
     const items = new Map([...itemsOf(next, some), ...itemsOf(base, some)].map((item) => [plain(item), item]));
-    const order = [...new Set([...itemsOf(base, some), ...itemsOf(next, some)].map(plain))];
-    const kept = order.filter((name) => !taken.has(name)).map((name) => items.get(name)!);
+    const order = joinedList(itemsOf(base, some).map(plain), itemsOf(next, some).map(plain), taken);
+    const kept = order.map((name) => items.get(name)!);
     if (kept.length === 0) entries.delete(some);
     else entries.set(some, { kind: 'list', items: kept });
   }
   return { kind: 'table', entries };
+}
+
+/** A list of an image with what one that is derived from it adds and, by the opposite list, takes away. */
+export function joinedList<T>(base: readonly T[], added: readonly T[], taken: readonly T[]): T[] {
+  return [...new Set([...base, ...added])].filter((each) => !taken.includes(each));
 }
 
 function has(definition: TracedTable, key: string): boolean {

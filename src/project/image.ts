@@ -172,7 +172,7 @@ function setupOf(entry: Entry<RawImage>, raw: NonNullable<RawWeirDefinition['set
     timezone: raw.timezone,
     excludeDocs: raw['exclude-docs'] ?? false,
     languages: raw.languages,
-    overlays: raw.overlays ?? [],
+    overlays: (raw.overlays ?? []).map((from) => ({ from })),
     files: (raw.files ?? []).map(({ from, content, to, mode }, index) => {
       if ((from === undefined) === (content === undefined)) {
         const at = [...entry.path, 'definition', 'setup', 'files', index];

@@ -1,5 +1,5 @@
-import { WeirError } from '../base/errors.ts';
-import type { SetupUser } from '../project/model/image.ts';
+import { type Place, WeirError } from '../base/errors.ts';
+import type { SetupGroup, SetupUser } from '../project/model/image.ts';
 
 /** The four account files, by their names in /etc (passwd(5), group(5), shadow(5), gshadow(5)). */
 export type AccountFiles = Readonly<Record<'passwd' | 'group' | 'shadow' | 'gshadow', string>>;
@@ -7,47 +7,69 @@ export type AccountFiles = Readonly<Record<'passwd' | 'group' | 'shadow' | 'gsha
 /** Ids for accounts of people, as in Fedora's login.defs. */
 const people = { first: 1000, last: 60_000 } as const;
 
+/** Groups and accounts to add or change. */
+export interface NewAccounts {
+  readonly groups?: readonly SetupGroup[];
+  readonly users: readonly SetupUser[];
+}
+
 /**
- * Adds accounts and the groups that they need, like useradd(8) and usermod(8). A new account without a primary group gets one
- * of its own name; a password is that of the account or none.
- * @param day of the last change of passwords, in days since 1970
- * @throws WeirError `invalid-account` (exit 2)
+ * Adds groups, and accounts with the groups that they need, like groupadd(8), useradd(8) and usermod(8). A new account without a
+ * primary group gets one of its own name; a password is that of the account or none. Numbers that are asked for are not given to
+ * others.
+ * @param day of the last change of passwords, in days since 1970 @param shell of a new account that names none
+ * @throws WeirError `invalid-account` (exit 2) with the place of the group or account
  */
-export function withAccounts(files: AccountFiles, accounts: readonly SetupUser[], day: number): AccountFiles {
+export function withAccounts(
+  files: AccountFiles,
+  { groups: newGroups = [], users }: NewAccounts,
+  day: number,
+  shell: string,
+): AccountFiles {
   const passwd = table(files.passwd);
   const group = table(files.group);
   const shadow = table(files.shadow);
   const gshadow = table(files.gshadow);
+  const asked = new Set([...newGroups, ...users].map(({ id }) => id));
   const has = (rows: readonly string[][], id: number): boolean => rows.some((row) => Number(row[2]) === id);
-  const free = (rows: readonly string[][], wanted: number | undefined): number => {
+  const free = (rows: readonly string[][], wanted: number | undefined, place: Place | undefined): number => {
     if (wanted !== undefined && !has(rows, wanted)) return wanted;
-    for (let id = people.first; id <= people.last; id++) if (!has(rows, id)) return id;
-    throw new WeirError('invalid-account', 'the image has no free id for an account', { exit: 2 });
+    for (let id = people.first; id <= people.last; id++) if (!has(rows, id) && !asked.has(id)) return id;
+    throw refused(
+      'the image has no free id for an account',
+      place,
+      `those of people are ${people.first} to ${people.last}`,
+    );
   };
-  const groupOf = (text: string, wanted?: number): string[] => {
-    const [name, number] = text.split(':') as [string, string?];
+  const groupOf = (name: string, number: number | undefined, place: Place | undefined, wanted?: number): string[] => {
     const known = find(group, name);
     if (known !== undefined) {
-      if (number === undefined || known[2] === number) return known;
-      throw new WeirError('invalid-account', `group ${name} has the id ${known[2]}, not ${number}`, { exit: 2 });
+      if (number === undefined || Number(known[2]) === number) return known;
+      throw refused(`group ${name} has the id ${known[2]}, not ${number}`, place);
     }
-    if (number !== undefined && has(group, Number(number))) {
-      throw new WeirError('invalid-account', `the id ${number} of group ${name} is in use`, { exit: 2 });
-    }
-    const row = [name, 'x', number ?? String(free(group, wanted)), ''];
+    const other = number === undefined ? undefined : group.find((row) => Number(row[2]) === number);
+    if (other !== undefined) throw refused(`the id ${number} of group ${name} is in use: by group ${other[0]}`, place);
+    const row = [name, 'x', String(number ?? free(group, wanted, place)), ''];
     group.push(row);
     gshadow.push([name, '!', '', '']);
     return row;
   };
-  for (const account of accounts) {
-    const { name, groups, home, shell, fullName, passwordHash } = account;
+  const groupNamed = (text: string, place: Place | undefined, wanted?: number): string[] => {
+    const [name, number] = text.split(':') as [string, string?];
+    return groupOf(name, number === undefined ? undefined : Number(number), place, wanted);
+  };
+  for (const { name, id, place } of newGroups) groupOf(name, id, place);
+  for (const account of users) {
+    const { name, groups, memberOf = [], home, fullName, passwordHash, passwordDays, place } = account;
     const known = find(passwd, name);
-    if (account.id !== undefined && passwd.some((row) => row[0] !== name && Number(row[2]) === account.id)) {
-      throw new WeirError('invalid-account', `the id ${account.id} of user ${name} is in use`, { exit: 2 });
+    const other = passwd.find((row) => row[0] !== name && Number(row[2]) === account.id);
+    if (other !== undefined) {
+      throw refused(`the id ${account.id} of user ${name} is in use: by user ${other[0]}`, place);
     }
-    const id = account.id ?? (known === undefined ? free(passwd, undefined) : Number(known[2]));
+    const id = account.id ?? (known === undefined ? free(passwd, undefined, place) : Number(known[2]));
     const [primary, ...others] = groups;
-    const gid = primary !== undefined || known === undefined ? groupOf(primary ?? name, id)[2]! : known[3]!;
+    const isOwn = primary !== undefined || known === undefined;
+    const gid = isOwn ? groupNamed(primary ?? name, place, id)[2]! : known[3]!;
     const row = [
       name,
       'x',
@@ -55,16 +77,22 @@ export function withAccounts(files: AccountFiles, accounts: readonly SetupUser[]
       gid,
       fullName ?? known?.[4] ?? '',
       home ?? known?.[5] ?? `/home/${name}`,
-      shell ?? known?.[6] ?? '/bin/bash',
+      account.shell ?? known?.[6] ?? shell,
     ];
     replace(passwd, row);
-    for (const other of others) addMember(groupOf(other), gshadow, name);
+    for (const each of [...others, ...memberOf]) addMember(groupNamed(each, place), gshadow, name);
     const secret = find(shadow, name);
     const hash = passwordHash ?? secret?.[1] ?? '!';
     const changed = passwordHash === undefined && secret !== undefined ? secret[2]! : String(day);
-    replace(shadow, [name, hash, changed, ...(secret?.slice(3) ?? ['0', '99999', '7', '', '', ''])]);
+    const [least, most, ...rest] = secret?.slice(3) ?? ['0', '99999', '7', '', '', ''];
+    const days = passwordDays === undefined ? most! : passwordDays < 0 ? '' : String(passwordDays);
+    replace(shadow, [name, hash, changed, least!, days, ...rest]);
   }
   return { passwd: text(passwd), group: text(group), shadow: text(shadow), gshadow: text(gshadow) };
+}
+
+function refused(message: string, place: Place | undefined, hint = 'give it another id, or none'): WeirError {
+  return new WeirError('invalid-account', message, { ...(place === undefined ? {} : { where: place }), hint, exit: 2 });
 }
 
 function addMember(row: string[], gshadow: readonly string[][], name: string): void {

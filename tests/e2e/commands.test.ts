@@ -181,6 +181,27 @@ describe('weir image customize', () => {
     expect(await fileDigest(file)).toBe(before);
   });
 
+  it('says at which line an account asks for a number that the image has given', async () => {
+    const config = join(work, 'taken.yaml');
+    await writeFile(config, 'os:\n  users:\n  - { name: alice, uid: 1 }\n');
+    const words = [
+      'container-base',
+      '--image-config',
+      config,
+      '--output-path',
+      join(work, 'taken'),
+      '--out',
+      shared.out,
+    ];
+    const result = await weir(['-C', shared.project, 'image', 'customize', ...words]);
+    expectError(result, {
+      exit: 2,
+      says: /taken\.yaml:3:5: the id 1 of user alice is in use: by user bin/,
+      hint: /another/,
+    });
+    expect(existsSync(join(work, 'taken'))).toBe(false);
+  });
+
   it('refuses a disk that is no image of the project', async () => {
     const foreign = join(work, 'foreign.raw');
     await writeFile(foreign, 'x');

@@ -191,7 +191,7 @@ describe('a path in a file of a sub-folder', () => {
   it('in a list is relative to the file that has it', async () => {
     const { project } = await loaded;
     expect(project.images.get('own')?.definition).toMatchObject({
-      setup: { overlays: [join(root, 'sub/overlay')], files: [{ from: join(root, 'sub/motd') }] },
+      setup: { overlays: [{ from: join(root, 'sub/overlay') }], files: [{ from: join(root, 'sub/motd') }] },
     });
     expect(project.components.get('curl')?.overlays).toMatchObject([{ source: join(root, 'sub/extra.txt') }]);
   });

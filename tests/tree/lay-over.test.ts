@@ -52,6 +52,11 @@ test('a file replaces one of a package, whose other names keep the old content',
   expect(at(result, '/etc/two')).toEqual(file('/etc/two'));
 });
 
+test('a file replaces a link itself', () => {
+  const before: Tree = { ...tree, entries: [...tree.entries, link('/etc/localtime', '/usr/share/zone')] };
+  expect(at(layOver(before, [laid('/etc/localtime')], 9), '/etc/localtime')).toMatchObject({ kind: 'file' });
+});
+
 test('paths lead through links of the tree, and through new ones', () => {
   const result = layOver(
     tree,
@@ -72,11 +77,32 @@ test('removes paths with what is below them', () => {
   expect(without(tree, ['/etc', '/us']).entries.map(({ path }) => path)).toEqual(['/', '/lib', '/usr', '/usr/lib']);
 });
 
+test('folders have the permissions for new ones or for those that are there', () => {
+  const modes = { kind: 'directory', mode: 0o700, knownMode: 0o711 } as const;
+  const result = layOver(tree, [{ ...modes, path: '/etc' }, { ...modes, path: '/srv' }, laid('/opt/b/c')], 9);
+  expect(at(result, '/etc')).toEqual(folder('/etc', 0o711));
+  expect(at(result, '/srv')).toMatchObject({ mode: 0o700 });
+  expect(at(result, '/opt/b')).toMatchObject({ mode: 0o755, mtime: 9 });
+});
+
 test('a file or a link in place of a folder is an error', () => {
   const before: Tree = { ...tree, entries: [folder('/srv/empty')] };
+  const place = { file: 'c.yaml', line: 3 };
   for (const item of [laid('/srv/empty'), { kind: 'symlink', path: '/srv/empty', target: 'x' } as const]) {
-    expect(() => layOver(before, [item], 9)).toThrow(
-      expect.objectContaining({ code: 'file-conflict', exit: 2, hint: expect.stringContaining('another path') }),
+    const hint = expect.stringContaining('another path');
+    expect(() => layOver(before, [{ ...item, place }], 9)).toThrow(
+      expect.objectContaining({ code: 'file-conflict', exit: 2, hint, where: place }),
     );
   }
+});
+
+test.each([
+  ['a folder in place of a file', { kind: 'directory', path: '/etc/one' } as const, 'in place of the file /etc/one'],
+  ['a file below a file', laid('/etc/one/new/x'), '/etc/one is a file in the image, not a folder'],
+  ['a path in a circle of links', laid('/x/y'), 'is a link in the image, not a folder'],
+])('%s is an error', (_what, item, says) => {
+  const before: Tree = { ...tree, entries: [...tree.entries, link('/x', '/y'), link('/y', '/x')] };
+  expect(() => layOver(before, [item], 9)).toThrow(
+    expect.objectContaining({ code: 'file-conflict', exit: 2, message: expect.stringContaining(says) }),
+  );
 });

@@ -1,5 +1,6 @@
 // Images and their test suites as readonly data. Paths are absolute unless noted.
 
+import type { Place } from '../../base/errors.ts';
 import type { Origin } from '../../toml/place.ts';
 import type { Architecture } from './release.ts';
 import type { TestReference } from './test.ts';
@@ -40,6 +41,22 @@ export interface WslSettings {
   readonly url?: string;
 }
 
+/** A folder whose content an image lays over its tree. */
+export interface SetupFolder {
+  /** Absolute path on the host. */
+  readonly from: string;
+  /** Absolute path in the image; without it the root. */
+  readonly to?: string;
+  /** Permission bits of folders that the tree does not have; without them 0755. */
+  readonly newFolderMode?: number;
+  /** Permission bits of folders that the tree has; without them they stay as they are. */
+  readonly knownFolderMode?: number;
+  /** Permission bits of files; without them those of each file, 0644 or 0755. */
+  readonly fileMode?: number;
+  /** Where it is asked for, if errors shall say so. */
+  readonly place?: Place;
+}
+
 /** A file that an image adds to its packages. */
 export interface SetupFile {
   /** Absolute path on the host, or the content itself. */
@@ -49,6 +66,17 @@ export interface SetupFile {
   readonly to: string;
   /** Permission bits; without them those of the file, 0644 or 0755. */
   readonly mode?: number;
+  /** Where it is asked for, if errors shall say so. */
+  readonly place?: Place;
+}
+
+/** A group that an image adds. */
+export interface SetupGroup {
+  readonly name: string;
+  /** Without it a free one. */
+  readonly id?: number;
+  /** Where it is asked for, if errors shall say so. */
+  readonly place?: Place;
 }
 
 /** An account that an image adds, or changes if a package has it. */
@@ -57,11 +85,19 @@ export interface SetupUser {
   readonly id?: number;
   /** In the form of crypt(5); without it the account has no password. */
   readonly passwordHash?: string;
+  /** The most days between two changes of the password; below 0: no limit. */
+  readonly passwordDays?: number;
   readonly fullName?: string;
   readonly home?: string;
   readonly shell?: string;
   /** The first one is the primary group; groups that are missing are added. */
   readonly groups: readonly string[];
+  /** Groups to be a member of that leave the primary one as it is; they are added, too. */
+  readonly memberOf?: readonly string[];
+  /** Lines for `.ssh/authorized_keys` in the home folder, in place of those that are there. */
+  readonly sshKeys?: readonly string[];
+  /** Where it is asked for, if errors shall say so. */
+  readonly place?: Place;
 }
 
 /** A script that runs as root of the finished tree, without a network. */
@@ -85,9 +121,12 @@ export interface ImageSetup {
   readonly excludeDocs: boolean;
   /** Locales such as `en_US` whose files are installed; without it all. */
   readonly languages?: readonly string[];
-  /** Folders on the host that are laid over the root, in this order; absolute. */
-  readonly overlays: readonly string[];
+  /** Laid over the tree in this order. */
+  readonly overlays: readonly SetupFolder[];
+  /** Laid over the tree after the folders. */
   readonly files: readonly SetupFile[];
+  /** Added before the users; those of users need not be among them. */
+  readonly groups?: readonly SetupGroup[];
   readonly users: readonly SetupUser[];
   readonly scripts: readonly SetupScript[];
   /** Variables for scripts. */
@@ -106,6 +145,8 @@ interface WeirImageBase {
   readonly weakDependencies?: boolean;
   /** Absent: nothing but packages. */
   readonly setup?: ImageSetup;
+  /** What a customization changes besides: after the files of `setup`, and after its users and scripts. */
+  readonly custom?: ImageSetup;
   readonly formats: readonly ImageFormat[];
   readonly hostname?: string;
   /** Limit for the size of all files, in bytes. */

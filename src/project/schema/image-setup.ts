@@ -6,14 +6,24 @@ export const setupRules = {
   path: /^\/(?!.*(^|\/)\.\.?(\/|$))(?!.*\/\/)(?!\/)[^\p{Cc}]*[^\p{Cc}/]$/u,
   /** A path in a field of /etc/passwd. */
   passwdPath: /^\/(?!.*(^|\/)\.\.?(\/|$))(?!.*\/\/)(?!\/)[^:\p{Cc}]*[^:\p{Cc}/]$/u,
-  account: /^[a-z_][a-z0-9_-]*$/,
+  /** Linux has at most 32 characters for it in the records of logins, systemd 31. */
+  account: /^[a-z_][a-z0-9_-]{0,30}$/,
   passwdField: /^[^:\p{Cc}]*$/u,
 } as const;
 
 /** A path in an image. */
 export const absolutePath = z.string().regex(setupRules.path, 'must be an absolute path without "." and ".."');
-const passwdPath = z.string().regex(setupRules.passwdPath, 'must be an absolute path without ".", ".." and a colon');
-const accountName = z.string().regex(setupRules.account, 'a name consists of small letters, digits, "_" and "-"');
+/** A path in a field of /etc/passwd. */
+export const passwdPath = z
+  .string()
+  .regex(setupRules.passwdPath, 'must be an absolute path without ".", ".." and a colon');
+/** The name of an account or a group. */
+export const accountName = z
+  .string()
+  .regex(
+    setupRules.account,
+    'a name has at most 31 small letters, digits, "_" and "-", and begins with a letter or "_"',
+  );
 const passwdField = z.string().regex(setupRules.passwdField, 'must be one line without a colon');
 
 export const setupSchema = z
@@ -62,7 +72,7 @@ export const setupSchema = z
           'password-hash': passwdField.optional().describe('Password in the form of crypt(5); by default none'),
           'full-name': passwdField.optional().describe('Full name'),
           home: passwdPath.optional().describe('Home folder; by default /home and the name'),
-          shell: passwdPath.optional().describe('Shell; by default /bin/bash'),
+          shell: passwdPath.optional().describe('Shell; by default /bin/bash, or /bin/sh in an image without bash'),
           groups: z
             .array(
               z

@@ -1,23 +1,21 @@
 import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { type Digest, valueDigest } from '../../base/digest.ts';
 import { didYouMean, type Place, WeirError } from '../../base/errors.ts';
 import { inStage } from '../../base/progress.ts';
 import type { BuildOptions } from '../../component/build.ts';
+import { joinedList } from '../../project/image-extends.ts';
 import type { Image, ImageFormat, WeirImage } from '../../project/model/image.ts';
-import type { Entry, Tree } from '../../tree/tree.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { chosenImages, withRepository } from '../build.ts';
 import { parsedRecord } from '../image/image-record.ts';
 import { withKiwiImages } from '../image/kiwi.ts';
 import { exchangeBy, replaceFolder } from '../image/replace-folder.ts';
-import { type ImageContext, type ImageExtras, imageWithExtras, packagesOfImage } from '../image/stage.ts';
+import { setupDigest, storeSetup } from '../image/setup.ts';
+import { buildDerivedImage, packagesOfImage } from '../image/stage.ts';
 import type { ImageRecord } from '../record-schema.ts';
-import { addFiles } from './custom-files.ts';
-import { addUsers, passwordHashes, readPasswords, withPasswords } from './custom-users.ts';
 import type { Customization } from './customization.ts';
 import { checkImageFile, checkImageFolder } from './output.ts';
-import { TreePaths } from './tree-paths.ts';
+import { withPasswords } from './passwords.ts';
 import { problem } from './yaml.ts';
 
 /** Where the result goes. */
@@ -60,21 +58,36 @@ export async function customizeImage(
   const folder = file === undefined ? output.path : `${output.path}.evidence`;
   if (file !== undefined) await checkImageFile(output.path, output.places?.path);
   await checkImageFolder(folder, output.places?.path);
-  const extras = await extrasOf(workspace, custom, image.name);
+  // All that the setup names is read first, so that a missing file costs no build.
+  const stored = await storeSetup(workspace.engine.store, custom.setup).catch((error: unknown) => {
+    throw ofCustomization(error, custom.file);
+  });
   // The repository gets what the image asks for, like what every image of the project does.
   const images = new Map([...workspace.project.images, [`${image.name} (customized)`, image] as const]);
   return withRepository({ ...workspace, project: { ...workspace.project, images } }, options, async (context) => {
     return inStage(workspace.progress, image.name, async (stage) => {
       stage.update(`deriving it from ${name}`);
       if (custom.remove.length > 0) checkRemoved(custom, name, await packagesOfImage(context, base));
-      const record = await replaceFolder(folder, exchangeBy(context.toolbox), async (temporary) =>
-        imageWithExtras(context, image, { ...(await extras(context)), from: name }, temporary),
-      );
+      const { setup, passwords } = custom;
+      const hashed = await withPasswords(context.toolbox, setup, passwords, `${image.name}/${setupDigest(stored)}`);
+      const final = { ...image, definition: { ...image.definition, custom: hashed } };
+      const record = await replaceFolder(folder, exchangeBy(context.toolbox), (temporary) =>
+        buildDerivedImage(context, final, name, temporary),
+      ).catch((error: unknown) => {
+        throw ofCustomization(error, custom.file);
+      });
       if (file !== undefined) await rename(join(folder, file), output.path);
       const result = { name: image.name, from: name, path: output.path, evidence: folder, record };
       return { result, summary: `${record.packages.length} packages, derived from ${name}`, cached: false };
     });
   });
+}
+
+/** What is wrong with something that a configuration asks for is wrong with the configuration. */
+function ofCustomization(error: unknown, file: string): unknown {
+  const codes = ['no-file', 'file-conflict', 'invalid-account'];
+  if (!(error instanceof WeirError) || error.where?.file !== file || !codes.includes(error.code)) return error;
+  return problem(error.where, error.message, error.hint);
 }
 
 /** Refuses to remove what the image does not have. @throws WeirError `bad-image-config` (exit 2) with the line */
@@ -138,7 +151,7 @@ export function derivedImage(
   base: Image,
   custom: Customization,
   output: CustomOutput,
-): { readonly image: Image; readonly file: string | undefined } {
+): { readonly image: Image & { readonly definition: WeirImage }; readonly file: string | undefined } {
   const { definition } = base;
   if (definition?.type !== 'weir') {
     throw new WeirError('image-kind', `image ${base.name} has no Weir definition`, {
@@ -191,9 +204,8 @@ function formatsOf(
 }
 
 function derived(definition: WeirImage, custom: Customization): WeirImage {
-  const { install, remove, enable, disable, commandLine, hostname, selinux, placeOf } = custom;
-  const without = (all: readonly string[], some: readonly string[]): string[] =>
-    all.filter((each) => !some.includes(each));
+  const { install, enable, disable, commandLine, hostname, selinux, setup, placeOf } = custom;
+  const remove = custom.remove.filter((name) => !install.includes(name));
   const refuse = (key: string, why: string): never => {
     throw problem(placeOf(['os', key]), `"os.${key}" does not fit: ${why}`);
   };
@@ -203,52 +215,21 @@ function derived(definition: WeirImage, custom: Customization): WeirImage {
   if (kind !== 'disk' && commandLine.length > 0) refuse('kernelCommandLine', 'only a disk has a kernel');
   if (kind !== 'disk' && selinux !== undefined) refuse('selinux', 'only a disk has a policy of its own');
   if (kind === 'wsl' && hostname !== undefined) refuse('hostname', 'Windows sets the host name');
+  if (kind === 'disk' && definition.disk.ownBootLoader === true) {
+    const why = 'the boot loader of the image sets the command line';
+    if (commandLine.length > 0) refuse('kernelCommandLine', why);
+    if (selinux !== undefined && selinux !== definition.selinux) refuse('selinux', why);
+  }
   const common = {
-    packages: [...new Set([...without(definition.packages, remove), ...install])],
-    excludePackages: [...new Set([...without(definition.excludePackages, install), ...without(remove, install)])],
-    enabledServices: [...new Set([...without(definition.enabledServices, disable), ...without(enable, disable)])],
-    disabledServices: [...new Set([...without(definition.disabledServices, enable), ...disable])],
+    packages: joinedList(definition.packages, install, remove),
+    excludePackages: joinedList(definition.excludePackages, remove, install),
+    enabledServices: joinedList(definition.enabledServices, enable, disable),
+    disabledServices: joinedList(definition.disabledServices, disable, enable),
     ...(hostname === undefined ? {} : { hostname }),
     ...(selinux === undefined ? {} : { selinux }),
+    custom: setup,
   };
   if (definition.kind !== 'disk') return { ...definition, ...common };
   const kernel = { commandLine: [...definition.kernel.commandLine, ...commandLine] };
   return { ...definition, ...common, kernel };
-}
-
-/** Files and users of a customization. Everything that it names is read first, so that a missing file costs no build. */
-async function extrasOf(
-  { engine, clock }: Workspace,
-  custom: Customization,
-  name: string,
-): Promise<(context: ImageContext) => Promise<Omit<ImageExtras, 'from'>>> {
-  const { store } = engine;
-  const entriesIn = async (tree: Tree) => {
-    const paths = new TreePaths(tree, clock);
-    await addUsers(store, paths, custom, clock);
-    await addFiles(store, paths, custom, clock);
-    return paths.added;
-  };
-  const texts = await readPasswords(custom);
-  const draft = await entriesIn({ entries: [], packages: [] });
-  return async ({ toolbox }) => {
-    const hashes = await passwordHashes(toolbox, custom, texts, `${name}/${valueDigest(draft)}`);
-    const finish = (tree: Tree): Promise<Tree> => withPasswords(store, tree, custom, hashes);
-    return { digest: extrasDigest(custom, draft, hashes), entries: entriesIn, finish };
-  };
-}
-
-/**
- * Digest of what a customization adds. It is published, so of passwords it covers only the hashes that are in the image.
- * @param draft its entries in an empty tree
- */
-export function extrasDigest(
-  { dirs, users }: Pick<Customization, 'dirs' | 'users'>,
-  draft: readonly Entry[],
-  hashes: readonly (string | undefined)[],
-): Digest {
-  // Only a folder that the image has gets these.
-  const merged = dirs.map(({ destination, mergedDirPermissions }) => [destination, mergedDirPermissions ?? null]);
-  const age = users.map(({ name, passwordExpiresDays }) => [name, passwordExpiresDays ?? null]);
-  return valueDigest([draft, merged, hashes.map((hash) => hash ?? null), age]);
 }

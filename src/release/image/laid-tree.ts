@@ -1,19 +1,13 @@
 import type { Store } from '../../engine/store.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
-import { withEntries } from '../../tree/overlayfs.ts';
-import type { Entry, Tree } from '../../tree/tree.ts';
+import type { Tree } from '../../tree/tree.ts';
 import { type StoredSetup, withSetup } from './setup.ts';
 
-/** The tree with the files of a setup and then with those of a customization, which knows the image and wins. */
-export async function laidTree(
-  store: Store,
-  tree: Tree,
-  setup: StoredSetup | undefined,
-  extras: { readonly entries: (tree: Tree) => Promise<Entry[]> } | undefined,
-  clock: number,
-): Promise<Tree> {
-  const laid = setup === undefined ? tree : await withSetup(store, tree, setup, clock);
-  return extras === undefined ? laid : withEntries(laid, await extras.entries(laid));
+/** The tree with the files of setups, in their order: what comes later wins. */
+export async function laidTree(store: Store, tree: Tree, setups: readonly StoredSetup[], clock: number): Promise<Tree> {
+  let laid = tree;
+  for (const setup of setups) laid = await withSetup(store, laid, setup, clock);
+  return laid;
 }
 
 /** Those of the packages that the tree still has: scripts may have removed some. */

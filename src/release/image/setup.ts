@@ -1,39 +1,53 @@
 import { isUtf8 } from 'node:buffer';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { valueDigest } from '../../base/digest.ts';
-import { systemCode, WeirError } from '../../base/errors.ts';
-import type { Engine } from '../../engine/action.ts';
-import { putBytes, putFile, readBlobText, type Store } from '../../engine/store.ts';
-import type { ImageSetup, WeirImage } from '../../project/model/image.ts';
-import { type AccountFiles, withAccounts } from '../../tree/accounts.ts';
-import { type Laid, layOver, resolverOf } from '../../tree/lay-over.ts';
-import { withEntries } from '../../tree/overlayfs.ts';
-import type { Entry, Tree } from '../../tree/tree.ts';
+import { type Digest, valueDigest } from '../../base/digest.ts';
+import { type Place, systemCode, WeirError } from '../../base/errors.ts';
+import { compareText } from '../../base/order.ts';
+import { putBytes, putFile, type Store } from '../../engine/store.ts';
+import type { ImageSetup, SetupFolder, WeirImage } from '../../project/model/image.ts';
+import { type Laid, layOver } from '../../tree/lay-over.ts';
+import type { Tree } from '../../tree/tree.ts';
 
-/** A setup whose files are in the content store: nothing in it is a path on the host. */
+/** A setup whose files are in the content store: nothing in it is a path on the host, except for places. */
 export interface StoredSetup extends Omit<ImageSetup, 'overlays' | 'files'> {
   readonly laid: readonly Laid[];
 }
 
-/** A definition as evidence has it: files by their digests. */
-export type StoredDefinition = Omit<WeirImage, 'setup'> & { readonly setup?: unknown };
+/** A definition as evidence has it: files and accounts by their digests. */
+export type StoredDefinition = Omit<WeirImage, 'setup' | 'custom'> & {
+  readonly setup?: unknown;
+  readonly custom?: unknown;
+};
 
-/** Puts the files of a setup into the content store. @throws WeirError `no-file` (exit 2) */
+/** The setups of a definition in their order: its own, and that of a customization. */
+export async function storedSetups(store: Store, { setup, custom }: WeirImage): Promise<StoredSetup[]> {
+  const setups = [setup, custom].filter((each) => each !== undefined);
+  return Promise.all(setups.map((each) => storeSetup(store, each)));
+}
+
+/** Puts the files of a setup into the content store. @throws WeirError `no-file` (exit 2) with the place of what names a file */
 export async function storeSetup(store: Store, setup: ImageSetup): Promise<StoredSetup> {
   const laid: Laid[] = [];
-  for (const folder of setup.overlays) laid.push(...(await overlay(store, folder, '')));
-  for (const { from, content = '', to, mode } of setup.files) {
+  for (const folder of setup.overlays) laid.push(...(await overlay(store, folder)));
+  for (const { from, content = '', to, mode, place } of setup.files) {
+    const asked = { kind: 'file', path: to, ...placed(place) } as const;
     if (from === undefined) {
-      laid.push({ kind: 'file', path: to, mode: mode ?? 0o644, ...(await putBytes(store, content)) });
+      laid.push({ ...asked, mode: mode ?? 0o644, ...(await putBytes(store, content)) });
       continue;
     }
-    const info = await lstat(from).catch((error: unknown) => refuse(from, error));
-    if (!info.isFile()) throw refused(from, 'this is not a regular file');
-    laid.push({ kind: 'file', path: to, mode: mode ?? modeOf(info.mode), ...(await putFile(store, from)) });
+    // What is named may be a link.
+    const info = await stat(from).catch((error: unknown) => refuse(from, error, place));
+    if (!info.isFile()) throw refused(from, 'this is not a regular file', place);
+    const blob = await putFile(store, from).catch((error: unknown) => refuse(from, error, place));
+    laid.push({ ...asked, mode: mode ?? modeOf(info.mode), ...blob });
   }
   const { overlays: _overlays, files: _files, ...rest } = setup;
   return { ...rest, laid };
+}
+
+function placed(place: Place | undefined): { readonly place?: Place } {
+  return place === undefined ? {} : { place };
 }
 
 /** Permissions do not follow the umask of whoever checked the files out: only the executable bit counts. */
@@ -41,44 +55,86 @@ function modeOf(mode: number): number {
   return (mode & 0o111) === 0 ? 0o644 : 0o755;
 }
 
-async function overlay(store: Store, folder: string, path: string): Promise<Laid[]> {
-  const names = await readdir(join(folder, path), 'buffer').catch((error: unknown) => refuse(folder, error));
-  const laid: Laid[] = path === '' ? [] : [{ kind: 'directory', path }];
-  const odd = names.find((name) => !isUtf8(name));
-  if (odd !== undefined) throw refused(join(folder, path), `a name in this folder is not UTF-8: ${odd.toString()}`);
-  for (const name of names.map(String).sort()) {
-    const inner = `${path}/${name}`;
-    const file = join(folder, inner);
-    const info = await lstat(file);
-    if (info.isDirectory()) laid.push(...(await overlay(store, folder, inner)));
-    else if (info.isSymbolicLink()) laid.push({ kind: 'symlink', path: inner, target: await readlink(file) });
-    else if (info.isFile()) {
-      laid.push({ kind: 'file', path: inner, mode: modeOf(info.mode), ...(await putFile(store, file)) });
-    } else throw refused(file, 'this is neither a file nor a folder nor a link');
+async function overlay(store: Store, asked: SetupFolder): Promise<Laid[]> {
+  const { from, to = '', newFolderMode, knownFolderMode, fileMode, place } = asked;
+  const top = await stat(from).catch((error: unknown) => refuse(from, error, place));
+  if (!top.isDirectory()) throw refused(from, 'this is not a folder', place);
+  const modes = {
+    ...(newFolderMode === undefined ? {} : { mode: newFolderMode }),
+    ...(knownFolderMode === undefined ? {} : { knownMode: knownFolderMode }),
+  };
+  return folder('');
+
+  async function folder(path: string): Promise<Laid[]> {
+    const own = { kind: 'directory', path: `${to}${path}`, ...modes, ...placed(place) } as const;
+    const laid: Laid[] = own.path === '' ? [] : [own];
+    const names = await readdir(join(from, path), 'buffer').catch((error: unknown) => refuse(from, error, place));
+    const odd = names.find((name) => !isUtf8(name));
+    if (odd !== undefined) {
+      throw refused(join(from, path), `a name in this folder is not UTF-8: ${odd.toString()}`, place);
+    }
+    for (const name of names.map(String).sort(compareText)) {
+      const inner = `${path}/${name}`;
+      const file = join(from, inner);
+      const info = await lstat(file).catch((error: unknown) => refuse(file, error, place));
+      const here = { path: `${to}${inner}`, ...placed(place) };
+      if (info.isDirectory()) laid.push(...(await folder(inner)));
+      // A link stays a link: it could bring in files from outside the folder, or lead in a circle.
+      else if (info.isSymbolicLink()) laid.push({ ...here, kind: 'symlink', target: await readlink(file) });
+      else if (info.isFile()) {
+        const blob = await putFile(store, file).catch((error: unknown) => refuse(file, error, place));
+        laid.push({ ...here, kind: 'file', mode: fileMode ?? modeOf(info.mode), ...blob });
+      } else throw refused(file, 'this is neither a file nor a folder nor a link', place);
+    }
+    return laid;
   }
-  return laid;
 }
 
-function refuse(file: string, error: unknown): never {
+function refuse(file: string, error: unknown, place: Place | undefined): never {
+  if (error instanceof WeirError) throw error;
   const code = systemCode(error);
-  throw refused(file, code === 'ENOENT' ? 'no such file' : `cannot read the file (${code})`);
+  throw refused(file, code === 'ENOENT' ? 'no such file' : `cannot read the file (${code})`, place);
 }
 
-function refused(file: string, why: string): WeirError {
+function refused(file: string, why: string, place: Place | undefined): WeirError {
+  if (place !== undefined) return new WeirError('no-file', `${file}: ${why}`, { where: place, exit: 2 });
   return new WeirError('no-file', why, { where: { file }, hint: "the image's setup names it", exit: 2 });
 }
 
-/** The definition with a stored setup in place of its own, for digests and evidence. */
-export function storedDefinition(definition: WeirImage, setup: StoredSetup | undefined): StoredDefinition {
-  const { setup: _own, ...rest } = definition;
-  if (setup === undefined) return rest;
-  const { laid, ...others } = setup;
-  return { ...rest, setup: { ...others, files: laid.length, filesDigest: valueDigest(laid) } };
+/**
+ * The definition with stored setups in place of its own, for digests and evidence. What evidence shows of an account is its name:
+ * a hash of a password is not for everyone who reads it.
+ */
+export function storedDefinition(definition: WeirImage, setups: readonly StoredSetup[]): StoredDefinition {
+  const { setup, custom, ...rest } = definition;
+  const named = [setup === undefined ? [] : ['setup'], custom === undefined ? [] : ['custom']].flat();
+  return { ...rest, ...Object.fromEntries(named.map((name, index) => [name, shown(setups[index]!)])) };
+}
+
+function shown(setup: StoredSetup): unknown {
+  const { laid, users, groups = [], ...others } = setup;
+  return {
+    ...others,
+    files: laid.length,
+    filesDigest: valueDigest(laid.map(withoutPlace)),
+    groups: groups.map(withoutPlace),
+    users: users.map(({ name }) => name),
+    usersDigest: valueDigest(users.map(withoutPlace)),
+  };
+}
+
+/** Digest of all that a setup puts into an image. */
+export function setupDigest(setup: StoredSetup): Digest {
+  return valueDigest(shown(setup));
+}
+
+function withoutPlace<T extends { readonly place?: Place }>({ place: _place, ...rest }: T): Omit<T, 'place'> {
+  return rest;
 }
 
 /**
  * The files of a setup, then its locale, keyboard map and time zone: what is named wins over a file of an overlay.
- * @throws WeirError `no-timezone` (exit 2) for a time zone that no package has
+ * @throws WeirError `file-conflict` (exit 2); `no-timezone` (exit 2) for a time zone that no package has
  */
 export async function withSetup(store: Store, tree: Tree, setup: StoredSetup, clock: number): Promise<Tree> {
   const { locale, keymap, timezone } = setup;
@@ -103,47 +159,4 @@ export async function withSetup(store: Store, tree: Tree, setup: StoredSetup, cl
     }
   }
   return layOver(laid, settings, clock);
-}
-
-/** The tree with the accounts of a setup, and their home folders with /etc/skel. */
-export async function withUsers({ store }: Engine, tree: Tree, { users }: StoredSetup, clock: number): Promise<Tree> {
-  if (users.length === 0) return tree;
-  const entries = new Map(tree.entries.map((entry) => [entry.path, entry]));
-  const read = async (name: string): Promise<string> => {
-    const entry = entries.get(`/etc/${name}`);
-    return entry?.kind === 'file' ? readBlobText(store, entry.digest) : '';
-  };
-  const [passwd, group, shadow, gshadow] = await Promise.all(['passwd', 'group', 'shadow', 'gshadow'].map(read));
-  const before: AccountFiles = { passwd: passwd!, group: group!, shadow: shadow!, gshadow: gshadow! };
-  const after = withAccounts(before, users, Math.floor(clock / 86_400));
-  const added: Entry[] = [];
-  for (const [name, text] of Object.entries(after)) {
-    const known = entries.get(`/etc/${name}`);
-    const mode = name.includes('shadow') ? 0o000 : 0o644;
-    const attributes = { path: `/etc/${name}`, user: 'root', group: 'root', packages: [], ...known, mtime: clock };
-    added.push({ ...attributes, mode: known?.mode ?? mode, kind: 'file', ...(await putBytes(store, text)) } as Entry);
-  }
-  const rows = new Map(after.passwd.split('\n').map((line) => [line.split(':')[0]!, line.split(':')]));
-  const groups = new Map(after.group.split('\n').map((line) => [line.split(':')[2]!, line.split(':')[0]!]));
-  const resolve = resolverOf(tree.entries);
-  const known = new Set(before.passwd.split('\n').map((line) => line.split(':')[0]!));
-  for (const { name, home: said } of users) {
-    const [, , , gid, , field] = rows.get(name)!;
-    const home = resolve(`${field}/x`).slice(0, -2);
-    const owner = { user: name, group: groups.get(gid!) ?? gid!, mtime: clock, packages: [] };
-    if (entries.has(home)) {
-      // As in KIWI, a new account gets what an overlay has in the home folder that is named for it.
-      const { user, group } = owner;
-      const isIn = (path: string): boolean => path === home || path.startsWith(`${home}/`);
-      if (said !== undefined && !known.has(name)) {
-        added.push(...tree.entries.filter(({ path }) => isIn(path)).map((entry) => ({ ...entry, user, group })));
-      }
-      continue;
-    }
-    added.push({ ...owner, kind: 'directory', path: home, mode: 0o700 });
-    for (const entry of tree.entries) {
-      if (entry.path.startsWith('/etc/skel/')) added.push({ ...entry, ...owner, path: home + entry.path.slice(9) });
-    }
-  }
-  return layOver(withEntries(tree, added), [], clock);
 }

@@ -14,12 +14,11 @@ import type { Image, WeirImage } from '../../project/model/image.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
 import { resolveCached } from '../../repo/resolve.ts';
 import type { Toolbox } from '../../toolbox/tool.ts';
-import { finaliseTree } from '../../tree/finalise.ts';
 import { installTree } from '../../tree/install.ts';
-import { layOver, without } from '../../tree/lay-over.ts';
+import { layOver } from '../../tree/lay-over.ts';
 import { printListing, treeBytes } from '../../tree/listing.ts';
 import { withEntries } from '../../tree/overlayfs.ts';
-import type { Entry, FileEntry, Tree } from '../../tree/tree.ts';
+import type { FileEntry, Tree } from '../../tree/tree.ts';
 import { withoutFiles } from '../../tree/without-files.ts';
 import { signEnvelope, statementType } from '../../trust/dsse.ts';
 import type { ImageKey } from '../../trust/image-key.ts';
@@ -38,8 +37,8 @@ import { knownImage } from './known-image.ts';
 import { laidTree, packagesLeft } from './laid-tree.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
-import { changesAgain, hasRpm, leftOut, withScripts } from './scripts.ts';
-import { type StoredSetup, storedDefinition, storeSetup } from './setup.ts';
+import { finaliseWith, hasRpm, leftOut } from './scripts.ts';
+import { type StoredSetup, storedDefinition, storedSetups } from './setup.ts';
 
 export interface BuiltImage {
   readonly record: ImageRecord;
@@ -58,24 +57,12 @@ export interface ImageContext {
   readonly key: ImageKey;
 }
 
-/** What an image has beyond its definition. */
-export interface ImageExtras {
-  /** The image that it is derived from. */
-  readonly from: string;
-  /** Digest of all of it. */
-  readonly digest: Digest;
-  /** Entries to add to the tree with the files of its setup, before it is finalised. */
-  readonly entries: (tree: Tree) => Promise<Entry[]>;
-  /** The finalised tree with the rest. */
-  readonly finish: (tree: Tree) => Promise<Tree>;
-}
-
 /** One image with its input digests. */
 interface Wanted {
   readonly image: Image;
   readonly definition: WeirImage;
-  /** Its setup with files in the store. */
-  readonly setup?: StoredSetup;
+  /** Its setups with files in the store. */
+  readonly setups: readonly StoredSetup[];
   readonly packages: readonly RepoPackage[];
   /** Digest of everything that its content comes from; its UUIDs derive from it. */
   readonly content: Digest;
@@ -111,17 +98,17 @@ export async function imageStage(context: ImageContext, image: Image): Promise<B
   });
 }
 
-/** Builds an image with extras into a folder, always anew. */
-export async function imageWithExtras(
+/** Builds an image into a folder, always anew. @param from the image of the project that it is derived from */
+export async function buildDerivedImage(
   context: ImageContext,
   image: Image,
-  extras: ImageExtras,
+  from: string,
   folder: string,
 ): Promise<ImageRecord> {
   try {
-    const wanted = await wantedImage(context, image, extras);
-    const { tree, log } = await imageTree(context, wanted, () => {}, extras);
-    return await writeImage(context, wanted, tree, log, folder, extras.from);
+    const wanted = await wantedImage(context, image);
+    const { tree, log } = await imageTree(context, wanted, () => {});
+    return await writeImage(context, wanted, tree, log, folder, from);
   } catch (error) {
     throw ofImage(error, image);
   }
@@ -155,20 +142,19 @@ export async function packagesOfImage(context: ImageContext, image: Image): Prom
 }
 
 /** Resolves the image's packages. @throws WeirError `image-kind` */
-async function wantedImage(context: ImageContext, image: Image, extras?: ImageExtras): Promise<Wanted> {
+async function wantedImage(context: ImageContext, image: Image): Promise<Wanted> {
   const { workspace, toolbox, key } = context;
   const { engine, clock, arch, project, release } = workspace;
   const { definition, packages } = await resolvedImage(context, image);
-  const setup = definition.setup && (await storeSetup(engine.store, definition.setup));
+  const setups = await storedSetups(engine.store, definition);
   const content = {
     packages: packages.map((pkg) => pkg.rpm),
-    definition: storedDefinition(definition, setup),
+    definition: storedDefinition(definition, setups),
     toolbox: toolbox.digest,
     clock,
     arch,
     release: project.lifecycle,
     key: key.id,
-    ...(extras === undefined ? {} : { extras: extras.digest }),
   };
   const inputs = {
     ...content,
@@ -177,7 +163,7 @@ async function wantedImage(context: ImageContext, image: Image, extras?: ImageEx
     evidence: await evidenceInputs(packages, context),
   };
   const digests = { content: valueDigest(content), inputs: valueDigest(inputs) };
-  return { image, definition, packages, ...digests, ...(setup === undefined ? {} : { setup }) };
+  return { image, definition, setups, packages, ...digests };
 }
 
 /**
@@ -186,18 +172,17 @@ async function wantedImage(context: ImageContext, image: Image, extras?: ImageEx
  */
 async function imageTree(
   { workspace, toolbox }: ImageContext,
-  { image, definition, setup, packages, content }: Wanted,
+  { image, definition, setups, packages, content }: Wanted,
   tell: (text: string) => void,
-  extras?: ImageExtras,
 ): Promise<{ readonly tree: Tree; readonly log: readonly string[] }> {
   const { engine, cache, clock } = workspace;
   const installed = await installTree(engine, toolbox, packages, { clock });
   for (const warning of installed.warnings) workspace.progress.note(image.name, warning);
-  const left = leftOut(setup);
+  const left = leftOut(setups);
   const files = left === undefined ? installed.tree : await withoutFiles(engine, installed.tree, left);
   const added = await imageEntries(workspace, image.name, definition, files, content);
   const composed = layOver(withEntries(files, added), [], clock);
-  const laid = await laidTree(engine.store, composed, setup, extras, clock);
+  const laid = await laidTree(engine.store, composed, setups, clock);
   const options = {
     ...{ cache, clock, rpmdb: true, presets: definition.kind !== 'container' },
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
@@ -206,12 +191,7 @@ async function imageTree(
     enable: definition.enabledServices,
     disable: definition.disabledServices,
   };
-  const finalised =
-    setup !== undefined && changesAgain(setup, laid)
-      ? await withScripts(engine, toolbox, laid, setup, options, tell)
-      : await finaliseTree(engine, toolbox, setup === undefined ? laid : without(laid, setup.temporary), options);
-  const { log } = finalised;
-  const tree = extras === undefined ? finalised.tree : await extras.finish(finalised.tree);
+  const { tree, log } = await finaliseWith(engine, toolbox, laid, setups, options, tell);
   if (definition.maxSize !== undefined) checkBudget(image, definition.maxSize, tree);
   if (definition.kind === 'container' && definition.container.user !== undefined) {
     const text = ({ digest }: FileEntry) => readBlobText(engine.store, digest);
@@ -223,7 +203,7 @@ async function imageTree(
 /** Writes the image's files, evidence and record to a folder. */
 async function writeImage(
   context: ImageContext,
-  { image, definition, setup, packages: resolved, content, inputs }: Wanted,
+  { image, definition, setups, packages: resolved, content, inputs }: Wanted,
   tree: Tree,
   log: readonly string[],
   folder: string,
@@ -249,7 +229,7 @@ async function writeImage(
   const statement = provenanceStatement(contents, {
     arch: workspace.arch,
     snapshot: repository.snapshot.name,
-    definition: storedDefinition(definition, setup),
+    definition: storedDefinition(definition, setups),
     inputs,
     toolbox: toolbox.digest,
     subjects: provenanceSubjects(name, details, files),

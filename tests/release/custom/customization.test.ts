@@ -30,8 +30,9 @@ const read = async (text: string): Promise<Customization> => readCustomization(a
 describe("a configuration of Image Customizer's", () => {
   it('is read with packages of lists, paths from its folder, and octal permissions', async () => {
     await file('packages: [vim, less]\n', 'more.yaml');
-    const custom = await read(`
-os:
+    await file('$6$hash\n', 'hash');
+    await file('ssh-ed25519 B\n', 'key.pub');
+    const custom = await read(`os:
   hostname: web
   packages:
     installLists: [more.yaml]
@@ -40,8 +41,18 @@ os:
   additionalFiles:
   - { source: a/motd, destination: /etc/motd, permissions: "600" }
   - { content: "", destination: /etc/empty, permissions: 0644 }
+  additionalDirs:
+  - { source: d, destination: /opt/./d/, mergedDirPermissions: "711" }
+  groups: [{ name: ops, gid: 1500 }]
   users:
-  - { name: alice, password: { type: hashed-file, value: hash }, sshPublicKeyPaths: [key.pub] }
+  - name: alice
+    password: { type: hashed-file, value: hash }
+    sshPublicKeys: [ssh-ed25519 A]
+    sshPublicKeyPaths: [key.pub]
+    primaryGroup: ops
+    secondaryGroups: [wheel]
+    homeDirectory: /srv//alice/
+    startupCommand: /bin/sh
   services: { enable: [nginx], disable: [sshd.socket] }
   kernelCommandLine: { extraCommandLine: [quiet] }
   selinux: { mode: force-enforcing }
@@ -50,11 +61,20 @@ os:
       hostname: 'web',
       install: ['vim', 'less', 'nginx'],
       remove: ['nano'],
-      files: [
-        { source: join(dir, 'a/motd'), destination: '/etc/motd', permissions: 0o600 },
-        { content: '', destination: '/etc/empty', permissions: 0o644 },
-      ],
-      users: [{ name: 'alice', password: { value: join(dir, 'hash') }, sshPublicKeyPaths: [join(dir, 'key.pub')] }],
+      setup: {
+        overlays: [{ from: join(dir, 'd'), to: '/opt/d', knownFolderMode: 0o711, place: { line: 11 } }],
+        files: [
+          { from: join(dir, 'a/motd'), to: '/etc/motd', mode: 0o600, place: { line: 8 } },
+          { content: '', to: '/etc/empty', mode: 0o644, place: { line: 9 } },
+        ],
+        groups: [{ name: 'ops', id: 1500, place: { line: 12 } }],
+        users: [
+          {
+            ...{ name: 'alice', passwordHash: '$6$hash', sshKeys: ['ssh-ed25519 A', 'ssh-ed25519 B'] },
+            ...{ groups: ['ops'], memberOf: ['wheel'], home: '/srv/alice', shell: '/bin/sh', place: { line: 14 } },
+          },
+        ],
+      },
       enable: ['nginx.service'],
       disable: ['sshd.socket'],
       commandLine: ['quiet'],
@@ -63,7 +83,7 @@ os:
   });
 
   it('may be empty, or JSON', async () => {
-    expect(await read('')).toMatchObject({ install: [], users: [], hostname: undefined });
+    expect(await read('')).toMatchObject({ install: [], setup: { users: [] }, hostname: undefined });
     expect(await read('{"os": {"packages": {"install": ["a"]}}}')).toMatchObject({ install: ['a'] });
   });
 
@@ -158,8 +178,9 @@ os:
       '1000 is given twice',
     ],
     ['a second root', 'os:\n  users:\n  - { name: a, uid: 0 }\n', 3, '0 is root'],
-    ['a home with a blank', 'os:\n  users:\n  - { name: a, homeDirectory: /home/a b }\n', 3, 'blanks'],
-    ['a home with a specifier', 'os:\n  users:\n  - { name: a, homeDirectory: /home/%m }\n', 3, '%'],
+    ['a home with a colon', 'os:\n  users:\n  - { name: a, homeDirectory: "/home/a:b" }\n', 3, 'colon'],
+    ['a shell that leads out', 'os:\n  users:\n  - { name: a, startupCommand: /../sh }\n', 3, '..'],
+    ['a name that is too long', `os:\n  users:\n  - { name: ${'a'.repeat(32)} }\n`, 3, 'at most 31'],
     ['a group number twice', 'os:\n  groups:\n  - { name: a, gid: 5 }\n  - { name: b, gid: 5 }\n', 4, 'twice'],
   ])('with %s among its accounts is refused at its line', async (_what, text, line, said) => {
     const error = await failure(read(text));
@@ -169,7 +190,7 @@ os:
 
   it('may say of root what root has', async () => {
     const text = 'os:\n  users:\n  - { name: root, uid: 0, primaryGroup: root, homeDirectory: /root }\n';
-    expect(await read(text)).toMatchObject({ users: [{ name: 'root' }] });
+    expect(await read(text)).toMatchObject({ setup: { users: [{ name: 'root' }] } });
   });
 
   it('is refused with all its faults at once', async () => {
@@ -186,6 +207,11 @@ packages = ["kernel", "nano", "sshd"]
 enabled-services = ["sshd.service", "a.service"]
 disabled-services = ["b.service"]
 kernel = { command-line = ["console=ttyS0"] }
+[images.own.definition]
+type = "weir"
+kind = "disk"
+packages = ["shim"]
+disk = { boot-loader = "image", esp-mount = "/boot/efi" }
 [images.box.definition]
 type = "weir"
 kind = "container"
@@ -271,6 +297,20 @@ os:
     const error = await failure(derive('box', text, '/o/x'));
     expect(error).toMatchObject({ code: 'bad-image-config', where: { line: 2 } });
     expect(error.message).toContain(`"os.${key}"`);
+  });
+});
+
+describe('an image with a boot loader of its own', () => {
+  it.each([
+    ['kernelCommandLine', 'os:\n  kernelCommandLine: { extraCommandLine: [a] }\n'],
+    ['selinux', 'os:\n  selinux: { mode: permissive }\n'],
+  ])('takes no %s', async (key, text) => {
+    const { images } = await load(definitions);
+    const custom = await read(text);
+    const work = async () => derivedImage(images.get('own')!, custom, { path: '/o/x.raw', format: undefined });
+    expect(await failure(work())).toMatchObject({
+      ...{ code: 'bad-image-config', where: { line: 2 }, message: expect.stringContaining(`"os.${key}"`) },
+    });
   });
 });
 

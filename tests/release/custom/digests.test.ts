@@ -2,13 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openEngine } from '../../../src/engine/engine.ts';
-import { putBytes, readBlobText } from '../../../src/engine/store.ts';
-import { passwordHashes, readPasswords, withPasswords } from '../../../src/release/custom/custom-users.ts';
 import { type Customization, readCustomization } from '../../../src/release/custom/customization.ts';
-import { extrasDigest } from '../../../src/release/custom/customize.ts';
 import { seedOf } from '../../../src/release/custom/inject.ts';
-import type { Toolbox } from '../../../src/toolbox/tool.ts';
+import { failure } from '../../base/failure.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -38,57 +34,32 @@ describe('the seed of a disk with injected files', () => {
   });
 });
 
-describe('the digest of a customization', () => {
-  it('covers the permissions of folders that the image has', async () => {
-    const digest = async (mode: string) =>
-      extrasDigest(
-        await read(`os:\n  additionalDirs:\n  - { source: a, destination: /a, mergedDirPermissions: "${mode}" }\n`),
-        [],
-        [],
-      );
-    expect(await digest('700')).not.toBe(await digest('755'));
-  });
-
-  it('covers the hash of a password, not its text', async () => {
-    const user = async (value: string) =>
-      read(`os:\n  users:\n  - { name: a, password: { type: plain-text, value: ${value} } }\n`);
-    const one = await user('one');
-    expect(extrasDigest(one, [], ['$6$x'])).toBe(extrasDigest(await user('two'), [], ['$6$x']));
-    expect(extrasDigest(one, [], ['$6$x'])).not.toBe(extrasDigest(one, [], ['$6$y']));
-  });
-});
-
 describe('passwords', () => {
-  // A hash needs no tool.
-  const hashes = async (custom: Customization) =>
-    passwordHashes({} as Toolbox, custom, await readPasswords(custom), 'seed');
-
-  it('are locked, or hashes as they are, of the file or of the configuration', async () => {
+  it('are locked, or hashes as they are, of the file or of the configuration; others have to be hashed', async () => {
     await writeFile(join(dir, 'hash'), '$6$b\n');
-    const custom = await read(`
+    await writeFile(join(dir, 'plain'), 'secret\n');
+    const { setup, passwords } = await read(`
 os:
   users:
   - { name: a, password: { type: hashed, value: $6$a } }
   - { name: b, password: { type: hashed-file, value: hash } }
   - { name: c, password: { type: locked } }
   - { name: d, passwordExpiresDays: 9 }
+  - { name: e, password: { type: plain-text-file, value: plain } }
+  - { name: f, password: { type: plain-text, value: open } }
 `);
-    const made = await hashes(custom);
-    expect(made).toEqual(['$6$a', '$6$b', '!', undefined]);
-    const { store } = await openEngine(join(dir, 'cache'));
-    const blob = await putBytes(store, ['a', 'b', 'c', 'd'].map((name) => `${name}:*:1::::::\n`).join(''));
-    const owned = { mode: 0, user: 'root', group: 'root', mtime: 1, packages: [] };
-    const shadow = { ...owned, kind: 'file', path: '/etc/shadow', ...blob } as const;
-    const tree = await withPasswords(store, { entries: [shadow], packages: [] }, custom, made);
-    const entry = tree.entries[0]!;
-    const text = entry.kind === 'file' ? await readBlobText(store, entry.digest) : '';
-    expect(text).toBe('a:$6$a:1::::::\nb:$6$b:1::::::\nc:!:1::::::\nd:*:1::9::::\n');
+    expect(setup.users.map(({ passwordHash }) => passwordHash)).toEqual(['$6$a', '$6$b', '!', ...Array(3)]);
+    expect(setup.users.map(({ passwordDays }) => passwordDays)).toEqual([...Array(3), 9, ...Array(2)]);
+    expect(Object.fromEntries(passwords)).toEqual({ e: 'secret', f: 'open' });
   });
 
-  it('that are no hash, or in no file, are refused at their line', async () => {
-    const odd = 'os:\n  users:\n  - { name: a, password: { type: hashed, value: "a:b" } }\n';
-    await expect(read(odd).then(hashes)).rejects.toMatchObject({ code: 'bad-image-config', where: { line: 3 } });
-    const missing = 'os:\n  users:\n  - { name: a, password: { type: hashed-file, value: none } }\n';
-    await expect(read(missing).then(hashes)).rejects.toMatchObject({ code: 'bad-image-config', where: { line: 3 } });
+  it.each([
+    ['no hash', 'password: { type: hashed, value: "a:b" }', '":"'],
+    ['in no file', 'password: { type: hashed-file, value: none }', 'cannot read'],
+    ['keys in no file', 'sshPublicKeyPaths: [none]', 'cannot read'],
+  ])('that are %s are refused at their line', async (_what, text, said) => {
+    const error = await failure(read(`os:\n  users:\n  - { name: a, ${text} }\n`));
+    expect(error).toMatchObject({ code: 'bad-image-config', where: { file: join(dir, 'c.yaml'), line: 3 } });
+    expect(error.message).toContain(said);
   });
 });
