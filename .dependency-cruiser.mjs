@@ -28,6 +28,7 @@ const rooms = [
   'kiwi',
   'project',
   'toml',
+  'yaml',
   'rpm',
   'archive',
   'engine',

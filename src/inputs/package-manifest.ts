@@ -1,8 +1,9 @@
-import { LineCounter, parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Digest } from '../base/digest.ts';
-import { WeirError } from '../base/errors.ts';
 import { compareText } from '../base/order.ts';
+import { parseYaml } from '../yaml/document.ts';
+import { checkedYaml } from '../yaml/schema.ts';
 import type { RepositoryAddress } from './input-repository.ts';
 
 // dnf5's package manifest, the lock file of `dnf5 manifest`. Format: libpkgmanifest's schema, version 0.2.2
@@ -83,8 +84,8 @@ const manifest = z.looseObject({
   }),
 });
 
-/** Larger files are not read. */
-const largestManifest = 64 << 20;
+const errors = { code: 'bad-manifest', hint: 'it must be a package manifest as dnf5 manifest writes it' };
+const limits = { mostAliases: 0, mostBytes: 64 << 20 };
 
 /**
  * Reads the packages of a manifest.
@@ -92,31 +93,8 @@ const largestManifest = 64 << 20;
  * @throws WeirError `bad-manifest` (exit 2) with the place
  */
 export function parsePackageManifest(text: string, file: string): ManifestPackage[] {
-  const lines = new LineCounter();
-  const bad = (message: string, offset?: number): WeirError =>
-    new WeirError('bad-manifest', message, {
-      where: { file, ...(offset === undefined ? {} : { line: lines.linePos(offset).line }) },
-      hint: 'it must be a package manifest as dnf5 manifest writes it',
-      exit: 2,
-    });
-  if (text.length > largestManifest) throw bad('the manifest is too large');
-  const document = parseDocument(text, { lineCounter: lines });
-  const [error] = document.errors;
-  if (error !== undefined) throw bad(error.message.split('\n')[0]!, error.pos[0]);
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 0 });
-  } catch {
-    throw bad('the manifest has aliases');
-  }
-  const read = manifest.safeParse(content);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    const path = issue!.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
-    const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined;
-    throw bad(`${path.join('.') || 'the manifest'}: ${issue!.message}`, node?.range?.[0]);
-  }
-  return Object.entries(read.data.data.packages).flatMap(([arch, packages]) =>
+  const { data } = checkedYaml(parseYaml(text, file, errors, limits), manifest);
+  return Object.entries(data.packages).flatMap(([arch, packages]) =>
     packages.map(({ name, evr, repo_id: repository, checksum, size }): ManifestPackage => {
       const [type, value] = checksum.toLowerCase().split(':') as [string, string];
       return { name, evr: evr.replace(/^0:/, ''), arch, repository, checksum: { type, value }, size };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { systemCode, WeirError } from '../base/errors.ts';
+import { type Place, systemCode, WeirError } from '../base/errors.ts';
+import { parseYaml, type YamlPath, yamlError } from '../yaml/document.ts';
 
 /** What matters for Weir of KIWI's runtime configuration. */
 export interface KiwiRuntimeConfig {
@@ -14,6 +14,9 @@ export interface KiwiRuntimeConfig {
 const ofKiwi = [
   ...['bundle', 'ca_certificates', 'container', 'credentials', 'iso', 'mapper', 'obs', 'oci', 'runtime_checks', 'xz'],
 ];
+
+const errors = { code: 'invalid-kiwi-config' };
+const limits = { mostAliases: 100, mostBytes: 4 << 20 };
 
 /**
  * Reads the file of `kiwi-config-override`: YAML, each section a list of tables with one key. KIWI lets a section replace the
@@ -29,52 +32,43 @@ export function readRuntimeConfig(file: string): KiwiRuntimeConfig {
     const why = code === 'ENOENT' ? 'no such file' : `cannot read the file (${code})`;
     throw new WeirError('no-file', why, { where: { file }, hint: 'kiwi-config-override names it', exit: 2, cause });
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const refuse = (offset: number, message: string, hint?: string): WeirError => {
-    const { line, col } = lines.linePos(offset);
-    return new WeirError('invalid-kiwi-config', message, {
-      where: { file, line: Math.max(1, line), column: Math.max(1, col) },
-      ...(hint === undefined ? {} : { hint }),
-      exit: 2,
-    });
-  };
-  const [error] = document.errors;
-  if (error !== undefined) throw refuse(error.pos[0], `this is not YAML: ${error.message.split('\n')[0]}`);
-  const { contents } = document;
-  if (contents === null) return { without: [] };
-  const at = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0;
-  if (!isMap(contents)) throw refuse(at(contents), 'the file must be a table of sections');
+  const { value, placeOf, placeOfKey } = parseYaml(text, file, errors, limits);
+  const refuse = (place: Place, message: string, hint?: string): WeirError => yamlError(errors, place, message, hint);
+  if (value === null) return { without: [] };
+  if (!isTable(value)) throw refuse(placeOf([]), 'the file must be a table of sections');
   const without: string[] = [];
   let maxSize: number | undefined;
-  for (const { key, value } of contents.items) {
-    const section = isScalar(key) ? String(key.value) : '';
+  for (const [section, settings] of Object.entries(value)) {
     if (ofKiwi.includes(section)) {
       without.push(section);
       continue;
     }
     if (section !== 'build_constraints') {
-      throw refuse(
-        at(key),
-        `Weir does not know the section ${section}`,
-        `known here: ${['build_constraints', ...ofKiwi].join(', ')}`,
-      );
+      const known = `known here: ${['build_constraints', ...ofKiwi].join(', ')}`;
+      throw refuse(placeOfKey([], section), `Weir does not know the section ${section}`, known);
     }
-    if (!isSeq(value)) throw refuse(at(value), 'build_constraints must be a list');
-    for (const item of value.items) {
-      const pairs = isMap(item) ? item.items : [];
-      const other = pairs.find(({ key: each }) => !(isScalar(each) && each.value === 'max_size'));
-      const [pair] = pairs;
-      if (pair === undefined || other !== undefined) {
-        throw refuse(at(other?.key ?? item), 'Weir only knows max_size in build_constraints');
+    if (!Array.isArray(settings)) throw refuse(placeOf([section]), 'build_constraints must be a list');
+    for (const [index, item] of settings.entries()) {
+      const at: YamlPath = [section, index];
+      const keys = isTable(item) ? Object.keys(item) : [];
+      const other = keys.find((key) => key !== 'max_size');
+      if (other !== undefined || keys.length === 0) {
+        const place = other === undefined ? placeOf(at) : placeOfKey(at, other);
+        throw refuse(place, 'Weir only knows max_size in build_constraints');
       }
-      if (maxSize !== undefined) throw refuse(at(pair.key), 'max_size is said twice');
-      maxSize = bytesOf(isScalar(pair.value) ? String(pair.value.value) : '');
-      if (maxSize === undefined)
-        throw refuse(at(pair.value), 'max_size must be a number of bytes from 1, or one with m or g');
+      if (maxSize !== undefined) throw refuse(placeOfKey(at, 'max_size'), 'max_size is said twice');
+      maxSize = bytesOf(String((item as { readonly max_size: unknown }).max_size));
+      if (maxSize === undefined) {
+        const place = placeOf([...at, 'max_size']);
+        throw refuse(place, 'max_size must be a number of bytes from 1, or one with m or g');
+      }
     }
   }
   return { without, ...(maxSize === undefined ? {} : { maxSize }) };
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function bytesOf(text: string): number | undefined {

@@ -185,7 +185,7 @@ describe('kiwi-config-override', () => {
     ['build_constraints:\n  - max_size: 1\n  - max_size: 2\n', /max_size is said twice/, 3, 5],
     ['build_constraints:\n  - {}\n', /only knows max_size/, 2, 5],
     ['build_constraints:\n  - min_size: 1\n', /only knows max_size/, 2, 5],
-    ['a: [\n', /this is not YAML/, 2, 1],
+    ['a: [\n', /invalid YAML/, 2, 1],
     ['text\n', /must be a table of sections/, 1, 1],
   ])('%j', async (text, says, line, column) => {
     const file = await config(text);

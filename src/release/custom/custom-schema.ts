@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { z } from 'zod';
 import { hostnameSchema, kernelArgumentSchema } from '../../project/schema/image.ts';
 import { accountName, passwdPath } from '../../project/schema/image-setup.ts';
-import type { Unsupported } from './yaml.ts';
+import type { Unsupported } from '../../yaml/schema.ts';
 
 /** Permission bits as text, as in chmod(1). */
 const modeSchema = z

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Place } from '../../base/errors.ts';
 import type { ImageSetup, SetupUser } from '../../project/model/image.ts';
+import type { YamlPath } from '../../yaml/document.ts';
 import type { CustomOs, CustomUser } from './custom-schema.ts';
 import { checkedHash } from './passwords.ts';
-import { problem, type YamlPath } from './yaml.ts';
+import { problem } from './yaml.ts';
 
 type PlaceOf = (path: YamlPath) => Place;
 

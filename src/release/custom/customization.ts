@@ -1,9 +1,10 @@
 import { dirname, resolve } from 'node:path';
 import type { Place } from '../../base/errors.ts';
 import type { ImageSetup } from '../../project/model/image.ts';
+import type { YamlPath } from '../../yaml/document.ts';
 import { type CustomConfig, type CustomUser, customSchema, packageListSchema, unsupported } from './custom-schema.ts';
 import { customSetup } from './custom-setup.ts';
-import { problem, readYaml, type YamlFile, type YamlPath } from './yaml.ts';
+import { problem, readYaml, type YamlFile } from './yaml.ts';
 
 /** What a configuration asks for. Packages of lists are among the others. */
 export interface Customization {
