@@ -43,6 +43,19 @@ export interface Vm extends DiskFiles {
   readonly rootPartitionUuid: string;
 }
 
+/** What a disk is made from, and where. */
+export interface VmSource {
+  readonly toolbox: Toolbox;
+  readonly store: Store;
+  readonly tree: Tree;
+  /** Output folder. */
+  readonly out: string;
+  /** Scratch folder. */
+  readonly work: string;
+}
+
+type RootUuids = Pick<Vm, 'rootUuid' | 'rootPartitionUuid'>;
+
 /** Architecture-specific names: systemd's files and UEFI's fallback loader. */
 const architectures = {
   x86_64: { boot: 'systemd-bootx64.efi', stub: 'linuxx64.efi.stub', fallback: 'BOOTX64.EFI', type: 'rootX86_64' },
@@ -54,29 +67,21 @@ const architectures = {
  * mounts the ext4 root. On x86-64 it also boots by BIOS (`installBios`). The tree must contain the kernel
  * (/usr/lib/modules/<release>/vmlinuz and depmod's files) and an os-release. systemd-boot, its stub and busybox come from the
  * tree, else from the toolbox. At the first boot the root grows to its disk if the tree is configured for it (repart.d, fstab).
- * @param out output folder
- * @param work scratch folder
  * @throws WeirError `no-kernel`, `no-boot-loader`, and the errors of the parts
  */
-export async function makeVm(
-  toolbox: Toolbox,
-  store: Store,
-  tree: Tree,
-  out: string,
-  work: string,
-  options: VmOptions,
-): Promise<Vm> {
+export async function makeVm(source: VmSource, options: VmOptions): Promise<Vm> {
+  const { toolbox, out, work } = source;
   const rootPartitionUuid = seededUuid(options.uuidSeed, 'root partition');
   const rootUuid = seededUuid(options.uuidSeed, 'root file system');
   const uuids = { rootUuid, rootPartitionUuid };
   if (options.espFolder !== undefined) {
-    return { ...(await makeOwnVm(toolbox, store, tree, out, work, options, uuids, options.espFolder)), ...uuids };
+    return { ...(await makeOwnVm(source, options, uuids, options.espFolder)), ...uuids };
   }
   const commandLine = [`root=PARTUUID=${rootPartitionUuid}`, ...options.commandLine].join(' ');
   // Tools write to separate scratch folders, apart from their inputs.
   const disks = join(work, 'disks');
   for (const folder of [disks, join(work, 'uki'), join(work, 'initrd'), join(work, 'bios')]) await mkdir(folder);
-  const parts = await bootParts(toolbox, store, tree, work, { ...options, commandLine });
+  const parts = await bootParts(source, { ...options, commandLine });
 
   const raw = join(disks, `${options.name}.raw`);
   let modules: readonly string[] = [];
@@ -86,9 +91,9 @@ export async function makeVm(
     partitions: [
       ...(options.arch === 'x86_64' ? [biosPartition(toolbox, work, options)] : []),
       espPartition(toolbox, parts, options, async () => {
-        modules = await unifiedKernel(toolbox, store, tree, work, parts, commandLine, options.epoch);
+        modules = await unifiedKernel(source, parts, commandLine, options.epoch);
       }),
-      rootPartition(toolbox, store, tree, work, options, uuids),
+      rootPartition(source, options, uuids),
     ],
   });
   const made = await makeFormats(toolbox, raw, size, out, options);
@@ -100,15 +105,12 @@ export async function makeVm(
  * by the type of its partition. The root has that folder empty, to mount the partition there.
  */
 async function makeOwnVm(
-  toolbox: Toolbox,
-  store: Store,
-  tree: Tree,
-  out: string,
-  work: string,
+  source: VmSource,
   options: VmOptions,
-  uuids: Pick<Vm, 'rootUuid' | 'rootPartitionUuid'>,
+  uuids: RootUuids,
   folder: string,
 ): Promise<Pick<Vm, 'files' | 'digests' | 'size'>> {
+  const { toolbox, store, tree, out, work } = source;
   const { arch, name, uuidSeed, espSize, epoch } = options;
   const inside = `${folder}/`;
   const files = tree.entries.flatMap((entry) =>
@@ -140,7 +142,7 @@ async function makeOwnVm(
   const { size } = await makeDisk(toolbox, raw, {
     uuid: seededUuid(uuidSeed, 'disk'),
     size: options.size,
-    partitions: [esp, rootPartition(toolbox, store, root, work, options, uuids)],
+    partitions: [esp, rootPartition({ ...source, tree: root }, options, uuids)],
   });
   return { ...(await makeFormats(toolbox, raw, size, out, options)), size };
 }
@@ -164,10 +166,7 @@ interface BootParts {
 
 /** Finds the boot loader, the kernel and their parts, and writes their configuration. */
 async function bootParts(
-  toolbox: Toolbox,
-  store: Store,
-  tree: Tree,
-  work: string,
+  { toolbox, store, tree, work }: VmSource,
   {
     arch,
     name,
@@ -224,10 +223,7 @@ function biosFolder(kernel: string): string {
 
 /** Builds the initrd and the unified kernel image. @returns modules in the initrd, in load order */
 async function unifiedKernel(
-  toolbox: Toolbox,
-  store: Store,
-  tree: Tree,
-  work: string,
+  { toolbox, store, tree, work }: VmSource,
   { kernel, linux, busybox, osRelease, stub, initrd, uki }: BootParts,
   commandLine: string,
   epoch: number,
@@ -290,12 +286,9 @@ function espPartition(
 
 /** The root file system. */
 function rootPartition(
-  toolbox: Toolbox,
-  store: Store,
-  tree: Tree,
-  work: string,
+  { toolbox, store, tree, work }: VmSource,
   { arch, rootLabel: label, uuidSeed, epoch, selinux }: VmOptions,
-  { rootUuid, rootPartitionUuid }: Pick<Vm, 'rootUuid' | 'rootPartitionUuid'>,
+  { rootUuid, rootPartitionUuid }: RootUuids,
 ): Partition {
   return {
     name: 'root',

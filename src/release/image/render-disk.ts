@@ -18,21 +18,25 @@ export async function renderDisk(
   // The packages' default is enforcing. The kernel uses the last value of a repeated parameter.
   const modes = { enforcing: [], permissive: ['enforcing=0'], disabled: ['selinux=0'] } as const;
   const commandLine = [...(await packagedCommandLine(engine, tree)), ...modes[selinux], ...kernel.commandLine];
+  const { store } = engine;
   const { files, digests, ...details } = await withScratch(engine.scratch, (work) =>
-    makeVm(toolbox, engine.store, tree, dir, work, {
-      name: image.name,
-      arch,
-      formats: formats.filter((format): format is VmFormat => format !== 'oci' && format !== 'wsl'),
-      commandLine,
-      size: disk.size,
-      espSize: disk.espSize,
-      rootLabel: disk.rootLabel,
-      ...(disk.ownBootLoader === true && disk.espMount !== undefined ? { espFolder: disk.espMount } : {}),
-      ...(disk.bootTimeout === undefined ? {} : { bootTimeout: disk.bootTimeout }),
-      selinux: selinux !== 'disabled',
-      uuidSeed,
-      epoch: clock,
-    }),
+    makeVm(
+      { toolbox, store, tree, out: dir, work },
+      {
+        name: image.name,
+        arch,
+        formats: formats.filter((format): format is VmFormat => format !== 'oci' && format !== 'wsl'),
+        commandLine,
+        size: disk.size,
+        espSize: disk.espSize,
+        rootLabel: disk.rootLabel,
+        ...(disk.ownBootLoader === true && disk.espMount !== undefined ? { espFolder: disk.espMount } : {}),
+        ...(disk.bootTimeout === undefined ? {} : { bootTimeout: disk.bootTimeout }),
+        selinux: selinux !== 'disabled',
+        uuidSeed,
+        epoch: clock,
+      },
+    ),
   );
   const known = Object.entries(digests).map(
     ([format, digest]) => [basename(files[format as VmFormat]!), digest] as const,
