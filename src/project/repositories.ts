@@ -1,5 +1,5 @@
 import { didYouMean, WeirError } from '../base/errors.ts';
-import type { Repository as ExpandedRepository, RepositoryInput, Subrepo } from './model/distro.ts';
+import type { Repository as ExpandedRepository, RepositoryInput, RpmRepoSetTemplate, Subrepo } from './model/distro.ts';
 import type { Project } from './model/project.ts';
 import { namesOf } from './resources.ts';
 
@@ -46,19 +46,22 @@ export function repositoriesBelow(
   template: string,
   baseUri: string,
 ): readonly Repository[] {
-  const layout = resources.rpmRepoSetTemplates.get(template);
-  if (layout === undefined) {
-    const names = [...resources.rpmRepoSetTemplates.keys()];
-    throw new WeirError('unknown-template', `unknown repository template ${template}`, {
-      hint: didYouMean(template, names) ?? `the templates: ${names.join(', ')}`,
-      exit: 2,
-    });
-  }
-  return layout.subrepos.map(({ name, subpath, kind }) => ({
+  return templateNamed({ resources }, template).subrepos.map(({ name, subpath, kind }) => ({
     id: name,
     address: { baseUri: `${baseUri.replace(/\/+$/, '')}/${subpath}` },
     kind,
     gpgKey: undefined,
     arches: [],
   }));
+}
+
+/** A layout of repositories below an address. @throws WeirError `unknown-template` (exit 2) */
+export function templateNamed({ resources }: Pick<Project, 'resources'>, name: string): RpmRepoSetTemplate {
+  const layout = resources.rpmRepoSetTemplates.get(name);
+  if (layout !== undefined) return layout;
+  const names = [...resources.rpmRepoSetTemplates.keys()];
+  throw new WeirError('unknown-template', `unknown repository template ${name}`, {
+    hint: didYouMean(name, names) ?? `the templates: ${names.join(', ')}`,
+    exit: 2,
+  });
 }

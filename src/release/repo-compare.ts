@@ -13,7 +13,7 @@ import { type IndexedPackage, PackageIndex, writePackageIndex } from '../inputs/
 import { isDebugPackage } from '../project/channel.ts';
 import type { Project } from '../project/model/project.ts';
 import type { Architecture } from '../project/model/release.ts';
-import { type Repository, repositoriesBelow, repositoriesOf } from '../project/repositories.ts';
+import { type Repository, repositoriesBelow, repositoriesOf, templateNamed } from '../project/repositories.ts';
 import { type ChangedName, compareNames, type NameChange, nameChanges, typeOf } from '../repo/compare.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
@@ -44,7 +44,7 @@ export interface RepositoryComparison {
 /**
  * Compares the NEVRAs of two sides by package name; what is in the packages is not compared. A side is an address, a folder
  * with repositories, the name of a repository or repository set of the project, or a snapshot of the output folder.
- * @throws WeirError `unknown-repository`, `no-repositories`, `unknown-template`; those of `fetchMetadata` and
+ * @throws WeirError `unknown-repository`, `no-repositories`, `unknown-template`, `bad-option` (exit 2); those of `fetchMetadata` and
  *   `writePackageIndex`: a side that cannot be read whole is never compared
  */
 export async function compareRepositories(
@@ -53,6 +53,7 @@ export async function compareRepositories(
   right: string,
   options: CompareOptions,
 ): Promise<RepositoryComparison> {
+  if (options.template !== undefined) checkTemplate(workspace, options.template, [left, right]);
   const found = [await sideOf(workspace, left, options), await sideOf(workspace, right, options)] as const;
   const toolbox = await toolboxStage(workspace, 'core');
   const [a, b] = await Promise.all(found.map((each) => readSide(workspace, toolbox, each, options)));
@@ -69,6 +70,20 @@ export async function compareRepositories(
   };
 }
 
+/** Refuses a layout that is unknown, or about no side: only addresses have one. */
+function checkTemplate({ project }: ProjectWorkspace, template: string, sides: readonly string[]): void {
+  templateNamed(project, template);
+  if (sides.some(isAddress)) return;
+  throw new WeirError('bad-option', '--template has no effect: neither side is a URL', {
+    hint: 'leave it out, or give the base of the repositories as a URL (https:, file:)',
+    exit: 2,
+  });
+}
+
+function isAddress(asked: string): boolean {
+  return /^(https?|file):\/\//.test(asked);
+}
+
 interface Side {
   readonly asked: string;
   readonly repositories: readonly Repository[];
@@ -76,7 +91,7 @@ interface Side {
 
 async function sideOf(workspace: ProjectWorkspace, asked: string, options: CompareOptions): Promise<Side> {
   const { project } = workspace;
-  if (/^(https?|file):\/\//.test(asked)) {
+  if (isAddress(asked)) {
     const repositories =
       options.template === undefined
         ? [repositoryAt('repository', asked)]

@@ -19,9 +19,13 @@ it.each([
   expect(compared).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(said) });
 });
 
-it('weir repo compare refuses an unknown layout', () => {
+it.each([
+  ['of an address', 'https://a.example', 'azl-standart', 'did you mean azl-standard?'],
+  ['that nothing asks for', 'upstream', 'azl-standart', 'did you mean azl-standard?'],
+  ['for no address', 'upstream', 'azl-standard', '--template has no effect: neither side is a URL'],
+])('weir repo compare refuses a wrong layout %s', (_what, left, template, said) => {
   const dir = folder(project);
-  const words = ['--left', 'https://a.example', '--right', 'upstream', '--template', 'azl-standart'];
+  const words = ['--left', left, '--right', 'upstream', '--template', template];
   const compared = weir(['repo', 'compare', ...words], { cwd: dir });
-  expect(compared).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean azl-standard?') });
+  expect(compared).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(said) });
 });
