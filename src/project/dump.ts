@@ -1,10 +1,22 @@
+import { basename } from 'node:path';
 import { escapeGlob } from '../base/glob.ts';
 import { byKey } from '../base/order.ts';
 import { isSpecified } from './collect.ts';
+import { pinFolderOf } from './evidence.ts';
 import { mergeRules } from './keys.ts';
 import type { Configuration } from './resolve.ts';
 import type { RawFile } from './schema/file.ts';
-import { emptyTable, mergeTraced, pathFrom, single, type Traced, type TracedTable, table, trace } from './trace.ts';
+import {
+  emptyTable,
+  mergeTraced,
+  pathFrom,
+  plain,
+  single,
+  type Traced,
+  type TracedTable,
+  table,
+  trace,
+} from './trace.ts';
 
 /** Keys that are about files; the merged configuration is a single one. */
 const ofFiles: readonly (keyof RawFile)[] = ['$schema', 'includes'];
@@ -25,7 +37,9 @@ export function mergedTables({ collected, project }: Configuration): TracedTable
       merged = mergeTraced(merged, table([[key, value]]), rules.file) ?? merged;
     }
   }
-  return withOverlayFiles(merged as TracedTable, { collected, project });
+  const tables = withOverlayFiles(merged as TracedTable, { collected, project });
+  const { pinFolder } = project.project;
+  return pinFolder === undefined ? tables : withPins(tables, { collected, project }, pinFolder);
 }
 
 /** The tables with the overlay files of each component in its own table, and none in the tables of defaults. */
@@ -54,4 +68,25 @@ function withOverlayFiles(tables: TracedTable, { collected, project }: Configura
   }
   if (components.size > 0) entries.set('components', table([...components].sort(byKey)));
   return table(entries);
+}
+
+/**
+ * The tables with the include of the folder of pins: by that, a project has pins, and ignores locks. What a file includes has the
+ * last word, so the pins of components with another commit of their own are left out.
+ */
+function withPins(tables: TracedTable, { collected, project }: Configuration, folder: string): TracedTable {
+  const components = plain(tables.entries.get('components') ?? emptyTable) as NonNullable<RawFile['components']>;
+  const pins = collected.documents.filter(({ dir }) => dir === folder);
+  const counts = pins.filter(({ data }) =>
+    Object.entries(data.components ?? {}).every(
+      ([name, raw]) => components[name]?.spec?.['upstream-commit'] === raw.spec?.['upstream-commit'],
+    ),
+  );
+  if (pins.length > 0 && counts.length === 0) return tables;
+  const names = counts.map(({ path }) => escapeGlob(basename(path, '.toml')));
+  const files = counts.length === pins.length ? '*' : names.length === 1 ? names[0]! : `{${names.join(',')}}`;
+  const document = collected.documents.find((each) => pinFolderOf([each]) !== undefined)!;
+  const by = { file: document.path, line: 1, table: [] };
+  const items = [single(`${escapeGlob(pathFrom(project.root, folder))}/${files}.toml`, by)];
+  return table([['includes', { kind: 'list', items }], ...tables.entries]);
 }

@@ -77,6 +77,25 @@ spec = { type = "local", path = "l.spec" }
     expect((before as { components: { c: { overlays: unknown[] } } }).components.c.overlays).toHaveLength(2);
   });
 
+  const pinned = (name: string): string => `[components.${name}.spec]\nupstream-commit = "1234567"\n`;
+  const own = (name: string): string => `[components.${name}.spec]\nupstream-commit = "7654321"\n`;
+  it.each([
+    ['all', '*.toml', {}],
+    ['those that count', '{a,c}.toml', { 'base/comps/b.toml': own('b') }],
+    ['the one that counts', 'c.toml', { 'base/comps/a.toml': own('a'), 'base/comps/b.toml': own('b') }],
+  ])('keeps the folder of pins, with %s', async (_what, pattern, more: Readonly<Record<string, string>>) => {
+    const { text, before, after } = await dumped({
+      'weir.toml': `includes = ["base/upstream-commits/*.toml", "base/comps/*.toml"]\n${distros}`,
+      ...Object.fromEntries(['a', 'b', 'c'].map((name) => [`base/upstream-commits/${name}.toml`, pinned(name)])),
+      'base/comps/c.toml':
+        '[components.c]\noverlays = [{ type = "patch-add", description = "d", source = "p.patch" }]\n',
+      ...more,
+    });
+    expect(text).toContain(`includes = ["base/upstream-commits/${pattern}"]`);
+    expect(before).toHaveProperty('project.pinFolder', '/base/upstream-commits');
+    expect(after).toEqual(before);
+  });
+
   it('has built-in values, and no includes', async () => {
     const { text } = await dumped({ 'azldev.toml': 'includes = ["*/x.toml"]\n' });
     expect(text).toContain('log-dir = "build/logs"');

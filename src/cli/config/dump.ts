@@ -13,8 +13,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       `
 Prints all files of the project as one: with built-in values and defaults, but
 without what components inherit from these, which "config resolve" shows. A
-file with this text in the project's folder loads as the same project, but for
-the folder of pins: their commits are in the text, and nothing includes it.
+file with this text in the project's folder loads as the same project. Of what
+the project includes, it names only the folder of pins.
 ${examples(['weir config dump', 'weir config dump --origins', "weir config dump --json | jq '.distros | keys'"])}`,
     )
     .action(async (options: { origins?: boolean }) => {
