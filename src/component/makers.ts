@@ -8,7 +8,7 @@ import { codeDigest } from '../engine/code-digest.ts';
 import { renderedDir } from '../overlay/render.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import { renderedSpecsDir } from '../project/paths.ts';
-import { localPath } from '../sources/git.ts';
+import { localPath } from '../sources/git-store.ts';
 import { upstreamAddress } from '../sources/upstream.ts';
 import { folderMacros, packagedPaths } from '../spec/packaged.ts';
 import { parseSpec } from '../spec/parse.ts';

@@ -14,7 +14,7 @@ import type { UpstreamCommit } from '../overlay/taken-in.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import { knownBlob } from '../sources/download.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
-import { readCommit } from '../sources/git.ts';
+import { readCommit } from '../sources/git-readers.ts';
 import { renderTools } from '../workspace/render-tools.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { needsLookaside, type PrepareSite } from './render/site.ts';

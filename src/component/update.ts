@@ -18,7 +18,9 @@ import {
   writeLock,
 } from '../sources/component-lock.ts';
 import type { SourceContext } from '../sources/fetch.ts';
-import { openGitStore, readTogether, resolveCommit } from '../sources/git.ts';
+import { readTogether } from '../sources/git-readers.ts';
+import { resolveCommit } from '../sources/git-revision.ts';
+import { openGitStore } from '../sources/git-store.ts';
 import { defaultPinFolder, pinNames, pinPath, readPin, removePin, writePin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';

@@ -1,8 +1,9 @@
 // Release numbers and changelogs from upstream's history: counted and written as rpmautospec does
 // (https://fedora-infra.github.io/rpmautospec-docs/), with the project's own commits merged in.
 
-import { readBlobs, readCommit, readObject } from '../sources/git.ts';
+import { readBlobs } from '../sources/git-checkout.ts';
 import { parseTree } from '../sources/git-objects.ts';
+import { readCommit, readObject } from '../sources/git-readers.ts';
 import type { GitRepository, RetryOptions } from '../sources/git-run.ts';
 import { decodeText } from '../spec/lines.ts';
 import {

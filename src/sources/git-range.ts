@@ -1,5 +1,5 @@
-import { readCommit } from './git.ts';
 import type { CommitData } from './git-objects.ts';
+import { readCommit } from './git-readers.ts';
 import type { GitRepository } from './git-run.ts';
 
 /** What lies between two commits of a repository, as `git log FROM..TO` has it. */

@@ -1,5 +1,5 @@
-import { readObject } from './git.ts';
 import { parseTree, type TreeEntry } from './git-objects.ts';
+import { readObject } from './git-readers.ts';
 import { type GitRepository, gitFailed } from './git-run.ts';
 
 /** A file of a tree. */

@@ -5,8 +5,9 @@ import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Distro } from '../project/model/distro.ts';
 import type { Project } from '../project/model/project.ts';
 import type { ComponentLock } from './component-lock.ts';
-import { localGitDir, localPath, openGitStore, openRepository, type RevisionSpec } from './git.ts';
+import type { RevisionSpec } from './git-revision.ts';
 import type { GitRepository } from './git-run.ts';
+import { localGitDir, localPath, openGitStore, openRepository } from './git-store.ts';
 
 /** Where an upstream component comes from. */
 export interface Upstream {

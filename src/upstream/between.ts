@@ -1,6 +1,6 @@
 import { WeirError } from '../base/errors.ts';
 import { specAmong } from '../sources/fetch.ts';
-import { readBlobs } from '../sources/git.ts';
+import { readBlobs } from '../sources/git-checkout.ts';
 import type { CommitData } from '../sources/git-objects.ts';
 import { commitsBetween } from '../sources/git-range.ts';
 import type { GitRepository, RetryOptions } from '../sources/git-run.ts';

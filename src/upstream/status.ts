@@ -9,17 +9,11 @@ import { codeDigest } from '../engine/code-digest.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import { type ComponentLock, readLock } from '../sources/component-lock.ts';
 import type { SourceContext } from '../sources/fetch.ts';
-import {
-  isObjectId,
-  knownRevision,
-  openGitStore,
-  type RevisionSpec,
-  readCommit,
-  readTogether,
-  resolveCommit,
-} from '../sources/git.ts';
 import type { CommitData } from '../sources/git-objects.ts';
+import { isObjectId, readCommit, readTogether } from '../sources/git-readers.ts';
+import { knownRevision, type RevisionSpec, resolveCommit } from '../sources/git-revision.ts';
 import type { GitRepository } from '../sources/git-run.ts';
+import { openGitStore } from '../sources/git-store.ts';
 import { readPin } from '../sources/pins.ts';
 import { ofComponent, openDistGit, type Upstream, upstreamAddress, upstreamOf } from '../sources/upstream.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';

@@ -35,8 +35,8 @@ async function changed<T>(path: string, edit: (text: string) => string, look: ()
 
 describe('the code that a module reaches', () => {
   test('comments, types and line breaks change nothing; other code changes every module that reaches it', async () => {
-    const [oci, images, git] = ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
-    const now = (): ReachableCode[] => ['image/oci.ts', 'release/image/stage.ts', 'sources/git.ts'].map(of);
+    const [oci, images, git] = ['image/oci.ts', 'release/image/stage.ts', 'sources/git-revision.ts'].map(of);
+    const now = (): ReachableCode[] => ['image/oci.ts', 'release/image/stage.ts', 'sources/git-revision.ts'].map(of);
     const edit = (from: string, to: string) => (text: string) => text.replace(from, to);
     const comment = edit('const manifest = await', '// Another word.\n  const manifest =\n    await /* and more */');
     expect(await changed('src/image/oci.ts', comment, now)).toEqual([oci, images, git]);

@@ -5,7 +5,8 @@ import { applyRelease, releaseHistory, usesAutorelease } from '../../src/overlay
 import { autoreleaseOptions, factsOf, specFacts } from '../../src/overlay/spec-facts.ts';
 import { type ProjectChange, upstreamRelease } from '../../src/overlay/upstream-history.ts';
 import type { ReleaseCalculation } from '../../src/project/model/component.ts';
-import { openGitStore, openRepository, resolveCommit } from '../../src/sources/git.ts';
+import { resolveCommit } from '../../src/sources/git-revision.ts';
+import { openGitStore, openRepository } from '../../src/sources/git-store.ts';
 import { parseSpec, printSpec } from '../../src/spec/parse.ts';
 import { projectRepository } from '../history/project-repository.ts';
 import { serveGit } from '../sources/git-server.ts';

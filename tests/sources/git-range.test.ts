@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { removeTree } from '../../src/engine/scratch.ts';
-import { openGitStore, openRepository } from '../../src/sources/git.ts';
 import { commitsBetween } from '../../src/sources/git-range.ts';
+import { openGitStore, openRepository } from '../../src/sources/git-store.ts';
 import { treeChanges } from '../../src/sources/tree-changes.ts';
 import { type Repository, repositoryAt } from './git-repository.ts';
 

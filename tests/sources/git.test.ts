@@ -8,17 +8,11 @@ import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { formatOwner, thisProcess } from '../../src/base/alive.ts';
 import { removeTree } from '../../src/engine/scratch.ts';
-import {
-  checkOut,
-  commitFiles,
-  type GitStore,
-  knownRevision,
-  openGitStore,
-  openRepository,
-  readTogether,
-  resolveCommit,
-} from '../../src/sources/git.ts';
+import { checkOut, commitFiles } from '../../src/sources/git-checkout.ts';
+import { readTogether } from '../../src/sources/git-readers.ts';
+import { knownRevision, resolveCommit } from '../../src/sources/git-revision.ts';
 import type { GitRepository } from '../../src/sources/git-run.ts';
+import { type GitStore, openGitStore, openRepository } from '../../src/sources/git-store.ts';
 import { failure } from '../base/failure.ts';
 import { type Repository, repositoryAt } from './git-repository.ts';
 import { serveGit } from './git-server.ts';

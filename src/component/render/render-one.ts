@@ -9,7 +9,8 @@ import { type RenderedComponent, renderComponent } from '../../overlay/render.ts
 import { checkRendered, type FolderState, writeRendered } from '../../overlay/rendered-folder.ts';
 import type { ResolvedComponent } from '../../project/model/component.ts';
 import type { ComponentLock } from '../../sources/component-lock.ts';
-import { openGitStore, readTogether } from '../../sources/git.ts';
+import { readTogether } from '../../sources/git-readers.ts';
+import { openGitStore } from '../../sources/git-store.ts';
 import { upstreamAddress } from '../../sources/upstream.ts';
 import { needsLookaside, type PrepareSite, withSources } from './site.ts';
 
