@@ -8,8 +8,9 @@ import { readLocks } from '../sources/component-lock.ts';
 import { changesUpTo, findRepository, headOf } from '../sources/repository.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { describePart, type PartChange, partChanges } from './component-changes.ts';
+import type { ComponentHistory, ComponentState } from './component-state.ts';
 import { fileDigests } from './file-digests.ts';
-import { type ComponentHistory, type ComponentState, componentHistories } from './history.ts';
+import { componentHistories } from './history.ts';
 import type { ComponentInputs, InputContext, InputPart } from './input-parts.ts';
 import { componentInputs } from './inputs.ts';
 

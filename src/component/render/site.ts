@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { WeirError } from '../../base/errors.ts';
 import { withScratch } from '../../engine/scratch.ts';
-import { workspaceChanges } from '../../history/history.ts';
+import { workspaceChanges } from '../../history/release-changes.ts';
 import { archiveOf } from '../../overlay/apply.ts';
 import type { RenderOptions, RenderTools } from '../../overlay/render.ts';
 import type { ProjectChange } from '../../overlay/upstream-history.ts';
