@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { didYouMean, type Place, systemCode, WeirError } from '../base/errors.ts';
-import { checkElement, checkValue, descriptionRule, fault, oneLine, profilesRule } from './grammar.ts';
+import { checkElement, checkValue, fault } from './check.ts';
+import { descriptionRule, oneLine, profilesRule } from './grammar.ts';
 import { lookInside } from './inside.ts';
 import { parseXml, type XmlElement, type XmlPlace } from './xml.ts';
 

@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { systemCode } from '../base/errors.ts';
-import { fault } from './grammar.ts';
+import { fault } from './check.ts';
 import type { XmlPlace } from './xml.ts';
 
 /** What a path in the folder of a description leads to. */

@@ -1,18 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { WeirError } from '../base/errors.ts';
+import { checkElement, type ElementRule, fault } from './check.ts';
 import { activeProfiles, type KiwiDescription, profileHint } from './description.ts';
-import {
-  anyTypeRule,
-  checkElement,
-  type ElementRule,
-  fault,
-  packagesRule,
-  preferencesRule,
-  repositoryRule,
-  typeRules,
-  usersRule,
-} from './grammar.ts';
+import { anyTypeRule, packagesRule, preferencesRule, repositoryRule, typeRules, usersRule } from './grammar.ts';
 import { lookInside, takeByName } from './inside.ts';
 import { printXml, type XmlElement, type XmlPlace } from './xml.ts';
 

@@ -1,7 +1,7 @@
 import type { ContainerSettings, ImageSetup, SetupFile, SetupScript, WeirImage } from '../project/model/image.ts';
 import { containerName } from '../project/schema/image.ts';
+import { fault } from './check.ts';
 import { kconfigText, kiwiEnvironment, profileText } from './environment.ts';
-import { fault } from './grammar.ts';
 import { attribute, type KiwiUser, type ResolvedKiwi } from './resolve.ts';
 import type { KiwiRuntimeConfig } from './runtime-config.ts';
 import { commandWords } from './words.ts';
