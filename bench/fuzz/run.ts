@@ -7,11 +7,13 @@ import { packageTargets } from './packages.ts';
 import { randomOf } from './random.ts';
 import type { Target } from './target.ts';
 import { textTargets } from './texts.ts';
+import { yamlTargets } from './yaml.ts';
 
 export const targets: readonly Target[] = [
   ...archiveTargets,
   ...packageTargets,
   ...textTargets,
+  ...yamlTargets,
   ...mockTargets,
   ...imageTargets,
 ];

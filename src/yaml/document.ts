@@ -37,7 +37,8 @@ export function parseYaml(
 ): YamlDocument {
   if (Buffer.byteLength(text) > mostBytes) throw yamlError(errors, { file }, 'the file is too large');
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true });
+  // Its warnings, such as one about a table as a key, would go past the errors of a command.
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, logLevel: 'error' });
   const at = (offset: number): Place => {
     const { line, col } = counter.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };

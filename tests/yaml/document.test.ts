@@ -20,6 +20,16 @@ describe('a YAML file', () => {
     expect(placeOfKey([], '7')).toEqual(at(5, 1));
   });
 
+  test('with a table as a key prints no warning', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): unknown => warnings.push(warning.message);
+    process.on('warning', note);
+    expect(read('{ a: b }: c\n').value).toEqual({ '{ a: b }': 'c' });
+    await new Promise((done) => setTimeout(done, 0));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   test('may be empty', () => {
     const { value, placeOf } = read('');
     expect(value).toBe(null);
