@@ -92,8 +92,11 @@ export interface ComponentOrigin {
   readonly overlays: readonly AppliedOverlay[];
 }
 
-/** A commit of a dist-git, or a path in the project or beside Weir. */
-export type SpecOrigin = { readonly uri: string; readonly commit: string } | { readonly path: string };
+/** A commit of a dist-git; a package of a distro of the project whose dist-git is a folder; or a path in the project. */
+export type SpecOrigin =
+  | { readonly uri: string; readonly commit: string }
+  | { readonly distro: string; readonly name: string }
+  | { readonly path: string };
 
 /** A file of the source package. */
 export interface SourceFile {

@@ -1,13 +1,6 @@
 import { type Digest, sha256 } from '../base/digest.ts';
 import { seededUuid } from '../image/uuid.ts';
-import type {
-  AppliedOverlay,
-  ComponentOrigin,
-  ContainedPackage,
-  Distribution,
-  ImageContents,
-  SourceFile,
-} from './contents.ts';
+import type { AppliedOverlay, ContainedPackage, Distribution, ImageContents, SourceFile } from './contents.ts';
 import {
   debianSourceUrl,
   evr,
@@ -17,6 +10,7 @@ import {
   sortedPackages,
   sourcePackage,
   sourcePackageUrl,
+  specOriginWords,
   vendorOf,
   webUrl,
 } from './identity.ts';
@@ -229,18 +223,14 @@ function pedigreeOf(distribution: Distribution, { header, origin }: ContainedPac
     purl: sourcePackageUrl(distribution, source),
     ...(origin.files.length === 0 ? {} : { components: origin.files.map(sourceFile) }),
   };
+  const from = origin.upstream === undefined ? '' : `; spec from ${specOriginWords(origin.upstream)}`;
   const given = origin.files.filter(({ kind, overlays = [] }) => kind === 'patch' && overlays.length === 0);
   const patches = [...origin.overlays.map(patchOf), ...given.map(upstreamPatch)];
   return {
     ancestors: [ancestor],
     ...(patches.length === 0 ? {} : { patches }),
-    notes: `built from component ${origin.name}${specPlace(origin)}`,
+    notes: `built from component ${origin.name}${from}`,
   };
-}
-
-function specPlace({ upstream }: ComponentOrigin): string {
-  if (upstream === undefined) return '';
-  return `; spec from ${'commit' in upstream ? `${upstream.uri} at commit ${upstream.commit}` : upstream.path}`;
 }
 
 function sourceFile({ name, sha256: content, kind, url }: SourceFile): CyclonedxComponent {

@@ -2,7 +2,7 @@ import { WeirError } from '../base/errors.ts';
 import { byKey } from '../base/order.ts';
 import { packageUrlText } from '../base/package-url.ts';
 import { nevra } from '../repo/metadata.ts';
-import type { ContainedPackage, Distribution, ImageContents, PackageHeader } from './contents.ts';
+import type { ContainedPackage, Distribution, ImageContents, PackageHeader, SpecOrigin } from './contents.ts';
 
 /**
  * The package URL of a binary package, in the form that scanners construct on a running system:
@@ -97,6 +97,12 @@ export function publicUrl(text: string | undefined): string | undefined {
   url.username = '';
   url.password = '';
   return url.href;
+}
+
+/** Where a spec is from, in words. */
+export function specOriginWords(origin: SpecOrigin): string {
+  if ('commit' in origin) return `${origin.uri} at commit ${origin.commit}`;
+  return 'distro' in origin ? `${origin.name} of the distro ${origin.distro}` : origin.path;
 }
 
 /** Joins lines: names in a document must not contain line breaks. */

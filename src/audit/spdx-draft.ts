@@ -11,6 +11,7 @@ import {
   type SourcePackage,
   sourcePackage,
   sourcePackageUrl,
+  specOriginWords,
   vendorOf,
   webUrl,
 } from './identity.ts';
@@ -307,13 +308,11 @@ function extractedLicense([licenseId, words]: readonly [string, string]): SpdxEx
   return { licenseId, name: words, extractedText };
 }
 
-/** Reduces text to the characters allowed in an identifier (letters, digits, `.` and `-`); a digest keeps results distinct. */
 function sourceInfo({ name, upstream }: ComponentOrigin): string {
-  if (upstream === undefined) return `component ${name}`;
-  const place = 'commit' in upstream ? `${upstream.uri} at commit ${upstream.commit}` : upstream.path;
-  return `component ${name}; spec from ${place}`;
+  return `component ${name}${upstream === undefined ? '' : `; spec from ${specOriginWords(upstream)}`}`;
 }
 
+/** Reduces text to the characters allowed in an identifier (letters, digits, `.` and `-`); a digest keeps results distinct. */
 export function idPart(name: string): string {
   const plain = name.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
   return plain === name ? plain : `${plain}-${sha256(name).slice(0, 8)}`;

@@ -47,7 +47,11 @@ const statementSchema = z.object({
       externalParameters: z.object({
         component: z.string(),
         specFrom: z
-          .union([z.object({ uri: z.string(), commit: z.string() }), z.object({ path: z.string() })])
+          .union([
+            z.object({ uri: z.string(), commit: z.string() }),
+            z.object({ distro: z.string(), name: z.string() }),
+            z.object({ path: z.string() }),
+          ])
           .optional(),
         overlays: z.array(z.object({ number: z.number(), type: z.string(), description: z.string() })),
         options: z.record(z.string(), z.unknown()),

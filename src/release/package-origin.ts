@@ -49,8 +49,8 @@ export function componentOrigin(
   root: string,
   facts: Pick<SpecFacts, 'urls'> | undefined,
 ): ComponentOrigin {
-  const { component, input, rendered, origin } = ready;
-  const upstream = specOrigin(origin, root);
+  const { component, input, rendered } = ready;
+  const upstream = specOrigin(ready, root);
   return {
     kind: 'component',
     name: component.name,
@@ -110,17 +110,17 @@ function sourceFile(
   };
 }
 
-// A path of this machine is nobody else's: it would only make the documents differ.
-function specOrigin({ kind, from, commit }: ReadyComponent['origin'], root: string): SpecOrigin | undefined {
+// No path of this machine: it means nothing elsewhere, and would make the documents differ.
+function specOrigin({ component, origin }: ReadyComponent, root: string): SpecOrigin | undefined {
+  const { kind, from, commit } = origin;
   if (kind === 'git') {
     const uri = publicUrl(from);
     return uri === undefined || commit === undefined ? undefined : { uri, commit };
   }
-  for (const folder of [root, installRoot]) {
-    const path = relative(folder, from);
-    if (path !== '' && !path.startsWith('..') && !isAbsolute(path)) return { path };
-  }
-  return undefined;
+  const { spec } = component;
+  if (spec?.type === 'upstream') return { distro: spec.distro.name, name: spec.name };
+  const path = relative(root, from);
+  return path.startsWith('..') || isAbsolute(path) ? undefined : { path };
 }
 
 /** The distribution as os-release names it, or else the project. */

@@ -205,6 +205,7 @@ const origin: fc.Arbitrary<PackageOrigin> = fc.oneof(
       name,
       upstream: fc.oneof(
         fc.record({ uri: fc.webUrl(), commit: fc.stringMatching(/^[0-9a-f]{40}$/) }),
+        fc.record({ distro: name, name }),
         fc.record({ path: words }),
       ),
       srpm: fc.record({ digest }),

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { specOriginWords } from '../../audit/identity.ts';
 import { shownLine } from '../../base/foreign-text.ts';
 import {
   type EvidenceOrigin,
@@ -81,11 +82,9 @@ type Built = Extract<EvidenceOrigin, { readonly kind: 'built' }>;
 function builtRows({ source, build }: Built): (readonly [string, string])[] {
   const { component, specFrom, buildroot, toolbox, options } = build;
   const { checkSkipped, ...others } = options;
-  const from =
-    specFrom === undefined ? [] : ['commit' in specFrom ? `${specFrom.uri} at ${specFrom.commit}` : specFrom.path];
   return [
     ['built from', [`component ${component}`, source.file].join(', ')],
-    ...from.map((text) => ['spec', text] as const),
+    ...(specFrom === undefined ? [] : [['spec', specOriginWords(specFrom)] as const]),
     ...(Object.keys(others).length === 0 ? [] : [['options', JSON.stringify(others)] as const]),
     ...(checkSkipped === undefined ? [] : [['no tests', checkSkipped] as const]),
     ['built in', `${buildroot.length} packages, by the toolbox ${toolbox.slice(0, 16)}`],
