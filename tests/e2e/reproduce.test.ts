@@ -18,7 +18,9 @@ import {
 async function repositoryMetadata(out: string): Promise<Record<string, string>> {
   const snapshot = join(out, 'repo', '4.0', 'latest');
   const found: Record<string, string> = {};
-  for (const channel of (await readdir(snapshot)).filter((name) => !name.startsWith('RPM-GPG-KEY')).sort()) {
+  for (const channel of (await readdir(snapshot))
+    .filter((name) => !['RPM-GPG-KEY', 'evidence'].includes(name))
+    .sort()) {
     for (const arch of await readdir(join(snapshot, channel))) {
       const file = join(snapshot, channel, arch, 'repodata', 'repomd.xml');
       found[`${channel}/${arch}`] = await readFile(file, 'utf8');
@@ -77,6 +79,17 @@ describe('a rebuild elsewhere', () => {
     const again = await repositoryMetadata(out);
     expect(Object.keys(again)).toEqual(['base/x86_64', 'sdk/x86_64']);
     expect(again).toEqual(await repositoryMetadata(shared.out));
+  });
+
+  test('gives the same evidence of packages', async () => {
+    const evidence = async (from: string): Promise<Record<string, string>> => {
+      const folder = join(from, 'repo/4.0/latest/evidence');
+      const read = async (name: string) => [name, await readFile(join(folder, name), 'utf8')] as const;
+      return Object.fromEntries(await Promise.all((await readdir(folder)).map(read)));
+    };
+    const again = await evidence(out);
+    expect(Object.keys(again).length).toBeGreaterThan(30);
+    expect(again).toEqual(await evidence(shared.out));
   });
 
   test.each([
