@@ -208,8 +208,9 @@ export async function tamperOutput(out: string, count: number, random: Random): 
   const parts: Readonly<Record<string, string[]>> = {
     'published package': all.filter((name) => name.endsWith('.rpm') && name.includes(`/${snapshot}/`)),
     'published metadata': all.filter((name) => name.includes('/repodata/') && name.includes(`/${snapshot}/`)),
-    'published evidence': all.filter((name) => name.includes(`/${snapshot}/evidence/`)),
     'published image': all.filter((name) => name.startsWith('images/') && !name.endsWith('image.json')),
+    // Last, so that the others are damaged as they were before there was evidence.
+    'published evidence': all.filter((name) => name.includes(`/${snapshot}/evidence/`)),
   };
   for (const [where, files] of Object.entries(parts)) {
     for (const kind of ['content', 'size', 'mode', 'removed', 'emptied', 'swapped', 'added', 'link']) {
