@@ -50,6 +50,7 @@ export const componentDecisions: Decisions<ResolvedComponent> = {
   publish: { not: 'where packages are published' },
   tests: { not: 'how it is tested' },
   groups: { not: 'what a group sets is already in the other fields' },
+  upstreamNames: { not: 'only feeds of vulnerabilities use it' },
   specified: (specified, parts) => {
     if (specified) parts.say('specification', '0.1');
   },

@@ -193,6 +193,7 @@ function sharedOf(layer: Layer, groups: readonly string[]): Shared {
     packages: layer.packages,
     publish: layer.publish,
     groups,
+    ...(layer.upstreamNames === undefined ? {} : { upstreamNames: layer.upstreamNames }),
   };
 }
 

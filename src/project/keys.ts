@@ -121,6 +121,7 @@ export const componentRules = {
   'source-files': { merge: 'append' },
   'packages.*': { merge: 'replace' },
   'tests.tests': { merge: 'append' },
+  'upstream-names': { merge: 'even-empty', affects: 'none' },
 } as const satisfies Rules;
 
 export const componentKeys = keyTable(componentRules);

@@ -35,6 +35,8 @@ export interface Layer {
   readonly publish: ComponentPublish;
   /** Undefined if not set. */
   readonly tests: readonly LayerTest[] | undefined;
+  /** Undefined if not set. */
+  readonly upstreamNames: readonly string[] | undefined;
 }
 
 /** A reference to a test, with its place: the tests may be defined in a later file. */
@@ -55,6 +57,7 @@ export const emptyLayer: Layer = {
   packages: {},
   publish: {},
   tests: undefined,
+  upstreamNames: undefined,
 };
 
 /**
@@ -96,6 +99,7 @@ export function layerOf(document: Document, path: TomlPath, raw: RawComponent, c
       path: [...path, 'tests', 'tests', index],
       raw: each,
     })),
+    upstreamNames: raw['upstream-names'],
   };
 }
 
@@ -128,6 +132,7 @@ const keysOfField = (rules: Keys): { readonly [F in keyof Layer]: Keys } => ({
   packages: rules.at('packages'),
   publish: rules.at('publish'),
   tests: keysAt(rules, ['tests', 'tests']),
+  upstreamNames: rules.at('upstream-names'),
 });
 
 const byRules = { plain: keysOfField(mergeRules(false).component), specified: keysOfField(mergeRules(true).component) };

@@ -29,6 +29,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
 /** The same, in every table of component settings. */
 const foreignSettings: Readonly<Record<string, string>> = {
   render: 'remove it',
+  'upstream-names': "it is Weir's own: keep it in a file beside the project",
   'build.failure': 'remove it',
   'build.hints': 'remove it',
   'build.check.skip_reason': 'call it skip-reason',

@@ -87,6 +87,8 @@ export interface ResolvedComponent {
   readonly tests: readonly TestReference[];
   /** Names of the component groups it is in, sorted. */
   readonly groups: readonly string[];
+  /** Names by which feeds of vulnerabilities call it; undefined: those that follow from its spec. */
+  readonly upstreamNames?: readonly string[];
   /** Whether its overlays follow the draft Distro TOML specification, which limits how many matches they may have. */
   readonly specified?: true;
   /** Its last table, which is the strongest. */

@@ -93,6 +93,10 @@ export const overlaySchema = z
   })
   .describe('One change to the spec or to the sources');
 
+/** A plain name, a vendor and product as in CPE, or a package URL without a version. */
+const upstreamName =
+  /^(?:[A-Za-z0-9][A-Za-z0-9._+-]*|cpe:[a-z0-9_.+~%-]+:[a-z0-9_.+~%-]+|pkg:(?!deb\/)[a-z][a-z0-9.+-]*\/[^\s@?#:]+)$/;
+
 const checkSchema = z
   .strictObject({
     skip: flag('Do not run %check'),
@@ -186,6 +190,19 @@ export const componentSchema = z
       .optional()
       .describe("Where the component's packages are published"),
     tests: componentTestsSchema.optional(),
+    'upstream-names': z
+      .array(
+        z
+          .string()
+          .regex(
+            upstreamName,
+            'a name is like "openssl", "cpe:gnu:bash", "pkg:generic/openssl" or "pkg:github/owner/name"; names of Debian packages do not fit',
+          ),
+      )
+      .optional()
+      .describe(
+        'Names by which feeds of vulnerabilities call it, instead of those that Weir finds; [] matches nothing',
+      ),
   })
   .describe('A component: a spec with its sources and overlays');
 
