@@ -15,11 +15,8 @@ import { blobFile, hasBlob, putFile, type Store } from '../engine/store.ts';
 import { type Answer, askFor } from './http.ts';
 import type { LookasideFile, SourceHashType } from './listing.ts';
 
-/** Where downloads are stored, and their timeouts and retries. */
-export interface DownloadContext {
-  readonly store: Store;
-  /** The cache root, for the index from hashes to blobs, and for partial downloads. */
-  readonly cache: string;
+/** Timeouts, retries and limits of downloads. */
+export interface DownloadOptions {
   /** No network: a file that is not in the store is an error. */
   readonly offline?: boolean;
   /** Attempts per place before the next place is tried; by default 4. */
@@ -29,9 +26,17 @@ export interface DownloadContext {
   /** Waits before the next attempt (1, 2, …), at least for the server's Retry-After in seconds; by default 1 s, 2 s, 4 s … */
   readonly wait?: (attempt: number, askedSeconds?: number) => Promise<void>;
   readonly say?: (message: string) => void;
+  /** Limit in bytes: an endless response must not fill the disk. By default more than any source file has. */
+  readonly most?: number;
 }
 
-/** Larger than any source file; an endless response must not fill the disk. */
+/** Where downloads are stored, and their timeouts and retries. */
+export interface DownloadContext extends DownloadOptions {
+  readonly store: Store;
+  /** The cache root, for the index from hashes to blobs, and for partial downloads. */
+  readonly cache: string;
+}
+
 const mostBytes = 64 * 2 ** 30;
 
 /** Downloads of this process in progress, so that two components with the same file fetch it once. */
@@ -97,7 +102,7 @@ export async function fetchUnhashed(
   for (const place of places) {
     const partial = temporaryName(join(folder, 'unhashed'));
     try {
-      const outcome = await attempts(place, partial, context, async () => {
+      const outcome = await attempts<Done>(place, partial, context, async () => {
         const file: LookasideFile = { filename, hashType, hash: await fileDigest(partial, hashType.toLowerCase()) };
         return { kind: 'done', digest: await takeIn(file, partial, place, context), file };
       });
@@ -108,6 +113,22 @@ export async function fetchUnhashed(
     }
   }
   throw worst({ filename }, failures);
+}
+
+/**
+ * Downloads what has no known hash and is not kept, such as a feed, into a file.
+ * @param shown the URL in messages @throws WeirError `not-found`, `download-failed`, `offline`
+ */
+export async function downloadOnce(shown: string, url: string, path: string, options: DownloadOptions): Promise<void> {
+  const named = { filename: shown };
+  if (options.offline === true) throw offline(named, []);
+  const outcome = await attempts(url, path, options, async (page) =>
+    page
+      ? { kind: 'failed' as const, place: shown, message: 'the server returned a web page instead of the file' }
+      : { kind: 'done' as const },
+  );
+  await rm(notePath(path), { force: true });
+  if (outcome.kind !== 'done') throw worst(named, [{ ...outcome, place: shown }]);
 }
 
 /** Adds a file on disk to the store, after checking its hash. @throws WeirError `wrong-hash` */
@@ -242,7 +263,7 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
   // Another run is downloading the same file and holds the partial file; this run uses a partial file of its own.
   const partial = unlock === undefined ? temporaryName(shared) : shared;
   try {
-    return await attempts(place, partial, context, async (page) => {
+    return await attempts<Done>(place, partial, context, async (page) => {
       const got = await hashOf(partial, file);
       if (got === file.hash) {
         const digest = await takeIn(file, partial, place, context);
@@ -259,12 +280,12 @@ async function fromPlace(file: LookasideFile, place: string, context: DownloadCo
 }
 
 /** Tries a place until the whole file arrives or further attempts are pointless. @param judge checks a complete file */
-async function attempts(
+async function attempts<T extends { readonly kind: 'done' }>(
   place: string,
   partial: string,
-  context: DownloadContext,
-  judge: (page: boolean) => Promise<Outcome>,
-): Promise<Outcome> {
+  context: DownloadOptions,
+  judge: (page: boolean) => Promise<T | Failure>,
+): Promise<T | Failure> {
   const limit = context.attempts ?? 4;
   const wait = context.wait ?? backOff;
   const budget = newRetryBudget();
@@ -350,7 +371,7 @@ type Transfer =
       readonly askedSeconds?: number;
     };
 
-async function once(place: string, partial: string, context: DownloadContext): Promise<Transfer> {
+async function once(place: string, partial: string, context: DownloadOptions): Promise<Transfer> {
   if (place.startsWith('file:')) return fromDisk(place, partial);
   const note = await readNote(partial);
   const there = await sizeOf(partial);
@@ -364,6 +385,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
     if (note?.place === place && note.etag !== undefined) headers['if-range'] = note.etag;
   }
   const stallSeconds = context.stallSeconds ?? 60;
+  const most = context.most ?? mostBytes;
   const abort = new AbortController();
   const stalled = (): void => abort.abort(new Error(`no data for ${stallSeconds} s`));
   let timer = setTimeout(stalled, stallSeconds * 1000);
@@ -415,7 +437,7 @@ async function once(place: string, partial: string, context: DownloadContext): P
           counted = received;
           alive();
         }
-        done(received > mostBytes ? new Error(`more than ${mostBytes} bytes`) : null, chunk);
+        done(received > most ? new Error(`more than ${most} bytes`) : null, chunk);
       },
     });
     const out = createWriteStream(partial, { flags: resumed ? 'a' : 'w' });
