@@ -6,7 +6,7 @@ export const commands: Readonly<Record<string, string>> = {
   overlay: 'list the overlays: what the distribution changes, and why',
   upstream: 'follow upstream: what is new, updates, changes to give back',
   advisory: 'record vulnerabilities and what was decided about them, and check the records',
-  cve: 'answer where a vulnerability is, and how long its fix took',
+  cve: 'scan feeds for vulnerabilities, and answer where one is and how long its fix took',
   divergence: 'list all differences from upstream by component, category, upstream status and age',
   package: 'list packages, their scriptlets and what they were built from',
   inputs: 'list, update and verify the RPM repositories that the project builds from',

@@ -3,6 +3,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `cve`. */
 const verbs: Readonly<Record<string, string>> = {
+  scan: 'hold feeds of vulnerabilities against what is shipped, and open records for what is new',
   show: 'show all about one vulnerability: packages, images, exceptions, the clock',
   clock: 'show how long fixes took, by severity',
 };
@@ -12,7 +13,10 @@ export async function register(
   globals: () => GlobalOptions,
   asked: readonly string[],
 ): Promise<void> {
-  command.addHelpText('after', examples(['weir cve CVE-2026-1234', 'weir cve clock']));
+  command.addHelpText(
+    'after',
+    examples(['weir cve scan --feed nvdcve-2.0-2026.json.gz', 'weir cve CVE-2026-1234', 'weir cve clock']),
+  );
   // `weir cve CVE-2026-1234` is short for `weir cve show CVE-2026-1234`.
   if (/^[A-Za-z]+-/.test(asked[0] ?? '')) {
     const { register: show } = await import('./cve/show.ts');

@@ -47,6 +47,18 @@ export async function ownConfigurationFor(globals: GlobalOptions): Promise<Confi
   return warned(globals, await loadConfiguration(directory, loadOptions(globals, directory)));
 }
 
+/** Like `projectWorkspaceFor`, for commands that edit the project's files. */
+export async function ownWorkspaceFor(
+  globals: GlobalOptions,
+  progress: Progress,
+  out?: string,
+): Promise<ProjectWorkspace> {
+  const { openProjectWorkspace } = await import('../workspace/workspace.ts');
+  const directory = globals.directory ?? process.cwd();
+  const options = { progress, ...outFolder(out), directory, load: loadOptions(globals, directory) };
+  return warned(globals, await openProjectWorkspace(options));
+}
+
 /** Rejects an empty path, as from an unset variable: it would mean the working folder. */
 function outFolder(out: string | undefined): { readonly out?: string } {
   if (out === '') throw new WeirError('bad-option', '--out requires a folder, but is empty', { exit: 2 });
