@@ -1,5 +1,6 @@
 import { WeirError } from '../../src/base/errors.ts';
 import { archiveTargets } from './archives.ts';
+import { feedTargets } from './feeds.ts';
 import { imageTargets } from './images.ts';
 import { mockTargets } from './mock.ts';
 import { inputOf } from './mutate.ts';
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   ...yamlTargets,
   ...mockTargets,
   ...imageTargets,
+  ...feedTargets,
 ];
 
 /** Result of one input: read, rejected with a WeirError, or a crash. */
