@@ -43,7 +43,7 @@ export function componentsIn(record: Pick<Advisory, 'events'>): string[] {
  */
 export function standingOf(record: Pick<Advisory, 'events'>, component: string): Standing | undefined {
   if (!componentsIn(record).includes(component)) return undefined;
-  const about = record.events.filter((event): event is Deciding => isAbout(event, component));
+  const about = eventsAbout(record, component);
   const decision = about.findLast(({ type }) => type !== 'detected' && type !== 'triaged');
   const event = decision ?? about.at(-1);
   if (event === undefined) return undefined;
@@ -64,6 +64,11 @@ export function standingOf(record: Pick<Advisory, 'events'>, component: string):
 /** How all components of a record stand. */
 export function standings(record: Pick<Advisory, 'events'>): Standing[] {
   return componentsIn(record).flatMap((component) => standingOf(record, component) ?? []);
+}
+
+/** The events that feeds depend on, of a component, in their order: all but those that say how far a fix has come. */
+export function eventsAbout(record: Pick<Advisory, 'events'>, component: string): readonly Deciding[] {
+  return record.events.filter((event): event is Deciding => isAbout(event, component));
 }
 
 function isAbout(event: AdvisoryEvent, component: string): event is Deciding {

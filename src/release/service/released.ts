@@ -1,6 +1,7 @@
 import type { ReleasedPackage } from '../../advisory/check.ts';
+import { componentOf } from '../../advisory/statements.ts';
 import type { Project } from '../../project/model/project.ts';
-import { parseNevra, sourceName } from '../../repo/metadata.ts';
+import { parseNevra } from '../../repo/metadata.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 
 /** The packages of a release, with what records of vulnerabilities call them by. */
@@ -11,7 +12,7 @@ export function releasedPackages(
   return release.channels.flatMap(({ name: channel, packages }) =>
     packages.map(({ nevra, origin, source = '' }) => {
       const pkg = { ...parseNevra(nevra)!, sourceRpm: source };
-      return { ...pkg, channel, component: project.components.has(origin) ? origin : sourceName(pkg) };
+      return { ...pkg, channel, component: componentOf({ ...pkg, origin }, project.components) };
     }),
   );
 }

@@ -1,0 +1,189 @@
+import { didYouMean, type WeirError } from '../base/errors.ts';
+import { compareText } from '../base/order.ts';
+import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
+import type { Evr } from '../rpm/version.ts';
+import { problem } from '../toml/document.ts';
+import { together } from '../toml/problems.ts';
+import { ahead } from './check.ts';
+import { byId } from './load.ts';
+import { type Advisory, type AdvisoryEvent, type EventOf, type Justification, momentOf } from './record.ts';
+import { eventsAbout, fixVersion, type PackageStatus, packageStatus, type Standing, standings } from './state.ts';
+
+/** The packages of a snapshot, by channel; source and debug packages too. */
+export interface StatedSnapshot {
+  readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
+  /** Whether the project has a component of this name. */
+  readonly components: { readonly has: (name: string) => boolean };
+}
+
+/** A package of the snapshot that a statement is about. */
+export interface StatedPackage {
+  readonly channel: string;
+  readonly pkg: RepoPackage;
+  /** Of a fixed package: the first version that has the fix; `pkg` is that one or a newer one. */
+  readonly fixedIn?: Evr;
+}
+
+/**
+ * What the release says of one vulnerability in one component. Every feed and database is a print of these, and of nothing else, so
+ * that all say the same.
+ *
+ * A vulnerability and a component mostly have one statement. They have more, each with another status, if the component's packages
+ * have different versions, of which a record's range holds only some.
+ */
+export interface Statement {
+  readonly record: Advisory;
+  /** A component, or the source package of what no component builds. */
+  readonly component: string;
+  readonly status: PackageStatus;
+  /** Of `not-affected`, always. */
+  readonly justification?: Justification;
+  /** Why it is so, in words: of `not-affected`, and of `under-investigation` if it is disputed. */
+  readonly reason?: string;
+  /** Of `affected`, always: what users should do, or that they can do nothing. */
+  readonly action?: string;
+  /** Of `affected`: what helps until there is a fix, if the record says so. */
+  readonly mitigation?: string;
+  /** Of `affected`: why it stays so until a day. */
+  readonly exception?: EventOf<'exception'>;
+  /** First and last affected version, if the record limits them; of `affected` and `fixed`. */
+  readonly range?: { readonly first?: string; readonly last?: string };
+  /** Sorted by channel, name and architecture; at least one. */
+  readonly packages: readonly StatedPackage[];
+  /** Of `fixed`: seconds since 1970 of the first fix. */
+  readonly issued?: number;
+  /** Seconds since 1970 of the first event about the component. */
+  readonly first: number;
+  /** Seconds since 1970 of the last event about the component, those aside that only say how far a fix has come. */
+  readonly updated: number;
+}
+
+/**
+ * Derives what the release says: records × the packages of one snapshot. Depends on neither the time nor on events of the types
+ * `published`, `image` and `verified`, so that these can be recorded of the snapshot afterwards.
+ *
+ * A component that has no package in the snapshot has no statement, if it is recorded as `component_not_present`.
+ * @returns sorted by ID, then by component and status
+ * @throws WeirError (exit 2) the first, with the others attached: `advisory-ahead`, a fix that the snapshot does not have;
+ *   `advisory-without-package`, a component that the snapshot has no package of
+ */
+export function statementsOf(records: readonly Advisory[], snapshot: StatedSnapshot): readonly Statement[] {
+  const byComponent = packagesByComponent(snapshot);
+  const released = [...byComponent].flatMap(([component, packages]) =>
+    packages.map(({ pkg }) => ({ ...pkg, component })),
+  );
+  const found: Statement[] = [];
+  const errors: WeirError[] = [];
+  for (const record of records.toSorted(byId)) {
+    for (const standing of standings(record)) {
+      const packages = byComponent.get(standing.component) ?? [];
+      const error = packages.length === 0 ? withoutPackage(record, standing, byComponent.keys()) : undefined;
+      if (error !== undefined) errors.push(error);
+      else found.push(...statementsAbout(record, standing, packages));
+    }
+    errors.push(...ahead(record, released));
+  }
+  const [first, ...others] = errors;
+  if (first !== undefined) throw together(first, others);
+  return found.sort(
+    (a, b) => byId(a.record, b.record) || compareText(a.component, b.component) || compareText(a.status, b.status),
+  );
+}
+
+/**
+ * The component that a package belongs to, as records name it: what built it, or the source package of what no component builds,
+ * such as packages of the seed and of input repositories.
+ */
+export function componentOf(
+  pkg: Pick<RepoPackage, 'name' | 'sourceRpm' | 'origin'>,
+  components: StatedSnapshot['components'],
+): string {
+  return components.has(pkg.origin) ? pkg.origin : sourceName(pkg);
+}
+
+function packagesByComponent({ channels, components }: StatedSnapshot): Map<string, StatedPackage[]> {
+  const all = channels.flatMap(({ name, packages }) => packages.map((pkg): StatedPackage => ({ channel: name, pkg })));
+  all.sort(
+    (a, b) =>
+      compareText(a.channel, b.channel) ||
+      compareText(a.pkg.name, b.pkg.name) ||
+      compareText(nevra(a.pkg), nevra(b.pkg)),
+  );
+  return Map.groupBy(all, ({ pkg }) => componentOf(pkg, components));
+}
+
+function statementsAbout(record: Advisory, standing: Standing, packages: readonly StatedPackage[]): Statement[] {
+  const moments = eventsAbout(record, standing.component).map(({ at }) => momentOf(at));
+  const common = {
+    record,
+    component: standing.component,
+    first: Math.min(...moments),
+    updated: Math.max(...moments),
+  };
+  return [...Map.groupBy(packages, ({ pkg }) => packageStatus(standing, pkg))].map(([status, those]) => ({
+    ...common,
+    status,
+    ...detailsOf(record, standing, status),
+    packages: status === 'fixed' ? those.map((each) => withFix(standing, each)) : those,
+  }));
+}
+
+type Details = Omit<Statement, 'record' | 'component' | 'status' | 'packages' | 'first' | 'updated'>;
+
+function detailsOf(record: Advisory, { component, event, affected }: Standing, status: PackageStatus): Details {
+  const { first, last } = affected ?? {};
+  const range = { ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) };
+  const ranged = first === undefined && last === undefined ? {} : { range };
+  if (status === 'fixed') {
+    const fixes = eventsAbout(record, component).filter(({ type }) => type === 'fixed');
+    return { ...ranged, issued: Math.min(...fixes.map(({ at }) => momentOf(at))) };
+  }
+  if (status === 'affected') {
+    const exception = event.type === 'exception' ? { exception: event } : {};
+    const helps = affected?.action === undefined ? {} : { mitigation: affected.action };
+    return { ...ranged, ...exception, ...helps, action: actionOf(event, affected) };
+  }
+  if (status === 'under-investigation') return event.type === 'disputed' ? { reason: event.reason } : {};
+  if (event.type !== 'not-affected') {
+    return {
+      justification: 'vulnerable_code_not_present',
+      reason: 'This version is not one of the affected versions.',
+    };
+  }
+  return { justification: event.justification, ...(event.note === undefined ? {} : { reason: event.note }) };
+}
+
+/** VEX requires an action of every affected product. */
+function actionOf(event: AdvisoryEvent, affected: EventOf<'affected'> | undefined): string {
+  if (event.type === 'exception') return `Not fixed until ${event.expires}: ${event.reason}`;
+  if (affected?.action !== undefined) return affected.action;
+  return event.type === 'fix-pending' ? 'A fix is being made: update once it is published.' : 'There is no fix yet.';
+}
+
+function withFix({ fixed }: Standing, each: StatedPackage): StatedPackage {
+  const first = fixed === undefined ? undefined : fixVersion(fixed, each.pkg);
+  if (first === undefined) return each;
+  const { epoch, version, release } = first;
+  return { ...each, fixedIn: { epoch, version, ...(release === undefined ? {} : { release }) } };
+}
+
+/** The error of a component that is not in the snapshot: a scanner would find nothing for the statement. */
+function withoutPackage(
+  record: Advisory,
+  { component, event }: Standing,
+  known: Iterable<string>,
+): WeirError | undefined {
+  if (event.type === 'not-affected' && event.justification === 'component_not_present') return undefined;
+  const named = record.events.findLastIndex((one) => 'component' in one && one.component === component);
+  const near = didYouMean(component, known);
+  return problem(
+    record.document,
+    ['events', named, 'component'],
+    'advisory-without-package',
+    `the repository has no package of ${component}`,
+    {
+      component,
+      hint: `${near === undefined ? '' : `${near} `}if it has left the distribution, add an event "not-affected" with component_not_present`,
+    },
+  );
+}
