@@ -6,6 +6,7 @@ export interface PackageUrlParts {
   readonly type: 'rpm' | 'deb';
   readonly namespace: string;
   readonly name: string;
+  /** Empty for all versions. */
   readonly version: string;
   /** Qualifiers with an empty value are omitted. */
   readonly qualifiers: Readonly<Record<string, string>>;
@@ -30,7 +31,7 @@ export function packageUrlText(parts: PackageUrlParts): string {
     .filter(([, value]) => value !== '')
     .sort(byKey)
     .map(([key, value]) => `${key}=${encoded(value)}`);
-  const at = version === undefined ? '' : `@${encoded(version)}`;
+  const at = version === undefined || version === '' ? '' : `@${encoded(version)}`;
   return `pkg:${type}/${path}${at}${qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`}`;
 }
 
