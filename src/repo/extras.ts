@@ -12,10 +12,13 @@ import { type Fault, fileMode, filesWithin, onceEach, readingFaults, unreadableF
 export interface Extra {
   /** Relative to the snapshot, in a folder of its own: `evidence/bash-5.3-1.spdx.json`. */
   readonly path: string;
-  /** SHA-256 of its bytes; of a signed file, of its payload. */
+  /** SHA-256 of its bytes; of a signed file, of what is signed. */
   readonly sha256: Digest;
-  /** The file is a DSSE envelope, signed by the image key. Signatures may differ each time, so they have no recorded digest. */
-  readonly signed?: true;
+  /**
+   * `true`: the file is a DSSE envelope, signed by the image key. `openpgp`: it is a detached signature of the file beside it without
+   * `.asc`, by the key of the packages. Signatures may differ each time, so they have no recorded digest.
+   */
+  readonly signed?: true | 'openpgp';
 }
 
 /** Such a file to publish. */
@@ -32,6 +35,22 @@ export function textExtra(path: string, text: string): ExtraFile {
 export function blobExtra(store: Store, path: string, digest: Digest): ExtraFile {
   return { path, sha256: digest, write: (to) => takeOut(store, digest, to) };
 }
+
+/** The signature of another file, `path.asc`. @param make the signature, armored */
+export function signatureExtra({ path, sha256: digest }: Extra, make: () => Promise<string>): ExtraFile {
+  return {
+    path: `${path}${signatureEnding}`,
+    sha256: digest,
+    signed: 'openpgp',
+    write: async (to) => writeFile(to, await make()),
+  };
+}
+
+/** The ending of a detached OpenPGP signature. */
+const signatureEnding = '.asc';
+
+/** Checks detached signatures. @returns those of the files whose signature, `NAME.asc`, is not valid */
+export type CheckSignatures = (dir: string, names: readonly string[]) => Promise<readonly string[]>;
 
 /** What the name of a snapshot depends on: its extras, in any order. Nothing for a snapshot without them. */
 export function extrasContent(extras: readonly Extra[]): { readonly extras?: readonly (readonly [string, Digest])[] } {
@@ -68,7 +87,8 @@ export async function writeExtras(
 
 /**
  * Verifies the extras of a published snapshot: each one's bytes or signed payload, and that their folders have nothing else.
- * @param imageKey PEM; the key of signed files
+ * @param imageKey PEM; the key of DSSE envelopes
+ * @param signatures checks those of the key of the packages
  * @returns faults with paths relative to the snapshot, and the number of files checked
  */
 export async function extraFaults(
@@ -76,11 +96,14 @@ export async function extraFaults(
   extras: readonly Extra[],
   imageKey: string,
   digestOf: (path: string) => Promise<Digest> = fileDigest,
+  signatures?: CheckSignatures,
 ): Promise<{ readonly faults: Fault[]; readonly files: number }> {
   const checked = await mapLimit(extras, 8, async ({ path, sha256: digest, signed }): Promise<readonly Fault[]> => {
     const wrong = (message: string): Fault[] => [{ path, fault: 'wrong', message }];
     const unreadable = await unreadableFile(dir, path);
     if (unreadable !== undefined) return [unreadable];
+    // Below, all in one run of the tool.
+    if (signed === 'openpgp') return [];
     return readingFaults(path, async () => {
       if (signed !== true) {
         const same = (await digestOf(join(dir, path))) === digest;
@@ -91,7 +114,7 @@ export async function extraFaults(
       return sha256(payload) === digest ? [] : wrong('its statement differs from what was published');
     });
   });
-  const faults = checked.flat();
+  const faults = [...checked.flat(), ...(await signatureFaults(dir, extras, signatures))];
   const known = new Set(extras.map(({ path }) => path));
   for (const folder of extraFolders(extras)) {
     const there = await filesWithin(join(dir, folder));
@@ -100,4 +123,25 @@ export async function extraFaults(
     faults.push(...within(folder, there.faults));
   }
   return { faults: onceEach(faults), files: known.size };
+}
+
+async function signatureFaults(
+  dir: string,
+  extras: readonly Extra[],
+  check: CheckSignatures | undefined,
+): Promise<Fault[]> {
+  const names: string[] = [];
+  for (const { path, signed } of extras) {
+    const name = path.slice(0, -signatureEnding.length);
+    const missing = (await unreadableFile(dir, path)) ?? (await unreadableFile(dir, name));
+    if (signed === 'openpgp' && missing === undefined) names.push(name);
+  }
+  if (names.length === 0) return [];
+  const wrong = (message: string, of: readonly string[]): Fault[] =>
+    of.map((name) => ({ path: `${name}${signatureEnding}`, fault: 'wrong', message }));
+  if (check === undefined) return wrong('not checked: there is no tool to check signatures', names);
+  return wrong(
+    `not a valid signature of the file without ${signatureEnding} by the release key`,
+    await check(dir, names),
+  );
 }

@@ -1,10 +1,10 @@
-import { chmod, mkdir, rename, stat, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../base/digest.ts';
 import { WeirError } from '../base/errors.ts';
 import { mapLimit, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
-import { removeTree } from '../engine/scratch.ts';
+import { removeTree, withScratch } from '../engine/scratch.ts';
 import { linkNow, restamp, takeOut } from '../engine/store.ts';
 import { isPackageWord } from '../rpm/names.ts';
 import { runTool, type Toolbox } from '../toolbox/tool.ts';
@@ -115,6 +115,33 @@ async function createrepo(toolbox: Toolbox, dir: string, made: string, clock: nu
     env: { SOURCE_DATE_EPOCH: String(clock) },
     binds: [{ from: dir }, { from: made, writable: true }],
   });
+}
+
+/**
+ * Adds updateinfo.xml to the metadata of a repository that createrepo_c wrote, before it is signed.
+ * @param clock its timestamp: modifyrepo_c takes the time of the file, and has no option for another
+ */
+export async function addUpdateinfo(toolbox: Toolbox, dir: string, text: string, clock: number): Promise<void> {
+  const repodata = join(dir, 'repodata');
+  await withScratch(dir, async (work) => {
+    await writeFile(join(work, 'updateinfo.xml'), text);
+    await runTool(toolbox, {
+      argv: [
+        'modifyrepo_c',
+        '--mdtype=updateinfo',
+        '--compress-type=zstd',
+        '--unique-md-filenames',
+        '--checksum=sha256',
+        join(work, 'updateinfo.xml'),
+        repodata,
+      ],
+      env: { SOURCE_DATE_EPOCH: String(clock) },
+      binds: [{ from: work }, { from: repodata, writable: true }],
+    });
+  });
+  const repomd = join(repodata, 'repomd.xml');
+  const record = /(<data type="updateinfo">.*?<timestamp>)\d+(<\/timestamp>)/s;
+  await writeFile(repomd, (await readFile(repomd, 'utf8')).replace(record, `$1${clock}$2`));
 }
 
 /** Path of a package within its repository. @throws WeirError `bad-package-name` if it could lead out of it */

@@ -1,6 +1,6 @@
 import { mkdir, readlink, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { valueDigest } from '../base/digest.ts';
+import { type Digest, sha256, valueDigest } from '../base/digest.ts';
 import { exists, temporaryName } from '../base/files.ts';
 import type { Engine } from '../engine/action.ts';
 import { sweep } from '../engine/engine.ts';
@@ -8,7 +8,7 @@ import { removeTree } from '../engine/scratch.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { type SigningKey, signDetached } from '../trust/gpg.ts';
 import { type ExtraFile, extrasContent, writeExtras } from './extras.ts';
-import { nevra, type RepoPackage, writeRepository } from './metadata.ts';
+import { addUpdateinfo, nevra, type RepoPackage, writeRepository } from './metadata.ts';
 
 /** A published snapshot: signed packages by channel. */
 export interface Snapshot {
@@ -26,6 +26,14 @@ export interface Channel {
   /** Folder that is the repository's base URL. */
   readonly dir: string;
   readonly packages: readonly RepoPackage[];
+  /** SHA-256 of its updateinfo.xml, if it has one. */
+  readonly updateinfo?: Digest;
+}
+
+/** A channel to publish. */
+export interface ChannelContent extends Pick<Channel, 'name' | 'packages'> {
+  /** Text of its updateinfo.xml. */
+  readonly updateinfo?: string;
 }
 
 /**
@@ -41,7 +49,7 @@ export async function publishSnapshot(
     readonly root: string;
     readonly arch: string;
     readonly clock: number;
-    readonly channels: readonly { readonly name: string; readonly packages: readonly RepoPackage[] }[];
+    readonly channels: readonly ChannelContent[];
     /** Files beside the channels; the snapshot's name depends on their paths and digests. */
     readonly extras?: readonly ExtraFile[];
     /** Whether an existing snapshot is unmodified; otherwise it is recreated. */
@@ -54,7 +62,11 @@ export async function publishSnapshot(
     key: key.publicKey,
     arch,
     clock,
-    channels: options.channels.map(({ name, packages }) => [name, packages.map((pkg) => [nevra(pkg), pkg.rpm])]),
+    channels: options.channels.map(({ name, packages, updateinfo }) => [
+      name,
+      packages.map((pkg) => [nevra(pkg), pkg.rpm]),
+      ...(updateinfo === undefined ? [] : [sha256(updateinfo)]),
+    ]),
     ...extrasContent(extras),
   });
   const day = new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
@@ -63,7 +75,12 @@ export async function publishSnapshot(
   const snapshot: Snapshot = {
     name,
     dir,
-    channels: options.channels.map((channel) => ({ ...channel, dir: join(dir, channel.name, arch) })),
+    channels: options.channels.map(({ name: channel, packages, updateinfo }) => ({
+      name: channel,
+      packages,
+      dir: join(dir, channel, arch),
+      ...(updateinfo === undefined ? {} : { updateinfo: sha256(updateinfo) }),
+    })),
     extras,
   };
   const there = await exists(dir);
@@ -79,6 +96,7 @@ export async function publishSnapshot(
         const folder = join(temporary, channel.name, arch);
         await mkdir(folder, { recursive: true });
         await writeRepository(engine, toolbox, folder, channel.packages, clock, 'copies');
+        if (channel.updateinfo !== undefined) await addUpdateinfo(toolbox, folder, channel.updateinfo, clock);
         const repomd = join(folder, 'repodata', 'repomd.xml');
         await writeFile(`${repomd}.asc`, await signDetached(toolbox, key, repomd, clock));
       }

@@ -16,6 +16,8 @@ export interface ExpectedRepository {
   readonly publicKey: string;
   /** Path in the folder → SHA-256. */
   readonly packages: ReadonlyMap<string, Digest>;
+  /** SHA-256 of its updateinfo.xml, uncompressed; undefined if it must have none. */
+  readonly updateinfo?: Digest | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface ExpectedRepository {
 export async function verifyRepository(
   toolbox: Toolbox,
   scratch: string,
-  { dir, publicKey, packages }: ExpectedRepository,
+  { dir, publicKey, packages, updateinfo }: ExpectedRepository,
   digestOf: (path: string) => Promise<Digest> = fileDigest,
 ): Promise<{ readonly faults: Fault[]; readonly files: number }> {
   const faults: Fault[] = [];
@@ -68,6 +70,8 @@ export async function verifyRepository(
     if ((await holds(path, digest)) && type === 'primary' && !(await lists(join(dir, path), packages)))
       wrong(path, 'its package list differs from the release');
   }
+  if (authentic && metadata.find(({ type }) => type === 'updateinfo')?.openDigest !== updateinfo)
+    wrong(repomd, 'its updateinfo differs from the release');
   if (!authentic)
     wrong('repodata', `not checked whether its files are complete: ${basename(repomd)} has no valid signature`);
 
@@ -91,11 +95,16 @@ export async function verifyRepository(
 }
 
 /** The files that a `repomd.xml` written by createrepo_c lists. */
-function metadataFiles(repomd: string): { readonly type: string; readonly path: string; readonly digest: Digest }[] {
+export function metadataFiles(
+  repomd: string,
+): { readonly type: string; readonly path: string; readonly digest: Digest; readonly openDigest?: Digest }[] {
   return [...repomd.matchAll(/<data type="([^"]+)">(.*?)<\/data>/gs)].flatMap(([, type, data]) => {
     const digest = /<checksum type="sha256">([0-9a-f]{64})</.exec(data!)?.[1];
+    const openDigest = /<open-checksum type="sha256">([0-9a-f]{64})</.exec(data!)?.[1];
     const path = /<location href="(repodata\/[^"/]+)"/.exec(data!)?.[1];
-    return digest === undefined || path === undefined ? [] : [{ type: type!, path, digest }];
+    return digest === undefined || path === undefined
+      ? []
+      : [{ type: type!, path, digest, ...(openDigest === undefined ? {} : { openDigest }) }];
   });
 }
 

@@ -20,6 +20,13 @@ export interface SigningKey {
 /** Path of the GnuPG home inside the sandbox: short, because socket paths are limited to 108 bytes. */
 const inner = '/tmp/gnupg';
 
+const gpgCommand = [
+  'gpg',
+  ...['--homedir', inner],
+  ...['--batch', '--yes', '--quiet', '--no-tty'],
+  ...['--pinentry-mode', 'loopback'],
+] as const;
+
 /** Generated keys are dated well before any release, so no signature is older than its key. */
 const keyTime = '20250101T000000!';
 
@@ -82,24 +89,37 @@ async function exportKey(toolbox: Toolbox, home: string, fingerprint: string): P
 
 /** An armored detached signature of a file. @param clock the signature's date, in seconds since 1970 */
 export async function signDetached(toolbox: Toolbox, key: SigningKey, file: string, clock: number): Promise<string> {
-  return gpg(
-    toolbox,
-    key.home,
-    [
-      '--faked-system-time',
-      `${gpgTime(clock)}!`,
-      '--digest-algo',
-      'SHA512',
-      '--local-user',
-      key.fingerprint,
-      '--armor',
-      '--output',
-      '-',
-      '--detach-sign',
-      file,
-    ],
-    [{ from: file }],
-  );
+  const args = [...detachedOptions(key, clock), '--output', '-', '--detach-sign', file];
+  return gpg(toolbox, key.home, args, [{ from: file }]);
+}
+
+function detachedOptions(key: SigningKey, clock: number): string[] {
+  const when = ['--faked-system-time', `${gpgTime(clock)}!`];
+  return [...when, '--digest-algo', 'SHA512', '--local-user', key.fingerprint, '--armor'];
+}
+
+/** `signDetached` for many files in one run. @param names relative to `dir` @returns in the same order */
+export async function signAllDetached(
+  toolbox: Toolbox,
+  key: SigningKey,
+  dir: string,
+  names: readonly string[],
+  clock: number,
+): Promise<string[]> {
+  const command = [...gpgCommand, ...detachedOptions(key, clock), '--output', '-', '--detach-sign'].join(' ');
+  const signatures: string[] = [];
+  for (let at = 0; at < names.length; at += checkedAtOnce) {
+    const part = names.slice(at, at + checkedAtOnce);
+    const { stdout } = await runTool(toolbox, {
+      argv: ['sh', '-c', `for name; do ${command} "./$name" || exit 1; done`, 'sh', ...part],
+      cwd: dir,
+      binds: [{ from: key.home, to: inner, writable: true }, { from: dir }],
+    });
+    const made = stdout.match(/-----BEGIN PGP SIGNATURE-----[\s\S]*?-----END PGP SIGNATURE-----\n/g) ?? [];
+    if (made.length !== part.length) throw new WeirError('no-signature', 'gpg did not sign every file');
+    signatures.push(...made);
+  }
+  return signatures;
 }
 
 /**
@@ -158,6 +178,34 @@ export async function verifyDetached(
 }
 
 /**
+ * Verifies the detached signatures of files, each `NAME.asc` beside it, in one run.
+ * @param publicKey armored @param names relative to `dir` @returns those whose signature is not valid
+ */
+export async function badlySigned(
+  toolbox: Toolbox,
+  publicKey: string,
+  dir: string,
+  names: readonly string[],
+): Promise<string[]> {
+  const script = `gpg --homedir /tmp --batch --quiet --dearmor >/tmp/key.gpg || exit 1
+    for name; do
+      echo BEGIN
+      gpgv --status-fd 1 --keyring /tmp/key.gpg "./$name.asc" "./$name" 2>/dev/null && echo DONE
+    done; :`;
+  const valid = new Set<string>();
+  for (let at = 0; at < names.length; at += checkedAtOnce) {
+    const part = names.slice(at, at + checkedAtOnce);
+    const argv = ['sh', '-c', script, 'sh', ...part];
+    const { stdout } = await tryTool(toolbox, { argv, cwd: dir, binds: [{ from: dir }], input: publicKey });
+    const results = stdout.split(/^BEGIN\n/m).slice(1);
+    for (const [index, status] of results.entries()) {
+      if (/^DONE$/m.test(status) && isValidSignature(status)) valid.add(part[index]!);
+    }
+  }
+  return names.filter((name) => !valid.has(name));
+}
+
+/**
  * Whether gpgv found a signature valid. Its exit code is 0 too if the key has expired or was revoked. As for rpm, a key that has
  * expired since the signature was made is no fault: its signatures stay valid.
  * @param status lines of `--status-fd` (doc/DETAILS of GnuPG)
@@ -184,7 +232,7 @@ export async function keyFingerprints(toolbox: Toolbox, publicKey: string): Prom
   return [...new Set(found.map(([, gnupg, rpm]) => gnupg ?? rpm!.toUpperCase()))];
 }
 
-/** Packages per command line, limited by its length. */
+/** Files per command line, limited by its length. */
 const checkedAtOnce = 1000;
 
 /**
@@ -267,18 +315,7 @@ async function gpg(
   binds: readonly { readonly from: string }[] = [],
 ): Promise<string> {
   const result = await runTool(toolbox, {
-    argv: [
-      'gpg',
-      '--homedir',
-      inner,
-      '--batch',
-      '--yes',
-      '--quiet',
-      '--no-tty',
-      '--pinentry-mode',
-      'loopback',
-      ...args,
-    ],
+    argv: [...gpgCommand, ...args],
     binds: [{ from: home, to: inner, writable: true }, ...binds],
   });
   return result.stdout;
