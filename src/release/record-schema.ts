@@ -96,6 +96,8 @@ export const releaseRecordSchema = z.object({
   channels: z.array(
     z.object({
       name,
+      /** SHA-256 of its updateinfo.xml, uncompressed. */
+      updateinfo: z.string().exactOptional(),
       packages: z.array(
         z.object({
           nevra,
@@ -111,7 +113,11 @@ export const releaseRecordSchema = z.object({
     }),
   ),
   /** Files of the snapshot beside its channels. */
-  extras: z.array(z.object({ path, sha256: z.string(), signed: z.literal(true).exactOptional() })).exactOptional(),
+  extras: z
+    .array(
+      z.object({ path, sha256: z.string(), signed: z.union([z.literal(true), z.literal('openpgp')]).exactOptional() }),
+    )
+    .exactOptional(),
   images: z.array(z.object({ ...imageFields, packages: z.array(nevra) })),
 });
 

@@ -64,6 +64,7 @@ export async function writeReleaseRecord(release: Release, images: readonly Imag
     }),
     channels: repository.snapshot.channels.map((channel) => ({
       name: channel.name,
+      ...(channel.updateinfo === undefined ? {} : { updateinfo: channel.updateinfo }),
       packages: channel.packages.map((pkg) => ({
         nevra: nevra(pkg),
         sha256: pkg.rpm,
@@ -162,7 +163,11 @@ function debianOrigin(seed: SeedRepository | undefined, pkg: RepoPackage): { rea
 
 function recordedExtras(extras: readonly Extra[]): Pick<ReleaseRecord, 'extras'> {
   if (extras.length === 0) return {};
-  const recorded = extras.map(({ path, sha256, signed }) => ({ path, sha256, ...(signed === true ? { signed } : {}) }));
+  const recorded = extras.map(({ path, sha256, signed }) => ({
+    path,
+    sha256,
+    ...(signed === undefined ? {} : { signed }),
+  }));
   return { extras: recorded.sort(byPath) };
 }
 

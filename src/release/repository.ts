@@ -12,10 +12,11 @@ import { signPackages } from '../repo/sign.ts';
 import { type ListedSource, listedSource, obtainPackages, type RepoSource, usePackages } from '../repo/source.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
-import type { SigningKey } from '../trust/gpg.ts';
+import { badlySigned, type SigningKey } from '../trust/gpg.ts';
 import type { ImageKey } from '../trust/image-key.ts';
 import type { Inputs } from '../workspace/inputs.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { releaseFeeds } from './feeds.ts';
 import { changedSince, noteFolder } from './noted-folder.ts';
 import { packageEvidence } from './package-evidence.ts';
 
@@ -25,7 +26,7 @@ export interface PublishedRepository {
   readonly sources: readonly RepoSource[];
 }
 
-/** Sorts all packages into channels, signs them, and publishes the channels and the evidence of built packages as one snapshot. */
+/** Sorts all packages into channels, signs them, and publishes the channels, the evidence of built packages and the feeds as one snapshot. */
 export async function repositoryStage(
   workspace: Workspace,
   toolbox: Toolbox,
@@ -45,14 +46,15 @@ export async function repositoryStage(
       signed.push({ name, packages: result.packages });
     }
     const published = signed.flatMap(({ packages }) => packages);
-    const extras = await packageEvidence({ workspace, toolbox, inputs, built, imageKey }, published);
+    const feeds = await releaseFeeds(workspace, toolbox, key, signed);
+    const evidence = await packageEvidence({ workspace, toolbox, inputs, built, imageKey }, published);
     stage.update('writing metadata');
     const { snapshot, published: isNew } = await publishSnapshot(engine, toolbox, key, {
       root: join(out, 'repo', release.version),
       arch,
       clock,
-      channels: signed,
-      extras,
+      channels: feeds.channels,
+      extras: [...evidence, ...feeds.extras],
       isWhole: (known) => isWholeSnapshot(workspace, toolbox, { signer: key, imageKey }, known, stage.note),
     });
     if (isNew) await noteFolder(workspace, snapshot.dir, digestsOf(snapshot));
@@ -108,11 +110,20 @@ async function snapshotFault(
   if ((await readIfExists(join(dir, 'RPM-GPG-KEY'))) !== publicKey) return 'RPM-GPG-KEY is not the key of the release';
   for (const channel of channels) {
     const packages = new Map(channel.packages.map((pkg) => [packagePath(pkg), pkg.rpm]));
-    const { faults } = await verifyRepository(toolbox, engine.scratch, { dir: channel.dir, publicKey, packages });
+    const { faults } = await verifyRepository(toolbox, engine.scratch, {
+      dir: channel.dir,
+      publicKey,
+      packages,
+      updateinfo: channel.updateinfo,
+    });
     const [first] = faults;
     if (first !== undefined) return `${join(channel.name, first.path)}: ${first.message}`;
   }
-  const [first] = (await extraFaults(dir, extras, imageKey.publicKey)).faults;
+  const [first] = (
+    await extraFaults(dir, extras, imageKey.publicKey, undefined, (folder, names) =>
+      badlySigned(toolbox, publicKey, folder, names),
+    )
+  ).faults;
   if (first !== undefined) return `${first.path}: ${first.message}`;
   return undefined;
 }

@@ -22,7 +22,7 @@ import { nevra, packagePath, parseNevra } from '../repo/metadata.ts';
 import { verifyRepository } from '../repo/verify.ts';
 import type { Toolbox } from '../toolbox/tool.ts';
 import { openEnvelope, parseEnvelope } from '../trust/dsse.ts';
-import { keyFingerprints } from '../trust/gpg.ts';
+import { badlySigned, keyFingerprints } from '../trust/gpg.ts';
 import { isSignatureOf, namedKeyId, publicKeyId } from '../trust/image-key.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../workspace/output.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
@@ -32,6 +32,7 @@ import { endOfLifeFaults } from './lifecycle/end-of-life.ts';
 import { evidenceFaults } from './package-evidence-read.ts';
 import { badRecord, builtRelease, channelFolder, imageFolder } from './published.ts';
 import { type ReleaseRecord, shaped } from './record-schema.ts';
+import { type FeedProbe, probeFeeds } from './verify-feeds.ts';
 import { isInUse, isSnapshot, pastFaults } from './verify-past.ts';
 
 export interface Verification {
@@ -42,6 +43,8 @@ export interface Verification {
   readonly packages: number;
   /** Number of files checked. */
   readonly files: number;
+  /** Number of statements in each feed of advisories; none if the snapshot has no feeds. */
+  readonly feeds?: FeedProbe['statements'];
   /** Paths are within the output folder. */
   readonly faults: readonly Fault[];
 }
@@ -87,12 +90,17 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
       files += image.files.length + 1;
     }
     found.push(...repository.faults, ...(await outerShapes(workspace.out, release)));
+    const snapshotDir = join('repo', release.version, release.snapshot);
+    const feeds = await probeFeeds(join(workspace.out, snapshotDir), release);
+    found.push(...within(snapshotDir, feeds.faults));
     files += repository.files;
     const faults = onceEach(found);
     const packages = release.channels.reduce((sum, channel) => sum + channel.packages.length, 0);
     const { version, snapshot, images } = release;
+    const counts = { images: images.length, packages, files };
+    const said = feeds.statements === undefined ? {} : { feeds: feeds.statements };
     return {
-      result: { ok: faults.length === 0, version, snapshot, images: images.length, packages, files, faults },
+      result: { ok: faults.length === 0, version, snapshot, ...counts, ...said, faults },
       summary: `${files} files`,
       cached: false,
     };
@@ -301,17 +309,23 @@ async function repositoryFaults(
     faults.push({ path: keyPath, fault: 'wrong', message: 'its content does not match release.json' });
   let files = 2;
   const channels = await Promise.all(
-    release.channels.map(async ({ name, packages }) => {
+    release.channels.map(async ({ name, packages, updateinfo }) => {
       const dir = channelFolder(workspace, release, name);
       const folder = await firstWrongFolder(out, [snapshot, join(snapshot, name), relative(out, dir)]);
       if (folder !== undefined) return { faults: [folder], files: 0 };
       const paths = packages.map((pkg) => [packagePath(parseNevra(pkg.nevra)!), pkg.sha256] as const);
-      const expected = { dir, publicKey, packages: new Map(paths) };
+      const expected = { dir, publicKey, packages: new Map(paths), updateinfo };
       const found = await verifyRepository(toolbox, engine.scratch, expected, hash);
       return { faults: within(relative(out, dir), found.faults), files: found.files };
     }),
   );
-  const beside = await extraFaults(join(out, snapshot), release.extras ?? [], release.imageKey.publicKey, hash);
+  const beside = await extraFaults(
+    join(out, snapshot),
+    release.extras ?? [],
+    release.imageKey.publicKey,
+    hash,
+    (dir, names) => badlySigned(toolbox, publicKey, dir, names),
+  );
   const about = await evidenceFaults(join(out, snapshot), release);
   for (const found of [...channels, { ...beside, faults: within(snapshot, [...beside.faults, ...about]) }]) {
     faults.push(...found.faults);

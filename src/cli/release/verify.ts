@@ -11,10 +11,14 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const settings = globals();
       const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
       const result = await verifyRelease(workspace);
-      const { images, packages, files, faults } = result;
+      const { images, packages, files, feeds, faults } = result;
       const lines = faults.map(({ path, fault, message }) => `${fault.padEnd(7)}  ${path}: ${message}`);
       const sum = `${files} files of ${images} images and ${packages} packages:`;
       lines.push(faults.length === 0 ? `${sum} all unchanged` : `${sum} ${faults.length} faults`);
+      if (feeds !== undefined) {
+        const counts = Object.entries(feeds).map(([name, count]) => `${name} ${count}`);
+        lines.push(`statements in feeds: ${counts.join(', ')}`);
+      }
       printResult(settings, result, lines.join('\n'));
       if (!result.ok) process.exitCode = 1;
     });
