@@ -56,7 +56,7 @@ export function feedUrl({ snapshotUrl }: FeedContext, path: string): string {
   return `${snapshotUrl}/${feedFolder}/${path}`;
 }
 
-/** The ID of an advisory, the same in all feeds: `WEIRLINUX-CVE-2026-1234`. */
+/** The ID of an advisory, the same in all feeds: `WEIR-CVE-2026-1234`. */
 export function advisoryId({ distribution }: FeedContext, { id }: Pick<Advisory, 'id'>): string {
   return `${distribution.id.toUpperCase()}-${id}`;
 }
