@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import type { BoltBucket } from '../../../src/advisory/export/bolt.ts';
+import type { ScannerAdvisory, ScannerPackage } from '../../../src/advisory/export/scanner-advisory.ts';
+import { trivyDatabase } from '../../../src/advisory/export/trivy-db.ts';
+import { distribution, scannerAdvisory } from './advisories.ts';
+import { readBolt } from './read-bolt.ts';
+
+const built = 1_795_000_000;
+
+/** The database's buckets, with values as JSON. */
+function content(advisories: readonly ScannerAdvisory[]): Record<string, unknown> {
+  const parsed = (bucket: BoltBucket): Record<string, unknown> =>
+    Object.fromEntries(
+      [...bucket].map(([key, value]) => [key, typeof value === 'string' ? JSON.parse(value) : parsed(value)]),
+    );
+  return parsed(readBolt(trivyDatabase(advisories, { ...distribution, url: 'https://weir.invalid/' }, built).database));
+}
+
+const libs: ScannerPackage = {
+  name: 'audit-libs',
+  source: 'audit',
+  status: 'affected',
+  fixed: '1:4.1.2-2+b1',
+  fixedSource: '1:4.1.2-2',
+};
+
+test('advisories are stored by source package, with the version of the source', () => {
+  const found = content([
+    scannerAdvisory('CVE-2026-1', [libs, { ...libs, name: 'audit' }]),
+    scannerAdvisory('CVE-2026-2', [{ name: 'bash', source: 'bash', status: 'possible' }]),
+    scannerAdvisory('CVE-2026-3', [{ ...libs, status: 'not-affected' }]),
+  ]);
+  expect(found).toMatchObject({
+    'Azure Linux 4.0': { audit: { 'CVE-2026-1': { FixedVersion: '1:4.1.2-2' } }, bash: { 'CVE-2026-2': {} } },
+    'data-source': { 'Azure Linux 4.0': { ID: 'weir', Name: 'Weir Linux advisories', URL: 'https://weir.invalid/' } },
+    'vulnerability-id': { 'CVE-2026-1': {}, 'CVE-2026-2': {} },
+  });
+  expect(JSON.stringify(found)).not.toContain('CVE-2026-3');
+});
+
+test('the vulnerability has what Trivy shows', () => {
+  const cvss = 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N';
+  const advisory = scannerAdvisory('CVE-2026-1', [libs], {
+    severity: 'critical',
+    cvss,
+    cwe: ['CWE-787'],
+    references: ['https://example.org/1'],
+  });
+  expect(content([advisory]).vulnerability).toEqual({
+    'CVE-2026-1': {
+      Title: 'a fault in CVE-2026-1',
+      Severity: 'CRITICAL',
+      CweIDs: ['CWE-787'],
+      VendorSeverity: { weir: 4 },
+      CVSS: { weir: { V40Vector: cvss } },
+      References: ['https://example.org/1'],
+      PublishedDate: '2026-11-01T00:00:00Z',
+      LastModifiedDate: '2026-11-03T10:00:00Z',
+    },
+  });
+});
+
+test('what Trivy cannot say is reported: ranges, and packages of a source with different fixes', () => {
+  const { wider } = trivyDatabase(
+    [
+      scannerAdvisory('CVE-2026-1', [libs]),
+      scannerAdvisory('CVE-2026-2', [{ name: 'bash', source: 'bash', status: 'affected', first: '0:5-1' }]),
+      scannerAdvisory('CVE-2026-3', [libs, { ...libs, name: 'audit', fixedSource: '0:4.1.2-2' }]),
+    ],
+    distribution,
+    built,
+  );
+  expect(wider).toEqual([
+    { id: 'CVE-2026-2', source: 'bash' },
+    { id: 'CVE-2026-3', source: 'audit' },
+  ]);
+});
+
+test('the metadata has the schema and the times', () => {
+  const { metadata } = trivyDatabase([], distribution, built);
+  expect(JSON.parse(metadata)).toEqual({
+    Version: 2,
+    NextUpdate: '2026-11-19T11:06:40Z',
+    UpdatedAt: '2026-11-18T11:06:40Z',
+    DownloadedAt: '2026-11-18T11:06:40Z',
+  });
+});
