@@ -23,7 +23,7 @@ export interface FinaliseOptions {
   readonly selinux: boolean;
   /** Write the RPM database. */
   readonly rpmdb: boolean;
-  /** Write the package lists that scanners read if they find no RPM database (`/var/lib/rpmmanifest`), also without one. */
+  /** Write the package lists that scanners read in place of an RPM database (`/var/lib/rpmmanifest`). */
   readonly rpmManifest?: boolean;
   /** Enable and disable units according to the presets in the tree. */
   readonly presets: boolean;

@@ -109,14 +109,17 @@ test('scripts may remove packages and the package manager: evidence has what is 
   expect(left).toContain('coreutils');
   expect(left).not.toContain('grep');
   expect(left).not.toContain('sed');
-  const manifest = await readFile(join(root, 'var/lib/rpmmanifest/container-manifest-2'), 'utf8');
-  expect(
-    manifest
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split('\t')[0])
-      .sort(),
-  ).toEqual([...left].sort());
+  const { packages } = await imageRecord('bare', out);
+  const list = await readFile(join(root, 'var/lib/rpmmanifest/container-manifest-1'), 'utf8');
+  const all = packages.map(({ name, version, release, arch }) => `${name}-${version}-${release}.${arch}`);
+  expect(list.trim().split('\n').sort()).toEqual(all.sort());
+  const rows = (await readFile(join(root, 'var/lib/rpmmanifest/container-manifest-2'), 'utf8')).trimEnd().split('\n');
+  for (const row of rows) {
+    expect(row).toMatch(
+      /^[^\t]+\t[^\t]+-[^\t]+\t\d+\t\d+\t[^\t]+\t(\(none\)|\d+)\t\d+\t[^\t]+\t\d+\t[^\t]+\.src\.rpm$/,
+    );
+  }
+  expect(rows.map((row) => row.split('\t')[0]!).sort()).toEqual([...left].sort());
   const sbom = JSON.parse(await readFile(join(out, 'images/bare/sbom.spdx.json'), 'utf8'));
   const listed = sbom.packages.map(({ name }: { name: string }) => name);
   expect(listed).toContain('coreutils');

@@ -168,6 +168,12 @@ const damages: readonly Damage[] = [
   },
   {
     rule: 'package-inventory',
+    how: 'a list beside a database',
+    change: file('/var/lib/rpmmanifest/container-manifest-2', `${manifestLine}\n`),
+    says: /it is beside \/usr\/lib\/sysimage\/rpm\/rpmdb\.sqlite: scanners read both/,
+  },
+  {
+    rule: 'package-inventory',
     how: 'an empty list',
     change: both(distroless, file('/var/lib/rpmmanifest/container-manifest-2', '')),
     says: /lists no packages/,

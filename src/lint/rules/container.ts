@@ -62,10 +62,16 @@ const inventory: Rule<ContainerFacts> = {
     const database = rpmDatabases.find((path) => findFile(files, path) !== undefined);
     const complaints = await manifestProblems(files);
     if (complaints.length > 0) return complaints;
+    const list = findFile(files, `${manifests}/container-manifest-2`);
+    if (database !== undefined && list !== undefined) {
+      return [
+        { message: `it is beside ${database}: scanners read both, and count every package twice`, where: manifests },
+      ];
+    }
     if (database !== undefined) {
       return (await packages()).length > 0 ? [] : [{ message: 'the RPM database has no packages', where: database }];
     }
-    if (findFile(files, `${manifests}/container-manifest-2`) !== undefined) return [];
+    if (list !== undefined) return [];
     const other = otherDatabases.find((path) => findFile(files, path) !== undefined);
     if (other !== undefined) throw unreadable(`${other} is an unsupported database`);
     return [{ message: 'there is neither an RPM database nor a list of packages', where: manifests }];

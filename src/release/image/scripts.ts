@@ -16,10 +16,6 @@ export function leftOut(setups: readonly StoredSetup[]): WithoutFiles | undefine
   return { docs, ...(languages === undefined ? {} : { languages }) };
 }
 
-export function hasRpm(tree: Tree): boolean {
-  return tree.entries.some((entry) => entry.path === '/usr/bin/rpm');
-}
-
 /** Whether a script of a setup runs in the tree. */
 function runsScripts({ scripts }: Pick<StoredSetup, 'scripts'>, tree: Tree): boolean {
   if (scripts.length === 0) return false;
@@ -46,7 +42,7 @@ export async function finaliseWith(
   }
   // Scripts may ask the database.
   const rpmdb = options.rpmdb && hasScripts;
-  const first = await finaliseTree(engine, toolbox, tree, { ...options, rpmdb, selinux: false, rpmManifest: false });
+  const first = await finaliseTree(engine, toolbox, tree, { ...options, rpmdb, selinux: false });
   const log = [...first.log];
   let last = first.tree;
   let keepsRpmdb = true;
@@ -64,7 +60,8 @@ export async function finaliseWith(
     ...options,
     again: true,
     rpmdb: options.rpmdb && keepsRpmdb,
-    rpmManifest: !hasRpm(last),
+    // Not beside a database: scanners read both, and count every package twice.
+    rpmManifest: !keepsRpmdb,
   });
   return { tree: done.tree, log: [...log, ...done.log] };
 }

@@ -37,7 +37,7 @@ import { knownImage } from './known-image.ts';
 import { laidTree, packagesLeft } from './laid-tree.ts';
 import { renderImage } from './render.ts';
 import { exchangeBy, replaceFolder } from './replace-folder.ts';
-import { finaliseWith, hasRpm, leftOut } from './scripts.ts';
+import { finaliseWith, leftOut } from './scripts.ts';
 import { type StoredSetup, storedDefinition, storedSetups } from './setup.ts';
 
 export interface BuiltImage {
@@ -186,8 +186,6 @@ async function imageTree(
   const options = {
     ...{ cache, clock, rpmdb: true, presets: definition.kind !== 'container' },
     selinux: definition.kind === 'disk' && definition.selinux !== 'disabled',
-    // Without rpm in the image, scanners look for the manifest.
-    rpmManifest: !hasRpm(installed.tree),
     enable: definition.enabledServices,
     disable: definition.disabledServices,
   };
