@@ -9,6 +9,7 @@ const verbs: Readonly<Record<string, string>> = {
   list: 'list records with the state of each component',
   show: 'show records with all events',
   check: 'hold records against the schema, the clock, the project and the repository',
+  export: 'write databases for scanners',
 };
 
 export function register(command: Command, globals: () => GlobalOptions, asked: readonly string[]): Promise<void> {

@@ -177,10 +177,15 @@ function constraintOf({ status, first, last, fixed }: ScannerPackage): string {
   if (status === 'not-affected') return '';
   const parts = [
     ...(first === undefined ? [] : [`>= ${first}`]),
-    ...(last === undefined ? [] : [`<= ${last}`]),
+    ...(last === undefined ? [] : [upTo(last)]),
     ...(fixed === undefined ? [] : [`< ${fixed}`]),
   ];
   return parts.join(', ');
+}
+
+/** A version without a release stands for all its releases. The next one of Grype's order has one part more, and letters are the least. */
+function upTo(last: string): string {
+  return last.includes('-') ? `<= ${last}` : `< ${last}.A`;
 }
 
 function fixOf({ status, fixed, exception }: ScannerPackage, { modified }: ScannerAdvisory): unknown {

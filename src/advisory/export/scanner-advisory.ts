@@ -16,7 +16,10 @@ export interface ScannerAdvisory {
   readonly packages: readonly ScannerPackage[];
 }
 
-/** What scanners are told of a package and a vulnerability. Versions are `epoch:version-release`, always with an epoch. */
+/**
+ * What scanners are told of a package and a vulnerability. Versions are `epoch:version-release`, always with an epoch; those of a range
+ * may lack the release.
+ */
 export interface ScannerPackage {
   /** Name of the binary package. */
   readonly name: string;
@@ -34,6 +37,13 @@ export interface ScannerPackage {
   readonly fixedSource?: string;
   /** It stays affected for now, by an exception. */
   readonly exception?: boolean;
+  /** The version that the release has, and whether it is one of those. */
+  readonly released: {
+    readonly version: string;
+    /** Of its source package, with the epoch of the binary package. */
+    readonly source: string;
+    readonly affected: boolean;
+  };
 }
 
 /** The distribution, as os-release has it. */

@@ -1,4 +1,5 @@
 import { compareText } from '../../base/order.ts';
+import { compareEvr, parseEvr } from '../../rpm/version.ts';
 import type { Severity } from '../record.ts';
 import { type BoltBucket, boltFile } from './bolt.ts';
 import {
@@ -68,25 +69,34 @@ export function trivyDatabase(
 }
 
 interface AffectedSource {
+  /** Of the source package; without it, every version is affected. */
   readonly fixed?: string;
+  /** Whether that says the same as the advisory. */
   readonly exact: boolean;
 }
 
-/** By source package: the version that has the fix. Trivy compares the source package's version with it. */
+/** By source package, whose version Trivy compares. */
 function affectedSources(packages: readonly ScannerPackage[]): ReadonlyMap<string, AffectedSource> {
   const found = new Map<string, AffectedSource>();
-  const sorted = packages.filter(({ status }) => status !== 'not-affected').sort((a, b) => compareText(a.name, b.name));
-  for (const { source, fixedSource, first, last } of sorted) {
-    const exact = first === undefined && last === undefined;
-    const before = found.get(source);
-    if (before === undefined) {
-      found.set(source, { ...(fixedSource === undefined ? {} : { fixed: fixedSource }), exact });
-    } else if (before.fixed !== fixedSource) {
-      // Without a version, Trivy reports every package of the source.
-      found.set(source, { exact: false });
-    }
+  for (const pkg of packages.toSorted((a, b) => compareText(a.name, b.name))) {
+    const next = affectedSource(pkg);
+    const before = found.get(pkg.source);
+    if (next === undefined) continue;
+    if (before === undefined) found.set(pkg.source, next);
+    else if (before.fixed !== next.fixed) found.set(pkg.source, { exact: false });
+    else if (!next.exact) found.set(pkg.source, next);
   }
   return found;
+}
+
+function affectedSource({ status, first, last, fixedSource, released }: ScannerPackage): AffectedSource | undefined {
+  if (status === 'not-affected') return undefined;
+  const exact = first === undefined && last === undefined;
+  if (fixedSource !== undefined) return { fixed: fixedSource, exact };
+  if (released.affected) return { exact };
+  // The release's version is outside of the range: above it, an update helps as a fix does; below it, there is nothing to report.
+  const isAbove = last !== undefined && compareEvr(parseEvr(released.version), parseEvr(last)) > 0;
+  return isAbove ? { fixed: released.source, exact } : undefined;
 }
 
 function detailOf(advisory: ScannerAdvisory, provider: string): unknown {

@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import type { ReleasedPackage } from '../../advisory/check.ts';
-import { componentOf } from '../../advisory/statements.ts';
+import { componentOf, type StatedSnapshot } from '../../advisory/statements.ts';
 import type { Project } from '../../project/model/project.ts';
 import { parseNevra } from '../../repo/metadata.ts';
+import type { ProjectWorkspace } from '../../workspace/workspace.ts';
+import { badRecord } from '../published.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 
 /** The packages of a release, with what records of vulnerabilities call them by. */
@@ -15,4 +18,28 @@ export function releasedPackages(
       return { ...pkg, channel, component: componentOf({ ...pkg, origin }, project.components) };
     }),
   );
+}
+
+/**
+ * A release's packages, for what is said of vulnerabilities in them.
+ * @throws WeirError `bad-record` if an older Weir wrote the record, which names no source packages
+ */
+export function releasedSnapshot(
+  release: ReleaseRecord,
+  { out, project }: Pick<ProjectWorkspace, 'out' | 'project'>,
+): StatedSnapshot {
+  const channels = release.channels.map(({ name, packages }) => ({
+    name,
+    packages: packages.map(({ nevra, sha256: rpm, origin, source = '' }) => ({
+      ...parseNevra(nevra)!,
+      rpm,
+      sourceRpm: source,
+      origin,
+    })),
+  }));
+  const packages = channels.flatMap((channel) => channel.packages);
+  if (packages.length > 0 && packages.every(({ sourceRpm }) => sourceRpm === '')) {
+    throw badRecord(join(out, 'release.json'), 'it does not say which source packages the packages are from');
+  }
+  return { channels, components: project.components };
 }

@@ -21,3 +21,9 @@ export function scannerAdvisory(
 }
 
 export const distribution = { id: 'weir', name: 'Weir Linux', version: '4.0', supportEnd: '2028-11-20' } as const;
+
+/** A package of `0:1-1`, of a source package of the same version. */
+export function scannerPackage(name: string, more: Partial<ScannerPackage> = {}): ScannerPackage {
+  const released = { version: '0:1-1', source: '0:1-1', affected: true };
+  return { name, source: name, status: 'affected', released, ...more };
+}

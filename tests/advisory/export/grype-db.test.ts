@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeGrypeDatabase } from '../../../src/advisory/export/grype-db.ts';
 import type { ScannerAdvisory } from '../../../src/advisory/export/scanner-advisory.ts';
-import { distribution, scannerAdvisory } from './advisories.ts';
+import { distribution, scannerAdvisory, scannerPackage } from './advisories.ts';
 
 const built = 1_795_000_000;
 
@@ -27,7 +27,7 @@ function written(advisories: readonly ScannerAdvisory[], options: { version?: st
   };
 }
 
-const bash = { name: 'bash', source: 'bash', status: 'affected', fixed: '0:5.3-5', fixedSource: '0:5.3-5' } as const;
+const bash = scannerPackage('bash', { fixed: '0:5.3-5', fixedSource: '0:5.3-5' });
 
 test('the database says its schema, its time and who made it', () => {
   const { rows } = written([]);
@@ -52,11 +52,11 @@ test('each package is affected in the versions that the advisory says', () => {
   const { rows } = written([
     scannerAdvisory('CVE-2026-1', [
       bash,
-      { name: 'b', source: 's', status: 'affected' },
-      { name: 'c', source: 's', status: 'affected', first: '0:1-1', last: '1:2-1', exception: true },
-      { name: 'd', source: 's', status: 'possible', first: '0:1-1', fixed: '0:2-1' },
-      { name: 'e', source: 's', status: 'possible' },
-      { name: 'f', source: 's', status: 'not-affected' },
+      scannerPackage('b'),
+      scannerPackage('c', { first: '0:1-1', last: '1:2-1', exception: true }),
+      scannerPackage('d', { status: 'possible', first: '0:1-1', fixed: '0:2-1' }),
+      scannerPackage('e', { status: 'possible', last: '0:2' }),
+      scannerPackage('f', { status: 'not-affected' }),
     ]),
   ]);
   const ranges = (table: string): unknown[] =>
@@ -76,7 +76,8 @@ test('each package is affected in the versions that the advisory says', () => {
     ['bash', '< 0:5.3-5', 'fixed', '0:5.3-5'],
     ['c', '>= 0:1-1, <= 1:2-1', 'wont-fix', undefined],
     ['d', '>= 0:1-1, < 0:2-1', 'fixed', '0:2-1'],
-    ['e', '', '', undefined],
+    // Every release of version 2 is affected.
+    ['e', '< 0:2.A', '', undefined],
   ]);
   expect(ranges('unaffected_package_handles')).toEqual([['f', '', 'not-affected', undefined]]);
 });

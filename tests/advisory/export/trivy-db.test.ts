@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { BoltBucket } from '../../../src/advisory/export/bolt.ts';
-import type { ScannerAdvisory, ScannerPackage } from '../../../src/advisory/export/scanner-advisory.ts';
+import type { ScannerAdvisory } from '../../../src/advisory/export/scanner-advisory.ts';
 import { trivyDatabase } from '../../../src/advisory/export/trivy-db.ts';
-import { distribution, scannerAdvisory } from './advisories.ts';
+import { distribution, scannerAdvisory, scannerPackage } from './advisories.ts';
 import { readBolt } from './read-bolt.ts';
 
 const built = 1_795_000_000;
@@ -16,18 +16,12 @@ function content(advisories: readonly ScannerAdvisory[]): Record<string, unknown
   return parsed(readBolt(trivyDatabase(advisories, { ...distribution, url: 'https://weir.invalid/' }, built).database));
 }
 
-const libs: ScannerPackage = {
-  name: 'audit-libs',
-  source: 'audit',
-  status: 'affected',
-  fixed: '1:4.1.2-2+b1',
-  fixedSource: '1:4.1.2-2',
-};
+const libs = scannerPackage('audit-libs', { source: 'audit', fixed: '1:4.1.2-2+b1', fixedSource: '1:4.1.2-2' });
 
 test('advisories are stored by source package, with the version of the source', () => {
   const found = content([
     scannerAdvisory('CVE-2026-1', [libs, { ...libs, name: 'audit' }]),
-    scannerAdvisory('CVE-2026-2', [{ name: 'bash', source: 'bash', status: 'possible' }]),
+    scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { status: 'possible' })]),
     scannerAdvisory('CVE-2026-3', [{ ...libs, status: 'not-affected' }]),
   ]);
   expect(found).toMatchObject({
@@ -64,7 +58,7 @@ test('what Trivy cannot say is reported: ranges, and packages of a source with d
   const { wider } = trivyDatabase(
     [
       scannerAdvisory('CVE-2026-1', [libs]),
-      scannerAdvisory('CVE-2026-2', [{ name: 'bash', source: 'bash', status: 'affected', first: '0:5-1' }]),
+      scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { first: '0:5-1' })]),
       scannerAdvisory('CVE-2026-3', [libs, { ...libs, name: 'audit', fixedSource: '0:4.1.2-2' }]),
     ],
     distribution,
@@ -74,6 +68,16 @@ test('what Trivy cannot say is reported: ranges, and packages of a source with d
     { id: 'CVE-2026-2', source: 'bash' },
     { id: 'CVE-2026-3', source: 'audit' },
   ]);
+});
+
+test.each([
+  ['below the range, it is not reported', '0:9-1', '0:9-2', undefined],
+  ['above the range, an update to it helps', '0:1-1', '0:1-1', { FixedVersion: '0:5-1' }],
+  ['above a range without a release, too', '0:1', '0:4', { FixedVersion: '0:5-1' }],
+])('a release %s', (_, first, last, told) => {
+  const released = { version: '0:5-1', source: '0:5-1', affected: false };
+  const found = content([scannerAdvisory('CVE-2026-1', [scannerPackage('bash', { first, last, released })])]);
+  expect(found['Azure Linux 4.0']).toEqual(told === undefined ? {} : { bash: { 'CVE-2026-1': told } });
 });
 
 test('the metadata has the schema and the times', () => {
