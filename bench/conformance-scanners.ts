@@ -109,7 +109,7 @@ async function check(dir: string): Promise<boolean> {
   const written: ScannerDatabases = JSON.parse(
     (await runOk(argv, { env: { ...process.env } as Record<string, string> })).stdout,
   );
-  const wider = written.trivy!.wider.map(({ id, source }) => `${id} ${source}`);
+  const wider = written.trivy!.wider.map((one) => `${one.id} ${one.package}`);
 
   const rows: string[][] = [];
   let fine = true;

@@ -35,7 +35,7 @@ export function wrongCases(cases: readonly Case[]): readonly string[] {
   });
 }
 
-/** @param urls package URLs of the image's packages; undefined if the scanner has its own @param wider `CVE source` that may be reported more often */
+/** @param urls package URLs of the image's packages; undefined if the scanner has its own @param wider `CVE package` that may be reported more often */
 export function compareScan(
   scan: Scan,
   cases: readonly Case[],
@@ -45,11 +45,7 @@ export function compareScan(
 ): Comparison {
   const expected = new Set(expectedFindings(cases, packages));
   const found = new Set(scan.findings);
-  const sourceOf = new Map(packages.map((pkg) => [pkg.name, sourceName(pkg)]));
-  const isWarned = (finding: string): boolean => {
-    const [id = '', name = ''] = finding.split(' ');
-    return wider.includes(`${id} ${sourceOf.get(name)}`);
-  };
+  const isWarned = (finding: string): boolean => wider.includes(finding);
   const more = [...found].filter((finding) => !expected.has(finding));
   return {
     expected: expected.size,

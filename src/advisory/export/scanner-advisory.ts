@@ -23,27 +23,18 @@ export interface ScannerAdvisory {
 export interface ScannerPackage {
   /** Name of the binary package. */
   readonly name: string;
-  /** Name of its source package. */
-  readonly source: string;
   /**
    * `affected`: the versions of the range below. `possible`: the same, but nobody has decided yet. `not-affected`: no version is.
    */
   readonly status: 'affected' | 'possible' | 'not-affected';
   readonly first?: string;
   readonly last?: string;
-  /** First version of the binary package with the fix. */
+  /** First version with the fix. */
   readonly fixed?: string;
-  /** The source package that the fixed package was built from: its version, with the epoch of the binary package. */
-  readonly fixedSource?: string;
   /** It stays affected for now, by an exception. */
   readonly exception?: boolean;
   /** The version that the release has, and whether it is one of those. */
-  readonly released: {
-    readonly version: string;
-    /** Of its source package, with the epoch of the binary package. */
-    readonly source: string;
-    readonly affected: boolean;
-  };
+  readonly released: { readonly version: string; readonly affected: boolean };
 }
 
 /** The distribution, as os-release has it. */

@@ -1,4 +1,5 @@
-import { compareText } from '../../base/order.ts';
+import { isoTime } from '../../audit/identity.ts';
+import { byName } from '../../base/order.ts';
 import { compareEvr, parseEvr } from '../../rpm/version.ts';
 import type { Severity } from '../record.ts';
 import { type BoltBucket, boltFile } from './bolt.ts';
@@ -10,8 +11,8 @@ import {
 } from './scanner-advisory.ts';
 
 /**
- * The family under which Trivy reads this database: its list of distributions is closed, and this one of it compares source packages
- * by rpm's rules and knows vulnerabilities without a fix. `trivy --distro azurelinux/VERSION` chooses it; its bucket has nothing
+ * The family under which Trivy reads this database: its list of distributions is closed, and this one of it compares versions by
+ * rpm's rules and knows vulnerabilities without a fix. `trivy --distro azurelinux/VERSION` chooses it; its bucket has nothing
  * but the advisories of the distribution that wrote it.
  */
 export const trivyFamily = 'azurelinux';
@@ -22,12 +23,15 @@ export interface TrivyDatabase {
   readonly database: Buffer;
   /** `metadata.json` */
   readonly metadata: string;
-  /** Vulnerabilities of source packages whose range of affected versions Trivy cannot express: it reports more versions. */
-  readonly wider: readonly { readonly id: string; readonly source: string }[];
+  /** Vulnerabilities of packages whose range of affected versions Trivy cannot express: it reports more versions. */
+  readonly wider: readonly { readonly id: string; readonly package: string }[];
 }
 
 /**
  * A database of Trivy's schema 2. Equal advisories give equal bytes.
+ *
+ * Trivy looks advisories of this family up by the name of the source package, which it takes from an RPM database. In an SBOM of another
+ * tool it takes each package for its own source: there the names and versions are those of binary packages, as in this database.
  * @param built when the database is made, in seconds since 1970
  */
 export function trivyDatabase(
@@ -39,64 +43,45 @@ export function trivyDatabase(
   const platform = `Azure Linux ${versionParts(distribution.version)
     .filter((part) => part !== '')
     .join('.')}`;
-  const sources = new Map<string, Map<string, string>>();
+  const packages = new Map<string, Map<string, string>>();
   const details = new Map<string, string>();
-  const wider: { readonly id: string; readonly source: string }[] = [];
+  const wider: { readonly id: string; readonly package: string }[] = [];
   for (const advisory of advisories) {
-    const bySource = affectedSources(advisory.packages);
-    if (bySource.size === 0) continue;
-    details.set(advisory.id, JSON.stringify(detailOf(advisory, id)));
-    for (const [source, { fixed, exact }] of bySource) {
-      const ofSource = sources.get(source) ?? new Map<string, string>();
-      ofSource.set(advisory.id, JSON.stringify(fixed === undefined ? {} : { FixedVersion: fixed }));
-      sources.set(source, ofSource);
-      if (!exact) wider.push({ id: advisory.id, source });
+    for (const pkg of advisory.packages.toSorted(byName)) {
+      const told = toldOf(pkg);
+      if (told === undefined) continue;
+      details.set(advisory.id, JSON.stringify(detailOf(advisory, id)));
+      const ofPackage = packages.get(pkg.name) ?? new Map<string, string>();
+      ofPackage.set(advisory.id, JSON.stringify(told.fixed === undefined ? {} : { FixedVersion: told.fixed }));
+      packages.set(pkg.name, ofPackage);
+      if (!told.exact) wider.push({ id: advisory.id, package: pkg.name });
     }
   }
   const ids = new Map([...details.keys()].map((each) => [each, '{}'] as const));
   const dataSource = { ID: id, Name: `${name} advisories`, ...(url === undefined ? {} : { URL: url }) };
   const root: BoltBucket = new Map<string, BoltBucket>([
-    [platform, sources],
+    [platform, packages],
     ['data-source', new Map([[platform, JSON.stringify(dataSource)]])],
     ['vulnerability', details],
     ['vulnerability-id', ids],
   ]);
   return {
     database: boltFile(root),
-    metadata: `${JSON.stringify({ Version: 2, NextUpdate: iso(built + 86_400), UpdatedAt: iso(built), DownloadedAt: iso(built) })}\n`,
+    metadata: `${JSON.stringify({ Version: 2, NextUpdate: isoTime(built + 86_400), UpdatedAt: isoTime(built), DownloadedAt: isoTime(built) })}\n`,
     wider,
   };
 }
 
-interface AffectedSource {
-  /** Of the source package; without it, every version is affected. */
-  readonly fixed?: string;
-  /** Whether that says the same as the advisory. */
-  readonly exact: boolean;
-}
-
-/** By source package, whose version Trivy compares. */
-function affectedSources(packages: readonly ScannerPackage[]): ReadonlyMap<string, AffectedSource> {
-  const found = new Map<string, AffectedSource>();
-  for (const pkg of packages.toSorted((a, b) => compareText(a.name, b.name))) {
-    const next = affectedSource(pkg);
-    const before = found.get(pkg.source);
-    if (next === undefined) continue;
-    if (before === undefined) found.set(pkg.source, next);
-    else if (before.fixed !== next.fixed) found.set(pkg.source, { exact: false });
-    else if (!next.exact) found.set(pkg.source, next);
-  }
-  return found;
-}
-
-function affectedSource({ status, first, last, fixedSource, released }: ScannerPackage): AffectedSource | undefined {
+/** The version that has the fix; without one, every version is affected. `exact`: that says the same as the advisory. */
+function toldOf(pkg: ScannerPackage): { readonly fixed?: string; readonly exact: boolean } | undefined {
+  const { status, first, last, fixed, released } = pkg;
   if (status === 'not-affected') return undefined;
   const exact = first === undefined && last === undefined;
-  if (fixedSource !== undefined) return { fixed: fixedSource, exact };
+  if (fixed !== undefined) return { fixed, exact };
   if (released.affected) return { exact };
   // The release's version is outside of the range: above it, an update helps as a fix does; below it, there is nothing to report.
   const isAbove = last !== undefined && compareEvr(parseEvr(released.version), parseEvr(last)) > 0;
-  return isAbove ? { fixed: released.source, exact } : undefined;
+  return isAbove ? { fixed: released.version, exact } : undefined;
 }
 
 function detailOf(advisory: ScannerAdvisory, provider: string): unknown {
@@ -124,7 +109,3 @@ const levels: Readonly<Record<Severity, 0 | 1 | 2 | 3 | 4>> = {
   low: 1,
   none: 0,
 };
-
-function iso(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
-}

@@ -67,7 +67,7 @@ function words({ advisories, snapshot, grype, trivy }: ScannerDatabases): string
       ? []
       : [
           `${shown(trivy.dir)}: ${what}, for trivy --cache-dir with --distro ${trivy.distro}`,
-          ...trivy.wider.map(({ id, source }) => `  ${id}: Trivy reports ${source} in more versions than are affected`),
+          ...trivy.wider.map((one) => `  ${one.id}: Trivy reports ${one.package} in more versions than are affected`),
         ]),
   ].join('\n');
 }

@@ -21,8 +21,8 @@ export interface ScannerDatabases {
     readonly dir: string;
     /** What `trivy --distro` is to be given. */
     readonly distro: string;
-    /** Vulnerabilities of source packages that Trivy reports in more versions than are affected. */
-    readonly wider: readonly { readonly id: string; readonly source: string }[];
+    /** Vulnerabilities of packages that Trivy reports in more versions than are affected. */
+    readonly wider: readonly { readonly id: string; readonly package: string }[];
   };
 }
 

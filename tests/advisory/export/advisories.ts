@@ -22,8 +22,8 @@ export function scannerAdvisory(
 
 export const distribution = { id: 'weir', name: 'Weir Linux', version: '4.0', supportEnd: '2028-11-20' } as const;
 
-/** A package of `0:1-1`, of a source package of the same version. */
+/** A package of which the release has `0:1-1`. */
 export function scannerPackage(name: string, more: Partial<ScannerPackage> = {}): ScannerPackage {
-  const released = { version: '0:1-1', source: '0:1-1', affected: true };
-  return { name, source: name, status: 'affected', released, ...more };
+  const released = { version: '0:1-1', affected: true };
+  return { name, status: 'affected', released, ...more };
 }

@@ -16,16 +16,20 @@ function content(advisories: readonly ScannerAdvisory[]): Record<string, unknown
   return parsed(readBolt(trivyDatabase(advisories, { ...distribution, url: 'https://weir.invalid/' }, built).database));
 }
 
-const libs = scannerPackage('audit-libs', { source: 'audit', fixed: '1:4.1.2-2+b1', fixedSource: '1:4.1.2-2' });
+const libs = scannerPackage('audit-libs', { fixed: '1:4.1.2-2+b1' });
 
-test('advisories are stored by source package, with the version of the source', () => {
+test('advisories are stored by package', () => {
   const found = content([
-    scannerAdvisory('CVE-2026-1', [libs, { ...libs, name: 'audit' }]),
+    scannerAdvisory('CVE-2026-1', [libs, scannerPackage('audit', { fixed: '0:4.1.2-2' })]),
     scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { status: 'possible' })]),
     scannerAdvisory('CVE-2026-3', [{ ...libs, status: 'not-affected' }]),
   ]);
   expect(found).toMatchObject({
-    'Azure Linux 4.0': { audit: { 'CVE-2026-1': { FixedVersion: '1:4.1.2-2' } }, bash: { 'CVE-2026-2': {} } },
+    'Azure Linux 4.0': {
+      audit: { 'CVE-2026-1': { FixedVersion: '0:4.1.2-2' } },
+      'audit-libs': { 'CVE-2026-1': { FixedVersion: '1:4.1.2-2+b1' } },
+      bash: { 'CVE-2026-2': {} },
+    },
     'data-source': { 'Azure Linux 4.0': { ID: 'weir', Name: 'Weir Linux advisories', URL: 'https://weir.invalid/' } },
     'vulnerability-id': { 'CVE-2026-1': {}, 'CVE-2026-2': {} },
   });
@@ -54,20 +58,16 @@ test('the vulnerability has what Trivy shows', () => {
   });
 });
 
-test('what Trivy cannot say is reported: ranges, and packages of a source with different fixes', () => {
+test('ranges, which Trivy cannot say, are reported', () => {
   const { wider } = trivyDatabase(
     [
       scannerAdvisory('CVE-2026-1', [libs]),
-      scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { first: '0:5-1' })]),
-      scannerAdvisory('CVE-2026-3', [libs, { ...libs, name: 'audit', fixedSource: '0:4.1.2-2' }]),
+      scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { first: '0:5-1' }), libs]),
     ],
     distribution,
     built,
   );
-  expect(wider).toEqual([
-    { id: 'CVE-2026-2', source: 'bash' },
-    { id: 'CVE-2026-3', source: 'audit' },
-  ]);
+  expect(wider).toEqual([{ id: 'CVE-2026-2', package: 'bash' }]);
 });
 
 test.each([
@@ -75,7 +75,7 @@ test.each([
   ['above the range, an update to it helps', '0:1-1', '0:1-1', { FixedVersion: '0:5-1' }],
   ['above a range without a release, too', '0:1', '0:4', { FixedVersion: '0:5-1' }],
 ])('a release %s', (_, first, last, told) => {
-  const released = { version: '0:5-1', source: '0:5-1', affected: false };
+  const released = { version: '0:5-1', affected: false };
   const found = content([scannerAdvisory('CVE-2026-1', [scannerPackage('bash', { first, last, released })])]);
   expect(found['Azure Linux 4.0']).toEqual(told === undefined ? {} : { bash: { 'CVE-2026-1': told } });
 });
