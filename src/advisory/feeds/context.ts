@@ -77,19 +77,16 @@ export function descriptionOf({ title, description }: Pick<Advisory, 'title' | '
 }
 
 /**
- * The package URL of a binary package, in the namespace that scanners give it. They match a URL if each of its qualifiers is one of
- * theirs, so there are no more of them than asked for.
+ * The package URL of a package, in the namespace that scanners give it, without qualifiers: a scanner takes a URL that has one
+ * which its own has not for another package.
  */
 export function packageUrlOf(
   { distribution: { id } }: FeedContext,
-  pkg: Pick<RepoPackage, 'name' | 'arch'>,
+  { name }: Pick<RepoPackage, 'name'>,
   evr: Evr | undefined,
-  qualified = false,
 ): string {
   const version = evr === undefined ? '' : `${evr.version}-${evr.release ?? ''}`;
-  const epoch = evr === undefined || evr.epoch === 0 ? '' : String(evr.epoch);
-  const qualifiers = qualified ? { arch: pkg.arch, epoch } : {};
-  return packageUrlText({ type: 'rpm', namespace: id, name: pkg.name, version, qualifiers });
+  return packageUrlText({ type: 'rpm', namespace: id, name, version, qualifiers: {} });
 }
 
 /** What a feed says of one vulnerability. */

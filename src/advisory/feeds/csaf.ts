@@ -1,4 +1,4 @@
-import { isoTime } from '../../audit/identity.ts';
+import { isoTime, packageUrl } from '../../audit/identity.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
 import { compareEvr, type Evr } from '../../rpm/version.ts';
 import { type AdvisoryEvent, momentOf } from '../record.ts';
@@ -11,7 +11,6 @@ import {
   type FeedContext,
   feedUrl,
   isCve,
-  packageUrlOf,
   referencesOf,
   severityWord,
   sortedJsonText,
@@ -108,7 +107,8 @@ function eventText(event: AdvisoryEvent): string {
 
 /** A package in one version; its NEVRA is the ID. */
 interface Product {
-  readonly pkg: Pick<RepoPackage, 'name' | 'arch'>;
+  /** The package of the snapshot, in this version or a newer one. */
+  readonly pkg: RepoPackage;
   readonly evr: Evr;
 }
 
@@ -122,6 +122,23 @@ function own({ packages }: Statement): Product[] {
 
 function firstFixed({ packages }: Statement): Product[] {
   return packages.flatMap(({ pkg, fixedIn }) => (fixedIn === undefined ? [] : [{ pkg, evr: fixedIn }]));
+}
+
+/**
+ * The package URL that scanners make of the installed package, the same as in SBOMs: Grype compares it as one text, Trivy requires each of
+ * its qualifiers.
+ */
+function productUrl({ distribution }: FeedContext, { pkg, evr: { epoch, version, release = '' } }: Product): string {
+  const { name, arch, sourceRpm } = pkg;
+  // An older version of the package was built from that version of its source, if they share versions.
+  const own = `-${pkg.version}-${pkg.release}.src.rpm`;
+  const isOwn = pkg.epoch === epoch && pkg.version === version && pkg.release === release;
+  const source = isOwn
+    ? sourceRpm
+    : sourceRpm.endsWith(own)
+      ? sourceRpm.replace(own, `-${version}-${release}.src.rpm`)
+      : '';
+  return packageUrl(distribution, { name, arch, epoch, version, release, sourceRpm: source });
 }
 
 function ids(products: readonly Product[]): string[] {
@@ -151,13 +168,13 @@ function productTree(context: FeedContext, statements: readonly Statement[]): ob
               .map(([arch, those]) => ({
                 category: 'architecture',
                 name: arch,
-                branches: those.map(([id, { pkg, evr }]) => ({
+                branches: those.map(([id, product]) => ({
                   category: 'product_version',
                   name: id,
                   product: {
                     product_id: id,
                     name: `${id} of ${distributionName(context)}`,
-                    product_identification_helper: { purl: packageUrlOf(context, pkg, evr, true) },
+                    product_identification_helper: { purl: productUrl(context, product) },
                   },
                 })),
               })),
