@@ -17,7 +17,8 @@ import type { ScannerDatabases } from '../src/release/service/scanner-databases.
 import { type Case, makeCases } from './conformance/scanners/cases.ts';
 import { type Comparison, compareScan, wrongCases } from './conformance/scanners/compare.ts';
 import { laterSources, releaseText } from './conformance/scanners/later-release.ts';
-import { openGrype, openTrivy, type Scanner, type Target } from './conformance/scanners/scan.ts';
+import { openGrype, openTrivy, type Scan, type Scanner, type Target } from './conformance/scanners/scan.ts';
+import { writeVex } from './conformance/scanners/vex.ts';
 import { randomOf } from './fuzz/random.ts';
 
 const { values } = parseArgs({
@@ -79,6 +80,15 @@ async function writeProject(
   }
 }
 
+function distributionOf({ record: { osRelease } }: Image): {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+} {
+  const { ID = '', NAME = '', VERSION_ID = '' } = osRelease;
+  return { id: ID, name: NAME, version: VERSION_ID };
+}
+
 const isFine = ({ missed, wrong, twice, packages }: Comparison): boolean =>
   [missed, wrong, twice, packages.missing, packages.more].every(({ length }) => length === 0);
 
@@ -113,16 +123,19 @@ async function check(dir: string): Promise<boolean> {
 
   const rows: string[][] = [];
   let fine = true;
+  const note = (scanner: Scanner, image: Image, what: string, scan: Scan, compared: Comparison): void => {
+    fine &&= isFine(compared);
+    rows.push([scanner.name, `${image.name}: ${what}`, scan.system, ...numbers(scan.packages.length, compared)]);
+    for (const [word, list] of details(compared))
+      for (const one of list) say(`${scanner.name}, ${image.name}, ${what}: ${word} ${one}`);
+  };
   const scanAll = async (scanner: Scanner, targets: (image: Image) => readonly [string, Target][], own: boolean) => {
     for (const image of images) {
       for (const [what, target] of targets(image)) {
         const scan = await scanner.scan(target);
         const urls = own ? undefined : image.urls;
         const compared = compareScan(scan, cases, image.record.packages, urls, own ? wider : []);
-        fine &&= isFine(compared);
-        rows.push([scanner.name, `${image.name}: ${what}`, scan.system, ...numbers(scan.packages.length, compared)]);
-        for (const [word, list] of details(compared))
-          for (const one of list) say(`${scanner.name}, ${image.name}, ${what}: ${word} ${one}`);
+        note(scanner, image, what, scan, compared);
       }
     }
   };
@@ -138,6 +151,23 @@ async function check(dir: string): Promise<boolean> {
   else {
     const scanner = await openGrype(resolve(grype), grypeDb, join(dir, 'grype'));
     await scanAll(scanner, (image) => [...layouts(image), ...sboms(image)], false);
+    for (const image of images) {
+      const vex = await writeVex(join(dir, `vex-${image.name}`), cases, image.record.packages, distributionOf(image));
+      const affected = await openGrype(resolve(grype), vex.database, join(dir, `grype-${image.name}`));
+      const documents = { OpenVEX: [vex.openvex], CSAF: vex.csaf };
+      for (const [what, target] of [...layouts(image), ...sboms(image)]) {
+        for (const [format, files] of Object.entries(documents)) {
+          const scan = await affected.scan(target, files);
+          note(
+            affected,
+            image,
+            `${what}, ${format}`,
+            scan,
+            compareScan(scan, vex.cases, image.record.packages, image.urls, []),
+          );
+        }
+      }
+    }
   }
   if (trivy === '') say('not checked: Trivy, which needs WEIR_TRIVY');
   else

@@ -16,7 +16,8 @@ export type Target = { readonly layout: string } | { readonly sbom: string };
 
 export interface Scanner {
   readonly name: string;
-  readonly scan: (target: Target, vex?: string) => Promise<Scan>;
+  /** @param vex documents that remove findings */
+  readonly scan: (target: Target, vex?: readonly string[]) => Promise<Scan>;
 }
 
 interface GrypeReport {
@@ -43,11 +44,11 @@ export async function openGrype(binary: string, database: string, dir: string): 
   let scans = 0;
   return {
     name: versioned('Grype', stdout),
-    scan: async (target, vex) => {
+    scan: async (target, vex = []) => {
       const base = join(dir, `scan-${scans++}`);
       const from = 'layout' in target ? `oci-dir:${target.layout}` : `sbom:${target.sbom}`;
       const outputs = ['-o', `json=${base}.json`, '-o', `cyclonedx-json=${base}.cdx.json`];
-      await runOk([binary, from, ...outputs, ...(vex === undefined ? [] : ['--vex', vex])], { env });
+      await runOk([binary, from, ...outputs, ...vex.flatMap((file) => ['--vex', file])], { env });
       const report: GrypeReport = JSON.parse(await readFile(`${base}.json`, 'utf8'));
       const inventory: Cyclonedx = JSON.parse(await readFile(`${base}.cdx.json`, 'utf8'));
       return {
@@ -75,12 +76,12 @@ export async function openTrivy(binary: string, cache: string, distro: string, d
   let scans = 0;
   return {
     name: versioned('Trivy', stdout),
-    scan: async (target, vex) => {
+    scan: async (target, vex = []) => {
       const output = join(dir, `scan-${scans++}.json`);
       const from = 'layout' in target ? ['image', '--input', target.layout] : ['sbom', target.sbom];
       const offline = ['--skip-db-update', '--skip-java-db-update', '--skip-version-check', '--offline-scan'];
       const words = ['--cache-dir', cache, '--distro', distro, '--scanners', 'vuln', '--list-all-pkgs', '-f', 'json'];
-      const more = vex === undefined ? [] : ['--vex', vex];
+      const more = vex.flatMap((file) => ['--vex', file]);
       await runOk([binary, ...from, ...offline, ...words, ...more, '-o', output], { env });
       const report: TrivyReport = JSON.parse(await readFile(output, 'utf8'));
       const results = report.Results ?? [];
