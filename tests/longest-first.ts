@@ -2,7 +2,18 @@ import { basename } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Test files that take minutes, the longest first: at the end of a run one worker would be left alone with them. */
-const longest = ['kubernetes', 'azure', 'tamper', 'boot', 'hosts', 'hypervisors', 'reproduce', 'inputs', 'faults'];
+const longest = [
+  'fix',
+  'kubernetes',
+  'azure',
+  'tamper',
+  'boot',
+  'hosts',
+  'hypervisors',
+  'reproduce',
+  'inputs',
+  'faults',
+];
 
 function rank(file: TestSpecification): number {
   const place = longest.indexOf(basename(file.moduleId, '.test.ts'));

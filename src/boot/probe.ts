@@ -15,7 +15,7 @@ export interface ProbeOptions {
   /** Verifies every installed file with rpm -Va; slow when emulated. */
   readonly verifyPackages: boolean;
   readonly install?: ProbeInstall;
-  /** A shell script, run as root after all other checks. */
+  /** A shell script, run as root after all other checks. Its dnf uses the repositories of `install`. */
   readonly script?: string;
   /** Seconds that the guest gets to finish booting. */
   readonly settleSeconds: number;
@@ -87,6 +87,7 @@ function probeScript(options: ProbeOptions): string {
   ];
   if (options.verifyPackages) lines.push('if command -v rpm >/dev/null; then ask verify rpm -Va; fi');
   if (options.install !== undefined) lines.push(...installLines(options.install));
+  if (options.script !== undefined && options.install !== undefined) lines.push(...overrideLines(options.install));
   if (options.script !== undefined) lines.push('ask run sh "$CREDENTIALS_DIRECTORY/weir.run"');
   lines.push(
     // Last, to include denials of all checks. dmesg has those before auditd started, the log those after.
@@ -112,6 +113,13 @@ function installLines(install: ProbeInstall): string[] {
       install.repositories.map(({ id }) => `dnf5 repo info ${shellWord(id)} | grep -i gpg`).join('; '),
     )}`,
   ];
+}
+
+/** The script's own dnf gets the packages from the same place; the signatures are checked as the image says. */
+function overrideLines({ repositories }: ProbeInstall): string[] {
+  const settings = repositories.map(({ id, baseUrl }) => `[${id}]\nbaseurl=${baseUrl}\nmetalink=\nmirrorlist=\n`);
+  const folder = '/etc/dnf/repos.override.d';
+  return [`mkdir -p ${folder}`, `printf %s ${shellWord(settings.join(''))} > ${folder}/99-weir-check.repo`];
 }
 
 function shellWord(word: string): string {

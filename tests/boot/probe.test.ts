@@ -40,6 +40,17 @@ test("the user's script is a credential and runs before denials are collected", 
   expect(script()).not.toContain('weir.run');
 });
 
+test("the user's script finds the repositories of the check in dnf's settings", () => {
+  const credentials = probeCredentials({ ...options, script: 'true' });
+  const lines = String(credentials.find(({ name }) => name === 'weir.probe')?.value);
+  const [, command = ''] =
+    /^(printf %s '\[weir-base\][^>]*)> \/etc\/dnf\/repos.override.d\/99-weir-check.repo$/m.exec(lines) ?? [];
+  expect(execFileSync('sh', ['-c', command], { encoding: 'utf8' })).toBe(
+    "[weir-base]\nbaseurl=http://10.0.2.2:1/a'b/\nmetalink=\nmirrorlist=\n",
+  );
+  expect(script()).not.toContain('repos.override.d');
+});
+
 describe('the script', () => {
   test('is a shell script', () => {
     execFileSync('sh', ['-n'], { input: script() });

@@ -1,28 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fileDigest } from '../../src/base/digest.ts';
 import type { RunResult } from '../../src/base/process.ts';
 import type { BootReport } from '../../src/boot/boot-check.ts';
-import { imageRecord, newFolder, shared, weir } from './weir.ts';
-
-test('vm-base boots under enforcing SELinux and installs a signed package', async () => {
-  const result = await weir(['-C', shared.project, 'boot', 'vm-base', '--check', '--out', shared.out]);
-  const report = JSON.parse(result.stdout) as BootReport;
-  expect(report.failures, result.stderr).toEqual([]);
-  expect(result.code).toBe(0);
-  expect(report).toMatchObject({ ok: true, ssh: expect.stringMatching(/^SSH-2\.0-OpenSSH/) });
-  expect(report.attempts).toBeLessThanOrEqual(2);
-  expect(['kvm', 'tcg']).toContain(report.accelerator.accelerator);
-  const said = JSON.stringify(report.machine);
-  for (const word of ['running', 'Enforcing']) expect(said).toContain(word);
-  // The image that was started is still the one that was built.
-  for (const file of (await imageRecord('vm-base')).files) {
-    if (/\.(raw|qcow2|vhd)$/.test(file.path)) {
-      expect(await fileDigest(join(shared.out, 'images', 'vm-base', file.path)), file.path).toBe(file.sha256);
-    }
-  }
-});
+import { newFolder, shared, weir } from './weir.ts';
 
 /** What administrators do on the first day, each by a program of an SELinux domain of its own; the check says what was denied. */
 const firstDay = `set -e
@@ -42,7 +23,7 @@ while test -e /run/user/1000; do sleep 1; done
 ls -Z /var/log/wtmp.db
 `;
 
-test('the same disk boots by BIOS from SATA, without denials for an administrator', async () => {
+test('vm-base boots by BIOS from SATA, without denials for an administrator', async () => {
   const script = join(await newFolder('run'), 'run.sh');
   await writeFile(script, firstDay);
   const words = ['boot', 'vm-base', '--firmware', 'bios', '--disk-bus', 'sata', '--check', '--run', script];

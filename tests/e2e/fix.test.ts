@@ -1,11 +1,23 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { readAdvisory } from '../../src/advisory/load.ts';
+import { fileDigest } from '../../src/base/digest.ts';
 import { readIfExists } from '../../src/base/files.ts';
 import { run, runOk } from '../../src/base/process.ts';
-import { exitOf, expectError, newFolder, projectWith, releaseRecord, shared, startWeir, weir } from './weir.ts';
+import type { BootReport } from '../../src/boot/boot-check.ts';
+import {
+  exitOf,
+  expectError,
+  imageRecord,
+  newFolder,
+  projectWith,
+  releaseRecord,
+  shared,
+  startWeir,
+  weir,
+} from './weir.ts';
 
 const id = 'CVE-2026-77001';
 
@@ -40,9 +52,15 @@ async function patchForLess(): Promise<string> {
   return join(folder, 'less.patch');
 }
 
+let project: string;
+let out: string;
+
+beforeAll(async () => {
+  project = await projectWith({});
+  out = await releaseWithTwoImages();
+});
+
 test('a fix that is killed and run again patches the image that holds the package, and no other', async () => {
-  const project = await projectWith({});
-  const out = await releaseWithTwoImages();
   const patch = await patchForLess();
   const by = ['--by', 'Jane Doe <jane@example.com>'];
   const fields = [
@@ -117,4 +135,44 @@ test('a fix that is killed and run again patches the image that holds the packag
     exit: 2,
     says: /there is no record of CVE-2026-1$/,
   });
+});
+
+/** An administrator's commands; what they print is looked at below. */
+const updates = `set -e
+rpm -q less
+dnf5 -q advisory list --available
+dnf5 -q advisory info --available --with-cve
+dnf5 -y upgrade --security
+rpm -q less
+dnf5 -y upgrade --cves=${id} | tail -n 1
+`;
+
+test('a machine of the release before boots under enforcing SELinux, and installs the fix and nothing else', async () => {
+  await runOk(['cp', '-al', join(shared.out, 'images/vm-base'), join(out, 'images')]);
+  const script = join(await newFolder('run'), 'run.sh');
+  await writeFile(script, updates);
+  const result = await weir(['-C', project, 'boot', 'vm-base', '--check', '--run', script, '--out', out]);
+  expect(result.stdout, result.stderr).not.toBe('');
+  const report = JSON.parse(result.stdout) as BootReport;
+  const lines = report.machine.run?.output ?? [];
+  expect(report.failures, `${result.stderr}\n${lines.join('\n')}`).toEqual([]);
+  expect(result.code).toBe(0);
+  expect(report).toMatchObject({ ok: true, ssh: expect.stringMatching(/^SSH-2\.0-OpenSSH/) });
+  expect(report.attempts).toBeLessThanOrEqual(2);
+  expect(['kvm', 'tcg']).toContain(report.accelerator.accelerator);
+  for (const word of ['running', 'Enforcing']) expect(JSON.stringify(report.machine)).toContain(word);
+  const said = lines.join('\n');
+  expect(lines.filter((line) => line.startsWith('less-'))).toEqual([
+    'less-668-1.wl4.x86_64',
+    'less-668-1.wl4.1.x86_64',
+  ]);
+  expect(said).toMatch(/^WEIR-CVE-2026-77001 +security +Critical +less-668-1\.wl4\.1\.x86_64/m);
+  expect(said).toMatch(/^ Upgrading: +1 package/m);
+  expect(lines.at(-1)).toMatch(/nothing to do/i);
+  // The image that was started is still the one that was built.
+  for (const file of (await imageRecord('vm-base')).files) {
+    if (/\.(raw|qcow2|vhd)$/.test(file.path)) {
+      expect(await fileDigest(join(shared.out, 'images', 'vm-base', file.path)), file.path).toBe(file.sha256);
+    }
+  }
 });
