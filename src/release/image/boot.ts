@@ -9,7 +9,7 @@ import { bootInteractive, type ConsoleOptions } from '../../boot/console.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { toolboxStage, type Workspace } from '../../workspace/workspace.ts';
 import { builtImage, builtRelease, imageFolder } from '../published.ts';
-import type { ImageRecord } from '../record-schema.ts';
+import type { ImageRecord, ReleaseRecord } from '../record-schema.ts';
 import { diskFormats } from './image-record.ts';
 
 /** Finds a built disk image. @throws WeirError `no-image`, `bad-record`, `not-bootable` */
@@ -57,9 +57,11 @@ export async function checkImage(
 ): Promise<BootReport> {
   const { image, record } = await bootableImage(workspace, name);
   const toolbox = await toolboxStage(workspace, 'boot');
-  const root = join(workspace.out, 'repo', workspace.release.version, record.snapshot);
+  // As a machine sees it: the repository of the last release, also if the image is older.
+  const release = await builtRelease(workspace);
+  const root = join(workspace.out, 'repo', release.version, release.snapshot);
   const installed = new Set(record.packages.map((pkg) => pkg.name));
-  const wanted = options.install ?? (await somethingToInstall(workspace, installed));
+  const wanted = options.install ?? somethingToInstall(release, installed);
   const folder = join(workspace.out, 'boot', name);
   const machine = await withCloudSeed(workspace, options, folder);
   return inStage(workspace.progress, `boot ${name}`, async (stage) => {
@@ -86,11 +88,8 @@ export async function checkImage(
 }
 
 /** A published package of a component that is not in the image: something that a user might install. */
-async function somethingToInstall(workspace: Workspace, installed: ReadonlySet<string>): Promise<string> {
-  const record = await builtRelease(workspace);
-  const found = record.components.find(
-    (component) => !installed.has(component.name) && !component.name.startsWith('weir-'),
-  );
+function somethingToInstall({ components }: ReleaseRecord, installed: ReadonlySet<string>): string {
+  const found = components.find((component) => !installed.has(component.name) && !component.name.startsWith('weir-'));
   if (found === undefined) {
     throw new WeirError('nothing-to-install', 'the image already contains every component', {
       hint: 'name a package: --install NAME',
