@@ -8,7 +8,7 @@ import { evidencePaths } from './evidence-paths.ts';
 import { type BuildEvidence, badEvidence, componentStatement, readEvidence } from './package-evidence-read.ts';
 import { builtRelease, channelFolder } from './published.ts';
 import type { ReleaseRecord } from './record-schema.ts';
-import { keyFaults } from './verify.ts';
+import { keyFaults } from './verify-keys.ts';
 
 type Recorded = ReleaseRecord['channels'][number]['packages'][number];
 

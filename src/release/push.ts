@@ -13,7 +13,8 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { provenanceFile } from './image/image-record.ts';
 import { builtImage, builtRelease, imageFolder } from './published.ts';
 import type { ReleaseRecord } from './record-schema.ts';
-import { imageFaults, keyFaults } from './verify.ts';
+import { imageFaults } from './verify-image.ts';
+import { keyFaults } from './verify-keys.ts';
 
 /**
  * Pushes a built container image to a registry, signed, with its SBOMs and its provenance as referrers.

@@ -12,7 +12,7 @@ import { releaseSignatureFile } from '../../workspace/output.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { readRelease } from '../published.ts';
 import type { ImageRecord } from '../record-schema.ts';
-import { digestsBy, imageFaults } from '../verify.ts';
+import { digestsBy, imageFaults } from '../verify-image.ts';
 import { changedFile, recordFile, rememberFiles } from './file-stamps.ts';
 import { parsedRecord } from './image-record.ts';
 
