@@ -5,13 +5,13 @@ import { problem } from '../toml/document.ts';
 import type { Advisory, AdvisoryEvent, EventOf } from './record.ts';
 import { fixedSource, isExpired, isOlderThanFix, standings, type VersionedPackage } from './state.ts';
 
-/** A package of a release with what builds it. */
+/** A package of a release with the component that it belongs to. */
 export interface ReleasedPackage extends VersionedPackage {
-  /** The component, or the source package of what no component builds: what records name. */
+  /** As records name it: the component, or the source package if no component builds it. */
   readonly component: string;
 }
 
-/** What records are held against. */
+/** The clock, the project and the release that records are checked against. */
 export interface CheckContext {
   /** Seconds since 1970. */
   readonly now: number;
@@ -22,11 +22,11 @@ export interface CheckContext {
 
 export interface CheckReport {
   readonly problems: readonly WeirError[];
-  /** What could not be looked at, each one sentence. */
+  /** Checks that were not possible, one sentence each. */
   readonly notChecked: readonly string[];
 }
 
-/** Holds records against the clock, the project and what is published. */
+/** Checks records against the clock, the project and the published packages. */
 export function checkRecords(records: readonly Advisory[], context: CheckContext): CheckReport {
   const sources = context.released && new Set(context.released.map(({ component }) => component));
   const unsure = new Set<string>();
@@ -60,17 +60,19 @@ function at(record: Advisory, index: number, key: string, code: string, message:
 function times(record: Advisory, now: number): WeirError[] {
   const found: WeirError[] = [];
   if (Date.parse(record.published) > now * 1000) {
-    const message = `${record.id} is public only from ${record.published} on`;
+    const message = `${record.id} is published in the future: ${record.published}`;
     found.push(
-      problem(record.document, ['published'], 'future-date', message, { hint: 'no date of a record is in the future' }),
+      problem(record.document, ['published'], 'future-date', message, {
+        hint: 'dates in records must not be in the future',
+      }),
     );
   }
   for (const [index, event] of record.events.entries()) {
     const previous = record.events[index - 1];
     if (Date.parse(event.at) > now * 1000) {
-      found.push(at(record, index, 'at', 'future-date', `the event is of ${event.at}, which is in the future`));
+      found.push(at(record, index, 'at', 'future-date', `the time of the event, ${event.at}, is in the future`));
     } else if (previous !== undefined && Date.parse(event.at) < Date.parse(previous.at)) {
-      const message = `the event is of ${event.at}, earlier than the one before it`;
+      const message = `the time of the event, ${event.at}, is before that of the previous event`;
       found.push(
         at(record, index, 'at', 'event-order', message, 'events are in order of time; add new ones at the end'),
       );
@@ -79,7 +81,7 @@ function times(record: Advisory, now: number): WeirError[] {
   return found;
 }
 
-/** Fixes that are not later than what is affected, and ranges that end before they begin. */
+/** Fixes that are not newer than the affected versions, and ranges that end before they begin. */
 function ranges(record: Advisory): WeirError[] {
   const found: WeirError[] = [];
   const affected = new Map<string, EventOf<'affected'>>();
@@ -128,7 +130,7 @@ function unknownComponent(record: Advisory, index: number, component: string): W
     'component',
     'unknown-component',
     `the project has no component or package ${component}`,
-    'a record names a component, or the source package of what no component builds',
+    'name a component, or the source package of packages that no component builds',
   );
 }
 
@@ -139,7 +141,7 @@ export function ahead(record: Advisory, released: readonly ReleasedPackage[]): W
     const old = released.filter((pkg) => pkg.component === component && isOlderThanFix(fixed, pkg));
     if (old.length === 0) return [];
     const packages = old.slice(0, 3).map(nevra).join(', ');
-    const message = `${record.id} is said to be fixed in ${component}, but the repository has ${packages}${old.length > 3 ? ' …' : ''}`;
+    const message = `the record says that ${record.id} is fixed in ${component}, but the repository has the older ${packages}${old.length > 3 ? ' …' : ''}`;
     const hint = 'build the fix first, or add an affected event';
     return [at(record, indexOf(record, fixed), 'in', 'advisory-ahead', message, hint)];
   });

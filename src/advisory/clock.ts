@@ -3,7 +3,7 @@ import { momentOf } from './record.ts';
 import { severities } from './schema.ts';
 import { standings } from './state.ts';
 
-/** The stages from a vulnerability that is public to images that a scanner finds nothing in. */
+/** The stages from a vulnerability's publication to images that a scanner finds clean. */
 export const stages = ['public', 'triaged', 'merged', 'built', 'live', 'images', 'verified'] as const;
 export type ClockStage = (typeof stages)[number];
 
@@ -12,7 +12,7 @@ export interface Reached {
   readonly stage: ClockStage;
   /** T0 to T6. */
   readonly name: string;
-  /** RFC 3339; undefined if it has not come that far. */
+  /** RFC 3339; undefined if the stage was not reached. */
   readonly at?: string;
   /** From T0, in seconds; negative if it was known before it was public. */
   readonly seconds?: number;
@@ -30,7 +30,7 @@ const decisions: readonly EventType[] = [
 
 /**
  * The clock of a record: T0 public, T1 triaged, T2 patch merged, T3 built, T4 repository and advisory live, T5 the last image,
- * T6 the last image that a scanner found nothing in. Where a fix was made again, the last one counts.
+ * T6 the last image that a scanner found clean. If a fix was repeated, the last one counts.
  */
 export function clockOf(record: Pick<Advisory, 'published' | 'events'>): Reached[] {
   const { events, published } = record;

@@ -13,7 +13,7 @@ export type EventType = AdvisoryEvent['type'];
 /** An event of one type. */
 export type EventOf<T extends EventType> = Extract<AdvisoryEvent, { readonly type: T }>;
 
-/** A vulnerability with all that happened about it. */
+/** A vulnerability and its history. */
 export interface Advisory extends Omit<Frozen<z.output<typeof advisorySchema>>, '$schema' | 'events'> {
   /** In order of time. */
   readonly events: readonly AdvisoryEvent[];

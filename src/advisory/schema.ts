@@ -15,7 +15,7 @@ export const justifications = [
   'inline_mitigations_already_exist',
 ] as const;
 
-/** IDs of vulnerabilities: a CVE, or that of another database for what has no CVE. */
+/** IDs of vulnerabilities: a CVE ID, or the ID of another database for a vulnerability without one. */
 export const vulnerabilityId = /^(CVE-[0-9]{4}-[0-9]{4,19}|[A-Z][A-Za-z0-9]*(-[A-Za-z0-9]+)+)$/;
 
 const line = (description: string) =>
@@ -42,7 +42,7 @@ const instant = (description: string) =>
 const evr = (description: string) =>
   z.string().refine(isEvr, 'a version is written "[epoch:]version[-release]"').describe(description);
 
-const component = nameSchema.describe('A component, or the source package of what no component builds');
+const component = nameSchema.describe('A component, or the source package if no component builds it');
 const image = nameSchema.describe('An image of the project');
 const digest = z
   .string()
@@ -53,11 +53,11 @@ const nevra = z
   .string()
   .refine((text) => parseNevra(text) !== undefined, 'a package is written "name-[epoch:]version-release.arch"');
 
-/** What all events have. */
+/** The fields of all events. */
 const common = {
   at: instant('When it happened'),
-  by: line('Who says so: "Name <address>", or a tool'),
-  note: prose('In a few words, why').exactOptional(),
+  by: line('Author of the event: "Name <address>", or a tool'),
+  note: prose('Reason, in a few words').exactOptional(),
 };
 
 const eventSchemas = [
@@ -66,10 +66,10 @@ const eventSchemas = [
       type: z.literal('detected'),
       ...common,
       component,
-      feed: line('The feed that told: a URL or the name of a file').exactOptional(),
+      feed: line('The feed that reported it: a URL or the name of a file').exactOptional(),
       why: line('Why it matched').exactOptional(),
       version: evr('Our version when it was detected').exactOptional(),
-      below: line('The first fixed version, as the feed has it').exactOptional(),
+      below: line('The first fixed version, as the feed writes it').exactOptional(),
     })
     .describe('A feed names one of our components'),
   z
@@ -112,11 +112,11 @@ const eventSchemas = [
       type: z.literal('exception'),
       ...common,
       component,
-      owner: line('Who answers for it'),
+      owner: line('Who is responsible for it'),
       reason: prose('Why it is not fixed'),
       expires: dateSchema.describe('Last day of the exception, "YYYY-MM-DD"'),
     })
-    .describe('It is affected, and stays so until a day'),
+    .describe('The component stays affected until a day, for a reason'),
   z
     .strictObject({
       type: z.literal('disputed'),
@@ -176,9 +176,9 @@ export const advisorySchema = z
       .array(z.string().regex(/^CWE-[0-9]+$/, 'a weakness is like "CWE-787"'))
       .exactOptional()
       .describe('Kinds of weakness'),
-    events: z.array(eventSchema).exactOptional().describe('All that happened, in order of time; only ever added to'),
+    events: z.array(eventSchema).exactOptional().describe('The history, in order of time; append-only'),
   })
-  .describe('A vulnerability and all that happened about it');
+  .describe('A vulnerability and its history');
 
 /** The JSON Schema of an advisory record, draft-07. */
 export function advisoryJsonSchema(): Record<string, unknown> {

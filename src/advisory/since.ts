@@ -7,8 +7,8 @@ import { parseAdvisory, recordEnding } from './load.ts';
 import type { Advisory } from './record.ts';
 
 /**
- * Proves that the history of records was only added to since a commit: each record of then is still there, and its events are the
- * first events of the record of now. Other fields, such as the severity, may have changed.
+ * Checks that records were only appended to since a commit: each record of that commit still exists, and its events are the first
+ * events of today's record. Other fields, such as the severity, may have changed.
  * @param root of the project; `folder` of its records need not be there any more
  * @returns the number of records at the commit, and one error a record that was rewritten
  * @throws WeirError `no-repository`, `unknown-ref`
@@ -42,7 +42,7 @@ export async function rewrittenSince(
         problems.push(
           new WeirError('record-removed', `the record of ${id} was removed since ${ref}`, {
             where: { file: join(repository.top, path) },
-            hint: 'restore it; what does not concern the distribution is "not-affected" or "disputed"',
+            hint: 'restore it; if it does not concern the distribution, add an event "not-affected" or "disputed"',
             exit: 2,
           }),
         );
@@ -67,7 +67,7 @@ function rewritten(then: Advisory, now: Advisory, ref: string): WeirError[] {
   const message = `an event of ${now.id} was ${gone ? 'removed' : 'changed'} since ${ref}: "${then.events[index]!.type}" of ${then.events[index]!.at}`;
   return [
     problem(now.document, gone ? ['events'] : ['events', index], 'history-rewritten', message, {
-      hint: 'restore it, and say what is different in a new event',
+      hint: 'restore it, and add a new event instead',
     }),
   ];
 }

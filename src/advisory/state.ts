@@ -2,7 +2,7 @@ import { parseNevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
 import { compareEvr, type Evr, parseEvr } from '../rpm/version.ts';
 import type { Advisory, AdvisoryEvent, EventOf, EventType } from './record.ts';
 
-/** The events that say what a component's state is; the others only say how far the fix has come. */
+/** The events that decide a component's state; the others only record how far the fix has come. */
 export const componentStates = [
   'detected',
   'triaged',
@@ -17,11 +17,11 @@ export const componentStates = [
 export type ComponentState = (typeof componentStates)[number];
 type Deciding = EventOf<ComponentState>;
 
-/** How a component stands in a record. */
+/** The state of a component in a record. */
 export interface Standing {
   readonly component: string;
   readonly state: ComponentState;
-  /** The event that made it so. */
+  /** The event that decides the state. */
   readonly event: Deciding;
   /** The last event that gave the range of affected versions. */
   readonly affected?: EventOf<'affected'>;
@@ -38,8 +38,8 @@ export function componentsIn(record: Pick<Advisory, 'events'>): string[] {
 }
 
 /**
- * How a component stands: what its last event says. A feed or a first look changes nothing about a decision: after it, `detected`
- * and `triaged` are only notes. Undefined if the record does not name it.
+ * The state of a component: its last decision. After a decision, `detected` and `triaged` events are only notes.
+ * Undefined if the record does not name the component.
  */
 export function standingOf(record: Pick<Advisory, 'events'>, component: string): Standing | undefined {
   if (!componentsIn(record).includes(component)) return undefined;
@@ -54,19 +54,19 @@ export function standingOf(record: Pick<Advisory, 'events'>, component: string):
     state: event.type,
     event,
     ...(affected === undefined ? {} : { affected }),
-    // A component that was found affected again after its fix has none.
+    // A component that was found affected again after its fix has no fix.
     ...(fixed === undefined || (affected !== undefined && about.indexOf(affected) > about.indexOf(fixed))
       ? {}
       : { fixed }),
   };
 }
 
-/** How all components of a record stand. */
+/** The states of all components of a record. */
 export function standings(record: Pick<Advisory, 'events'>): Standing[] {
   return componentsIn(record).flatMap((component) => standingOf(record, component) ?? []);
 }
 
-/** The events that feeds depend on, of a component, in their order: all but those that say how far a fix has come. */
+/** The events about a component that decide its state, in their order. Feeds depend on no others. */
 export function eventsAbout(record: Pick<Advisory, 'events'>, component: string): readonly Deciding[] {
   return record.events.filter((event): event is Deciding => isAbout(event, component));
 }
@@ -76,10 +76,10 @@ function isAbout(event: AdvisoryEvent, component: string): event is Deciding {
   return !('component' in event) || event.component === undefined || event.component === component;
 }
 
-/** What a record says of one package, in the words of VEX. */
+/** The status of a package, in the terms of VEX. */
 export type PackageStatus = 'fixed' | 'affected' | 'not-affected' | 'under-investigation';
 
-/** The name, version and source package that a record is held against. */
+/** The fields of a package that decide its status. */
 export type VersionedPackage = Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'sourceRpm'>;
 
 /** The status of a package of the component, by rpm's version rules. */

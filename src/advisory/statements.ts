@@ -25,41 +25,41 @@ export interface StatedPackage {
 }
 
 /**
- * What the release says of one vulnerability in one component. Every feed and database is a print of these, and of nothing else, so
- * that all say the same.
+ * The release's statement about one vulnerability in one component. Every feed and database is printed from statements alone, so
+ * that they all agree.
  *
- * A vulnerability and a component mostly have one statement. They have more, each with another status, if the component's packages
- * have different versions, of which a record's range holds only some.
+ * A vulnerability and a component usually have one statement. If the component's packages have different versions and only some of
+ * them are affected, there is one statement for each status.
  */
 export interface Statement {
   readonly record: Advisory;
-  /** A component, or the source package of what no component builds. */
+  /** A component, or the source package if no component builds the packages. */
   readonly component: string;
   readonly status: PackageStatus;
-  /** Of `not-affected`, always. */
+  /** Always set for `not-affected`. */
   readonly justification?: Justification;
-  /** Why it is so, in words: of `not-affected`, and of `under-investigation` if it is disputed. */
+  /** The reason in words: for `not-affected`, and for `under-investigation` if the vulnerability is disputed. */
   readonly reason?: string;
-  /** Of `affected`, always: what users should do, or that they can do nothing. */
+  /** Always set for `affected`: what users should do, or that there is no fix yet. */
   readonly action?: string;
-  /** Of `affected`: what helps until there is a fix, if the record says so. */
+  /** For `affected`: the workaround until there is a fix, if the record names one. */
   readonly mitigation?: string;
-  /** Of `affected`: why it stays so until a day. */
+  /** For `affected`: why the component stays affected, and until which day. */
   readonly exception?: EventOf<'exception'>;
-  /** First and last affected version, if the record limits them; of `affected` and `fixed`. */
+  /** For `affected` and `fixed`: first and last affected version, if the record limits them. */
   readonly range?: { readonly first?: string; readonly last?: string };
   /** Sorted by channel, name and architecture; at least one. */
   readonly packages: readonly StatedPackage[];
-  /** Of `fixed`: seconds since 1970 of the first fix. */
+  /** For `fixed`: seconds since 1970 of the first fix. */
   readonly issued?: number;
   /** Seconds since 1970 of the first event about the component. */
   readonly first: number;
-  /** Seconds since 1970 of the last event about the component, those aside that only say how far a fix has come. */
+  /** Seconds since 1970 of the last event that decides the component's state. */
   readonly updated: number;
 }
 
 /**
- * Derives what the release says: records × the packages of one snapshot. Depends on neither the time nor on events of the types
+ * Derives statements from records and the packages of one snapshot. They depend neither on the time nor on events of the types
  * `published`, `image` and `verified`, so that these can be recorded of the snapshot afterwards.
  *
  * A component that has no package in the snapshot has no statement, if it is recorded as `component_not_present`.
@@ -91,8 +91,8 @@ export function statementsOf(records: readonly Advisory[], snapshot: StatedSnaps
 }
 
 /**
- * The component that a package belongs to, as records name it: what built it, or the source package of what no component builds,
- * such as packages of the seed and of input repositories.
+ * The component that a package belongs to, as records name it: the one that built it. Packages that no component builds, such as
+ * those of the seed and of input repositories, belong to their source package.
  */
 export function componentOf(
   pkg: Pick<RepoPackage, 'name' | 'sourceRpm' | 'origin'>,

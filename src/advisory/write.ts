@@ -38,7 +38,7 @@ function valueText(value: Value): string {
     return one.length <= 100 ? one : `[\n${items.map((item) => `  ${item},\n`).join('')}]`;
   }
   if (!value.includes('\n')) return quotedText(value);
-  // Only what a multi-line text of TOML may not have is escaped, so that it reads as it is.
+  // Only characters that a multi-line string of TOML cannot contain are escaped, so that the text stays readable.
   const escaped = quotedText(value)
     .slice(1, -1)
     .replaceAll('\\n', '\n')
@@ -63,7 +63,7 @@ export async function createRecord(
   await mkdir(folder, { recursive: true });
   await whileLocked(folder, async () => {
     if (await exists(path)) {
-      throw new WeirError('record-exists', `there is a record of ${header.id} already`, {
+      throw new WeirError('record-exists', `a record of ${header.id} already exists`, {
         where: { file: path },
         hint: `see: weir advisory show ${header.id}`,
         exit: 2,
@@ -101,10 +101,10 @@ export async function appendEvents(folder: string, id: string, events: readonly 
       if (index <= from || previous === undefined || Date.parse(previous.at) <= Date.parse(event.at)) continue;
       throw new WeirError(
         'event-order',
-        `the event of ${event.at} is earlier than the one before it, of ${previous.at}`,
+        `the time of the event, ${event.at}, is before that of the previous event, ${previous.at}`,
         {
           where: { file: path },
-          hint: 'events are added in order of time',
+          hint: 'add events in order of time',
           exit: 2,
         },
       );
@@ -135,7 +135,7 @@ function unexpected(path: string): WeirError {
   });
 }
 
-/** One writer at a time: two that add events must both be there afterwards. */
+/** Lets one writer in at a time, so that events of concurrent writers are not lost. */
 async function whileLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   if (!(await exists(folder))) return work();
   return withLock(join(folder, '.lock'), work);

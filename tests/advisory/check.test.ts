@@ -42,7 +42,7 @@ test.each<[string, readonly AdvisoryEvent[], readonly string[]]>([
   ['one that still holds', [{ ...exception, expires: '2026-11-28' } as AdvisoryEvent], []],
 ])('%s', (_, events, codes) => expect(found(events).codes).toEqual(codes));
 
-test('a record that is public only in the future', () => {
+test('a record that is published in the future', () => {
   expect(found([], {}, header('CVE-2026-1', { published: '2027-01-01T00:00:00Z' })).codes).toEqual(['future-date:4']);
 });
 

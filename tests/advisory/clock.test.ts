@@ -21,13 +21,13 @@ const whole: readonly AdvisoryEvent[] = [
 const days = (events: readonly AdvisoryEvent[]) =>
   clockOf({ ...header(), events }).map(({ seconds }) => seconds && seconds / 86_400);
 
-test('each stage is counted from the day on which it was public', () => {
+test('each stage is counted from publication', () => {
   expect(days(whole)).toEqual([0, 2, 3, 4, 5, 7, undefined]);
   const clean = event('verified', { image: 'container', digest: two, scanner: 'x 1', at: day(10) });
   expect(days([...whole, clean])).toEqual([0, 2, 3, 4, 5, 7, 9]);
 });
 
-test('a decision counts as a look, and what was not reached has no time', () => {
+test('a decision counts as triaged, and a stage that was not reached has no time', () => {
   expect(days([event('affected', { component, at: day(4) })])).toEqual([0, 3, ...Array(5).fill(undefined)]);
   expect(days([])).toEqual([0, ...Array(6).fill(undefined)]);
 });

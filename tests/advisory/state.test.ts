@@ -28,7 +28,7 @@ test.each([
   expect(standingOf({ events }, 'bash')?.state).toBe(state);
 });
 
-test('components stand for themselves', () => {
+test('each component has its own state', () => {
   const events = [
     detected,
     event('not-affected', { component: 'dash', justification: 'vulnerable_code_not_present' }),
@@ -81,7 +81,7 @@ test.each([
   expect(statusAfter(events, pkg)).toBe(status);
 });
 
-test('a package with a version of its own is held against the one of its name', () => {
+test('a subpackage with its own version is compared with the fixed package of its name', () => {
   const own = event('fixed', {
     component: 'bash',
     in: ['bash-5.2-2.src', 'bash-5.2-2.x86_64', 'libreadline-8.3-2.x86_64'],

@@ -51,7 +51,7 @@ test('a fix names every package of the component, and the first version of each 
   });
 });
 
-test('events that say how far a fix has come change nothing', () => {
+test('events that only record progress change no statement', () => {
   const later = { at: '2026-11-09T12:00:00Z', snapshot: '20261109-01234567' };
   const more = [
     event('published', { ...later, component: 'bash' }),
@@ -61,7 +61,7 @@ test('events that say how far a fix has come change nothing', () => {
   expect(withoutRecord(about([affected, fixed, ...more]))).toEqual(withoutRecord(about([affected, fixed])));
 });
 
-test('what no component builds goes by its source package', () => {
+test('packages that no component builds go by their source package', () => {
   const statements = about([event('triaged', {}), event('detected', { component: 'glibc' })]);
   expect(said(statements)).toEqual([
     'CVE-2026-1 glibc under-investigation: base/glibc-2.42-1.x86_64, base/glibc-common-2.42-1.x86_64',
@@ -116,7 +116,7 @@ test('a fix that the repository does not have is an error at its event, all at o
     expect.objectContaining({
       code: 'advisory-ahead',
       message:
-        'CVE-2026-1 is said to be fixed in bash, but the repository has bash-5.2-3.x86_64, bash-5.2-3.src, bash-devel-5.2-3.x86_64',
+        'the record says that CVE-2026-1 is fixed in bash, but the repository has the older bash-5.2-3.x86_64, bash-5.2-3.src, bash-devel-5.2-3.x86_64',
       where: { file: '/advisories/CVE-2026-1.toml', line: 17, column: 1, component: 'bash' },
       others: [expect.objectContaining({ where: expect.objectContaining({ file: '/advisories/CVE-2026-2.toml' }) })],
     }),

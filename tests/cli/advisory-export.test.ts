@@ -100,7 +100,7 @@ test('without a format, or with a name that Grype does not take for a database, 
   const { code, stderr } = run('--grype-db', 'vulnerabilities');
   expect([code, stderr]).toEqual([
     2,
-    'error: Grype takes "vulnerabilities" for an archive\nhint: give the file a name that ends in .db\n',
+    'error: Grype would read "vulnerabilities" as an archive\nhint: give the file a name that ends in .db\n',
   ]);
 });
 
@@ -125,7 +125,7 @@ test('a distribution without a name, an old record of the release and a fix that
   expect(inProject({ 'advisories/CVE-2026-1234.toml': ahead })).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /CVE-2026-1234\.toml:\d+:\d+.* is fixed in bash-5\.3-5\.x86_64, but the repository has/,
+      /CVE-2026-1234\.toml:\d+:\d+.* is fixed in bash, but the repository has the older bash-5\.3-4\.x86_64/,
     ),
   });
 });

@@ -76,8 +76,8 @@ test('what does not fit is one error, and changes nothing', () => {
     /^error: .*CVE-2026-1234\.toml: "expires" is missing$/m,
   );
   expect(event('not-affected', '--component', 'bash', '--justification', 'too_hard').code).toBe(2);
-  expect(event('triaged', '--at', '2026-11-01').stderr).toMatch(/is earlier than the one before it/);
-  expect(run(...record).stderr).toMatch(/there is a record of CVE-2026-1234 already/);
+  expect(event('triaged', '--at', '2026-11-01').stderr).toMatch(/is before that of the previous event/);
+  expect(run(...record).stderr).toMatch(/a record of CVE-2026-1234 already exists/);
   expect(run('advisory', 'show', 'CVE-2026-1243').stderr).toMatch(/did you mean CVE-2026-1234/);
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect(readdirSync(join(cwd, 'advisories'))).toEqual(['CVE-2026-1234.toml']);

@@ -12,8 +12,8 @@ import {
 export interface GrypeOptions {
   readonly distribution: ScannedDistribution;
   /**
-   * Distributions that Grype knows and takes this one for, by ID_LIKE: with this one's version, which they never had, they mean
-   * this one.
+   * ID_LIKE: Grype reports the system as one of these distributions, with this distribution's version. They never had that
+   * version, so the pair identifies this distribution.
    */
   readonly like: readonly string[];
   /** When the database is made, in seconds since 1970: Grype refuses one that is older than five days. */
@@ -102,7 +102,7 @@ function inserter(db: DatabaseSync): Insert {
   };
 }
 
-/** Grype knows no such ID: it takes a system for the first distribution of its ID_LIKE that it knows, with the version as it is. */
+/** Grype does not know the ID: it reports the system as the first distribution of ID_LIKE that it knows, with an unchanged version. */
 function insertSystem(insert: Insert, distribution: ScannedDistribution, like: readonly string[]): number {
   const { id, version, supportEnd } = distribution;
   const [major, minor] = versionParts(version);
@@ -167,7 +167,7 @@ const severityWords: Readonly<Record<Severity, string>> = {
 function packageBlob(pkg: ScannerPackage, advisory: ScannerAdvisory): unknown {
   return {
     ...(advisory.id.startsWith('CVE-') ? { cves: [advisory.id] } : {}),
-    // Without it, Grype would also hold the source package's version, which has no epoch, against a binary package's range.
+    // Without it, Grype would also compare the source package's version, which has no epoch, with a binary package's range.
     qualifiers: { architecture: 'binary-no-arch-specified' },
     ranges: [{ version: { type: 'rpm', constraint: constraintOf(pkg) }, fix: fixOf(pkg, advisory) }],
   };

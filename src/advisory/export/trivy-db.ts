@@ -11,8 +11,8 @@ import {
 } from './scanner-advisory.ts';
 
 /**
- * The family under which Trivy reads this database: its list of distributions is closed, and this one of it compares versions by
- * rpm's rules and knows vulnerabilities without a fix. `trivy --distro azurelinux/VERSION` chooses it; its bucket has nothing
+ * The family under which Trivy reads this database. Trivy's list of distributions is fixed; the entry for this one compares versions
+ * by rpm's rules and supports vulnerabilities without a fix. `trivy --distro azurelinux/VERSION` chooses it; its bucket has nothing
  * but the advisories of the distribution that wrote it.
  */
 export const trivyFamily = 'azurelinux';

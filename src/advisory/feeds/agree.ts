@@ -12,7 +12,7 @@ export interface Feeds {
 
 export type FeedName = keyof Feeds;
 
-/** What a format can say: the states, and whether of source packages. CSAF can say all, so that the others are held against it. */
+/** What a format can express: which statuses, and whether for source packages. CSAF can express all, so the others are compared with it. */
 const formats = {
   openvex: {
     states: undefined,

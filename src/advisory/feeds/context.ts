@@ -77,8 +77,8 @@ export function descriptionOf({ title, description }: Pick<Advisory, 'title' | '
 }
 
 /**
- * The package URL of a package, in the namespace that scanners give it, without qualifiers: a scanner takes a URL that has one
- * which its own has not for another package.
+ * The package URL of a package, in the namespace that scanners give it. It has no qualifiers: to a scanner, a URL with a qualifier
+ * that its own URL lacks is another package.
  */
 export function packageUrlOf(
   { distribution: { id } }: FeedContext,
@@ -89,7 +89,7 @@ export function packageUrlOf(
   return packageUrlText({ type: 'rpm', namespace: id, name, version, qualifiers: {} });
 }
 
-/** What a feed says of one vulnerability. */
+/** The statements about one vulnerability, with the dates that feeds need. */
 export interface Told {
   readonly record: Advisory;
   readonly statements: readonly Statement[];

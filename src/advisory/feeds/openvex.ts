@@ -19,8 +19,8 @@ export const openvexFile = 'openvex.json';
  * One OpenVEX document with all statements (https://github.com/openvex/spec, version 0.2.0); undefined without any, which the format
  * cannot express.
  *
- * Products are package URLs with version and without qualifiers: a scanner compares each qualifier with its own, and one that it
- * does not have makes the statement match nothing, silently.
+ * Products are package URLs with version and without qualifiers: scanners compare each qualifier with their own, and if they lack
+ * it, the statement silently matches nothing.
  */
 export function openvex(context: FeedContext, told: readonly Told[]): string | undefined {
   const statements = told.flatMap((each) => each.statements.map((statement) => statementOf(context, statement)));

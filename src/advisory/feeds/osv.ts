@@ -9,7 +9,7 @@ import { descriptionOf, type FeedContext, isCve, jsonText, packageUrlOf, referen
  * that a package is not affected or is under investigation.
  *
  * IDs of unregistered databases begin with `x_`. Unregistered ecosystems have no such form: the schema knows only those in its list. Of these,
- * only `Linux` is none of another distribution's.
+ * only `Linux` belongs to no other distribution.
  */
 export function osv(context: FeedContext, told: Told): { readonly id: string; readonly text: string } | undefined {
   const affected = told.statements.flatMap((statement) => affectedOf(context, statement));

@@ -44,7 +44,7 @@ export function readOval(file: string, text: string): Claim[] {
   );
   const referred = (from: XmlElement | undefined, child: string, key: string): XmlElement => {
     const found = byId.get(attribute(file, from?.children.find((each) => each.name === child) ?? from, key));
-    if (found === undefined) throw badFeed(file, `a ${key} leads nowhere`);
+    if (found === undefined) throw badFeed(file, `${key} refers to nothing`);
     return found;
   };
   return below(root, 'definition').flatMap((definition) => {
@@ -94,7 +94,7 @@ export function readOpenvex(file: string, text: string): Claim[] {
   return shapedJson(file, text, openvexShape).statements.flatMap(({ vulnerability, products, status, justification }) =>
     products.map(({ identifiers: { purl } }): Claim => {
       const [, name, version] = /^pkg:rpm\/[^/]+\/([^@?]+)@([^?]+)$/.exec(purl) ?? [];
-      if (name === undefined || version === undefined) throw badFeed(file, `${purl} is not such a package URL`);
+      if (name === undefined || version === undefined) throw badFeed(file, `invalid package URL ${purl}`);
       return {
         id: vulnerability.name,
         name: decodeURIComponent(name),

@@ -32,7 +32,7 @@ export function componentKeys(
   const names = new Set([name, ...(from?.type === 'upstream' ? [from.name] : [])]);
   const keys = [...names].flatMap((each) => {
     const prefix = prefixes.find(([start]) => each.startsWith(start) && each.length > start.length);
-    // The name without its prefix alone is that of another thing, as `requests` or `less`.
+    // Without its prefix, the name may be that of another project, such as `less`.
     return prefix === undefined
       ? [plainKey(each)]
       : [plainKey(each), ...languageKeys(each.slice(prefix[0].length), prefix[1])];
@@ -49,7 +49,7 @@ export function keysOfName(name: string): string[] {
   if (name.startsWith('cpe:')) return [name.toLowerCase()];
   const thing = name.startsWith('pkg:') ? ofPurl(name)?.thing : undefined;
   if (thing === undefined) return [plainKey(name)];
-  // What a project names itself is not hidden by the rules for what is found.
+  // The rules that hide ambiguous names do not apply to names that the project lists.
   return thing.kind === 'purl' ? [purlKey(thing.name)] : keysOf(thing);
 }
 

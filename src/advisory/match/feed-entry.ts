@@ -35,7 +35,7 @@ export interface Affected {
   readonly name: string;
   /** The package URL of a product that is written for one language only: its name alone means nothing. */
   readonly purl?: string;
-  /** The feed's own name of the thing, for explanations. */
+  /** The feed's own name of the product, for explanations. */
   readonly shown: string;
   readonly scheme: VersionScheme;
   readonly ranges: readonly VersionRange[];
@@ -66,8 +66,8 @@ export interface Description {
 }
 
 /**
- * A vulnerability as every feed says it. Rating and description are read when they are asked for, because most entries are about
- * nothing of ours; both can throw `bad-feed`.
+ * A vulnerability in a form that is common to all feeds. Rating and description are read on demand, because most entries concern
+ * nothing that is shipped; both can throw `bad-feed`.
  */
 export interface FeedEntry {
   /** A CVE number, in capitals; the feed's own name if there is none. */

@@ -11,13 +11,13 @@ export interface Shipped {
   readonly evr: string;
   /** What feeds are compared with: upstream's version, or Debian's. */
   readonly version: string;
-  /** Under which it is found; see `keysOfName`. */
+  /** Keys by which entries of feeds find it; see `keysOfName`. */
   readonly keys: readonly string[];
   /** Vulnerabilities that the project itself has dealt with, with the words for it. */
   readonly handled: ReadonlyMap<string, string>;
 }
 
-/** An entry of a feed that is about one of ours. */
+/** An entry of a feed that affects a shipped component. */
 export interface Match {
   readonly shipped: Shipped;
   /** Why it matched: `NVD cpe gnu:bash < 5.3, ours 5.2.37`. */
@@ -26,7 +26,7 @@ export interface Match {
   readonly fixed?: string;
 }
 
-/** Finds what of a release an entry is about. */
+/** Finds the shipped components that an entry affects. */
 export class Matcher {
   readonly #byKey = new Map<string, Shipped[]>();
   readonly #debianRelease: string | undefined;

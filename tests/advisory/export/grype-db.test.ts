@@ -37,7 +37,7 @@ test('the database says its schema, its time and who made it', () => {
   expect(rows('SELECT id, processor FROM providers')).toEqual([{ id: 'weir', processor: 'weir' }]);
 });
 
-test('a distribution that Grype does not know is the one that it takes it for, in this version', () => {
+test('a distribution that Grype does not know is stored as those of its ID_LIKE, with its own version', () => {
   const { rows } = written([], { version: '04.0.1', like: ['rhel', 'fedora'] });
   expect(rows('SELECT name, release_id, major_version, minor_version, eol_date FROM operating_systems')).toEqual([
     { name: 'weir', release_id: 'weir', major_version: '4', minor_version: '0', eol_date: '2028-11-20 23:59:59+00:00' },

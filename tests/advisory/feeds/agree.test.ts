@@ -11,7 +11,7 @@ test('all feeds say the same of each vulnerability, each as far as its format ca
   expect(disagreements(feeds)).toEqual([]);
 });
 
-test('and what they say is what the statements say', () => {
+test('all feeds agree with the statements', () => {
   const line = ({ id, name, arch, version, status, fixedIn = '', justification = '' }: Claim): string =>
     [id, name, arch, version, status, fixedIn, justification].join(' ');
   const statements = statementsOf(sampleRecords, sampleSnapshot).flatMap(

@@ -30,7 +30,7 @@ test('the schema finds what is wrong', async () => {
   expect(await csafSchemaFindings(document)).toEqual([expect.stringContaining('title')]);
 });
 
-test('each event is a revision, and what comes after the fix is none', () => {
+test('each event is a revision, except those that come after the fix', () => {
   expect(jsonOf(feeds, 'csaf/2026/testlinux-cve-2026-1001.json')).toMatchObject({
     document: {
       tracking: {

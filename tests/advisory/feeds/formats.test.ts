@@ -101,7 +101,7 @@ test('the clock dates the generator, and nothing else', () => {
   );
 });
 
-test('without settings, links lead nowhere real', () => {
+test('without settings, links lead to hosts under .invalid', () => {
   const advisories = { path: '/advisories', publisher: {} };
   expect(feedContext({ lifecycle: undefined, advisories }, '4.0', 0)).toMatchObject({
     publisher: { name: 'Linux', namespace: 'https://linux.invalid' },
@@ -109,7 +109,7 @@ test('without settings, links lead nowhere real', () => {
   });
 });
 
-test('a record of what has left the distribution is in no statement', () => {
+test('a component that has left the distribution has no statement', () => {
   const gone = record('CVE-2026-1', [
     event('not-affected', { component: 'gone', justification: 'component_not_present' }),
   ]);

@@ -128,7 +128,7 @@ describe('isInRange', () => {
     );
   });
 
-  it.each(schemes)('is an order: what is newer than a version out of reach is out of reach (%s)', (scheme) => {
+  it.each(schemes)('is monotonic: if a version is not below the fix, no newer one is (%s)', (scheme) => {
     fc.assert(
       fc.property(version, version, version, (a, b, fixed) => {
         const [older, newer] = compareIn(scheme, a, b) <= 0 ? [a, b] : [b, a];

@@ -173,7 +173,7 @@ describe('a Debian source package', () => {
     expect(await whys(at('forky', fields), seed(version))).toHaveLength(count);
   });
 
-  it('is held against its own release only', async () => {
+  it('is compared with entries of its own release only', async () => {
     expect(await whys(at('sid', { status: 'open' }), seed('5.2-1'))).toEqual([]);
     expect(await whys(at('forky', { status: 'open' }), seed('5.2-1'))).toEqual([
       'Debian bash in forky, all versions, ours 5.2-1',
@@ -188,7 +188,7 @@ describe('a Debian source package', () => {
     expect(await of('Debian:13')).toEqual([]);
   });
 
-  it('is not matched by names of upstream, whose versions do not know of backports', async () => {
+  it('is not matched by names of upstream, whose versions do not reflect backports', async () => {
     expect(await whys(bash({ versionEndExcluding: '9' }), seed('5.2.37-2'))).toEqual([]);
   });
 });
