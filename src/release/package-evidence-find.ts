@@ -92,7 +92,7 @@ export async function evidenceDocument(
   const component = release.components.find(({ name }) => name === pkg.origin);
   if (component === undefined) {
     throw new WeirError('no-evidence', `Weir did not build ${pkg.nevra}: ${originWords(foreignOrigin(release, pkg))}`, {
-      hint: 'without --format, the command says what is known of it',
+      hint: 'without --format, the command shows where it is from',
     });
   }
   // Checks signatures; the document may be damaged nevertheless.
@@ -132,7 +132,7 @@ async function findPackage(
   return { release, ...onlyMatch(all, text) };
 }
 
-/** The package that a text means: a NEVRA, with or without an epoch of 0 and `.rpm`, or a name; a name is rather a binary package's. */
+/** The package that a text means: a NEVRA, with or without an epoch of 0 and `.rpm`, or a name; binary packages are preferred for a name. */
 export function onlyMatch<T extends { readonly pkg: { readonly nevra: string } }>(all: readonly T[], text: string): T {
   const asked = parseNevra(text.replace(/\.rpm$/, ''));
   const wanted = asked === undefined ? undefined : nevra(asked);
@@ -149,9 +149,9 @@ export function onlyMatch<T extends { readonly pkg: { readonly nevra: string } }
     });
   }
   if (found.length > 1) {
-    throw new WeirError('several-packages', `the release has ${found.length} packages ${text}`, {
+    throw new WeirError('several-packages', `${text} matches ${found.length} packages of the release`, {
       details: found.map(({ pkg }) => pkg.nevra),
-      hint: 'name one of them in full',
+      hint: 'give the NEVRA of one of them',
       exit: 2,
     });
   }

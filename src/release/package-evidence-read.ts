@@ -33,7 +33,7 @@ export interface ListedSource {
 
 const stringMap = z.record(z.string(), z.string());
 
-// Only what is read of it: the rest is for others.
+// Only the fields that are read here; others read the rest.
 const statementSchema = z.object({
   subject: z.array(
     z.object({
@@ -74,7 +74,7 @@ type Statement = z.infer<typeof statementSchema>;
 /** What the provenance of a build says. */
 export interface BuildEvidence {
   readonly component: string;
-  /** Undefined if that place means nothing elsewhere. */
+  /** Undefined if the origin means nothing on other machines. */
   readonly specFrom?: SpecOrigin;
   readonly overlays: readonly ListedOverlay[];
   readonly options: BuildSettings;
@@ -181,7 +181,7 @@ export async function evidenceFaults(snapshot: string, release: ReleaseRecord): 
     const paths = evidencePaths(component.srpm.file);
     const missing = Object.values(paths).filter((path) => !listed.has(path));
     for (const path of missing)
-      faults.push({ path, fault: 'missing', message: `the release names no evidence of ${component.name}` });
+      faults.push({ path, fault: 'missing', message: `the release lists no evidence for ${component.name}` });
     if (missing.length > 0) continue;
     try {
       await componentStatement(snapshot, release, component);

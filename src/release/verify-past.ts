@@ -22,7 +22,7 @@ export async function isInUse(path: string, name: string): Promise<boolean> {
 
 /**
  * Checks the kept records: name, digest, snapshot, shape, and a signature by the image key that each names (an earlier release
- * may have had another key). Missing ones are no fault: nothing says which there were. @returns paths within `out`
+ * may have had another key). A missing record is no fault: nothing lists the records that there should be. @returns paths within `out`
  */
 export async function pastFaults(out: string): Promise<{ readonly faults: Fault[]; readonly files: number }> {
   const top = await entriesOf(out, releasesFolder);

@@ -128,7 +128,7 @@ test('a fix that is killed and run again patches the image that holds the packag
   await writeFile(patch, `${await readFile(patch, 'utf8')}\n`);
   expectError(await weir(fix), {
     exit: 2,
-    says: /less has another CVE-2026-77001\.patch already/,
+    says: /less already has a different CVE-2026-77001\.patch/,
     hint: /remove its overlay/,
   });
   expectError(await weir([...fix.slice(0, 4), 'CVE-2026-1', ...fix.slice(5)]), {

@@ -89,7 +89,7 @@ describe('the evidence of a package', () => {
   test.each([
     ['an unknown name', 'gizp', 'unknown-package', 'did you mean gzip?'],
     ['a name that is not near any other', 'kernel-modules-extra', 'unknown-package', 'run: weir package list'],
-    ['a name of several packages', 'bash', 'several-packages', 'name one of them in full'],
+    ['a name of several packages', 'bash', 'several-packages', 'give the NEVRA of one of them'],
   ])('is an error for %s', async (_, text, code, hint) => {
     await expect(findEvidence(workspace, text)).rejects.toMatchObject({ code, hint, exit: 2 });
   });
@@ -142,7 +142,7 @@ describe('verification of a release', () => {
   test('finds a component without evidence', async () => {
     const [provenance] = release.record.extras!;
     expect(await faults({ ...release.record, extras: [provenance!] })).toEqual([
-      `missing ${gzipEvidence.spdx}: the release names no evidence of gzip`,
+      `missing ${gzipEvidence.spdx}: the release lists no evidence for gzip`,
     ]);
   });
 

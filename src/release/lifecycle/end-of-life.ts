@@ -10,7 +10,7 @@ import type { ReleaseRecord } from '../record-schema.ts';
 import { isInUse } from '../verify-past.ts';
 import { dayOf } from './support.ts';
 
-/** Writes them, and removes what an earlier build wrote there. */
+/** Writes the files for endoflife.date, and removes those of an earlier build. */
 export async function writeEndOfLife(
   { project, out }: Pick<Workspace, 'project' | 'out'>,
   release: Pick<ReleaseRecord, 'snapshot' | 'clock'>,
@@ -25,7 +25,7 @@ export async function writeEndOfLife(
   if (files.length === 0) await removeTree(join(out, endOfLifeFolder));
 }
 
-/** Checks them against the project and the release. */
+/** Checks the files for endoflife.date against the project and the release. */
 export async function endOfLifeFaults(
   { project, out }: Pick<Workspace, 'project' | 'out'>,
   release: Pick<ReleaseRecord, 'snapshot' | 'clock'>,

@@ -26,12 +26,12 @@ export function expectedOsRelease(
   };
 }
 
-/** The last day of support that an os-release file says, or undefined if it says none, or no day. */
+/** The last day of support by an os-release file; undefined if SUPPORT_END is missing or not a date. */
 export function lastDayOfSupport({ SUPPORT_END: first }: Readonly<Record<string, string>>): string | undefined {
   return first === undefined || Number.isNaN(Date.parse(first)) ? undefined : addDays(first.slice(0, 10), -1);
 }
 
-/** Holds the settings of an os-release file against the project. */
+/** Compares the settings of an os-release file with the project. */
 export function osReleaseDifferences(
   lifecycle: Parameters<typeof expectedOsRelease>[0],
   osRelease: Readonly<Record<string, string>>,

@@ -22,7 +22,7 @@ export interface LifecycleReport
   readonly ok: boolean;
 }
 
-/** An image's os-release, held against the project. */
+/** An image's os-release, compared with the project. */
 export interface ImageLifecycle {
   readonly name: string;
   readonly status: 'same' | 'differs' | 'not-checked';

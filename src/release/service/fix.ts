@@ -41,7 +41,7 @@ export interface FixOptions {
   readonly open: () => Promise<Workspace>;
   /** The present moment as RFC 3339. */
   readonly now: () => string;
-  /** Whether the images that hold the package are made again; default true. */
+  /** Whether to rebuild the images that contain the package; default true. */
   readonly images?: boolean;
 }
 
@@ -59,9 +59,9 @@ export interface FixResult {
 }
 
 /**
- * From a patch to patched images: writes the overlay, builds, publishes a snapshot with the advisory in it, makes again the
- * images that hold a package of the component and no others, and writes an event for each step into the record. A step that is
- * done is not done again, so that a run that was killed is finished by the next one.
+ * From a patch to patched images: writes the overlay, builds, publishes a snapshot with the advisory in it, rebuilds only the
+ * images that contain a package of the component, and appends an event for each step to the record. Finished steps are skipped, so
+ * the next run completes one that was killed.
  * @throws WeirError `no-record`, `no-component` (exit 2), `fix-exists`, `fix-not-newer`, and those of a build
  */
 export async function fixVulnerability(options: FixOptions): Promise<FixResult> {
@@ -160,9 +160,9 @@ async function addPatches(
     const there = known.get(name);
     if (there !== undefined) {
       if ((await readFile(there)).equals(bytes)) continue;
-      throw new WeirError('fix-exists', `${component.name} has another ${name} already`, {
+      throw new WeirError('fix-exists', `${component.name} already has a different ${name}`, {
         where: { file: there, component: component.name },
-        hint: 'remove its overlay first, or give the patch that is there',
+        hint: 'remove its overlay first, or pass the same patch',
         exit: 2,
       });
     }
@@ -191,7 +191,7 @@ async function addOverlays(file: string, component: string, overlays: readonly N
 }
 
 function occupied(file: string): WeirError {
-  return new WeirError('fix-exists', 'there is another file of this name', {
+  return new WeirError('fix-exists', 'a different file of this name exists', {
     where: { file },
     hint: 'move it away: the patch is written there',
     exit: 2,
@@ -224,8 +224,8 @@ function metadataOf({ commits }: { readonly commits: readonly string[] }, record
 }
 
 /**
- * Raises the release where the version would stay what it is in the repository: dnf5 installs only what is newer. A spec whose
- * release counts the project's commits needs none of it. @returns the changed files
+ * Raises the release if the package would have the version of the repository again: dnf5 installs only newer ones. A spec whose
+ * release counts the project's commits does not need that. @returns the changed files
  */
 async function raiseRelease(
   workspace: Workspace,
@@ -241,16 +241,20 @@ async function raiseRelease(
   if (main === undefined) return [];
   if (compareEvr(parseEvr(main.nevra.slice(main.name.length + 1, -main.arch.length - 1)), released) > 0) return [];
   const { fixed } = standingOf(readAdvisory(recordPath(workspace.project.advisories.path, id)), name) ?? {};
-  // A run that was finished already.
+  // An earlier run finished the fix.
   if (fixed !== undefined && compareEvr(fixedSource(fixed), released) <= 0) return [];
   const release = tagValue(await renderedSpec(workspace, component), 'Release') ?? '';
   const raised = raisedRelease(release);
   if (raised === undefined) {
-    throw new WeirError('fix-not-newer', `${name} would keep the version ${formatEvr(released)} of the repository`, {
-      where: { ...component.origin, component: name },
-      hint: `raise its release, which is ${JSON.stringify(release)}, with a spec-set-tag overlay`,
-      exit: 2,
-    });
+    throw new WeirError(
+      'fix-not-newer',
+      `${name} would have the version of the repository again, ${formatEvr(released)}`,
+      {
+        where: { ...component.origin, component: name },
+        hint: `raise its release, which is ${JSON.stringify(release)}, with a spec-set-tag overlay`,
+        exit: 2,
+      },
+    );
   }
   const metadata = { category: 'weir-release-management', 'upstream-status': 'inapplicable' };
   const description = `Fix ${id}: a newer release than the one in the repository`;

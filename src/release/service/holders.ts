@@ -2,7 +2,7 @@ import type { Workspace } from '../../workspace/workspace.ts';
 import { readImage } from '../published.ts';
 import type { ImageRecord } from '../record-schema.ts';
 
-/** The built images that hold a package of a component. Images that are not built hold nothing yet. */
+/** The built images that contain a package of a component. */
 export async function imagesWith(
   workspace: Pick<Workspace, 'out' | 'project'>,
   isOf: (pkg: ImageRecord['packages'][number]) => boolean,

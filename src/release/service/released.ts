@@ -7,7 +7,7 @@ import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { badRecord } from '../published.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 
-/** The packages of a release, with what records of vulnerabilities call them by. */
+/** The packages of a release, each with the component name that records of vulnerabilities use. */
 export function releasedPackages(
   release: Pick<ReleaseRecord, 'channels'>,
   project: Pick<Project, 'components'>,
@@ -21,7 +21,7 @@ export function releasedPackages(
 }
 
 /**
- * A release's packages, for what is said of vulnerabilities in them.
+ * A release's packages, for statements about vulnerabilities in them.
  * @throws WeirError `bad-record` if an older Weir wrote the record, which names no source packages
  */
 export function releasedSnapshot(

@@ -66,12 +66,12 @@ export interface ScanOptions {
   readonly now?: number;
 }
 
-/** Who says so, in the events of a scan. */
+/** The author of events that a scan adds. */
 const scanner = 'weir cve scan';
 
 /**
- * Holds feeds of vulnerabilities against what the last release ships, and opens records for what is new. What a record already names
- * is left as it is; a second run with the same feeds changes nothing.
+ * Compares vulnerability feeds with the last release, and opens records for new vulnerabilities. A component that a record already
+ * names is left alone, so a second run with the same feeds changes nothing.
  * @throws WeirError those of feeds, records and `unknown-component` (exit 2)
  */
 export async function scanFeeds(
@@ -140,7 +140,7 @@ interface Found extends Pick<FeedEntry, 'id' | 'place'>, Description {
   readonly matches: Map<string, { readonly match: Match; readonly feed: NamedFeed }>;
 }
 
-/** What feeds say about ours, and, if there are several, how each rates every vulnerability. */
+/** Entries of feeds that affect a shipped component and, with several feeds, the ratings of all vulnerabilities. */
 class Findings {
   readonly found = new Map<string, Found>();
   readonly #ratings: Map<string, Rating> | undefined;
@@ -223,14 +223,14 @@ function planned(found: Findings, records: readonly Advisory[], now: number): Pl
           events.push(detected(match, feed, at, state === 'new' ? notesOf(rating) : ''));
         return { ...shared, ...(fixed === undefined ? {} : { fixed }), ...(reason === undefined ? {} : { reason }) };
       });
-    // A name that two records share would be an error.
+    // Two records must not share an alias.
     const aliases = [...each.aliases].filter((alias) => !taken.has(alias) && !ids.has(alias));
     for (const alias of aliases) taken.add(alias);
     return { id, record, header: headerOf(each, rating, severity, aliases, at), events, findings };
   });
 }
 
-/** What a new record has to assume. */
+/** Assumptions of a new record, for its note. */
 function notesOf({ severity, published }: Rating): string {
   return [
     severity === undefined ? 'no feed rates it: moderate until it is triaged' : '',

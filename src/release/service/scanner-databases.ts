@@ -19,7 +19,7 @@ export interface ScannerDatabases {
   readonly grype?: { readonly file: string };
   readonly trivy?: {
     readonly dir: string;
-    /** What `trivy --distro` is to be given. */
+    /** The value for `trivy --distro`. */
     readonly distro: string;
     /** Vulnerabilities of packages that Trivy reports in more versions than are affected. */
     readonly wider: readonly { readonly id: string; readonly package: string }[];
@@ -27,8 +27,8 @@ export interface ScannerDatabases {
 }
 
 /**
- * Writes databases for scanners, of all that the last release says of its vulnerabilities.
- * @param built seconds since 1970, as the databases say when they were made
+ * Writes the last release's statements about vulnerabilities as databases for scanners.
+ * @param built seconds since 1970: the creation time that the databases record
  * @throws WeirError `not-built`, `bad-record`, `missing-key` (no `[lifecycle]`), those of `loadAdvisories` and `statementsOf`
  */
 export async function writeScannerDatabases(
@@ -64,10 +64,14 @@ export async function writeScannerDatabases(
 function distributionOf({ project }: ProjectWorkspace): ScannedDistribution & { readonly url?: string } {
   const { lifecycle, advisories } = project;
   if (lifecycle === undefined) {
-    throw new WeirError('missing-key', 'scanners choose advisories by the distribution, and the project has none', {
-      hint: 'add a [lifecycle] table with id, name and version, as os-release has them',
-      exit: 2,
-    });
+    throw new WeirError(
+      'missing-key',
+      'the project does not name its distribution, by which scanners choose advisories',
+      {
+        hint: 'add a [lifecycle] table with id, name and version, as os-release has them',
+        exit: 2,
+      },
+    );
   }
   const { id, name, version, supportEnd } = lifecycle;
   return {

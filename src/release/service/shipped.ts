@@ -20,11 +20,11 @@ import { compareDebianVersions } from '../../seed/debian-version.ts';
 import { parseSpec, type Spec } from '../../spec/parse.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 
-/** What a distribution ships, for matching. */
+/** The components and packages of a release, for matching with feeds. */
 export interface ShippedList {
   /** Sorted by component. */
   readonly shipped: readonly Shipped[];
-  /** What feeds cannot be held against, with the reason. */
+  /** Packages that cannot be compared with feeds, with the reason. */
   readonly notChecked: readonly string[];
 }
 

@@ -65,7 +65,7 @@ describe('between two releases', () => {
     expect(changes('bash-5.3-1.x86_64')).toEqual(['CVE-2026-1']);
   });
 
-  test('a decision that it was never affected counts', () => {
+  test('a not-affected decision counts', () => {
     const justification = 'vulnerable_code_not_present';
     const record = {
       ...bash,

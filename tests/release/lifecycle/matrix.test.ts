@@ -50,7 +50,7 @@ test('an exception says what it matches', () => {
   ]);
 });
 
-test('before the first build nothing is said of packages', () => {
+test('before the first build, packages are not listed', () => {
   const matrix = supportMatrix(lifecycle, ['base', 'sdk'], undefined, '2027-05-01');
   expect(matrix.packages).toEqual([]);
   expect(matrix.channels[0]).toEqual({ name: 'base', state: 'supported', supportEnd: '2028-11-19', daysLeft: 568 });
