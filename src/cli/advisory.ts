@@ -3,12 +3,12 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `advisory`. */
 const verbs: Readonly<Record<string, string>> = {
-  new: 'make the record of a vulnerability',
+  new: 'create the record of a vulnerability',
   event: 'add an event to a record: a decision, an exception, a fix',
   fix: 'from a patch to patched images: overlay, build, snapshot, images, events',
   list: 'list records with the state of each component',
   show: 'show records with all events',
-  check: 'hold records against the schema, the clock, the project and the repository',
+  check: 'check records against the schema, the clock, the project and the repository',
   export: 'write databases for scanners',
 };
 

@@ -4,7 +4,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 /** Each is a file in the folder `config`. */
 const verbs: Readonly<Record<string, string>> = {
   show: 'show a summary of the project and its files; with --json, the whole resolved project',
-  check: 'check which dialect of the format a project is in, or hold it against the draft Distro TOML specification',
+  check: 'check which dialect of the format a project is in, or check it against the draft Distro TOML specification',
   resolve: 'print the configuration after includes, merging and inheritance, as TOML',
   dump: 'print the configuration after includes and merging, as TOML',
 };

@@ -3,7 +3,7 @@ import { examples, type GlobalOptions, registerVerbs } from './program.ts';
 
 /** Each is a file in the folder `cve`. */
 const verbs: Readonly<Record<string, string>> = {
-  scan: 'hold feeds of vulnerabilities against what is shipped, and open records for what is new',
+  scan: 'compare vulnerability feeds with the shipped packages, and open records',
   show: 'show all about one vulnerability: packages, images, exceptions, the clock',
   clock: 'show how long fixes took, by severity',
 };

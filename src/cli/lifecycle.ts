@@ -15,9 +15,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText(
       'after',
       `
-Shows how long the release is supported, by channel and package, and holds the
-os-release of each built image against [lifecycle]. The exit code is 1 if an image
-says something else; an image without os-release is not checked.
+Shows how long the release is supported, by channel and package, and compares the
+os-release of each built image with [lifecycle]. The exit code is 1 if an image
+differs; an image without os-release is not checked.
 ${examples([
   'weir lifecycle',
   'weir lifecycle --at 2028-11-19',
@@ -35,7 +35,7 @@ ${examples([
       for (const { name, differences } of report.images) {
         for (const { key, found, expected } of differences) {
           const [has, wanted] = [found ?? 'missing', expected ?? 'none'].map((each) => JSON.stringify(each));
-          process.stderr.write(`error: ${name}: os-release has ${key} ${has}, [lifecycle] means ${wanted}\n`);
+          process.stderr.write(`error: ${name}: os-release has ${key} ${has}, [lifecycle] requires ${wanted}\n`);
         }
       }
       if (!report.ok) process.exitCode = 1;

@@ -14,7 +14,7 @@ import { parseSpec, type Spec } from '../spec/parse.ts';
 import { tags } from '../spec/query.ts';
 import type { Origin } from '../toml/place.ts';
 
-/** What holding a project against the specification found. */
+/** The result of checking a project against the specification. */
 export interface SpecificationReport {
   readonly differences: readonly WeirError[];
   /** Components whose specs are in a dist-git, and were not looked at. */
@@ -22,7 +22,7 @@ export interface SpecificationReport {
 }
 
 /**
- * Holds a project against the draft Distro TOML specification, revision 0.1: its files, the specs in the project, and its overlays on
+ * Checks a project against the draft Distro TOML specification, revision 0.1: its files, the specs in the project, and its overlays on
  * these specs. Nothing is fetched, so specs of upstream are not checked.
  */
 export async function checkSpecification(configuration: Configuration): Promise<SpecificationReport> {

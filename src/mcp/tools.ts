@@ -223,7 +223,7 @@ export const tools: readonly Tool[] = [
   {
     name: 'lifecycle',
     about:
-      'Show how long the release is supported, by channel and package, and whether the os-release of its images says the same.',
+      'Show how long the release is supported, by channel and package, and whether the os-release of its images agrees.',
     command: ['lifecycle'],
     parameters: { at: { as: 'value', option: '--at', about: 'day or moment, in UTC; default: now' } },
     built: true,
@@ -299,7 +299,7 @@ export const tools: readonly Tool[] = [
   },
   {
     name: 'advisory_check',
-    about: 'Hold the records of vulnerabilities against the schema, the clock, the project and the repository.',
+    about: 'Check the records of vulnerabilities against the schema, the clock, the project and the repository.',
     command: ['advisory', 'check'],
     parameters: {
       since: { as: 'value', option: '--since', about: 'prove that events were only added since this commit' },
@@ -316,7 +316,7 @@ export const tools: readonly Tool[] = [
   },
   {
     name: 'cve_clock',
-    about: 'Show medians and the worst of how long fixes took, by severity and stage.',
+    about: 'Show the median and the worst time to each stage of a fix, by severity.',
     command: ['cve', 'clock'],
     parameters: { since: { as: 'value', option: '--since', about: 'only vulnerabilities public since this day' } },
     rows: true,

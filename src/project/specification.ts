@@ -12,7 +12,7 @@ import { overlayListSchema } from './schema/component.ts';
 import type { RawFile } from './schema/file.ts';
 import { differencesOfKeys, differencesOfOverlayFile } from './specification-keys.ts';
 
-/** Revisions of the draft Distro TOML specification that a project can be held against. */
+/** Revisions of the draft Distro TOML specification that a project can be checked against. */
 export const specificationRevisions = ['0.1'] as const;
 
 /**

@@ -93,14 +93,14 @@ describe('weir lifecycle', () => {
     expect(stateAt('2026-11-19')).toBe('before-release');
   });
 
-  it('an image that says something else is a finding', () => {
+  it('an image whose os-release differs is a finding', () => {
     const { code, stdout, stderr } = run(built({ base: osRelease, vm: { ...osRelease, SUPPORT_END: '2028-11-19' } }));
     expect(code).toBe(1);
     expect(stdout).toMatch(/^vm +1 differ$/m);
-    expect(stderr).toBe('error: vm: os-release has SUPPORT_END "2028-11-19", [lifecycle] means "2028-11-20"\n');
+    expect(stderr).toBe('error: vm: os-release has SUPPORT_END "2028-11-19", [lifecycle] requires "2028-11-20"\n');
   });
 
-  it('an exception for no published package is said', () => {
+  it('reports an exception that matches no published package', () => {
     const { code, stderr } = run(built({}, project.replace('bash*', 'nodejs22*')));
     expect(code).toBe(0);
     expect(stderr).toBe('warning: no published package matches the exception "nodejs22*"\n');

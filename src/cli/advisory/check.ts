@@ -26,8 +26,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       `
 Finds records that do not fit the schema, two records of one vulnerability,
 unknown components, dates in the future, events out of order, fixes that are not
-newer than what is affected or that the repository does not have, and exceptions
-that have expired. Exit code 1 if there are any.
+newer than the affected versions or that the repository does not have, and
+exceptions that have expired. Exit code 1 if there are any.
 ${examples(['weir advisory check', 'weir advisory check --since origin/main', 'weir advisory check --at 2027-06-30'])}`,
     )
     .action(async (options: CheckOptions) => {

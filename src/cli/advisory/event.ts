@@ -16,26 +16,28 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addArgument(new Argument('<type>', 'what happened').choices(eventTypes))
     .option('--component <name>', 'the component that it is about')
     .option('--note <text>', 'why, in a few words')
-    .addOption(new Option('--justification <word>', 'not-affected: the reason, as VEX has it').choices(justifications))
+    .addOption(
+      new Option('--justification <word>', 'not-affected: the reason, in terms of VEX').choices(justifications),
+    )
     .option('--first <version>', 'affected: first affected version')
     .option('--last <version>', 'affected: last affected version')
     .option('--action <text>', 'affected: what users should do until there is a fix')
     .option('--overlay <file>', 'fix-pending: the overlay with the fix')
     .option('--in <nevra>', 'fixed: a package of the build with the fix (may be repeated)', gather)
-    .option('--owner <who>', 'exception: who answers for it')
+    .option('--owner <who>', 'exception: who is responsible')
     .option('--reason <text>', 'exception, disputed: why')
     .option('--expires <date>', 'exception: its last day')
     .option('--snapshot <name>', 'published, image: the snapshot')
     .option('--image <name>', 'image, verified: the image')
     .option('--digest <digest>', 'image, verified: digest of the image')
     .option('--scanner <name>', 'verified: name and version of the scanner')
-    .option('--by <who>', 'who says so; default: the author that git would use')
+    .option('--by <who>', "author of the event; default: git's author")
     .option('--at <date>', 'when it happened; default: now')
     .addHelpText(
       'after',
       `
-Adds the event at the end of the record. Nothing in a record is ever changed: what
-is different now is a new event.
+Adds the event at the end of the record. Events are never changed: a new decision
+is a new event.
 ${examples([
   'weir advisory event CVE-2026-1234 triaged --component bash --note "the parser is reachable"',
   'weir advisory event CVE-2026-1234 not-affected --component bash --justification vulnerable_code_not_present',

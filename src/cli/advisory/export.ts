@@ -18,13 +18,13 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .option('--grype-db <file>', 'database for Grype; its name ends in .db')
     .option('--trivy-db <folder>', 'cache folder for Trivy, with a database')
-    .option('--at <date>', 'day or moment that the databases say they were made; default: now')
+    .option('--at <date>', 'creation time of the databases, a day or moment; default: now')
     .option('--out <folder>', 'folder of the build; default: that of the project')
     .addHelpText(
       'after',
       `
-Writes what the last release says of vulnerabilities in the formats of scanners,
-which need no changes for it. Grype refuses a database older than five days.
+Writes what the last release says about vulnerabilities as databases of Grype and
+Trivy, which need no changes. Grype refuses a database older than five days.
 docs/scanners.md has the commands that read them.
 ${examples([
   'weir advisory export --grype-db vulnerability.db',
@@ -42,7 +42,7 @@ ${examples([
         });
       }
       if (grypeDb !== undefined && !grypeDb.endsWith('.db')) {
-        throw new WeirError('bad-name', `Grype takes ${JSON.stringify(grypeDb)} for an archive`, {
+        throw new WeirError('bad-name', `Grype would read ${JSON.stringify(grypeDb)} as an archive`, {
           hint: 'give the file a name that ends in .db',
           exit: 2,
         });

@@ -21,22 +21,22 @@ interface FixCommandOptions {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('<id>', 'the CVE; its record is there already')
+    .argument('<id>', 'the CVE; its record must exist')
     .requiredOption('--component <name>', 'the component to fix')
     .option('--patch <file>', 'a patch for its sources (may be repeated)', gather)
     .option('--commit <url>', "upstream's commit that the patch is from (may be repeated)", gather)
     .addOption(new Option('--update', "move to upstream's newest commit instead").conflicts(['patch', 'commit']))
     .option('--no-images', 'stop after the repository')
-    .option('--by <who>', 'who does it; default: the author that git would use')
+    .option('--by <who>', "author of the events; default: git's author")
     .option('--out <dir>', 'output folder (default: out in the parent folder of the project)')
     .addHelpText(
       'after',
       `
 Writes the patch and its overlay into the project, raises the release where the
 version would stay the same, renders, builds, publishes a new snapshot with the
-advisory in it, and makes again each image that holds a package of the
+advisory in it, and rebuilds each image that contains a package of the
 component. Every step is an event in the record. If the command is killed, run it
-again: it goes on where it was. Commit the changed files of the project afterwards.
+again: it continues. Commit the changed files of the project afterwards.
 ${examples([
   'weir advisory fix CVE-2026-1234 --component less --patch less-overflow.patch --commit https://github.com/gwsw/less/commit/1234567',
   'weir advisory fix CVE-2026-1234 --component curl --update',
@@ -69,5 +69,5 @@ ${examples([
 function fixOf({ patch, commit, update }: FixCommandOptions): Fix {
   if (update === true) return { update: true };
   if (patch !== undefined) return { patches: patch.map((path) => resolve(path)), commits: commit ?? [] };
-  throw new WeirError('missing-option', 'how to fix it is missing', { hint: 'use --patch FILE or --update', exit: 2 });
+  throw new WeirError('missing-option', 'no fix is given', { hint: 'use --patch FILE or --update', exit: 2 });
 }

@@ -48,7 +48,7 @@ function chosen(record: Advisory, { state, severity, component }: ListOptions): 
   const wanted = all.filter(
     (one) => (state === undefined || one.state === state) && (component?.includes(one.component) ?? true),
   );
-  // A record that names nothing yet is listed, unless something is asked for.
+  // A record that names no component yet is listed, unless a state or a component is requested.
   if (all.length === 0 && state === undefined && component === undefined) return [{ record }];
   return wanted.map((standing) => ({ record, standing }));
 }

@@ -24,19 +24,19 @@ export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<id>', 'the CVE')
     .requiredOption('--title <text>', 'one line: what it is, in which software')
-    .addOption(new Option('--severity <word>', 'how bad it is').choices(severities).makeOptionMandatory())
+    .addOption(new Option('--severity <word>', 'severity, as in updateinfo').choices(severities).makeOptionMandatory())
     .requiredOption('--published <date>', 'the day or moment at which it became public')
     .option('--component <name>', 'a component that may have it (may be repeated)', gather)
     .option('--cvss <vector>', 'CVSS vector, version 3 or 4')
     .option('--description <text>', 'a few sentences')
     .option('--alias <id>', 'its ID in another database (may be repeated)', gather)
     .option('--reference <url>', 'a web page about it (may be repeated)', gather)
-    .option('--by <who>', 'who says so; default: the author that git would use')
+    .option('--by <who>', "author of the events; default: git's author")
     .option('--at <date>', 'when it was detected; default: now')
     .addHelpText(
       'after',
       `
-Writes advisories/ID.toml. \`weir cve scan\` does that for all that feeds know.
+Writes advisories/ID.toml. \`weir cve scan\` does so for vulnerabilities in feeds.
 ${examples(['weir advisory new CVE-2026-1234 --title "bash: stack overflow" --severity important --published 2026-11-01 --component bash'])}`,
     )
     .action(async (id: string, options: NewOptions) => {

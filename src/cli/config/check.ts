@@ -26,7 +26,7 @@ Says which dialect of the format the project is in, and by which of its keys.
 Keys that no single version of azldev knows together are errors, and so is
 a KIWI description of an image that is missing or that Weir cannot read.
 
-With --spec, holds the project against the draft specification instead, and
+With --spec, checks the project against the draft specification instead, and
 prints each difference with its place. Exit code 1 if there are any.
 ${examples(['weir config check', 'weir config check --spec 0.1', "weir config check --spec 0.1 --json | jq '.differences[].code'"])}`,
     )

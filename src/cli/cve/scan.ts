@@ -20,8 +20,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText(
       'after',
       `
-Compares what the last release ships with feeds of vulnerabilities, and opens a
-record in the project for each that affects it. Feeds are OSV, NVD (API 2.0),
+Compares vulnerability feeds with the last release, and opens a record in the
+project for each vulnerability that affects it. Feeds are OSV, NVD (API 2.0),
 CSAF VEX 2.0 and the JSON of Debian's security tracker, by content: JSON, JSON
 lines, gzip, zstd, zip, tar, or a folder of them.
 

@@ -15,10 +15,10 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText(
       'after',
       `
-Shows which components have it and how each stands, their packages in every
-published snapshot, every image by digest that holds one, and the clock: T0
+Shows the components with their states, their packages in every published
+snapshot, every image by digest that contains one, and the clock: T0
 public, T1 triaged, T2 patch merged, T3 built, T4 repository and advisory live,
-T5 the last image, T6 all images seen clean by a scanner.
+T5 the last image, T6 a scanner found all images clean.
 ${examples(['weir cve CVE-2026-1234', 'weir cve CVE-2026-1234 --json | jq \'.images[] | select(.status == "affected")\''])}`,
     )
     .action(async (id: string, options: { readonly out?: string }) => {
@@ -51,7 +51,7 @@ function reportWords(report: CveReport, isBuilt: boolean): string {
     '',
     table(['SNAPSHOT', 'CHANNEL', 'PACKAGE', 'STATUS'], packages, none),
     '',
-    table(['IMAGE', 'DIGEST', 'SNAPSHOT', 'STATUS', ''], images, isBuilt ? 'no image holds it' : none),
+    table(['IMAGE', 'DIGEST', 'SNAPSHOT', 'STATUS', ''], images, isBuilt ? 'no image contains it' : none),
     '',
     table(['CLOCK', '', 'AT', 'AFTER T0'], clock, ''),
   ].join('\n');

@@ -11,8 +11,8 @@ interface ImportOptions {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('<file>', 'description of KIWI: a .kiwi file')
-    .option('--profile <names>', 'profile of the description, or several with commas; default: those that it imports')
+    .argument('<file>', 'KIWI description, a .kiwi file')
+    .option('--profile <names>', 'profiles of the description, separated by commas; default: those with import="true"')
     .option('--name <name>', 'name of the image; default: that of the profile or of the description')
     .addOption(new Option('--arch <arch>', 'architecture').choices(['x86_64', 'aarch64']).default('x86_64'))
     .option('--config <file>', "KIWI's runtime configuration, as in kiwi-config-override")
@@ -32,7 +32,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       ]);
       const path = resolve(file);
       const { arch, config } = options;
-      // The program has an option of this name, too, and takes the value: this command reads no project.
+      // The program's own --profile takes the value; this command reads no project, so nothing else uses it.
       const profile = options.profile ?? settings.profile;
       const made = kiwiImage(
         { path, ...(profile === undefined ? {} : { profile }) },

@@ -17,16 +17,16 @@ interface Options {
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
     .argument('<image>', 'name of the image')
-    .option('-i, --image-path <path>', "the image's file or folder; default: that of its last build")
+    .option('-i, --image-path <path>', "the image's file or folder; default: its last build")
     .option('-t, --test <name>', 'run only this test (may be repeated)', gather)
     .option('--junit-xml <file>', 'write a JUnit report of all tests')
     .option('--out <dir>', 'output folder of the build')
     .addHelpText(
       'after',
       `
-Runs what tests.tests of the image names: pytest suites in a Python environment
-of their own (with this machine's python3), tmt plans in a virtual machine (with
-this machine's tmt). A test whose required capabilities the image lacks is
+Runs the tests that the image lists in tests.tests: pytest suites in their own
+Python environment (with this machine's python3), tmt plans in a virtual machine
+(with this machine's tmt). A test whose required capabilities the image lacks is
 skipped. What could not run is "not checked", and the exit code is 1.
 ${examples([
   'weir image test vm-base',

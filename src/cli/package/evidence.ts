@@ -29,9 +29,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText(
       'after',
       `
-Says what a package was built from: spec, sources with upstream's address and
-hash, overlays with their reasons, the packages it was built in, and who signed
-that. Of packages that Weir did not build, it says where they are from.
+Shows what a package was built from: spec, sources with upstream's address and
+hash, overlays with their reasons, the packages of the buildroot, and the
+signature. For packages that Weir did not build, it shows where they are from.
 ${examples([
   'weir package evidence less',
   'weir package evidence less-668-1.wl4.x86_64 --json',

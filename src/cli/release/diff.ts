@@ -15,9 +15,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
     .addHelpText(
       'after',
       `
-Compares what the records of two releases say: packages by channel, vulnerabilities
-that the newer packages fix, images with their packages and sizes. It reads no
-package and no image; weir image diff compares files. The exit code is 0 whether
+Compares the records of two releases: packages by channel, vulnerabilities that
+the newer packages fix, images with their packages and sizes. It reads no package
+and no image; weir image diff compares files. The exit code is 0 whether
 there are differences or not.
 ${examples([
   'weir release diff previous latest',
