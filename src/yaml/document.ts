@@ -7,7 +7,7 @@ export type YamlPath = readonly (string | number)[];
 /** What errors about a file have in common. */
 export interface YamlErrors {
   readonly code: string;
-  /** What to do, where there is nothing better to say. */
+  /** The hint of errors that have none of their own. */
   readonly hint?: string;
 }
 
@@ -37,7 +37,7 @@ export function parseYaml(
 ): YamlDocument {
   if (Buffer.byteLength(text) > mostBytes) throw yamlError(errors, { file }, 'the file is too large');
   const counter = new LineCounter();
-  // Its warnings, such as one about a table as a key, would go past the errors of a command.
+  // The parser would print its warnings, such as one about a table as a key, to stderr itself.
   const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, logLevel: 'error' });
   const at = (offset: number): Place => {
     const { line, col } = counter.linePos(offset);

@@ -2,12 +2,12 @@ import type { z } from 'zod';
 import { didYouMean, type Place, WeirError } from '../base/errors.ts';
 import { type YamlDocument, type YamlPath, yamlError } from './document.ts';
 
-/** Keys that another tool knows and Weir does not do: the last key of their path → what to do instead. */
+/** Keys that another tool supports and Weir does not: the last key of their path → what to do instead. */
 export type Unsupported = Readonly<Record<string, string>>;
 
 /**
- * The value of a document, as a schema has it. An empty document is an empty table.
- * @throws WeirError with the code of the document (exit 2) and the place, and all further problems behind the first
+ * The value of a document, checked by a schema. An empty document is an empty table.
+ * @throws WeirError with the code of the document (exit 2) and the place, with all further problems attached to the first
  */
 export function checkedYaml<S extends z.ZodType>(
   document: YamlDocument,
@@ -45,7 +45,7 @@ function unknownKey(
 ): WeirError {
   const name = dotted(path);
   const instead = unsupported[String(path.at(-1))];
-  if (instead !== undefined) return yamlError(errors, where, `Weir does not do what "${name}" asks for`, instead);
+  if (instead !== undefined) return yamlError(errors, where, `Weir does not support "${name}"`, instead);
   return yamlError(errors, where, `unknown key "${name}"`, didYouMean(String(path.at(-1)), known));
 }
 

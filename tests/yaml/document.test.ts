@@ -71,7 +71,7 @@ describe('a schema', () => {
       [1, 'name: Invalid input: expected string, received number', 'see the manual'],
       [4, 'list[0].size: Invalid input: expected number, received string', 'see the manual'],
       [3, 'unknown key "list[0].sise"', 'did you mean size?'],
-      [5, 'Weir does not do what "old" asks for', 'use name'],
+      [5, 'Weir does not support "old"', 'use name'],
     ]);
   });
 });
