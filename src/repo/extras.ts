@@ -8,7 +8,7 @@ import { type Store, takeOut } from '../engine/store.ts';
 import { openPublished } from '../trust/dsse.ts';
 import { type Fault, fileMode, filesWithin, onceEach, readingFaults, unreadableFile, within } from './fault.ts';
 
-/** What a release says of a file of a snapshot beside its channels. */
+/** A file of a snapshot outside its channels, as the release records it. */
 export interface Extra {
   /** Relative to the snapshot, in a folder of its own: `evidence/bash-5.3-1.spdx.json`. */
   readonly path: string;
@@ -21,7 +21,7 @@ export interface Extra {
   readonly signed?: true | 'openpgp';
 }
 
-/** Such a file to publish. */
+/** A file to publish outside the channels. */
 export interface ExtraFile extends Extra {
   /** Writes it to a new path. */
   readonly write: (path: string) => Promise<void>;
@@ -52,7 +52,7 @@ const signatureEnding = '.asc';
 /** Checks detached signatures. @returns those of the files whose signature, `NAME.asc`, is not valid */
 export type CheckSignatures = (dir: string, names: readonly string[]) => Promise<readonly string[]>;
 
-/** What the name of a snapshot depends on: its extras, in any order. Nothing for a snapshot without them. */
+/** What a snapshot's name depends on, as far as extras go: paths and digests, whatever their order. Empty without extras. */
 export function extrasContent(extras: readonly Extra[]): { readonly extras?: readonly (readonly [string, Digest])[] } {
   if (extras.length === 0) return {};
   return { extras: extras.map(({ path, sha256 }) => [path, sha256] as const).sort(byKey) };
@@ -88,7 +88,7 @@ export async function writeExtras(
 /**
  * Verifies the extras of a published snapshot: each one's bytes or signed payload, and that their folders have nothing else.
  * @param imageKey PEM; the key of DSSE envelopes
- * @param signatures checks those of the key of the packages
+ * @param signatures checks the OpenPGP signatures, by the key of the packages
  * @returns faults with paths relative to the snapshot, and the number of files checked
  */
 export async function extraFaults(
@@ -139,7 +139,7 @@ async function signatureFaults(
   if (names.length === 0) return [];
   const wrong = (message: string, of: readonly string[]): Fault[] =>
     of.map((name) => ({ path: `${name}${signatureEnding}`, fault: 'wrong', message }));
-  if (check === undefined) return wrong('not checked: there is no tool to check signatures', names);
+  if (check === undefined) return wrong('not checked: no tool to check signatures is available', names);
   return wrong(
     `not a valid signature of the file without ${signatureEnding} by the release key`,
     await check(dir, names),
