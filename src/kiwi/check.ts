@@ -1,17 +1,17 @@
 import { didYouMean, type Place, WeirError } from '../base/errors.ts';
 import type { XmlElement } from './xml.ts';
 
-/** What a value may be: one of some words, or a text by a rule. */
+/** The allowed values: one of several words, or text that matches a pattern. `rule` describes the pattern in messages. */
 export type ValueRule = readonly string[] | { readonly pattern: RegExp; readonly rule: string };
 
 export interface ElementRule {
   readonly attributes?: Readonly<Record<string, ValueRule>>;
-  /** Attributes that it must have. */
+  /** Required attributes. */
   readonly required?: readonly string[];
   readonly children?: Readonly<Record<string, ElementRule>>;
-  /** The text in it; without a rule it may have none. */
+  /** The allowed text content; without a rule, the element must not contain text. */
   readonly text?: ValueRule;
-  /** Whether there may be several in one parent. */
+  /** Whether a parent may contain several of these elements. */
   readonly many?: true;
 }
 

@@ -20,9 +20,9 @@ export function removeSection(spec: Spec, section: string, packageName = ''): Sp
 }
 
 /**
- * Removes every section of a package other than the main one, and calls of macros that generate nothing else. A section that
- * names the package in the other form counts, too: `-n x-doc` and `doc` are one package for rpm, which refuses sections of
- * a package that is not there.
+ * Removes every section of a package other than the main one, and calls of macros that generate nothing else. Both
+ * forms of a name count: to rpm, `-n x-doc` and `doc` are one package, and it rejects sections of a package that does not
+ * exist.
  */
 export function removeSubpackage(spec: Spec, packageName: string): Spec {
   const fits = nameFitter(spec);
@@ -45,7 +45,7 @@ export function removeSubpackage(spec: Spec, packageName: string): Spec {
       made.push(...calls);
       continue;
     }
-    // A macro with unknown packages does not generate one that the spec itself writes.
+    // A macro whose packages are unknown cannot generate a package that the spec itself defines.
     const index = fitting.findIndex((fit) => fit === 'exact' || (fit === 'like' && !defined));
     if (index >= 0) throw macroMade(spec, { package: packageName }, calls[index]!, fitting[index] === 'exact');
   }
