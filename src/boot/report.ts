@@ -1,3 +1,4 @@
+import { osReleaseSettings } from '../image/os-release.ts';
 import type { ProbeAnswer } from './probe.ts';
 
 /** Durations of the boot phases in seconds. `multiUser` counts from the kernel's start to multi-user.target. */
@@ -77,7 +78,7 @@ export function machineState(answers: readonly ProbeAnswer[]): MachineState {
     ...optional('memory', memory),
     ...optional('kernel', word('kernel')),
     ...optional('commandLine', word('cmdline')),
-    osRelease: readOsRelease(text('os-release')),
+    osRelease: osReleaseSettings(text('os-release')),
     mounts: readMounts(lines('mounts')),
     addresses: lines('addresses')
       .map((line) => line.trim().split(/\s+/)[3]!)
@@ -144,15 +145,6 @@ function readMemory(meminfo: string): { totalMiB: number; usedMiB: number } | un
   const available = kib('MemAvailable');
   if (total === undefined || available === undefined) return undefined;
   return { totalMiB: Math.round(total / 1024), usedMiB: Math.round((total - available) / 1024) };
-}
-
-function readOsRelease(text: string): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    const match = /^([A-Z][A-Z0-9_]*)=(["']?)(.*)\2$/.exec(line.trim());
-    if (match !== null) values[match[1]!] = match[3]!;
-  }
-  return values;
 }
 
 function readMounts(lines: readonly string[]): MachineState['mounts'] {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { ContainedPackage, ImageContents } from '../../audit/contents.ts';
 import { mapLimit } from '../../base/files.ts';
 import { blobFile, readBlobText } from '../../engine/store.ts';
+import { osReleaseSettings } from '../../image/os-release.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import { readRpm } from '../../rpm/read.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -12,9 +13,7 @@ import { distributionOf, type OriginContext, originOf, toolVersion } from '../pa
 export async function osReleaseOf(workspace: Workspace, tree: Tree): Promise<Readonly<Record<string, string>>> {
   const entry = tree.entries.find((each) => each.path === '/usr/lib/os-release');
   if (entry?.kind !== 'file') return {};
-  const text = await readBlobText(workspace.engine.store, entry.digest);
-  const settings = [...text.matchAll(/^([A-Z_]+)=(?:"(.*)"|(.*))$/gm)];
-  return Object.fromEntries(settings.map(([, name, quoted, plain]) => [name!, quoted ?? plain ?? '']));
+  return osReleaseSettings(await readBlobText(workspace.engine.store, entry.digest));
 }
 
 /** Contents and origins of an image, as input for its SBOMs. */
