@@ -105,7 +105,7 @@ export function cveReport(
     severity: record.severity,
     file: record.document.path,
     components: [...all.values()]
-      .map((standing) => componentOf(standing, now))
+      .map((standing) => cveComponent(standing, now))
       .sort((a, b) => compareText(a.component, b.component)),
     packages: [...packages.values()],
     images: [...images.values()],
@@ -119,7 +119,7 @@ function worst(statuses: readonly PackageStatus[]): PackageStatus {
   return fromWorst.find((status) => statuses.includes(status))!;
 }
 
-function componentOf({ component, state, event, fixed }: Standing, now: number): CveComponent {
+function cveComponent({ component, state, event, fixed }: Standing, now: number): CveComponent {
   return {
     ...{ component, state, since: event.at, by: event.by },
     ...(fixed === undefined ? {} : { fixed: fixed.in }),

@@ -12,11 +12,8 @@ export function releasedPackages(
   release: Pick<ReleaseRecord, 'channels'>,
   project: Pick<Project, 'components'>,
 ): (ReleasedPackage & { readonly channel: string })[] {
-  return release.channels.flatMap(({ name: channel, packages }) =>
-    packages.map(({ nevra, origin, source = '' }) => {
-      const pkg = { ...parseNevra(nevra)!, sourceRpm: source };
-      return { ...pkg, channel, component: componentOf({ ...pkg, origin }, project.components) };
-    }),
+  return channelsOf(release).flatMap(({ name: channel, packages }) =>
+    packages.map((pkg) => ({ ...pkg, channel, component: componentOf(pkg, project.components) })),
   );
 }
 
@@ -28,7 +25,16 @@ export function releasedSnapshot(
   release: ReleaseRecord,
   { out, project }: Pick<ProjectWorkspace, 'out' | 'project'>,
 ): StatedSnapshot {
-  const channels = release.channels.map(({ name, packages }) => ({
+  const channels = channelsOf(release);
+  const packages = channels.flatMap((channel) => channel.packages);
+  if (packages.length > 0 && packages.every(({ sourceRpm }) => sourceRpm === '')) {
+    throw badRecord(join(out, 'release.json'), 'it does not say which source packages the packages are from');
+  }
+  return { channels, components: project.components };
+}
+
+function channelsOf({ channels }: Pick<ReleaseRecord, 'channels'>): StatedSnapshot['channels'] {
+  return channels.map(({ name, packages }) => ({
     name,
     packages: packages.map(({ nevra, sha256: rpm, origin, source = '' }) => ({
       ...parseNevra(nevra)!,
@@ -37,9 +43,4 @@ export function releasedSnapshot(
       origin,
     })),
   }));
-  const packages = channels.flatMap((channel) => channel.packages);
-  if (packages.length > 0 && packages.every(({ sourceRpm }) => sourceRpm === '')) {
-    throw badRecord(join(out, 'release.json'), 'it does not say which source packages the packages are from');
-  }
-  return { channels, components: project.components };
 }
