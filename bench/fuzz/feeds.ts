@@ -28,15 +28,15 @@ const documents: readonly object[] = [
     versions: ['1.0a1'],
     entry,
   }),
-  osv('CVE-2026-1', 'Debian:14', 'bash', [{ introduced: '0' }, { last_affected: '1:5.2~1-2' }]),
-  [osv('CVE-2026-1', 'x', 'x', [], { type: 'SEMVER', affected: { ranges: [range], versions: ['v1.0'] } })],
+  osv('CVE-2026-0001', 'Debian:14', 'bash', [{ introduced: '0' }, { last_affected: '1:5.2~1-2' }]),
+  [osv('CVE-2026-0001', 'x', 'x', [], { type: 'SEMVER', affected: { ranges: [range], versions: ['v1.0'] } })],
   csaf(
-    'CVE-2026-1',
+    'CVE-2026-0001',
     { a: csafPurl('a', 'pkg:generic/bash@5.2'), b: csafPurl('b', 'pkg:deb/debian/bash?arch=source') },
     { known_affected: ['a', 'b'], fixed: ['b'] },
   ),
   csaf(
-    'CVE-2026-1',
+    'CVE-2026-0001',
     {
       a: {
         category: 'product_name',

@@ -1,7 +1,7 @@
 import type { Advisory, AdvisoryEvent, EventType, Severity } from './record.ts';
 import { momentOf } from './record.ts';
 import { severities } from './schema.ts';
-import { standings } from './state.ts';
+import { componentStates, standings } from './state.ts';
 
 /** The stages from a vulnerability's publication to images that a scanner finds clean. */
 export const stages = ['public', 'triaged', 'merged', 'built', 'live', 'images', 'verified'] as const;
@@ -18,15 +18,7 @@ export interface Reached {
   readonly seconds?: number;
 }
 
-const decisions: readonly EventType[] = [
-  'triaged',
-  'affected',
-  'not-affected',
-  'fix-pending',
-  'fixed',
-  'exception',
-  'disputed',
-];
+const decisions = componentStates.filter((state) => state !== 'detected');
 
 /**
  * The clock of a record: T0 public, T1 triaged, T2 patch merged, T3 built, T4 repository and advisory live, T5 the last image,

@@ -80,9 +80,18 @@ function duplicates(records: readonly Advisory[]): WeirError[] {
 
 const numerically = new Intl.Collator('en', { numeric: true });
 
-/** Order of records: CVE-2026-999 before CVE-2026-1000. */
+/** Order of records: CVE-2026-9999 before CVE-2026-10000. */
 export function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return numerically.compare(a.id, b.id);
+}
+
+/** The error of a record that does not exist. */
+export function noRecord(path: string, id: string): WeirError {
+  return new WeirError('no-record', `there is no record of ${id}`, {
+    where: { file: path },
+    hint: `create one: weir advisory new ${id}`,
+    exit: 2,
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dateSchema, nameSchema } from '../project/schema/words.ts';
 import { parseNevra } from '../repo/metadata.ts';
 import { isEvr } from '../rpm/version.ts';
+import { cveId } from '../upstream/cve.ts';
 
 /** The severities of an RPM repository's updateinfo, lower-case, the worst first. */
 export const severities = ['critical', 'important', 'moderate', 'low', 'none'] as const;
@@ -16,7 +17,10 @@ export const justifications = [
 ] as const;
 
 /** IDs of vulnerabilities: a CVE ID, or the ID of another database for a vulnerability without one. */
-export const vulnerabilityId = /^(CVE-[0-9]{4}-[0-9]{4,19}|[A-Z][A-Za-z0-9]*(-[A-Za-z0-9]+)+)$/;
+export const vulnerabilityId = new RegExp(`^(${cveId.source}|(?!CVE-)[A-Z][A-Za-z0-9]*(-[A-Za-z0-9]+)+)$`);
+
+/** A CVSS vector, version 3 or 4. */
+export const cvssVector = /^CVSS:(3\.[01]|4\.0)(\/[A-Za-z]+:[A-Za-z]+)+$/;
 
 const line = (description: string) =>
   z
@@ -159,7 +163,7 @@ export const advisorySchema = z
     severity: z.enum(severities).describe('As for updateinfo of RPM repositories'),
     cvss: z
       .string()
-      .regex(/^CVSS:(3\.[01]|4\.0)(\/[A-Za-z]+:[A-Za-z]+)+$/, 'a CVSS vector is like "CVSS:3.1/AV:N/AC:L/…"')
+      .regex(cvssVector, 'a CVSS vector is like "CVSS:3.1/AV:N/AC:L/…"')
       .exactOptional()
       .describe('CVSS vector, version 3 or 4'),
     published: instant('When it became public'),

@@ -66,13 +66,18 @@ export function standings(record: Pick<Advisory, 'events'>): Standing[] {
   return componentsIn(record).flatMap((component) => standingOf(record, component) ?? []);
 }
 
-/** The events about a component that decide its state, in their order. Feeds depend on no others. */
+/** Whether an event decides a state. Feeds depend on no others. */
+export function isDeciding(event: AdvisoryEvent): event is Deciding {
+  return componentStates.includes(event.type as ComponentState);
+}
+
+/** The events about a component that decide its state, in their order. */
 export function eventsAbout(record: Pick<Advisory, 'events'>, component: string): readonly Deciding[] {
   return record.events.filter((event): event is Deciding => isAbout(event, component));
 }
 
 function isAbout(event: AdvisoryEvent, component: string): event is Deciding {
-  if (!componentStates.includes(event.type as ComponentState)) return false;
+  if (!isDeciding(event)) return false;
   return !('component' in event) || event.component === undefined || event.component === component;
 }
 

@@ -5,7 +5,7 @@ import { withLock } from '../base/file-lock.ts';
 import { exists, readIfExists, writeAtomic } from '../base/files.ts';
 import { keyText, quotedText } from '../project/toml.ts';
 import { together } from '../toml/problems.ts';
-import { parseAdvisory, recordPath } from './load.ts';
+import { noRecord, parseAdvisory, recordPath } from './load.ts';
 import type { Advisory, AdvisoryEvent } from './record.ts';
 
 /** The fields of a record without its events. */
@@ -82,13 +82,7 @@ export async function appendEvents(folder: string, id: string, events: readonly 
   const path = recordPath(folder, id);
   return whileLocked(folder, async () => {
     const before = await readIfExists(path);
-    if (before === undefined) {
-      throw new WeirError('no-record', `there is no record of ${id}`, {
-        where: { file: path },
-        hint: `make one with: weir advisory new ${id}`,
-        exit: 2,
-      });
-    }
+    if (before === undefined) throw noRecord(path, id);
     const known = parseAdvisory(path, before);
     if (events.length === 0) return known;
     const text = `${before}${before.endsWith('\n') ? '' : '\n'}${events.map(eventText).join('')}`;

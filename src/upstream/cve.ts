@@ -9,8 +9,16 @@ export interface CveMention {
   readonly in: readonly CvePlace[];
 }
 
-// The number has four digits or more (https://www.cve.org/ResourcesSupport/AllResources/CNARules).
-const pattern = /(?<![0-9a-z])CVE-(\d{4})-(\d{4,19})(?!\d)/gi;
+/** A CVE ID in capitals; its number has four digits or more (https://www.cve.org/ResourcesSupport/AllResources/CNARules). */
+export const cveId = /CVE-([0-9]{4})-([0-9]{4,19})/;
+
+const pattern = new RegExp(`(?<![0-9a-z])${cveId.source}(?![0-9])`, 'gi');
+const whole = new RegExp(`^${cveId.source}$`);
+
+/** Whether a text is a CVE ID, in capitals. */
+export function isCve(text: string): boolean {
+  return whole.test(text);
+}
 
 /**
  * The CVE numbers that texts name, sorted by year and number.

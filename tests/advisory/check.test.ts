@@ -43,7 +43,9 @@ test.each<[string, readonly AdvisoryEvent[], readonly string[]]>([
 ])('%s', (_, events, codes) => expect(found(events).codes).toEqual(codes));
 
 test('a record that is published in the future', () => {
-  expect(found([], {}, header('CVE-2026-1', { published: '2027-01-01T00:00:00Z' })).codes).toEqual(['future-date:4']);
+  expect(found([], {}, header('CVE-2026-0001', { published: '2027-01-01T00:00:00Z' })).codes).toEqual([
+    'future-date:4',
+  ]);
 });
 
 const pkg = (version: string, name = 'bash'): ReleasedPackage => ({

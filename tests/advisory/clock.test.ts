@@ -39,14 +39,19 @@ test('figures are by severity, with the median and the worst', () => {
     document: { path: '', text: '' },
   });
   const figures = clockFigures([
-    record('CVE-2026-1', 3),
-    record('CVE-2026-2', 9),
-    record('CVE-2026-3', 4),
-    record('CVE-2026-4', 2, 'critical'),
+    record('CVE-2026-0001', 3),
+    record('CVE-2026-0002', 9),
+    record('CVE-2026-0003', 4),
+    record('CVE-2026-0004', 2, 'critical'),
   ]);
   expect(figures.map(({ severity, records, open, stages: [first] }) => [severity, records, open, first])).toEqual([
-    ['critical', 1, 1, { stage: 'triaged', count: 1, median: 86_400, worst: { id: 'CVE-2026-4', seconds: 86_400 } }],
-    ['low', 3, 3, { stage: 'triaged', count: 3, median: 3 * 86_400, worst: { id: 'CVE-2026-2', seconds: 8 * 86_400 } }],
+    ['critical', 1, 1, { stage: 'triaged', count: 1, median: 86_400, worst: { id: 'CVE-2026-0004', seconds: 86_400 } }],
+    [
+      'low',
+      3,
+      3,
+      { stage: 'triaged', count: 3, median: 3 * 86_400, worst: { id: 'CVE-2026-0002', seconds: 8 * 86_400 } },
+    ],
   ]);
   expect(figures[1]!.stages[5]).toEqual({ stage: 'verified', count: 0 });
 });

@@ -25,7 +25,8 @@ const detected = event('detected', { component: 'bash' });
 const broken = (type: string, fields: object): AdvisoryEvent => ({ ...detected, type, ...fields }) as AdvisoryEvent;
 
 test.each([
-  ['another name', recordText(header('CVE-2026-2'), []), 'record-name', /in a file of another name/, 1],
+  ['another name', recordText(header('CVE-2026-0002'), []), 'record-name', /in a file of another name/, 1],
+  ['a CVE ID with three digits', recordText({ ...header(), id: 'CVE-2026-999' }, []), 'invalid-value', /id/, 1],
   ['an unknown key', `${recordText(header(), [])}sevrity = "low"\n`, 'unknown-key', /sevrity/, 5],
   ['an unknown severity', recordText({ ...header(), severity: 'high' as 'low' }, []), 'invalid-value', /severity/, 3],
   [
@@ -74,21 +75,21 @@ test.each([
 test('two records of one vulnerability are an error, by ID or alias', async () => {
   const folder = recordFolder();
   writeFileSync(
-    join(folder, 'CVE-2026-1.toml'),
-    recordText(header('CVE-2026-1', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []),
+    join(folder, 'CVE-2026-0001.toml'),
+    recordText(header('CVE-2026-0001', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []),
   );
   writeFileSync(
-    join(folder, 'CVE-2026-2.toml'),
-    recordText(header('CVE-2026-2', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []),
+    join(folder, 'CVE-2026-0002.toml'),
+    recordText(header('CVE-2026-0002', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []),
   );
   await expect(loadAdvisories(folder)).rejects.toMatchObject({ code: 'duplicate-record', where: { line: 5 } });
 });
 
 test('all bad records are reported at once', async () => {
   const folder = recordFolder();
-  for (const id of ['CVE-2026-1', 'CVE-2026-2']) writeFileSync(join(folder, `${id}.toml`), 'x = 1\n');
+  for (const id of ['CVE-2026-0001', 'CVE-2026-0002']) writeFileSync(join(folder, `${id}.toml`), 'x = 1\n');
   const error = (await loadAdvisories(folder).catch((reason: unknown) => reason)) as {
     others: { where: { file: string } }[];
   };
-  expect(error.others.some(({ where }) => where.file.endsWith('CVE-2026-2.toml'))).toBe(true);
+  expect(error.others.some(({ where }) => where.file.endsWith('CVE-2026-0002.toml'))).toBe(true);
 });

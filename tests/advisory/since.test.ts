@@ -17,7 +17,7 @@ async function committed() {
     execFileSync('git', ['-C', root, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
   const folder = join(root, 'advisories');
   const path = await createRecord(folder, header(), [first, second]);
-  await createRecord(folder, header('CVE-2026-5'));
+  await createRecord(folder, header('CVE-2026-0005'));
   git('init', '-q');
   git('add', '.');
   git('commit', '-qm', 'records');
@@ -48,7 +48,7 @@ test.each<[string, readonly AdvisoryEvent[], string]>([
 
 test('every removed record is reported', async () => {
   const { folder, check } = await committed();
-  rmSync(join(folder, 'CVE-2026-5.toml'));
+  rmSync(join(folder, 'CVE-2026-0005.toml'));
   expect((await check()).problems).toEqual(['record-removed:0']);
   rmSync(folder, { recursive: true });
   expect((await check()).problems).toHaveLength(2);

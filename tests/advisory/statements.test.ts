@@ -18,7 +18,7 @@ const shell = snapshot({
 });
 
 const about = (events: readonly AdvisoryEvent[]): readonly Statement[] =>
-  statementsOf([record('CVE-2026-1', events)], shell);
+  statementsOf([record('CVE-2026-0001', events)], shell);
 
 const affected = event('affected', { component: 'bash' });
 const fixed = event('fixed', {
@@ -42,7 +42,7 @@ const said = (statements: readonly Statement[]): string[] =>
 test('a fix names every package of the component, and the first version of each that has it', () => {
   const statements = about([event('detected', { component: 'bash' }), affected, fixed]);
   expect(said(statements)).toEqual([
-    'CVE-2026-1 bash fixed: base/bash-5.2-3.x86_64 since 5.2-2, sdk/bash-5.2-3.src since 5.2-2, sdk/bash-devel-5.2-3.x86_64 since 5.2-3',
+    'CVE-2026-0001 bash fixed: base/bash-5.2-3.x86_64 since 5.2-2, sdk/bash-5.2-3.src since 5.2-2, sdk/bash-devel-5.2-3.x86_64 since 5.2-3',
   ]);
   expect(statements[0]).toMatchObject({
     issued: momentOf('2026-11-03T00:00:00Z'),
@@ -64,7 +64,7 @@ test('events that only record progress change no statement', () => {
 test('packages that no component builds go by their source package', () => {
   const statements = about([event('triaged', {}), event('detected', { component: 'glibc' })]);
   expect(said(statements)).toEqual([
-    'CVE-2026-1 glibc under-investigation: base/glibc-2.42-1.x86_64, base/glibc-common-2.42-1.x86_64',
+    'CVE-2026-0001 glibc under-investigation: base/glibc-2.42-1.x86_64, base/glibc-common-2.42-1.x86_64',
   ]);
 });
 
@@ -96,36 +96,36 @@ test('not affected is always justified, by the record or by the range of version
 
 test('packages of one component can differ in status', () => {
   const mixed = snapshot({ base: [pkg('a-1-1.noarch'), pkg('a-libs-7-1.noarch', { origin: 'a' })] });
-  const statements = statementsOf([record('CVE-2026-1', [event('affected', { component: 'a', last: '2' })])], mixed);
+  const statements = statementsOf([record('CVE-2026-0001', [event('affected', { component: 'a', last: '2' })])], mixed);
   expect(said(statements)).toEqual([
-    'CVE-2026-1 a affected: base/a-1-1.noarch',
-    'CVE-2026-1 a not-affected: base/a-libs-7-1.noarch',
+    'CVE-2026-0001 a affected: base/a-1-1.noarch',
+    'CVE-2026-0001 a not-affected: base/a-libs-7-1.noarch',
   ]);
   expect(statements[0]?.range).toEqual({ last: '2' });
 });
 
 test('statements are in order, whatever the order of the records', () => {
-  const ids = ['CVE-2026-10000', 'CVE-2026-999'].map((id) => record(id, [affected]));
-  expect(statementsOf(ids, shell).map((one) => one.record.id)).toEqual(['CVE-2026-999', 'CVE-2026-10000']);
+  const ids = ['CVE-2026-10000', 'CVE-2026-9999'].map((id) => record(id, [affected]));
+  expect(statementsOf(ids, shell).map((one) => one.record.id)).toEqual(['CVE-2026-9999', 'CVE-2026-10000']);
 });
 
 test('a fix that the repository does not have is an error at its event, all at once', () => {
   const early = event('fixed', { component: 'bash', in: ['bash-5.2-4.x86_64', 'bash-5.2-4.src'] });
-  const records = ['CVE-2026-1', 'CVE-2026-2'].map((id) => record(id, [affected, early]));
+  const records = ['CVE-2026-0001', 'CVE-2026-0002'].map((id) => record(id, [affected, early]));
   expect(() => statementsOf(records, shell)).toThrow(
     expect.objectContaining({
       code: 'advisory-ahead',
       message:
-        'the record says that CVE-2026-1 is fixed in bash, but the repository has the older bash-5.2-3.x86_64, bash-5.2-3.src, bash-devel-5.2-3.x86_64',
-      where: { file: '/advisories/CVE-2026-1.toml', line: 17, column: 1, component: 'bash' },
-      others: [expect.objectContaining({ where: expect.objectContaining({ file: '/advisories/CVE-2026-2.toml' }) })],
+        'the record says that CVE-2026-0001 is fixed in bash, but the repository has the older bash-5.2-3.x86_64, bash-5.2-3.src, bash-devel-5.2-3.x86_64',
+      where: { file: '/advisories/CVE-2026-0001.toml', line: 17, column: 1, component: 'bash' },
+      others: [expect.objectContaining({ where: expect.objectContaining({ file: '/advisories/CVE-2026-0002.toml' }) })],
     }),
   );
 });
 
 test('found affected again, an older version is no error', () => {
   const early = event('fixed', { component: 'bash', in: ['bash-5.2-4.x86_64'] });
-  expect(said(about([affected, early, affected]))[0]).toMatch(/^CVE-2026-1 bash affected: /);
+  expect(said(about([affected, early, affected]))[0]).toMatch(/^CVE-2026-0001 bash affected: /);
 });
 
 test('a component without packages is an error at the event that names it, unless it is recorded as gone', () => {

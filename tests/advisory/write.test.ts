@@ -82,7 +82,7 @@ test('an event before the last one is refused, and nothing is written', async ()
   const before = readFileSync(path, 'utf8');
   const early = event('triaged', { component: 'bash', at: '2026-11-01T00:00:00Z' });
   await expect(appendEvents(folder, 'CVE-2026-1234', [early])).rejects.toMatchObject({ code: 'event-order' });
-  await expect(appendEvents(folder, 'CVE-2026-1', [early])).rejects.toMatchObject({ code: 'no-record' });
+  await expect(appendEvents(folder, 'CVE-2026-0001', [early])).rejects.toMatchObject({ code: 'no-record' });
   expect(readFileSync(path, 'utf8')).toBe(before);
 });
 

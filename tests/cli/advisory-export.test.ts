@@ -120,7 +120,7 @@ test('a distribution without a name, an old record of the release and a fix that
     stderr: expect.stringMatching(/release\.json: invalid build record: .*source packages/),
   });
   const fixed = affected.replace('"affected"', '"fixed"');
-  expect(inProject({ 'advisories/CVE-2026-1.toml': '' }).code).toBe(2);
+  expect(inProject({ 'advisories/CVE-2026-0001.toml': '' }).code).toBe(2);
   const ahead = recordOf('CVE-2026-1234', `${fixed}in = ["bash-5.3-5.x86_64"]\n`);
   expect(inProject({ 'advisories/CVE-2026-1234.toml': ahead })).toMatchObject({
     code: 2,

@@ -131,7 +131,7 @@ test('a fix that is killed and run again patches the image that holds the packag
     says: /less already has a different CVE-2026-77001\.patch/,
     hint: /remove its overlay/,
   });
-  expectError(await weir([...fix.slice(0, 4), 'CVE-2026-1', ...fix.slice(5)]), {
+  expectError(await weir([...fix.slice(0, 4), 'CVE-2026-0001', ...fix.slice(5)]), {
     exit: 2,
     says: /there is no record of CVE-2026-1$/,
   });

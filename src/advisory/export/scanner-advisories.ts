@@ -1,5 +1,5 @@
-import { isoTime } from '../../audit/identity.ts';
 import { byName } from '../../base/order.ts';
+import { isoTime } from '../../base/time.ts';
 import { type Evr, formatEvr, parseEvr } from '../../rpm/version.ts';
 import { evrOf, fixVersion, packageStatus, type Standing, standingOf } from '../state.ts';
 import type { StatedPackage, Statement } from '../statements.ts';

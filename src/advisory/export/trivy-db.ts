@@ -1,5 +1,5 @@
-import { isoTime } from '../../audit/identity.ts';
 import { byName } from '../../base/order.ts';
+import { isoTime } from '../../base/time.ts';
 import { compareEvr, parseEvr } from '../../rpm/version.ts';
 import type { Severity } from '../record.ts';
 import { type BoltBucket, boltFile } from './bolt.ts';

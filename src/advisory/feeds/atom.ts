@@ -1,4 +1,4 @@
-import { isoTime } from '../../audit/identity.ts';
+import { isoTime } from '../../base/time.ts';
 import type { XmlElement } from '../../kiwi/xml.ts';
 import { nevra } from '../../repo/metadata.ts';
 import type { Statement } from '../statements.ts';

@@ -1,10 +1,13 @@
-import { isoTime, webUrl } from '../../audit/identity.ts';
+import { webUrl } from '../../audit/identity.ts';
 import { canonicalJson } from '../../base/digest.ts';
 import { packageUrlText } from '../../base/package-url.ts';
+import { isoTime } from '../../base/time.ts';
 import type { AdvisoriesConfig, Lifecycle } from '../../project/model/release.ts';
 import type { RepoPackage } from '../../repo/metadata.ts';
 import type { Evr } from '../../rpm/version.ts';
+import { isCve } from '../../upstream/cve.ts';
 import { type Advisory, type AdvisoryEvent, momentOf } from '../record.ts';
+import { isDeciding } from '../state.ts';
 import type { Statement } from '../statements.ts';
 
 /** What all feeds of a release share. */
@@ -67,10 +70,6 @@ export function referencesOf({ id, references = [] }: Pick<Advisory, 'id' | 'ref
   return [...new Set([...own, ...references.flatMap((url) => webUrl(url) ?? [])])];
 }
 
-export function isCve(id: string): boolean {
-  return /^CVE-[0-9]{4}-[0-9]{4,}$/.test(id);
-}
-
 /** What a vulnerability is, in a few sentences. */
 export function descriptionOf({ title, description }: Pick<Advisory, 'title' | 'description'>): string {
   return description?.trim() ?? title;
@@ -105,7 +104,7 @@ export interface Told {
 /** The statements by vulnerability, in their order. */
 export function toldOf(statements: readonly Statement[]): readonly Told[] {
   return [...Map.groupBy(statements, ({ record }) => record)].map(([record, those]) => {
-    const events = record.events.filter(({ type }) => type !== 'published' && type !== 'image' && type !== 'verified');
+    const events = record.events.filter(isDeciding);
     const moments = events.map(({ at }) => momentOf(at));
     const first = Math.min(...moments);
     return { record, statements: those, events, first, updated: Math.max(...moments), revision: events.length };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { isoTime } from '../../audit/identity.ts';
 import { compareText } from '../../base/order.ts';
+import { isoTime } from '../../base/time.ts';
 import { type FeedContext, feedUrl, sortedJsonText } from './context.ts';
 import { type CsafDocument, publisherOf } from './csaf.ts';
 

@@ -1,6 +1,8 @@
-import { isoTime, packageUrl } from '../../audit/identity.ts';
+import { packageUrl } from '../../audit/identity.ts';
+import { isoTime } from '../../base/time.ts';
 import { nevra, type RepoPackage } from '../../repo/metadata.ts';
 import { compareEvr, type Evr } from '../../rpm/version.ts';
+import { isCve } from '../../upstream/cve.ts';
 import { type AdvisoryEvent, momentOf } from '../record.ts';
 import { evrOf, type PackageStatus } from '../state.ts';
 import type { Statement } from '../statements.ts';
@@ -10,7 +12,6 @@ import {
   distributionName,
   type FeedContext,
   feedUrl,
-  isCve,
   referencesOf,
   severityWord,
   sortedJsonText,

@@ -1,11 +1,11 @@
-import { isoTime } from '../../audit/identity.ts';
+import { isoTime } from '../../base/time.ts';
+import { isCve } from '../../upstream/cve.ts';
 import { evrOf } from '../state.ts';
 import type { Statement } from '../statements.ts';
 import {
   descriptionOf,
   type FeedContext,
   feedUrl,
-  isCve,
   jsonText,
   lastUpdate,
   packageUrlOf,

@@ -1,8 +1,9 @@
-import { isoTime } from '../../audit/identity.ts';
+import { isoTime } from '../../base/time.ts';
 import { formatEvr, parseEvr } from '../../rpm/version.ts';
+import { isCve } from '../../upstream/cve.ts';
 import type { Advisory } from '../record.ts';
 import type { StatedPackage, Statement } from '../statements.ts';
-import { descriptionOf, type FeedContext, isCve, jsonText, packageUrlOf, referencesOf, type Told } from './context.ts';
+import { descriptionOf, type FeedContext, jsonText, packageUrlOf, referencesOf, type Told } from './context.ts';
 
 /**
  * A vulnerability as OSV (https://ossf.github.io/osv-schema/, version 1.7); undefined without an affected version. OSV cannot say

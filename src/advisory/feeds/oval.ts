@@ -1,13 +1,13 @@
-import { isoTime } from '../../audit/identity.ts';
 import { sha256 } from '../../base/digest.ts';
+import { isoTime } from '../../base/time.ts';
 import type { XmlElement } from '../../kiwi/xml.ts';
+import { isCve } from '../../upstream/cve.ts';
 import type { StatedPackage } from '../statements.ts';
 import {
   advisoryId,
   descriptionOf,
   distributionName,
   type FeedContext,
-  isCve,
   referencesOf,
   severityWord,
   type Told,

@@ -1,6 +1,7 @@
 import type { XmlElement } from '../../kiwi/xml.ts';
 import { nvra } from '../../repo/metadata.ts';
 import { compareEvr } from '../../rpm/version.ts';
+import { isCve } from '../../upstream/cve.ts';
 import { evrOf } from '../state.ts';
 import type { StatedPackage } from '../statements.ts';
 import {
@@ -8,7 +9,6 @@ import {
   descriptionOf,
   distributionName,
   type FeedContext,
-  isCve,
   referencesOf,
   severityWord,
   type Told,

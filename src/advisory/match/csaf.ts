@@ -5,7 +5,7 @@ import {
   type Affected,
   type Description,
   type FeedEntry,
-  isCve,
+  isAnyCaseCve,
   type Rating,
   type VersionRange,
 } from './feed-entry.ts';
@@ -53,7 +53,7 @@ export function csafEntries(raw: Fields, place: FeedPlace): FeedEntry[] {
   return vulnerabilities.flatMap((each, index) => {
     const at: FeedPlace = { ...place, pointer: `${place.pointer}/vulnerabilities/${index}` };
     const id = maybeText(field(each, 'cve'), at, 'cve')?.toUpperCase();
-    if (id !== undefined && !isCve(id)) throw badFeed(at, ['cve'], `'${id.slice(0, 40)}' is not a CVE number`);
+    if (id !== undefined && !isAnyCaseCve(id)) throw badFeed(at, ['cve'], `'${id.slice(0, 40)}' is not a CVE number`);
     const ids = tablesAt(field(each, 'ids'), at, 'ids').flatMap(
       (one, n) => maybeText(field(one, 'text'), at, 'ids', n, 'text') ?? [],
     );

@@ -1,5 +1,5 @@
 import type { Severity } from '../record.ts';
-import { type Affected, type Description, type FeedEntry, isCve } from './feed-entry.ts';
+import { type Affected, type Description, type FeedEntry, isAnyCaseCve } from './feed-entry.ts';
 import {
   clipped,
   type FeedPlace,
@@ -22,7 +22,7 @@ export function debianEntries(source: string, raw: Fields, place: FeedPlace): Fe
   const entries: FeedEntry[] = [];
   for (const [name, value] of Object.entries(raw)) {
     const id = name.toUpperCase();
-    if (!isCve(id)) continue;
+    if (!isAnyCaseCve(id)) continue;
     const issue = fieldsAt(value, place, name);
     const releases = fieldsAt(field(issue, 'releases') ?? {}, place, name, 'releases');
     const affects: Affected[] = [];

@@ -1,3 +1,4 @@
+import { isCve } from '../../upstream/cve.ts';
 import type { Severity } from '../record.ts';
 import type { FeedPlace } from './feed-fields.ts';
 
@@ -82,9 +83,7 @@ export interface FeedEntry {
   readonly place: FeedPlace;
 }
 
-const cvePattern = /^CVE-\d{4}-\d{4,19}$/i;
-
-/** Whether a text is a CVE number. */
-export function isCve(text: string): boolean {
-  return cvePattern.test(text);
+/** Whether a feed's text is a CVE ID; feeds may have it in lower case. */
+export function isAnyCaseCve(text: string): boolean {
+  return isCve(text.toUpperCase());
 }

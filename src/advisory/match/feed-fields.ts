@@ -1,5 +1,6 @@
 import { WeirError } from '../../base/errors.ts';
 import { shownLine } from '../../base/foreign-text.ts';
+import { isoTime } from '../../base/time.ts';
 
 /** Where a value of a feed begins: errors name the place, and the JSON pointer of the value. */
 export interface FeedPlace {
@@ -133,5 +134,5 @@ export function momentAt(value: unknown, place: FeedPlace, ...path: Path): strin
   const zoned = moment?.[1] === undefined || moment[4] !== undefined ? text : `${text}Z`;
   const time = moment === null ? Number.NaN : Date.parse(zoned.toUpperCase());
   if (Number.isNaN(time)) throw badFeed(place, path, `'${text.slice(0, 50)}' is not a date`);
-  return `${new Date(time).toISOString().slice(0, 19)}Z`;
+  return isoTime(Math.floor(time / 1000));
 }

@@ -2,7 +2,7 @@ import {
   type Affected,
   type Description,
   type FeedEntry,
-  isCve,
+  isAnyCaseCve,
   type Rating,
   type VersionRange,
 } from './feed-entry.ts';
@@ -89,7 +89,7 @@ const languages: Readonly<Record<string, string>> = {
  */
 export function nvdEntries(raw: Fields, place: FeedPlace): FeedEntry[] {
   const id = textAt(field(raw, 'id'), place, 'id').toUpperCase();
-  if (!isCve(id)) throw badFeed(place, ['id'], `'${id.slice(0, 40)}' is not a CVE number`);
+  if (!isAnyCaseCve(id)) throw badFeed(place, ['id'], `'${id.slice(0, 40)}' is not a CVE number`);
   if (maybeText(field(raw, 'vulnStatus'), place, 'vulnStatus')?.toLowerCase() === 'rejected') return [];
   return [
     {

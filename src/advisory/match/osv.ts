@@ -3,7 +3,7 @@ import {
   type Affected,
   type Description,
   type FeedEntry,
-  isCve,
+  isAnyCaseCve,
   type Rating,
   type VersionRange,
   type VersionScheme,
@@ -53,7 +53,7 @@ export function osvEntries(raw: Fields, place: FeedPlace): FeedEntry[] {
   const upstream = textsAt(field(raw, 'upstream'), place, 'upstream');
   const affected = tablesAt(field(raw, 'affected'), place, 'affected');
   const affects = affected.flatMap((each, index) => affectedThings(each, place, index));
-  const cves = [...new Set([...names, ...upstream].filter(isCve).map((each) => each.toUpperCase()))];
+  const cves = [...new Set([...names, ...upstream].filter(isAnyCaseCve).map((each) => each.toUpperCase()))];
   const shared = {
     ...{ affects, source: 'OSV', place },
     rating: () => ratingOf(raw, affected, place),
@@ -62,7 +62,7 @@ export function osvEntries(raw: Fields, place: FeedPlace): FeedEntry[] {
   return (cves.length === 0 ? [own] : cves).map((id) => ({
     id,
     // Other CVEs of the same advisory are no names of this one.
-    aliases: [...new Set(names)].filter((name) => name !== id && !isCve(name)).slice(0, 20),
+    aliases: [...new Set(names)].filter((name) => name !== id && !isAnyCaseCve(name)).slice(0, 20),
     ...shared,
   }));
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { readAdvisory, recordPath } from '../../advisory/load.ts';
+import { noRecord, readAdvisory, recordPath } from '../../advisory/load.ts';
 import type { Advisory, AdvisoryEvent, EventOf } from '../../advisory/record.ts';
 import { evrOf, fixedSource, standingOf } from '../../advisory/state.ts';
 import { appendEvents } from '../../advisory/write.ts';
@@ -105,14 +105,6 @@ export async function fixVulnerability(options: FixOptions): Promise<FixResult> 
     images: release.images.map(({ record, cached }) => ({ name: record.name, digest: imageDigest(record), cached })),
     record: readAdvisory(path),
   };
-}
-
-function noRecord(path: string, id: string): WeirError {
-  return new WeirError('no-record', `there is no record of ${id}`, {
-    where: { file: path },
-    hint: `make one with: weir advisory new ${id}`,
-    exit: 2,
-  });
 }
 
 /** The version of a component's source package in the last release; undefined if none was built. */

@@ -4,12 +4,13 @@ import type { Description, FeedEntry, Rating } from '../../advisory/match/feed-e
 import { badFeed } from '../../advisory/match/feed-fields.ts';
 import { type Match, Matcher } from '../../advisory/match/matcher.ts';
 import type { Advisory, AdvisoryEvent, Severity } from '../../advisory/record.ts';
-import { vulnerabilityId } from '../../advisory/schema.ts';
+import { cvssVector, vulnerabilityId } from '../../advisory/schema.ts';
 import { standingOf } from '../../advisory/state.ts';
 import { appendEvents, createRecord, type RecordHeader } from '../../advisory/write.ts';
 import { didYouMean, WeirError } from '../../base/errors.ts';
 import { compareText } from '../../base/order.ts';
 import { inStage } from '../../base/progress.ts';
+import { isoTime } from '../../base/time.ts';
 import type { DownloadOptions } from '../../sources/download.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { readRelease } from '../published.ts';
@@ -189,7 +190,7 @@ interface Planned {
 function planned(found: Findings, records: readonly Advisory[], now: number): Planned[] {
   const byName = new Map(records.flatMap((record) => [record.id, ...(record.aliases ?? [])].map((id) => [id, record])));
   const taken = new Set(byName.keys());
-  const at = `${new Date(now * 1000).toISOString().slice(0, 19)}Z`;
+  const at = isoTime(now);
   const all = [...found.found.values()].sort(byId);
   const ids = new Set(all.map(({ id }) => id));
   return all.map((each) => {
@@ -258,7 +259,7 @@ function headerOf(
 ): RecordHeader {
   return {
     ...{ id, title, severity, published: published ?? at },
-    ...(cvss === undefined || !/^CVSS:(3\.[01]|4\.0)(\/[A-Za-z]+:[A-Za-z]+)+$/.test(cvss) ? {} : { cvss }),
+    ...(cvss === undefined || !cvssVector.test(cvss) ? {} : { cvss }),
     ...(description === undefined ? {} : { description }),
     ...{ aliases, references, cwe },
   };

@@ -50,7 +50,7 @@ test('a distribution that Grype does not know is stored as those of its ID_LIKE,
 
 test('each package is affected in the versions that the advisory says', () => {
   const { rows } = written([
-    scannerAdvisory('CVE-2026-1', [
+    scannerAdvisory('CVE-2026-0001', [
       bash,
       scannerPackage('b'),
       scannerPackage('c', { first: '0:1-1', last: '1:2-1', exception: true }),
@@ -65,7 +65,7 @@ test('each package is affected in the versions that the advisory says', () => {
       JOIN operating_systems ON operating_systems.id = operating_system_id
       JOIN vulnerability_handles ON vulnerability_handles.id = vulnerability_id`).map(({ value, ...row }) => {
       const { ranges, qualifiers } = JSON.parse(String(value));
-      expect(row).toMatchObject({ ecosystem: 'rpm', os: 'weir', id: 'CVE-2026-1' });
+      expect(row).toMatchObject({ ecosystem: 'rpm', os: 'weir', id: 'CVE-2026-0001' });
       expect(qualifiers).toEqual({ architecture: 'binary-no-arch-specified' });
       expect(ranges).toHaveLength(1);
       expect(ranges[0].version.type).toBe('rpm');
@@ -85,7 +85,7 @@ test('each package is affected in the versions that the advisory says', () => {
 test('the vulnerability has its severity, vector, references and other IDs', () => {
   const cvss = 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H';
   const { rows } = written([
-    scannerAdvisory('CVE-2026-1', [bash], {
+    scannerAdvisory('CVE-2026-0001', [bash], {
       cvss,
       aliases: ['GHSA-aaaa-bbbb-cccc'],
       references: ['https://example.org/1'],
@@ -96,15 +96,15 @@ test('the vulnerability has its severity, vector, references and other IDs', () 
   );
   const { value, ...handle } = row!;
   expect(handle).toEqual({
-    name: 'CVE-2026-1',
+    name: 'CVE-2026-0001',
     status: 'active',
     published_date: '2026-11-01 00:00:00+00:00',
     modified_date: '2026-11-03 10:00:00+00:00',
     provider_id: 'weir',
   });
   expect(JSON.parse(String(value))).toEqual({
-    id: 'CVE-2026-1',
-    description: 'a fault in CVE-2026-1',
+    id: 'CVE-2026-0001',
+    description: 'a fault in CVE-2026-0001',
     refs: [{ url: 'https://example.org/1' }],
     aliases: ['GHSA-aaaa-bbbb-cccc'],
     severities: [
@@ -112,11 +112,13 @@ test('the vulnerability has its severity, vector, references and other IDs', () 
       { scheme: 'CVSS', value: { vector: cvss, version: '3.1' }, rank: 2 },
     ],
   });
-  expect(rows('SELECT * FROM vulnerability_aliases')).toEqual([{ name: 'CVE-2026-1', alias: 'GHSA-aaaa-bbbb-cccc' }]);
+  expect(rows('SELECT * FROM vulnerability_aliases')).toEqual([
+    { name: 'CVE-2026-0001', alias: 'GHSA-aaaa-bbbb-cccc' },
+  ]);
 });
 
 test('equal advisories give equal bytes, and packages and texts are stored once', () => {
-  const advisories = ['CVE-2026-1', 'CVE-2026-2'].map((id) => scannerAdvisory(id, [bash], { title: 'the same' }));
+  const advisories = ['CVE-2026-0001', 'CVE-2026-0002'].map((id) => scannerAdvisory(id, [bash], { title: 'the same' }));
   const one = written(advisories);
   const two = written(advisories);
   expect(readFileSync(one.path).equals(readFileSync(two.path))).toBe(true);

@@ -12,7 +12,7 @@ const bashDoc = pkg('bash-doc-1:2-1.noarch', { origin: 'bash', sourceRpm: 'bash-
 /** What scanners are told of packages. */
 function told(events: readonly AdvisoryEvent[], packages: readonly RepoPackage[] = [bash, bashDoc]) {
   const statements = statementsOf(
-    [record('CVE-2026-1', events)],
+    [record('CVE-2026-0001', events)],
     snapshot({ base: packages, sdk: [pkg('bash-5.3-5.src')] }),
   );
   return scannerAdvisories(statements).flatMap((advisory) => advisory.packages);
@@ -73,11 +73,11 @@ test('the advisory has the facts of the record, and the time of its last decisio
     event('verified', { image: 'base', digest: `sha256:${'0'.repeat(64)}`, scanner: 's', at: '2026-11-09T00:00:00Z' }),
   ];
   const facts = { aliases: ['GHSA-aaaa-bbbb-cccc'], cwe: ['CWE-787'], references: ['https://example.org/1'] };
-  const statements = statementsOf([record('CVE-2026-1', events, facts)], snapshot({ base: [bash] }));
+  const statements = statementsOf([record('CVE-2026-0001', events, facts)], snapshot({ base: [bash] }));
   expect(scannerAdvisories(statements)).toMatchObject([
     {
-      id: 'CVE-2026-1',
-      title: 'a fault in CVE-2026-1',
+      id: 'CVE-2026-0001',
+      title: 'a fault in CVE-2026-0001',
       severity: 'important',
       published: '2026-11-01T00:00:00Z',
       modified: '2026-11-05T00:00:00Z',

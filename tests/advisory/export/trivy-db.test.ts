@@ -20,33 +20,33 @@ const libs = scannerPackage('audit-libs', { fixed: '1:4.1.2-2+b1' });
 
 test('advisories are stored by package', () => {
   const found = content([
-    scannerAdvisory('CVE-2026-1', [libs, scannerPackage('audit', { fixed: '0:4.1.2-2' })]),
-    scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { status: 'possible' })]),
-    scannerAdvisory('CVE-2026-3', [{ ...libs, status: 'not-affected' }]),
+    scannerAdvisory('CVE-2026-0001', [libs, scannerPackage('audit', { fixed: '0:4.1.2-2' })]),
+    scannerAdvisory('CVE-2026-0002', [scannerPackage('bash', { status: 'possible' })]),
+    scannerAdvisory('CVE-2026-0003', [{ ...libs, status: 'not-affected' }]),
   ]);
   expect(found).toMatchObject({
     'Azure Linux 4.0': {
-      audit: { 'CVE-2026-1': { FixedVersion: '0:4.1.2-2' } },
-      'audit-libs': { 'CVE-2026-1': { FixedVersion: '1:4.1.2-2+b1' } },
-      bash: { 'CVE-2026-2': {} },
+      audit: { 'CVE-2026-0001': { FixedVersion: '0:4.1.2-2' } },
+      'audit-libs': { 'CVE-2026-0001': { FixedVersion: '1:4.1.2-2+b1' } },
+      bash: { 'CVE-2026-0002': {} },
     },
     'data-source': { 'Azure Linux 4.0': { ID: 'weir', Name: 'Weir Linux advisories', URL: 'https://weir.invalid/' } },
-    'vulnerability-id': { 'CVE-2026-1': {}, 'CVE-2026-2': {} },
+    'vulnerability-id': { 'CVE-2026-0001': {}, 'CVE-2026-0002': {} },
   });
-  expect(JSON.stringify(found)).not.toContain('CVE-2026-3');
+  expect(JSON.stringify(found)).not.toContain('CVE-2026-0003');
 });
 
 test('the vulnerability has what Trivy shows', () => {
   const cvss = 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N';
-  const advisory = scannerAdvisory('CVE-2026-1', [libs], {
+  const advisory = scannerAdvisory('CVE-2026-0001', [libs], {
     severity: 'critical',
     cvss,
     cwe: ['CWE-787'],
     references: ['https://example.org/1'],
   });
   expect(content([advisory]).vulnerability).toEqual({
-    'CVE-2026-1': {
-      Title: 'a fault in CVE-2026-1',
+    'CVE-2026-0001': {
+      Title: 'a fault in CVE-2026-0001',
       Severity: 'CRITICAL',
       CweIDs: ['CWE-787'],
       VendorSeverity: { weir: 4 },
@@ -61,13 +61,13 @@ test('the vulnerability has what Trivy shows', () => {
 test('ranges, which Trivy cannot say, are reported', () => {
   const { wider } = trivyDatabase(
     [
-      scannerAdvisory('CVE-2026-1', [libs]),
-      scannerAdvisory('CVE-2026-2', [scannerPackage('bash', { first: '0:5-1' }), libs]),
+      scannerAdvisory('CVE-2026-0001', [libs]),
+      scannerAdvisory('CVE-2026-0002', [scannerPackage('bash', { first: '0:5-1' }), libs]),
     ],
     distribution,
     built,
   );
-  expect(wider).toEqual([{ id: 'CVE-2026-2', package: 'bash' }]);
+  expect(wider).toEqual([{ id: 'CVE-2026-0002', package: 'bash' }]);
 });
 
 test.each([
@@ -76,8 +76,8 @@ test.each([
   ['above a range without a release, too', '0:1', '0:4', { FixedVersion: '0:5-1' }],
 ])('a release %s', (_, first, last, told) => {
   const released = { version: '0:5-1', affected: false };
-  const found = content([scannerAdvisory('CVE-2026-1', [scannerPackage('bash', { first, last, released })])]);
-  expect(found['Azure Linux 4.0']).toEqual(told === undefined ? {} : { bash: { 'CVE-2026-1': told } });
+  const found = content([scannerAdvisory('CVE-2026-0001', [scannerPackage('bash', { first, last, released })])]);
+  expect(found['Azure Linux 4.0']).toEqual(told === undefined ? {} : { bash: { 'CVE-2026-0001': told } });
 });
 
 test('the metadata has the schema and the times', () => {

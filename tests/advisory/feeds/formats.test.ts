@@ -110,7 +110,7 @@ test('without settings, links lead to hosts under .invalid', () => {
 });
 
 test('a component that has left the distribution has no statement', () => {
-  const gone = record('CVE-2026-1', [
+  const gone = record('CVE-2026-0001', [
     event('not-affected', { component: 'gone', justification: 'component_not_present' }),
   ]);
   const { files } = feedFiles(context, statementsOf([gone], sampleSnapshot), ['base'], 'A'.repeat(40));

@@ -55,14 +55,14 @@ describe('between two releases', () => {
   });
 
   test('a version below the affected range had nothing to fix', () => {
-    const record = recordOf('CVE-2026-1', [
+    const record = recordOf('CVE-2026-0001', [
       event('affected', { component: 'bash', first: '5.3' }),
       fixed('bash', 'bash-5.3-5.x86_64'),
     ]);
     const changes = (before: string) =>
       ids(advisoryChanges([record], releaseOf(before), releaseOf('bash-5.3-5.x86_64')).fixed);
     expect(changes('bash-5.2-9.x86_64')).toEqual([]);
-    expect(changes('bash-5.3-1.x86_64')).toEqual(['CVE-2026-1']);
+    expect(changes('bash-5.3-1.x86_64')).toEqual(['CVE-2026-0001']);
   });
 
   test('a not-affected decision counts', () => {
@@ -83,8 +83,8 @@ describe('between two releases', () => {
 
   test('the worst comes first, then the oldest number', () => {
     const of = (id: string, severity: string) => recordOf(id, bash.events, { severity });
-    const records = [of('CVE-2026-1000', 'low'), of('CVE-2026-999', 'low'), of('CVE-2026-2000', 'critical')];
+    const records = [of('CVE-2026-10000', 'low'), of('CVE-2026-9999', 'low'), of('CVE-2026-2000', 'critical')];
     const { fixed } = advisoryChanges(records, releaseOf('bash-5.3-4.x86_64'), releaseOf('bash-5.3-5.x86_64'));
-    expect(ids(fixed)).toEqual(['CVE-2026-2000', 'CVE-2026-999', 'CVE-2026-1000']);
+    expect(ids(fixed)).toEqual(['CVE-2026-2000', 'CVE-2026-9999', 'CVE-2026-10000']);
   });
 });
