@@ -1,10 +1,10 @@
 import { type Digest, sha256 } from '../base/digest.ts';
+import { isoTime } from '../base/time.ts';
 import { seededUuid } from '../image/uuid.ts';
 import type { AppliedOverlay, ContainedPackage, Distribution, ImageContents, SourceFile } from './contents.ts';
 import {
   debianSourceUrl,
   evr,
-  isoTime,
   oneLine,
   packageUrl,
   sortedPackages,

@@ -78,11 +78,6 @@ export function sortedPackages(contents: ImageContents): readonly ContainedPacka
   return [...byName].sort(byKey).map(([, item]) => item);
 }
 
-/** `2026-01-31T12:00:00Z` */
-export function isoTime(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
-}
-
 /** A URL that a document may contain, or undefined: a header may contain any text. */
 export function webUrl(text: string | undefined): string | undefined {
   if (text === undefined || !/^(?:https?|ftp):\/\/[^\s]+$/i.test(text) || !URL.canParse(text)) return undefined;

@@ -1,11 +1,11 @@
 import { sha256 } from '../base/digest.ts';
 import { byKey } from '../base/order.ts';
+import { isoTime } from '../base/time.ts';
 import { nevra, nvra } from '../repo/metadata.ts';
 import type { AppliedOverlay, ComponentOrigin, ContainedPackage, ImageContents, SourceFile } from './contents.ts';
 import {
   debianSourceUrl,
   evr,
-  isoTime,
   oneLine,
   packageUrl,
   type SourcePackage,

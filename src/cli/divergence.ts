@@ -10,6 +10,7 @@ import {
   parseConditions,
 } from '../audit/divergence.ts';
 import { compareText } from '../base/order.ts';
+import { plural } from '../base/plural.ts';
 import { isEmptySelection, selectComponents } from '../project/select.ts';
 import { divergenceReport } from '../release/divergence.ts';
 import { examples, type GlobalOptions, printResult, table } from './program.ts';
@@ -72,7 +73,9 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       printResult(settings, report, text);
       for (const warning of report.warnings) process.stderr.write(`warning: ${warning}\n`);
       for (const { condition, entries } of report.failed) {
-        process.stderr.write(`error: ${entries.length} differences match ${condition}\n`);
+        process.stderr.write(
+          `error: ${plural(entries.length, 'difference')} ${entries.length === 1 ? 'matches' : 'match'} ${condition}\n`,
+        );
         for (const entry of entries.slice(0, 10)) {
           const number = entry.number === undefined ? '' : ` ${entry.number}`;
           process.stderr.write(`  ${entry.place}: ${entry.component}, ${entry.kind}${number}: ${entry.description}\n`);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { plural } from '../base/plural.ts';
+import { isoDay } from '../base/time.ts';
 import type { LifecycleReport } from '../release/lifecycle/report.ts';
 import { lifecycleReport } from '../release/lifecycle/report.ts';
-import { dayOf } from '../release/lifecycle/support.ts';
 import { supportWords } from '../release/lifecycle/words.ts';
 import { momentOption } from './moment.ts';
 import { examples, type GlobalOptions, printResult, progressFor, table } from './program.ts';
@@ -26,7 +27,7 @@ ${examples([
     )
     .action(async (options: { at?: string; packages?: boolean; out?: string }) => {
       const settings = globals();
-      const day = (momentOption(options.at) ?? dayOf(Date.now() / 1000)).slice(0, 10);
+      const day = (momentOption(options.at) ?? isoDay(Date.now() / 1000)).slice(0, 10);
       const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
       const report = await lifecycleReport(workspace, day);
       printResult(settings, report, () => text(report, options.packages === true).join('\n\n'));
@@ -79,7 +80,7 @@ function text(report: LifecycleReport, allPackages: boolean): string[] {
     status === 'same'
       ? 'as configured'
       : status === 'differs'
-        ? `${differences.length} differ`
+        ? plural(differences.length, 'difference')
         : `not checked: ${reason}`,
   ]);
   return [

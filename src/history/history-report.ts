@@ -1,3 +1,4 @@
+import { isoTime } from '../base/time.ts';
 // The history of components as a report: how often each was changed and by whom, and for one component, what each commit changed.
 
 import { relative } from 'node:path';
@@ -86,7 +87,7 @@ export async function historyReport(
       tomlCommits: touched(component.origin.file),
       tomlShared: (definitions.get(component.origin.file) ?? 0) > 1,
       customizations: inputs.parts.filter(isCustomization).map(({ digest: _, ...part }) => part),
-      ...(last === undefined ? {} : { last: isoDate(last) }),
+      ...(last === undefined ? {} : { last: isoTime(last) }),
       cutOff: histories.get(component.name)?.cutOff === true,
       ...(one ? { commits: entries(states, inputs) } : {}),
     });
@@ -105,7 +106,7 @@ function entries(states: readonly ComponentState[], now: ComponentInputs): Histo
     const { commit, time, author, email, message } = state.changedBy;
     const before = states[index - 1]?.inputs;
     return {
-      ...{ commit, date: isoDate(time), author, email, subject: message.split('\n')[0] ?? '' },
+      ...{ commit, date: isoTime(time), author, email, subject: message.split('\n')[0] ?? '' },
       ...difference(before, state.inputs),
     };
   });
@@ -121,10 +122,6 @@ function difference(
   if (after === undefined) return { change: 'removed', parts: [] };
   if (before === undefined) return { change: 'added', parts: [] };
   return { change: 'changed', parts: partChanges(before, after) };
-}
-
-function isoDate(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
 /** Parts that every component has, whatever its configuration. */

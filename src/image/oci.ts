@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { canonicalJson, type Digest, fileDigest, sha256 } from '../base/digest.ts';
 import { diskError, mapLimit, temporaryName, writeAtomic } from '../base/files.ts';
+import { isoTime } from '../base/time.ts';
 import type { Store } from '../engine/store.ts';
 import type { ContainerSettings } from '../project/model/image.ts';
 import { treeTar } from '../tree/tar.ts';
@@ -68,7 +69,7 @@ const mediaTypes = {
  * @throws the errors of `treeTar`
  */
 export async function addOciImage(store: Store, layout: string, tree: Tree, options: OciOptions): Promise<OciImage> {
-  const created = ociTime(options.epoch);
+  const created = isoTime(options.epoch);
   const layers = splitLayers(tree, options.sourceOf);
   const written = await mapLimit(layers, 2, (layer) => writeLayer(store, layout, tree, layer, options));
   const config = await writeJson(layout, mediaTypes.config, ociConfig(options, written));
@@ -88,7 +89,7 @@ export function ociConfig(
   options: OciOptions,
   layers: readonly Pick<OciLayer, 'diffId' | 'title'>[],
 ): Record<string, unknown> {
-  const created = ociTime(options.epoch);
+  const created = isoTime(options.epoch);
   const { entrypoint, cmd, env, labels, user, workdir } = options.settings;
   const path = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin' };
   const variables = Object.entries({ ...path, ...env }).map(([name, value]) => `${name}=${value}`);
@@ -178,11 +179,6 @@ export async function writeOciIndex(
   await writeAtomic(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   await writeAtomic(join(layout, 'index.json'), canonicalJson(whole));
   return named;
-}
-
-/** `2026-11-21T00:00:00Z` */
-export function ociTime(epoch: number): string {
-  return new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
 }
 
 async function writeLayer(

@@ -1,4 +1,5 @@
 import type { WeirError } from '../base/errors.ts';
+import { isoDay } from '../base/time.ts';
 import type { ResolvedComponent } from '../project/model/component.ts';
 import type { Overlay } from '../project/model/overlay.ts';
 import type { FetchedSources } from '../sources/fetch.ts';
@@ -15,7 +16,7 @@ import {
 import type { ArchiveTools } from './compression.ts';
 import { alreadyThere, withoutEffect } from './effect.ts';
 import { patchProblems } from './patch-checks.ts';
-import { dateOf, takenIn, type UpstreamEvidence } from './taken-in.ts';
+import { takenIn, type UpstreamEvidence } from './taken-in.ts';
 
 /** All kinds of findings about an overlay, with their meaning. */
 export const findingKinds = {
@@ -198,13 +199,13 @@ function checkPin(overlay: Overlay, evidence: CheckEvidence, report: Report): vo
   if (since !== undefined && pinned !== undefined && pinned > since) {
     report(
       'moved-since',
-      `upstream has it, and the component was updated to ${dateOf(pinned)} since it was written on ${dateOf(since)}`,
+      `upstream has it, and the component was updated to ${isoDay(pinned)} since it was written on ${isoDay(since)}`,
       'check whether the sources have it now, and remove it or correct its upstream status',
     );
   } else {
     report(
       'update-due',
-      `upstream has it, the pinned sources${pinned === undefined ? '' : `, from ${dateOf(pinned)},`} do not`,
+      `upstream has it, the pinned sources${pinned === undefined ? '' : `, from ${isoDay(pinned)},`} do not`,
       'update the component to an upstream version that has the change, and remove the overlay',
     );
   }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isoDay } from '../base/time.ts';
 import type { Overlay } from '../project/model/overlay.ts';
 import { decodeText } from '../spec/lines.ts';
 import type { ComponentSources } from './apply.ts';
@@ -34,7 +35,7 @@ export async function takenIn(
     const found = evidence.history?.find((one) => one.id.startsWith(id) || mentions(one.message, id));
     if (found !== undefined) {
       const how = found.id.startsWith(id) ? 'is' : 'is named in';
-      return `commit ${id.slice(0, 12)} ${how} ${found.id.slice(0, 12)} of the dist-git, from ${dateOf(found.time)}`;
+      return `commit ${id.slice(0, 12)} ${how} ${found.id.slice(0, 12)} of the dist-git, from ${isoDay(found.time)}`;
     }
   }
   for (const [name, entry] of upstream.files) {
@@ -79,9 +80,4 @@ function sameCommit(a: string, b: string): boolean {
 function mentions(message: string, id: string): boolean {
   const words = message.match(/(?<![0-9a-z])[0-9a-f]{8,64}(?![0-9a-z])/g) ?? [];
   return words.some((word) => sameCommit(word, id));
-}
-
-/** The day of a time, in UTC. */
-export function dateOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
 }

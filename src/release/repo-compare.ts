@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { didYouMean, WeirError } from '../base/errors.ts';
 import { exists, mapLimit } from '../base/files.ts';
 import { compareText } from '../base/order.ts';
+import { plural } from '../base/plural.ts';
 import { inStage } from '../base/progress.ts';
 import { withScratch } from '../engine/scratch.ts';
 import { blobFile } from '../engine/store.ts';
@@ -183,7 +184,7 @@ async function readSide(
     const packages = listed.flatMap((each) => each.packages).filter((pkg) => isWanted(pkg, options));
     return {
       result: { asked, repositories: listed.map(({ id, address }) => ({ id, address })), packages },
-      summary: `${packages.length} packages of ${listed.length === 1 ? '1 repository' : `${listed.length} repositories`}`,
+      summary: `${packages.length} packages of ${plural(listed.length, 'repository')}`,
       cached: false,
     };
   });

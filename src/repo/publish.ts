@@ -2,6 +2,7 @@ import { mkdir, readlink, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, sha256, valueDigest } from '../base/digest.ts';
 import { exists, temporaryName } from '../base/files.ts';
+import { isoDay } from '../base/time.ts';
 import type { Engine } from '../engine/action.ts';
 import { sweep } from '../engine/engine.ts';
 import { removeTree } from '../engine/scratch.ts';
@@ -69,7 +70,7 @@ export async function publishSnapshot(
     ]),
     ...extrasContent(extras),
   });
-  const day = new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+  const day = isoDay(clock).replaceAll('-', '');
   const name = `${day}-${content.slice(0, 8)}`;
   const dir = join(root, name);
   const snapshot: Snapshot = {

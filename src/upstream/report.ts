@@ -1,7 +1,8 @@
 import { codeSpan, htmlText } from '../base/markdown.ts';
+import { plural } from '../base/plural.ts';
 import type { ComponentStatus } from './status-model.ts';
 import type { LeftComponent, UpstreamUpdate } from './update.ts';
-import { betweenLines, changeWords, commitWords, findingWords, plural } from './words.ts';
+import { betweenLines, changeWords, commitWords, findingWords } from './words.ts';
 
 /** GitHub rejects the text of a pull request above 65,536 characters; some room is left for the author's words. */
 const mostCharacters = 60_000;

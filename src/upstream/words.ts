@@ -1,5 +1,6 @@
 import { shownLine } from '../base/foreign-text.ts';
-import { dateOf } from '../overlay/taken-in.ts';
+import { plural } from '../base/plural.ts';
+import { isoDay } from '../base/time.ts';
 import type { Between, BetweenCommit } from './between.ts';
 import type { OverlayFinding } from './overlay-findings.ts';
 import type { Change, ListChanges, MacroChange } from './spec-changes.ts';
@@ -65,13 +66,9 @@ export function countWords({ spec }: Between): string {
     .join(', ');
 }
 
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : word.endsWith('ch') ? 'es' : 's'}`;
-}
-
 /** `ID DATE SUBJECT` */
 export function commitWords({ id, time, subject }: BetweenCommit): string {
-  return `${id.slice(0, 12)} ${dateOf(time)} ${subject}`;
+  return `${id.slice(0, 12)} ${isoDay(time)} ${subject}`;
 }
 
 /** `fails overlay 2 (patch-add, FILE:LINE): why; what to do` */
@@ -89,7 +86,7 @@ export function statusDetails(report: StatusReport): string {
 function componentDetails(status: ComponentStatus): string {
   const { component, state, pinned, newest, between, overlays } = status;
   const at = (place: { commit: string; time: number } | undefined): string =>
-    place === undefined ? 'unknown' : `${place.commit.slice(0, 12)} (${dateOf(place.time)})`;
+    place === undefined ? 'unknown' : `${place.commit.slice(0, 12)} (${isoDay(place.time)})`;
   const head = `${component}: ${state}${pinned === undefined ? '' : `, ${at(pinned)} → ${at(newest)}`}`;
   const lines: Line[] = between === undefined ? [] : betweenLines(between);
   if (state === 'retired') lines.unshift({ label: 'retired', text: between?.retired || 'the branch has no spec' });

@@ -65,7 +65,7 @@ describe('weir divergence', () => {
       cwd: project,
     });
     expect(code).toBe(1);
-    expect(stderr).toBe('error: 1 differences match no-metadata\n  weir.toml:8: a, overlay 2: Nor this\n');
+    expect(stderr).toBe('error: 1 difference matches no-metadata\n  weir.toml:8: a, overlay 2: Nor this\n');
     const report = JSON.parse(stdout) as { entries: unknown[]; failed: { condition: string; entries: unknown[] }[] };
     expect(report.entries).toHaveLength(5);
     expect(report.failed.map(({ condition, entries }) => [condition, entries.length])).toEqual([['no-metadata', 1]]);

@@ -96,7 +96,7 @@ describe('weir lifecycle', () => {
   it('an image whose os-release differs is a finding', () => {
     const { code, stdout, stderr } = run(built({ base: osRelease, vm: { ...osRelease, SUPPORT_END: '2028-11-19' } }));
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^vm +1 differ$/m);
+    expect(stdout).toMatch(/^vm +1 difference$/m);
     expect(stderr).toBe('error: vm: os-release has SUPPORT_END "2028-11-19", [lifecycle] requires "2028-11-20"\n');
   });
 

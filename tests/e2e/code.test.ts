@@ -64,8 +64,8 @@ test('changed comments in Weir keep everything cached; changed code rebuilds the
 
   await edit(
     'src/image/oci.ts',
-    'const created = ociTime(options.epoch);',
-    'const created = ociTime(options.epoch + 0);',
+    'const created = isoTime(options.epoch);',
+    'const created = isoTime(options.epoch + 0);',
   );
   const changed = await build();
   expect(changed.images[0]!.cached).toBe(false);

@@ -3,12 +3,12 @@ import { checkRecords } from '../../advisory/check.ts';
 import { loadAdvisories } from '../../advisory/load.ts';
 import { rewrittenSince } from '../../advisory/since.ts';
 import { errorJson, formatError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { readRelease } from '../../release/published.ts';
 import { releasedPackages } from '../../release/service/released.ts';
-import { plural } from '../../upstream/words.ts';
-import { momentOption } from '../moment.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
+import { secondsOption } from './who.ts';
 
 interface CheckOptions {
   readonly since?: string;
@@ -32,7 +32,7 @@ ${examples(['weir advisory check', 'weir advisory check --since origin/main', 'w
     )
     .action(async (options: CheckOptions) => {
       const settings = globals();
-      const now = Date.parse(momentOption(options.at) ?? new Date().toISOString()) / 1000;
+      const now = secondsOption(options.at);
       const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
       const { project } = workspace;
       const records = await loadAdvisories(project.advisories.path);

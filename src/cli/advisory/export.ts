@@ -1,11 +1,11 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { type ScannerDatabases, writeScannerDatabases } from '../../release/service/scanner-databases.ts';
-import { plural } from '../../upstream/words.ts';
-import { momentOption } from '../moment.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
+import { secondsOption } from './who.ts';
 
 interface Options {
   readonly grypeDb?: string;
@@ -47,7 +47,7 @@ ${examples([
           exit: 2,
         });
       }
-      const built = Math.floor(Date.parse(momentOption(options.at) ?? new Date().toISOString()) / 1000);
+      const built = secondsOption(options.at);
       const workspace = await projectWorkspaceFor(settings, progressFor(settings), options.out);
       const to = {
         ...(grypeDb === undefined ? {} : { grypeDb: resolve(grypeDb) }),

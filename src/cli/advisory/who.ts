@@ -1,3 +1,5 @@
+import { momentOf } from '../../advisory/record.ts';
+import { isoTime } from '../../base/time.ts';
 import { projectAuthor } from '../../sources/author.ts';
 import { momentOption } from '../moment.ts';
 
@@ -16,9 +18,14 @@ export async function signature(
   return { at: momentOption(at) ?? now(), by: email === '' ? name : `${name} <${email}>` };
 }
 
+/** The moment of an option in seconds since 1970; by default the present. @throws WeirError `bad-date` (exit 2) */
+export function secondsOption(text: string | undefined): number {
+  return momentOf(momentOption(text) ?? now());
+}
+
 /** The present moment in whole seconds, RFC 3339. */
 export function now(): string {
-  return `${new Date().toISOString().slice(0, 19)}Z`;
+  return isoTime(Math.floor(Date.now() / 1000));
 }
 
 /** A day or a moment; a day alone means its beginning, in UTC. @throws WeirError `bad-date` (exit 2) */

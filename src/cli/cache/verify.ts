@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { cacheRoot } from '../../base/paths.ts';
+import { plural } from '../../base/plural.ts';
 import { inStage } from '../../base/progress.ts';
 import { openEngine } from '../../engine/engine.ts';
 import { type CacheReport, checkCache } from '../../release/cache-check.ts';
@@ -32,5 +33,5 @@ function linesOf(report: CacheReport): string[] {
   lines.push(...notChecked.map((text) => `not checked  ${text}`));
   const sum = `${blobs} blobs, ${actions} results, ${roots} roots, ${repositories} repositories:`;
   if (faults.length === 0) return [...lines, `${sum} all unchanged`];
-  return [...lines, `${sum} ${faults.length} faults${repaired ? ', removed' : ''}`];
+  return [...lines, `${sum} ${plural(faults.length, 'fault')}${repaired ? ', removed' : ''}`];
 }

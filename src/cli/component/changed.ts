@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatError, WeirError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { changedComponents, changedText } from '../../history/component-changes.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { addSelection, type SelectionOptions, selectionOrAll } from '../selection.ts';
@@ -44,9 +45,12 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 }
 
 function driftError(names: readonly string[]): WeirError {
-  const count = names.length === 1 ? '1 component' : `${names.length} components`;
-  return new WeirError('drifted', `the rendered sources of ${count} changed without a change of their inputs`, {
-    details: names,
-    hint: 'they may have been edited by hand: run weir component render and commit the result',
-  });
+  return new WeirError(
+    'drifted',
+    `the rendered sources of ${plural(names.length, 'component')} changed without a change of their inputs`,
+    {
+      details: names,
+      hint: 'they may have been edited by hand: run weir component render and commit the result',
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatError, formatPlace, type WeirError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { contradictionsOf } from '../../project/dialect.ts';
 import type { Project } from '../../project/model/project.ts';
 import type { Configuration } from '../../project/resolve.ts';
@@ -65,7 +66,6 @@ function dialectLines({ dialect, file, project, root }: Project): string[] {
 
 async function checkDraft(settings: GlobalOptions, configuration: Configuration, revision: string): Promise<void> {
   const { checkSpecification } = await import('../../component/specification.ts');
-  const { plural } = await import('../../upstream/words.ts');
   const { differences, unchecked } = await checkSpecification(configuration);
   const json = {
     file: configuration.project.file,

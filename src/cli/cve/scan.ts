@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { plural } from '../../base/plural.ts';
 import { namedFeed } from '../../release/service/feeds.ts';
 import { type Finding, type ScanReport, scanFeeds } from '../../release/service/scan.ts';
 import { examples, type GlobalOptions, gather, printResult, progressFor, table } from '../program.ts';
@@ -64,7 +65,7 @@ function text({ findings, notChecked, records, dryRun, checked }: ScanReport): s
     `${stateWords[state]}${reason === undefined ? '' : `: ${reason}`}`,
   ]);
   const heading = ['CVE', 'SEVERITY', 'COMPONENT', 'OURS', 'FIXED UPSTREAM', 'WHY', 'RECORD'];
-  const written = `${records.length} ${records.length === 1 ? 'record' : 'records'} ${dryRun ? 'to write (dry run)' : 'written'}`;
+  const written = `${plural(records.length, 'record')} ${dryRun ? 'to write (dry run)' : 'written'}`;
   return [
     table(heading, rows, `the feeds name none of the ${checked} components and source packages`),
     ...(findings.length === 0 ? [] : ['', written]),

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import { WeirError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { allRules } from '../../lint/lint.ts';
 import type { LintReport, Target, Verdict } from '../../lint/rule.ts';
 import { type LintTarget, lintImage, lintTargets } from '../../release/lint.ts';
@@ -91,8 +92,8 @@ function asText({ file, image, format, target, verdicts }: LintReport): string {
     verdicts.filter((each) => each.status === status && (severity === undefined || each.severity === severity)).length;
   const sums = [
     `${count('holds')} of ${verdicts.length} rules hold`,
-    counted(count('broken', 'error'), 'error'),
-    counted(count('broken', 'warning'), 'warning'),
+    plural(count('broken', 'error'), 'error'),
+    plural(count('broken', 'warning'), 'warning'),
     ...(count('unchecked') === 0 ? [] : [`${count('unchecked')} not checked`]),
   ];
   const title = `${[relative(process.cwd(), file) || '.', ...(image === undefined ? [] : [image])].join(' ')} (${format}) for ${target}`;
@@ -101,8 +102,4 @@ function asText({ file, image, format, target, verdicts }: LintReport): string {
 
 function word({ status, severity }: Verdict): string {
   return status === 'holds' ? 'ok' : status === 'unchecked' ? 'not checked' : severity;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { plural } from '../../base/plural.ts';
 import { verifyRelease } from '../../release/verify.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
@@ -14,7 +15,7 @@ export function register(command: Command, globals: () => GlobalOptions): void {
       const { images, packages, files, feeds, faults } = result;
       const lines = faults.map(({ path, fault, message }) => `${fault.padEnd(7)}  ${path}: ${message}`);
       const sum = `${files} files of ${images} images and ${packages} packages:`;
-      lines.push(faults.length === 0 ? `${sum} all unchanged` : `${sum} ${faults.length} faults`);
+      lines.push(faults.length === 0 ? `${sum} all unchanged` : `${sum} ${plural(faults.length, 'fault')}`);
       if (feeds !== undefined) {
         const counts = Object.entries(feeds).map(([name, count]) => `${name} ${count}`);
         lines.push(`statements in feeds: ${counts.join(', ')}`);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { plural } from '../../base/plural.ts';
 import type { Architecture } from '../../project/model/release.ts';
 import { compareRepositories, type RepositoryComparison } from '../../release/repo-compare.ts';
 import { type ChangedName, type NameChange, nameChanges } from '../../repo/compare.ts';
@@ -60,7 +61,7 @@ function statText({ left, right, counts }: Omit<RepositoryComparison, 'packages'
   const sides = [left, right].map(({ asked, packages, repositories }, index) => [
     index === 0 ? 'left' : 'right',
     asked,
-    `${packages} packages of ${repositories.length} ${repositories.length === 1 ? 'repository' : 'repositories'}`,
+    `${packages} packages of ${plural(repositories.length, 'repository')}`,
   ]);
   const rows = (Object.keys(nameChanges) as NameChange[]).map((change) => [
     change,

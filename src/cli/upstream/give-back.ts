@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../../base/errors.ts';
+import { plural } from '../../base/plural.ts';
 import { sourceContext } from '../../component/sources.ts';
 import { selectComponents } from '../../project/select.ts';
 import { type GiveBack, giveBack } from '../../upstream/give-back.ts';
-import { plural } from '../../upstream/words.ts';
 import { examples, type GlobalOptions, gather, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
 

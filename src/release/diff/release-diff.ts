@@ -1,5 +1,6 @@
 import { loadAdvisories } from '../../advisory/load.ts';
 import { byPath } from '../../base/order.ts';
+import { isoTime } from '../../base/time.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { comparedRelease } from '../image/diff-built.ts';
 import { compareReleases, type ImageDiff } from '../image/image-diff.ts';
@@ -85,7 +86,7 @@ export async function diffReleases(
 
 function releaseFacts({ file, record }: PastRelease): ReleaseFacts {
   const { version, snapshot, clock } = record;
-  return { version, snapshot, date: new Date(clock * 1000).toISOString().replace('.000Z', 'Z'), file };
+  return { version, snapshot, date: isoTime(clock), file };
 }
 
 type RecordedImage = ReleaseRecord['images'][number];

@@ -1,4 +1,5 @@
 import type { Digest } from '../../base/digest.ts';
+import { isoDay } from '../../base/time.ts';
 import { putBytes, readBlobText } from '../../engine/store.ts';
 import { espVolumeId } from '../../image/vm.ts';
 import type { WeirImage } from '../../project/model/image.ts';
@@ -60,5 +61,5 @@ export async function imageEntries(
 }
 
 function dateOf(clock: number): string {
-  return new Date(clock * 1000).toISOString().slice(0, 10).replaceAll('-', '');
+  return isoDay(clock).replaceAll('-', '');
 }

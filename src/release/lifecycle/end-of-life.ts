@@ -1,6 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeIfChanged } from '../../base/files.ts';
+import { isoDay } from '../../base/time.ts';
 import { removeTree } from '../../engine/scratch.ts';
 import type { Lifecycle } from '../../project/model/release.ts';
 import { entriesOf, type Fault, shapeFaults, unreadableFile } from '../../repo/fault.ts';
@@ -8,7 +9,6 @@ import { endOfLifeFolder } from '../../workspace/output.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 import { isInUse } from '../verify-past.ts';
-import { dayOf } from './support.ts';
 
 /** Writes the files for endoflife.date, and removes those of an earlier build. */
 export async function writeEndOfLife(
@@ -67,7 +67,7 @@ export function endOfLifeFiles(
     support: fullSupportEnd ?? supportEnd ?? true,
     eol,
     latest: release.snapshot,
-    latestReleaseDate: dayOf(release.clock),
+    latestReleaseDate: isoDay(release.clock),
     lts,
   };
   const page = [

@@ -1,3 +1,5 @@
+import { isoDay } from '../../base/time.ts';
+
 // Days are texts "YYYY-MM-DD" in UTC: they compare as text.
 
 /** `before-release`: general availability is still to come. `security-only`: only vulnerabilities are fixed. */
@@ -44,10 +46,5 @@ export function daysBetween(from: string, to: string): number {
 
 /** The day so many days after another. */
 export function addDays(day: string, days: number): string {
-  return dayOf(Date.parse(day) / 1000 + days * 86_400);
-}
-
-/** The day of a moment in seconds since 1970. */
-export function dayOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
+  return isoDay(Date.parse(day) / 1000 + days * 86_400);
 }

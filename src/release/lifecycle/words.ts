@@ -1,3 +1,4 @@
+import { plural } from '../../base/plural.ts';
 import type { Support } from './support.ts';
 
 /** `supported, ends in 45 days` */
@@ -8,6 +9,6 @@ export function supportWords({ state, daysLeft }: Support): string {
     return `ended ${days === 1 ? 'yesterday' : `${days} days ago`}`;
   }
   if (daysLeft === undefined) return what[state];
-  const end = daysLeft === 0 ? 'today is the last day' : `ends in ${daysLeft} ${daysLeft === 1 ? 'day' : 'days'}`;
+  const end = daysLeft === 0 ? 'today is the last day' : `ends in ${plural(daysLeft, 'day')}`;
   return `${what[state]}, ${end}`;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addDays, dayOf, daysBetween, supportOn } from '../../../src/release/lifecycle/support.ts';
+import { isoDay } from '../../../src/base/time.ts';
+import { addDays, daysBetween, supportOn } from '../../../src/release/lifecycle/support.ts';
 import { supportWords } from '../../../src/release/lifecycle/words.ts';
 
 const days = { releaseDate: '2026-11-20', fullSupportEnd: '2027-11-19', supportEnd: '2028-11-19' };
@@ -32,11 +33,11 @@ describe('the state of a release', () => {
 });
 
 test('days are those of UTC, leap days and changes of clocks included', () => {
-  expect(dayOf(Date.UTC(2028, 10, 19, 23, 59, 59) / 1000)).toBe('2028-11-19');
+  expect(isoDay(Date.UTC(2028, 10, 19, 23, 59, 59) / 1000)).toBe('2028-11-19');
   expect(addDays('2028-02-28', 1)).toBe('2028-02-29');
   expect(addDays('2026-10-25', 1)).toBe('2026-10-26');
   expect(addDays('2026-01-01', -1)).toBe('2025-12-31');
-  const day = fc.integer({ min: 0, max: 40_000 }).map((number) => dayOf(number * 86_400));
+  const day = fc.integer({ min: 0, max: 40_000 }).map((number) => isoDay(number * 86_400));
   fc.assert(
     fc.property(day, fc.integer({ min: -2000, max: 2000 }), (from, count) => {
       expect(daysBetween(from, addDays(from, count))).toBe(count);
