@@ -98,7 +98,7 @@ function extend(base: TracedTable, next: TracedTable): TracedTable {
   return { kind: 'table', entries };
 }
 
-/** A list of an image with what one that is derived from it adds and, by the opposite list, takes away. */
+/** An image's list, with the entries that a derived image adds and those that its opposite list removes. */
 export function joinedList<T>(base: readonly T[], added: readonly T[], taken: readonly T[]): T[] {
   return [...new Set([...base, ...added])].filter((each) => !taken.includes(each));
 }

@@ -14,7 +14,7 @@ export async function projectAuthor(root: string): Promise<Author> {
   const match = /^(.*) <(.*)> \d+ [+-]\d+$/.exec(stdout.trim());
   if (code === 0 && match !== null) return { name: match[1]!, email: match[2]! };
   throw new WeirError('no-author', 'git does not know who you are', {
-    hint: 'set user.name and user.email in git, or say so on the command line',
+    hint: 'set user.name and user.email in git, or name the author on the command line',
     exit: 2,
   });
 }

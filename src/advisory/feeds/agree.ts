@@ -31,7 +31,7 @@ const formats = {
   }
 >;
 
-/** Where two feeds differ in what both can say, one line each; empty if all say the same. */
+/** Differences between feeds in what both formats can express, one line each; empty if the feeds agree. */
 export function disagreements(feeds: Feeds): string[] {
   return Object.entries(formats).flatMap(([name, { states, sources, key }]) => {
     const line = (claim: Claim): string => `${claim.id} ${claim.name} ${claim.status} ${key(claim)}`.trimEnd();

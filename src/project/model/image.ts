@@ -53,7 +53,7 @@ export interface SetupFolder {
   readonly knownFolderMode?: number;
   /** Permission bits of files; without them those of each file, 0644 or 0755. */
   readonly fileMode?: number;
-  /** Where it is asked for, if errors shall say so. */
+  /** The place in the configuration, for errors. */
   readonly place?: Place;
 }
 
@@ -66,16 +66,16 @@ export interface SetupFile {
   readonly to: string;
   /** Permission bits; without them those of the file, 0644 or 0755. */
   readonly mode?: number;
-  /** Where it is asked for, if errors shall say so. */
+  /** The place in the configuration, for errors. */
   readonly place?: Place;
 }
 
 /** A group that an image adds. */
 export interface SetupGroup {
   readonly name: string;
-  /** Without it a free one. */
+  /** The number; by default a free one. */
   readonly id?: number;
-  /** Where it is asked for, if errors shall say so. */
+  /** The place in the configuration, for errors. */
   readonly place?: Place;
 }
 
@@ -92,11 +92,11 @@ export interface SetupUser {
   readonly shell?: string;
   /** The first one is the primary group; groups that are missing are added. */
   readonly groups: readonly string[];
-  /** Groups to be a member of that leave the primary one as it is; they are added, too. */
+  /** Supplementary groups, which do not change the primary one; missing groups are created. */
   readonly memberOf?: readonly string[];
   /** Lines for `.ssh/authorized_keys` in the home folder, in place of those that are there. */
   readonly sshKeys?: readonly string[];
-  /** Where it is asked for, if errors shall say so. */
+  /** The place in the configuration, for errors. */
   readonly place?: Place;
 }
 
@@ -125,7 +125,7 @@ export interface ImageSetup {
   readonly overlays: readonly SetupFolder[];
   /** Laid over the tree after the folders. */
   readonly files: readonly SetupFile[];
-  /** Added before the users; those of users need not be among them. */
+  /** Added before the users; groups that users name need not be listed. */
   readonly groups?: readonly SetupGroup[];
   readonly users: readonly SetupUser[];
   readonly scripts: readonly SetupScript[];
@@ -145,7 +145,7 @@ interface WeirImageBase {
   readonly weakDependencies?: boolean;
   /** Absent: nothing but packages. */
   readonly setup?: ImageSetup;
-  /** What a customization changes besides: after the files of `setup`, and after its users and scripts. */
+  /** Further changes of a customization: applied after the files of `setup`, and after its users and scripts. */
   readonly custom?: ImageSetup;
   readonly formats: readonly ImageFormat[];
   readonly hostname?: string;

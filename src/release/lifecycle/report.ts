@@ -6,7 +6,7 @@ import { type SupportMatrix, supportMatrix } from './matrix.ts';
 import { type OsReleaseDifference, osReleaseDifferences } from './os-release.ts';
 import { type Support, supportOn } from './support.ts';
 
-/** How long a release is supported, and whether its images say the same. */
+/** How long a release is supported, and whether its images agree. */
 export interface LifecycleReport
   extends Pick<Lifecycle, 'id' | 'name' | 'version' | 'releaseDate' | 'fullSupportEnd' | 'lts'>,
     Support,
