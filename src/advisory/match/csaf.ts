@@ -11,21 +11,18 @@ import {
 } from './feed-entry.ts';
 import {
   badFeed,
-  clipped,
   type FeedPlace,
   type Fields,
   field,
   fieldsAt,
-  firstSentence,
   isFields,
   maybeText,
   momentAt,
   tablesAt,
   textAt,
   textsAt,
-  titleOf,
-  webAddresses,
 } from './feed-fields.ts';
+import { textsOf, webAddresses } from './feed-text.ts';
 import { severityOfScore, severityOfWord } from './severity.ts';
 
 /**
@@ -57,7 +54,7 @@ export function csafEntries(raw: Fields, place: FeedPlace): FeedEntry[] {
     const ids = tablesAt(field(each, 'ids'), at, 'ids').flatMap(
       (one, n) => maybeText(field(one, 'text'), at, 'ids', n, 'text') ?? [],
     );
-    const name = id ?? ids[0];
+    const name = id ?? ids.find(isAnyCaseCve)?.toUpperCase() ?? ids[0];
     const affects = affectsOf(each, products, at);
     if (name === undefined || affects.length === 0) return [];
     return [
@@ -79,8 +76,7 @@ function descriptionOf(id: string, raw: Fields, title: string | undefined, place
   const weakness = field(raw, 'cwe');
   const cwe = isFields(weakness) ? maybeText(field(weakness, 'id'), place, 'cwe', 'id') : undefined;
   return {
-    title: heading === undefined ? (description === undefined ? id : firstSentence(description)) : titleOf(heading),
-    ...(description === undefined ? {} : { description: clipped(description) }),
+    ...textsOf(id, heading, description),
     cwe: cwe === undefined || !/^CWE-\d{1,6}$/.test(cwe) ? [] : [cwe],
     references: webAddresses(
       tablesAt(field(raw, 'references'), place, 'references').flatMap(

@@ -1,15 +1,7 @@
 import type { Severity } from '../record.ts';
-import { type Affected, type Description, type FeedEntry, isAnyCaseCve } from './feed-entry.ts';
-import {
-  clipped,
-  type FeedPlace,
-  type Fields,
-  field,
-  fieldsAt,
-  firstSentence,
-  maybeText,
-  textAt,
-} from './feed-fields.ts';
+import { type Affected, type FeedEntry, isAnyCaseCve } from './feed-entry.ts';
+import { type FeedPlace, type Fields, field, fieldsAt, maybeText, textAt } from './feed-fields.ts';
+import { textsOf } from './feed-text.ts';
 import { severityOfWord } from './severity.ts';
 
 /**
@@ -40,16 +32,13 @@ export function debianEntries(source: string, raw: Fields, place: FeedPlace): Fe
     entries.push({
       ...{ id, aliases: [], affects, source: 'Debian', place },
       rating: () => (severity === undefined ? {} : { severity }),
-      description: () =>
-        descriptionOf(`${source}: ${id}`, maybeText(field(issue, 'description'), place, name, 'description')),
+      description: () => ({
+        ...textsOf(`${source}: ${id}`, undefined, maybeText(field(issue, 'description'), place, name, 'description')),
+        ...{ cwe: [], references: [] },
+      }),
     });
   }
   return entries;
-}
-
-function descriptionOf(name: string, text: string | undefined): Description {
-  const said = text === undefined ? { title: name } : { title: firstSentence(text), description: clipped(text) };
-  return { ...said, cwe: [], references: [] };
 }
 
 /** An open issue affects every version, a resolved one those below the fixed one. What is undetermined gives nothing. */

@@ -56,9 +56,10 @@ export function textAt(value: unknown, place: FeedPlace, ...path: Path): string 
   return value;
 }
 
-/** A text; undefined if it is missing or empty. @throws WeirError `bad-feed` */
+/** A text; undefined if it is missing or blank. @throws WeirError `bad-feed` */
 export function maybeText(value: unknown, place: FeedPlace, ...path: Path): string | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value.trim() === '') return undefined;
   return textAt(value, place, ...path);
 }
 
@@ -91,39 +92,6 @@ export function tablesAt(value: unknown, place: FeedPlace, ...path: Path): reado
   for (const [index, each] of list.entries())
     if (!isFields(each)) throw wrong(each, 'an object', place, [...path, index]);
   return list as readonly Fields[];
-}
-
-/** Limits of what is taken from a feed into a record, in characters or elements. */
-const longestTitle = 200;
-const longestText = 4000;
-const mostReferences = 20;
-
-/** A title in one line. */
-export function titleOf(text: string): string {
-  const line = shownLine(text.slice(0, 4 * longestTitle));
-  if (line.length <= longestTitle) return line;
-  return `${line.slice(0, line.lastIndexOf(' ', longestTitle) + 1 || longestTitle).trimEnd()} …`;
-}
-
-/** The first sentence of a description, for feeds without titles. */
-export function firstSentence(text: string): string {
-  const line = shownLine(text.slice(0, 4 * longestTitle));
-  const end = /[.!?](?= [A-Z])/.exec(line);
-  return titleOf((end === null ? line : line.slice(0, end.index)).replace(/\.$/, ''));
-}
-
-export function clipped(text: string): string {
-  return text.length <= longestText ? text : `${text.slice(0, longestText)} …`;
-}
-
-/** Web addresses without repetitions; others are left out. */
-export function webAddresses(texts: Iterable<string>): string[] {
-  const found = new Set<string>();
-  for (const text of texts) {
-    if (found.size >= mostReferences) break;
-    if (/^https?:\/\/[^\s"<>\p{Cc}]{1,2000}$/u.test(text)) found.add(text);
-  }
-  return [...found];
 }
 
 /** A moment as `2026-11-01T00:00:00Z`; one without a zone is UTC. @throws WeirError `bad-feed` */

@@ -1,6 +1,6 @@
-import { shownLine } from '../../base/foreign-text.ts';
 import { compareIn, compareUpstream, isInRange, rangeWords, versionOfTag } from './compare.ts';
 import type { Affected, FeedEntry } from './feed-entry.ts';
+import { lineOf } from './feed-text.ts';
 
 /** A component, or a Debian source package, that a release ships. */
 export interface Shipped {
@@ -127,5 +127,5 @@ function matchOf(shipped: Shipped, affected: Affected, source: string): Match | 
 
 /** One line: names and versions come from the feed. */
 function shownWhy(text: string): string {
-  return shownLine(text.slice(0, 300));
+  return lineOf(text, 300);
 }

@@ -8,19 +8,17 @@ import {
 } from './feed-entry.ts';
 import {
   badFeed,
-  clipped,
   type FeedPlace,
   type Fields,
   field,
   fieldsAt,
-  firstSentence,
   listAt,
   maybeText,
   momentAt,
   tablesAt,
   textAt,
-  webAddresses,
 } from './feed-fields.ts';
+import { textsOf, webAddresses } from './feed-text.ts';
 import { severityOfScore, severityOfWord } from './severity.ts';
 
 /** The parts of a CPE 2.3 name that matter here. */
@@ -108,8 +106,7 @@ function descriptionOf(id: string, raw: Fields, place: FeedPlace): Description {
       ? undefined
       : maybeText(field(descriptions[english]!, 'value'), place, 'descriptions', english, 'value');
   return {
-    title: description === undefined ? id : firstSentence(description),
-    ...(description === undefined ? {} : { description: clipped(description) }),
+    ...textsOf(id, undefined, description),
     cwe: weaknessesOf(raw, place),
     references: webAddresses(
       tablesAt(field(raw, 'references'), place, 'references').flatMap(

@@ -9,21 +9,18 @@ import {
   type VersionScheme,
 } from './feed-entry.ts';
 import {
-  clipped,
   type FeedPlace,
   type Fields,
   field,
   fieldsAt,
-  firstSentence,
   isFields,
   maybeText,
   momentAt,
   tablesAt,
   textAt,
   textsAt,
-  titleOf,
-  webAddresses,
 } from './feed-fields.ts';
+import { textsOf, webAddresses } from './feed-text.ts';
 import { severityOfVector, severityOfWord } from './severity.ts';
 import { nameOfPurl, repositoryOf } from './upstream-name.ts';
 
@@ -74,8 +71,7 @@ function descriptionOf(id: string, raw: Fields, place: FeedPlace): Description {
     (each, index) => maybeText(field(each, 'url'), place, 'references', index, 'url') ?? [],
   );
   return {
-    title: summary === undefined ? (details === undefined ? id : firstSentence(details)) : titleOf(summary),
-    ...(details === undefined ? {} : { description: clipped(details) }),
+    ...textsOf(id, summary, details),
     cwe: weaknessesOf(raw),
     references: webAddresses(references),
   };

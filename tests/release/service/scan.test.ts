@@ -308,6 +308,30 @@ below = "5.3"
     expect(at.records()['CVE-2026-1234.toml']).not.toContain('\u001b');
   });
 
+  it.each<[string, object, object]>([
+    ['a cut pair', { summary: undefined, details: `${'x'.repeat(3999)}😀${'y'.repeat(50)}` }, {}],
+    ['a cut pair in a title', { summary: `${'x'.repeat(199)}😀${'y'.repeat(50)}` }, {}],
+    ['half a pair', { summary: 'a \ud800 fault', details: 'bad \ud800' }, { title: 'a \ufffd fault' }],
+    ['blank texts', { summary: '   ', details: ' \n ' }, { title: 'CVE-2026-1234' }],
+    ['a full stop', { summary: '\t', details: '.' }, { title: 'CVE-2026-1234', description: '.' }],
+    [
+      'lines and controls',
+      { summary: 'a\r\nb\u2028c\u0085', details: 'a\r\nb\u001b' },
+      { title: 'a b c\\u{85}', description: 'a\nb\\u{1b}' },
+    ],
+    [
+      'a reference to no host',
+      { references: [{ type: 'WEB', url: 'https:///x' }, { url: 'https://x.example/\ud800' }] },
+      { references: undefined },
+    ],
+  ])('takes %s', async (_what, entry, expected) => {
+    const at = await place();
+    await at.scan([feed('osv.json', osv('CVE-2026-1234', 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry }))]);
+    const [record] = await loadAdvisories(at.project.advisories.path);
+    for (const [key, value] of Object.entries(expected)) expect(record?.[key as 'title']).toBe(value);
+    expect(record?.title.isWellFormed()).toBe(true);
+  });
+
   it('reads CSAF, too', async () => {
     const at = await place();
     const document = csaf('CVE-2026-1234', { a: csafPurl('a', 'pkg:generic/bash@5.2.37') }, { known_affected: ['a'] });
