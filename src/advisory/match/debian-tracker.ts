@@ -1,4 +1,5 @@
 import type { Severity } from '../record.ts';
+import { codename } from './debian-release.ts';
 import { type Affected, type FeedEntry, isAnyCaseCve } from './feed-entry.ts';
 import { type FeedPlace, type Fields, field, fieldsAt, maybeText, textAt } from './feed-fields.ts';
 import { textsOf } from './feed-text.ts';
@@ -18,12 +19,13 @@ export function debianEntries(source: string, raw: Fields, place: FeedPlace): Fe
     const issue = fieldsAt(value, place, name);
     const releases = fieldsAt(field(issue, 'releases') ?? {}, place, name, 'releases');
     const affects: Affected[] = [];
-    let severity: Severity | undefined;
+    const severities = new Map<string, Severity>();
     for (const [release, status] of Object.entries(releases)) {
       const path = [name, 'releases', release] as const;
       const fields = fieldsAt(status, place, ...path);
       const urgency = maybeText(field(fields, 'urgency'), place, ...path, 'urgency');
-      severity ??= severityOfWord(urgency?.replace(/\*+$/, ''));
+      const severity = severityOfWord(urgency?.replace(/\*+$/, ''));
+      if (severity !== undefined) severities.set(codename(release), severity);
       if (urgency === 'unimportant') continue;
       const affected = affectedIn(source, release, fields, place, path);
       if (affected !== undefined) affects.push(affected);
@@ -31,7 +33,10 @@ export function debianEntries(source: string, raw: Fields, place: FeedPlace): Fe
     if (affects.length === 0) continue;
     entries.push({
       ...{ id, aliases: [], affects, source: 'Debian', place },
-      rating: () => (severity === undefined ? {} : { severity }),
+      rating: (debianRelease) => {
+        const severity = debianRelease === undefined ? undefined : severities.get(codename(debianRelease));
+        return severity === undefined ? {} : { severity };
+      },
       description: () => ({
         ...textsOf(`${source}: ${id}`, undefined, maybeText(field(issue, 'description'), place, name, 'description')),
         ...{ cwe: [], references: [] },

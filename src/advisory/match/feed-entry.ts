@@ -76,7 +76,8 @@ export interface FeedEntry {
   /** Further names. */
   readonly aliases: readonly string[];
   readonly affects: readonly Affected[];
-  readonly rating: () => Rating;
+  /** @param debianRelease whose rating counts, if the feed rates for each release of Debian */
+  readonly rating: (debianRelease?: string) => Rating;
   readonly description: () => Description;
   /** `NVD`, `OSV`, `CSAF` or `Debian`. */
   readonly source: string;

@@ -1,4 +1,5 @@
 import { compareIn, compareUpstream, isInRange, rangeWords, versionOfTag } from './compare.ts';
+import { codename } from './debian-release.ts';
 import type { Affected, FeedEntry } from './feed-entry.ts';
 import { lineOf } from './feed-text.ts';
 
@@ -64,16 +65,6 @@ export class Matcher {
   #isOfRelease({ debianRelease }: Affected): boolean {
     return debianRelease === undefined || codename(debianRelease) === this.#debianRelease;
   }
-}
-
-/** Debian's numbers of releases, and the names that point to one. */
-const codenames: Readonly<Record<string, string>> = {
-  ...{ '10': 'buster', '11': 'bullseye', '12': 'bookworm', '13': 'trixie', '14': 'forky', '15': 'duke' },
-  unstable: 'sid',
-};
-
-function codename(release: string): string {
-  return Object.hasOwn(codenames, release) ? codenames[release]! : release;
 }
 
 /** The keys of what a feed names. */

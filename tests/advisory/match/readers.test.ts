@@ -329,8 +329,8 @@ describe("Debian's tracker", () => {
   it('gives what each release needs', async () => {
     const [entry] = await entriesIn(
       tracker('bash', 'CVE-2026-1234', {
-        bookworm: { status: 'resolved', fixed_version: '5.2-2', urgency: 'high**' },
-        trixie: { status: 'open', urgency: 'not yet assigned' },
+        bookworm: { status: 'resolved', fixed_version: '5.2-2', urgency: 'low' },
+        trixie: { status: 'open', urgency: 'high**' },
         forky: { status: 'undetermined', urgency: 'not yet assigned' },
         sid: { status: 'resolved', fixed_version: '0', urgency: 'unimportant' },
       }),
@@ -345,6 +345,15 @@ describe("Debian's tracker", () => {
       ['bookworm', [{ fixed: '5.2-2' }]],
       ['trixie', [{}]],
     ]);
+  });
+
+  it('has no severity if the release of the project has none', async () => {
+    const releases = {
+      bookworm: { status: 'open', urgency: 'high' },
+      trixie: { status: 'open', urgency: 'not yet assigned' },
+    };
+    const [entry] = await entriesIn(tracker('bash', 'CVE-2026-1234', releases));
+    expect(entry).not.toHaveProperty('severity');
   });
 
   it('leaves out names that are no CVE yet', async () => {

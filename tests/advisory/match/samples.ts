@@ -16,11 +16,11 @@ export function filesIn(files: Readonly<Record<string, string | Uint8Array>>): s
   return dir;
 }
 
-/** An entry with all that it says. */
+/** An entry with all that it says; of Debian's releases, trixie rates. */
 export type ReadEntry = Omit<FeedEntry, 'rating' | 'description'> & Rating & Description;
 
 function readAll({ rating, description, ...entry }: FeedEntry): ReadEntry {
-  return { ...entry, ...rating(), ...description() };
+  return { ...entry, ...rating('trixie'), ...description() };
 }
 
 /** The entries of a feed with this content. @param name of the file */
