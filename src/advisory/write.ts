@@ -85,27 +85,37 @@ export async function appendEvents(folder: string, id: string, events: readonly 
     if (before === undefined) throw noRecord(path, id);
     const known = parseAdvisory(path, before);
     if (events.length === 0) return known;
-    const text = `${before}${before.endsWith('\n') ? '' : '\n'}${events.map(eventText).join('')}`;
-    const after = withoutLines(path, () => parseAdvisory(path, text));
-    // TOML that ends inside another table would take the events for its own.
-    if (after.events.length !== known.events.length + events.length) throw unexpected(path);
-    const from = Math.max(0, known.events.length - 1);
-    for (const [index, event] of after.events.entries()) {
-      const previous = after.events[index - 1];
-      if (index <= from || previous === undefined || Date.parse(previous.at) <= Date.parse(event.at)) continue;
-      throw new WeirError(
-        'event-order',
-        `the time of the event, ${event.at}, is before that of the previous event, ${previous.at}`,
-        {
-          where: { file: path },
-          hint: 'add events in order of time',
-          exit: 2,
-        },
-      );
-    }
-    await writeAtomic(path, text);
+    const after = withEvents(known, events);
+    await writeAtomic(path, after.document.text);
     return after;
   });
+}
+
+/**
+ * A record with more events at its end, as `appendEvents` would write it; writes nothing.
+ * @throws WeirError (exit 2) `event-order`, and those of `parseAdvisory`
+ */
+export function withEvents(known: Advisory, events: readonly AdvisoryEvent[]): Advisory {
+  const { path, text: before } = known.document;
+  const text = `${before}${before.endsWith('\n') ? '' : '\n'}${events.map(eventText).join('')}`;
+  const after = withoutLines(path, () => parseAdvisory(path, text));
+  // TOML that ends inside another table would take the events for its own.
+  if (after.events.length !== known.events.length + events.length) throw unexpected(path);
+  const from = Math.max(0, known.events.length - 1);
+  for (const [index, event] of after.events.entries()) {
+    const previous = after.events[index - 1];
+    if (index <= from || previous === undefined || Date.parse(previous.at) <= Date.parse(event.at)) continue;
+    throw new WeirError(
+      'event-order',
+      `the time of the event, ${event.at}, is before that of the previous event, ${previous.at}`,
+      {
+        where: { file: path },
+        hint: 'add events in order of time',
+        exit: 2,
+      },
+    );
+  }
+  return after;
 }
 
 /** Errors about text that is not in the file yet name the file alone. */

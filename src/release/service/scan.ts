@@ -1,20 +1,23 @@
-import { byId, loadAdvisories } from '../../advisory/load.ts';
+import { loadAdvisories, parseAdvisory, recordPath } from '../../advisory/load.ts';
 import type { FeedCounts } from '../../advisory/match/feed.ts';
-import type { Description, FeedEntry, Rating } from '../../advisory/match/feed-entry.ts';
+import type { Rating } from '../../advisory/match/feed-entry.ts';
 import { badFeed } from '../../advisory/match/feed-fields.ts';
+import { lineOf } from '../../advisory/match/feed-text.ts';
 import { type Match, Matcher } from '../../advisory/match/matcher.ts';
-import type { Advisory, AdvisoryEvent, Severity } from '../../advisory/record.ts';
-import { cvssVector, vulnerabilityId } from '../../advisory/schema.ts';
+import type { AdvisoryEvent, Severity } from '../../advisory/record.ts';
+import { cvssVector } from '../../advisory/schema.ts';
 import { standingOf } from '../../advisory/state.ts';
-import { appendEvents, createRecord, type RecordHeader } from '../../advisory/write.ts';
+import { appendEvents, createRecord, type RecordHeader, recordText, withEvents } from '../../advisory/write.ts';
 import { didYouMean, WeirError } from '../../base/errors.ts';
 import { compareText } from '../../base/order.ts';
 import { inStage } from '../../base/progress.ts';
 import { isoTime } from '../../base/time.ts';
+import { sweep } from '../../engine/engine.ts';
 import type { DownloadOptions } from '../../sources/download.ts';
 import type { ProjectWorkspace } from '../../workspace/workspace.ts';
 import { readRelease } from '../published.ts';
 import { type NamedFeed, readNamedFeed } from './feeds.ts';
+import { Findings, type Vulnerability } from './findings.ts';
 import { evrOfFixed, type ShippedList, shippedBy } from './shipped.ts';
 
 /**
@@ -85,7 +88,7 @@ export async function scanFeeds(
   const release = await readRelease(workspace);
   const list = selected(await shippedBy(project, release), options.components);
   const matcher = new Matcher(list.shipped, project.seed?.suite);
-  const found = new Findings(options.feeds.length > 1);
+  const found = new Findings(options.feeds.length > 1, project.seed?.suite);
   const feeds: (FeedCounts & { readonly name: string })[] = [];
   for (const feed of options.feeds) {
     const counts = await inStage(progress, `feed ${feed.name}`, async (stage) => {
@@ -102,22 +105,37 @@ export async function scanFeeds(
     });
     feeds.push({ name: feed.name, ...counts });
   }
-  const plan = planned(found, records, options.now ?? Math.floor(Date.now() / 1000));
-  const written: string[] = [];
-  for (const { record, id, header, events } of plan) {
-    if (events.length === 0) continue;
-    if (options.dryRun !== true) {
+  const now = options.now ?? Math.floor(Date.now() / 1000);
+  const plan = found.vulnerabilities(records).map((each) => planned(each, now));
+  const changed = plan.filter(({ events }) => events.length > 0);
+  for (const each of changed) check(folder, each);
+  if (options.dryRun !== true) {
+    await sweep([folder]);
+    for (const { record, header, events } of changed) {
       if (record === undefined) await createRecord(folder, header, events);
       else await appendEvents(folder, record.id, events);
     }
-    written.push(`${record?.id ?? id}.toml`);
   }
   return {
     ...(release === undefined ? {} : { snapshot: release.snapshot }),
-    ...{ checked: list.shipped.length, notChecked: list.notChecked, feeds },
+    ...{ checked: list.shipped.length, notChecked: [...list.notChecked, ...found.notChecked], feeds },
     findings: plan.flatMap(({ findings }) => findings),
-    ...{ records: written, dryRun: options.dryRun === true },
+    ...{ records: changed.map(({ id }) => `${id}.toml`), dryRun: options.dryRun === true },
   };
+}
+
+/** Checks what a scan would write, before it writes anything. @throws WeirError `bad-feed`, `event-order` (exit 2) */
+function check(folder: string, { record, id, place, header, events }: Planned): void {
+  if (record !== undefined) {
+    withEvents(record, events);
+    return;
+  }
+  try {
+    parseAdvisory(recordPath(folder, id), recordText(header, events));
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    throw badFeed(place, [], `a record of ${id} cannot hold it: ${error.message}`, error);
+  }
 }
 
 /** @throws WeirError `unknown-component` (exit 2) */
@@ -134,101 +152,40 @@ function selected({ shipped, notChecked }: ShippedList, names: readonly string[]
   return { shipped: shipped.filter(({ component }) => names.includes(component)), notChecked };
 }
 
-interface Found extends Pick<FeedEntry, 'id' | 'place'>, Description {
-  readonly rating: Rating;
-  readonly aliases: Set<string>;
-  /** By component. The first feed that has it counts. */
-  readonly matches: Map<string, { readonly match: Match; readonly feed: NamedFeed }>;
-}
-
-/** Entries of feeds that affect a shipped component and, with several feeds, the ratings of all vulnerabilities. */
-class Findings {
-  readonly found = new Map<string, Found>();
-  readonly #ratings: Map<string, Rating> | undefined;
-  count = 0;
-
-  constructor(hasSeveral: boolean) {
-    this.#ratings = hasSeveral ? new Map() : undefined;
-  }
-
-  take(feed: NamedFeed, entry: FeedEntry, matches: readonly Match[]): void {
-    const { id, place } = entry;
-    const ratings = this.#ratings;
-    const known = ratings?.get(id);
-    if (ratings !== undefined && (known?.severity === undefined || known.published === undefined)) {
-      ratings.set(id, { ...entry.rating(), ...known });
-    }
-    if (matches.length === 0 || !vulnerabilityId.test(id)) return;
-    this.count++;
-    const there = this.found.get(id) ?? {
-      ...{ id, place, rating: entry.rating(), aliases: new Set(), matches: new Map() },
-      ...entry.description(),
-    };
-    this.found.set(id, there);
-    for (const alias of entry.aliases) if (vulnerabilityId.test(alias)) there.aliases.add(alias);
-    for (const match of matches) {
-      const { component } = match.shipped;
-      if (!there.matches.has(component)) there.matches.set(component, { match, feed });
-    }
-  }
-
-  /** What any feed says; the one that matched first counts first. */
-  ratingOf({ id, rating }: Found): Rating {
-    return { ...this.#ratings?.get(id), ...rating };
-  }
-}
-
-interface Planned {
-  readonly id: string;
-  readonly record: Advisory | undefined;
+/** What to write about a vulnerability. */
+interface Planned extends Pick<Vulnerability, 'id' | 'record' | 'place'> {
   readonly header: RecordHeader;
   readonly events: readonly AdvisoryEvent[];
   readonly findings: readonly Finding[];
 }
 
-/** What to write, by vulnerability. @param now seconds since 1970 */
-function planned(found: Findings, records: readonly Advisory[], now: number): Planned[] {
-  const byName = new Map(records.flatMap((record) => [record.id, ...(record.aliases ?? [])].map((id) => [id, record])));
-  const taken = new Set(byName.keys());
+/** @param now seconds since 1970 */
+function planned(each: Vulnerability, now: number): Planned {
+  const { id, record, names, place, rating, matches } = each;
   const at = isoTime(now);
-  const all = [...found.found.values()].sort(byId);
-  const ids = new Set(all.map(({ id }) => id));
-  return all.map((each) => {
-    const { id, matches } = each;
-    const record = [id, ...each.aliases].map((id) => byName.get(id)).find((one) => one !== undefined);
-    const rating = found.ratingOf(each);
-    if (record === undefined && rating.published !== undefined && Date.parse(rating.published) > now * 1000) {
-      throw badFeed(each.place, [], `${id} is published in the future, ${rating.published}`);
-    }
-    const severity = record?.severity ?? rating.severity ?? 'moderate';
-    const events: AdvisoryEvent[] = [];
-    const findings = [...matches]
-      .sort(([a], [b]) => compareText(a, b))
-      .map(([component, { match, feed }]): Finding => {
-        const { shipped, why, fixed } = match;
-        const standing = record === undefined ? undefined : standingOf(record, component);
-        const handled = shipped.handled.get(id);
-        const state: FindingState =
-          standing !== undefined ? 'known' : handled !== undefined ? 'handled' : record === undefined ? 'new' : 'added';
-        const shared = {
-          id: record?.id ?? id,
-          severity,
-          component,
-          ours: shipped.evr,
-          why,
-          feed: feed.name,
-          state,
-        };
-        const reason = standing?.state ?? (state === 'handled' ? handled : undefined);
-        if (state === 'new' || state === 'added')
-          events.push(detected(match, feed, at, state === 'new' ? notesOf(rating) : ''));
-        return { ...shared, ...(fixed === undefined ? {} : { fixed }), ...(reason === undefined ? {} : { reason }) };
-      });
-    // Two records must not share an alias.
-    const aliases = [...each.aliases].filter((alias) => !taken.has(alias) && !ids.has(alias));
-    for (const alias of aliases) taken.add(alias);
-    return { id, record, header: headerOf(each, rating, severity, aliases, at), events, findings };
-  });
+  if (record === undefined && rating.published !== undefined && Date.parse(rating.published) > now * 1000) {
+    throw badFeed(place, [], `${id} is published in the future, ${rating.published}`);
+  }
+  const severity = record?.severity ?? rating.severity ?? 'moderate';
+  const events: AdvisoryEvent[] = [];
+  const findings = [...matches]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([component, { match, feed }]): Finding => {
+      const { shipped, why, fixed } = match;
+      const standing = record === undefined ? undefined : standingOf(record, component);
+      const handled = names.map((name) => shipped.handled.get(name)).find((reason) => reason !== undefined);
+      const state: FindingState =
+        standing !== undefined ? 'known' : handled !== undefined ? 'handled' : record === undefined ? 'new' : 'added';
+      const reason = standing?.state ?? (state === 'handled' ? handled : undefined);
+      if (state === 'new' || state === 'added')
+        events.push(detected(match, feed, at, state === 'new' ? notesOf(rating) : ''));
+      return {
+        ...{ id, severity, component, ours: shipped.evr, why, feed: feed.name, state },
+        ...(fixed === undefined ? {} : { fixed }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    });
+  return { id, record, place, header: headerOf(each, severity, at), events, findings };
 }
 
 /** Assumptions of a new record, for its note. */
@@ -242,7 +199,7 @@ function notesOf({ severity, published }: Rating): string {
 }
 
 function detected({ shipped, why, fixed }: Match, feed: NamedFeed, at: string, note: string): AdvisoryEvent {
-  const below = evrOfFixed(shipped, fixed);
+  const below = evrOfFixed(shipped, fixed === undefined ? undefined : lineOf(fixed, 200));
   return {
     ...{ type: 'detected', at, by: scanner, component: shipped.component, feed: feed.name, why, version: shipped.evr },
     ...(below === undefined ? {} : { below }),
@@ -251,16 +208,14 @@ function detected({ shipped, why, fixed }: Match, feed: NamedFeed, at: string, n
 }
 
 function headerOf(
-  { id, title, description, cwe, references }: Found,
-  { cvss, published }: Rating,
+  { id, names, rating: { cvss, published }, title, description, cwe, references }: Vulnerability,
   severity: Severity,
-  aliases: readonly string[],
   at: string,
 ): RecordHeader {
   return {
     ...{ id, title, severity, published: published ?? at },
     ...(cvss === undefined || !cvssVector.test(cvss) ? {} : { cvss }),
     ...(description === undefined ? {} : { description }),
-    ...{ aliases, references, cwe },
+    ...{ aliases: names.filter((name) => name !== id), references, cwe },
   };
 }

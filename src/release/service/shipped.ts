@@ -119,7 +119,8 @@ function unknownOrigin(release: ReleaseRecord): string[] {
   return others.length === 0 ? [] : [`${others.length} packages of RPM repositories: ${someOf(origins)}`];
 }
 
-function someOf(names: readonly string[]): string {
+/** The first names of a list, and how many more there are. */
+export function someOf(names: readonly string[]): string {
   return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 

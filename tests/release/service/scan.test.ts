@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAdvisories } from '../../../src/advisory/load.ts';
@@ -229,6 +229,100 @@ below = "5.3"
       ['CVE-2026-1111', ['GHSA-aaaa-bbbb-cccc']],
       ['CVE-2026-2222', undefined],
     ]);
+  });
+
+  it.each([
+    ['one feed', 1],
+    ['several feeds', 3],
+  ])('opens one record for a vulnerability of several names in %s', async (_what, count) => {
+    const at = await place();
+    const named = (id: string, ...aliases: readonly string[]): object =>
+      osv(id, 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry: { aliases } });
+    const entries = [
+      named('PYSEC-2026-1', 'GHSA-aaaa-bbbb-cccc'),
+      named('GHSA-aaaa-bbbb-cccc', 'CVE-2026-1234'),
+      bash('CVE-2026-1234'),
+    ];
+    const feeds =
+      count === 1
+        ? [feed('osv.json', entries.slice(0, 2))]
+        : [feed('a.json', entries[0]!), feed('b.json', entries[1]!), feed('nvd.json', nvdFeed(entries[2]!))];
+    const report = await at.scan(feeds);
+    expect(report.findings.map(({ id, component }) => [id, component])).toEqual([['CVE-2026-1234', 'bash']]);
+    const records = await loadAdvisories(at.project.advisories.path);
+    expect(records.map(({ id, aliases, events }) => [id, aliases, events.length])).toEqual([
+      ['CVE-2026-1234', ['GHSA-aaaa-bbbb-cccc', 'PYSEC-2026-1'], 1],
+    ]);
+    expect((await at.scan(feeds)).records).toEqual([]);
+  });
+
+  it('joins names that only a later entry connects', async () => {
+    const at = await place();
+    const named = (id: string, ...aliases: readonly string[]): object =>
+      osv(id, 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry: { aliases } });
+    await at.scan([feed('osv.json', [named('AA-1'), named('BB-1'), named('CC-1', 'BB-1', 'AA-1')])]);
+    const records = await loadAdvisories(at.project.advisories.path);
+    expect(records.map(({ id, aliases }) => [id, aliases])).toEqual([['AA-1', ['BB-1', 'CC-1']]]);
+  });
+
+  it('adds one event to a record that several entries mean', async () => {
+    const at = await place();
+    await createRecord(at.project.advisories.path, header('CVE-2026-1234', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []);
+    const named = osv('GHSA-aaaa-bbbb-cccc', 'OSS-Fuzz', 'bash', [{ introduced: '0' }]);
+    await at.scan([feed('osv.json', named), feed('nvd.json', nvdFeed(bash('CVE-2026-1234')))]);
+    const records = await loadAdvisories(at.project.advisories.path);
+    expect(records.map(({ id, events }) => [id, events.length])).toEqual([['CVE-2026-1234', 1]]);
+  });
+
+  it('does not take a CVE for another one with the same alias', async () => {
+    const at = await place();
+    await createRecord(at.project.advisories.path, header('CVE-2026-1111', { aliases: ['GHSA-aaaa-bbbb-cccc'] }), []);
+    const entry = { aliases: ['CVE-2026-2222'] };
+    await at.scan([feed('osv.json', osv('GHSA-aaaa-bbbb-cccc', 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry }))]);
+    const records = await loadAdvisories(at.project.advisories.path);
+    expect(records.map(({ id, events }) => [id, events.length])).toEqual([
+      ['CVE-2026-1111', 0],
+      ['CVE-2026-2222', 1],
+    ]);
+  });
+
+  it('says what matches, but has no name that a record can have', async () => {
+    const at = await place();
+    const entries = ['x:1', 'y:1'].map((id) => osv(id, 'OSS-Fuzz', 'bash', [{ introduced: '0' }]));
+    const usable = osv('z:1', 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry: { aliases: ['GHSA-a-b-c'] } });
+    const report = await at.scan([feed('osv.json', [...entries, usable])]);
+    expect(report.notChecked).toContain(
+      "2 matching entries with an ID that no record can have: 'x:1' of osv.json (bash), 'y:1' of osv.json (bash)",
+    );
+    expect(report.records).toEqual(['GHSA-a-b-c.toml']);
+  });
+
+  it('writes nothing if one of the records cannot be written', async () => {
+    const at = await place();
+    const later = event('detected', { component: 'other', at: '2026-11-03T00:00:00Z' });
+    await createRecord(at.project.advisories.path, header('CVE-2026-9999'), [later]);
+    const before = at.records();
+    const feeds = [feed('nvd.json', nvdFeed(bash('CVE-2026-1234'), bash('CVE-2026-9999')))];
+    expect(await failure(at.scan(feeds))).toMatchObject({ code: 'event-order' });
+    expect(at.records()).toEqual(before);
+  });
+
+  it("takes Debian's severity for the project's release only", async () => {
+    const at = await place();
+    const releases = { trixie: { status: 'open', urgency: 'low' }, forky: { status: 'open', urgency: 'high' } };
+    const report = await at.scan([feed('tracker.json', tracker('xz-utils', 'CVE-2026-2222', releases))]);
+    expect(report.findings).toMatchObject([{ severity: 'important' }]);
+  });
+
+  it('removes what a killed scan left behind', async () => {
+    const at = await place();
+    const path = at.project.advisories.path;
+    await createRecord(path, header('CVE-2026-1111'), []);
+    const left = `.${(4_000_000).toString(36)}-1-1-0123abcd.tmp`;
+    writeFileSync(join(path, left), 'half');
+    utimesSync(join(path, left), 0, 0);
+    await at.scan([feed('nvd.json', nvdFeed(bash('CVE-2026-1234')))]);
+    expect(readdirSync(path)).toEqual(['CVE-2026-1111.toml', 'CVE-2026-1234.toml']);
   });
 
   it('opens nothing for what a patch of the build is named after', async () => {
