@@ -8,10 +8,13 @@ export function nameOfPurl(text: string): string | undefined {
   return `pkg:${type}/${type === 'pypi' ? path.replaceAll(/[-_.]+/g, '-') : path}`;
 }
 
-/** The version of a package URL, or undefined. */
+/** The version of a package URL, or undefined. Of type rpm with its epoch, which is a qualifier there. */
 export function versionOfPurl(text: string): string | undefined {
   const version = /^[^?#]*\/[^?#]*@([^@?#/]+)(?:[?#]|$)/.exec(text.length > 2000 ? '' : text)?.[1];
-  return version === undefined ? undefined : decodedPart(version);
+  if (version === undefined) return undefined;
+  const epoch = /^pkg:\/{0,2}rpm\/[^?#]*\?(?:[^#]*&)?epoch=(\d{1,9})(?:[&#]|$)/i.exec(text)?.[1];
+  const decoded = decodedPart(version);
+  return epoch === undefined || decoded.includes(':') ? decoded : `${epoch}:${decoded}`;
 }
 
 function decodedPart(text: string): string {
