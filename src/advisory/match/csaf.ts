@@ -18,6 +18,7 @@ import {
   isFields,
   maybeText,
   momentAt,
+  scoreAt,
   tablesAt,
   textAt,
   textsAt,
@@ -136,12 +137,13 @@ function ratingOf(raw: Fields, overall: string | undefined, place: FeedPlace): R
   let severity: Severity | undefined;
   let cvss: string | undefined;
   for (const [index, score] of tablesAt(field(raw, 'scores'), place, 'scores').entries()) {
-    const rated = field(score, 'cvss_v3') ?? field(score, 'cvss_v4');
+    const key = field(score, 'cvss_v3') === undefined ? 'cvss_v4' : 'cvss_v3';
+    const rated = field(score, key);
     if (rated === undefined) continue;
-    const fields = fieldsAt(rated, place, 'scores', index, 'cvss_v3');
-    const base = field(fields, 'baseScore');
-    const vector = maybeText(field(fields, 'vectorString'), place, 'scores', index, 'cvss_v3', 'vectorString');
-    if (typeof base === 'number') severity = severityOfScore(base);
+    const fields = fieldsAt(rated, place, 'scores', index, key);
+    const base = scoreAt(field(fields, 'baseScore'), place, 'scores', index, key, 'baseScore');
+    const vector = maybeText(field(fields, 'vectorString'), place, 'scores', index, key, 'vectorString');
+    if (base !== undefined) severity = severityOfScore(base);
     if (vector?.startsWith('CVSS:') === true) cvss = vector;
     break;
   }

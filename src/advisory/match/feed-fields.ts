@@ -1,6 +1,7 @@
 import { WeirError } from '../../base/errors.ts';
 import { shownLine } from '../../base/foreign-text.ts';
 import { isoTime } from '../../base/time.ts';
+import { dateSchema } from '../../project/schema/words.ts';
 
 /** Where a value of a feed begins: errors name the place, and the JSON pointer of the value. */
 export interface FeedPlace {
@@ -94,13 +95,24 @@ export function tablesAt(value: unknown, place: FeedPlace, ...path: Path): reado
   return list as readonly Fields[];
 }
 
+/** A CVSS base score; undefined if it is missing. @throws WeirError `bad-feed` */
+export function scoreAt(value: unknown, place: FeedPlace, ...path: Path): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'number') throw wrong(value, 'a number', place, path);
+  if (!(value >= 0 && value <= 10)) throw badFeed(place, path, `a CVSS score is from 0 to 10, not ${value}`);
+  return value;
+}
+
 /** A moment as `2026-11-01T00:00:00Z`; one without a zone is UTC. @throws WeirError `bad-feed` */
 export function momentAt(value: unknown, place: FeedPlace, ...path: Path): string | undefined {
   const text = maybeText(value, place, ...path);
   if (text === undefined) return undefined;
   const moment = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/i.exec(text);
   const zoned = moment?.[1] === undefined || moment[4] !== undefined ? text : `${text}Z`;
-  const time = moment === null ? Number.NaN : Date.parse(zoned.toUpperCase());
-  if (Number.isNaN(time)) throw badFeed(place, path, `'${text.slice(0, 50)}' is not a date`);
+  const isDay = dateSchema.safeParse(text.slice(0, 10)).success;
+  const time = moment === null || !isDay ? Number.NaN : Date.parse(zoned.toUpperCase());
+  // A time zone can lead out of the years that have four digits.
+  if (Number.isNaN(time) || !/^\d{4}-/.test(new Date(time).toISOString()))
+    throw badFeed(place, path, `'${text.slice(0, 50)}' is not a date`);
   return isoTime(Math.floor(time / 1000));
 }

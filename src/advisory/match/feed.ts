@@ -40,7 +40,7 @@ export async function readFeed(
       entries++;
       take(entry);
     });
-    if (counted.size === 0) continue;
+    if (counted === undefined) continue;
     files++;
     for (const format of counted) formats.add(format);
   }
@@ -48,13 +48,14 @@ export async function readFeed(
   return { files, entries, formats: [...formats].sort() };
 }
 
-/** @returns the formats of its entries; none for a file that only accompanies a feed */
-async function readFile(file: FeedFile, take: (entry: FeedEntry) => void): Promise<ReadonlySet<string>> {
+/** @returns the formats of its entries, none for an empty list; undefined for a file that only accompanies a feed */
+async function readFile(file: FeedFile, take: (entry: FeedEntry) => void): Promise<ReadonlySet<string> | undefined> {
   const formats = new Set<string>();
   let head: Buffer[] | undefined = [];
   let headLength = 0;
   let pieces: JsonPieces | undefined;
   let parts: JsonParts = 'values';
+  const isList = (): boolean => parts === 'elements';
   const read = (iterator: ReturnType<JsonPieces['push']>): void => {
     for (const { key, pointer, line, value } of iterator) {
       const place: FeedPlace = { file: file.name, line, pointer };
@@ -86,7 +87,7 @@ async function readFile(file: FeedFile, take: (entry: FeedEntry) => void): Promi
   }
   const last = pieces ?? begin();
   read(last.end());
-  return formats;
+  return formats.size === 0 && !isList() ? undefined : formats;
 }
 
 /** How to cut a file into pieces, by its beginning. @throws WeirError `bad-feed` for what is no JSON, or an old format */

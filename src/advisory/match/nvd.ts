@@ -15,6 +15,7 @@ import {
   listAt,
   maybeText,
   momentAt,
+  scoreAt,
   tablesAt,
   textAt,
 } from './feed-fields.ts';
@@ -142,10 +143,14 @@ function addConfiguration(configuration: Fields, place: FeedPlace, found: Map<st
   const nodes = tablesAt(field(configuration, 'nodes'), place, 'nodes').map((node, index) => {
     const at = { ...place, pointer: `${place.pointer}/nodes/${index}/cpeMatch` };
     const matches = tablesAt(field(node, 'cpeMatch'), at);
-    return { at, matches, names: matches.map((match, number) => cpeAt(match, at, number)) };
+    const names = matches.map((match, number) => cpeAt(match, at, number));
+    // In a node with AND, each name is needed; else one of them.
+    const isAll = field(node, 'operator') === 'AND';
+    return { at, matches, names, isForOther: isAll ? names.some((one) => needsOther([one])) : needsOther(names) };
   });
-  if (field(configuration, 'operator') === 'AND' && nodes.some(({ names }) => needsOther(names))) return;
-  for (const { at, matches, names } of nodes) {
+  if (field(configuration, 'operator') === 'AND' && nodes.some(({ isForOther }) => isForOther)) return;
+  for (const { at, matches, names, isForOther } of nodes) {
+    if (isForOther) continue;
     for (const [index, cpe] of names.entries()) {
       const match = matches[index]!;
       if (field(match, 'vulnerable') !== true || cpe.part === 'h' || cpe.version === '-') continue;
@@ -218,10 +223,10 @@ function metricsOf(raw: Fields, place: FeedPlace): Rating {
     );
     const data = fieldsAt(field(list[index]!, 'cvssData'), place, 'metrics', key, index, 'cvssData');
     const vector = maybeText(field(data, 'vectorString'), place, 'metrics', key, index, 'cvssData', 'vectorString');
-    const score = field(data, 'baseScore');
+    const score = scoreAt(field(data, 'baseScore'), place, 'metrics', key, index, 'cvssData', 'baseScore');
     const word = field(data, 'baseSeverity') ?? field(list[index]!, 'baseSeverity');
     const severity =
-      typeof score === 'number' ? severityOfScore(score) : typeof word === 'string' ? severityOfWord(word) : undefined;
+      score !== undefined ? severityOfScore(score) : typeof word === 'string' ? severityOfWord(word) : undefined;
     return {
       ...(severity === undefined ? {} : { severity }),
       ...(vector?.startsWith('CVSS:') === true ? { cvss: vector } : {}),

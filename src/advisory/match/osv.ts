@@ -163,12 +163,14 @@ function rangesOf(
   path: readonly (string | number)[],
 ): VersionRange[] {
   const events = tablesAt(raw, place, ...path).flatMap((each, index): Event[] => {
-    const kind = (['introduced', 'fixed', 'last_affected', 'limit'] as const).find(
+    // An event has one bound by the schema, but some feeds write two.
+    const kinds = (['introduced', 'fixed', 'last_affected', 'limit'] as const).filter(
       (key) => field(each, key) !== undefined,
     );
-    if (kind === undefined) return [];
-    const version = textAt(field(each, kind), place, ...path, index, kind);
-    return [{ kind, version: version === '0' ? '' : version }];
+    return kinds.map((kind) => {
+      const version = textAt(field(each, kind), place, ...path, index, kind);
+      return { kind, version: version === '0' ? '' : version };
+    });
   });
   const inOrder = events.length < 3 ? events : events.toSorted((a, b) => compareIn(scheme, a.version, b.version));
   const ranges: VersionRange[] = [];

@@ -100,7 +100,7 @@ export async function scanFeeds(
         (entry) => found.take(feed, entry, matcher.matches(entry)),
         { say, ...options.download },
       );
-      const summary = `${read.entries} entries of ${read.formats.join(', ')}, ${found.count - before} match`;
+      const summary = `${read.entries} entries${read.formats.length === 0 ? '' : ` of ${read.formats.join(', ')}`}, ${found.count - before} match`;
       return { result: read, summary, cached: false };
     });
     feeds.push({ name: feed.name, ...counts });

@@ -120,6 +120,23 @@ describe('NVD', () => {
     expect(entry?.affects.length).toBe(count);
   });
 
+  it.each([
+    ['o:microsoft:windows', 0],
+    ['o:linux:linux_kernel', 1],
+    ['h:example:board', 0],
+  ])('reads one node that needs %s, too', async (system, count) => {
+    const cpeMatch = [
+      { vulnerable: true, criteria: cpe('a', 'b') },
+      { vulnerable: false, criteria: `cpe:2.3:${system}:-:*:*:*:*:*:*:*` },
+    ];
+    const configurations = [{ nodes: [{ operator: 'AND', cpeMatch }] }];
+    const [entry] = await entriesIn(nvdFeed(nvd('CVE-2026-1234', [], { configurations })));
+    expect(entry?.affects.length).toBe(count);
+    const either = [{ nodes: [{ operator: 'OR', cpeMatch }] }];
+    const [other] = await entriesIn(nvdFeed(nvd('CVE-2026-1234', [], { configurations: either })));
+    expect(other?.affects.length).toBe(1);
+  });
+
   it('leaves out rejected entries, and takes entries without an analysis', async () => {
     const rejected = nvd('CVE-2026-1111', [], { vulnStatus: 'Rejected' });
     const waiting = nvd('CVE-2026-2222', [], { vulnStatus: 'Received', configurations: undefined, metrics: {} });
@@ -194,6 +211,7 @@ describe('OSV', () => {
     ],
     ['two events turned', [{ fixed: '2' }, { introduced: '0' }], [{ fixed: '2' }]],
     ['no limit', [{ introduced: '0' }, { limit: '*' }], [{}]],
+    ['one event with both', [{ introduced: '1', fixed: '2' }], [{ introduced: '1', fixed: '2' }]],
     ['an end alone', [{ fixed: '2' }], []],
   ])('reads events of %s', async (_what, events, ranges) => {
     const [entry] = await entriesIn(osv('CVE-2026-1234', 'PyPI', 'a', events));
@@ -318,6 +336,17 @@ describe('CSAF', () => {
     expect(affected(entry?.affects[0]).slice(0, 3)).toEqual(expected);
   });
 
+  it.each([
+    ['pkg:rpm/acme/chrony@4.6.2-1?epoch=1', '1:4.6.2-1'],
+    ['pkg:rpm/acme/chrony@4.6.2-1?arch=src&epoch=2#x', '2:4.6.2-1'],
+    ['pkg:rpm/acme/chrony@4.6.2-1?oldepoch=2', '4.6.2-1'],
+    ['pkg:rpm/acme/chrony@3%3A4.6.2-1?epoch=3', '3:4.6.2-1'],
+    ['pkg:generic/chrony@4.6.2?epoch=1', '4.6.2'],
+  ])('reads the version of %s', async (purl, version) => {
+    const [entry] = await entriesIn(csaf('CVE-2026-1234', { a: csafPurl('a', purl) }, { known_affected: ['a'] }));
+    expect(entry?.affects[0]?.versions).toEqual([version]);
+  });
+
   it('gives nothing for what is not affected or under investigation', async () => {
     const products = { a: csafPurl('a', 'pkg:generic/thing') };
     expect(await entriesIn(csaf('CVE-2026-1234', products, { known_not_affected: ['a'] }))).toEqual([]);
@@ -412,6 +441,11 @@ describe('a feed', () => {
     expect(ids(await entriesAt(folder))).toEqual(['CVE-2026-3333', 'CVE-2026-1111', 'CVE-2026-4444']);
   });
 
+  it('may have no entries', async () => {
+    expect(await entriesIn('[]')).toEqual([]);
+    expect(await entriesIn(nvdFeed())).toEqual([]);
+  });
+
   it('gives the same whether NVD has its keys in this order or another', async () => {
     const { vulnerabilities, ...rest } = nvdFeed(nvd('CVE-2026-4444', [])) as { vulnerabilities: unknown };
     expect(ids(await entriesIn({ vulnerabilities, ...rest }))).toEqual(['CVE-2026-4444']);
@@ -455,6 +489,39 @@ describe('a bad feed', () => {
       nvdFeed(nvd('CVE-2026-1234', [], { published: 'soon' })),
       'bad-feed',
       /published: 'soon' is not a date/,
+      1,
+    ],
+    [
+      'with a day that there is not',
+      osv('CVE-2026-1234', 'PyPI', 'a', [], { entry: { published: '2026-02-30' } }),
+      'bad-feed',
+      /published: '2026-02-30' is not a date/,
+      1,
+    ],
+    [
+      'with a year that there is not',
+      nvdFeed(nvd('CVE-2026-1234', [], { published: '0000-01-01T00:00:00+14:00' })),
+      'bad-feed',
+      /published: '0000-01-01T00:00:00\+14:00' is not a date/,
+      1,
+    ],
+    [
+      'with a score above 10',
+      nvdFeed(nvd('CVE-2026-1234', [], { metrics: { cvssMetricV31: [{ cvssData: { baseScore: 75 } }] } })),
+      'bad-feed',
+      /cvssMetricV31\/0\/cvssData\/baseScore: a CVSS score is from 0 to 10, not 75/,
+      1,
+    ],
+    [
+      'of CSAF with a score below 0',
+      csaf(
+        'CVE-2026-1234',
+        { a: csafPurl('a', 'pkg:generic/a') },
+        { known_affected: ['a'] },
+        { scores: [{ cvss_v4: { baseScore: -1 } }] },
+      ),
+      'bad-feed',
+      /scores\/0\/cvss_v4\/baseScore: a CVSS score is from 0 to 10, not -1/,
       1,
     ],
     [
