@@ -122,13 +122,27 @@ export async function fetchUnhashed(
 export async function downloadOnce(shown: string, url: string, path: string, options: DownloadOptions): Promise<void> {
   const named = { filename: shown };
   if (options.offline === true) throw offline(named, []);
-  const outcome = await attempts(url, path, options, async (page) =>
+  const { say } = options;
+  // The URL may hold a password or a key.
+  const told = say === undefined ? {} : { say: (message: string) => say(message.replaceAll(url, shown)) };
+  const outcome = await attempts(url, path, { ...options, ...told }, async (page) =>
     page
       ? { kind: 'failed' as const, place: shown, message: 'the server returned a web page instead of the file' }
       : { kind: 'done' as const },
   );
   await rm(notePath(path), { force: true });
-  if (outcome.kind !== 'done') throw worst(named, [{ ...outcome, place: shown }]);
+  if (outcome.kind === 'done') return;
+  throw new WeirError(
+    outcome.kind === 'not-found' ? 'not-found' : 'download-failed',
+    outcome.kind === 'not-found' ? `${shown} was not found` : `${shown} could not be downloaded`,
+    {
+      details: [`${shown}: ${outcome.message.replaceAll(url, shown)}`],
+      hint:
+        outcome.kind === 'not-found'
+          ? 'check the URL, and whether it needs a login'
+          : 'check the URL and the network, and run again; the download starts anew',
+    },
+  );
 }
 
 /** Adds a file on disk to the store, after checking its hash. @throws WeirError `wrong-hash` */
