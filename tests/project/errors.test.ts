@@ -506,6 +506,13 @@ const cases: readonly Case[] = [
     at: '5:5',
     says: /trailing slash/,
   },
+  {
+    name: 'a password in the URL of the feeds',
+    toml: '[advisories]\nurl = "https://user:secret@x.example/repo"\n',
+    code: 'invalid-value',
+    at: '2:1',
+    says: /must not have a user or password/,
+  },
   { name: 'a disk with an entrypoint', toml: image('kind = "disk"\ncontainer = {}'), code: 'unknown-key', at: '5:1' },
   {
     name: 'a size without unit',

@@ -50,12 +50,30 @@ function proseOf(text: string): string {
   return text.length <= longestText ? prose : `${prose} …`;
 }
 
-/** Web addresses without repetitions; others are left out. */
+/** Names of query parameters that a login or a signature has. */
+const secretParameter =
+  /(^|[^a-z])(key|sig|auth)($|[^a-z])|(api|access|private)[_-]?key|token|signature|passw(or)?d|secret|credential/i;
+
+/** A web address without user, password and parameters of its query that look like keys: records are public. */
+function publicAddress(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const secrets = [...url.searchParams.keys()].filter((name) => secretParameter.test(name));
+  if (url.username === '' && url.password === '' && secrets.length === 0) return text;
+  url.username = '';
+  url.password = '';
+  for (const name of secrets) url.searchParams.delete(name);
+  return url.href;
+}
+
+/** Web addresses without repetitions and secrets; others are left out. */
 export function webAddresses(texts: Iterable<string>): string[] {
   const found = new Set<string>();
   for (const text of texts) {
     if (found.size >= mostReferences) break;
-    if (/^https?:\/\/[^\s"<>/\p{Cc}\p{Cs}][^\s"<>\p{Cc}\p{Cs}]{0,2000}$/u.test(text)) found.add(text);
+    if (!/^https?:\/\/[^\s"<>/\p{Cc}\p{Cs}][^\s"<>\p{Cc}\p{Cs}]{0,2000}$/u.test(text)) continue;
+    const address = publicAddress(text);
+    if (address !== undefined) found.add(address);
   }
   return [...found];
 }

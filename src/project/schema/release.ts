@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { channelSchema, dateSchema, filledTexts, flag, line, momentSchema, sizeSchema, text, webUri } from './words.ts';
+import {
+  channelSchema,
+  dateSchema,
+  filledTexts,
+  flag,
+  line,
+  momentSchema,
+  publicUri,
+  sizeSchema,
+  text,
+} from './words.ts';
 
 export const seedSchema = z
   .strictObject({
@@ -95,11 +105,11 @@ export const lifecycleSchema = z
 export const advisoriesSchema = z
   .strictObject({
     path: text('Folder of the records, relative to this file; by default "advisories" beside the root file'),
-    url: webUri.optional().describe('Where users get the published repository from, for links in the feeds'),
+    url: publicUri.optional().describe('Where users get the published repository from, for links in the feeds'),
     publisher: z
       .strictObject({
         name: line('Who publishes the advisories; by default the name of the distribution'),
-        namespace: webUri.optional().describe('A URL of the publisher, which identifies it'),
+        namespace: publicUri.optional().describe('A URL of the publisher, which identifies it'),
         contact: line('How to reach the publisher, such as an e-mail address'),
       })
       .optional()

@@ -93,3 +93,9 @@ export const repositoryUri = z
   .regex(/^$|^(https?:\/\/[^\s/?#]|file:\/\/\/)\S*$/, 'must be an http, https or file URL without spaces');
 
 export const webUri = z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https URL');
+
+/** A web address that is published. */
+export const publicUri = webUri.regex(
+  /^\w+:\/\/[^/?#@]*([/?#]|$)/,
+  'must not have a user or password: it is published in the feeds',
+);

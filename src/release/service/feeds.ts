@@ -12,7 +12,7 @@ import { type DownloadOptions, downloadOnce } from '../../sources/download.ts';
 export interface NamedFeed {
   /** A path, or an http or https URL. */
   readonly address: string;
-  /** As records and messages name it: a URL without user and password, or a file's name. */
+  /** As records and messages name it: a URL without user, password and query, or a file's name. */
   readonly name: string;
 }
 
@@ -24,12 +24,19 @@ export function namedFeed(address: string): NamedFeed {
   }
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    throw new WeirError('bad-option', `invalid --feed ${address}: not a file, and not an http or https URL`, {
-      exit: 2,
-    });
+    throw new WeirError(
+      'bad-option',
+      `invalid --feed ${shownLine(address.replace(/\/\/[^/]*@/, '//').replace(/\?.*/s, ''))}: not a file, and not an http or https URL`,
+      {
+        exit: 2,
+      },
+    );
   }
   url.username = '';
   url.password = '';
+  // A query may hold a key.
+  url.search = '';
+  url.hash = '';
   return { address, name: url.href };
 }
 

@@ -418,11 +418,24 @@ below = "5.3"
       { references: [{ type: 'WEB', url: 'https:///x' }, { url: 'https://x.example/\ud800' }] },
       { references: undefined },
     ],
+    [
+      'references with secrets',
+      {
+        references: [
+          'https://user:secret@x.example/a?id=1',
+          'https://x.example/b?id=1&apiKey=secret&access_token=secret&X-Amz-Signature=secret&key=secret',
+          'https://x.example/c?monkey=1&id=a,b',
+        ].map((url) => ({ type: 'WEB', url })),
+      },
+      {
+        references: ['https://x.example/a?id=1', 'https://x.example/b?id=1', 'https://x.example/c?monkey=1&id=a,b'],
+      },
+    ],
   ])('takes %s', async (_what, entry, expected) => {
     const at = await place();
     await at.scan([feed('osv.json', osv('CVE-2026-1234', 'OSS-Fuzz', 'bash', [{ introduced: '0' }], { entry }))]);
     const [record] = await loadAdvisories(at.project.advisories.path);
-    for (const [key, value] of Object.entries(expected)) expect(record?.[key as 'title']).toBe(value);
+    for (const [key, value] of Object.entries(expected)) expect(record?.[key as 'title']).toEqual(value);
     expect(record?.title.isWellFormed()).toBe(true);
   });
 
@@ -443,7 +456,8 @@ describe('a feed of a URL', () => {
     const server = await serveFiles({ '/feed': content });
     server.next(status(503), status(503));
     const url = `${server.url}/feed`;
-    const report = await at.scan([url.replace('://', '://user:secret@')]);
+    server.files.set('/feed?apiKey=secret', content);
+    const report = await at.scan([`${url.replace('://', '://user:secret@')}?apiKey=secret#secret`]);
     expect(report.findings).toMatchObject([{ feed: url, state: 'new' }]);
     expect(server.asked.length).toBeGreaterThanOrEqual(3);
     expect(JSON.stringify([report, at.records()])).not.toContain('secret');
@@ -453,7 +467,12 @@ describe('a feed of a URL', () => {
   it('is one clear error if it is not there, too large, or a web page', async () => {
     const at = await place();
     const server = await serveFiles({ '/feed': content });
-    expect(await failure(at.scan([`${server.url}/none`]))).toMatchObject({ code: 'not-found' });
+    const none = await failure(at.scan([`${server.url}/none?token=secret`]));
+    expect(none).toMatchObject({ code: 'not-found', hint: 'check the URL, and whether it needs a login' });
+    expect(JSON.stringify([none.message, none.details])).not.toContain('secret');
+    const closed = await failure(at.scan(['http://user:secret@127.0.0.1:1/feed?key=secret']));
+    expect(closed).toMatchObject({ code: 'download-failed', hint: expect.stringMatching(/starts anew/) });
+    expect(JSON.stringify([closed.message, closed.details])).not.toContain('secret');
     const small = { most: 10, wait: () => Promise.resolve() };
     expect(await failure(at.scan([`${server.url}/feed`], { download: small }))).toMatchObject({
       code: 'download-failed',
@@ -466,6 +485,8 @@ describe('a feed of a URL', () => {
 
   it('is http or https', () => {
     expect(() => namedFeed('ftp://example.org/x')).toThrow(/not an http or https URL/);
+    const secret = 'ftp://user:secret@example.org/x?key=secret';
+    expect(() => namedFeed(secret)).toThrow(/^invalid --feed ftp:\/\/example\.org\/x: not/);
     expect(() => namedFeed('')).toThrow(/--feed requires a file or a URL/);
   });
 });
