@@ -86,13 +86,13 @@ export class Findings {
 
   /** One vulnerability for all its names, in feeds and records; sorted by ID. */
   vulnerabilities(records: readonly Advisory[]): Vulnerability[] {
-    const order = [...this.#found.values()];
-    const groups = grouped(order, records);
-    return [...groups].map((group) => this.#merged(group, order)).sort(byId);
+    const found = [...this.#found.values()];
+    const order = new Map(found.map((each, index) => [each, index]));
+    return [...grouped(found, records)].map((group) => this.#merged(group, order)).sort(byId);
   }
 
-  #merged({ names, found, record }: Group, order: readonly Found[]): Vulnerability {
-    const inOrder = order.filter((each) => found.has(each));
+  #merged({ names, found, record }: Group, order: ReadonlyMap<Found, number>): Vulnerability {
+    const inOrder = [...found].sort((a, b) => order.get(a)! - order.get(b)!);
     const first = inOrder[0]!;
     const matches = new Map<string, FoundMatch>();
     for (const each of inOrder.flatMap((one) => one.matches)) {
