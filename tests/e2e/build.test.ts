@@ -57,7 +57,7 @@ describe('the output of a build', () => {
     expect(await readlink(join(root, 'latest'))).toBe(first.snapshot);
     const record = await releaseRecord();
     expect((await readdir(join(root, 'latest'))).sort()).toEqual(
-      ['RPM-GPG-KEY', ...record.channels.map((channel) => channel.name)].sort(),
+      ['RPM-GPG-KEY', 'evidence', ...record.channels.map((channel) => channel.name)].sort(),
     );
     for (const channel of record.channels) {
       const repodata = join(root, 'latest', channel.name, 'x86_64', 'repodata');
