@@ -103,8 +103,11 @@ export async function writeIfChanged(path: string, data: string): Promise<boolea
  */
 export async function readIfExists(path: string): Promise<string | undefined> {
   try {
+    const info = await stat(path);
+    if (!info.isFile() && !info.isDirectory()) throw notRegular(path);
     return await readFile(path, 'utf8');
   } catch (error) {
+    if (error instanceof WeirError) throw error;
     const code = systemCode(error);
     if (code === 'ENOENT') return undefined;
     if (code === 'EACCES' || code === 'EPERM') {
@@ -115,11 +118,19 @@ export async function readIfExists(path: string): Promise<string | undefined> {
   }
 }
 
-/** Sorted names in a folder that end in `ending`, without it; hidden ones are skipped. Empty if the folder is missing. */
+/** The error of a file that is not one to read: reading a named pipe would wait for a writer. */
+export function notRegular(path: string): WeirError {
+  return new WeirError('not-a-file', 'this is not a regular file', { where: { file: path }, exit: 2 });
+}
+
+/**
+ * Sorted names in a folder that end in `ending`, without it; hidden ones are skipped. Empty if the folder is missing.
+ * @throws WeirError `not-a-folder` (exit 2)
+ */
 export async function namesEndingIn(folder: string, ending: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+    throw diskError(error, folder);
   });
   return names
     .filter((name) => name.endsWith(ending) && !name.startsWith('.'))

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { AppliedOverlay, SpecOrigin } from '../audit/contents.ts';
 import type { BuildSettings } from '../audit/package-build.ts';
 import { subjectNames } from '../audit/package-provenance.ts';
 import { WeirError } from '../base/errors.ts';
+import { readIfExists } from '../base/files.ts';
 import type { Fault } from '../repo/fault.ts';
 import { parseNevra } from '../repo/metadata.ts';
 import { openPublished } from '../trust/dsse.ts';
@@ -117,9 +117,11 @@ export async function readEvidence(
       hint: 'it was built by an older Weir: run weir build',
     });
   }
-  return readFile(file, 'utf8').catch((cause: unknown) => {
+  const text = await readIfExists(file).catch((cause: unknown) => {
     throw badEvidence(file, 'cannot read it', cause);
   });
+  if (text === undefined) throw badEvidence(file, 'it is missing');
+  return text;
 }
 
 export function badEvidence(file: string, what: string, cause?: unknown): WeirError {

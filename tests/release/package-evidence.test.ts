@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,13 @@ afterEach(() => rm(dir, { recursive: true }));
 const gzip = 'gzip-1:1.14-2.wl4.x86_64';
 
 describe('the evidence of a package', () => {
+  test('is an error where it is a named pipe', async () => {
+    const file = join(release.snapshot, gzipEvidence.spdx);
+    await rm(file);
+    execFileSync('mkfifo', [file]);
+    await expect(evidenceDocument(workspace, 'gzip', 'spdx')).rejects.toMatchObject({ code: 'bad-evidence' });
+  });
+
   test.each([
     ['its NEVRA', gzip, gzip],
     ['its file name', 'gzip-1:1.14-2.wl4.x86_64.rpm', gzip],
