@@ -31,7 +31,12 @@ export function checkRecords(records: readonly Advisory[], context: CheckContext
   const sources = context.released && new Set(context.released.map(({ component }) => component));
   const unsure = new Set<string>();
   const problems = records.flatMap((record) => {
-    const found = [...times(record, context.now), ...ranges(record), ...exceptions(record, context.now)];
+    const found = [
+      ...futureDates(record, context.now),
+      ...order(record),
+      ...ranges(record),
+      ...exceptions(record, context.now),
+    ];
     for (const [index, event] of record.events.entries()) {
       if (!('component' in event) || event.component === undefined) continue;
       const { component } = event;
@@ -57,28 +62,28 @@ function at(record: Advisory, index: number, key: string, code: string, message:
   });
 }
 
-function times(record: Advisory, now: number): WeirError[] {
+/** Dates in the future: of publication, and of events from this index on. @param now seconds since 1970 */
+export function futureDates(record: Advisory, now: number, from = 0): WeirError[] {
   const found: WeirError[] = [];
-  if (Date.parse(record.published) > now * 1000) {
+  const hint = 'dates in records must not be in the future';
+  if (from === 0 && Date.parse(record.published) > now * 1000) {
     const message = `${record.id} is published in the future: ${record.published}`;
-    found.push(
-      problem(record.document, ['published'], 'future-date', message, {
-        hint: 'dates in records must not be in the future',
-      }),
-    );
+    found.push(problem(record.document, ['published'], 'future-date', message, { hint }));
   }
   for (const [index, event] of record.events.entries()) {
-    const previous = record.events[index - 1];
-    if (Date.parse(event.at) > now * 1000) {
-      found.push(at(record, index, 'at', 'future-date', `the time of the event, ${event.at}, is in the future`));
-    } else if (previous !== undefined && Date.parse(event.at) < Date.parse(previous.at)) {
-      const message = `the time of the event, ${event.at}, is before that of the previous event`;
-      found.push(
-        at(record, index, 'at', 'event-order', message, 'events are in order of time; add new ones at the end'),
-      );
-    }
+    if (index < from || Date.parse(event.at) <= now * 1000) continue;
+    found.push(at(record, index, 'at', 'future-date', `the time of the event, ${event.at}, is in the future`, hint));
   }
   return found;
+}
+
+function order(record: Advisory): WeirError[] {
+  return record.events.flatMap((event, index) => {
+    const previous = record.events[index - 1];
+    if (previous === undefined || Date.parse(event.at) >= Date.parse(previous.at)) return [];
+    const message = `the time of the event, ${event.at}, is before that of the previous event`;
+    return [at(record, index, 'at', 'event-order', message, 'events are in order of time; add new ones at the end')];
+  });
 }
 
 /** Fixes that are not newer than the affected versions, and ranges that end before they begin. */

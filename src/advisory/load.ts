@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
 import { didYouMean, WeirError } from '../base/errors.ts';
@@ -37,9 +38,20 @@ export async function loadAdvisories(folder: string): Promise<readonly Advisory[
   return records.sort(byId);
 }
 
-/** Reads one record. @throws WeirError (exit 2) those of `readDocument`, `record-name` */
+/** Reads one record. @throws WeirError (exit 2) those of `readDocument`, `record-name`, `linked-record` */
 export function readAdvisory(path: string): Advisory {
+  refuseLink(path);
   return advisoryOf(readDocument(path, advisorySchema, { reasons: 'required' }));
+}
+
+/** A new event would replace the link by a file, and git would not see changes behind it. @throws WeirError `linked-record` (exit 2) */
+export function refuseLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  throw new WeirError('linked-record', 'a record must not be a symbolic link', {
+    where: { file: path },
+    hint: 'put the file itself there',
+    exit: 2,
+  });
 }
 
 /** `readAdvisory` for text in memory; `path` is for messages. */

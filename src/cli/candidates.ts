@@ -37,7 +37,9 @@ export async function candidates(words: readonly string[], globals: GlobalOption
         .map((option) => ({ word: option.long ?? option.short ?? '', description: option.description }));
     }
     if (command.commands.length > 0) {
-      return command.commands.map((each) => ({ word: each.name(), description: each.description() }));
+      const verbs = command.commands.map((each) => ({ word: each.name(), description: each.description() }));
+      // `weir cve CVE-2026-1234` needs no verb.
+      return command.name() === 'cve' ? [...verbs, ...(await named('advisories', settings))] : verbs;
     }
     const declared = command.registeredArguments;
     const argument = declared[used] ?? (declared.at(-1)?.variadic === true ? declared.at(-1) : undefined);

@@ -79,7 +79,7 @@ export async function giveBack(
   const { project, progress, engine } = workspace;
   const chosen = chooseOverlays(component, options.overlays);
   const folder = await checkFolder(options.folder);
-  const author = options.author ?? (await projectAuthor(project.root));
+  const author = options.author ?? (await projectAuthor(project.root, '--author'));
   return inStage(progress, 'give-back', () =>
     withScratch(engine.scratch, async (work) => {
       const place = await openBranch(workspace, component, context);

@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadAdvisories, parseAdvisory } from '../../src/advisory/load.ts';
+import { componentsIn } from '../../src/advisory/state.ts';
 import { appendEvents, createRecord, recordText } from '../../src/advisory/write.ts';
 import { event, header, recordFolder } from './records.ts';
 
@@ -40,7 +42,7 @@ test('a new record has its fields and events, and reads back', async () => {
 
 test('any text of a record reads back', () => {
   const text = fc
-    .string({ unit: fc.constantFrom('"', '\\', '\n', '\t', '\r', 'a', 'é', '\x7f', ' ', "'") })
+    .string({ unit: fc.constantFrom('"', '\\', '\n', '\t', '\r', 'a', 'n', 't', 'é', '\x7f', ' ', "'") })
     .filter((one) => /\S/.test(one));
   fc.assert(
     fc.property(text, (description) => {
@@ -48,6 +50,7 @@ test('any text of a record reads back', () => {
         parseAdvisory('/x/CVE-2026-1234.toml', recordText(header('CVE-2026-1234', { description }), [])).description,
       ).toBe(description);
     }),
+    { examples: [['a\nb"""'], ['a\n\\n\\']] },
   );
 });
 
@@ -63,17 +66,15 @@ test('events are added at the end, and all before stays byte for byte', async ()
   expect(readdirSync(folder)).toEqual(['CVE-2026-1234.toml']);
 });
 
-test('two writers at once both add theirs, or one is told to wait', async () => {
+test('writers at once wait for each other', async () => {
   const folder = recordFolder();
   await createRecord(folder, header());
-  const adding = ['a', 'b', 'c'].map((component) =>
-    appendEvents(folder, 'CVE-2026-1234', [event('detected', { component })]),
+  const names = ['a', 'b', 'c'];
+  await Promise.all(
+    names.map((component) => appendEvents(folder, 'CVE-2026-1234', [event('detected', { component })])),
   );
-  const results = await Promise.allSettled(adding);
   const [record] = await loadAdvisories(folder);
-  expect(record!.events).toHaveLength(results.filter(({ status }) => status === 'fulfilled').length);
-  for (const result of results)
-    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'locked' });
+  expect(componentsIn(record!).sort()).toEqual(names);
 });
 
 test('an event before the last one is refused, and nothing is written', async () => {
@@ -86,11 +87,75 @@ test('an event before the last one is refused, and nothing is written', async ()
   expect(readFileSync(path, 'utf8')).toBe(before);
 });
 
-test('events that cannot be tables at the end are refused', async () => {
+test.each(['[{ type = "triaged", at = "2026-11-02T12:00:00Z", by = "x" }]', '[]'])(
+  'an event is not added to an array of inline tables: %s',
+  async (inline) => {
+    const folder = recordFolder();
+    const text = recordText(header(), []).replace('title', `events = ${inline}\ntitle`);
+    writeFileSync(join(folder, 'CVE-2026-1234.toml'), text);
+    await expect(appendEvents(folder, 'CVE-2026-1234', [event('triaged', {})])).rejects.toMatchObject({
+      message: 'events cannot be added at the end of this file',
+      hint: expect.stringContaining('[[events]]'),
+      exit: 2,
+    });
+  },
+);
+
+test('nothing is dated later than now', async () => {
   const folder = recordFolder();
-  const path = join(folder, 'CVE-2026-1234.toml');
-  const inline = 'events = [{ type = "triaged", at = "2026-11-02T12:00:00Z", by = "x" }]';
-  writeFileSync(path, recordText(header(), []).replace('title', `${inline}\ntitle`));
-  await expect(appendEvents(folder, 'CVE-2026-1234', [event('triaged', {})])).rejects.toMatchObject({ exit: 2 });
-  mkdirSync(join(folder, 'x'));
+  const now = Date.parse('2026-11-02T12:00:00Z') / 1000;
+  const late = event('triaged', { at: '2026-11-02T12:00:01Z' });
+  const refused = { code: 'future-date', exit: 2 };
+  await expect(createRecord(folder, header(), [late], { now })).rejects.toMatchObject(refused);
+  await expect(
+    createRecord(folder, header('CVE-2026-1234', { published: '2026-11-03T00:00:00Z' }), [], { now }),
+  ).rejects.toMatchObject(refused);
+  expect(readdirSync(folder)).toEqual([]);
+  await createRecord(folder, header(), [event('triaged', {})], { now });
+  await expect(appendEvents(folder, 'CVE-2026-1234', [late], { now })).rejects.toMatchObject(refused);
+  await expect(
+    appendEvents(folder, 'CVE-2026-1234', [event('triaged', { at: '2100-01-01T00:00:00Z' })]),
+  ).rejects.toMatchObject(refused);
+  expect((await loadAdvisories(folder))[0]!.events).toHaveLength(1);
+});
+
+test.each([
+  ['an alias that is the ID of a record', 'CVE-2026-0002', ['CVE-2026-1234']],
+  ['an alias that a record has', 'CVE-2026-0002', ['GHSA-aaaa-bbbb-cccc']],
+  ['an ID that is an alias of a record', 'GHSA-aaaa-bbbb-cccc', []],
+])('a record with %s is refused', async (_, id, aliases) => {
+  const folder = recordFolder();
+  const path = await createRecord(folder, header('CVE-2026-1234', { aliases: ['GHSA-aaaa-bbbb-cccc'] }));
+  const refused = { code: 'duplicate-record', exit: 2, where: { file: path } };
+  await expect(createRecord(folder, header(id, { aliases }))).rejects.toMatchObject(refused);
+  const known = await loadAdvisories(folder);
+  await expect(createRecord(folder, header(id, { aliases }), [], { known })).rejects.toMatchObject(refused);
+  expect(readdirSync(folder)).toEqual(['CVE-2026-1234.toml']);
+});
+
+test('an ID with a path is no record', async () => {
+  const folder = recordFolder();
+  await createRecord(join(folder, 'other'), header());
+  await expect(
+    appendEvents(join(folder, 'advisories'), '../other/CVE-2026-1234', [event('triaged', {})]),
+  ).rejects.toMatchObject({ code: 'no-record', exit: 2 });
+});
+
+test('a record that is not a regular file is one clear error', async () => {
+  const folder = recordFolder();
+  const real = await createRecord(join(folder, 'real'), header());
+  const [pipes, links] = [join(folder, 'pipes'), join(folder, 'links')];
+  for (const each of [pipes, links]) mkdirSync(each);
+  execFileSync('mkfifo', [join(pipes, 'CVE-2026-1234.toml')]);
+  symlinkSync(real, join(links, 'CVE-2026-1234.toml'));
+  const add = (to: string) => appendEvents(to, 'CVE-2026-1234', [event('triaged', {})]);
+  await expect(add(pipes)).rejects.toMatchObject({ code: 'not-a-file', exit: 2 });
+  await expect(loadAdvisories(pipes)).rejects.toMatchObject({ exit: 2 });
+  await expect(add(links)).rejects.toMatchObject({ code: 'linked-record', exit: 2 });
+  await expect(loadAdvisories(links)).rejects.toMatchObject({ code: 'linked-record', exit: 2 });
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const noFolder = { code: 'not-a-folder', exit: 2 };
+  await expect(createRecord(file, header())).rejects.toMatchObject(noFolder);
+  await expect(loadAdvisories(file)).rejects.toMatchObject(noFolder);
 });

@@ -83,6 +83,52 @@ test('what does not fit is one error, and changes nothing', () => {
   expect(readdirSync(join(cwd, 'advisories'))).toEqual(['CVE-2026-1234.toml']);
 });
 
+test('a day alone is never in the future, and no event is', () => {
+  const cwd = project();
+  const run = (...words: readonly string[]) => weir(words, { cwd });
+  const day = (after: number) => new Date(Date.now() + after * 86_400_000).toISOString().slice(0, 10);
+  expect(run('advisory', 'new', 'CVE-2026-1234', ...fields, ...by, '--component', 'bash', '--at', day(0)).code).toBe(0);
+  const event = (...words: readonly string[]) => run('advisory', 'event', 'CVE-2026-1234', 'triaged', ...words, ...by);
+  expect(event('--at', day(0)).code).toBe(0);
+  expect(event('--at', day(2)).stderr).toMatch(/is in the future/);
+  expect(run('advisory', 'check')).toMatchObject({ code: 0, stdout: '1 record, 0 problems\n' });
+});
+
+test('an event is added by an alias or in lower case, and never outside of the folder', () => {
+  const cwd = project();
+  const run = (...words: readonly string[]) => weir([...words, ...by, '--at', '2026-11-03'], { cwd });
+  run('advisory', 'new', 'CVE-2026-1234', ...fields, '--alias', 'GHSA-aaaa-bbbb-cccc');
+  for (const id of ['cve-2026-1234', 'GHSA-aaaa-bbbb-cccc']) {
+    expect(run('advisory', 'event', id, 'triaged')).toMatchObject({ code: 0, stdout: 'CVE-2026-1234: triaged\n' });
+  }
+  expect(run('advisory', 'event', '../advisories/CVE-2026-1234', 'triaged')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/there is no record of \.\.\/advisories/),
+  });
+  expect(run('advisory', 'new', 'CVE-2026-0002', ...fields, '--alias', 'GHSA-aaaa-bbbb-cccc').stderr).toMatch(
+    /CVE-2026-1234\.toml: CVE-2026-1234 already names GHSA-aaaa-bbbb-cccc/,
+  );
+});
+
+test.each([
+  [['advisory', 'event', 'CVE-2026-1234', 'affected', '--first', '']],
+  [['advisory', 'event', 'CVE-2026-1234', 'triaged', '--note', '']],
+  [['advisory', 'export', '--trivy-db', '']],
+])('an empty value is an error: %j', (words) => {
+  const cwd = project();
+  weir(record, { cwd });
+  expect(weir(words, { cwd })).toMatchObject({ code: 2, stderr: expect.stringContaining('but is empty') });
+});
+
+test('CVEs are completed beside the verbs', () => {
+  const cwd = project();
+  weir(record, { cwd });
+  const words = (begun: string) =>
+    weir(['completion', 'candidates', '--', 'cve', begun], { cwd }).stdout.replace(/\t.*/g, '');
+  expect(words('CVE')).toBe('CVE-2026-1234\n');
+  expect(words('cl')).toBe('clock\n');
+});
+
 test('records are completed by ID', () => {
   const cwd = project();
   weir(record, { cwd });

@@ -1,18 +1,19 @@
 import { Argument, type Command, Option } from 'commander';
+import { recordsNamed } from '../../advisory/load.ts';
 import type { AdvisoryEvent } from '../../advisory/record.ts';
 import { eventTypes, justifications } from '../../advisory/schema.ts';
 import { appendEvents } from '../../advisory/write.ts';
 import { examples, type GlobalOptions, gather, printResult } from '../program.ts';
 import { ownConfigurationFor } from '../workspace.ts';
 import { plainRecord } from './plain.ts';
-import { signature, type WhoOptions } from './who.ts';
+import { refuseEmptyOptions, signature, type WhoOptions } from './who.ts';
 
 /** The fields of events, as the options that set them. */
 type EventOptions = WhoOptions & Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('<id>', 'the CVE')
+    .argument('<id>', 'the CVE, or another ID of the same vulnerability')
     .addArgument(new Argument('<type>', 'what happened').choices(eventTypes))
     .option('--component <name>', 'the component that it is about')
     .option('--note <text>', 'why, in a few words')
@@ -44,13 +45,20 @@ ${examples([
   'weir advisory event CVE-2026-1234 exception --component bash --owner "Jane Doe" --reason "no fix yet" --expires 2027-01-31',
 ])}`,
     )
-    .action(async (id: string, type: string, options: EventOptions) => {
+    .action(async (id: string, type: string, options: EventOptions, self: Command) => {
+      refuseEmptyOptions(self);
       const settings = globals();
       const { project } = await ownConfigurationFor(settings);
       const { at: _, by: __, ...fields } = options;
       const event = { type, ...(await signature(project.root, options)), ...fields } as AdvisoryEvent;
       const { component } = fields;
-      const record = await appendEvents(project.advisories.path, id, [event]);
-      printResult(settings, plainRecord(record), `${id}: ${type}${component === undefined ? '' : ` ${component}`}`);
+      const folder = project.advisories.path;
+      const [known] = await recordsNamed(folder, [id]);
+      const record = await appendEvents(folder, known!.id, [event]);
+      printResult(
+        settings,
+        plainRecord(record),
+        `${record.id}: ${type}${component === undefined ? '' : ` ${component}`}`,
+      );
     });
 }

@@ -5,7 +5,7 @@ import { plural } from '../../base/plural.ts';
 import { type ScannerDatabases, writeScannerDatabases } from '../../release/service/scanner-databases.ts';
 import { examples, type GlobalOptions, printResult, progressFor } from '../program.ts';
 import { projectWorkspaceFor } from '../workspace.ts';
-import { secondsOption } from './who.ts';
+import { refuseEmptyOptions, secondsOption } from './who.ts';
 
 interface Options {
   readonly grypeDb?: string;
@@ -32,7 +32,8 @@ ${examples([
   'weir advisory export --grype-db vulnerability.db --at 2026-11-28T12:00:00Z',
 ])}`,
     )
-    .action(async (options: Options) => {
+    .action(async (options: Options, self: Command) => {
+      refuseEmptyOptions(self);
       const settings = globals();
       const { grypeDb, trivyDb } = options;
       if (grypeDb === undefined && trivyDb === undefined) {

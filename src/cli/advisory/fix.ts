@@ -6,7 +6,7 @@ import { withResults } from '../build-options.ts';
 import { examples, type GlobalOptions, gather, printResult, progressFor } from '../program.ts';
 import { ownConfigurationFor, workspaceFor } from '../workspace.ts';
 import { plainRecord } from './plain.ts';
-import { now, signature } from './who.ts';
+import { now, refuseEmptyOptions, signature } from './who.ts';
 
 interface FixCommandOptions {
   readonly component: string;
@@ -21,7 +21,7 @@ interface FixCommandOptions {
 
 export function register(command: Command, globals: () => GlobalOptions): void {
   command
-    .argument('<id>', 'the CVE; its record must exist')
+    .argument('<id>', 'the CVE, or another ID of it; its record must exist')
     .requiredOption('--component <name>', 'the component to fix')
     .option('--patch <file>', 'a patch for its sources (may be repeated)', gather)
     .option('--commit <url>', "upstream's commit that the patch is from (may be repeated)", gather)
@@ -42,7 +42,8 @@ ${examples([
   'weir advisory fix CVE-2026-1234 --component curl --update',
 ])}`,
     )
-    .action(async (id: string, options: FixCommandOptions) => {
+    .action(async (id: string, options: FixCommandOptions, self: Command) => {
+      refuseEmptyOptions(self);
       const settings = globals();
       const { project } = await ownConfigurationFor(settings);
       const { by } = await signature(project.root, options);

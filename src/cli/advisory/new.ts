@@ -7,7 +7,7 @@ import { createRecord } from '../../advisory/write.ts';
 import { examples, type GlobalOptions, gather, printResult } from '../program.ts';
 import { ownConfigurationFor } from '../workspace.ts';
 import { plainRecord } from './plain.ts';
-import { beginningOption, signature, type WhoOptions } from './who.ts';
+import { beginningOption, refuseEmptyOptions, signature, type WhoOptions } from './who.ts';
 
 interface NewOptions extends WhoOptions {
   readonly title: string;
@@ -39,7 +39,8 @@ export function register(command: Command, globals: () => GlobalOptions): void {
 Writes advisories/ID.toml. \`weir cve scan\` does so for vulnerabilities in feeds.
 ${examples(['weir advisory new CVE-2026-1234 --title "bash: stack overflow" --severity important --published 2026-11-01 --component bash'])}`,
     )
-    .action(async (id: string, options: NewOptions) => {
+    .action(async (id: string, options: NewOptions, self: Command) => {
+      refuseEmptyOptions(self);
       const settings = globals();
       const { project } = await ownConfigurationFor(settings);
       const { title, severity, cvss, description, alias: aliases, reference: references } = options;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { noRecord, readAdvisory, recordPath } from '../../advisory/load.ts';
+import { readAdvisory, recordPath, recordsNamed } from '../../advisory/load.ts';
 import type { Advisory, AdvisoryEvent, EventOf } from '../../advisory/record.ts';
 import { evrOf, fixedSource, standingOf } from '../../advisory/state.ts';
 import { appendEvents } from '../../advisory/write.ts';
@@ -32,6 +32,7 @@ export type Fix =
   | { readonly update: true };
 
 export interface FixOptions {
+  /** ID of the record, or an alias. */
   readonly id: string;
   readonly component: string;
   readonly fix: Fix;
@@ -64,13 +65,13 @@ export interface FixResult {
  * the next run completes one that was killed.
  * @throws WeirError `no-record`, `no-component` (exit 2), `fix-exists`, `fix-not-newer`, and those of a build
  */
-export async function fixVulnerability(options: FixOptions): Promise<FixResult> {
-  const { id, component: name, fix } = options;
-  const before = await options.open();
+export async function fixVulnerability(asked: FixOptions): Promise<FixResult> {
+  const before = await asked.open();
   const folder = before.project.advisories.path;
+  const [named] = await recordsNamed(folder, [asked.id]);
+  const options = { ...asked, id: named!.id };
+  const { id, component: name, fix } = options;
   const path = recordPath(folder, id);
-  if ((await readIfExists(path)) === undefined) throw noRecord(path, id);
-  readAdvisory(path);
   const component = findComponent(before.project, name);
   const released = await releasedEvr(before, name);
   const changed = 'update' in fix ? await update(before, component) : await addPatches(before, component, fix, options);

@@ -112,7 +112,7 @@ export async function scanFeeds(
   if (options.dryRun !== true) {
     await sweep([folder]);
     for (const { record, header, events } of changed) {
-      if (record === undefined) await createRecord(folder, header, events);
+      if (record === undefined) await createRecord(folder, header, events, { known: records, now });
       else await appendEvents(folder, record.id, events);
     }
   }
