@@ -1,9 +1,9 @@
-import type { WeirError } from '../base/errors.ts';
-import { nevra } from '../repo/metadata.ts';
+import { didYouMean, type WeirError } from '../base/errors.ts';
+import { nevra, parseNevra, sourceName } from '../repo/metadata.ts';
 import { compareEvr, formatEvr, parseEvr } from '../rpm/version.ts';
 import { problem } from '../toml/document.ts';
 import type { Advisory, AdvisoryEvent, EventOf } from './record.ts';
-import { fixedSource, isExpired, isOlderThanFix, standings, type VersionedPackage } from './state.ts';
+import { fixedSource, isExpired, isOlderThanFix, type Standing, standings, type VersionedPackage } from './state.ts';
 
 /** A package of a release with the component that it belongs to. */
 export interface ReleasedPackage extends VersionedPackage {
@@ -29,6 +29,7 @@ export interface CheckReport {
 /** Checks records against the clock, the project and the published packages. */
 export function checkRecords(records: readonly Advisory[], context: CheckContext): CheckReport {
   const sources = context.released && new Set(context.released.map(({ component }) => component));
+  const owners = ownersOf(context.released ?? []);
   const unsure = new Set<string>();
   const problems = records.flatMap((record) => {
     const found = [
@@ -44,12 +45,20 @@ export function checkRecords(records: readonly Advisory[], context: CheckContext
       if (sources === undefined) unsure.add(component);
       else found.push(unknownComponent(record, index, component));
     }
-    if (context.released !== undefined) found.push(...ahead(record, context.released));
+    if (context.released !== undefined) {
+      found.push(...ahead(record, context.released), ...foreignFixes(record, sources!, owners));
+      const unknown = new Set(found.flatMap(({ code, where }) => (code === 'unknown-component' ? [where?.component] : [])));
+      for (const standing of standings(record)) {
+        if (sources!.has(standing.component) || unknown.has(standing.component)) continue;
+        const error = withoutPackage(record, standing, sources!);
+        if (error !== undefined) found.push(error);
+      }
+    }
     return found;
   });
   const notChecked = [...unsure].sort().map((name) => `whether ${name} is a package: no release was built yet`);
   if (context.released === undefined && records.some(({ events }) => events.some(({ type }) => type === 'fixed'))) {
-    notChecked.push('whether the repository has the fixes: no release was built yet');
+    notChecked.push('whether the repository has the fixes, and of the right packages: no release was built yet');
   }
   return { problems, notChecked };
 }
@@ -150,6 +159,60 @@ export function ahead(record: Advisory, released: readonly ReleasedPackage[]): W
     const hint = 'build the fix first, or add an affected event';
     return [at(record, indexOf(record, fixed), 'in', 'advisory-ahead', message, hint)];
   });
+}
+
+/** Fixes that name packages of another component, or none of their own. */
+function foreignFixes(record: Advisory, sources: ReadonlySet<string>, owners: Owners): WeirError[] {
+  return standings(record).flatMap(({ component, fixed }) => {
+    if (fixed === undefined || !sources.has(component)) return [];
+    const names = fixed.in.map((text) => ({ text, owners: owners.get(nameOf(parseNevra(text)!)) }));
+    const isOwn = names.some((one) => one.owners?.has(component) === true);
+    const foreign = names.find((one) => one.owners !== undefined && !one.owners.has(component));
+    const wrong = foreign ?? (isOwn ? undefined : names[0]);
+    if (wrong === undefined) return [];
+    const [owner] = wrong.owners ?? [];
+    const message = `${wrong.text} is not a package of ${component}${owner === undefined ? '' : ` but of ${owner}`}`;
+    const hint = `add a fixed event that names the packages of ${component}`;
+    return [at(record, indexOf(record, fixed), 'in', 'foreign-fix', message, hint)];
+  });
+}
+
+/** Names of packages with the components that they are of. */
+type Owners = ReadonlyMap<string, ReadonlySet<string>>;
+
+function ownersOf(released: readonly ReleasedPackage[]): Owners {
+  const owners = new Map<string, Set<string>>();
+  for (const pkg of released) {
+    for (const name of [nameOf(pkg), nameOf({ name: sourceName(pkg), arch: 'src' })]) {
+      owners.set(name, (owners.get(name) ?? new Set()).add(pkg.component));
+    }
+  }
+  return owners;
+}
+
+/** A source package and a binary one of its name are different packages. */
+function nameOf({ name, arch }: Pick<ReleasedPackage, 'name' | 'arch'>): string {
+  return arch === 'src' ? `${name}.src` : name;
+}
+
+/** The error of a component that is not in the snapshot: a scanner would find nothing for the statement. */
+export function withoutPackage(
+  record: Advisory,
+  { component, event }: Standing,
+  known: Iterable<string>,
+): WeirError | undefined {
+  if (event.type === 'not-affected' && event.justification === 'component_not_present') return undefined;
+  const named = record.events.findLastIndex((one) => 'component' in one && one.component === component);
+  const near = didYouMean(component, known);
+  const hint = 'if it has left the distribution, add an event "not-affected" with component_not_present';
+  return at(
+    record,
+    named,
+    'component',
+    'advisory-without-package',
+    `the repository has no package of ${component}`,
+    near === undefined ? hint : `${near} ${hint}`,
+  );
 }
 
 function indexOf(record: Advisory, event: AdvisoryEvent): number {

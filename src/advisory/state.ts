@@ -25,7 +25,7 @@ export interface Standing {
   readonly event: Deciding;
   /** The last event that gave the range of affected versions. */
   readonly affected?: EventOf<'affected'>;
-  /** The last fix; an older package is affected even if the state is `fixed`. */
+  /** The last fix; packages without it are affected even if the state is `fixed`. */
   readonly fixed?: EventOf<'fixed'>;
 }
 
@@ -87,16 +87,29 @@ export type PackageStatus = 'fixed' | 'affected' | 'not-affected' | 'under-inves
 /** The fields of a package that decide its status. */
 export type VersionedPackage = Pick<RepoPackage, 'name' | 'epoch' | 'version' | 'release' | 'arch' | 'sourceRpm'>;
 
-/** The status of a package of the component, by rpm's version rules. */
+/**
+ * The status of a package of the component, by rpm's version rules. A package with the fix is fixed, whatever was decided after the
+ * fix; for all others the last decision counts.
+ */
 export function packageStatus(standing: Standing, pkg: VersionedPackage): PackageStatus {
   const { state, affected, fixed } = standing;
+  if (fixed !== undefined && hasFix(fixed, pkg)) return 'fixed';
   if (state === 'not-affected') return 'not-affected';
-  if (state === 'detected' || state === 'triaged' || state === 'disputed') return 'under-investigation';
-  if (fixed !== undefined && !isOlderThanFix(fixed, pkg)) return 'fixed';
+  if (isOpen(state)) return 'under-investigation';
   const own = evrOf(pkg);
   if (affected?.first !== undefined && compareEvr(own, parseEvr(affected.first)) < 0) return 'not-affected';
   if (affected?.last !== undefined && compareEvr(own, parseEvr(affected.last)) > 0) return 'not-affected';
   return 'affected';
+}
+
+/** Whether it is not decided if the component has the vulnerability. */
+export function isOpen(state: ComponentState): boolean {
+  return state === 'detected' || state === 'triaged' || state === 'disputed';
+}
+
+function hasFix(fixed: EventOf<'fixed'>, pkg: VersionedPackage): boolean {
+  const wanted = fixVersion(fixed, pkg);
+  return wanted !== undefined && compareEvr(evrOf(pkg), wanted) >= 0;
 }
 
 /** Whether a package is older than the build that has the fix. */
@@ -107,7 +120,8 @@ export function isOlderThanFix(fixed: EventOf<'fixed'>, pkg: VersionedPackage): 
 
 /**
  * The first version of a package that has the fix: that of the package of its name among those of the fix, or that of the source
- * package, whose version the packages of a build share unless they say otherwise.
+ * package, whose version the packages of a build share unless they say otherwise. Undefined if the fix has neither: it is of another
+ * component.
  */
 export function fixVersion(
   fixed: EventOf<'fixed'>,
@@ -116,9 +130,12 @@ export function fixVersion(
   const all = fixed.in.map((text) => parseNevra(text)!);
   const sameName = all.filter((one) => one.name === pkg.name && (one.arch === 'src') === (pkg.arch === 'src'));
   const [own] = [...sameName.filter(({ arch }) => arch === pkg.arch), ...sameName];
-  return (
-    own ?? all.find((one) => one.arch === 'src') ?? all.find((one) => one.name === sourceName({ ...pkg })) ?? all[0]
-  );
+  if (own !== undefined) return own;
+  const source = sourceName({ ...pkg });
+  const sources = all.filter(({ arch }) => arch === 'src');
+  // Releases of the first Weirs do not say which source a package is from.
+  if (pkg.sourceRpm === '' && pkg.arch !== 'src') return sources[0];
+  return [...sources, ...all].find(({ name }) => name === source);
 }
 
 /** The version of the source package of a fix, or of the first of its packages. */

@@ -1,10 +1,9 @@
-import { didYouMean, type WeirError } from '../base/errors.ts';
+import type { WeirError } from '../base/errors.ts';
 import { compareText } from '../base/order.ts';
 import { nevra, type RepoPackage, sourceName } from '../repo/metadata.ts';
 import type { Evr } from '../rpm/version.ts';
-import { problem } from '../toml/document.ts';
 import { together } from '../toml/problems.ts';
-import { ahead } from './check.ts';
+import { ahead, withoutPackage } from './check.ts';
 import { byId } from './load.ts';
 import { type Advisory, type AdvisoryEvent, type EventOf, type Justification, momentOf } from './record.ts';
 import { eventsAbout, fixVersion, type PackageStatus, packageStatus, type Standing, standings } from './state.ts';
@@ -165,25 +164,4 @@ function withFix({ fixed }: Standing, each: StatedPackage): StatedPackage {
   if (first === undefined) return each;
   const { epoch, version, release } = first;
   return { ...each, fixedIn: { epoch, version, ...(release === undefined ? {} : { release }) } };
-}
-
-/** The error of a component that is not in the snapshot: a scanner would find nothing for the statement. */
-function withoutPackage(
-  record: Advisory,
-  { component, event }: Standing,
-  known: Iterable<string>,
-): WeirError | undefined {
-  if (event.type === 'not-affected' && event.justification === 'component_not_present') return undefined;
-  const named = record.events.findLastIndex((one) => 'component' in one && one.component === component);
-  const near = didYouMean(component, known);
-  return problem(
-    record.document,
-    ['events', named, 'component'],
-    'advisory-without-package',
-    `the repository has no package of ${component}`,
-    {
-      component,
-      hint: `${near === undefined ? '' : `${near} `}if it has left the distribution, add an event "not-affected" with component_not_present`,
-    },
-  );
 }

@@ -59,8 +59,25 @@ test('a fix that the repository does not have', () => {
   expect(found(fixed, { released: [pkg('5.2')] }).codes).toEqual([]);
   expect(found(fixed)).toEqual({
     codes: [],
-    notChecked: ['whether the repository has the fixes: no release was built yet'],
+    notChecked: ['whether the repository has the fixes, and of the right packages: no release was built yet'],
   });
+});
+
+test('a fix that names packages of another component, or none of its own', () => {
+  const released = [pkg('5.2'), { ...pkg('3', 'less'), sourceRpm: 'less-3-1.src.rpm', component: 'less' }];
+  const names = (...list: string[]) => found([event('fixed', { component, in: list })], { released }).codes;
+  expect(names('less-9-1.x86_64', 'less-9-1.src')).toEqual(['foreign-fix:11']);
+  expect(names('bash-5.2-1.x86_64', 'less-9-1.x86_64')).toEqual(['foreign-fix:11']);
+  expect(names('bsh-5.2-1.x86_64')).toEqual(['foreign-fix:11']);
+  expect(names('bash-5.2-1.x86_64', 'bash-5.2-1.src', 'bash-new-5.2-1.x86_64')).toEqual([]);
+});
+
+test('a component without a package in the last release, which would stop a build', () => {
+  const components = new Map([['bash', 1]]);
+  const released = [{ ...pkg('3', 'less'), component: 'less' }];
+  expect(found([affected], { components, released }).codes).toEqual(['advisory-without-package:10']);
+  const gone = event('not-affected', { component, justification: 'component_not_present' });
+  expect(found([affected, gone], { components, released }).codes).toEqual([]);
 });
 
 test('a component that is neither in the project nor published', () => {

@@ -15,6 +15,10 @@ const bash = (version: string, release = '1', more: Partial<VersionedPackage> = 
 const detected = event('detected', { component: 'bash' });
 const affected = event('affected', { component: 'bash' });
 const fixed = event('fixed', { component: 'bash', in: ['bash-5.2-2.x86_64', 'bash-5.2-2.src'] });
+const foreign = event('fixed', { component: 'bash', in: ['less-9-1.x86_64', 'less-9-1.src'] });
+const disputed = event('disputed', { reason: 'no fault' });
+const unaffected = event('not-affected', { component: 'bash', justification: 'vulnerable_code_not_present' });
+const exception = event('exception', { component: 'bash', owner: 'x', reason: 'y', expires: '2027-01-01' });
 
 test.each([
   ['a feed only', [detected], 'detected'],
@@ -69,6 +73,14 @@ test.each([
     bash('5.3'),
     'affected',
   ],
+  ['not of the fix, which names another component', [affected, foreign], bash('5.2', '2'), 'affected'],
+  ['the fix of a component that is disputed since', [affected, fixed, disputed], bash('5.2', '2'), 'fixed'],
+  ['older than the fix of one that is disputed since', [affected, fixed, disputed], bash('5.2'), 'under-investigation'],
+  ['the fix of a component that is unaffected since', [fixed, unaffected], bash('5.2', '2'), 'fixed'],
+  ['older than the fix of one that is unaffected since', [fixed, unaffected], bash('5.2'), 'not-affected'],
+  ['the fix of a component with an exception since', [fixed, exception], bash('5.2', '2'), 'fixed'],
+  ['older than the fix of one with an exception since', [fixed, exception], bash('5.2'), 'affected'],
+  ['of a release that names no sources', [affected, fixed], bash('5.2', '2', { name: 'sh', sourceRpm: '' }), 'fixed'],
   ['only detected', [detected], bash('5.2'), 'under-investigation'],
   [
     'an exception',

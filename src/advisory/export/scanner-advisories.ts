@@ -1,7 +1,7 @@
 import { byName } from '../../base/order.ts';
 import { isoTime } from '../../base/time.ts';
 import { type Evr, formatEvr, parseEvr } from '../../rpm/version.ts';
-import { evrOf, fixVersion, packageStatus, type Standing, standingOf } from '../state.ts';
+import { evrOf, fixVersion, isOpen, packageStatus, type Standing, standingOf } from '../state.ts';
 import type { StatedPackage, Statement } from '../statements.ts';
 import type { ScannerAdvisory, ScannerPackage } from './scanner-advisory.ts';
 
@@ -49,7 +49,7 @@ function packageOf(standing: Standing, { pkg }: StatedPackage): ScannerPackage {
   const fix = fixed === undefined ? undefined : fixVersion(fixed, pkg);
   return {
     ...common,
-    status: status === 'under-investigation' ? 'possible' : 'affected',
+    status: isOpen(state) ? 'possible' : 'affected',
     ...(affected?.first === undefined ? {} : { first: withEpoch(parseEvr(affected.first)) }),
     ...(affected?.last === undefined ? {} : { last: withEpoch(parseEvr(affected.last)) }),
     ...(fix === undefined ? {} : { fixed: withEpoch(fix) }),

@@ -47,6 +47,19 @@ test.each([
     [event('exception', { component: 'bash', owner: 'Jane', reason: 'r', expires: '2027-01-01' })],
     { status: 'affected', exception: true },
   ],
+  [
+    'it is disputed since the fix',
+    [
+      event('fixed', { component: 'bash', in: ['bash-5.3-4.x86_64', 'bash-5.3-4.src'] }),
+      event('disputed', { component: 'bash', reason: 'no fault' }),
+    ],
+    { status: 'possible', fixed: '0:5.3-4', released: { affected: false } },
+  ],
+  [
+    'the fix names another component',
+    [event('fixed', { component: 'bash', in: ['less-5.3-4.x86_64', 'less-5.3-4.src'] })],
+    { status: 'affected', released: { affected: true } },
+  ],
   ['it is disputed', [event('disputed', { component: 'bash', reason: 'no fault' })], { status: 'possible' }],
   [
     'it is not affected',
