@@ -47,7 +47,9 @@ export function checkRecords(records: readonly Advisory[], context: CheckContext
     }
     if (context.released !== undefined) {
       found.push(...ahead(record, context.released), ...foreignFixes(record, sources!, owners));
-      const unknown = new Set(found.flatMap(({ code, where }) => (code === 'unknown-component' ? [where?.component] : [])));
+      const unknown = new Set(
+        found.flatMap(({ code, where }) => (code === 'unknown-component' ? [where?.component] : [])),
+      );
       for (const standing of standings(record)) {
         if (sources!.has(standing.component) || unknown.has(standing.component)) continue;
         const error = withoutPackage(record, standing, sources!);

@@ -32,6 +32,55 @@ test('a decision counts as triaged, and a stage that was not reached has no time
   expect(days([])).toEqual([0, ...Array(6).fill(undefined)]);
 });
 
+test('a stage is reached when all components that need a fix have reached it', () => {
+  const other = 'dash';
+  const found = event('detected', { component: other, at: day(9) });
+  expect(days([...whole, found])).toEqual([0, ...Array(6).fill(undefined)]);
+  const decided = [...whole, found, event('affected', { component: other, at: day(10) })];
+  expect(days(decided)).toEqual([0, 9, ...Array(5).fill(undefined)]);
+  const fixed = [
+    ...decided,
+    event('fix-pending', { component: other, at: day(11) }),
+    event('fixed', { component: other, in: ['dash-1-2.src'], at: day(12) }),
+  ];
+  // The images of the first fix lack the second.
+  expect(days(fixed)).toEqual([0, 9, 10, 11, undefined, undefined, undefined]);
+  const live = event('published', { component: other, snapshot: 't', at: day(13) });
+  const image = event('image', { image: 'vm', digest: two, snapshot: 't', at: day(14) });
+  expect(days([...fixed, live, image])).toEqual([0, 9, 10, 11, 12, 13, undefined]);
+});
+
+test.each([
+  event('not-affected', { component: 'dash', justification: 'vulnerable_code_not_present', at: day(10) }),
+  event('disputed', { component: 'dash', reason: 'no fault', at: day(10) }),
+  event('exception', { component: 'dash', owner: 'x', reason: 'y', expires: '2027-01-01', at: day(10) }),
+])('no stage waits for a component that is $type', (last) => {
+  expect(days([...whole, event('detected', { component: 'dash', at: day(9) }), last])).toEqual(days(whole));
+  expect(days([last])).toEqual([0, 9, ...Array(5).fill(undefined)]);
+});
+
+test('only what happened since the last fix counts', () => {
+  expect(days([...whole, event('affected', { component, at: day(10) })])).toEqual([0, 2, ...Array(5).fill(undefined)]);
+  const pending = [...whole, event('fix-pending', { component, at: day(11) })];
+  expect(days(pending)).toEqual([0, 2, 10, ...Array(4).fill(undefined)]);
+  const fixed = [...pending, event('fixed', { component, in: ['bash-5.2-3.src'], at: day(12) })];
+  expect(days(fixed)).toEqual([0, 2, 10, 11, undefined, undefined, undefined]);
+  const again = [...whole, event('fixed', { component, in: ['bash-5.2-3.src'], at: day(12) })];
+  expect(days(again)).toEqual([0, 2, 3, 11, undefined, undefined, undefined]);
+});
+
+test('superseded digests of an image do not count', () => {
+  const three = `sha256:${'3'.repeat(64)}`;
+  const next = [
+    ...whole,
+    event('image', { image: 'container', digest: three, snapshot: 't', at: day(10) }),
+    event('verified', { image: 'container', digest: two, scanner: 'x 1', at: day(11) }),
+  ];
+  expect(days(next)).toEqual([0, 2, 3, 4, 5, 9, undefined]);
+  const clean = event('verified', { image: 'container', digest: three, scanner: 'x 1', at: day(12) });
+  expect(days([...next, clean])).toEqual([0, 2, 3, 4, 5, 9, 11]);
+});
+
 test('figures are by severity, with the median and the worst', () => {
   const record = (id: string, at: number, severity: 'low' | 'critical' = 'low') => ({
     ...header(id, { severity }),
