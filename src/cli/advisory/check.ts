@@ -42,8 +42,8 @@ ${examples(['weir advisory check', 'weir advisory check --since origin/main', 'w
         components: project.components,
         ...(release === undefined ? {} : { released: releasedPackages(release, project) }),
       });
-      const place = { root: project.root, folder: project.advisories.path };
-      const history = options.since === undefined ? undefined : await rewrittenSince(place, records, options.since);
+      const history =
+        options.since === undefined ? undefined : await rewrittenSince(project.root, records, options.since);
       const found = [...problems, ...(history?.problems ?? [])];
       const json = {
         records: records.length,
