@@ -133,7 +133,7 @@ test('a fix that is killed and run again patches the image that holds the packag
   });
   expectError(await weir([...fix.slice(0, 4), 'CVE-2026-0001', ...fix.slice(5)]), {
     exit: 2,
-    says: /there is no record of CVE-2026-1$/,
+    says: /there is no record of CVE-2026-0001$/,
   });
 });
 
