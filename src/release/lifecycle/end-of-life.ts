@@ -1,7 +1,8 @@
-import { lstat, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeIfChanged } from '../../base/files.ts';
+import { lstat, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readIfExists } from '../../base/files.ts';
 import { isoDay } from '../../base/time.ts';
+import { syncFolder, writeDurably } from '../../engine/durable.ts';
 import { removeTree } from '../../engine/scratch.ts';
 import type { Lifecycle } from '../../project/model/release.ts';
 import { entriesOf, type Fault, shapeFaults, unreadableFile } from '../../repo/fault.ts';
@@ -10,13 +11,22 @@ import type { Workspace } from '../../workspace/workspace.ts';
 import type { ReleaseRecord } from '../record-schema.ts';
 import { isInUse } from '../verify-past.ts';
 
-/** Writes the files for endoflife.date, and removes those of an earlier build. */
+/**
+ * Writes the files for endoflife.date, and removes those of an earlier build. They are on disk when it returns: `release verify`
+ * misses them otherwise after a power cut.
+ */
 export async function writeEndOfLife(
   { project, out }: Pick<Workspace, 'project' | 'out'>,
   release: Pick<ReleaseRecord, 'snapshot' | 'clock'>,
 ): Promise<void> {
   const files = project.lifecycle === undefined ? [] : endOfLifeFiles(project.lifecycle, release);
-  for (const [path, text] of files) await writeIfChanged(join(out, path), text);
+  for (const [path, text] of files) {
+    const file = join(out, path);
+    if ((await readIfExists(file)) === text) continue;
+    await mkdir(dirname(file), { recursive: true });
+    writeDurably(file, text);
+    syncFolder(out);
+  }
   const known = new Set(files.map(([path]) => path));
   for (const [name] of (await entriesOf(out, endOfLifeFolder)).names) {
     const path = join(endOfLifeFolder, name);
