@@ -6,7 +6,7 @@ import { nevra, packagePath, parseNevra } from '../repo/metadata.ts';
 import type { ProjectWorkspace } from '../workspace/workspace.ts';
 import { evidencePaths } from './evidence-paths.ts';
 import { type BuildEvidence, badEvidence, componentStatement, readEvidence } from './package-evidence-read.ts';
-import { builtRelease, channelFolder } from './published.ts';
+import { builtRelease, channelFolder, snapshotPath } from './published.ts';
 import type { ReleaseRecord } from './record-schema.ts';
 import { keyFaults } from './verify-keys.ts';
 
@@ -61,7 +61,7 @@ export async function findEvidence(workspace: ProjectWorkspace, text: string): P
     file: digest === undefined ? 'missing' : digest === pkg.sha256 ? 'as recorded' : 'changed',
   } as const;
   if (component === undefined) return { ...known, origin: foreignOrigin(release, pkg) };
-  const snapshot = snapshotFolder(workspace, release);
+  const snapshot = join(workspace.out, snapshotPath(release));
   const { headers, ...build } = await componentStatement(snapshot, release, component);
   const header = headers.get(pkg.nevra);
   const { provenance, spdx } = evidencePaths(component.srpm.file);
@@ -98,7 +98,7 @@ export async function evidenceDocument(
   // Checks signatures; the document may be damaged nevertheless.
   await findEvidence(workspace, text);
   const path = evidencePaths(component.srpm.file)[format];
-  const snapshot = snapshotFolder(workspace, release);
+  const snapshot = join(workspace.out, snapshotPath(release));
   const found = await readEvidence(snapshot, release, path);
   const recorded = release.extras?.find((each) => each.path === path);
   if (recorded?.signed !== true && (await fileDigest(join(snapshot, path))) !== recorded?.sha256)
@@ -117,10 +117,6 @@ function foreignOrigin({ inputs }: ReleaseRecord, pkg: Recorded): Exclude<Eviden
   const repository = inputs.repositories?.find(({ id }) => id === pkg.origin);
   if (repository !== undefined) return { kind: 'repository', repository: repository.id, digest: repository.digest };
   return { kind: 'seed', ...(pkg.debian === undefined ? {} : { debian: pkg.debian }) };
-}
-
-function snapshotFolder({ out }: Pick<ProjectWorkspace, 'out'>, { version, snapshot }: ReleaseRecord): string {
-  return join(out, 'repo', version, snapshot);
 }
 
 async function findPackage(

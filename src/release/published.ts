@@ -100,7 +100,12 @@ export function imageFolder(workspace: Pick<Workspace, 'out'>, name: string): st
   return join(workspace.out, 'images', name);
 }
 
+/** Folder of a release's snapshot, relative to the output folder. */
+export function snapshotPath({ version, snapshot }: Pick<ReleaseRecord, 'version' | 'snapshot'>): string {
+  return join('repo', version, snapshot);
+}
+
 /** Folder of a channel's repository, in the layout of `publishSnapshot`. */
 export function channelFolder(workspace: Pick<Workspace, 'out'>, release: ReleaseRecord, channel: string): string {
-  return join(workspace.out, 'repo', release.version, release.snapshot, channel, release.arch);
+  return join(workspace.out, snapshotPath(release), channel, release.arch);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { extraFolders } from '../repo/extras.ts';
 import { entriesOf, type Fault, shapeFaults, unreadableFile } from '../repo/fault.ts';
 import { imageKeyFile, isResult, outputMarker, releaseSignatureFile } from '../workspace/output.ts';
+import { snapshotPath } from './published.ts';
 import type { ReleaseRecord } from './record-schema.ts';
 import { isInUse, isSnapshot } from './verify-past.ts';
 
@@ -46,7 +47,7 @@ export async function strays(
       (name, isFolder) => name === 'latest' || (isFolder && (name === snapshot || isSnapshot(name))),
     );
   }
-  const root = join('repo', version, snapshot);
+  const root = snapshotPath({ version, snapshot });
   const names = ['RPM-GPG-KEY', ...channels.map((channel) => channel.name), ...extraFolders(extras)];
   await look(root, 'not a part of the release', (name) => names.includes(name));
   for (const { name: channel } of channels)
@@ -71,7 +72,7 @@ export async function outerShapes(
   }: Pick<ReleaseRecord, 'version' | 'snapshot' | 'channels' | 'arch' | 'extras' | 'images'>,
 ): Promise<Fault[]> {
   const owner = await lstat(out);
-  const root = join('repo', version, snapshot);
+  const root = snapshotPath({ version, snapshot });
   const paths = [
     ...['release.json', releaseSignatureFile, imageKeyFile, 'images', 'repo', join('repo', version), root],
     ...images.map(({ name }) => join('images', name)),

@@ -4,7 +4,7 @@ import { inStage } from '../base/progress.ts';
 import { type Fault, onceEach, within } from '../repo/fault.ts';
 import { type ProjectWorkspace, toolboxStage } from '../workspace/workspace.ts';
 import { endOfLifeFaults } from './lifecycle/end-of-life.ts';
-import { builtRelease, imageFolder } from './published.ts';
+import { builtRelease, imageFolder, snapshotPath } from './published.ts';
 import { type FeedProbe, probeFeeds } from './verify-feeds.ts';
 import { digestsBy, imageFaults } from './verify-image.ts';
 import { keyFaults } from './verify-keys.ts';
@@ -54,7 +54,7 @@ export async function verifyRelease(workspace: ProjectWorkspace): Promise<Verifi
       files += image.files.length + 1;
     }
     found.push(...repository.faults, ...(await outerShapes(workspace.out, release)));
-    const snapshotDir = join('repo', release.version, release.snapshot);
+    const snapshotDir = snapshotPath(release);
     const feeds = await probeFeeds(join(workspace.out, snapshotDir), release);
     found.push(...within(snapshotDir, feeds.faults));
     files += repository.files;

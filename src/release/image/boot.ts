@@ -8,7 +8,7 @@ import { cloudSeedCommandLine, writeCloudSeed } from '../../boot/cloud-seed.ts';
 import { bootInteractive, type ConsoleOptions } from '../../boot/console.ts';
 import { withScratch } from '../../engine/scratch.ts';
 import { toolboxStage, type Workspace } from '../../workspace/workspace.ts';
-import { builtImage, builtRelease, imageFolder } from '../published.ts';
+import { builtImage, builtRelease, imageFolder, snapshotPath } from '../published.ts';
 import type { ImageRecord, ReleaseRecord } from '../record-schema.ts';
 import { diskFormats } from './image-record.ts';
 
@@ -59,7 +59,7 @@ export async function checkImage(
   const toolbox = await toolboxStage(workspace, 'boot');
   // As a machine sees it: the repository of the last release, also if the image is older.
   const release = await builtRelease(workspace);
-  const root = join(workspace.out, 'repo', release.version, release.snapshot);
+  const root = join(workspace.out, snapshotPath(release));
   const installed = new Set(record.packages.map((pkg) => pkg.name));
   const wanted = options.install ?? somethingToInstall(release, installed);
   const folder = join(workspace.out, 'boot', name);
