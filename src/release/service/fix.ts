@@ -78,15 +78,8 @@ export async function fixVulnerability(asked: FixOptions): Promise<FixResult> {
   const workspace = changed.length === 0 ? before : await options.open();
   if ('patches' in fix) changed.push(...(await raiseRelease(workspace, name, released, options)));
   const ready = changed.length === 0 ? workspace : await options.open();
-  await note(
-    options,
-    folder,
-    'fix-pending',
-    (standing) => standing?.state !== 'fix-pending' && standing?.state !== 'fixed',
-    {
-      ...('patches' in fix ? { overlay: relative(before.project.root, component.origin.file) } : {}),
-    },
-  );
+  const overlay = 'patches' in fix ? { overlay: relative(before.project.root, component.origin.file) } : {};
+  await notePending(options, folder, overlay);
   const holders = await imagesWith(ready, ({ origin }) => origin === name);
   const images = options.images === false ? [] : holders.map((image) => image.name);
   const release = await buildRelease(ready, images, {
@@ -304,16 +297,16 @@ async function append({ id, by, now }: FixOptions, folder: string, event: Timele
   await appendEvents(folder, id, [{ type, at: now(), by, ...fields } as AdvisoryEvent]);
 }
 
-async function note(
+/** Appends `fix-pending`, unless the component has a fix or one is pending. */
+async function notePending(
   options: FixOptions,
   folder: string,
-  type: 'fix-pending',
-  isNew: (standing: ReturnType<typeof standingOf>) => boolean,
-  fields: Partial<EventOf<'fix-pending'>>,
+  fields: Pick<EventOf<'fix-pending'>, 'overlay'>,
 ): Promise<void> {
   const { id, component } = options;
-  if (!isNew(standingOf(readAdvisory(recordPath(folder, id)), component))) return;
-  await append(options, folder, { type, component, ...fields });
+  const state = standingOf(readAdvisory(recordPath(folder, id)), component)?.state;
+  if (state === 'fix-pending' || state === 'fixed') return;
+  await append(options, folder, { type: 'fix-pending', component, ...fields });
 }
 
 /** Appends an event unless the record has one with the same fields. */
